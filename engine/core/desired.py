@@ -1,0 +1,165 @@
+"""Desired state: what a fleet file asks for, after its layers were merged.
+
+Not here: reading files (`config`) or comparing with what is observed (`planner`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from engine.core.identity import AppKey, Owner
+
+Tags = tuple[tuple[str, str], ...]
+
+
+class Mode(StrEnum):
+    """How long an app is wanted."""
+
+    RUNNING = "running"
+    ONCE = "once"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was written: a file as the user named it, and a line that counts from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        """Give `fleet.toml:12`."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class AppSpec:
+    """The fields of an app that CreateApp takes. None: not declared, so not sent and never compared.
+
+    `tags` is sorted by key. `recovery_mode` and `tags` are sent and never compared, since ListApps does
+    not tell them.
+    """
+
+    instance_type: str | None = None
+    image_arn: str | None = None
+    image_version_arn: str | None = None
+    image_version_alias: str | None = None
+    lifecycle_config_arn: str | None = None
+    recovery_mode: bool | None = None
+    tags: Tags = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the declared fields alone, tags as a map."""
+        shown: dict[str, Any] = {
+            item.name: value
+            for item in fields(self)
+            if item.name != "tags" and (value := getattr(self, item.name)) is not None
+        }
+        if self.tags:
+            shown["tags"] = dict(self.tags)
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One place that set fields of an app: `[defaults]`, an app definition, a team, an owner, an entry, a rule.
+
+    `name` is how people call it (`defaults`, `apps.lab`, `team forecasting`, `rule default-lab-size`);
+    `values` holds the fields that it sets. Many apps share one Layer.
+    """
+
+    name: str
+    source: Source
+    values: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredApp:
+    """One app that should exist, or must not (`mode` absent), with every layer merged.
+
+    `fallback` lists instance types in the order in which they are tried. `team` is empty outside teams.
+    `sharing` is `Private` or `Shared` for a space's app and empty for a user's. `layers` runs from low to
+    high, so the last layer that holds a field is the one that set it.
+    """
+
+    key: AppKey
+    spec: AppSpec
+    source: Source
+    fallback: tuple[str, ...] = ()
+    mode: Mode = Mode.RUNNING
+    expires: date | None = None
+    team: str = ""
+    sharing: str = ""
+    layers: tuple[Layer, ...] = field(default=(), compare=False)
+
+    def is_expired(self, today: date) -> bool:
+        """Whether the last day of the app (in UTC) has passed."""
+        return self.expires is not None and today > self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredDomain:
+    """A SageMaker domain under the fleet's own name for it, and the credentials that reach it."""
+
+    name: str
+    domain_id: str
+    region: str
+    source: Source
+    account: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredOwner:
+    """A user profile or a space that the fleet declares.
+
+    `settings` is passed through to the service as it is. For a profile `execution_role` and `sso_identity`
+    may be set; for a space `owner_user`, `sharing`, `app_type`, `ebs_gb` and `idle_minutes`. `teams` are the
+    teams that declare it, sorted.
+    """
+
+    owner: Owner
+    source: Source
+    teams: tuple[str, ...] = ()
+    tags: Tags = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    execution_role: str | None = None
+    sso_identity: str | None = None
+    owner_user: str | None = None
+    sharing: str = ""
+    app_type: str | None = None
+    ebs_gb: int | None = None
+    idle_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredFleet:
+    """All that a fleet file and what it includes declare.
+
+    `apps` and `owners` are sorted by key and hold each key once. `inputs` maps every file that was read to its
+    SHA-256, in hexadecimal. `prune_refusal` says why nothing may be pruned (an include glob or a members file
+    that is empty looks like a fleet that lost its people), or is empty.
+    """
+
+    name: str
+    domains: tuple[DesiredDomain, ...]
+    apps: tuple[DesiredApp, ...]
+    owners: tuple[DesiredOwner, ...]
+    inputs: tuple[tuple[str, str], ...]
+    prune_refusal: str = ""
+
+
+COMPARED_FIELDS: Final = (
+    "instance_type",
+    "image_arn",
+    "image_version_arn",
+    "image_version_alias",
+    "lifecycle_config_arn",
+)

@@ -1,0 +1,284 @@
+"""Every error that appfleet raises on purpose.
+
+    AppfleetError
+    ├── UsageError            AF101  wrong flags or arguments                                   exit 64
+    ├── ConfigError           AF102  a fleet file that is not valid, as a list of diagnostics   exit 64
+    ├── PolicyError           AF201  a policy file that is not valid, as a list of diagnostics  exit 64
+    ├── DeniedError           AF301  a mandatory rule or a guardrail said no                    exit 4
+    ├── StalePlanError        AF302  a saved plan that no longer fits                           exit 1
+    ├── CloudError            AF4xx  what a call came to; the class is the disposition
+    │   ├── Throttled         AF401  too many calls a second: the lane slows
+    │   ├── QuotaExceeded     AF402  a quota is full: its gate parks
+    │   ├── InUse             AF403  the name is taken: settled by looking
+    │   ├── StorageNotReady   AF404  the space's volume is not attached yet: tried again
+    │   ├── AlreadyGone       AF405  a delete of what is gone: done
+    │   ├── NotFound          AF406  a domain, profile or space that does not exist
+    │   ├── AccessDenied      AF407  the caller may not do this
+    │   ├── Rejected          AF408  the request is not valid, or an error that we do not know
+    │   ├── CredentialsFailed AF409  expired, missing or refused credentials: the lane stops
+    │   ├── Unreachable       AF410  nothing was sent: safe to try again
+    │   ├── OutcomeUnknown    AF411  it may have been carried out: observed before it is tried again
+    │   ├── ScanIncomplete    AF412  a listing that could not be completed: never read as "no apps"
+    │   └── NoCapacity        AF413  accepted, then failed for want of machines: fallback or later
+    ├── LockHeldError         AF501  another run works on this fleet                            exit 5
+    ├── StateError            AF502  the state folder cannot be used safely                     exit 1
+    ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
+    └── BugError              AF901  appfleet contradicted itself                               exit 70
+
+`str(error)` is safe for a terminal: one line, what and then the hint. `docs/errors.md` is generated from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.core.diagnostics import Diagnostic
+
+
+class ExitCode(IntEnum):
+    """What the process tells the shell. Where several hold: 130 over 1 over 4 over 3 over 0."""
+
+    OK = 0
+    FAILED = 1
+    CHANGES = 2
+    INCOMPLETE = 3
+    DENIED = 4
+    LOCKED = 5
+    USAGE = 64
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class AppfleetError(Exception):
+    """The base of all of them: a stable code, what happened, and what to do about it."""
+
+    code: ClassVar[str] = "AF000"
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = clean(message)
+        self.hint = clean(hint)
+
+    def __str__(self) -> str:
+        """Give what happened and the hint on one line."""
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class UsageError(AppfleetError):
+    """Wrong flags or arguments."""
+
+    code = "AF101"
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(AppfleetError):
+    """A fleet file that is not valid. `diagnostics` holds every problem, in order."""
+
+    code = "AF102"
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        count = len(diagnostics)
+        super().__init__(f"{count} problem{'' if count == 1 else 's'} found; nothing was called")
+        self.diagnostics = diagnostics
+
+
+class PolicyError(ConfigError):
+    """A policy file that is not valid."""
+
+    code = "AF201"
+
+
+class DeniedError(AppfleetError):
+    """A mandatory rule or a guardrail refused the plan."""
+
+    code = "AF301"
+    exit_code = ExitCode.DENIED
+
+
+class StalePlanError(AppfleetError):
+    """A saved plan that was made from other files, by another version, or of what has changed since."""
+
+    code = "AF302"
+
+
+class CloudError(AppfleetError):
+    """What a call to the service came to, when it was not an answer.
+
+    `service_code` is the service's own code or the transport's exception name; `operation` is the API's name.
+    `retry_after_s` is what the service asked for, in seconds. `may_have_acted` says whether a write could have
+    been carried out all the same; a read with that mark is simply asked again.
+    """
+
+    code = "AF400"
+    may_have_acted: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        service_code: str = "",
+        operation: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.service_code = clean(service_code, 80)
+        self.operation = operation
+        self.request_id = clean(request_id, 80)
+        self.retry_after_s = retry_after_s
+
+
+class Throttled(CloudError):
+    """ThrottlingException: too many calls a second."""
+
+    code = "AF401"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFacts:
+    """What a ResourceLimitExceeded message tells. None or empty where it does not.
+
+    `quota` is the quota's name as Service Quotas writes it. `user_profile`, `app_type` and `instance_type` are set
+    where the limit is one of a single user profile.
+    """
+
+    quota: str = ""
+    value: int | None = None
+    used: int | None = None
+    requested: int | None = None
+    user_profile: str = ""
+    app_type: str = ""
+    instance_type: str = ""
+
+    @property
+    def never_fits(self) -> bool:
+        """Whether waiting cannot help: the limit itself is below what one request takes."""
+        return self.value is not None and self.value < (self.requested or 1)
+
+
+class QuotaExceeded(CloudError):
+    """ResourceLimitExceeded: a quota is full."""
+
+    code = "AF402"
+
+    def __init__(self, message: str, *, facts: QuotaFacts, **more: object) -> None:
+        super().__init__(message, **more)  # type: ignore[arg-type]
+        self.facts = facts
+
+
+class InUse(CloudError):
+    """ResourceInUse: something of that name is there, in whatever state."""
+
+    code = "AF403"
+
+
+class StorageNotReady(CloudError):
+    """ResourceInUse of a space whose volume is not attached yet."""
+
+    code = "AF404"
+
+
+class AlreadyGone(CloudError):
+    """A delete of an app that is deleted already: what was wanted."""
+
+    code = "AF405"
+
+
+class NotFound(CloudError):
+    """The domain, profile or space that a call names does not exist."""
+
+    code = "AF406"
+
+
+class AccessDenied(CloudError):
+    """The caller's policy does not allow the call."""
+
+    code = "AF407"
+
+
+class Rejected(CloudError):
+    """The service refused the request for good, or with a code that we do not know."""
+
+    code = "AF408"
+
+
+class CredentialsFailed(CloudError):
+    """Credentials that are missing, expired or refused, or a clock that is wrong: no call can succeed."""
+
+    code = "AF409"
+
+
+class Unreachable(CloudError):
+    """The connection was never made, so nothing was sent."""
+
+    code = "AF410"
+
+
+class OutcomeUnknown(CloudError):
+    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent."""
+
+    code = "AF411"
+    may_have_acted = True
+
+
+class ScanIncomplete(CloudError):
+    """A listing that did not reach its end. Its rows are not used."""
+
+    code = "AF412"
+
+
+class NoCapacity(CloudError):
+    """The service accepted the app and then had no machine for it."""
+
+    code = "AF413"
+
+
+class LockHeldError(AppfleetError):
+    """Another run holds this fleet's lock."""
+
+    code = "AF501"
+    exit_code = ExitCode.LOCKED
+
+
+class StateError(AppfleetError):
+    """The state folder, or a file in it, cannot be used safely."""
+
+    code = "AF502"
+
+
+class WrongAccountError(AppfleetError):
+    """The caller's account is not the one that the fleet names."""
+
+    code = "AF503"
+
+
+class BugError(AppfleetError):
+    """Something that cannot happen did."""
+
+    code = "AF901"
+    exit_code = ExitCode.BUG
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            f"this is a bug in appfleet: {message}",
+            hint="Please report it with the log of this run; what was done is in the result",
+        )
+
+
+def all_error_classes() -> Iterator[type[AppfleetError]]:
+    """Give every class of the tree, the base first, in the order in which they are defined."""
+    pending: list[type[AppfleetError]] = [AppfleetError]
+    while pending:
+        current = pending.pop(0)
+        yield current
+        pending.extend(current.__subclasses__())

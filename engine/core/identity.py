@@ -1,0 +1,95 @@
+"""Who an app is: its key, its owner, the lane it is called in and the quota bucket it fills.
+
+Not here: what an app should be (`desired`) or is (`observed`).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+OwnerKind = Literal["user", "space"]
+
+USER: Final = "user"
+SPACE: Final = "space"
+OWNER_KINDS: Final[tuple[OwnerKind, ...]] = (SPACE, USER)
+
+KEY_PARTS: Final = 5
+
+
+class AppKey(NamedTuple):
+    """The identity of an app: what CreateApp takes to name one, with the fleet's name of the domain.
+
+    A named tuple, not a dataclass: keys are hashed and compared millions of times in a large plan, and a
+    tuple does both without running Python code. It sorts by its fields from left to right.
+    """
+
+    domain: str
+    owner_kind: OwnerKind
+    owner: str
+    app_type: str
+    app_name: str
+
+    def __str__(self) -> str:
+        """Give the one written form, `research/space/alice-lab/JupyterLab/default`."""
+        return "/".join(self)
+
+    @property
+    def owner_key(self) -> Owner:
+        """The owner that this app belongs to."""
+        return Owner(self.domain, self.owner_kind, self.owner)
+
+
+class Owner(NamedTuple):
+    """A user profile or a space of one domain."""
+
+    domain: str
+    kind: OwnerKind
+    name: str
+
+    def __str__(self) -> str:
+        """Give the written form, `research/space/alice-lab`: the beginning of its apps' keys."""
+        return "/".join(self)
+
+
+class Lane(NamedTuple):
+    """One account in one region: what a throttle and a set of quota buckets belong to."""
+
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        """Give the written form, `111122223333/eu-west-1`."""
+        return "/".join(self)
+
+
+class QuotaBucket(NamedTuple):
+    """What one ResourceLimitExceeded speaks of: apps of one type on one instance type in one lane.
+
+    `instance_type` is empty where the service chooses it from the profile's or the domain's default.
+    """
+
+    account: str
+    region: str
+    app_type: str
+    instance_type: str
+
+    def __str__(self) -> str:
+        """Give the written form, `111122223333/eu-west-1/JupyterLab/ml.t3.medium`."""
+        return "/".join(self)
+
+
+def parse_app_key(text: str) -> AppKey:
+    """Read a key from its written form.
+
+    Raises ValueError, with a message for people, when `text` is not five parts with a known owner kind.
+    """
+    parts = text.split("/")
+    if len(parts) != KEY_PARTS or not all(parts):
+        raise ValueError(
+            f"{text!r} is not an app key: write DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, "
+            "such as research/space/alice-lab/JupyterLab/default"
+        )
+    domain, kind, owner, app_type, app_name = parts
+    if kind not in OWNER_KINDS:
+        raise ValueError(f"{text!r} is not an app key: its second part is {kind!r}, and must be user or space")
+    return AppKey(domain, SPACE if kind == SPACE else USER, owner, app_type, app_name)

@@ -1,0 +1,103 @@
+"""Observed state: what ListApps reported, at one time.
+
+Not here: asking for it (`executor.scan`) or judging it (`planner`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from engine.core.desired import AppSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.core.errors import AppfleetError
+    from engine.core.identity import AppKey
+
+
+class AppStatus(StrEnum):
+    """The statuses that the service documents, and one for those that it does not."""
+
+    PENDING = "Pending"
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+    DELETED = "Deleted"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, text: str) -> AppStatus:
+        """Give the member for the service's word; UNKNOWN for a word that the service model does not have."""
+        return _BY_TEXT.get(text, cls.UNKNOWN)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a CreateApp for the same key would collide. An unknown status counts as alive."""
+        return self not in (AppStatus.FAILED, AppStatus.DELETED)
+
+
+_BY_TEXT = {status.value: status for status in AppStatus if status is not AppStatus.UNKNOWN}
+
+
+class Ownership(StrEnum):
+    """Whose an observed app is, by its own tag `appfleet:fleet`."""
+
+    OURS = "ours"
+    FOREIGN = "foreign"  # another fleet's
+    NOBODY = "nobody"
+    UNREAD = "unread"  # not asked for
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedApp:
+    """One row of ListApps. `created_at` is CreationTime in epoch seconds: the generation of the key.
+
+    `spec` holds what the row tells, server-filled fields included; never tags or recovery mode. `status_text`
+    is the service's own word where `status` is UNKNOWN.
+    """
+
+    key: AppKey
+    status: AppStatus
+    created_at: float
+    spec: AppSpec = AppSpec()
+    status_text: str = ""
+    ownership: Ownership = Ownership.UNREAD
+    foreign_fleet: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the spec with the generation and the status, as `before` of a change."""
+        return {
+            **self.spec.to_json(),
+            "generation": self.created_at,
+            "status": self.status_text or self.status.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedDomain:
+    """The rows of one domain from one complete scan, or the error that kept the scan from completing.
+
+    `apps` holds one row a key (of several rows the alive one, then the newest). `scanned_whole` is false when
+    only the owners that the selectors name were listed; nothing is pruned then but among those.
+    """
+
+    name: str
+    started_at: float
+    apps: Mapping[AppKey, ObservedApp] = field(default_factory=dict)
+    error: AppfleetError | None = None
+    scanned_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedFleet:
+    """What was observed of each domain, by the fleet's name of the domain."""
+
+    domains: Mapping[str, ObservedDomain]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every domain could be listed."""
+        return all(domain.error is None for domain in self.domains.values())

@@ -1,0 +1,254 @@
+"""The plan: what will be done to each app, and why. Frozen, sorted, with a fingerprint.
+
+Not here: deciding it (`planner`), ordering the calls (`stages`), showing it (`render`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedApp
+
+FORMAT_VERSION = 1
+
+
+class Action(StrEnum):
+    """What will be done to one app."""
+
+    CREATE = "create"
+    DELETE = "delete"
+    DELETE_THEN_CREATE = "delete_then_create"
+    NONE = "none"
+
+
+class Reason(StrEnum):
+    """Why."""
+
+    ABSENT = "absent"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    DELETING = "deleting"
+    PENDING = "pending"
+    IN_SYNC = "in_sync"
+    DRIFT = "drift"
+    DONE_ONCE = "done_once"
+    DECLARED_ABSENT = "declared_absent"
+    EXPIRED = "expired"
+    NOT_OWNED = "not_owned"
+    GONE = "gone"
+    NOT_DECLARED = "not_declared"
+    ORPHANED = "orphaned"
+    UNMANAGED = "unmanaged"
+    UNKNOWN_STATUS = "unknown_status"
+    FORCED = "forced"  # apply --replace KEY
+    DOMAIN_UNLISTED = "domain_unlisted"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The decision about one key, of whatever action.
+
+    `before` is the observed row, `after` the desired app; either may be None. `differs` names the declared
+    fields that are not as observed.
+    """
+
+    key: AppKey
+    action: Action
+    reason: Reason
+    before: ObservedApp | None = None
+    after: DesiredApp | None = None
+    differs: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry of `changes` in `plan --format json`."""
+        return {
+            "key": str(self.key),
+            "domain": self.key.domain,
+            "owner_kind": self.key.owner_kind,
+            "owner": self.key.owner,
+            "app_type": self.key.app_type,
+            "app_name": self.key.app_name,
+            "action": self.action.value,
+            "reason": self.reason.value,
+            "before": None if self.before is None else self.before.to_json(),
+            "after": None if self.after is None else _after_json(self.after),
+            "differs": list(self.differs),
+        }
+
+
+def _after_json(app: DesiredApp) -> dict[str, Any]:
+    shown = app.spec.to_json()
+    if app.fallback:
+        shown["fallback"] = list(app.fallback)
+    return shown
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """What a rule or a guardrail said. `key` is empty where a group or the plan is meant.
+
+    `source` is the rule's `file:line`.
+    """
+
+    rule: str
+    enforcement: str
+    key: str
+    message: str
+    source: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Give the entry of `findings`."""
+        return {
+            "rule": self.rule,
+            "enforcement": self.enforcement,
+            "key": self.key,
+            "message": self.message,
+            "source": self.source,
+        }
+
+
+class Fits(StrEnum):
+    """Whether the plan's creates fit a quota. Unknown never blocks."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class QuotaLine:
+    """One quota bucket beside what the plan wants of it. `value` and `used` None: unknown."""
+
+    bucket: str
+    quota: str
+    value: int | None
+    used: int | None
+    wanted: int
+    fits: Fits = Fits.UNKNOWN
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry of `quotas`."""
+        return {
+            "bucket": self.bucket,
+            "quota": self.quota,
+            "value": self.value,
+            "used": self.used,
+            "wanted": self.wanted,
+            "fits": self.fits.value,
+        }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlanLane:
+    """One lane that the plan touches, as it stands in the plan's header. `endpoint` is empty for AWS's own."""
+
+    account: str
+    region: str
+    endpoint: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Give the entry of `lanes`."""
+        return {"account": self.account, "region": self.region, "endpoint": self.endpoint}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every decision of one planning, sorted by key.
+
+    `decisions` holds one Change for each declared app, and for each undeclared app that is owned by this
+    fleet; `unmanaged` counts the live undeclared rest. `complete` is false when a domain could not be listed.
+    `denied` is true when a mandatory rule or a guardrail said no. `options` and `selectors` are what the user
+    asked for, as sorted pairs of texts.
+    """
+
+    fleet: str
+    made_at: str
+    decisions: tuple[Change, ...]
+    unmanaged: int = 0
+    complete: bool = True
+    denied: bool = False
+    lanes: tuple[PlanLane, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    selectors: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    quotas: tuple[QuotaLine, ...] = ()
+    changes: tuple[Change, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set apart what will be done."""
+        object.__setattr__(
+            self, "changes", tuple(change for change in self.decisions if change.action is not Action.NONE)
+        )
+
+    @property
+    def applyable(self) -> bool:
+        """Whether apply may run it."""
+        return not self.denied
+
+    @property
+    def drift(self) -> tuple[Change, ...]:
+        """The apps whose declared fields are not as observed, whether or not something is done about it."""
+        return tuple(change for change in self.decisions if change.differs)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Count the actions; `none` counts declared apps alone, `denied` those that a skip rule denied."""
+        counts = dict.fromkeys(("create", "delete_then_create", "delete", "none", "unmanaged", "denied"), 0)
+        for change in self.decisions:
+            if change.action is not Action.NONE:
+                counts[change.action.value] += 1
+            elif change.reason is Reason.DENIED:
+                counts["denied"] += 1
+            elif change.after is not None:
+                counts["none"] += 1
+        counts["unmanaged"] = self.unmanaged
+        return counts
+
+    @property
+    def fingerprint(self) -> str:
+        """Give `sha256:` and 64 hexadecimal digits over the changes and the inputs: not over `made_at`."""
+        digest = hashlib.sha256()
+        digest.update(_canonical({"inputs": dict(self.inputs), "fleet": self.fleet}))
+        for change in self.changes:
+            digest.update(_canonical(change.to_json()))
+        return f"sha256:{digest.hexdigest()}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the document of `plan --format json`."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "fleet": self.fleet,
+            "made_at": self.made_at,
+            "lanes": [lane.to_json() for lane in self.lanes],
+            "inputs": dict(self.inputs),
+            "selectors": _grouped(self.selectors),
+            "options": dict(self.options),
+            "fingerprint": self.fingerprint,
+            "complete": self.complete,
+            "applyable": self.applyable,
+            "changes": [change.to_json() for change in self.changes],
+            "drift": [change.to_json() for change in self.drift],
+            "findings": [finding.to_json() for finding in self.findings],
+            "quotas": [line.to_json() for line in self.quotas],
+            "summary": self.summary,
+        }
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+
+
+def _grouped(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for kind, pattern in pairs:
+        grouped.setdefault(kind, []).append(pattern)
+    return grouped

@@ -1,0 +1,103 @@
+"""What a policy may set about how a run goes, with every default and every bound in one place.
+
+The pydantic models of `config` read their defaults and bounds from here; the executor takes these values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+SECOND: Final = 1.0
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The closed range that a setting must lie in."""
+
+    low: float
+    high: float
+
+
+RATE_PER_SECOND: Final = Bound(0.01, 10_000.0)
+CONCURRENCY: Final = Bound(1, 256)
+SETTLE_TIMEOUT_SECONDS: Final = Bound(1 * SECOND, 1 * DAY)
+DEADLINE_SECONDS: Final = Bound(1 * SECOND, 7 * DAY)
+BACKOFF_INITIAL_SECONDS: Final = Bound(0.001, 1 * HOUR)
+BACKOFF_MAX_SECONDS: Final = Bound(0.001, 6 * HOUR)
+BACKOFF_FACTOR: Final = Bound(1.0, 10.0)
+GIVE_UP_AFTER_SECONDS: Final = Bound(0.0, 7 * DAY)
+OBSERVE_AFTER_SECONDS: Final = Bound(0.1, 1 * HOUR)
+COUNT: Final = Bound(0, 1_000_000)
+SHARE: Final = Bound(0.0, 1.0)
+QUARANTINE_AFTER: Final = Bound(1, 100)
+HOURLY_USD: Final = Bound(0.0, 10_000_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Times in seconds. `give_up_after` counts from the first failure of its kind, not from the start."""
+
+    initial: float
+    max: float
+    factor: float
+    give_up_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backoffs:
+    """One back-off for each class of trouble that passes by itself."""
+
+    throttling: Backoff = Backoff(1 * SECOND, 60 * SECOND, 2.0, 15 * MINUTE)
+    limit: Backoff = Backoff(5 * SECOND, 5 * MINUTE, 2.0, 30 * MINUTE)
+    transient: Backoff = Backoff(1 * SECOND, 30 * SECOND, 2.0, 5 * MINUTE)
+    capacity: Backoff = Backoff(30 * SECOND, 10 * MINUTE, 2.0, 1 * HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """`[execution]`: rates are calls a second, the rest seconds."""
+
+    create_rate: float = 2.0
+    create_rate_max: float = 20.0
+    read_rate: float = 5.0
+    concurrency: int = 16
+    settle_timeout: float = 20 * MINUTE
+    deadline: float = 3 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """`[observe]`: seconds between an unknown create and the two scans that may clear it."""
+
+    first_after: float = 5 * SECOND
+    second_after: float = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """`[safety]`: what a run may destroy, create and spend. `hourly_usd_max` None: no limit."""
+
+    replace_on_drift: bool = False
+    prune: bool = False
+    destroy_max: int = 10
+    destroy_share_max: float = 0.3
+    destroy_floor: int = 10
+    quarantine_after: int = 3
+    create_max: int = 5_000
+    hourly_usd_max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of them. `create_owners` is `[owners] create`; `prices` is USD an hour by region ("" is all) and type."""
+
+    execution: Execution = Execution()
+    backoffs: Backoffs = Backoffs()
+    observe: Observe = Observe()
+    safety: Safety = Safety()
+    create_owners: bool = False
+    prices: tuple[tuple[str, str, float], ...] = field(default=())

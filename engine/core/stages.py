@@ -1,0 +1,52 @@
+"""From a plan to the order of the calls. The executor and the dry run both read this, so a dry run cannot lie.
+
+Deletes come first where they free what a create needs; among creates the heavier weight goes first, and equal
+weights are served round robin by team so that one big team does not starve a small one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.core.plan import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.desired import DesiredApp
+    from engine.core.plan import Change, Plan
+
+Weight = "Callable[[DesiredApp], float]"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change and its place in the order: a smaller `rank` goes first."""
+
+    rank: int
+    change: Change
+
+
+def ordered_steps(plan: Plan, weight: Callable[[DesiredApp], float] = lambda _: 0.0) -> tuple[Step, ...]:
+    """Order the changes of `plan`: deletes, then replaces, then creates by weight and round robin by team."""
+    deletes = [change for change in plan.changes if change.action is Action.DELETE]
+    replaces = [change for change in plan.changes if change.action is Action.DELETE_THEN_CREATE]
+    creates = [change for change in plan.changes if change.action is Action.CREATE]
+    ordered = [*deletes, *_fairly(replaces, weight), *_fairly(creates, weight)]
+    return tuple(Step(rank, change) for rank, change in enumerate(ordered))
+
+
+def _fairly(changes: list[Change], weight: Callable[[DesiredApp], float]) -> list[Change]:
+    turns: defaultdict[tuple[float, str], int] = defaultdict(int)
+    placed: list[tuple[float, int, str, Change]] = []
+    for change in changes:  # sorted by key already, so a team's turns follow its keys
+        app = change.after
+        team = app.team if app is not None else ""
+        heavy = weight(app) if app is not None else 0.0
+        turn = turns[heavy, team]
+        turns[heavy, team] += 1
+        placed.append((-heavy, turn, team, change))
+    placed.sort(key=lambda item: item[:3])
+    return [change for *_, change in placed]

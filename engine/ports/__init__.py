@@ -1,0 +1,1 @@
+"""The seams: what the engine asks of the world outside, as small Protocols."""

@@ -1,0 +1,101 @@
+"""What the engine asks of SageMaker, for one (profile, role, region): each method is one call on the wire.
+
+Two implementations exist: `adapters.sagemaker` over aioboto3, and the simulator's in-memory face. Both pass the
+contract suite. Every method raises `CloudError` and nothing else; none retries, none pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from engine.core.desired import AppSpec, Tags
+    from engine.core.identity import OwnerKind
+
+
+@dataclass(frozen=True, slots=True)
+class AppName:
+    """An app as the service names it: by the domain's id, not by the fleet's word for the domain."""
+
+    domain_id: str
+    owner_kind: OwnerKind
+    owner: str
+    app_type: str
+    app_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppRow:
+    """One row of ListApps. `created_at` is epoch seconds; `status` is the service's own word."""
+
+    owner_kind: OwnerKind
+    owner: str
+    app_type: str
+    app_name: str
+    status: str
+    created_at: float
+    spec: AppSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AppPage:
+    """One answer of ListApps. `next_token` is empty on the last page."""
+
+    rows: tuple[AppRow, ...]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppDetail:
+    """What DescribeApp adds to a row."""
+
+    row: AppRow
+    arn: str
+    failure_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who the credentials belong to. `arn` names the role or user."""
+
+    account: str
+    arn: str
+
+
+class Cloud(Protocol):
+    """One set of credentials in one region."""
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's URL when it is not AWS's own, else empty."""
+        ...
+
+    async def caller(self) -> Caller:
+        """GetCallerIdentity."""
+        ...
+
+    async def list_apps(
+        self, domain_id: str, *, owner_kind: OwnerKind | None = None, owner: str = "", token: str = ""
+    ) -> AppPage:
+        """ListApps: up to 100 rows by CreationTime, oldest first, of a domain or of one owner in it."""
+        ...
+
+    async def create_app(self, app: AppName, spec: AppSpec, tags: Tags) -> str:
+        """CreateApp. Gives the ARN, never empty: an answer without one is `OutcomeUnknown`.
+
+        `spec` names what to send (its own `tags` are left aside for `tags`, which holds all of them).
+        """
+        ...
+
+    async def delete_app(self, app: AppName) -> None:
+        """DeleteApp."""
+        ...
+
+    async def describe_app(self, app: AppName) -> AppDetail:
+        """DescribeApp. Raises `NotFound` when the service has no record of it."""
+        ...
+
+    async def list_tags(self, arn: str) -> Tags:
+        """ListTags of one resource, all pages of it, sorted by key."""
+        ...

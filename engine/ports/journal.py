@@ -1,0 +1,56 @@
+"""What a run remembers for the next one: intents before calls, outcomes after them.
+
+The journal is never the truth about the cloud; what is observed is. Losing it loses no app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.core.identity import AppKey, Lane
+    from engine.core.outcome import AppResult
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs of this fleet left. Times are epoch seconds, rates calls a second.
+
+    `once_done` are keys that this fleet made with mode once. `failures` counts, by key, the runs in a row that
+    ended Failed with the same spec (its hash is the second part). `last_rates` are the last good create rates.
+    `unclean_end_at` is when the last run was seen alive if it never wrote its end, else None.
+    """
+
+    once_done: frozenset[AppKey]
+    failures: Mapping[AppKey, tuple[int, str]]
+    last_rates: Mapping[Lane, float]
+    unclean_end_at: float | None = None
+    is_new: bool = False
+
+
+class Journal(Protocol):
+    """The writing side, for one run. No method raises: what could not be written shows in `broken`."""
+
+    @property
+    def broken(self) -> str:
+        """Why the journal is incomplete, or empty."""
+        ...
+
+    def intend(self, key: AppKey, operation: str, spec_hash: str, at: float) -> None:
+        """Note that `operation` will be called; committed with what else has gathered."""
+        ...
+
+    async def intend_durably(self, key: AppKey, operation: str, spec_hash: str, at: float) -> bool:
+        """Note it and wait until it would survive a power cut; False when that cannot be had."""
+        ...
+
+    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+        """Note an app's outcome; `counts_as_failure` feeds quarantine."""
+        ...
+
+    def note_rate(self, lane: Lane, calls_per_second: float) -> None:
+        """Remember the last good create rate of a lane."""
+        ...
