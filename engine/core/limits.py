@@ -12,10 +12,15 @@ FLEET_FILE_MAX_BYTES: Final = 5_000_000
 FLEET_FILES_MAX_COUNT: Final = 1_000
 FLEET_TOTAL_MAX_BYTES: Final = 64_000_000
 FLEET_APPS_MAX_COUNT: Final = 200_000
+FLEET_OWNERS_MAX_COUNT: Final = 200_000  # user profiles and spaces of one domain, each
+PROBLEMS_KEPT_MAX_COUNT: Final = 1_000
 POLICY_FILE_MAX_BYTES: Final = 1_000_000
 POLICY_FILES_MAX_COUNT: Final = 200
 DIAGNOSTICS_SHOWN_MAX_COUNT: Final = 100
 EXTENDS_MAX_DEPTH: Final = 32
+TOML_NESTING_MAX_DEPTH: Final = 32
+LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
+PROFILE_NAME_MAX_CHARS: Final = 128
 
 # What the service allows.
 APP_TAGS_MAX_COUNT: Final = 49  # the service takes 50, and appfleet:fleet is one of them
@@ -25,14 +30,26 @@ LIST_PAGE_MAX_ROWS: Final = 100
 
 # What is shown.
 SHOWN_TEXT_MAX_CHARS: Final = 1_000
+ORPHANS_NAMED_MAX_COUNT: Final = 10  # in the one finding that counts them all
+SERVICE_MESSAGE_READ_MAX_CHARS: Final = 4_000
 
 # Calls.
 CALL_TOTAL_MAX_SECONDS: Final = 30.0
 CONNECT_MAX_SECONDS: Final = 5.0
 READ_MAX_SECONDS: Final = 20.0
+REQUEST_TOTAL_MAX_SECONDS: Final = 25.0  # below the call's own bound, so that the connection is closed in order
+RETRY_AFTER_MAX_SECONDS: Final = 300.0
+TAG_PAGES_MAX_COUNT: Final = 10
+CREDENTIAL_ATTEMPT_MAX_SECONDS: Final = 15.0
+CREDENTIAL_REFRESH_MAX_SECONDS: Final = 60.0
+CREDENTIAL_RETRY_PAUSE_SECONDS: Final = 2.0
+CREDENTIAL_LOOK_EVERY_SECONDS: Final = 5.0
+CREDENTIAL_LAST_USE_SECONDS: Final = 60.0
+CREDENTIAL_FAILURE_KEPT_SECONDS: Final = 30.0
 ANSWER_MAX_BYTES: Final = 8_000_000
 SCAN_PAGES_MAX_COUNT: Final = 10_000
 SCAN_RESTARTS_MAX_COUNT: Final = 3
+OWNER_LISTINGS_MAX_COUNT: Final = 50  # listings by owner instead of the domain, where its size is not known
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 # Settling.
@@ -44,3 +61,52 @@ RATE_FLOOR_PER_SECOND: Final = 0.1
 
 # Interruption.
 DRAIN_MAX_SECONDS: Final = 30.0
+
+# The state folder: journal, lock, and what else is kept in it.
+STATE_FILE_MAX_BYTES: Final = 64_000_000
+LOCK_POLL_SECONDS: Final = 0.5
+LOCK_INFO_MAX_BYTES: Final = 4_096
+JOURNAL_RUNS_MAX_COUNT: Final = 100  # of each fleet; `once`, quarantine and rates outlive the runs that taught them
+JOURNAL_PENDING_MAX_ROWS: Final = 200_000
+JOURNAL_GATHER_SECONDS: Final = 0.05  # what a kill can lose of intents that need not be durable
+JOURNAL_ALIVE_SECONDS: Final = 10.0
+JOURNAL_BUSY_MAX_SECONDS: Final = 2.0
+JOURNAL_RETRY_SECONDS: Final = 5.0
+JOURNAL_FINISH_MAX_SECONDS: Final = 5.0
+JOURNAL_ASIDE_MAX_COUNT: Final = 9
+JOURNAL_DURATIONS_MAX_COUNT: Final = 5_000
+
+# The simulator.
+TOMBSTONE_SECONDS: Final = 86_400.0
+SIMULATED_HEADER_MAX_BYTES: Final = 32_768
+SIMULATED_BODY_MAX_BYTES: Final = 1_048_576
+SIMULATED_CONNECTIONS_MAX_COUNT: Final = 1_024
+SIMULATED_IDLE_MAX_SECONDS: Final = 120.0
+SIMULATED_TIMES_MAX_COUNT: Final = 100_000
+SIMULATED_WORLD_MAX_BYTES: Final = 512_000_000
+SCENARIO_FILE_MAX_BYTES: Final = 1_000_000
+SCENARIO_ROWS_MAX_COUNT: Final = 200_000
+
+# Policies.
+EXPRESSION_MAX_CHARS: Final = 8_000
+EXPRESSION_NESTING_MAX_DEPTH: Final = 32  # the expression language's own bound; it refuses to parse what is deeper
+MACRO_MAX_ITEMS: Final = 9_999  # all iterations of one evaluation together; the expression language stops there
+RULES_MAX_COUNT: Final = 1_000
+RULE_ID_MAX_CHARS: Final = 64
+RULE_TEXT_MAX_CHARS: Final = 1_000
+SEEN_VALUE_MAX_CHARS: Final = 200
+POLICY_TEST_APPS_MAX_COUNT: Final = 200  # of one test; each is asked beside all others
+
+# Logs and progress.
+LOG_QUEUE_MAX_LINES: Final = 20_000  # of a screen or disk that does not take them; what comes later is dropped
+LOG_CLOSE_MAX_SECONDS: Final = 2.0
+LOG_WRITABLE_POLL_SECONDS: Final = 0.5
+PROGRESS_LINE_SECONDS: Final = 10.0
+PROGRESS_REDRAW_SECONDS: Final = 0.2
+
+# Watching what was called.
+ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
+STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the generation before an accepted create
+DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25
+GENERATION_TOLERANCE_SECONDS: Final = 1.0
+CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done

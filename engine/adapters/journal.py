@@ -1,0 +1,186 @@
+"""The journal of one run: what is written for the next one, and what earlier ones left.
+
+It is never the truth about the cloud, so nothing of it may stop a run: a journal that cannot be opened or written
+gives an empty memory and a reason in `broken`, and every write after that is a quiet no-op. Only a file that is
+unsafe to use (a link, somebody else's) raises. Not here: reading history (`journal_reader`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.adapters.journal_reader import memory_of, read_memory
+from engine.adapters.journal_schema import JournalUnusable, explain, is_corruption, open_for_writing, start_afresh
+from engine.adapters.journal_writer import Conclusion, DomainSize, End, Intent, JournalWriter, Rate
+from engine.adapters.state_dir import JOURNAL_NAME
+from engine.core.errors import StateError
+from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_RUNS_MAX_COUNT
+from engine.core.text import clean
+from engine.ports.journal import NOTHING_REMEMBERED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.adapters.journal_schema import Opened
+    from engine.adapters.state_dir import StateDir
+    from engine.core.identity import AppKey, Lane
+    from engine.core.outcome import AppResult
+    from engine.ports.journal import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What is known of a run when it begins; `started` is epoch seconds."""
+
+    run_id: str
+    fleet: str
+    version: str
+    started: float
+
+
+class SqliteJournal:
+    """The writing side for one run (`ports.journal.Journal`), with the memory that it found.
+
+    `notes` hold what a reader of the result must know although nothing failed, such as that the journal is new.
+    """
+
+    def __init__(self, memory: Memory, notes: tuple[str, ...], writer: JournalWriter | None, broken: str) -> None:
+        self.memory = memory
+        self.notes = notes
+        self._writer = writer
+        self._broken = broken
+
+    @classmethod
+    def open(cls, state: StateDir, header: RunHeader, *, wall: Callable[[], float] = time.time) -> SqliteJournal:
+        """Read the memory, forget runs that are too old, and write that this run began.
+
+        Blocks on the disk, so it belongs before the loop's work starts; the fleet's lock must be held. `wall` gives
+        epoch seconds. Raises StateError for a file that is unsafe to use, and for nothing else.
+        """
+        try:
+            opened = open_for_writing(state)
+            try:
+                return cls._begun(state, opened, header, wall)
+            except (sqlite3.Error, ValueError, TypeError) as error:
+                if isinstance(error, sqlite3.Error) and not is_corruption(error):
+                    raise
+                damage = explain(error) if isinstance(error, sqlite3.Error) else "it holds what no run writes"
+            return cls._begun(state, start_afresh(state, damage), header, wall)
+        except JournalUnusable as error:
+            return cls._without_writer(state, header, str(error))
+        except sqlite3.Error as error:
+            return cls._without_writer(
+                state, header, f"{state.path / JOURNAL_NAME} could not be used: {explain(error)}"
+            )
+
+    @classmethod
+    def _begun(cls, state: StateDir, opened: Opened, header: RunHeader, wall: Callable[[], float]) -> SqliteJournal:
+        """Read, begin and start the writer; closes the connection and raises when that fails."""
+        try:
+            memory = memory_of(opened.connection, header.fleet, is_new=opened.is_new)
+            run = _begin(opened.connection, header)
+        except BaseException:
+            opened.connection.close()
+            raise
+        writer = JournalWriter(opened.connection, state.path / JOURNAL_NAME, header.fleet, run, wall=wall)
+        writer.start()
+        return cls(memory, opened.notes, writer, "")
+
+    @classmethod
+    def _without_writer(cls, state: StateDir, header: RunHeader, why: str) -> SqliteJournal:
+        """Give a journal that remembers what it can and writes nothing."""
+        try:
+            memory = read_memory(state, header.fleet)
+        except StateError:
+            memory = NOTHING_REMEMBERED
+        return cls(memory, (), None, clean(why))
+
+    @property
+    def broken(self) -> str:
+        """Why the journal is incomplete, or empty."""
+        return self._broken or (clean(self._writer.broken) if self._writer is not None else "")
+
+    def intend(self, key: AppKey, operation: str, spec_hash: str, at: float) -> None:
+        """Note that `operation` will be called; `at` is epoch seconds."""
+        if self._writer is not None:
+            self._writer.put(Intent(key, operation, spec_hash, at))
+
+    async def intend_durably(self, key: AppKey, operation: str, spec_hash: str, at: float) -> bool:
+        """Note it and wait until it would survive a power cut; False when that cannot be had."""
+        if self._writer is None:
+            return False
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()
+
+        def settle(written: bool) -> None:
+            if not answer.done():  # the waiting task may have been cancelled meanwhile
+                answer.set_result(written)
+
+        def done(written: bool) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(settle, written)
+
+        self._writer.put_durably(Intent(key, operation, spec_hash, at), done)
+        return await answer
+
+    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+        """Note an app's outcome; `once` says that its mode is once, `counts_as_failure` feeds quarantine."""
+        if self._writer is not None:
+            self._writer.put(Conclusion(result, spec_hash, at, once, counts_as_failure))
+
+    def note_rate(self, lane: Lane, calls_per_second: float) -> None:
+        """Remember the last good create rate of a lane."""
+        if self._writer is not None:
+            self._writer.put(Rate(lane, calls_per_second))
+
+    def note_domain_size(self, domain_id: str, apps: int) -> None:
+        """Remember how many rows a complete scan of a domain gave."""
+        if self._writer is not None:
+            self._writer.put(DomainSize(domain_id, apps))
+
+    def finish(self, result: str, exit_code: int, at: float, *, timeout_s: float = JOURNAL_FINISH_MAX_SECONDS) -> None:
+        """Write what is left and that the run ended so, then close.
+
+        Blocks for at most `timeout_s` seconds, usually some milliseconds: call it when the loop's work is over.
+        """
+        if self._writer is not None:
+            self._writer.put(End(result, exit_code, at))
+            self.close(timeout_s=timeout_s)
+
+    def close(self, *, timeout_s: float = JOURNAL_FINISH_MAX_SECONDS) -> None:
+        """Write what is left and close without an end, as after a crash of ours; twice is harmless."""
+        if self._writer is not None:
+            self._writer.stop(timeout_s)
+
+
+def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
+    """Write the run's row and prune, in one transaction; give the row's number."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        run = connection.execute(
+            "INSERT INTO runs (run_id, fleet, version, started, alive_at) VALUES (?1, ?2, ?3, ?4, ?4)",
+            (clean(header.run_id), header.fleet, header.version, header.started),
+        ).lastrowid
+        _prune(connection, header.fleet)
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    return int(run or 0)
+
+
+def _prune(connection: sqlite3.Connection, fleet: str) -> None:
+    """Keep the newest runs of the fleet, and the intents of runs that never wrote their end."""
+    too_old = connection.execute(
+        "SELECT id FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT -1 OFFSET ?", (fleet, JOURNAL_RUNS_MAX_COUNT)
+    ).fetchall()
+    for table, column in (("outcomes", "run"), ("runs", "id")):
+        connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", too_old)  # noqa: S608 - names from here
+    # Every intent of a run that wrote its end has its outcome beside it.
+    connection.execute("DELETE FROM intents WHERE run NOT IN (SELECT id FROM runs WHERE ended IS NULL)")

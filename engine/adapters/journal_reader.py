@@ -1,0 +1,219 @@
+"""What can be read back from a journal: the memory of a fleet, past runs, and what took how long.
+
+Nothing here changes a file, and nothing here needs the lock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
+from engine.adapters.state_dir import JOURNAL_NAME
+from engine.core.errors import StateError
+from engine.core.identity import AppKey, Lane, parse_app_key
+from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
+from engine.core.outcome import Outcome
+from engine.ports.journal import NOTHING_REMEMBERED, Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from engine.adapters.state_dir import StateDir
+
+T = TypeVar("T")
+
+_RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A past run. Times are epoch seconds; `ended` and `exit_code` are None where it never wrote its end.
+
+    `summary` counts its apps by outcome; an outcome of another version is kept as its text.
+    """
+
+    run_id: str
+    fleet: str
+    version: str
+    started: float
+    alive_at: float
+    ended: float | None
+    result: str
+    exit_code: int | None
+    summary: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """What became of one app in a past run. `at` is epoch seconds, `seconds` from its first call to its end."""
+
+    key: AppKey
+    action: str
+    outcome: str
+    attempts: int
+    seconds: float
+    instance_type: str
+    arn: str
+    error_code: str
+    error_message: str
+    error_hint: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """A call that a run meant to make; its outcome is not known where the run never wrote its end."""
+
+    key: AppKey
+    operation: str
+    spec_hash: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A past run with its apps, sorted by key, and the calls whose apps have no outcome."""
+
+    run: RunRecord
+    apps: tuple[AppRecord, ...]
+    open_intents: tuple[IntentRecord, ...]
+
+
+def read_memory(state: StateDir, fleet: str) -> Memory:
+    """Read what earlier runs of `fleet` left; an empty memory, marked new, where there is no journal.
+
+    Raises StateError for a journal that is there and cannot be read.
+    """
+    return _read(state, NOTHING_REMEMBERED, lambda connection: memory_of(connection, fleet, is_new=False))
+
+
+def runs(state: StateDir, *, fleet: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
+    """Give past runs, the newest first, of one fleet or of all in the folder; raises StateError."""
+    return _read(state, (), lambda connection: _runs(connection, fleet, limit))
+
+
+def run(state: StateDir, run_id: str) -> RunDetail | None:
+    """Give one past run with its apps, or None when the journal does not have it; raises StateError."""
+    return _read(state, None, lambda connection: _run(connection, run_id))
+
+
+def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
+    """Give how long created apps took, newest first, by app type and instance type; raises StateError.
+
+    The newest JOURNAL_DURATIONS_MAX_COUNT apps are looked at.
+    """
+    return _read(state, {}, lambda connection: _settle_seconds(connection, fleet))
+
+
+def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Memory:
+    """Read a fleet's memory over an open connection; raises sqlite3.Error."""
+    query = connection.execute
+    last = query("SELECT ended, alive_at FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT 1", (fleet,)).fetchone()
+    return Memory(
+        once_done=frozenset(
+            key
+            for (text,) in query("SELECT key FROM once_done WHERE fleet = ?", (fleet,))
+            if (key := _key(text)) is not None
+        ),
+        failures={
+            key: (int(count), str(spec_hash))
+            for text, count, spec_hash in query(
+                "SELECT key, failures, spec_hash FROM streaks WHERE fleet = ?", (fleet,)
+            )
+            if (key := _key(text)) is not None
+        },
+        last_rates={
+            Lane(str(account), str(region)): float(rate)
+            for account, region, rate in query("SELECT account, region, rate FROM rates")
+        },
+        unclean_end_at=float(last[1]) if last is not None and last[0] is None else None,
+        is_new=is_new,
+        domain_sizes={str(domain): int(apps) for domain, apps in query("SELECT domain_id, apps FROM domain_sizes")},
+    )
+
+
+def _read(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:
+    where = state.path / JOURNAL_NAME
+    hint = f"Move {where} away to start afresh; no app is lost with it"
+    try:
+        connection = open_for_reading(state)
+        if connection is None:
+            return absent
+        with closing(connection):
+            return read(connection)
+    except JournalUnusable as error:
+        raise StateError(str(error), hint=hint) from None
+    except sqlite3.Error as error:
+        raise StateError(f"{where} could not be read: {explain(error)}", hint=hint) from None
+    except (ValueError, TypeError):
+        raise StateError(f"{where} holds what no run writes", hint=hint) from None
+
+
+def _runs(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tuple[RunRecord, ...]:
+    rows = connection.execute(
+        f"SELECT {_RUN_COLUMNS} FROM runs WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",  # noqa: S608
+        (fleet, limit),
+    ).fetchall()
+    return tuple(_run_record(connection, row) for row in rows)
+
+
+def _run(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
+    row = connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608
+    if row is None:
+        return None
+    apps = [
+        AppRecord(key, *columns)
+        for text, *columns in connection.execute(
+            "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "
+            "error_hint, at FROM outcomes WHERE run = ?",
+            (row[-1],),
+        )
+        if (key := _key(text)) is not None
+    ]
+    intents = [
+        IntentRecord(key, *columns)
+        for text, *columns in connection.execute(
+            "SELECT key, operation, spec_hash, at FROM intents WHERE run = ?1 "
+            "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run = ?1 AND outcomes.key = intents.key) "
+            "ORDER BY rowid",
+            (row[-1],),
+        )
+        if (key := _key(text)) is not None
+    ]
+    return RunDetail(_run_record(connection, row), tuple(sorted(apps, key=lambda app: app.key)), tuple(intents))
+
+
+def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRecord:
+    run_id, fleet, version, started, alive_at, ended, result, exit_code, number = row
+    summary = dict(
+        connection.execute(
+            "SELECT outcome, count(*) FROM outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (number,)
+        ).fetchall()
+    )
+    return RunRecord(run_id, fleet, version, started, alive_at, ended, result, exit_code, summary)
+
+
+def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
+    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    rows = connection.execute(
+        "SELECT key, instance_type, seconds FROM outcomes JOIN runs ON runs.id = outcomes.run "
+        "WHERE runs.fleet = ? AND outcome = ? AND seconds > 0 ORDER BY runs.id DESC, outcomes.at DESC LIMIT ?",
+        (fleet, Outcome.CREATED.value, JOURNAL_DURATIONS_MAX_COUNT),
+    )
+    for text, instance_type, seconds in rows:
+        key = _key(text)
+        if key is not None:
+            found[key.app_type, str(instance_type)].append(float(seconds))
+    return {kind: tuple(values) for kind, values in found.items()}
+
+
+def _key(text: str) -> AppKey | None:
+    """Read a key back, or give None for a row that another version wrote in another form."""
+    try:
+        return parse_app_key(text)
+    except ValueError:
+        return None

@@ -1,0 +1,269 @@
+"""The journal's file: its tables, its version, and how a connection to it is had.
+
+Not here: what a run writes (`journal_writer`) or what is read back (`journal_reader`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.state_dir import JOURNAL_NAME
+from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from engine.adapters.state_dir import StateDir
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
+_SIDE_FILES: Final = ("-wal", "-shm")
+
+# `runs.id` orders the runs of a folder: clocks step, numbers do not. `once_done`, `streaks`, `rates` and
+# `domain_sizes` hold what must outlive the runs that taught it, so that pruning forgets nothing.
+TABLES: Final = (
+    """CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL,
+        version TEXT NOT NULL, started REAL NOT NULL, alive_at REAL NOT NULL,
+        ended REAL, result TEXT NOT NULL DEFAULT '', exit_code INTEGER)""",
+    "CREATE INDEX runs_by_fleet ON runs (fleet, id)",
+    "CREATE TABLE intents (run INTEGER NOT NULL, key TEXT NOT NULL, operation TEXT, spec_hash TEXT, at REAL)",
+    """CREATE TABLE outcomes (
+        run INTEGER NOT NULL, key TEXT NOT NULL, spec_hash TEXT, action TEXT, outcome TEXT, attempts INTEGER,
+        seconds REAL, instance_type TEXT, arn TEXT, error_code TEXT, error_message TEXT, error_hint TEXT,
+        at REAL, once INTEGER, counts_as_failure INTEGER, settled INTEGER,
+        PRIMARY KEY (run, key)) WITHOUT ROWID""",
+    """CREATE TABLE once_done (
+        fleet TEXT NOT NULL, key TEXT NOT NULL, at REAL, PRIMARY KEY (fleet, key)) WITHOUT ROWID""",
+    """CREATE TABLE streaks (
+        fleet TEXT NOT NULL, key TEXT NOT NULL, spec_hash TEXT NOT NULL, failures INTEGER NOT NULL, run INTEGER,
+        PRIMARY KEY (fleet, key)) WITHOUT ROWID""",
+    """CREATE TABLE rates (
+        account TEXT NOT NULL, region TEXT NOT NULL, rate REAL NOT NULL, at REAL,
+        PRIMARY KEY (account, region)) WITHOUT ROWID""",
+    "CREATE TABLE domain_sizes (domain_id TEXT PRIMARY KEY, apps INTEGER NOT NULL, at REAL) WITHOUT ROWID",
+)
+
+
+class JournalUnusable(Exception):
+    """The journal cannot be used; its text, one clean line, says why. Never leaves the adapter."""
+
+
+class _Corrupt(Exception):
+    """The file is not a journal, or not a sound one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection that may write. `notes` tell what a reader of the result must know."""
+
+    connection: sqlite3.Connection
+    is_new: bool
+    notes: tuple[str, ...]
+
+
+def explain(error: sqlite3.Error) -> str:
+    """Say what SQLite said, on one clean line, with its name for it."""
+    name = getattr(error, "sqlite_errorname", "")
+    return clean(f"{error} ({name})" if name else str(error))
+
+
+def is_corruption(error: sqlite3.Error) -> bool:
+    """Whether the error means that the file itself is damaged."""
+    return _primary(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether the same write may succeed later: space is made, another process lets go.
+
+    An I/O error is not one of them: after a failed sync nobody knows what the disk holds.
+    """
+    return _primary(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def open_for_writing(state: StateDir) -> Opened:
+    """Open the journal, making it when it is not there and putting a damaged one aside.
+
+    Raises JournalUnusable, and StateError when the file is a link or somebody else's.
+    """
+    if state.fd is None:
+        raise JournalUnusable(state.problem)
+    try:
+        connection, is_new = _open_once(state)
+        return Opened(connection, is_new, _new_note(state) if is_new else ())
+    except _Corrupt as damage:
+        return start_afresh(state, str(damage))
+    except (sqlite3.Error, OSError) as error:
+        raise _not_opened(state, error) from None
+
+
+def start_afresh(state: StateDir, damage: str) -> Opened:
+    """Put a damaged journal aside and open a new one; raises as `open_for_writing` does."""
+    try:
+        aside = _put_aside(state)
+        connection, _ = _open_once(state)
+    except _Corrupt as again:  # a new file that reads back wrong: the disk, not the journal
+        raise JournalUnusable(f"a new journal in {state.path} could not be read back: {again}") from None
+    except (sqlite3.Error, OSError) as error:
+        raise _not_opened(state, error) from None
+    note = (
+        f"The journal was damaged ({damage}) and is kept as {state.path / aside}; a new one was started, so "
+        "`once`, quarantine and the learnt rates start afresh"
+    )
+    return Opened(connection, is_new=True, notes=(note,))
+
+
+def _not_opened(state: StateDir, error: sqlite3.Error | OSError) -> JournalUnusable:
+    why = explain(error) if isinstance(error, sqlite3.Error) else error.strerror
+    return JournalUnusable(f"{state.path / JOURNAL_NAME} could not be opened: {why}")
+
+
+def open_for_reading(state: StateDir) -> sqlite3.Connection | None:
+    """Open the journal without changing it, or give None when there is none.
+
+    Raises JournalUnusable, and StateError when the file is a link or somebody else's.
+    """
+    if not _has_content(state):
+        return None
+    try:
+        return _open_readonly(state)
+    except _Corrupt as damage:
+        raise JournalUnusable(f"{state.path / JOURNAL_NAME} is damaged: {damage}") from None
+    except sqlite3.Error as error:
+        raise JournalUnusable(f"{state.path / JOURNAL_NAME} could not be read: {explain(error)}") from None
+
+
+def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
+    """Give a connection and whether its tables were made just now."""
+    # Side files are made by SQLite with the mode of the database; a link in their place is refused here.
+    for side in _SIDE_FILES:
+        state.has_file(JOURNAL_NAME + side)
+    connection = _connect(state, "rw" if state.has_file(JOURNAL_NAME) else "rwc")
+    try:
+        state.has_file(JOURNAL_NAME)  # closes a new file to others before anything is in it
+        version = _version(connection, state)  # before anything is written to what may be somebody else's
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")
+        if version == 0:
+            _create(connection)
+            state.sync()
+        _require_soundness(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        if is_corruption(error):
+            raise _Corrupt(explain(error)) from None
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return connection, version == 0
+
+
+def _open_readonly(state: StateDir) -> sqlite3.Connection:
+    """Open for reading alone, also in a folder where SQLite cannot make its side files."""
+    try:
+        return _open_in_mode(state, "ro")
+    except sqlite3.Error as error:
+        # WAL needs a file beside the database even to read. Where none can be made, and no log is left to read,
+        # the database alone is the whole truth.
+        if _primary(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or _has_content(state, "-wal"):
+            raise
+        return _open_in_mode(state, "ro&immutable=1")
+
+
+def _open_in_mode(state: StateDir, mode: str) -> sqlite3.Connection:
+    connection = _connect(state, mode)
+    try:
+        version = _version(connection, state)
+    except sqlite3.Error as error:
+        connection.close()
+        if is_corruption(error):
+            raise _Corrupt(explain(error)) from None
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    if version == 0:
+        connection.close()
+        raise JournalUnusable(f"{state.path / JOURNAL_NAME} holds nothing yet")
+    return connection
+
+
+def _connect(state: StateDir, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{(state.path / JOURNAL_NAME).as_uri()}?mode={mode}",
+        uri=True,
+        timeout=JOURNAL_BUSY_MAX_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _version(connection: sqlite3.Connection, state: StateDir) -> int:
+    """Give the version of the tables, 0 where there are none yet; refuses what is not ours or is newer."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != APPLICATION_ID and (tables or version):
+        raise _Corrupt("it is a database of something else")
+    if version > SCHEMA_VERSION:
+        raise JournalUnusable(
+            f"{state.path / JOURNAL_NAME} was written by a newer appfleet (its form is {version}, this one knows "
+            f"{SCHEMA_VERSION}); upgrade appfleet, or choose another folder with --state-dir"
+        )
+    return version
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another run of the same folder may have been first.
+        if int(connection.execute("PRAGMA user_version").fetchone()[0]) == 0:
+            for table in TABLES:
+                connection.execute(table)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _require_soundness(connection: sqlite3.Connection) -> None:
+    """Check the whole file, but only after a run that never wrote its end: it is then that files break."""
+    last = connection.execute("SELECT ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    if last is not None and last[0] is None:
+        verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if verdict != "ok":
+            raise _Corrupt(clean(verdict))
+
+
+def _put_aside(state: StateDir) -> str:
+    for number in range(1, JOURNAL_ASIDE_MAX_COUNT + 1):
+        name = f"journal.corrupt-{number}.sqlite"
+        if state.has_file(name) and number < JOURNAL_ASIDE_MAX_COUNT:
+            continue  # the last number is used again: a disk that breaks journals must not fill up with them
+        for side in ("", *_SIDE_FILES):
+            if side == "" or state.has_file(JOURNAL_NAME + side):
+                state.rename(JOURNAL_NAME + side, name + side)
+        state.sync()
+        return name
+    raise AssertionError  # pragma: no cover - the last number always returns
+
+
+def _has_content(state: StateDir, side: str = "") -> bool:
+    name = JOURNAL_NAME + side
+    return state.has_file(name) and (state.path / name).stat().st_size > 0
+
+
+def _new_note(state: StateDir) -> tuple[str, ...]:
+    return (f"The journal {state.path / JOURNAL_NAME} is new: no earlier run is remembered",)
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """Give SQLite's primary result code; the extended one has it in its low byte."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -1,0 +1,360 @@
+"""The one writer of a journal: a thread that commits what has gathered.
+
+The loop's side appends a tuple and goes on; nothing of SQLite runs there. A batch is handed to SQLite as one JSON
+text a table, so the thread gives up the interpreter's lock for the whole of a statement: with a statement a row it
+would have to win the lock back for each row from a loop that is busy, and fall behind.
+
+Nothing here raises to the caller. What could not be written is said in `broken`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from engine.adapters.journal_schema import explain, is_passing
+from engine.core.limits import (
+    JOURNAL_ALIVE_SECONDS,
+    JOURNAL_GATHER_SECONDS,
+    JOURNAL_PENDING_MAX_ROWS,
+    JOURNAL_RETRY_SECONDS,
+)
+from engine.core.outcome import Outcome
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from engine.core.identity import AppKey, Lane
+    from engine.core.outcome import AppResult
+
+# The app was made by this fleet, or found as this fleet wants it after its own call.
+_DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})
+# The app is well, or gone by decision: what failed before is no longer in a row.
+_ENDS_STREAK: Final = _DONE_ONCE | {Outcome.UNCHANGED, Outcome.DELETED}
+_CODE_MAX_CHARS: Final = 80
+_TOO_LATE: Final = "the journal was closed before the last entries came"
+_TOO_MANY: Final = (
+    f"more than {JOURNAL_PENDING_MAX_ROWS:,} entries waited for the journal, so the later ones were dropped"
+)
+
+_INTENTS: Final = """
+    INSERT INTO intents (run, key, operation, spec_hash, at)
+    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+           json_extract(value, '$[3]')
+    FROM json_each(?2)"""
+_OUTCOMES: Final = """
+    INSERT OR REPLACE INTO outcomes (run, key, spec_hash, action, outcome, attempts, seconds, instance_type, arn,
+        error_code, error_message, error_hint, at, once, counts_as_failure, settled)
+    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+           json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+           json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'),
+           json_extract(value, '$[9]'), json_extract(value, '$[10]'), json_extract(value, '$[11]'),
+           json_extract(value, '$[12]'), json_extract(value, '$[13]'), json_extract(value, '$[14]')
+    FROM json_each(?2)"""
+_ONCE: Final = """
+    INSERT OR IGNORE INTO once_done (fleet, key, at)
+    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
+# One run counts once, whatever is said of a key in it; another spec starts at one.
+_COUNT: Final = """
+    INSERT INTO streaks (fleet, key, spec_hash, failures, run)
+    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), 1, ?2 FROM json_each(?3) WHERE true
+    ON CONFLICT (fleet, key) DO UPDATE SET
+        failures = CASE WHEN excluded.spec_hash = streaks.spec_hash THEN streaks.failures + 1 ELSE 1 END,
+        spec_hash = excluded.spec_hash, run = excluded.run
+    WHERE streaks.run <> excluded.run"""
+# Outcomes that neither end nor count (skipped, parked, interrupted) leave a streak alone, unless the spec changed.
+_END_STREAKS: Final = """
+    DELETE FROM streaks WHERE fleet = ?1 AND EXISTS (
+        SELECT 1 FROM outcomes WHERE outcomes.run = ?2 AND outcomes.key = streaks.key AND (
+            outcomes.settled OR (outcomes.spec_hash <> '' AND outcomes.spec_hash <> streaks.spec_hash)))"""
+_RATE: Final = "INSERT OR REPLACE INTO rates (account, region, rate, at) VALUES (?, ?, ?, ?)"
+_SIZE: Final = "INSERT OR REPLACE INTO domain_sizes (domain_id, apps, at) VALUES (?, ?, ?)"
+_ALIVE: Final = "UPDATE runs SET alive_at = max(alive_at, ?) WHERE id = ?"
+_END: Final = "UPDATE runs SET alive_at = max(alive_at, ?1), ended = ?1, result = ?2, exit_code = ?3 WHERE id = ?4"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One call that is about to be made."""
+
+    key: AppKey
+    operation: str
+    spec_hash: str
+    at: float
+
+    def row(self) -> tuple[str | float, ...]:
+        """Give the columns of `intents` after `run`."""
+        return clean(str(self.key)), self.operation, clean(self.spec_hash), self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What became of one app."""
+
+    result: AppResult
+    spec_hash: str
+    at: float
+    once: bool
+    counts_as_failure: bool
+
+    def row(self) -> tuple[str | float | int | None, ...]:
+        """Give the columns of `outcomes` after `run`."""
+        result, error = self.result, self.result.error
+        return (
+            clean(str(result.key)),
+            clean(self.spec_hash),
+            result.action.value,
+            result.outcome.value,
+            result.attempts,
+            result.seconds,
+            clean(result.instance_type),
+            clean(result.arn),
+            "" if error is None else clean(error.code, _CODE_MAX_CHARS),
+            "" if error is None else clean(error.message),
+            "" if error is None else clean(error.hint),
+            self.at,
+            int(self.once),
+            int(self.counts_as_failure),
+            int(result.outcome in _ENDS_STREAK),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A lane's last good create rate, in calls a second."""
+
+    lane: Lane
+    calls_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSize:
+    """How many rows a complete scan of a domain gave."""
+
+    domain_id: str
+    apps: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of the run; `at` is epoch seconds."""
+
+    result: str
+    exit_code: int
+    at: float
+
+
+Entry = Intent | Conclusion | Rate | DomainSize | End
+
+
+class JournalWriter:
+    """Owns the connection from `start` on. `run` is the row of `runs` that everything belongs to.
+
+    `wall` gives epoch seconds for the sign of life; `path` is the database, watched for being taken away.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, fleet: str, run: int, *, wall: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._fleet = fleet
+        self._run = run
+        self._wall = wall
+        self._inode = _inode(path)
+        self._entries: deque[Entry] = deque()
+        self._kept: list[Entry] = []
+        self._waiters: list[Callable[[bool], None]] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._stopping = False
+        self._ended = False
+        self._gone = False  # for good: nothing more will be written
+        self._retry_at = 0.0
+        self._thread = threading.Thread(target=self._main, name="appfleet-journal", daemon=True)
+        self.broken = ""
+
+    def start(self) -> None:
+        """Hand the connection to the thread."""
+        self._thread.start()
+
+    def put(self, entry: Entry) -> None:
+        """Let the entry be written with what else has gathered."""
+        if self._gone:
+            self._break(_TOO_LATE)
+            return
+        if len(self._entries) >= JOURNAL_PENDING_MAX_ROWS:
+            self._break(_TOO_MANY)
+            return
+        self._entries.append(entry)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def put_durably(self, entry: Entry, done: Callable[[bool], None]) -> None:
+        """Let the entry be written at once; `done` is called from the thread, True when it is on the disk."""
+        with self._lock:
+            if not self._gone and not self._stopping:
+                self._entries.append(entry)
+                self._waiters.append(done)
+                self._urgent.set()
+                self._wake.set()
+                return
+        self._break(_TOO_LATE)
+        done(False)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is left, check the log into the database and close; False when that took too long."""
+        with self._lock:
+            self._stopping = True
+        self._urgent.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            self._break(f"the journal was not written to its end within {timeout_s:g} s")
+            return False
+        return True
+
+    def _main(self) -> None:
+        try:
+            while not self._stopping:
+                self._wake.wait(JOURNAL_ALIVE_SECONDS)
+                self._urgent.wait(JOURNAL_GATHER_SECONDS)
+                self._wake.clear()
+                self._urgent.clear()
+                self._write_gathered()
+            self._retry_at = 0.0
+            self._write_gathered()
+        finally:
+            self._close()
+
+    def _write_gathered(self) -> None:
+        with self._lock:
+            waiters, self._waiters = self._waiters, []
+            # A waiter is added after its entry, so each waiter's entry is among these.
+            fresh = [self._entries.popleft() for _ in range(len(self._entries))]
+        written = False
+        try:
+            written = self._write([*self._kept, *fresh], durably=bool(waiters) or self._stopping)
+        except Exception as error:  # noqa: BLE001 - a journal must never take a run down, whatever is wrong with it
+            self._give_up(f"{self._path} could not be written: {clean(repr(error))}")
+        finally:
+            for done in waiters:
+                done(written)
+
+    def _write(self, entries: list[Entry], *, durably: bool) -> bool:
+        """Give whether all of `entries` is written; keep them for later where that may help."""
+        if self._gone:
+            return False
+        if self._ended and not entries:
+            return True  # no sign of life after the end
+        if self._kept and time.monotonic() < self._retry_at and not durably:
+            self._keep(entries)
+            return False
+        if _inode(self._path) != self._inode:
+            self._give_up(f"{self._path} was removed or replaced while the run was going on")
+            return False
+        try:
+            self._commit(entries, durably=durably)
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            why = f"{self._path} could not be written: {explain(error)}"
+            if is_passing(error):
+                self._break(why)
+                self._keep(entries)
+                self._retry_at = time.monotonic() + JOURNAL_RETRY_SECONDS
+            else:
+                self._give_up(why)
+            return False
+        self._kept = []
+        self._ended = self._ended or any(isinstance(entry, End) for entry in entries)
+        return True
+
+    def _commit(self, entries: list[Entry], *, durably: bool) -> None:
+        execute = self._connection.execute
+        # In WAL mode FULL syncs the log before COMMIT returns, with all that was committed into it before.
+        execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
+        execute("BEGIN IMMEDIATE")
+        now = self._wall()
+        execute(_ALIVE, (now, self._run))
+        intents = [entry.row() for entry in entries if isinstance(entry, Intent)]
+        if intents:
+            execute(_INTENTS, (self._run, _json(intents)))
+        conclusions = [entry for entry in entries if isinstance(entry, Conclusion)]
+        if conclusions:
+            self._commit_conclusions(conclusions)
+        for entry in entries:
+            if isinstance(entry, Rate):
+                execute(_RATE, (clean(entry.lane.account), clean(entry.lane.region), entry.calls_per_second, now))
+            elif isinstance(entry, DomainSize):
+                execute(_SIZE, (clean(entry.domain_id), entry.apps, now))
+            elif isinstance(entry, End):
+                execute(_END, (entry.at, entry.result, entry.exit_code, self._run))
+        execute("COMMIT")
+
+    def _commit_conclusions(self, conclusions: list[Conclusion]) -> None:
+        execute = self._connection.execute
+        rows = [entry.row() for entry in conclusions]
+        execute(_OUTCOMES, (self._run, _json(rows)))
+        done = [
+            (row[0], entry.at)
+            for entry, row in zip(conclusions, rows, strict=True)
+            if entry.once and entry.result.outcome in _DONE_ONCE
+        ]
+        if done:
+            execute(_ONCE, (self._fleet, _json(done)))
+        failures = [row[:2] for entry, row in zip(conclusions, rows, strict=True) if entry.counts_as_failure]
+        if failures:
+            execute(_COUNT, (self._fleet, self._run, _json(failures)))
+        execute(_END_STREAKS, (self._fleet, self._run))
+
+    def _keep(self, entries: list[Entry]) -> None:
+        self._kept = entries[:JOURNAL_PENDING_MAX_ROWS]
+        if len(self._kept) < len(entries):
+            self._break(_TOO_MANY)
+
+    def _break(self, why: str) -> None:
+        """Say why, once: the first reason is the one that helps."""
+        if not self.broken:
+            self.broken = why
+
+    def _give_up(self, why: str) -> None:
+        self._break(why)
+        with self._lock:
+            self._gone = True
+            waiters, self._waiters = self._waiters, []
+            self._entries.clear()
+        self._kept = []
+        for done in waiters:
+            done(False)
+
+    def _close(self) -> None:
+        with self._lock:
+            self._gone = True
+        with contextlib.suppress(sqlite3.Error):
+            if not self.broken:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def _json(rows: Iterable[Any]) -> str:
+    return orjson.dumps(list(rows)).decode()
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

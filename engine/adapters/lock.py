@@ -1,0 +1,270 @@
+"""One run a fleet: a lock that the kernel keeps, so that a dead process cannot.
+
+The lock is `flock` on a file that is never removed: there is no stale lock and no flag to force one. What the
+file says about its holder is for the message alone and never decides anything. It holds among processes of one
+machine; two machines are kept apart by the service, which takes an app's name once.
+
+Two locks are taken, always in this order. A run that can use its lock file takes the state folder shared and the
+file exclusively, so fleets that share a folder do not wait for each other. A run that cannot make its lock file
+(a full disk, a read-only folder) takes the folder itself exclusively, which needs no writing. So the two kinds
+exclude each other as well. Where there is no folder and none can be made, the nearest folder above stands for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import re
+import socket
+import time
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.state_dir import FILE_MODE, LOCK_SUFFIX
+from engine.core.errors import LockHeldError, StateError
+from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from engine.adapters.state_dir import StateDir
+
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_HELD: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock. `since` is an ISO 8601 time in UTC.
+
+    `command` is the subcommand alone: a whole command line may hold an endpoint with a password in it.
+    """
+
+    pid: int
+    host: str
+    user: str
+    since: str
+    run_id: str
+    command: str
+
+    @classmethod
+    def of_this_process(cls, run_id: str, command: str, *, now: float) -> Holder:
+        """Describe this process; `now` is epoch seconds."""
+        return cls(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            user=_user_name(),
+            since=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            run_id=run_id,
+            command=command,
+        )
+
+    def is_dead(self) -> bool:
+        """Whether the process is of this machine and gone, so what it left is not about today's holder."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except PermissionError:
+            return False
+        return False
+
+    def __str__(self) -> str:
+        """Give `appfleet apply, run R, process 7 of ann on host h, since T`."""
+        return clean(
+            f"appfleet {self.command}, run {self.run_id}, process {self.pid} of {self.user} on host {self.host}, "
+            f"since {self.since}"
+        )
+
+
+class FleetLock:
+    """The lock of one fleet in one state folder. `degraded` says that the folder itself had to be locked."""
+
+    def __init__(self, state: StateDir, fleet: str) -> None:
+        self._state = state
+        self._fleet = fleet
+        self._folder_fd: int | None = None
+        self._file_fd: int | None = None
+        self.degraded = False
+        self.file_name = lock_file_name(fleet)
+
+    @contextlib.asynccontextmanager
+    async def acquire(
+        self,
+        holder: Holder,
+        timeout_s: float = 0.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> AsyncIterator[None]:
+        """Hold the lock for the length of the block, waiting at most `timeout_s` seconds for it.
+
+        Raises LockHeldError when another run has it until then, and StateError where nothing can be locked.
+        """
+        give_up_at = clock() + timeout_s
+        while not self.try_acquire(holder):
+            left = give_up_at - clock()
+            if left <= 0:
+                raise self._held_error(timeout_s)
+            await sleep(min(LOCK_POLL_SECONDS, left))
+        try:
+            yield
+        finally:
+            self.release()
+
+    def try_acquire(self, holder: Holder) -> bool:
+        """Take the lock now, or give False when another run has it; raises StateError where nothing can be locked."""
+        if self._folder_fd is not None:
+            return False
+        file_fd = self._open_lock_file()
+        try:
+            folder_fd = self._open_folder()
+            try:
+                taken = self._take(folder_fd, file_fd)
+            except BaseException:
+                os.close(folder_fd)
+                raise
+            if not taken:
+                os.close(folder_fd)
+                _close(file_fd)
+                return False
+        except BaseException:
+            _close(file_fd)
+            raise
+        self._folder_fd, self._file_fd, self.degraded = folder_fd, file_fd, file_fd is None
+        self._write_holder(holder)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; doing it twice is harmless."""
+        file_fd, folder_fd = self._file_fd, self._folder_fd
+        self._file_fd = self._folder_fd = None
+        if file_fd is not None:
+            # Emptied while still locked, so that nobody reads of a holder that is gone.
+            with contextlib.suppress(OSError):
+                os.ftruncate(file_fd, 0)
+        for descriptor in (file_fd, folder_fd):
+            if descriptor is not None:
+                # Unlocked and not only closed: a forked child may hold a copy of the descriptor.
+                with contextlib.suppress(OSError):
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                os.close(descriptor)
+
+    def _take(self, folder_fd: int, file_fd: int | None) -> bool:
+        if file_fd is None:
+            return self._flock(folder_fd, fcntl.LOCK_EX)
+        return self._flock(folder_fd, fcntl.LOCK_SH) and self._flock(file_fd, fcntl.LOCK_EX)
+
+    def _flock(self, descriptor: int, kind: int) -> bool:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _HELD:
+                return False
+            raise StateError(
+                f"The state folder {self._state.path} cannot be locked: {error.strerror}",
+                hint="Choose a folder on a local disk with --state-dir; without a lock two runs could work at once",
+            ) from None
+        return True
+
+    def _open_lock_file(self) -> int | None:
+        """Give a descriptor of the lock file, or None when it is not there and cannot be made."""
+        if self._state.fd is None:
+            return None
+        for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+            try:
+                return self._state.open_file(self.file_name, flags)
+            except OSError:
+                continue
+        return None
+
+    def _open_folder(self) -> int:
+        """Open the state folder a second time: a lock belongs to an opening, so each FleetLock needs its own."""
+        if self._state.fd is not None:
+            return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._state.fd)
+        # The root is always there, so one of them is.
+        folder = next(parent for parent in self._state.path.parents if parent.is_dir())
+        try:
+            return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StateError(
+                f"{self._state.problem}, and {folder} cannot be locked in its place: {error.strerror}",
+                hint="Choose a folder of your own with --state-dir",
+            ) from None
+
+    def _write_holder(self, holder: Holder) -> None:
+        if self._file_fd is None:
+            return
+        # It is for a message only: a full disk or a descriptor that cannot write loses that and nothing else.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file_fd, 0)
+            os.pwrite(self._file_fd, json.dumps(asdict(holder)).encode()[:LOCK_INFO_MAX_BYTES], 0)
+            os.fchmod(self._file_fd, FILE_MODE)
+
+    def _held_error(self, timeout_s: float) -> LockHeldError:
+        holder = self.read_holder()
+        who = "a run that left no name" if holder is None else str(holder)
+        waited = f" after waiting {timeout_s:g} s" if timeout_s > 0 else ""
+        return LockHeldError(
+            f"Another run works on fleet {self._fleet}{waited}: {who} (lock {self._state.path / self.file_name})",
+            hint="Wait for it to end, or let this run wait with --lock-timeout 10m; nothing was called",
+        )
+
+    def read_holder(self) -> Holder | None:
+        """Give what the lock file says of its holder, or None when it says nothing that can be true."""
+        if self._state.fd is None:
+            return None
+        try:
+            opened = self._state.open_file(self.file_name, os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            holder = parse_holder(os.pread(opened, LOCK_INFO_MAX_BYTES, 0))
+        finally:
+            os.close(opened)
+        return None if holder is None or holder.is_dead() else holder
+
+
+def lock_file_name(fleet: str) -> str:
+    """Give the name of a fleet's lock file: its own name where that is a safe one, else a hash of it."""
+    if _FILE_NAME.fullmatch(fleet):
+        return fleet + LOCK_SUFFIX
+    return hashlib.sha256(fleet.encode("utf-8", "surrogatepass")).hexdigest()[:32] + LOCK_SUFFIX
+
+
+def parse_holder(data: bytes) -> Holder | None:
+    """Read what a holder wrote, or None for anything else."""
+    try:
+        found = json.loads(data)
+        values = {item.name: found[item.name] for item in fields(Holder)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    pid = values.pop("pid")
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+        return None
+    if not all(isinstance(value, str) for value in values.values()):
+        return None
+    return Holder(pid=pid, **values)
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def _user_name() -> str:
+    """Give the user's name, or its number in a container that knows no names."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
