@@ -51,6 +51,11 @@ class Owner(NamedTuple):
         return "/".join(self)
 
 
+def folded(key: AppKey) -> AppKey:
+    """Give the form in which keys of one app are equal: the service takes user profile names in any case."""
+    return key._replace(owner=key.owner.casefold()) if key.owner_kind == USER else key
+
+
 class Lane(NamedTuple):
     """One account in one region: what a throttle and a set of quota buckets belong to."""
 

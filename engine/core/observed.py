@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.desired import AppSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from engine.core.errors import AppfleetError
     from engine.core.identity import AppKey
@@ -101,3 +101,37 @@ class ObservedFleet:
     def complete(self) -> bool:
         """Whether every domain could be listed."""
         return all(domain.error is None for domain in self.domains.values())
+
+
+# How far a generation has come: of two rows of one generation the later state is the fresher.
+_PROGRESS: Final = {
+    status: place
+    for place, status in enumerate(
+        (
+            AppStatus.PENDING,
+            AppStatus.IN_SERVICE,
+            AppStatus.FAILED,
+            AppStatus.DELETING,
+            AppStatus.DELETED,
+            AppStatus.UNKNOWN,
+        )
+    )
+}
+
+
+def newest_by_key(rows: Iterable[ObservedApp]) -> dict[AppKey, ObservedApp]:
+    """Keep one row a key: the alive one, then the newest, whatever the order of `rows`.
+
+    A listing shows an app twice when it moved between pages, and beside the tombstone of an earlier generation.
+    """
+    kept: dict[AppKey, ObservedApp] = {}
+    for row in rows:
+        other = kept.setdefault(row.key, row)
+        if other is not row and precedence(row) > precedence(other):
+            kept[row.key] = row
+    return kept
+
+
+def precedence(row: ObservedApp) -> tuple[bool, float, int, str]:
+    """Give what the row of one key to believe is the greatest in; a total order, so no listing's order decides."""
+    return (row.status.is_alive, row.created_at, _PROGRESS[row.status], repr(row))

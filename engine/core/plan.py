@@ -9,14 +9,19 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.observed import AppStatus
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
+
+# One encoder for all: made anew for each of a hundred thousand changes it costs more than what it encodes.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 class Action(StrEnum):
@@ -56,8 +61,8 @@ class Reason(StrEnum):
 class Change:
     """The decision about one key, of whatever action.
 
-    `before` is the observed row, `after` the desired app; either may be None. `differs` names the declared
-    fields that are not as observed.
+    `before` is the observed row, spelled as observed, and `after` the desired app, also of a declared app that
+    shall go; either may be None. `differs` names the declared fields that are not as observed.
     """
 
     key: AppKey
@@ -68,7 +73,12 @@ class Change:
     differs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `changes` in `plan --format json`."""
+        """Give the entry of `changes` in `plan --format json`: what stood there before, and what will stand there.
+
+        A tombstone is nothing that stood there: it vanishes after a day, and a fingerprint that was approved must not.
+        """
+        before = self.before if self.before is not None and self.before.status is not AppStatus.DELETED else None
+        after = self.after if self.action is not Action.DELETE else None
         return {
             "key": str(self.key),
             "domain": self.key.domain,
@@ -78,8 +88,8 @@ class Change:
             "app_name": self.key.app_name,
             "action": self.action.value,
             "reason": self.reason.value,
-            "before": None if self.before is None else self.before.to_json(),
-            "after": None if self.after is None else _after_json(self.after),
+            "before": None if before is None else before.to_json(),
+            "after": None if after is None else _after_json(after),
             "differs": list(self.differs),
         }
 
@@ -166,7 +176,8 @@ class Plan:
     `decisions` holds one Change for each declared app, and for each undeclared app that is owned by this
     fleet; `unmanaged` counts the live undeclared rest. `complete` is false when a domain could not be listed.
     `denied` is true when a mandatory rule or a guardrail said no. `options` and `selectors` are what the user
-    asked for, as sorted pairs of texts.
+    asked for, as sorted pairs of texts. A plan that was read back from its document holds the decisions that stand
+    there; `more_none` and `more_denied` count those that its summary counts and that stand nowhere.
     """
 
     fleet: str
@@ -181,7 +192,10 @@ class Plan:
     options: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = ()
     quotas: tuple[QuotaLine, ...] = ()
+    more_none: int = 0
+    more_denied: int = 0
     changes: tuple[Change, ...] = field(init=False)
+    _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Set apart what will be done."""
@@ -210,12 +224,19 @@ class Plan:
                 counts["denied"] += 1
             elif change.after is not None:
                 counts["none"] += 1
+        counts["none"] += self.more_none
+        counts["denied"] += self.more_denied
         counts["unmanaged"] = self.unmanaged
         return counts
 
     @property
     def fingerprint(self) -> str:
         """Give `sha256:` and 64 hexadecimal digits over the changes and the inputs: not over `made_at`."""
+        if not self._fingerprint:  # a second for a large plan, and several ask for it
+            self._fingerprint.append(self._digest())
+        return self._fingerprint[0]
+
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         digest.update(_canonical({"inputs": dict(self.inputs), "fleet": self.fleet}))
         for change in self.changes:
@@ -244,7 +265,7 @@ class Plan:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return _encode(value).encode() + b"\n"
 
 
 def _grouped(pairs: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:

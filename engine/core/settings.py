@@ -35,6 +35,7 @@ COUNT: Final = Bound(0, 1_000_000)
 SHARE: Final = Bound(0.0, 1.0)
 QUARANTINE_AFTER: Final = Bound(1, 100)
 HOURLY_USD: Final = Bound(0.0, 10_000_000.0)
+PRIORITY_WEIGHT: Final = Bound(-1_000_000.0, 1_000_000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of them. `create_owners` is `[owners] create`; `prices` is USD an hour by region ("" is all) and type."""
+    """All of them. `create_owners` is `[owners] create`; `prices` is USD an hour by region ("" is all) and type.
+
+    A type is an instance type, or an app type for apps that name no instance type.
+    """
 
     execution: Execution = Execution()
     backoffs: Backoffs = Backoffs()

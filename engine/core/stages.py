@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp
     from engine.core.plan import Change, Plan
 
-Weight = "Callable[[DesiredApp], float]"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -40,6 +40,14 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RunWaited(Event):
+    """The last run of this fleet died; `seconds` passed before anything was listed, so that its last calls show."""
+
+    name = "run.waited"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanComputed(Event):
     """A plan was made."""
 
@@ -91,6 +99,17 @@ class DomainListFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnershipUnread(Event):
+    """Whose an app is could not be read; it is neither deleted nor replaced."""
+
+    name = "app.ownership_unread"
+    level = "warning"
+    key: AppKey
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallAnswered(Event):
     """A call to the service ended: `answer` is `ok` or the kind of trouble. Feeds the counters."""
 
@@ -99,6 +118,19 @@ class CallAnswered(Event):
     operation: str
     answer: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRetried(Event):
+    """A read failed in a way that passes; it is asked again in `delay_s` seconds."""
+
+    name = "call.retried"
+    level = "warning"
+    operation: str
+    attempt: int
+    delay_s: float
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +358,16 @@ class JournalFailed(Event):
 
     name = "journal.failed"
     level = "error"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryWarned(Event):
+    """A library that we use logged a warning or worse."""
+
+    name = "library.warned"
+    level = "warning"
+    logger: str
     message: str
 
 

@@ -1,0 +1,173 @@
+"""One app: what to do about it, and why. The whole table of planning, as functions of one row.
+
+Not here: which row belongs to which declared app, and what a plan says about it in words (`planner`).
+
+Ownership is passed beside the row, so that the question "would knowing the owner change what is done?" is asked of
+these very functions (`ownership_matters`) and cannot drift apart from them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.core.desired import Mode
+from engine.core.drift import differing_fields
+from engine.core.observed import AppStatus, Ownership
+from engine.core.plan import Action, Fits, Reason
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp
+    from engine.core.observed import ObservedApp
+    from engine.core.plan_options import PlanOptions
+
+
+class Guard(StrEnum):
+    """What can keep a delete or a replace that was asked for out of the plan."""
+
+    OWNERSHIP = "ownership"
+    QUOTA = "quota"
+
+
+class Decision(NamedTuple):
+    """What is done and why. `refused_by` is set where more was asked for."""
+
+    action: Action
+    reason: Reason
+    refused_by: Guard | None = None
+
+
+_ABSENT: Final = Decision(Action.CREATE, Reason.ABSENT)
+_BY_STATUS: Final = {
+    AppStatus.DELETED: _ABSENT,
+    AppStatus.FAILED: Decision(Action.CREATE, Reason.FAILED),
+    AppStatus.DELETING: Decision(Action.CREATE, Reason.DELETING),
+    AppStatus.PENDING: Decision(Action.NONE, Reason.PENDING),
+}
+_UNKNOWN_STATUS: Final = Decision(Action.NONE, Reason.UNKNOWN_STATUS)
+_DENIED: Final = Decision(Action.NONE, Reason.DENIED)
+_DONE_ONCE: Final = Decision(Action.NONE, Reason.DONE_ONCE)
+_QUARANTINED: Final = Decision(Action.NONE, Reason.QUARANTINED)
+_IN_SYNC: Final = Decision(Action.NONE, Reason.IN_SYNC)
+_DRIFT_REPORTED: Final = Decision(Action.NONE, Reason.DRIFT)
+_GONE: Final = Decision(Action.NONE, Reason.GONE)
+_UNMANAGED: Final = Decision(Action.NONE, Reason.UNMANAGED)
+_NOT_OWNED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.OWNERSHIP)
+_ORPHANED: Final = Decision(Action.NONE, Reason.ORPHANED)
+_PRUNED: Final = Decision(Action.DELETE, Reason.NOT_DECLARED)
+
+# The statuses in which an app can be deleted. One that is unknown is never among them.
+_DELETABLE: Final = frozenset({AppStatus.PENDING, AppStatus.IN_SERVICE})
+# What still counts as "made by this fleet" when it carries its tag. A Failed app was never there to be used.
+_MADE: Final = frozenset({AppStatus.PENDING, AppStatus.IN_SERVICE, AppStatus.DELETING, AppStatus.DELETED})
+
+# What reading the tags of an app can tell.
+_ANSWERS: Final = (Ownership.OURS, Ownership.FOREIGN, Ownership.NOBODY)
+
+
+def decide_declared(
+    app: DesiredApp, row: ObservedApp | None, ownership: Ownership, differs: tuple[str, ...], options: PlanOptions
+) -> Decision:
+    """Decide about an app that the fleet declares. `differs` is what `drifted_fields` gives for the two."""
+    if row is not None and row.status is AppStatus.UNKNOWN:
+        return _UNKNOWN_STATUS
+    if _is_unwanted(app, options):
+        return _decide_unwanted(app, row, ownership, options)
+    held_back = _held_back(app, row, ownership, options)
+    if held_back is not None:
+        return held_back
+    if row is None:
+        return _ABSENT
+    if row.status is not AppStatus.IN_SERVICE:
+        return _BY_STATUS[row.status]
+    return _decide_in_service(app, row, ownership, differs, options)
+
+
+def decide_undeclared(row: ObservedApp, ownership: Ownership, *, prune: bool) -> Decision:
+    """Decide about an observed app that is neither Deleted nor Failed and that the fleet does not declare."""
+    if ownership is not Ownership.OURS:
+        return _UNMANAGED
+    if row.status is AppStatus.UNKNOWN:
+        return _UNKNOWN_STATUS
+    if row.status not in _DELETABLE:
+        return _GONE
+    return _PRUNED if prune else _ORPHANED
+
+
+def drifted_fields(app: DesiredApp, row: ObservedApp | None, options: PlanOptions) -> tuple[str, ...]:
+    """Name the declared fields that differ: only of an app in service that is still wanted."""
+    if row is None or row.status is not AppStatus.IN_SERVICE or _is_unwanted(app, options):
+        return ()
+    return differing_fields(app, row.spec)
+
+
+def ownership_matters(app: DesiredApp | None, row: ObservedApp, options: PlanOptions, *, prune: bool) -> bool:
+    """Whether what is done about `row` depends on whose it is, and that has not been read yet.
+
+    `app` is None for what the fleet does not declare.
+    """
+    if row.ownership is not Ownership.UNREAD or not row.status.is_alive:
+        return False  # the service gives no tags of what is Deleted or Failed
+    if app is None:
+        actions = {decide_undeclared(row, whose, prune=prune).action for whose in _ANSWERS}
+    else:
+        differs = drifted_fields(app, row, options)
+        actions = {decide_declared(app, row, whose, differs, options).action for whose in _ANSWERS}
+    return len(actions) > 1
+
+
+def _is_unwanted(app: DesiredApp, options: PlanOptions) -> bool:
+    return app.mode is Mode.ABSENT or app.is_expired(options.today)
+
+
+def _decide_unwanted(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> Decision:
+    if row is None or row.status not in _DELETABLE:
+        return _GONE
+    declared_absent = app.mode is Mode.ABSENT
+    reason = Reason.DECLARED_ABSENT if declared_absent else Reason.EXPIRED
+    if ownership is Ownership.OURS:
+        return Decision(Action.DELETE, reason)
+    if not declared_absent:
+        return _UNMANAGED
+    # Naming the key speaks for an app that nobody's tag claims. What another fleet claims is never touched.
+    if app.key in options.allow_destructive and ownership is not Ownership.FOREIGN:
+        return Decision(Action.DELETE, reason)
+    return _NOT_OWNED
+
+
+def _held_back(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> Decision | None:
+    """Decide about an app that is wanted and all the same left alone; None for every other."""
+    if app.key in options.denied_keys:
+        return _DENIED
+    if app.mode is Mode.ONCE and app.key not in options.replace_keys:
+        made = row is not None and ownership is Ownership.OURS and row.status in _MADE
+        if made or app.key in options.once_done:
+            return _DONE_ONCE
+    if app.key in options.quarantined and not options.retry_quarantined:
+        return _QUARANTINED
+    return None
+
+
+def _decide_in_service(
+    app: DesiredApp, row: ObservedApp, ownership: Ownership, differs: tuple[str, ...], options: PlanOptions
+) -> Decision:
+    forced = app.key in options.replace_keys
+    if not (differs or forced):
+        return _IN_SYNC
+    if not (forced or options.wants_replace):
+        return _DRIFT_REPORTED
+    if ownership is not Ownership.OURS:
+        return _NOT_OWNED if forced else _DRIFT_REPORTED
+    reason = Reason.FORCED if forced else Reason.DRIFT
+    if not _has_room(app, row, options):
+        return Decision(Action.NONE, reason, Guard.QUOTA)
+    return Decision(Action.DELETE_THEN_CREATE, reason)
+
+
+def _has_room(app: DesiredApp, row: ObservedApp, options: PlanOptions) -> bool:
+    """Whether some type that the app may run on has room; the delete itself makes room in the old app's bucket."""
+    return any(
+        instance_type == row.spec.instance_type
+        or options.fits(app.key.domain, app.key.app_type, instance_type) is not Fits.NO
+        for instance_type in (app.spec.instance_type or "", *app.fallback)
+    )

@@ -1,0 +1,149 @@
+"""A plan read back from its document: what `plan --out` wrote, for `apply plan.json`.
+
+The document holds what will be done and the drift, not every decision; so does the plan that is read from it. Not here:
+judging whether it still fits what is observed, or joining its apps with the fleet file (mode, team and where each was
+written are not in the document).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from engine.core.desired import AppSpec, DesiredApp, Source
+from engine.core.errors import StalePlanError
+from engine.core.identity import parse_app_key
+from engine.core.observed import AppStatus, ObservedApp
+from engine.core.plan import FORMAT_VERSION, Action, Change, Finding, Fits, Plan, PlanLane, QuotaLine, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.core.identity import AppKey
+
+_HINT: Final = "Make it again with: appfleet plan --out FILE"
+_SOURCE: Final = Source("saved plan", 1)
+_TEXT_FIELDS: Final = tuple(item.name for item in fields(AppSpec) if item.name not in ("recovery_mode", "tags"))
+
+
+def plan_from_json(document: object) -> Plan:
+    """Read the document of `Plan.to_json`; written again it is the same document, and has the same fingerprint.
+
+    Raises StalePlanError when it is not such a document, comes from another format version, or was changed since it
+    was written (its fingerprint and its summary are made anew and compared).
+    """
+    whole = _table(document, "the plan")
+    version = whole.get("format_version")
+    if version != FORMAT_VERSION:
+        _refuse(f"it has format version {version!r}, and this appfleet reads {FORMAT_VERSION}")
+    try:
+        plan = _read_plan(whole)
+    except KeyError as error:
+        _refuse(f"{error.args[0]} is missing")
+    except (AttributeError, TypeError, ValueError) as error:
+        _refuse(f"it is not the document of a plan: {error}")
+    if plan.fingerprint != whole.get("fingerprint"):
+        _refuse(f"its changes have the fingerprint {plan.fingerprint}, and it says {whole.get('fingerprint')}")
+    if plan.summary != whole["summary"]:
+        _refuse(f"its changes come to {plan.summary}, and it says {whole['summary']}")
+    return plan
+
+
+def _refuse(why: str) -> NoReturn:
+    raise StalePlanError(f"the saved plan is not used: {why}", hint=_HINT)
+
+
+def _read_plan(whole: Mapping[str, Any]) -> Plan:
+    decisions = {change.key: change for change in map(_read_change, [*whole["drift"], *whole["changes"]])}
+    plan = Plan(
+        fleet=_text(whole["fleet"]),
+        made_at=_text(whole["made_at"]),
+        decisions=tuple(decisions[key] for key in sorted(decisions)),
+        complete=bool(whole["complete"]),
+        denied=not whole["applyable"],
+        lanes=tuple(PlanLane(**_texts(lane)) for lane in whole["lanes"]),
+        inputs=tuple(_texts(whole["inputs"]).items()),
+        selectors=tuple((kind, _text(value)) for kind, values in whole["selectors"].items() for value in values),
+        options=tuple(_texts(whole["options"]).items()),
+        findings=tuple(Finding(**_texts(finding)) for finding in whole["findings"]),
+        quotas=tuple(_read_quota(line) for line in whole["quotas"]),
+    )
+    counted, said = plan.summary, whole["summary"]
+    return replace(
+        plan,
+        unmanaged=_count(said["unmanaged"]),
+        more_none=_count(said["none"]) - counted["none"],
+        more_denied=_count(said["denied"]) - counted["denied"],
+    )
+
+
+def _read_change(entry: Mapping[str, Any]) -> Change:
+    key = parse_app_key(_text(entry["key"]))
+    before, after = entry["before"], entry["after"]
+    return Change(
+        key,
+        Action(entry["action"]),
+        Reason(entry["reason"]),
+        None if before is None else _read_before(key, before),
+        None if after is None else _read_after(key, after),
+        tuple(_text(name) for name in entry["differs"]),
+    )
+
+
+def _read_before(key: AppKey, entry: Mapping[str, Any]) -> ObservedApp:
+    said = _text(entry["status"])
+    status = AppStatus.of(said)
+    return ObservedApp(
+        key,
+        status,
+        float(entry["generation"]),
+        _read_spec(entry),
+        status_text=said if status is AppStatus.UNKNOWN else "",
+    )
+
+
+def _read_after(key: AppKey, entry: Mapping[str, Any]) -> DesiredApp:
+    fallback = tuple(_text(item) for item in entry.get("fallback", ()))
+    return DesiredApp(key, _read_spec(entry), _SOURCE, fallback=fallback)
+
+
+def _read_spec(entry: Mapping[str, Any]) -> AppSpec:
+    return AppSpec(
+        **{name: _text(entry[name]) for name in _TEXT_FIELDS if name in entry},
+        recovery_mode=bool(entry["recovery_mode"]) if "recovery_mode" in entry else None,
+        tags=tuple(sorted(_texts(entry.get("tags", {})).items())),
+    )
+
+
+def _read_quota(entry: Mapping[str, Any]) -> QuotaLine:
+    value, used = entry["value"], entry["used"]
+    return QuotaLine(
+        _text(entry["bucket"]),
+        _text(entry["quota"]),
+        None if value is None else _count(value),
+        None if used is None else _count(used),
+        _count(entry["wanted"]),
+        Fits(entry["fits"]),
+    )
+
+
+def _table(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        _refuse(f"{what} is not a JSON object")
+    return value
+
+
+def _texts(value: Mapping[str, Any]) -> dict[str, str]:
+    return {_text(name): _text(item) for name, item in value.items()}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} stands where a text belongs")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} stands where a whole number belongs")
+    return value

@@ -1,0 +1,81 @@
+"""What a plan is asked to take into account besides the fleet and what is observed.
+
+Everything that is not pure is decided before: the day, the journal's memory, the rules' verdicts, the quotas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from engine.core.identity import QuotaBucket
+from engine.core.plan import Fits
+from engine.core.selectors import Selectors
+from engine.core.settings import Safety
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from engine.core.identity import AppKey, Lane
+    from engine.core.plan import Finding, PlanLane, QuotaLine
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """The circumstances of one planning.
+
+    `made_at` is an ISO 8601 time in UTC and `today` its day. `prune` and `replace_on_drift` switch on for one run what
+    `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason. `replace_keys`
+    are replaced although they do not differ; `allow_destructive` are deleted, when declared absent, although nobody's
+    tag says that they are ours. `once_done`, `quarantined` come from the journal, `denied_keys`, `findings` and
+    `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and
+    `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
+    """
+
+    made_at: str
+    today: date
+    safety: Safety = field(default_factory=Safety)
+    selectors: Selectors = field(default_factory=Selectors)
+    prune: bool = False
+    prune_refusal: str = ""
+    replace_on_drift: bool = False
+    replace_keys: frozenset[AppKey] = frozenset()
+    allow_destructive: frozenset[AppKey] = frozenset()
+    once_done: frozenset[AppKey] = frozenset()
+    quarantined: frozenset[AppKey] = frozenset()
+    retry_quarantined: bool = False
+    denied_keys: frozenset[AppKey] = frozenset()
+    run_denied: bool = False
+    findings: tuple[Finding, ...] = ()
+    quotas: tuple[QuotaLine, ...] = ()
+    lanes: tuple[PlanLane, ...] = ()
+    domain_lanes: Mapping[str, Lane] = field(default_factory=dict, hash=False)
+    bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
+
+    @property
+    def wants_prune(self) -> bool:
+        """Whether undeclared apps shall go, if nothing refuses it."""
+        return self.prune or self.safety.prune
+
+    @property
+    def wants_replace(self) -> bool:
+        """Whether drift shall be replaced."""
+        return self.replace_on_drift or self.safety.replace_on_drift
+
+    def fits(self, domain: str, app_type: str, instance_type: str) -> Fits:
+        """Give whether one more app has room in its bucket."""
+        lane = self.domain_lanes.get(domain)
+        if lane is None:
+            return Fits.UNKNOWN
+        return self.bucket_room.get(QuotaBucket(lane.account, lane.region, app_type, instance_type), Fits.UNKNOWN)
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Give what the user asked for as sorted pairs of texts, for the header of a plan."""
+        return (
+            ("allow_destructive", " ".join(sorted(map(str, self.allow_destructive)))),
+            ("prune", "on" if self.wants_prune else "off"),
+            ("replace", "on-drift" if self.wants_replace else "never"),
+            ("replace_keys", " ".join(sorted(map(str, self.replace_keys)))),
+            ("retry_quarantined", "on" if self.retry_quarantined else "off"),
+        )

@@ -1,0 +1,231 @@
+"""From what is desired and what is observed to a plan: every decision, sorted, with what must be said about it.
+
+Pure: the same input gives the same bytes, in whatever order it comes. Not here: what to do about one app
+(`decision`), whether the plan as a whole goes too far (`policy`), the order of calls (`stages`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from engine.core.decision import (
+    Guard,
+    decide_declared,
+    decide_undeclared,
+    drifted_fields,
+    ownership_matters,
+)
+from engine.core.desired import Mode
+from engine.core.errors import BugError
+from engine.core.identity import USER, AppKey, folded
+from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
+from engine.core.plan import Action, Change, Finding, Plan, Reason
+from engine.core.plan_options import PlanOptions
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from engine.core.desired import DesiredApp, DesiredFleet
+    from engine.core.observed import ObservedDomain, ObservedFleet
+
+__all__ = ["PlanOptions", "needs_ownership", "plan_fleet"]
+
+# The words of a finding's `enforcement`: that app alone is left out, or it is only said.
+_SKIPPED: Final = "skip"
+_SAID: Final = "advisory"
+
+_BY_KEY: Final = attrgetter("key")
+
+
+@dataclass(slots=True)
+class _Joined:
+    """The selected declared apps beside their rows, and the selected rows that nobody declares."""
+
+    declared: list[tuple[DesiredApp, ObservedApp | None]] = field(default_factory=list)
+    unlisted: list[DesiredApp] = field(default_factory=list)
+    undeclared: list[ObservedApp] = field(default_factory=list)
+
+
+def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> Plan:
+    """Decide about every selected app of `desired`, and every selected observed one that it does not declare.
+
+    A domain that could not be listed (or is not in `observed`) has its apps left alone, each with its reason, and makes
+    the plan incomplete. Ownership that was not read counts as not ours: nothing is deleted or replaced on it.
+    """
+    joined = _join(desired, observed, options)
+    prune = _prunes(desired, options)
+    findings = list(options.findings)
+    changes: list[Change] = []
+    for app, row in joined.declared:
+        differs = drifted_fields(app, row, options)
+        ownership = Ownership.UNREAD if row is None else row.ownership
+        action, reason, refused_by = decide_declared(app, row, ownership, differs, options)
+        change = Change(app.key, action, reason, row, app, differs)
+        changes.append(change)
+        if refused_by is not None:
+            findings.append(_refusal(change, app, refused_by))
+    changes += (Change(app.key, Action.NONE, Reason.DOMAIN_UNLISTED, after=app) for app in joined.unlisted)
+    unmanaged = 0
+    for row in joined.undeclared:
+        action, reason, _ = decide_undeclared(row, row.ownership, prune=prune)
+        if reason is Reason.UNMANAGED:
+            unmanaged += 1
+        else:
+            changes.append(Change(row.key, action, reason, row))
+    changes.sort(key=_BY_KEY)
+    findings += _findings(desired, observed, options, joined, changes)
+    return Plan(
+        fleet=desired.name,
+        made_at=options.made_at,
+        decisions=tuple(changes),
+        unmanaged=unmanaged,
+        complete=observed.complete and not joined.unlisted,
+        denied=options.run_denied,
+        lanes=tuple(sorted(options.lanes)),
+        inputs=tuple(sorted(desired.inputs)),
+        selectors=options.selectors.pairs(),
+        options=options.pairs(),
+        findings=tuple(sorted(set(findings))),
+        quotas=tuple(sorted(options.quotas, key=attrgetter("bucket", "quota"))),
+    )
+
+
+def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> tuple[AppKey, ...]:
+    """Name the observed apps whose ownership must be read before planning, as they are spelled there, sorted.
+
+    It asks the planner's own decisions whether the answer would change what is done, so a plan made after these were
+    read never misses one, and an idle night reads none.
+    """
+    joined = _join(desired, observed, options)
+    prune = _prunes(desired, options)
+    wanted = [row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune)]
+    wanted += (
+        row.key for app, row in joined.declared if row is not None and ownership_matters(app, row, options, prune=prune)
+    )
+    return tuple(sorted(wanted))
+
+
+def _prunes(desired: DesiredFleet, options: PlanOptions) -> bool:
+    return options.wants_prune and not (desired.prune_refusal or options.prune_refusal)
+
+
+def _join(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> _Joined:
+    joined = _Joined()
+    declared = {app.key: app for app in desired.apps}
+    if len(declared) != len(desired.apps):
+        raise BugError("the fleet declares an app key twice")
+    rows, undeclared = _rows_by_declared_key(desired, observed, declared)
+    selectors = options.selectors
+    selects = selectors.selects
+    everything = selectors.is_empty
+    for app in desired.apps:
+        if not (everything or selects(app)):
+            continue
+        domain = observed.domains.get(app.key.domain)
+        if domain is None or domain.error is not None:
+            joined.unlisted.append(app)
+        else:
+            joined.declared.append((app, rows[app.key.domain].get(app.key)))
+    joined.undeclared = [
+        row
+        for row in undeclared
+        if row.status not in (AppStatus.DELETED, AppStatus.FAILED) and selectors.selects_observed(row.key)
+    ]
+    return joined
+
+
+def _rows_by_declared_key(
+    desired: DesiredFleet, observed: ObservedFleet, declared: Mapping[AppKey, DesiredApp]
+) -> tuple[dict[str, Mapping[AppKey, ObservedApp]], list[ObservedApp]]:
+    """Give the rows of each listed domain by the key as it is declared, and the rows that nobody declares.
+
+    The service takes a user profile's name in any case, so a row may be spelled in another way than the fleet.
+    """
+    by_domain: dict[str, Mapping[AppKey, ObservedApp]] = {}
+    undeclared: list[ObservedApp] = []
+    spelled: dict[AppKey, AppKey] | None = None
+    for domain in _listed(desired, observed):
+        by_domain[domain.name] = domain.apps
+        others = [row for key, row in domain.apps.items() if key not in declared]
+        if any(row.key.owner_kind == USER for row in others):
+            if spelled is None:  # made only now, since most fleets and domains spell their users alike
+                spelled = {folded(key): key for key in declared if key.owner_kind == USER}
+            respelled = [row for row in others if folded(row.key) in spelled]
+            others = [row for row in others if folded(row.key) not in spelled]
+            if respelled:
+                best = {spelled[folded(row.key)]: row for row in sorted(respelled, key=precedence)}
+                by_domain[domain.name] = best | dict(domain.apps)
+        undeclared += others
+    return by_domain, undeclared
+
+
+def _listed(desired: DesiredFleet, observed: ObservedFleet) -> Iterator[ObservedDomain]:
+    """Give the domains that the fleet declares and that were listed to the end."""
+    for declared in desired.domains:
+        domain = observed.domains.get(declared.name)
+        if domain is not None and domain.error is None:
+            yield domain
+
+
+def _findings(
+    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions, joined: _Joined, changes: list[Change]
+) -> Iterator[Finding]:
+    """Say what the plan leaves out although it was asked for, and what nobody asks for any more."""
+    for name, apps in sorted(Counter(app.key.domain for app in joined.unlisted).items()):
+        yield _unlisted_finding(name, apps, observed)
+    orphans = [change.key for change in changes if change.reason is Reason.ORPHANED]
+    why_not = desired.prune_refusal or options.prune_refusal
+    if options.wants_prune and why_not:
+        yield Finding("prune", _SKIPPED, "", clean(f"nothing is pruned: {why_not}"))
+    if orphans:
+        way_out = "" if options.wants_prune else ". --prune deletes them"
+        yield Finding("orphaned", _SAID, "", clean(_orphans_message(orphans) + way_out))
+    missing = set(options.replace_keys)
+    if missing:
+        missing -= {app.key for app, _ in joined.declared}
+    for key in sorted(missing):
+        message = "not replaced: no declared app of this key is selected and could be listed. The plan prints the keys"
+        yield Finding("replace", _SKIPPED, str(key), message)
+
+
+def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:
+    domain = observed.domains.get(name)
+    why = "it was not listed" if domain is None or domain.error is None else str(domain.error).rstrip(".")
+    return Finding("listing", _SKIPPED, "", clean(f"domain {name}: {_apps(apps)} left alone: {why}"))
+
+
+def _orphans_message(orphans: list[AppKey]) -> str:
+    named = ", ".join(map(str, orphans[:ORPHANS_NAMED_MAX_COUNT]))
+    more = len(orphans) - ORPHANS_NAMED_MAX_COUNT
+    tail = f" and {more} more" if more > 0 else ""
+    return f"{_apps(len(orphans))} of this fleet no longer declared: {named}{tail}"
+
+
+def _apps(count: int) -> str:
+    return "1 app" if count == 1 else f"{count} apps"
+
+
+def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
+    verb = "deleted" if app.mode is Mode.ABSENT else "replaced"
+    if guard is Guard.QUOTA:
+        why = "its quota has no room for the new app, so the old one would be lost"
+        way_out = "Raise the quota, or free a place in it"
+    else:
+        why, way_out = _not_owned(change, verb)
+    return Finding(guard.value, _SKIPPED, str(change.key), clean(f"not {verb}: {why}. {way_out}"))
+
+
+def _not_owned(change: Change, verb: str) -> tuple[str, str]:
+    row = change.before
+    if row is not None and row.ownership is Ownership.FOREIGN:
+        return f"its tag appfleet:fleet names the fleet {row.foreign_fleet!r}", "Take it out of one of the two fleets"
+    unread = row is None or row.ownership is Ownership.UNREAD
+    why = "its tags could not be read" if unread else "it has no tag appfleet:fleet, so this fleet does not own it"
+    if verb == "deleted":
+        return why, f"--allow-destructive {change.key} deletes it all the same"
+    return why, "apply --adopt takes it over"

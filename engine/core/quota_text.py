@@ -1,0 +1,149 @@
+"""Quotas as the service writes them: their names, the messages that speak of them, the command that raises one.
+
+Not here: whether an error is one about a quota (`service_errors`) or what to do then (`executor.gate`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from engine.core.errors import QuotaFacts
+from engine.core.limits import SERVICE_MESSAGE_READ_MAX_CHARS
+
+# How the name of a per-type quota is written; a type of app that is missing here has no such quota that is known.
+_NAME_FORMS: Final = {
+    "JupyterLab": "Studio JupyterLab Apps running on {} instances",
+    "CodeEditor": "Studio CodeEditor Apps running on {} instances",
+    "KernelGateway": "Studio KernelGateway Apps running on {} instance",
+    "RSessionGateway": "RSessionGateway Apps running on {} instance",
+}
+_NAME: Final = re.compile(r"(?:Studio )?([A-Za-z]{1,64}) Apps running on ([A-Za-z0-9.-]{1,64}) instances?")
+
+# A code is the same in every region; the others are found by name when they are needed.
+_QUOTA_CODES: Final = {
+    "Maximum number of Studio user profiles allowed per account": "L-AC46C40F",
+    "Maximum number of Studio spaces allowed per account": "L-8E5333B4",
+    "Maximum number of running Studio apps allowed per account": "L-4E39DDC4",
+    "Total domains": "L-B683BCB0",
+    **{
+        _NAME_FORMS["JupyterLab"].format(instance_type): code
+        for instance_type, code in (
+            ("ml.t3.medium", "L-71FAF417"),
+            ("ml.t3.large", "L-2733D4D5"),
+            ("ml.t3.xlarge", "L-61F9C762"),
+            ("ml.m5.large", "L-3BDCD216"),
+            ("ml.m5.xlarge", "L-77B8159A"),
+            ("ml.g5.xlarge", "L-988CE6C5"),
+            ("ml.g5.2xlarge", "L-F73C7DB9"),
+            ("ml.g5.4xlarge", "L-81940D85"),
+            ("ml.g5.12xlarge", "L-8D2ED7BF"),
+            ("ml.g5.24xlarge", "L-F087CCFC"),
+            ("ml.g5.48xlarge", "L-83AB5D73"),
+            ("ml.g6.xlarge", "L-AABA5942"),
+            ("ml.g6.2xlarge", "L-92D1521D"),
+            ("ml.g6.4xlarge", "L-692B8304"),
+            ("ml.g6.12xlarge", "L-962247BA"),
+            ("ml.g6.24xlarge", "L-8ACE1754"),
+            ("ml.g6.48xlarge", "L-125B7142"),
+            ("ml.p4d.24xlarge", "L-AD63F1D2"),
+            ("ml.p5.48xlarge", "L-B41FBF28"),
+        )
+    },
+}
+
+_NUMBER: Final = r"[0-9][0-9,]{0,17}"
+_LIMIT: Final = re.compile(
+    rf"limit(?: '(?P<quota>[^']{{1,200}})')? is (?P<value>{_NUMBER}) [A-Za-z ]{{1,64}}?(?:,|\.|$)"
+    rf"(?: with current utilization of (?P<used>{_NUMBER}) [A-Za-z ]{{1,64}}? "
+    rf"and a request delta of (?P<requested>{_NUMBER}))?"
+)
+_PER_USER: Final = re.compile(
+    r"Unable to start more Apps of AppType \[(?P<app_type>[^\]]{0,64})\]"
+    r"(?: and ResourceSpec\(instanceType=\[(?P<instance_type>[^\]]{0,64})\]\))?"
+    r"(?: for UserProfile \[(?P<user>[^\]]{0,64})\])?"
+)
+
+# What may stand in a line that a person will paste into a shell. A quota's name comes from the service.
+_SAFE_IN_SHELL: Final = re.compile(r"[A-Za-z0-9 .,:()/_-]{1,200}")
+_REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
+
+
+def _number(text: str | None) -> int | None:
+    """Read `1,000`."""
+    return None if text is None else int(text.replace(",", ""))
+
+
+def _in_one_line(message: str) -> str:
+    """Give the part of a message that is read, with single spaces."""
+    return " ".join(message[:SERVICE_MESSAGE_READ_MAX_CHARS].split())
+
+
+def is_quota_message(message: str) -> bool:
+    """Whether a text speaks of a quota that is full: the code itself, or one of the service's sentences."""
+    text = _in_one_line(message)
+    return "ResourceLimitExceeded" in text or bool(_PER_USER.search(text)) or bool(_LIMIT.search(text))
+
+
+def parse_quota_message(message: str) -> QuotaFacts:
+    """Read what a ResourceLimitExceeded message tells; a message of an unknown form gives empty facts."""
+    text = _in_one_line(message)
+    if per_user := _PER_USER.search(text):
+        return QuotaFacts(
+            user_profile=per_user["user"] or "",
+            app_type=per_user["app_type"],
+            instance_type=per_user["instance_type"] or "",
+        )
+    if limit := _LIMIT.search(text):
+        return QuotaFacts(
+            quota=limit["quota"] or "",
+            value=_number(limit["value"]),
+            used=_number(limit["used"]),
+            requested=_number(limit["requested"]),
+        )
+    return QuotaFacts()
+
+
+def bucket_of_quota(name: str) -> tuple[str, str] | None:
+    """Give (app type, instance type) of a per-type quota's name in any of its spellings, else None."""
+    found = _NAME.fullmatch(name)
+    return (found[1], found[2]) if found else None
+
+
+def quota_name(app_type: str, instance_type: str) -> str:
+    """Give the quota's name as Service Quotas writes it; empty where no quota of that kind is known."""
+    form = _NAME_FORMS.get(app_type)
+    return form.format(instance_type) if form and instance_type else ""
+
+
+def increase_command(quota: str, *, region: str = "", desired: int | None = None) -> str:
+    """Give the command line that asks for a higher quota, or the one that finds its code where that is not known.
+
+    `desired` is the value to ask for; NEW_VALUE stands in its place where it is not known. The line is safe to paste
+    whatever the service called the quota.
+    """
+    where = f" --region {region}" if _REGION.fullmatch(region) else ""
+    if code := _QUOTA_CODES.get(quota):
+        value = "NEW_VALUE" if desired is None else str(desired)
+        return (
+            "aws service-quotas request-service-quota-increase --service-code sagemaker "
+            f"--quota-code {code} --desired-value {value}{where}"
+        )
+    wanted = f" --query \"Quotas[?QuotaName=='{quota}'].[QuotaCode,Value]\"" if _SAFE_IN_SHELL.fullmatch(quota) else ""
+    return f"aws service-quotas list-service-quotas --service-code sagemaker{wanted} --output text{where}"
+
+
+def quota_hint(facts: QuotaFacts) -> str:
+    """Give what a person can do about a full quota, with the command to type."""
+    if facts.user_profile or facts.app_type:
+        return (
+            "A user profile runs at most 4 KernelGateway apps of one instance type: "
+            "delete one of them or declare another instance type"
+        )
+    if not facts.quota:
+        return "Delete apps of the same type, or ask for an increase under Service Quotas, Amazon SageMaker"
+    desired = (facts.used or 0) + (facts.requested or 1)
+    command = increase_command(facts.quota, desired=desired if facts.used is not None else None)
+    if facts.never_fits:
+        return f"Waiting cannot help, the limit is too small for one app; ask for an increase: {command}"
+    return f"It is tried again when apps of this quota go; to raise it: {command}"

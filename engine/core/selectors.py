@@ -1,0 +1,175 @@
+"""Which apps a command is about: `--domain --team --user --space --app-type --key`.
+
+Patterns are globs (`*`, `?`, `[…]`) that match case-sensitively; keys are exact. One value of a kind is enough, and
+every kind that is given must be satisfied. `--user` and `--space` are one kind, the owner, since an app has but one.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import UsageError
+from engine.core.identity import SPACE, USER, AppKey, Owner, parse_app_key
+from engine.core.limits import LIST_PAGE_MAX_ROWS, OWNER_LISTINGS_MAX_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.core.desired import DesiredApp, DesiredFleet
+
+_GLOB_CHARS: Final = frozenset("*?[")
+
+
+class _Patterns:
+    """Globs of one kind, compiled once: a set for plain names, one expression for the rest."""
+
+    __slots__ = ("_match", "_plain")
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        globs = sorted({pattern for pattern in patterns if not _is_plain(pattern)})
+        self._plain = frozenset(pattern for pattern in patterns if _is_plain(pattern))
+        self._match = re.compile("|".join(map(fnmatch.translate, globs))).match if globs else None
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._plain or (self._match is not None and self._match(text) is not None)
+
+
+def _is_plain(pattern: str) -> bool:
+    return _GLOB_CHARS.isdisjoint(pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Selectors:
+    """Patterns by kind. An empty kind selects everything, so `Selectors()` selects the whole fleet."""
+
+    domains: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    spaces: tuple[str, ...] = ()
+    app_types: tuple[str, ...] = ()
+    keys: tuple[AppKey, ...] = ()
+    _domains: _Patterns = field(init=False, repr=False, compare=False)
+    _teams: _Patterns = field(init=False, repr=False, compare=False)
+    _owners: dict[str, _Patterns] = field(init=False, repr=False, compare=False)
+    _app_types: _Patterns = field(init=False, repr=False, compare=False)
+    _keys: frozenset[AppKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the patterns, once for all the apps that they will be asked of."""
+        object.__setattr__(self, "_domains", _Patterns(self.domains))
+        object.__setattr__(self, "_teams", _Patterns(self.teams))
+        object.__setattr__(self, "_owners", {USER: _Patterns(self.users), SPACE: _Patterns(self.spaces)})
+        object.__setattr__(self, "_app_types", _Patterns(self.app_types))
+        object.__setattr__(self, "_keys", frozenset(self.keys))
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        domains: Iterable[str] = (),
+        teams: Iterable[str] = (),
+        users: Iterable[str] = (),
+        spaces: Iterable[str] = (),
+        app_types: Iterable[str] = (),
+        keys: Iterable[str] = (),
+    ) -> Selectors:
+        """Read them as they were typed, each kind sorted and each value once.
+
+        Raises UsageError for an empty pattern and for a key that is not one.
+        """
+        return cls(
+            domains=_read("--domain", domains),
+            teams=_read("--team", teams),
+            users=_read("--user", users),
+            spaces=_read("--space", spaces),
+            app_types=_read("--app-type", app_types),
+            keys=tuple(sorted({_read_key(text) for text in keys})),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is narrowed."""
+        return not self.pairs()
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Give (kind, pattern) pairs, sorted, for the header of a plan. Kinds are the flags without dashes."""
+        kinds = {
+            "domain": self.domains,
+            "team": self.teams,
+            "user": self.users,
+            "space": self.spaces,
+            "app-type": self.app_types,
+            "key": tuple(map(str, self.keys)),
+        }
+        return tuple(sorted({(kind, pattern) for kind, patterns in kinds.items() for pattern in patterns}))
+
+    def selects(self, app: DesiredApp) -> bool:
+        """Whether a declared app is meant."""
+        return (not self.teams or app.team in self._teams) and self._selects_key(app.key)
+
+    def selects_observed(self, key: AppKey) -> bool:
+        """Whether an app that the fleet does not declare is meant. It has no team, so a team selects none."""
+        return not self.teams and self._selects_key(key)
+
+    def selects_domain(self, name: str) -> bool:
+        """Whether anything in the domain of this name (the fleet's word for it) can be meant."""
+        return (not self.domains or name in self._domains) and (
+            not self.keys or any(key.domain == name for key in self.keys)
+        )
+
+    def _selects_key(self, key: AppKey) -> bool:
+        return (
+            (not self._keys or key in self._keys)
+            and (not self.domains or key.domain in self._domains)
+            and (not (self.users or self.spaces) or key.owner in self._owners[key.owner_kind])
+            and (not self.app_types or key.app_type in self._app_types)
+        )
+
+    def owners_to_list(
+        self, fleet: DesiredFleet, domain: str, *, domain_pages: int | None = None
+    ) -> tuple[Owner, ...] | None:
+        """Name the owners whose apps must be listed in `domain`, sorted; None when the whole domain must be.
+
+        Empty when nothing in the domain is selected. The owners are all that a plan under these selectors can
+        speak of, undeclared apps included, so prune sees no less than in a whole listing: a glob over owners
+        reaches people that the fleet does not know, and only the whole domain shows those. `domain_pages` is how
+        many calls the whole domain takes, where that is known; more owners than calls give None as well.
+        """
+        if not self.selects_domain(domain):
+            return ()
+        owners = self._owners_named(fleet, domain)
+        if owners is None:
+            return None
+        if domain_pages is None:
+            declared = sum(1 for app in fleet.apps if app.key.domain == domain)
+            domain_pages = max(OWNER_LISTINGS_MAX_COUNT, -(-declared // LIST_PAGE_MAX_ROWS))
+        return tuple(sorted(owners)) if len(owners) <= domain_pages else None
+
+    def _owners_named(self, fleet: DesiredFleet, domain: str) -> set[Owner] | None:
+        """Give the owners of one domain that a selection can reach, or None when that cannot be told."""
+        if self.teams:  # undeclared apps are never selected then
+            return {app.key.owner_key for app in fleet.apps if app.key.domain == domain and self.selects(app)}
+        if self.keys:
+            return {key.owner_key for key in self.keys if key.domain == domain and self.selects_observed(key)}
+        named = [Owner(domain, USER, name) for name in self.users]
+        named += [Owner(domain, SPACE, name) for name in self.spaces]
+        if named and all(_is_plain(owner.name) for owner in named):
+            return set(named)
+        return None
+
+
+def _read(flag: str, patterns: Iterable[str]) -> tuple[str, ...]:
+    wanted = tuple(sorted(set(patterns)))
+    if "" in wanted:
+        raise UsageError(f"{flag} is empty", hint=f"Leave {flag} out to select everything")
+    return wanted
+
+
+def _read_key(text: str) -> AppKey:
+    try:
+        return parse_app_key(text)
+    except ValueError as error:
+        raise UsageError(f"--key: {error}", hint="The plan prints the keys of its apps") from None

@@ -1,0 +1,242 @@
+"""The service's error codes, as data: which class each one is, and what a person can do about it.
+
+Codes are compared whole: LimitExceededException is a throttle and ResourceLimitExceeded a full quota. Of several rows
+that fit, the first one holds. Not here: reading it (`service_errors`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from engine.core.errors import (
+    AccessDenied,
+    AlreadyGone,
+    CloudError,
+    CredentialsFailed,
+    InUse,
+    NotFound,
+    OutcomeUnknown,
+    QuotaExceeded,
+    Rejected,
+    ScanIncomplete,
+    StorageNotReady,
+    Throttled,
+)
+
+_CREATE_APP: Final = frozenset({"CreateApp"})
+_DELETE_APP: Final = frozenset({"DeleteApp"})
+_DELETES: Final = frozenset({"DeleteApp", "DeleteSpace", "DeleteUserProfile"})
+_DELETE_OWNERS: Final = frozenset({"DeleteSpace", "DeleteUserProfile"})
+_NEEDS_A_READY_OWNER: Final = frozenset({"CreateApp", "CreateSpace", "DeleteSpace", "UpdateSpace", "DeleteUserProfile"})
+_TAG_CALLS: Final = frozenset({"ListTags", "AddTags", "DeleteTags"})
+_LISTS: Final = frozenset({"ListApps", "ListSpaces", "ListUserProfiles", "ListTags", "ListDomains"})
+
+_THROTTLES: Final = frozenset(
+    {
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+        "TooManyRequestsException",
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "SlowDown",
+        "TransactionInProgressException",
+    }
+)
+_VALIDATION: Final = frozenset({"ValidationException", "ValidationError"})
+_IN_USE: Final = frozenset({"ResourceInUse", "ResourceInUseException"})
+_NOT_FOUND: Final = frozenset(
+    {"ResourceNotFound", "ResourceNotFoundException", "NoSuchResourceException", "RecordNotFound"}
+)
+_SIGNATURES: Final = frozenset(
+    {
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "RequestTimeTooSkewed",
+        "RequestExpired",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+    }
+)
+_EXPIRED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_BAD_KEYS: Final = frozenset(
+    {
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "InvalidAccessKeyId",
+        "AuthFailure",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+    }
+)
+_DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"})
+_SERVER_SIDE: Final = frozenset(
+    {
+        "InternalFailure",
+        "InternalError",
+        "InternalServerError",
+        "InternalServerException",
+        "InternalServiceException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "ServiceException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
+_NOT_THIS_SERVICE: Final = frozenset(
+    {"UnknownOperationException", "UnknownOperation", "InvalidAction", "SerializationException"}
+)
+
+_CLOCK_WORDS: Final = ("signature expired", "signature not yet current", "is now earlier than", "is now later than")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One row: it fits when the code is one of `codes` and every other condition that is set holds too.
+
+    `fragments` are lower-cased words of which the message holds one; `operations` are the API's names; `silent` asks
+    for a message without words. `hint` may name `{operation}` and `{action}`, the IAM action.
+    """
+
+    codes: frozenset[str]
+    kind: type[CloudError]
+    hint: str
+    fragments: tuple[str, ...] = ()
+    operations: frozenset[str] = frozenset()
+    silent: bool = False
+
+
+ERROR_TABLE: Final = (
+    ErrorRow(_THROTTLES, Throttled, "The lane slows down by itself; nothing is to be done"),
+    ErrorRow(frozenset({"ResourceLimitExceeded"}), QuotaExceeded, ""),
+    ErrorRow(
+        _IN_USE,
+        StorageNotReady,
+        "The space's volume is still being attached; it is tried again",
+        ("storage is not in available status",),
+        _CREATE_APP,
+    ),
+    ErrorRow(
+        _IN_USE | _VALIDATION,
+        StorageNotReady,
+        "The user profile or space is not InService yet; it is tried again",
+        ("is not in inservice", "not in inservice status"),
+        _NEEDS_A_READY_OWNER,
+    ),
+    ErrorRow(
+        _IN_USE,
+        InUse,
+        "Its apps have to be Deleted first, then its spaces, then the profile itself",
+        operations=_DELETE_OWNERS,
+    ),
+    ErrorRow(_IN_USE, InUse, "Something of that name is there; run `appfleet status` to see in which state"),
+    ErrorRow(_NOT_FOUND, AlreadyGone, "It is gone already, which is what was wanted", operations=_DELETES),
+    ErrorRow(
+        _VALIDATION,
+        AlreadyGone,
+        "It is gone already, which is what was wanted",
+        (
+            "has already been deleted",
+            "previously failed and was automatically deleted",
+            "does not exist",
+            "recordnotfound",
+        ),
+        _DELETE_APP,
+    ),
+    ErrorRow(
+        _NOT_FOUND,
+        NotFound,
+        "Look at the domain id, the region, and whether the user profile or space has been made "
+        "([owners] create = true lets appfleet make it)",
+    ),
+    ErrorRow(
+        _VALIDATION,
+        NotFound,
+        "Look at the domain id, the region, and whether the user profile or space has been made "
+        "([owners] create = true lets appfleet make it)",
+        ("recordnotfound", "does not exist", "could not be found", "not found"),
+    ),
+    ErrorRow(
+        _VALIDATION,
+        NotFound,
+        "The service answers so for an app that is Deleted or Failed: it has no tags any more",
+        operations=_TAG_CALLS,
+        silent=True,
+    ),
+    ErrorRow(
+        _VALIDATION,
+        ScanIncomplete,
+        "The place in the listing was lost, so the listing begins again",
+        ("nexttoken", "next token", "pagination token"),
+        _LISTS,
+    ),
+    ErrorRow(
+        _VALIDATION | frozenset({"InvalidParameterValue", "InvalidParameterException", "ValidationErrorException"}),
+        Rejected,
+        "Correct what the message names in the fleet file; the same request is refused again",
+    ),
+    ErrorRow(
+        _SIGNATURES,
+        CredentialsFailed,
+        "This machine's clock is more than 5 minutes off: set it (timedatectl set-ntp true), then run again",
+        _CLOCK_WORDS,
+    ),
+    ErrorRow(
+        frozenset({"RequestTimeTooSkewed", "RequestExpired"}),
+        CredentialsFailed,
+        "This machine's clock is more than 5 minutes off: set it (timedatectl set-ntp true), then run again",
+    ),
+    ErrorRow(
+        _SIGNATURES,
+        CredentialsFailed,
+        "The secret key does not fit the access key, or the clock is wrong: check both (aws sts get-caller-identity)",
+    ),
+    ErrorRow(
+        _EXPIRED,
+        CredentialsFailed,
+        "The credentials have expired: get new ones (for SSO, aws sso login), then run again; what is done stays done",
+    ),
+    ErrorRow(
+        _BAD_KEYS,
+        CredentialsFailed,
+        "The service does not know these credentials: check the profile and the region (aws sts get-caller-identity)",
+    ),
+    ErrorRow(
+        frozenset({"OptInRequired", "SubscriptionRequiredException"}),
+        AccessDenied,
+        "The account is not opted in to this region or service: enable the region in the account's settings",
+    ),
+    ErrorRow(
+        _DENIED,
+        AccessDenied,
+        "An explicit deny (a policy, a boundary or an SCP) forbids {action}: allowing it elsewhere does not help",
+        ("explicit deny",),
+    ),
+    ErrorRow(
+        _DENIED,
+        AccessDenied,
+        "Allow {action} on the app ARNs: every CreateApp sends the tag appfleet:fleet, so it needs sagemaker:AddTags "
+        "too (`appfleet iam-policy` prints the whole policy)",
+        operations=_CREATE_APP,
+    ),
+    ErrorRow(_DENIED, AccessDenied, "Allow {action} to the caller (`appfleet iam-policy` prints the whole policy)"),
+    ErrorRow(
+        _SERVER_SIDE,
+        OutcomeUnknown,
+        "The service failed on its side and may have done it all the same; it is looked up before it is tried again",
+    ),
+    ErrorRow(
+        _NOT_THIS_SERVICE,
+        Rejected,
+        "The endpoint does not know {operation}: check --endpoint-url and the AWS_ENDPOINT_URL variables",
+    ),
+)

@@ -1,0 +1,171 @@
+"""What the service's own errors mean: an answer that was an error, or a FailureReason, to the class of `errors`.
+
+The class is the disposition, so the table decides whether an app is retried, parked, adopted or given up.
+
+Not here: what the client library raises when there was no answer (`adapters.aws_errors`), the table itself
+(`service_error_table`), or the names and messages of quotas (`quota_text`, whose functions are given on from here).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from engine.core.errors import CloudError, NoCapacity, OutcomeUnknown, QuotaExceeded, Rejected, Throttled
+from engine.core.limits import SERVICE_MESSAGE_READ_MAX_CHARS
+from engine.core.quota_text import (
+    bucket_of_quota,
+    increase_command,
+    is_quota_message,
+    parse_quota_message,
+    quota_hint,
+    quota_name,
+)
+from engine.core.service_error_table import ERROR_TABLE, ErrorRow
+
+__all__ = [
+    "ERROR_TABLE",
+    "ErrorRow",
+    "bucket_of_quota",
+    "error_from_service",
+    "failure_from_reason",
+    "find_row",
+    "increase_command",
+    "parse_quota_message",
+    "quota_name",
+]
+
+_UNKNOWN_CLIENT_ERROR_HINT: Final = "appfleet does not know this error, so it is not tried again in this run"
+_NOT_JSON_HINT: Final = "The answer is not the service's own: check --endpoint-url, the region and the proxy"
+_UNKNOWN_SERVER_ERROR_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
+
+# "not authorized to perform: sagemaker:AddTags on resource"; the action is the service's word, hence the strict form.
+_ACTION: Final = re.compile(r"not authorized to perform:? ([a-z-]{2,32}:[A-Za-z]{2,64})\b")
+_ACTION_PREFIXES: Final = {
+    "GetCallerIdentity": "sts",
+    "AssumeRole": "sts",
+    "GetServiceQuota": "servicequotas",
+    "ListServiceQuotas": "servicequotas",
+    "GetResources": "tag",
+    "GetProducts": "pricing",
+}
+_STATUS_THROTTLED: Final = 429
+_STATUS_TIMEOUT: Final = 408
+_STATUS_SERVER: Final = 500
+_STATUS_CLIENT: Final = 400
+
+
+def _code_of(text: str) -> str:
+    """Give the bare code of `com.amazonaws.sagemaker#ResourceInUse:http://…`."""
+    return text.rsplit("#", 1)[-1].split(":", 1)[0].strip()
+
+
+def find_row(operation: str, service_code: str, message: str) -> ErrorRow | None:
+    """Give the first row of the table that fits, or None for a code or a case that it does not hold."""
+    words = message[:SERVICE_MESSAGE_READ_MAX_CHARS].lower()
+    for row in ERROR_TABLE:
+        if (
+            service_code in row.codes
+            and (not row.operations or operation in row.operations)
+            and (not row.fragments or any(fragment in words for fragment in row.fragments))
+            and not (row.silent and words.strip())
+        ):
+            return row
+    return None
+
+
+def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
+    """Give class and hint by the HTTP status alone."""
+    if status == _STATUS_THROTTLED:
+        return Throttled, ERROR_TABLE[0].hint
+    if status >= _STATUS_SERVER or status == _STATUS_TIMEOUT or status < _STATUS_CLIENT:
+        return OutcomeUnknown, _UNKNOWN_SERVER_ERROR_HINT
+    if not service_code or service_code.isdigit():
+        return Rejected, _NOT_JSON_HINT
+    return Rejected, _UNKNOWN_CLIENT_ERROR_HINT
+
+
+def _action(operation: str, message: str) -> str:
+    """Give the IAM action that was refused: the message's own word, else the operation's."""
+    found = _ACTION.search(message[:SERVICE_MESSAGE_READ_MAX_CHARS])
+    return found[1] if found else f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
+
+
+def error_from_service(
+    *,
+    operation: str,
+    service_code: str,
+    message: str,
+    status: int = 400,
+    request_id: str = "",
+    retry_after_s: float | None = None,
+) -> CloudError:
+    """Give the error for an answer of the service that was one; never raises.
+
+    `operation` is the API's name, `status` the HTTP status, `retry_after_s` what the service asked for, in seconds.
+    A code that the table does not hold is Rejected, or OutcomeUnknown (Throttled) where the status is 5xx (429).
+    """
+    code = _code_of(service_code)
+    row = find_row(operation, code, message)
+    kind, hint = (row.kind, row.hint) if row else _unlisted(code, status)
+    said = message.strip().rstrip(".") or "without a message"
+    text = f"{operation} was answered {code or status}: {said}"
+    more: dict[str, Any] = {
+        "service_code": code or str(status),
+        "operation": operation,
+        "request_id": request_id,
+        "retry_after_s": retry_after_s,
+    }
+    if kind is QuotaExceeded:
+        facts = parse_quota_message(message)
+        return QuotaExceeded(text, facts=facts, hint=quota_hint(facts), **more)
+    return kind(text, hint=hint.format(operation=operation, action=_action(operation, message)), **more)
+
+
+_CAPACITY_WORDS: Final = (
+    "insufficientcapacity",
+    "insufficientinstancecapacity",
+    "insufficient capacity",
+    "temporarily unavailable in supported availability zones",
+)
+_LIFECYCLE_WORDS: Final = ("lifecycleconfig", "lifecycle config", "lifecycle script", "lcc")
+_REASON_CODE: Final = re.compile(r"([A-Z][A-Za-z0-9]{2,60}):? ?")
+
+
+def failure_from_reason(reason: str) -> NoCapacity | QuotaExceeded | Rejected:
+    """Give the error for the FailureReason of an app that was accepted and then ended Failed; never raises.
+
+    Rejected has `service_code` InternalFailure where the service says that the fault was its own.
+    """
+    words = reason[:SERVICE_MESSAGE_READ_MAX_CHARS].lower()
+    said = reason.strip().rstrip(".")
+    if any(word in words for word in _CAPACITY_WORDS):
+        return NoCapacity(
+            f"The app was accepted and then failed: {said}",
+            hint="There was no machine of that type: it is tried again later, or give the app a `fallback` type",
+            service_code="EC2InsufficientCapacityError",
+            operation="CreateApp",
+        )
+    if is_quota_message(reason):
+        facts = parse_quota_message(reason)
+        return QuotaExceeded(
+            f"The app was accepted and then failed: {said}",
+            facts=facts,
+            hint=quota_hint(facts),
+            service_code="ResourceLimitExceeded",
+            operation="CreateApp",
+        )
+    if "internalfailure" in words or "internal failure" in words or "internal error" in words:
+        code, hint = "InternalFailure", "The service failed on its side; the next run tries again"
+    elif any(word in words for word in _LIFECYCLE_WORDS):
+        code, hint = "LifecycleConfigFailed", "Correct the lifecycle configuration; its output is in CloudWatch Logs"
+    else:
+        named = _REASON_CODE.match(reason)
+        code = named[1] if named and ":" in named[0] else "Failed"
+        hint = "Look at the app's log group /aws/sagemaker/studio in CloudWatch; often a lifecycle script or an image"
+    return Rejected(
+        f"The app was accepted and then failed: {said or 'the service gave no reason'}",
+        hint=hint,
+        service_code=code,
+        operation="CreateApp",
+    )

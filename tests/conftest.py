@@ -1,0 +1,19 @@
+"""What holds for every test: no example of hypothesis is judged by how long it took."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import HealthCheck, settings
+
+# A busy machine is not a failing test: without a deadline only what a property asserts can fail it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("untimed")
+
+
+def pytest_sessionstart() -> None:
+    """Say that there is no event loop yet, so that nobody makes one by asking for it.
+
+    A plugin asks before each test; the loop that it got would be left open by the first test that runs its own.
+    """
+    asyncio.set_event_loop(None)

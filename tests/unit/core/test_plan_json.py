@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.errors import AccessDenied, StalePlanError
+from engine.core.plan import Action, Finding, Fits, PlanLane, QuotaLine
+from engine.core.plan_json import plan_from_json
+from engine.core.planner import plan_fleet
+from engine.core.selectors import Selectors
+from tests.fleets import CANVAS, KERNEL, LAB, LANE, a_fleet, a_row, an_app, key_of, observe, options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DENIED = frozenset({key_of("lab/user/bob/Canvas/default")})
+PLAN = plan_fleet(
+    a_fleet(
+        an_app(LAB, "ml.g5.xlarge", fallback=["ml.t3.large"], recovery_mode=False, tags=(("a", "1"), ("b", "2"))),
+        an_app(CANVAS, image_arn="arn:one"),
+        an_app(KERNEL),
+        an_app("lab/user/bob/Canvas/default"),
+        an_app("sandbox/user/bob/Canvas/default"),
+        domains=("lab", "research", "sandbox"),
+    ),
+    observe(
+        a_row(CANVAS, created_at=1.5),
+        a_row(LAB, status="Failed"),
+        a_row("lab/user/zoe/Canvas/default"),
+        domains=("lab", "research", "sandbox"),
+        errors={"sandbox": AccessDenied("ListApps is not allowed")},
+    ),
+    options(
+        prune=True,
+        denied_keys=DENIED,
+        run_denied=True,
+        selectors=Selectors.parse(domains=["*"]),
+        lanes=(PlanLane(*LANE, "http://127.0.0.1:4566"),),
+        quotas=(QuotaLine("b", "q", 10, None, 1, Fits.UNKNOWN), QuotaLine("c", "q", None, 4, 1, Fits.NO)),
+        findings=(Finding("gpu", "mandatory", "", "too many", "policies/gpu.toml:3"),),
+    ),
+)
+
+
+def _document() -> Any:
+    return json.loads(json.dumps(PLAN.to_json()))
+
+
+def test_a_plan_that_is_read_back_says_the_same() -> None:
+    read = plan_from_json(_document())
+    assert read.fingerprint == PLAN.fingerprint
+    assert read.to_json() == PLAN.to_json()
+    assert read.summary == PLAN.summary
+    assert (read.complete, read.applyable) == (False, False)
+    assert [change.action for change in read.changes] == [Action.DELETE, Action.CREATE, Action.CREATE]
+    assert [change.key for change in read.drift] == [key_of(CANVAS)]
+
+
+def test_specs_and_generations_are_read_back() -> None:
+    lab = plan_from_json(_document()).changes[1]
+    wanted = PLAN.changes[1]
+    assert lab.after is not None
+    assert wanted.after is not None
+    assert (lab.after.spec, lab.after.fallback) == (wanted.after.spec, wanted.after.fallback)
+    assert lab.before is not None
+    assert (lab.before.created_at, lab.before.status) == (1_000.0, "Failed")
+
+
+def test_a_status_that_is_not_known_is_read_back() -> None:
+    fleet = a_fleet(an_app())
+    plan = plan_fleet(fleet, observe(a_row(instance_type="ml.m5.large")), options())
+    document = plan.to_json()
+    document["drift"][0]["before"]["status"] = "Exploded"
+    before = plan_from_json(document).drift[0].before
+    assert before is not None
+    assert (before.status, before.status_text) == ("unknown", "Exploded")
+
+
+def _without(name: str) -> Callable[[Any], Any]:
+    return lambda document: {key: value for key, value in document.items() if key != name}
+
+
+def _with(**values: Any) -> Callable[[Any], Any]:
+    return lambda document: document | values
+
+
+def _edited(document: Any) -> Any:
+    document["changes"][0]["action"] = "none"
+    return document
+
+
+def _bad_key(document: Any) -> Any:
+    document["changes"][0]["key"] = "research"
+    return document
+
+
+def _bad_action(document: Any) -> Any:
+    document["changes"][0]["action"] = "explode"
+    return document
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda _: [], "the plan is not a JSON object"),
+        (lambda _: None, "the plan is not a JSON object"),
+        (_with(format_version=2), "it has format version 2, and this appfleet reads 1"),
+        (_without("format_version"), "it has format version None"),
+        (_without("changes"), "changes is missing"),
+        (_without("summary"), "summary is missing"),
+        (_with(changes=[None]), "it is not the document of a plan"),
+        (_with(changes="x"), "it is not the document of a plan"),
+        (_with(lanes=[{"account": "1", "planet": "x"}]), "it is not the document of a plan"),
+        (_with(lanes=["x"]), "it is not the document of a plan"),
+        (_with(fleet=7), "it is not the document of a plan: 7 stands where a text belongs"),
+        (_with(summary={"unmanaged": True}), "it is not the document of a plan: True stands where a whole number"),
+        (_with(summary={"unmanaged": 1.5}), "it is not the document of a plan: 1.5 stands where a whole number"),
+        (_with(fingerprint="sha256:0"), "its changes have the fingerprint sha256:"),
+        (_without("fingerprint"), "its changes have the fingerprint sha256:"),
+        (_with(inputs={"fleet.toml": "0" * 64}), "its changes have the fingerprint sha256:"),
+        (_edited, "its changes have the fingerprint sha256:"),
+        (_bad_key, "it is not the document of a plan: 'research' is not an app key"),
+        (_bad_action, "it is not the document of a plan: 'explode' is not a valid Action"),
+        (
+            _with(summary={"create": 9, "none": 9, "denied": 9, "unmanaged": 0}),
+            "its changes come to {'create': 2",
+        ),
+    ],
+)
+def test_another_document_is_refused_with_the_way_to_a_new_one(edit: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        plan_from_json(edit(_document()))
+    assert caught.value.message.startswith(f"the saved plan is not used: {message}")
+    assert caught.value.hint == "Make it again with: appfleet plan --out FILE"

@@ -1,0 +1,140 @@
+"""What the case files cannot say: what a plan carries besides its decisions, and what cannot happen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.core.errors import BugError
+from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.observed import AppStatus
+from engine.core.plan import Action, Finding, PlanLane, QuotaLine, Reason
+from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.projection import projected
+from engine.core.selectors import Selectors
+from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, key_of, observe, options
+
+
+def test_a_plan_carries_its_header() -> None:
+    gpu, quota = Finding("gpu", "mandatory", "", "too many"), QuotaLine("b", "q", 1, 1, 1)
+    fleet = a_fleet(an_app())
+    plan = plan_fleet(
+        replace(fleet, inputs=fleet.inputs[::-1]),
+        observe(),
+        options(
+            run_denied=True,
+            findings=(gpu,),
+            quotas=(replace(quota, bucket="c"), quota),
+            lanes=(PlanLane("2", "eu-west-1"), PlanLane("1", "eu-west-1")),
+            selectors=Selectors.parse(users=["bob"]),
+        ),
+    )
+    assert (plan.fleet, plan.made_at) == ("ml-platform", "2026-11-24T01:00:00Z")
+    assert plan.inputs == (("fleet.toml", "a" * 64), ("teams/vision.toml", "b" * 64))
+    assert plan.denied
+    assert not plan.applyable
+    assert plan.findings == (gpu,)
+    assert [line.bucket for line in plan.quotas] == ["b", "c"]
+    assert [lane.account for lane in plan.lanes] == ["1", "2"]
+    assert plan.selectors == (("user", "bob"),)
+    assert dict(plan.options)["prune"] == "off"
+    assert plan.decisions == ()
+
+
+def test_a_domain_that_was_not_asked_for_is_no_reason_to_create() -> None:
+    plan = plan_fleet(a_fleet(an_app()), observe(domains=["lab"]), options())
+    assert [change.reason for change in plan.decisions] == [Reason.DOMAIN_UNLISTED]
+    assert not plan.complete
+    assert plan.findings == (Finding("listing", "skip", "", "domain research: 1 app left alone: it was not listed"),)
+
+
+def test_a_domain_that_nothing_was_selected_in_leaves_the_plan_complete() -> None:
+    plan = plan_fleet(a_fleet(an_app()), observe(domains=["lab"]), options(selectors=Selectors.parse(domains=["lab"])))
+    assert plan.complete
+
+
+def test_rows_of_a_domain_that_the_fleet_does_not_declare_are_not_looked_at() -> None:
+    plan = plan_fleet(a_fleet(domains=["lab"]), observe(a_row()), options(prune=True))
+    assert (plan.decisions, plan.unmanaged) == ((), 0)
+
+
+def test_a_fleet_that_declares_a_key_twice_is_a_bug() -> None:
+    fleet = a_fleet(an_app(), an_app())
+    with pytest.raises(BugError, match="declares an app key twice"):
+        plan_fleet(fleet, observe(), options())
+
+
+def test_the_declared_spelling_wins_and_the_row_keeps_its_own() -> None:
+    app = an_app("research/user/ALICE/Canvas/default", mode="absent")
+    (change,) = plan_fleet(a_fleet(app), observe(a_row(CANVAS)), options()).changes
+    assert (change.key, change.action) == (app.key, Action.DELETE)
+    assert change.before is not None
+    assert change.before.key == key_of(CANVAS)
+
+
+def test_of_rows_that_differ_in_case_alone_the_exact_one_counts_then_the_liveliest() -> None:
+    app = an_app(CANVAS)
+    others = (
+        a_row("research/user/ALICE/Canvas/default", status="Deleted"),
+        a_row("research/user/Alice/Canvas/default"),
+    )
+    for listed in (others, others[::-1]):
+        (one,) = plan_fleet(a_fleet(app), observe(*listed), options()).decisions
+        assert one.before == others[1]
+    (other,) = plan_fleet(a_fleet(app), observe(*others, a_row(CANVAS, status="Pending")), options()).decisions
+    assert other.reason is Reason.PENDING
+
+
+def test_users_are_joined_in_any_case_in_every_domain() -> None:
+    keys = (CANVAS, "lab/user/alice/Canvas/default")
+    rows = [a_row(key.replace("alice", "Alice")) for key in keys]
+    plan = plan_fleet(a_fleet(*map(an_app, keys)), observe(*rows), options(prune=True))
+    assert [change.reason for change in plan.decisions] == [Reason.IN_SYNC, Reason.IN_SYNC]
+
+
+def test_many_orphans_are_counted_and_the_first_are_named() -> None:
+    rows = [a_row(f"research/user/p{number:02}/Canvas/default") for number in range(ORPHANS_NAMED_MAX_COUNT + 2)]
+    (finding,) = plan_fleet(a_fleet(), observe(*rows), options()).findings
+    assert finding.message.startswith("12 apps of this fleet no longer declared: research/user/p00/Canvas/default, ")
+    assert finding.message.endswith("research/user/p09/Canvas/default and 2 more. --prune deletes them")
+
+
+def test_a_reason_of_this_run_refuses_prune_as_the_fleets_own_does() -> None:
+    why = "the profile alice carries the tag appfleet:fleet"
+    plan = plan_fleet(a_fleet(), observe(a_row()), options(prune=True, prune_refusal=why))
+    assert plan.changes == ()
+    assert [finding.message for finding in plan.findings if finding.rule == "prune"] == [f"nothing is pruned: {why}"]
+    assert needs_ownership(a_fleet(), observe(a_row(ownership="unread")), options(prune=True, prune_refusal=why)) == ()
+
+
+def test_names_of_other_fleets_are_cleaned() -> None:
+    row = a_row(ownership="foreign", foreign_fleet="\x1b[2Jdata")
+    (finding,) = plan_fleet(a_fleet(an_app(mode="absent")), observe(row), options()).findings
+    assert "\x1b" not in finding.message
+    assert "data" in finding.message
+
+
+def test_what_a_plan_makes_is_observed_as_the_service_would_tell_it() -> None:
+    kernel = an_app(
+        "research/user/alice/KernelGateway/nightly",
+        "system",
+        lifecycle_config_arn="None",
+        image_version_arn="arn:one",
+        recovery_mode=True,
+        tags=(("a", "b"),),
+    )
+    fleet, observed = a_fleet(kernel), observe(a_row(LAB))
+    plan = plan_fleet(fleet, observed, options(prune=True))
+    rows = projected(observed, plan).domains["research"].apps
+    assert rows[key_of(LAB)].status is AppStatus.DELETED
+    made = rows[kernel.key]
+    assert (made.status, made.ownership) == ("InService", "ours")
+    assert made.spec.to_json() == {"instance_type": "ml.t3.medium", "image_version_arn": "arn:one"}
+    assert plan_fleet(fleet, projected(observed, plan), options(prune=True)).changes == ()
+
+
+def test_an_app_that_is_made_again_is_another_generation() -> None:
+    observed = observe(a_row(instance_type="ml.m5.large", created_at=7.0))
+    plan = plan_fleet(a_fleet(an_app()), observed, options(replace_on_drift=True))
+    assert projected(observed, plan).domains["research"].apps[key_of(LAB)].created_at > 7.0

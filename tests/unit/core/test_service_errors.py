@@ -1,0 +1,237 @@
+"""The error table: every code has one meaning, and nothing that a service says breaks it."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.loaders import Loader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.errors import (
+    AccessDenied,
+    AlreadyGone,
+    CloudError,
+    CredentialsFailed,
+    InUse,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    QuotaExceeded,
+    Rejected,
+    ScanIncomplete,
+    StorageNotReady,
+    Throttled,
+)
+from engine.core.service_errors import ERROR_TABLE, error_from_service, failure_from_reason, find_row
+from engine.core.text import is_safe
+
+LIMIT_0 = (
+    "The account-level service limit 'Studio JupyterLab Apps running on ml.g5.xlarge instances' is 0 Apps, "
+    "with current utilization of 0 Apps and a request delta of 1 Apps."
+)
+
+ROWS = [
+    ("CreateApp", "ThrottlingException", "Rate exceeded", Throttled),
+    ("CreateApp", "LimitExceededException", "", Throttled),
+    ("ListApps", "TooManyRequestsException", "", Throttled),
+    ("CreateApp", "ResourceLimitExceeded", LIMIT_0, QuotaExceeded),
+    (
+        "CreateApp",
+        "ResourceInUse",
+        "Unable to create app [x] because storage is not in Available status",
+        StorageNotReady,
+    ),
+    ("CreateApp", "ResourceInUse", "App [default] already exists", InUse),
+    (
+        "CreateSpace",
+        "ValidationException",
+        "Unable to create Space [s] because UserProfile [u] is not in InService",
+        StorageNotReady,
+    ),
+    (
+        "DeleteUserProfile",
+        "ResourceInUse",
+        "Unable to delete UserProfile [u] because App(s) are associated with it",
+        InUse,
+    ),
+    ("DeleteApp", "ResourceInUse", "", InUse),
+    ("DeleteApp", "ResourceNotFound", "", AlreadyGone),
+    ("DeleteSpace", "ResourceNotFound", "", AlreadyGone),
+    ("DeleteApp", "ValidationException", "App [default] has already been deleted. For ...", AlreadyGone),
+    ("DeleteApp", "ValidationException", "App [default] previously failed and was automatically deleted.", AlreadyGone),
+    ("DeleteApp", "ValidationException", "App [default] does not exist", AlreadyGone),
+    ("DeleteApp", "ValidationException", "AppName is too long", Rejected),
+    ("DescribeApp", "ValidationException", "RecordNotFound", NotFound),
+    ("DescribeApp", "ResourceNotFound", "", NotFound),
+    ("CreateApp", "ValidationException", "UserProfile [u] does not exist", NotFound),
+    ("CreateApp", "ValidationException", "1 validation error detected", Rejected),
+    ("ListTags", "ValidationException", "", NotFound),
+    ("ListTags", "ValidationException", "bad ARN", Rejected),
+    ("ListApps", "ValidationException", "Invalid NextToken", ScanIncomplete),
+    ("CreateApp", "ExpiredTokenException", "", CredentialsFailed),
+    ("CreateApp", "UnrecognizedClientException", "", CredentialsFailed),
+    ("CreateApp", "InvalidSignatureException", "Signature expired: 1 is now earlier than 2", CredentialsFailed),
+    ("CreateApp", "RequestTimeTooSkewed", "", CredentialsFailed),
+    ("CreateApp", "AccessDeniedException", "", AccessDenied),
+    ("CreateApp", "InternalFailure", "", OutcomeUnknown),
+    ("ListApps", "ServiceUnavailable", "", OutcomeUnknown),
+    ("CreateApp", "UnknownOperationException", "", Rejected),
+    ("CreateApp", "SomethingNew", "", Rejected),
+]
+
+
+@pytest.mark.parametrize(("operation", "code", "message", "kind"), ROWS)
+def test_a_code_has_one_meaning(operation: str, code: str, message: str, kind: type[CloudError]) -> None:
+    error = error_from_service(operation=operation, service_code=code, message=message)
+    assert type(error) is kind
+    assert error.hint
+    assert error.service_code == code
+    assert error.operation == operation
+
+
+MODELLED = [
+    "CreateApp",
+    "DeleteApp",
+    "DescribeApp",
+    "ListApps",
+    "ListTags",
+    "AddTags",
+    "DeleteTags",
+    "CreateUserProfile",
+    "DescribeUserProfile",
+    "UpdateUserProfile",
+    "DeleteUserProfile",
+    "ListUserProfiles",
+    "CreateSpace",
+    "DescribeSpace",
+    "UpdateSpace",
+    "DeleteSpace",
+    "ListSpaces",
+    "DescribeDomain",
+    "ListDomains",
+]
+
+
+@pytest.mark.parametrize("operation", MODELLED)
+def test_every_error_of_the_service_model_stands_in_the_table(operation: str) -> None:
+    model = Loader().load_service_model("sagemaker", "service-2")
+    for modelled in model["operations"][operation].get("errors", []):
+        assert find_row(operation, modelled["shape"], "") is not None, modelled["shape"]
+
+
+def test_the_codes_that_no_model_names_stand_in_the_table() -> None:
+    for code in ("ThrottlingException", "AccessDeniedException", "ValidationException", "InternalFailure"):
+        assert find_row("CreateApp", code, "") is not None
+
+
+def test_a_code_is_compared_whole() -> None:
+    assert find_row("CreateApp", "resourceinuse", "") is None
+    assert find_row("CreateApp", "ResourceInUseX", "") is None
+    assert find_row("CreateApp", "LimitExceeded", "") is None
+
+
+def test_the_namespace_and_the_tail_of_a_code_are_left_aside() -> None:
+    error = error_from_service(
+        operation="CreateApp", service_code="com.amazonaws.sagemaker#ResourceInUse:http://x/", message="taken"
+    )
+    assert type(error) is InUse
+    assert error.message == "CreateApp was answered ResourceInUse: taken"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "New", Rejected),
+        (403, "403", Rejected),
+        (429, "", Throttled),
+        (408, "", OutcomeUnknown),
+        (500, "New", OutcomeUnknown),
+        (302, "302", OutcomeUnknown),
+        (0, "", OutcomeUnknown),
+        (503, "ThrottlingException", Throttled),
+    ],
+)
+def test_an_unlisted_code_is_judged_by_its_status(status: int, code: str, kind: type[CloudError]) -> None:
+    error = error_from_service(operation="CreateApp", service_code=code, message="", status=status)
+    assert type(error) is kind
+    assert error.hint
+    assert error.service_code == (code or str(status))
+
+
+def test_a_denial_names_the_action_and_the_tags() -> None:
+    message = "User: arn:aws:iam::1:user/x is not authorized to perform: sagemaker:AddTags on resource: arn:aws:y"
+    hint = error_from_service(operation="CreateApp", service_code="AccessDeniedException", message=message).hint
+    assert hint.startswith("Allow sagemaker:AddTags on")
+    hint = error_from_service(operation="CreateApp", service_code="AccessDeniedException", message="no").hint
+    assert "sagemaker:CreateApp" in hint
+    assert "sagemaker:AddTags" in hint
+    hint = error_from_service(operation="GetCallerIdentity", service_code="AccessDenied", message="").hint
+    assert "sts:GetCallerIdentity" in hint
+    message += " with an explicit deny in a service control policy"
+    hint = error_from_service(operation="CreateApp", service_code="AccessDeniedException", message=message).hint
+    assert "explicit deny" in hint
+
+
+def test_a_full_quota_carries_its_facts_and_the_command() -> None:
+    error = error_from_service(
+        operation="CreateApp", service_code="ResourceLimitExceeded", message=LIMIT_0, request_id="r", retry_after_s=2.0
+    )
+    assert isinstance(error, QuotaExceeded)
+    assert error.facts.never_fits
+    assert "L-988CE6C5" in error.hint
+    assert (error.request_id, error.retry_after_s) == ("r", 2.0)
+
+
+def test_only_what_may_have_been_carried_out_says_so() -> None:
+    for row in ERROR_TABLE:
+        assert row.kind.may_have_acted is (row.kind is OutcomeUnknown)
+
+
+REASONS = [
+    (
+        (
+            "EC2InsufficientCapacityError: Instance type 'ml.g5.xlarge' is temporarily unavailable in supported "
+            "availability zones [use1-az1]. Try again in a few minutes, or try a different instance type."
+        ),
+        NoCapacity,
+        "EC2InsufficientCapacityError",
+    ),
+    (f"ResourceLimitExceeded: {LIMIT_0}", QuotaExceeded, "ResourceLimitExceeded"),
+    (LIMIT_0, QuotaExceeded, "ResourceLimitExceeded"),
+    ("InternalFailure", Rejected, "InternalFailure"),
+    ("LifecycleConfig script failed with exit code 1", Rejected, "LifecycleConfigFailed"),
+    ("ImagePullError: no such image", Rejected, "ImagePullError"),
+    ("Image could not be pulled", Rejected, "Failed"),
+    ("no", Rejected, "Failed"),
+    ("", Rejected, "Failed"),
+]
+
+
+@pytest.mark.parametrize(("reason", "kind", "code"), REASONS)
+def test_a_failure_reason_has_one_meaning(reason: str, kind: type[CloudError], code: str) -> None:
+    error = failure_from_reason(reason)
+    assert type(error) is kind
+    assert error.service_code == code
+    assert error.hint
+
+
+def test_an_empty_reason_is_said_to_be_one() -> None:
+    assert "gave no reason" in failure_from_reason(" ").message
+
+
+words = st.text() | st.sampled_from(LIMIT_0.split()) | st.text("{}[]%'\\\x1b\n", max_size=40)
+
+
+@given(
+    operation=st.sampled_from(MODELLED),
+    code=st.sampled_from(sorted({code for row in ERROR_TABLE for code in row.codes})) | words,
+    message=st.lists(words, max_size=8).map(" ".join),
+    status=st.integers(-1, 999),
+)
+def test_nothing_that_a_service_says_breaks_it(operation: str, code: str, message: str, status: int) -> None:
+    error = error_from_service(operation=operation, service_code=code, message=message, status=status)
+    assert isinstance(error, CloudError)
+    assert is_safe(str(error))
+    reason = failure_from_reason(message)
+    assert isinstance(reason, NoCapacity | QuotaExceeded | Rejected)
+    assert is_safe(str(reason))
