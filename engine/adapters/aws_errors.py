@@ -1,0 +1,224 @@
+"""What the AWS client libraries raise, turned into our own tree: one wrapper for every exception there is.
+
+What was answered goes through the table in `core.service_errors`. For the rest one question decides: can the request
+have left this machine? Only where it certainly has not is an error Unreachable; anything that is not known is
+OutcomeUnknown, so that a create is looked up before it is sent again.
+
+The text of a foreign exception is shown only where it is known what it says. It is redacted and cleaned all the same.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from botocore import exceptions as aws
+
+from engine.adapters.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
+from engine.core.errors import BugError, CloudError, CredentialsFailed, OutcomeUnknown, Rejected, Unreachable
+from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
+from engine.core.redact import Redactor
+from engine.core.service_errors import error_from_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CREDENTIAL_OPERATIONS: Final = frozenset(
+    {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken", "GetSessionToken"}
+)
+_CREDENTIAL_ERRORS: Final = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.NoAuthTokenError,
+    aws.SSOError,
+    aws.RefreshWithMFAUnsupportedError,
+    aws.MetadataRetrievalError,
+    aws.UnknownCredentialError,
+    aws.ProfileNotFound,
+    aws.ConfigNotFound,
+    aws.ConfigParseError,
+    aws.InvalidConfigError,
+)
+# Refused on this machine, before a request was made.
+_LOCAL_REFUSALS: Final = (
+    aws.ParamValidationError,
+    aws.ValidationError,
+    aws.MissingParametersError,
+    aws.BaseEndpointResolverError,
+    aws.EndpointProviderError,
+    aws.InvalidProxiesConfigError,
+    UnsafeEndpointError,
+)
+
+_CREDENTIALS_HINT: Final = (
+    "Try `aws sts get-caller-identity` with the same profile; for SSO, run aws sso login first; "
+    "in cron, set AWS_PROFILE or the domain's `profile`"
+)
+_UNREACHABLE_HINT: Final = "Nothing was sent. Check the network, DNS, the proxy, the region and --endpoint-url"
+_TLS_HINT: Final = "Nothing was sent. Check the certificate authorities (AWS_CA_BUNDLE) and the proxy"
+_UNKNOWN_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
+_UNREADABLE_HINT: Final = (
+    "Something between here and AWS answered in its place, or the answer was cut: "
+    "check the proxy and --endpoint-url; it is looked up before it is tried again"
+)
+
+
+def translate(operation: str, error: Exception, redactor: Redactor | None = None) -> CloudError:
+    """Give the error of our tree for whatever a call raised; never raises.
+
+    `operation` is the API's name; `redactor` knows the secrets in use, which a hostile answer may repeat.
+    """
+    redact = redactor or Redactor()
+    if isinstance(error, CloudError):
+        return error
+    if isinstance(error, aws.ClientError):
+        return _answered(operation, error, redact)
+    name = type(error).__name__
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        return CredentialsFailed(
+            _line(redact, f"{operation} was not sent: there are no usable credentials: {error}").rstrip("."),
+            hint=_CREDENTIALS_HINT,
+            service_code=name,
+            operation=operation,
+        )
+    if isinstance(error, _LOCAL_REFUSALS):
+        return Rejected(
+            _line(redact, f"{operation} was not sent: {error}").rstrip("."),
+            hint="Correct what the message names; the same request is refused again",
+            service_code=name,
+            operation=operation,
+        )
+    if (reason := _why_not_sent(error)) is not None:
+        return Unreachable(
+            _line(redact, f"{operation} was not sent: {reason}"),
+            hint=_TLS_HINT if isinstance(error, aws.SSLError) else _UNREACHABLE_HINT,
+            service_code=name,
+            operation=operation,
+        )
+    return _unknown(operation, error, name)
+
+
+def credentials_failure(error: Exception, redactor: Redactor | None = None) -> CredentialsFailed:
+    """Give the error for credentials that could not be had, whatever was raised on the way to them."""
+    if isinstance(error, CredentialsFailed):
+        return error
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        return CredentialsFailed(
+            _line(redactor or Redactor(), f"no credentials could be had: {error}").rstrip("."),
+            hint=_CREDENTIALS_HINT,
+            service_code=type(error).__name__,
+        )
+    cause = translate("AssumeRole", error, redactor)
+    return CredentialsFailed(
+        f"no credentials could be had: {cause.message}",
+        hint=cause.hint if isinstance(error, aws.ClientError) else _CREDENTIALS_HINT,
+        service_code=cause.service_code,
+        operation="AssumeRole",
+        request_id=cause.request_id,
+    )
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Read how long the service asks to wait, from headers with lower-case names; None where it does not say.
+
+    `x-amz-retry-after` is in milliseconds and wins; `retry-after` is read as seconds, its date form is not. Both are
+    bounded by RETRY_AFTER_MAX_SECONDS.
+    """
+    for header, unit in (("x-amz-retry-after", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[header]) * unit
+        except (KeyError, ValueError, TypeError):
+            continue
+        if math.isfinite(seconds) and seconds >= 0:
+            return min(seconds, RETRY_AFTER_MAX_SECONDS)
+    return None
+
+
+def _answered(operation: str, error: aws.ClientError, redact: Redactor) -> CloudError:
+    """Read an error that the service, or whoever answered in its place, sent."""
+    response: Any = error.response
+    details = _dict(response.get("Error"))
+    metadata = _dict(response.get("ResponseMetadata"))
+    status = metadata.get("HTTPStatusCode")
+    told = error_from_service(
+        operation=operation,
+        service_code=_line(redact, details.get("Code")),
+        message=_line(redact, details.get("Message")),
+        status=status if isinstance(status, int) else 0,
+        request_id=_line(redact, metadata.get("RequestId")),
+        retry_after_s=retry_after_seconds(_dict(metadata.get("HTTPHeaders"))),
+    )
+    asked: str = error.operation_name
+    if asked != operation and asked in _CREDENTIAL_OPERATIONS:
+        return CredentialsFailed(
+            f"{operation} was not sent: {asked} failed: {told.message}",
+            hint=_CREDENTIALS_HINT,
+            service_code=told.service_code,
+            operation=operation,
+            request_id=told.request_id,
+        )
+    return told
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _line(redact: Redactor, value: Any) -> str:
+    """Give a text from outside without secrets; what is no text says nothing.
+
+    Cut only after it was redacted: a cut secret would no longer be known for one.
+    """
+    return redact.text(value)[: 4 * SHOWN_TEXT_MAX_CHARS] if isinstance(value, str) else ""
+
+
+def _why_not_sent(error: Exception) -> str | None:
+    """Say why no connection was made, or None where the request may have left.
+
+    The library calls a reset after the whole request was sent EndpointConnectionError too; the cause tells them apart.
+    """
+    if isinstance(error, aws.ConnectTimeoutError):
+        return "no connection in time"
+    if isinstance(error, aws.SSLError):
+        return f"no secure connection: {_cause_of(error)}"
+    if isinstance(error, aws.ProxyConnectionError):
+        return "no connection to the proxy"
+    if isinstance(error, aws.EndpointConnectionError):
+        cause = error.kwargs.get("error")
+        if isinstance(cause, aiohttp.ClientConnectorError | socket.gaierror):
+            return f"no connection: {_cause_of(error)}"
+    if isinstance(error, aws.HTTPClientError) and isinstance(error.kwargs.get("error"), BugError):
+        return str(error.kwargs["error"])
+    return None
+
+
+def _cause_of(error: aws.BotoCoreError) -> str:
+    """Name what lies under an error of the transport, with the system's words where it has some."""
+    cause = error.kwargs.get("error")
+    words = getattr(cause, "strerror", None)
+    return f"{type(cause).__name__} ({words})" if isinstance(words, str) and words else type(cause).__name__
+
+
+def _unknown(operation: str, error: Exception, name: str) -> OutcomeUnknown:
+    """Give the error for all that may have happened after the request left."""
+    cause = error.kwargs.get("error") if isinstance(error, aws.BotoCoreError) else None
+    if isinstance(error, UnreadableAnswerError):
+        what, hint = str(error), _UNREADABLE_HINT
+    elif isinstance(cause, AnswerTooLargeError):
+        what, hint = str(cause), _UNREADABLE_HINT
+    elif isinstance(error, TimeoutError | aws.ReadTimeoutError):
+        what, hint = "no answer in time", _UNKNOWN_HINT
+    elif isinstance(error, aws.BotoCoreError) and cause is not None:
+        what, hint = f"the connection broke: {_cause_of(error)}", _UNKNOWN_HINT
+    else:
+        what, hint = f"the answer could not be read: {name}", _UNREADABLE_HINT
+    return OutcomeUnknown(
+        f"{operation} was sent and what came of it is unknown: {what}",
+        hint=hint,
+        service_code=name,
+        operation=operation,
+    )

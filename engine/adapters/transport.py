@@ -1,0 +1,251 @@
+"""How requests leave this machine and how answers come in: an HTTP session and a parser that cannot be fooled.
+
+`SafeSession` follows no redirect (the library underneath would hand the session token to whoever the redirect names),
+keeps no cookie, reads a bounded number of bytes, bounds a request's whole time (the wait for a free connection
+included) and speaks plain http with loopback only. `StrictJSONParser` takes an answer for a success only when it is
+a 200 with one JSON object, and hands that object on as it is: who asked checks each field. `SafeConfig` keeps both in
+place when configurations are merged.
+
+It leans on insides of aiobotocore, which is why that is pinned exactly and every property has a test over loopback.
+Not here: what an error means (`aws_errors`), who is asked (`sessions`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
+from botocore.exceptions import BotoCoreError
+
+from engine.core.errors import BugError
+from engine.core.limits import (
+    ANSWER_MAX_BYTES,
+    CONNECT_MAX_SECONDS,
+    READ_MAX_SECONDS,
+    REQUEST_TOTAL_MAX_SECONDS,
+)
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+_HTTP_OK: Final = 200
+_SPARE_CONNECTIONS_COUNT: Final = 4
+
+
+class UnreadableAnswerError(ValueError):
+    """An answer that arrived and is not what was asked for. Its text is ours, never the answer's."""
+
+
+class AnswerTooLargeError(aiohttp.ClientPayloadError):
+    """An answer of more bytes than any answer has; the rest of it was not read."""
+
+
+class UnsafeEndpointError(BotoCoreError):  # type: ignore[misc]  # the library has no types
+    """A request that would have gone over plain http to another machine; it was not sent."""
+
+    fmt = "Refused to send credentials over plain http to {host}"
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether credentials may be sent there: https, or http to loopback, and no password in the URL to be shown."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if "@" in parts.netloc or not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+
+
+class CappedResponse(aiohttp.ClientResponse):
+    """A response whose body is bounded, whatever its headers say."""
+
+    max_bytes: ClassVar[int] = ANSWER_MAX_BYTES
+
+    async def read(self) -> bytes:
+        """Give the whole body. Raises AnswerTooLargeError past `max_bytes`; the connection is closed on any error."""
+        if self._body is None:
+            try:
+                self._body = await self._read_bounded()
+            except BaseException:
+                self.close()
+                raise
+        return await super().read()
+
+    async def _read_bounded(self) -> bytes:
+        size = 0
+        parts: list[bytes] = []
+        while part := await self.content.readany():
+            size += len(part)
+            if size > self.max_bytes:
+                raise AnswerTooLargeError(f"the answer is larger than {self.max_bytes} bytes")
+            parts.append(part)
+        return b"".join(parts)
+
+
+class _StraightSession:
+    """A client session that takes every answer as it comes, redirects included."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    def request(self, method: str, **options: Any) -> Any:
+        return self._session.request(method, allow_redirects=False, **options)
+
+
+class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no types
+    """The HTTP session of every client. Bounds are class attributes, since the library makes the instances."""
+
+    request_total_max_seconds: ClassVar[float] = REQUEST_TOTAL_MAX_SECONDS
+    response_class: ClassVar[type[CappedResponse]] = CappedResponse
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._is_closed = False
+        self._safe_origins: set[str] = set()
+        given: Any = self._timeout
+        self._timeout: Any = aiohttp.ClientTimeout(
+            total=self.request_total_max_seconds,
+            connect=given.sock_connect,  # from asking for a connection, so a full pool counts too
+            sock_connect=given.sock_connect,
+            sock_read=given.sock_read,
+        )
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._is_closed = True
+        await super().__aexit__(*exc_info)
+
+    async def _get_session(self, proxy_url: str | None) -> _StraightSession:
+        if self._is_closed:
+            raise BugError("a client was used after it had been closed")
+        session: _StraightSession | None = self._sessions.get(proxy_url)
+        if session is None:
+            session = _StraightSession(
+                await self._exit_stack.enter_async_context(
+                    aiohttp.ClientSession(
+                        connector=self._create_connector(proxy_url),
+                        timeout=self._timeout,
+                        cookie_jar=aiohttp.DummyCookieJar(),
+                        skip_auto_headers={"CONTENT-TYPE"},
+                        auto_decompress=False,
+                        response_class=self.response_class,
+                    )
+                )
+            )
+            self._sessions[proxy_url] = session
+        return session
+
+    async def send(self, request: Any) -> Any:
+        """Send one request, once. Raises UnsafeEndpointError before anything is sent over plain http elsewhere."""
+        url: str = request.url
+        if not url.startswith("https://"):
+            origin = "/".join(url.split("/", 3)[:3])
+            if origin not in self._safe_origins:
+                if not is_safe_url(url):
+                    raise UnsafeEndpointError(host=urlsplit(url).hostname)
+                self._safe_origins.add(origin)
+        return await super().send(request)
+
+
+class SafeConfig(AioConfig):  # type: ignore[misc]  # the library has no types
+    """A client configuration that keeps its HTTP session when it is merged with another; the base class drops it."""
+
+    def merge(self, other_config: Config) -> SafeConfig:
+        """Give both, where what `other_config` sets wins, with the HTTP session of this one."""
+        options = {**self._user_provided_options, **other_config._user_provided_options}  # noqa: SLF001 the base does so
+        return SafeConfig(self.connector_args, http_session_cls=self.http_session_cls, **options)
+
+
+def safe_config(
+    concurrency: int,
+    *,
+    user_agent: str,
+    session_class: type[SafeSession] = SafeSession,
+    connect_max_seconds: float = CONNECT_MAX_SECONDS,
+    read_max_seconds: float = READ_MAX_SECONDS,
+) -> SafeConfig:
+    """Give the configuration of every client: one attempt a call, and a connection for each of `concurrency` workers.
+
+    An explicit count of attempts wins over AWS_MAX_ATTEMPTS. `user_agent` is sent as it is and nothing beside it.
+    """
+    return SafeConfig(
+        http_session_cls=session_class,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=connect_max_seconds,
+        read_timeout=read_max_seconds,
+        max_pool_connections=concurrency + _SPARE_CONNECTIONS_COUNT,
+        user_agent=user_agent,
+    )
+
+
+class StrictJSONParser(AioJSONParser):  # type: ignore[misc]  # the library has no types
+    """Reads a success strictly and without walking the service's model: the answer's own object, as it is.
+
+    The library's parser reads bad JSON, a null or a string where a list belongs as an empty success; and walking the
+    model costs twenty times the reading. Times stay numbers: epoch seconds.
+    """
+
+    async def _do_parse(self, response: dict[str, Any], shape: Any) -> dict[str, Any]:
+        if response["status_code"] != _HTTP_OK:
+            raise UnreadableAnswerError(f"the status is {response['status_code']}, not 200")
+        body: bytes = response["body"]
+        if shape is None and not body.strip():
+            parsed: Any = {}
+        else:
+            try:
+                parsed = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                raise UnreadableAnswerError("the answer is not JSON") from None
+        if not isinstance(parsed, dict):
+            raise UnreadableAnswerError("the answer is not a JSON object")
+        if "__type" in parsed or (shape is None and parsed):
+            raise UnreadableAnswerError("the answer is not the one of this call")
+        parsed.pop("ResponseMetadata", None)
+        self._inject_response_metadata(parsed, response["headers"])
+        return parsed
+
+    def _parse_body_as_json(self, body_contents: bytes) -> Any:
+        """Read the body of an error, for its code and message alone; what is no JSON object has neither."""
+        try:
+            parsed = orjson.loads(body_contents)
+        except orjson.JSONDecodeError:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+class StrictParserFactory(AioResponseParserFactory):  # type: ignore[misc]  # the library has no types
+    """Gives the strict parser to JSON services, one for all calls, and the library's own to others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._json = StrictJSONParser()
+
+    def create_parser(self, protocol_name: str) -> Any:
+        """Give a parser of the protocol's answers."""
+        return self._json if protocol_name == "json" else super().create_parser(protocol_name)
+
+
+def harden(client: Any) -> None:
+    """Put the strict parser into a client. Raises BugError where the safe session is not in place."""
+    endpoint = client._endpoint  # noqa: SLF001 there is no public way to the session that is in use
+    if not isinstance(endpoint.http_session, SafeSession):
+        raise BugError(f"a client uses {type(endpoint.http_session).__name__} in place of the safe session")
+    endpoint._response_parser_factory = StrictParserFactory()  # noqa: SLF001 only this client's, not all of a session

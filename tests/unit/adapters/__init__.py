@@ -1,0 +1,1 @@
+"""The adapters against answers that a service would never give, and some that it does."""
