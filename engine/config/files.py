@@ -1,0 +1,196 @@
+"""Reading the files of a fleet: regular files only, below one folder, within bounds, each once.
+
+A fleet file comes from people, and what it includes may come from other people: so no link is followed out
+of the folder, nothing that is not a regular file is opened for reading (a pipe would hang the run), and
+sizes are checked before a byte is parsed. Not here: what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WILDCARDS: Final = frozenset("*?[")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class FileProblem(Exception):
+    """A file that cannot be read, said for people: what is wrong and what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file as it was read: `shown` as the user would type it, `inside` as its path below the folder."""
+
+    shown: str
+    inside: str
+    data: bytes
+    sha256: str
+
+
+@dataclass(slots=True)
+class Folder:
+    """The folder of a fleet file. It remembers what it has read, and what that came to in bytes and files."""
+
+    path: Path
+    max_file_bytes: int = FLEET_FILE_MAX_BYTES
+    max_total_bytes: int = FLEET_TOTAL_MAX_BYTES
+    max_files: int = FLEET_FILES_MAX_COUNT
+    read_files: dict[str, InputFile] = field(default_factory=dict)
+    _total_bytes: int = 0
+
+    def shown(self, inside: str) -> str:
+        """Give a path below the folder as the user would type it."""
+        return str(self.path / inside)
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """Give every file read so far with its SHA-256, sorted by name."""
+        return tuple(sorted((item.inside, item.sha256) for item in self.read_files.values()))
+
+    def read_root(self, name: str) -> InputFile:
+        """Read the fleet file itself. It is what the user named, so it may be a link."""
+        return self._read(name, follow=True)
+
+    def read(self, inside: str) -> InputFile:
+        """Read a file that another file names, once; raises FileProblem."""
+        known = self.read_files.get(inside)
+        if known is not None:
+            return known
+        check_inside(inside)
+        self._refuse_links(inside)
+        return self._read(inside, follow=False)
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Give the files that match a pattern, as sorted paths below the folder; raises FileProblem.
+
+        Folders never match. A name without wildcards that is not there is a problem, not an empty match.
+        """
+        check_inside(pattern)
+        if any("**" in part and part != "**" for part in PurePosixPath(pattern).parts):
+            raise FileProblem("is not a pattern for files", 'Write ** alone between slashes, such as "teams/**/*.toml"')
+        if not _WILDCARDS.intersection(pattern):
+            if not os.path.lexists(self.path / pattern):
+                raise FileProblem(f"there is no file {pattern} beside the fleet file", "Correct the path, or remove it")
+            return (str(PurePosixPath(pattern)),)
+        return tuple(sorted(self._walk(pattern)))
+
+    def _walk(self, pattern: str) -> Iterator[str]:
+        count = 0
+        try:
+            for found in self.path.glob(pattern):
+                if found.is_dir():
+                    continue
+                count += 1
+                if count > self.max_files:
+                    raise FileProblem(
+                        f"the pattern matches more than {self.max_files} files", "Write a narrower pattern"
+                    )
+                yield found.relative_to(self.path).as_posix()
+        except (ValueError, NotImplementedError, OSError) as error:
+            raise FileProblem("is not a pattern for files", 'Write something like "teams/*.toml"') from error
+
+    def _refuse_links(self, inside: str) -> None:
+        parents = PurePosixPath(inside).parts[:-1]
+        folder = self.path
+        for part in parents:
+            folder /= part
+            if folder.is_symlink():
+                raise FileProblem(
+                    f"{inside} lies behind the link {part}, and links are not followed",
+                    "Put the file itself below the fleet file's folder",
+                )
+
+    def _read(self, inside: str, *, follow: bool) -> InputFile:
+        if len(self.read_files) >= self.max_files:
+            raise FileProblem(f"the fleet has more than {self.max_files} files", "Put several teams into one file")
+        data = _read_bytes(self.path / inside, inside, self.max_file_bytes, follow=follow)
+        self._total_bytes += len(data)
+        if self._total_bytes > self.max_total_bytes:
+            raise FileProblem(
+                f"the fleet's files hold more than {self.max_total_bytes:,} bytes together",
+                "Split it into several fleets",
+            )
+        item = InputFile(self.shown(inside), inside, data, hashlib.sha256(data).hexdigest())
+        self.read_files[inside] = item
+        return item
+
+
+def inside_of(parent: PurePosixPath, name: str) -> str:
+    """Give a path that a file in `parent` names, as a path below the folder; raises FileProblem."""
+    check_inside(name)
+    return str(parent / name)
+
+
+def check_inside(path: str) -> None:
+    """Refuse a path or pattern that leaves the folder; raises FileProblem."""
+    pure = PurePosixPath(path)
+    if not path or "\0" in path:
+        raise FileProblem("is not a path", 'Write something like "teams/*.toml"')
+    if pure.is_absolute() or ".." in pure.parts or path.startswith("~"):
+        raise FileProblem(
+            "leads out of the fleet file's folder", "Name files below that folder, with a path relative to it"
+        )
+
+
+def _read_bytes(path: Path, name: str, max_bytes: int, *, follow: bool) -> bytes:
+    """Read a regular file of at most `max_bytes`; raises FileProblem."""
+    # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise _open_problem(error, name) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileProblem(f"{name} is not a regular file", "Name a file, not a folder, pipe or device")
+        if found.st_size > max_bytes:
+            raise _too_large(name, max_bytes)
+        return _read_up_to(descriptor, max_bytes, name)
+    finally:
+        os.close(descriptor)
+
+
+def _read_up_to(descriptor: int, max_bytes: int, name: str) -> bytes:
+    """Read to the end; a file may grow while it is read, so the bound is checked again."""
+    chunks: list[bytes] = []
+    total = 0
+    while True:
+        chunk = os.read(descriptor, _CHUNK_BYTES)
+        if not chunk:
+            return b"".join(chunks)
+        total += len(chunk)
+        if total > max_bytes:
+            raise _too_large(name, max_bytes)
+        chunks.append(chunk)
+
+
+def _too_large(name: str, max_bytes: int) -> FileProblem:
+    return FileProblem(
+        f"{name} is larger than {max_bytes:,} bytes", "Split it: move teams into files of their own and include them"
+    )
+
+
+def _open_problem(error: OSError, name: str) -> FileProblem:
+    if error.errno == errno.ENOENT:
+        return FileProblem(f"there is no file {name}", "Correct the path, or run appfleet where the file is")
+    if error.errno == errno.ELOOP:
+        return FileProblem(f"{name} is a link, and links are not followed", "Put the file itself there")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return FileProblem(f"{name} may not be read by this user", "Give this user the right to read it")
+    return FileProblem(f"{name} cannot be read: {os.strerror(error.errno or 0)}", "Check the path and the disk")

@@ -1,0 +1,81 @@
+"""Members files as spreadsheets and directories write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config import members_file
+from engine.config.files import InputFile
+from engine.config.members_file import HEADER_WORDS, read_members
+from engine.config.problems import Problems
+from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
+
+
+def _read(text: str | bytes) -> tuple[dict[str, int], list[str]]:
+    data = text.encode() if isinstance(text, str) else text
+    problems = Problems()
+    members = read_members(InputFile("t.csv", "t.csv", data, ""), problems)
+    shown = [d.render() for d in problems.errors]
+    assert (members is None) is bool(shown)
+    return {name: source.line for name, source in (members or {}).items()}, shown
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters(delimiter: str) -> None:
+    text = f"User{delimiter}Mail\nalice{delimiter}a@example.com\nbob{delimiter}b@example.com\n"
+    assert _read(text) == ({"alice": 2, "bob": 3}, [])
+
+
+@pytest.mark.parametrize("word", sorted(HEADER_WORDS))
+def test_header_words_in_any_case(word: str) -> None:
+    assert _read(f" {word.upper()} \nalice\n") == ({"alice": 2}, [])
+
+
+def test_a_first_line_that_is_no_header_is_a_member() -> None:
+    assert _read("alice,Rome\nbob,Oslo") == ({"alice": 1, "bob": 2}, [])
+
+
+def test_a_header_word_further_down_is_a_member() -> None:
+    assert _read("alice\nuser\n") == ({"alice": 1, "user": 2}, [])
+
+
+def test_quoted_cells_may_hold_delimiters_and_line_breaks() -> None:
+    assert _read('"alice","Rome, Italy"\n"bob","two\nlines"\n"carol",x\n') == ({"alice": 1, "bob": 2, "carol": 4}, [])
+
+
+def test_the_delimiter_is_not_taken_from_inside_quotes() -> None:
+    assert _read('alice;"a, b, c, d"\n') == ({"alice": 1}, [])
+
+
+def test_blank_lines_spaces_and_repeats_are_passed_over() -> None:
+    assert _read("\n  \n alice \n,,\nalice\n") == ({"alice": 3}, [])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
+    assert _read(b"\xef\xbb\xbfalice\n") == ({"alice": 1}, [])
+
+
+def test_mac_and_windows_line_ends() -> None:
+    assert _read("alice\rbob\r\ncarol\n")[0] == {"alice": 1, "bob": 2, "carol": 3}
+
+
+@pytest.mark.parametrize("name", ["a b", "a_b", "a\x1b[2J", "a\0", "\u202ea", "a" * 64])
+def test_a_name_that_the_service_refuses_is_told_with_its_line(name: str) -> None:
+    _, problems = _read(f"ok\n{name}\n")
+    (only,) = problems
+    assert only.startswith("t.csv:2: ")
+    assert only.isprintable()
+
+
+def test_an_empty_file_names_nobody() -> None:
+    assert _read("") == ({}, [])
+
+
+def test_too_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members_file, "FLEET_OWNERS_MAX_COUNT", 2)
+    assert _read("a\nb\na\n") == ({"a": 1, "b": 2}, [])
+    assert _read("a\nb\nc\nd\n")[1] == ["t.csv:3: the file names more than 2 members. Split it into several fleets"]
+
+
+def test_a_million_wrong_lines_are_not_kept() -> None:
+    assert len(_read("a_b\n" * (PROBLEMS_KEPT_MAX_COUNT + 5))[1]) == PROBLEMS_KEPT_MAX_COUNT
