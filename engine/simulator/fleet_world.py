@@ -1,0 +1,80 @@
+"""The world that a fleet needs: what `--simulate` without a scenario begins with.
+
+The domains, user profiles and spaces that the fleet declares are there and InService, and the limits are generous, so
+that plan and apply work at once. No app is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.identity import SPACE, USER
+from engine.simulator import owner_operations as owners
+from engine.simulator.request_limit import RequestLimit
+from engine.simulator.world import DEFAULT_ACCOUNT, World
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredFleet, DesiredOwner
+    from engine.simulator.records import Domain
+
+GENEROUS_REQUEST_LIMITS: Final = {"CreateApp": RequestLimit(50.0, 50.0), "*": RequestLimit(100.0, 200.0)}
+
+
+def world_for_fleet(fleet: DesiredFleet, now: float) -> World:
+    """Give a world in which the fleet can be applied, beginning at `now` (epoch seconds)."""
+    accounts = [domain.account for domain in fleet.domains if domain.account is not None]
+    world = World(account=accounts[0] if accounts else DEFAULT_ACCOUNT, request_limits=dict(GENEROUS_REQUEST_LIMITS))
+    extend_for_fleet(world, fleet, now)
+    return world
+
+
+def extend_for_fleet(world: World, fleet: DesiredFleet, now: float) -> None:
+    """Add what the fleet declares and the world does not have: domains, user profiles and spaces, never apps.
+
+    What is there stays as it is, so a world that was kept from an earlier run goes on.
+    """
+    world.advance(now)
+    by_name: dict[str, Domain] = {}
+    for declared in fleet.domains:
+        found = world.domains.get(declared.domain_id)
+        if found is None:
+            account = declared.account or world.account
+            found = owners.add_domain(world, declared.domain_id, declared.region, account, name=declared.name)
+        by_name[declared.name] = found
+    of_users = [one for one in fleet.owners if one.owner.kind == USER]
+    of_spaces = [one for one in fleet.owners if one.owner.kind == SPACE]
+    for owner in (*of_users, *of_spaces):
+        domain = by_name.get(owner.owner.domain)
+        if domain is not None:
+            _add_owner(world, domain, owner)
+
+
+def _add_owner(world: World, domain: Domain, declared: DesiredOwner) -> None:
+    name = declared.owner.name
+    if declared.owner.kind == USER:
+        if name.lower() not in domain.profiles:
+            settings: dict[str, Any] = dict(declared.settings)
+            if declared.execution_role is not None:
+                settings["ExecutionRole"] = declared.execution_role
+            owners.create_profile(world, domain, name, settings=settings, tags=dict(declared.tags), at_once=True)
+        return
+    if name in domain.spaces:
+        return
+    settings = dict(declared.settings)
+    if declared.app_type is not None:
+        settings["AppType"] = declared.app_type
+    if declared.ebs_gb is not None:
+        settings["SpaceStorageSettings"] = {"EbsStorageSettings": {"EbsVolumeSizeInGb": declared.ebs_gb}}
+    holder = declared.owner_user or ""
+    if holder and holder.lower() not in domain.profiles:
+        owners.create_profile(world, domain, holder, at_once=True)
+    owners.create_space(
+        world,
+        domain,
+        name,
+        owner=holder,
+        sharing=(declared.sharing or "Private") if holder else "",
+        settings=settings,
+        tags=dict(declared.tags),
+        at_once=True,
+    )

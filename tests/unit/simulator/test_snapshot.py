@@ -1,0 +1,150 @@
+"""Worlds that are saved and come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.errors import StateError
+from engine.simulator import snapshot
+from engine.simulator.changes import SetQuota
+from engine.simulator.faults import FailureRule, Fault, FaultKind, FaultRule
+from engine.simulator.request_limit import RequestLimit
+from engine.simulator.scenario import load_scenario
+from engine.simulator.snapshot import dump_world, load_world, parse_world, save_world, world_from_json, world_to_json
+from engine.simulator.world import Timing, World
+from tests.unit.simulator.worlds import DOMAIN_ID, START, add_space, call, create, make_world, pass_time, the_domain
+
+STORM = Path(__file__).parents[3] / "scenarios" / "storm.toml"
+
+
+def a_rich_world() -> World:
+    world = make_world(timing=Timing(app_pending=(1.0, 9.0)))
+    world.keep_replaced_rows = True
+    world.scenario = "abc"
+    world.quotas.set("A", 1)
+    world.quotas.set("B", 2, "111122223333", "eu-west-1")
+    world.set_request_limit("CreateApp", RequestLimit(5.0, 10.0))
+    world.failures = [FailureRule("capacity", instance_type="ml.p5.*")]
+    world.faults.rules = [FaultRule(Fault(FaultKind.ERROR, "X", "y", 418), "ListApps", max_count=3)]
+    create(world, recovery="no", instance_type="ml.p5.48xlarge")
+    pass_time(world, 10.0)
+    world.failures = []
+    create(world, team="a")
+    add_space(world, "team", None, "Shared")
+    create(world, "KernelGateway", space="team", name="k", instance_type="ml.t3.medium")
+    create(world, "KernelGateway", user="alice", name="k", instance_type="ml.t3.medium")
+    call(world, "CreateUserProfile", DomainId=DOMAIN_ID, UserProfileName="bob")
+    call(world, "UpdateSpace", DomainId=DOMAIN_ID, SpaceName="team")
+    world.schedule(world.now + 50.0, SetQuota("late", 1))
+    world.after_first_create.changes.append((5.0, SetQuota("first", 1)))
+    return world
+
+
+def seen(world: World) -> dict[str, Any]:
+    """What a caller can see, and the counters behind it."""
+    operations = ("ListApps", "ListUserProfiles", "ListSpaces", "ListDomains", "GetResources")
+    return {
+        **{operation: call(world, operation) for operation in operations},
+        "usage": {bucket: count for bucket, count in world.bucket_usage.items() if count},
+        "kernels": {user: count for user, count in world.kernels_of_user.items() if count},
+        "quotas": world.quotas,
+        "owners": [(one.live_apps, one.spaces) for one in the_domain(world).profiles.values()],
+        "limits": world.request_limits,
+        "flags": (world.keep_replaced_rows, world.scenario, world.account, world.timing, world.now),
+        "rules": (world.failures, world.faults.rules),
+    }
+
+
+def test_a_world_comes_back_as_it_was() -> None:
+    world = a_rich_world()
+    back = world_from_json(json.loads(json.dumps(world_to_json(world))))
+    assert seen(back) == seen(world)
+
+
+def test_a_world_that_came_back_goes_on_like_the_one_that_stayed() -> None:
+    world = a_rich_world()
+    back = parse_world(dump_world(world))
+    for one in (world, back):
+        one.note_create(None)
+        pass_time(one, 100.0)
+        create(one, "RSessionGateway", user="alice")
+    assert seen(back) == seen(world)
+    assert back.quotas.named == {"A": 1, "late": 1, "first": 1}
+
+
+def test_saving_changes_nothing_that_is_saved() -> None:
+    world = a_rich_world()
+    first, second = world_to_json(world), world_to_json(world)
+    assert {**first, "seq": 0} == {**second, "seq": 0}
+
+
+def test_a_scenario_with_everything_can_be_saved() -> None:
+    world = load_scenario(STORM).build(START)
+    back = parse_world(dump_world(world))
+    assert world_to_json(back)["scheduled"] == world_to_json(world)["scheduled"]
+    assert back.faults == world.faults
+
+
+def test_a_file_holds_a_world_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "world.json"
+    save_world(make_world(), path)
+    save_world(a_rich_world(), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["world.json"]  # noqa: PTH208 - names alone
+    back = load_world(path)
+    assert back is not None
+    assert seen(back) == seen(a_rich_world())
+
+
+def test_no_file_is_no_world(tmp_path: Path) -> None:
+    assert load_world(tmp_path / "gone.json") is None
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    save_world(make_world(), tmp_path / "world.json")
+    (tmp_path / "link.json").symlink_to("world.json")
+    with pytest.raises(StateError, match="cannot be read from"):
+        load_world(tmp_path / "link.json")
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="cannot be written to"):
+        save_world(make_world(), tmp_path / "gone" / "world.json")
+
+
+def test_a_world_that_does_not_fit_into_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "world.json").mkdir()
+    with pytest.raises(StateError, match="cannot be written to"):
+        save_world(make_world(), tmp_path / "world.json")
+    assert os.listdir(tmp_path) == ["world.json"]  # noqa: PTH208 - names alone
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"format_version": 2}'])
+def test_what_is_not_a_world_is_refused_with_a_way_out(data: bytes) -> None:
+    with pytest.raises(StateError, match="Delete it"):
+        parse_world(data)
+
+
+@pytest.mark.parametrize("key", ["now", "random", "quotas", "domains", "apps", "scheduled", "timing"])
+def test_a_document_with_a_part_missing_or_wrong_is_refused(key: str) -> None:
+    document = world_to_json(a_rich_world())
+    for wrong in (None, "x", {"x": 1}):
+        with pytest.raises(StateError):
+            world_from_json({**document, key: wrong})
+    del document[key]
+    with pytest.raises(StateError):
+        world_from_json(document)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "world.json"
+    save_world(make_world(), path)
+    monkeypatch.setattr(snapshot, "SIMULATED_WORLD_MAX_BYTES", 100)
+    with pytest.raises(StateError, match="larger than 100 bytes"):
+        load_world(path)
