@@ -46,7 +46,9 @@ def world_to_json(world: World) -> dict[str, Any]:
         "random": _random_to_json(world.rng),
         "timing": asdict(world.timing),
         "quotas": {**quotas, "exact": [[*key, value] for key, value in world.quotas.exact.items()]},
-        "request_limits": {name: [limit.rate, limit.burst] for name, limit in world.request_limits.items()},
+        "request_limits": {
+            name: None if limit is None else [limit.rate, limit.burst] for name, limit in world.request_limits.items()
+        },
         "failures": [asdict(rule) for rule in world.failures],
         "faults": [_without_infinity(asdict(rule)) for rule in world.faults.rules],
         "domains": [_domain_to_json(domain) for domain in world.domains.values()],
@@ -171,7 +173,9 @@ def _read(document: dict[str, Any]) -> World:
     world = World(
         timing=Timing(**timing),
         quotas=Quotas(**quotas, exact=exact),
-        request_limits={name: RequestLimit(*limit) for name, limit in document["request_limits"].items()},
+        request_limits={
+            name: None if limit is None else RequestLimit(*limit) for name, limit in document["request_limits"].items()
+        },
         rng=rng,
         account=document["account"],
     )

@@ -93,14 +93,14 @@ class World:
         *,
         timing: Timing | None = None,
         quotas: Quotas | None = None,
-        request_limits: dict[str, RequestLimit] | None = None,
+        request_limits: dict[str, RequestLimit | None] | None = None,
         rng: random.Random | None = None,
         account: str = DEFAULT_ACCOUNT,
     ) -> None:
         self.now = 0.0
         self.timing = timing or Timing()
         self.quotas = quotas or Quotas()
-        self.request_limits = request_limits or {}
+        self.request_limits: dict[str, RequestLimit | None] = request_limits or {}
         self.rng = rng or random.Random(0)
         self.account = account  # of callers whose credentials name none
         self.scenario = ""  # the digest of the scenario that was laid over this world
@@ -180,7 +180,7 @@ class World:
 
     def take_request(self, account: str, region: str, operation: str) -> None:
         """Take one call from the operation's request limit. Raises the service's throttling error."""
-        limit = self.request_limits.get(operation) or self.request_limits.get("*")
+        limit = self._limit_of(operation)
         if limit is None:
             return
         bucket = self._token_buckets.get((account, region, operation))
@@ -191,16 +191,19 @@ class World:
 
     def set_request_limit(self, operation: str, limit: RequestLimit | None) -> None:
         """Change the request limit of an operation (`*`: of all that have none of their own); None lifts it."""
-        if limit is None:
-            self.request_limits.pop(operation, None)
-        else:
-            self.request_limits[operation] = limit
+        self.request_limits[operation] = limit
         for key, bucket in tuple(self._token_buckets.items()):
-            holds = self.request_limits.get(key[2]) or self.request_limits.get("*")
+            holds = self._limit_of(key[2])
             if holds is None:
                 del self._token_buckets[key]
             elif bucket.limit is not holds:
                 bucket.change(holds, self.now)
+
+    def _limit_of(self, operation: str) -> RequestLimit | None:
+        """Give the limit that holds: an operation whose own was lifted does not fall back to that of `*`."""
+        if operation in self.request_limits:
+            return self.request_limits[operation]
+        return self.request_limits.get("*")
 
     def note_create(self, key: AppId | None) -> None:
         """Count a CreateApp that arrived, whatever becomes of it, and start what waits for the first one."""

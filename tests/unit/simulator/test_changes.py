@@ -41,7 +41,7 @@ def test_limits_change() -> None:
     assert world.request_limits == {"CreateApp": RequestLimit(5.0, 10.0)}
     assert world.failures == [FailureRule("internal")]
     changes.SetRequestLimit("CreateApp", 0.0).apply(world)
-    assert world.request_limits == {}
+    assert world.request_limits == {"CreateApp": None}
 
 
 def test_another_administrator_makes_and_deletes_apps() -> None:

@@ -60,7 +60,7 @@ def test_limits_and_times_are_set_and_the_rest_stays(load: Callable[[str], Scena
     assert world.keep_replaced_rows
     assert (world.timing.app_pending, world.timing.app_deleting) == ((3.0, 3.0), (1.0, 2.0))
     assert (world.timing.tombstone, world.timing.space_pending) == (60.0, (0.2, 0.5))
-    assert world.request_limits == {"CreateApp": RequestLimit(5.0, 10.0)}
+    assert world.request_limits == {"CreateApp": RequestLimit(5.0, 10.0), "ListApps": None}
     assert (world.quotas.running_apps, world.quotas.wording) == (7, Wording.OLD_NAME)
     assert not world.quotas.zero_is_refused
     assert world.quotas.named == {"Studio JupyterLab Apps running on ml.t3.medium instances": 2}

@@ -1,0 +1,1 @@
+"""What produces the figures of BENCHMARKS.md. Run `make bench`, or one module by its name."""

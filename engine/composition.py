@@ -1,0 +1,271 @@
+"""Adapters joined to the executor for one command: clients, journal, lock, pace, clock, and a simulated world if asked.
+
+A context manager, so that everything that was opened is closed in the order in which it may be: the journal's end
+comes before the lock's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.journal import RunHeader, SqliteJournal
+from engine.adapters.journal_reader import read_memory
+from engine.adapters.lock import FleetLock, Holder
+from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
+from engine.adapters.state_dir import StateDir
+from engine.adapters.throttle import ThrottlePace
+from engine.core.errors import AppfleetError, CloudError, ExitCode
+from engine.core.identity import Lane
+from engine.core.limits import CALLER_MAX_SECONDS
+from engine.core.outcome import RunResult
+from engine.core.plan import PlanLane
+from engine.executor.asking import ask_again
+from engine.executor.calls import ANSWER_KINDS
+from engine.executor.control import Cause, Control
+from engine.executor.fleet_run import FleetRun
+from engine.executor.link import Link
+from engine.ports.events import CallAnswered, RunInterrupted
+from engine.ports.journal import NoJournal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+    from types import TracebackType
+
+    from engine.app import AppOptions
+    from engine.core.desired import DesiredDomain
+    from engine.core.outcome import ApplyReport
+    from engine.loading import Loaded
+    from engine.ports.cloud import Caller, Cloud
+    from engine.ports.events import Emit
+    from engine.ports.journal import Memory
+
+VERSION: Final = version("appfleet")
+WORLD_NAME: Final = "simulated-world.json"
+SIMULATED_KEY: Final = "simulated"
+CALLER_OPERATION: Final = "GetCallerIdentity"
+DECLINED: Final = "declined"  # the word in the journal for a run whose plan got a no
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a run has before anything is opened: its switch, and the count of the calls that ask who is calling."""
+
+    control: Control
+    emit: Emit
+    deadline_s: float
+    caller_calls: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def now(cls, options: AppOptions, loaded: Loaded, emit: Emit) -> Begun:
+        """Start the run's clock. Needs a running loop."""
+        asked_s = options.deadline_s
+        deadline_s = loaded.settings.execution.deadline if asked_s is None else asked_s
+        return cls(Control(deadline_s, lambda cause: emit(RunInterrupted(_why(cause)))), emit, deadline_s)
+
+    def with_all_calls(self, calls: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+        """Add the calls that were made before the run's own."""
+        return {**calls, CALLER_OPERATION: dict(self.caller_calls)} if self.caller_calls else dict(calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a command works with. `notes` are for the reader of the result."""
+
+    run: FleetRun
+    plan_lanes: tuple[PlanLane, ...]
+    notes: tuple[str, ...]
+    journal: SqliteJournal | None
+    version: str = VERSION
+
+    def finish(self, report: ApplyReport) -> None:
+        """Write the run's end into the journal."""
+        if self.journal is not None:
+            self.journal.finish(report.result.value, int(report.exit_code), time.time())
+
+    def decline(self) -> None:
+        """Write into the journal that the answer was no."""
+        if self.journal is not None:
+            self.journal.finish(DECLINED, int(ExitCode.FAILED), time.time())
+
+
+@asynccontextmanager
+async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: bool) -> AsyncIterator[Joined]:
+    """Open everything for one command; with `writes` under the fleet's lock and with a journal.
+
+    Raises AppfleetError: an unsafe state folder, a held lock, an endpoint that cannot be used, credentials of another
+    account, or no domain that can be reached.
+    """
+    fleet, emit = loaded.fleet, begun.emit
+    async with AsyncExitStack() as stack:
+        state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
+        journal: SqliteJournal | None = None
+        if writes:
+            holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
+            await stack.enter_async_context(FleetLock(state, fleet.name).acquire(holder, options.lock_timeout_s))
+            journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
+            stack.push(partial(_close_journal, journal))
+        memory = journal.memory if journal is not None else read_memory(state, fleet.name)
+        domains, endpoint_url = fleet.domains, options.endpoint_url
+        if options.simulate is not None:
+            endpoint_url = stack.enter_context(_simulated(options, loaded))
+            domains = tuple(replace(domain, profile=None, role_arn=None) for domain in domains)
+        clouds = await stack.enter_async_context(
+            Clouds(concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url)
+        )
+        reached = [domain for domain in domains if options.selectors.selects_domain(domain.name)]
+        links, unreachable, lanes = await _links(clouds, reached, loaded, begun)
+        run = _run(loaded, links, unreachable, begun.control, journal, memory, emit)
+        yield Joined(run, lanes, journal.notes if journal is not None else (), journal)
+
+
+def _run(
+    loaded: Loaded,
+    links: dict[str, Link],
+    unreachable: dict[str, AppfleetError],
+    control: Control,
+    journal: SqliteJournal | None,
+    memory: Memory,
+    emit: Emit,
+) -> FleetRun:
+    return FleetRun(
+        fleet=loaded.fleet.name,
+        links=links,
+        unreachable=unreachable,
+        settings=loaded.settings,
+        control=control,
+        journal=journal if journal is not None else NoJournal(),
+        memory=memory,
+        make_pace=lambda: ThrottlePace(1.0),
+        emit=emit,
+        wall=time.time,
+        jitter=random.Random().random,
+    )
+
+
+async def _links(
+    clouds: Clouds, domains: list[DesiredDomain], loaded: Loaded, begun: Begun
+) -> tuple[dict[str, Link], dict[str, AppfleetError], tuple[PlanLane, ...]]:
+    """Reach each domain, one after the other: its credentials, and whether they are of the account that it names."""
+    links: dict[str, Link] = {}
+    unreachable: dict[str, AppfleetError] = {}
+    lanes: set[PlanLane] = set()
+    callers: dict[int, Caller | CloudError] = {}
+    for domain in domains:
+        try:
+            cloud = await clouds.connect(domain)
+            caller = await _caller(cloud, callers, loaded, begun)
+        except CloudError as error:
+            unreachable[domain.name] = error
+            continue
+        verify_account(domain, caller)
+        links[domain.name] = Link(domain, Lane(caller.account, domain.region), cloud)
+        lanes.add(PlanLane(caller.account, domain.region, foreign_endpoint(cloud.endpoint) if cloud.endpoint else ""))
+    if unreachable and not links:
+        raise next(iter(unreachable.values()))
+    return links, unreachable, tuple(sorted(lanes))
+
+
+async def _caller(cloud: Cloud, callers: dict[int, Caller | CloudError], loaded: Loaded, begun: Begun) -> Caller:
+    """Ask once for each set of credentials."""
+    known = callers.get(id(cloud))
+    if known is None:
+        backoffs = loaded.settings.backoffs
+        jitter = random.Random().random
+
+        async def ask() -> Caller:
+            return await _counted_caller(cloud, begun)
+
+        try:
+            known = await ask_again(CALLER_OPERATION, ask, backoffs, jitter, begun.emit, CALLER_MAX_SECONDS)
+        except CloudError as error:
+            known = error
+        callers[id(cloud)] = known
+    if isinstance(known, CloudError):
+        raise known
+    return known
+
+
+async def _counted_caller(cloud: Cloud, begun: Begun) -> Caller:
+    """Make one call, and count what came of it as the run counts its own calls."""
+    sent_at = begun.control.now()
+    kind = "cancelled"
+    try:
+        caller = await cloud.caller()
+        kind = "ok"
+    except CloudError as error:
+        kind = ANSWER_KINDS.get(type(error), "rejected")
+        raise
+    finally:
+        begun.caller_calls[kind] += 1
+        begun.emit(CallAnswered(CALLER_OPERATION, kind, round(begun.control.now() - sent_at, 4)))
+    return caller
+
+
+def _close_journal(
+    journal: SqliteJournal,
+    kind: type[BaseException] | None,  # noqa: ARG001 - the protocol of an exit stack
+    error: BaseException | None,
+    trace: TracebackType | None,  # noqa: ARG001 - as above
+) -> None:
+    """Close the journal of a run that may not have written its end.
+
+    A run that could not begin called nothing that changes anything, so its end is as clean as that of the run before
+    it. After anything else the next run waits until calls in flight have come to light.
+    """
+    if isinstance(error, AppfleetError | asyncio.CancelledError | KeyboardInterrupt):
+        began_clean = journal.memory.unclean_end_at is None
+        if began_clean:
+            code = error.exit_code if isinstance(error, AppfleetError) else ExitCode.INTERRUPTED
+            result = RunResult.FAILED if isinstance(error, AppfleetError) else RunResult.INTERRUPTED
+            journal.finish(result.value, int(code), time.time())
+    journal.close()
+
+
+@contextmanager
+def _simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
+    """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
+    from pathlib import Path
+
+    from engine.simulator.fleet_world import extend_for_fleet, world_for_fleet
+    from engine.simulator.scenario import load_scenario
+    from engine.simulator.snapshot import load_world, save_world
+    from engine.simulator.thread_runner import SimulatorThread
+
+    kept = options.state_path / WORLD_NAME
+    world = load_world(kept)
+    if world is None:
+        world = world_for_fleet(loaded.fleet, time.time())
+    else:
+        extend_for_fleet(world, loaded.fleet, time.time())  # people that the file has declared since
+    if options.simulate:
+        load_scenario(Path(options.simulate)).apply_to(world, time.time())
+    # The simulator takes any key; these are set so that no real one is looked for, let alone sent.
+    secrets = {"AWS_ACCESS_KEY_ID": SIMULATED_KEY, "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY}
+    before = {name: os.environ.pop(name, None) for name in (*secrets, "AWS_SESSION_TOKEN", "AWS_PROFILE")}
+    os.environ.update(secrets)
+    try:
+        with SimulatorThread(world) as simulator:
+            yield simulator.url
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        save_world(world, kept)
+
+
+def _why(cause: Cause) -> str:
+    return {
+        Cause.INTERRUPTED: "a signal; calls in flight are finished, and no new ones are made",
+        Cause.DEADLINE: "the run's deadline; no new calls are made",
+        Cause.BUG: "a bug in appfleet; calls in flight are finished, and no new ones are made",
+    }[cause]

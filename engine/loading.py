@@ -1,0 +1,134 @@
+"""The files of a fleet, read and judged: desired state, settings, and what the rules say. Offline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.config.fleet_file import load_fleet
+from engine.config.policy_file import load_policies
+from engine.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from engine.config.policy_file import LoadedPolicies
+    from engine.core.desired import DesiredApp, DesiredFleet
+    from engine.core.diagnostics import Diagnostic
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Finding, Plan
+    from engine.core.settings import Settings
+    from engine.policy.admission import Admitted
+    from engine.policy.guardrails import Allowance
+    from engine.ports.journal import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A fleet with its policies. `fleet` holds the apps as the rules left them, and every file that was read."""
+
+    fleet: DesiredFleet
+    policies: LoadedPolicies
+    admitted: Admitted
+    warnings: tuple[Diagnostic, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """What the policies set."""
+        return self.policies.settings
+
+    def weight(self, app: DesiredApp) -> float:
+        """Give an app's priority."""
+        domain = next(domain for domain in self.fleet.domains if domain.name == app.key.domain)
+        return self.policies.admission.weight(app, domain)
+
+    def quarantined(self, memory: Memory) -> frozenset[AppKey]:
+        """Name the apps that failed too many runs in a row with the spec that they still have."""
+        from engine.executor.operation import spec_hash
+
+        if not memory.failures:
+            return frozenset()
+        limit = self.settings.safety.quarantine_after
+        apps = {app.key: app for app in self.fleet.apps}
+        return frozenset(
+            key
+            for key, (count, failed_hash) in memory.failures.items()
+            if count >= limit and key in apps and spec_hash(apps[key]) == failed_hash
+        )
+
+    def guardrails(self, plan: Plan, observed: ObservedFleet, allowed: Sequence[str]) -> tuple[Finding, ...]:
+        """Hold a plan against `[safety]`; a finding for each limit that it breaks."""
+        from engine.policy.guardrails import check_plan
+
+        declared = {app.key for app in self.fleet.apps}
+        owned = Counter(
+            key.domain
+            for domain in observed.domains.values()
+            for key, row in domain.apps.items()
+            if row.status.is_alive and (row.ownership == "ours" or (row.ownership == "unread" and key in declared))
+        )
+        return check_plan(
+            plan,
+            self.fleet.domains,
+            owned,
+            self.settings.safety,
+            self.policies.admission.prices,
+            _allowances(allowed),
+            self.policies.sources,
+        )
+
+    def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
+        """Give the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
+        from engine.core.identity import parse_app_key
+
+        return frozenset(
+            parse_app_key(allowance.pattern)
+            for allowance in _allowances(allowed)
+            if str(allowance) == allowance.pattern
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateResult:
+    """What `validate` found. `denied` says that a mandatory rule refuses this fleet."""
+
+    fleet: DesiredFleet
+    policy_files: int
+    warnings: tuple[Diagnostic, ...]
+    findings: tuple[Finding, ...]
+    denied: bool
+
+
+def load(fleet_file: Path, today: date) -> Loaded:
+    """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError."""
+    loaded = load_fleet(fleet_file)
+    policies = load_policies(loaded.policy_files, loaded.folder)
+    admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
+    inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
+    fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
+    return Loaded(fleet, policies, admitted, (*loaded.warnings, *policies.warnings))
+
+
+def validated(fleet_file: Path, today: date) -> ValidateResult:
+    """Do what `load` does, and give what a reader wants to know of it."""
+    loaded = load(fleet_file, today)
+    return ValidateResult(
+        loaded.fleet,
+        len(loaded.policies.inputs),
+        loaded.warnings,
+        loaded.admitted.findings,
+        loaded.admitted.run_denied,
+    )
+
+
+def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
+    from engine.policy.guardrails import parse_allowance
+
+    try:
+        return tuple(parse_allowance(text) for text in texts)
+    except ValueError as error:
+        raise UsageError(f"--allow-destructive: {error}", hint="The plan prints the keys of its apps") from None
