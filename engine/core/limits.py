@@ -91,6 +91,7 @@ SCENARIO_ROWS_MAX_COUNT: Final = 200_000
 EXPRESSION_MAX_CHARS: Final = 8_000
 EXPRESSION_NESTING_MAX_DEPTH: Final = 32  # the expression language's own bound; it refuses to parse what is deeper
 MACRO_MAX_ITEMS: Final = 9_999  # all iterations of one evaluation together; the expression language stops there
+REMEMBERED_VERDICTS_MAX_COUNT: Final = 2_000  # of each rule, while one fleet is admitted
 RULES_MAX_COUNT: Final = 1_000
 RULE_ID_MAX_CHARS: Final = 64
 RULE_TEXT_MAX_CHARS: Final = 1_000

@@ -1,0 +1,245 @@
+"""Guardrails: the limits of `[safety]` on a whole plan, checked before anything is called.
+
+Each limit holds for all domains together and for each domain alone, so a small domain cannot vanish behind a
+large one. Not here: rules over desired apps (`admission`), deciding what is destroyed (`core.planner`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from engine.core.identity import parse_app_key
+from engine.core.plan import Action, Finding
+from engine.core.text import clean
+from engine.policy.rules import Enforcement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from engine.core.desired import DesiredApp, DesiredDomain, Source
+    from engine.core.plan import Change, Plan
+    from engine.core.settings import Safety
+    from engine.policy.prices import PriceBook
+
+DESTROYING: Final = frozenset({Action.DELETE, Action.DELETE_THEN_CREATE})
+_NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
+_TYPES_NAMED_MAX_COUNT: Final = 5
+_WILDCARDS: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One `--allow-destructive`: a key, or a pattern with the number of planned deletes and replaces it must fit."""
+
+    pattern: str
+    count: int
+
+    def covers(self, key: str) -> bool:
+        """Whether it speaks of this key. A star in a pattern goes over slashes, too."""
+        return fnmatchcase(key, self.pattern)
+
+    def __str__(self) -> str:
+        """Give the flag as it was written."""
+        return (
+            self.pattern if self.count == 1 and not _WILDCARDS & set(self.pattern) else f"{self.pattern}={self.count}"
+        )
+
+
+def parse_allowance(text: str) -> Allowance:
+    """Read `KEY` or `PATTERN=COUNT`.
+
+    Raises ValueError, with a message for people: a pattern without its count could cover more than was meant.
+    """
+    pattern, equals, count = text.rpartition("=")
+    if not equals:
+        if _WILDCARDS & set(text):
+            raise ValueError(f"{text!r} is a pattern without a count: write it as {text}=COUNT")
+        return Allowance(str(parse_app_key(text)), 1)
+    if not pattern or not (count.isascii() and count.isdigit()) or int(count) < 1:
+        raise ValueError(f"{text!r} is not PATTERN=COUNT: write the number of apps behind the =, such as research/*=12")
+    return Allowance(pattern, int(count))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The plan, or one domain of it: what a limit is held against. `owned` counts observed apps of this fleet."""
+
+    where: str
+    pattern: str
+    destroys: tuple[Change, ...]
+    creates: tuple[tuple[Change, DesiredApp], ...]
+    owned: int
+
+
+def check_plan(
+    plan: Plan,
+    domains: Sequence[DesiredDomain],
+    owned: Mapping[str, int],
+    safety: Safety,
+    prices: PriceBook,
+    allowances: Sequence[Allowance] = (),
+    sources: Mapping[str, Source] | None = None,
+) -> tuple[Finding, ...]:
+    """Give a mandatory finding for each limit that the plan breaks, sorted; none when it may run.
+
+    `owned` counts the live observed apps of this fleet by domain. Destroys that an allowance covers are not
+    counted; an allowance that does not fit the plan exactly is a finding itself, since the plan is then not the
+    one that was meant. `sources` tells where a limit was set, by its key path.
+    """
+    check = _Check(safety, prices, {domain.name: domain for domain in domains}, dict(sources or {}))
+    destroys = [change for change in plan.changes if change.action in DESTROYING]
+    for allowance in allowances:
+        check.allowance(allowance, destroys)
+    counted = tuple(c for c in destroys if not any(allowance.covers(str(c.key)) for allowance in allowances))
+    for part in _parts(counted, plan, owned):
+        check.part(part)
+    return tuple(sorted(check.findings))
+
+
+def _parts(destroys: tuple[Change, ...], plan: Plan, owned: Mapping[str, int]) -> Iterable[_Part]:
+    creates = tuple(
+        (change, change.after)
+        for change in plan.changes
+        if change.action is not Action.DELETE and change.after is not None
+    )
+    names = sorted({change.key.domain for change in plan.changes})
+    if len(names) != 1:
+        yield _Part("all domains together", "*", destroys, creates, sum(owned.values()))
+    for name in names:
+        yield _Part(
+            f"domain {name}",
+            f"{name}/*",
+            tuple(change for change in destroys if change.key.domain == name),
+            tuple(made for made in creates if made[0].key.domain == name),
+            owned.get(name, 0),
+        )
+
+
+class _Check:
+    """Holds a plan, part by part, against the limits."""
+
+    def __init__(
+        self, safety: Safety, prices: PriceBook, domains: Mapping[str, DesiredDomain], sources: Mapping[str, Source]
+    ) -> None:
+        self.safety = safety
+        self.prices = prices
+        self.domains = domains
+        self.sources = sources
+        self.findings: list[Finding] = []
+
+    def allowance(self, allowance: Allowance, destroys: Sequence[Change]) -> None:
+        """Compare what an allowance covers with what it says."""
+        covered = sum(allowance.covers(str(change.key)) for change in destroys)
+        if covered != allowance.count:
+            self._deny(
+                "allow_destructive",
+                f"--allow-destructive {clean(str(allowance))} stands for {_apps(allowance.count)}, and this plan "
+                f"destroys {covered:,} that match it: read the plan again, and write what it says",
+            )
+
+    def part(self, part: _Part) -> None:
+        """Hold one part against every limit."""
+        self._destroys(part)
+        self._share(part)
+        new = sum(change.action is Action.CREATE for change, _ in part.creates)
+        if new > self.safety.create_max:
+            self._deny(
+                "create_max",
+                f"{part.where}: {_apps(new)} would be created, more than the {self.safety.create_max:,} of "
+                f"[safety].create_max: {_narrow(part)}, or set create_max to {new} or more",
+            )
+        self._cost(part)
+
+    def _destroys(self, part: _Part) -> None:
+        count = len(part.destroys)
+        if count > self.safety.destroy_max:
+            self._deny(
+                "destroy_max",
+                f"{part.where}: {_apps(count)} would be destroyed ({_split(part)}), more than the "
+                f"{self.safety.destroy_max:,} of [safety].destroy_max: if that is meant, {_way_out(part)}",
+            )
+
+    def _share(self, part: _Part) -> None:
+        count, owned = len(part.destroys), part.owned
+        if owned < max(self.safety.destroy_floor, 1):
+            return
+        if count > self.safety.destroy_share_max * owned:
+            self._deny(
+                "destroy_share_max",
+                f"{part.where}: {count:,} of the {owned:,} apps that this fleet owns ({count / owned:.0%}) would be "
+                f"destroyed ({_split(part)}), more than the {self.safety.destroy_share_max:.0%} of "
+                f"[safety].destroy_share_max: if that is meant, {_way_out(part)}",
+            )
+
+    def _cost(self, part: _Part) -> None:
+        limit = self.safety.hourly_usd_max
+        if limit is None or not part.creates:
+            return
+        unpriced: Counter[str] = Counter()
+        added = 0.0
+        for change, app in part.creates:
+            usd = self._added(change, app)
+            if usd == math.inf:
+                unpriced[self._unpriced_type(app)] += 1
+            else:
+                added += usd
+        if unpriced:
+            named = ", ".join(f"{kind} ({count:,})" for kind, count in unpriced.most_common(_TYPES_NAMED_MAX_COUNT))
+            self._deny(
+                "hourly_usd_max",
+                f"{part.where}: {_apps(sum(unpriced.values()))} to be created have no price, so the limit of {limit:g} "
+                f"USD an hour cannot be kept: add to [prices] what is missing: {named}",
+            )
+        if added > limit:
+            self._deny(
+                "hourly_usd_max",
+                f"{part.where}: {added:,.2f} USD an hour would be added, more than the {limit:,.2f} of "
+                f"[safety].hourly_usd_max: {_narrow(part)}, or set hourly_usd_max to {math.ceil(added)} or more",
+            )
+
+    def _added(self, change: Change, app: DesiredApp) -> float:
+        """Give USD an hour that a create or a replace adds at most; a replace is not counted below nothing."""
+        region = self.domains[change.key.domain].region
+        usd = self.prices.dearest(region, app)
+        if change.before is None or change.action is not Action.DELETE_THEN_CREATE:
+            return usd
+        old = self.prices.price(region, change.key.app_type, change.before.spec.instance_type or "")
+        return max(usd - (old or 0.0), 0.0)
+
+    def _unpriced_type(self, app: DesiredApp) -> str:
+        region, app_type = self.domains[app.key.domain].region, app.key.app_type
+        types = (app.spec.instance_type or "", *app.fallback)
+        missing = next(kind for kind in types if self.prices.price(region, app_type, kind) is None)
+        return clean(missing) or f"{app_type} without an instance type"
+
+    def _deny(self, limit: str, message: str) -> None:
+        source = self.sources.get(f"safety.{limit}")
+        shown = "" if source is None else str(source)
+        self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown))
+
+
+def _apps(count: int) -> str:
+    return f"{count:,} app{'' if count == 1 else 's'}"
+
+
+def _split(part: _Part) -> str:
+    deletes = sum(change.action is Action.DELETE for change in part.destroys)
+    replaces = len(part.destroys) - deletes
+    texts = [f"{count:,} {word}" for count, word in ((deletes, "deleted"), (replaces, "replaced")) if count]
+    return ", ".join(texts)
+
+
+def _way_out(part: _Part) -> str:
+    """Give the flags that let exactly this through, to be typed as they stand."""
+    keys = [str(change.key) for change in part.destroys]
+    if len(keys) <= _NAMED_MAX_COUNT:
+        return "add " + " ".join(f"--allow-destructive {key}" for key in keys)
+    return f"add --allow-destructive '{part.pattern}={len(keys)}'"
+
+
+def _narrow(part: _Part) -> str:
+    return "narrow the run with --domain or --team" if part.pattern == "*" else "narrow the run with --team or --user"

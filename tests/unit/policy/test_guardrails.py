@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.desired import Source
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.settings import Safety
+from engine.policy.guardrails import Allowance, check_plan, parse_allowance
+from engine.policy.prices import PriceBook
+from tests.fleets import a_row, an_app
+from tests.unit.policy.helpers import DOMAINS, PRICES
+
+if TYPE_CHECKING:
+    from engine.core.plan import Finding
+
+
+def _delete(number: int, domain: str = "research") -> Change:
+    key = f"{domain}/user/u{number:03}/Canvas/default"
+    return Change(an_app(key).key, Action.DELETE, Reason.NOT_DECLARED, before=a_row(key))
+
+
+def _replace(number: int, new: str = "ml.g5.xlarge", old: str | None = "ml.t3.medium") -> Change:
+    key = f"research/user/r{number:03}/KernelGateway/default"
+    app = an_app(key, new)
+    return Change(app.key, Action.DELETE_THEN_CREATE, Reason.DRIFT, a_row(key, instance_type=old), app)
+
+
+def _create(number: int, kind: str | None = "ml.t3.medium", domain: str = "research", **more: Any) -> Change:
+    app = an_app(f"{domain}/user/c{number:03}/KernelGateway/default", kind, **more)
+    return Change(app.key, Action.CREATE, Reason.ABSENT, after=app)
+
+
+def _check(
+    *changes: Change, owned: dict[str, int] | None = None, allow: str = "", **limits: Any
+) -> tuple[Finding, ...]:
+    plan = Plan("f", "2026-11-24T01:00:00Z", tuple(sorted(changes, key=lambda change: change.key)))
+    safety = Safety(**limits)
+    allowances = [parse_allowance(text) for text in allow.split()]
+    sources = {"safety.destroy_max": Source("policies/execution.toml", 44)}
+    return check_plan(plan, DOMAINS, owned or {}, safety, PriceBook(PRICES), allowances, sources)
+
+
+def _rules(findings: tuple[Finding, ...]) -> list[str]:
+    return [finding.rule for finding in findings]
+
+
+def test_a_plan_within_every_limit_has_no_finding() -> None:
+    assert _check(*map(_delete, range(10)), owned={"research": 100}) == ()
+    assert _check() == ()
+
+
+def test_one_destroy_more_than_destroy_max_is_denied_with_the_numbers_and_the_way_out() -> None:
+    (finding,) = _check(*map(_delete, range(9)), _replace(1), _replace(2))
+    assert (finding.rule, finding.enforcement, finding.key) == ("safety.destroy_max", "mandatory", "")
+    assert finding.source == "policies/execution.toml:44"
+    assert finding.message == (
+        "domain research: 11 apps would be destroyed (9 deleted, 2 replaced), more than the 10 of "
+        "[safety].destroy_max: if that is meant, add --allow-destructive 'research/*=11'"
+    )
+
+
+def test_the_way_out_of_a_message_lets_the_plan_through() -> None:
+    changes = [_delete(number) for number in range(11)]
+    (finding,) = _check(*changes)
+    flag = finding.message.rpartition("--allow-destructive '")[2].rstrip("'")
+    assert _check(*changes, allow=flag) == ()
+
+
+def test_few_keys_are_named_one_by_one_in_the_way_out() -> None:
+    changes = [_delete(1), _delete(2)]
+    (finding,) = _check(*changes, destroy_max=1)
+    keys = ("research/user/u001/Canvas/default", "research/user/u002/Canvas/default")
+    assert finding.message.endswith(f"add --allow-destructive {keys[0]} --allow-destructive {keys[1]}")
+    assert _check(*changes, destroy_max=1, allow=" ".join(keys)) == ()
+
+
+def test_destroys_that_are_allowed_are_not_counted_and_the_others_are() -> None:
+    allow = "research/user/u001/Canvas/default"
+    assert _check(_delete(1), _delete(2), destroy_max=1, allow=allow) == ()
+    assert _rules(_check(_delete(1), _delete(2), destroy_max=0, allow=allow)) == ["safety.destroy_max"]
+
+
+@pytest.mark.parametrize("allow", ["research/*=4", "research/*=2", "lab/*=3", "research/user/u9/Canvas/x"])
+def test_an_allowance_that_does_not_fit_the_plan_exactly_denies_it(allow: str) -> None:
+    findings = _check(*map(_delete, range(3)), allow=allow)
+    assert _rules(findings) == ["safety.allow_destructive"]
+    assert f"--allow-destructive {allow} stands for" in findings[0].message
+
+
+def test_the_share_counts_only_from_the_floor_on() -> None:
+    changes = [_delete(number) for number in range(4)]
+    assert _check(*changes, owned={"research": 9}) == ()
+    (finding,) = _check(*changes, owned={"research": 10})
+    assert finding.rule == "safety.destroy_share_max"
+    assert "4 of the 10 apps that this fleet owns (40%)" in finding.message
+    assert _check(*changes[:3], owned={"research": 10}) == ()
+
+
+def test_the_share_of_nothing_is_not_asked() -> None:
+    assert _check(_delete(1), owned={}, destroy_floor=0) == ()
+
+
+def test_a_small_domain_cannot_vanish_behind_a_large_one() -> None:
+    changes = [*(_delete(number, "lab") for number in range(9)), _create(1)]
+    findings = _check(*changes, owned={"lab": 10, "research": 900})
+    assert _rules(findings) == ["safety.destroy_share_max"]
+    assert findings[0].message.startswith("domain lab: 9 of the 10 apps")
+    assert "'lab/*=9'" in findings[0].message
+
+
+def test_all_domains_together_are_held_against_the_limit_too() -> None:
+    changes = [*(_delete(n, "lab") for n in range(6)), *(_delete(n) for n in range(6))]
+    (finding,) = _check(*changes)
+    assert finding.message.startswith("all domains together: 12 apps would be destroyed (12 deleted)")
+    assert "'*=12'" in finding.message
+
+
+def test_creates_are_limited_and_replaces_are_not_among_them() -> None:
+    assert _check(_create(1), _create(2), _replace(1), create_max=2) == ()
+    (finding,) = _check(_create(1), _create(2), create_max=1)
+    assert finding.message == (
+        "domain research: 2 apps would be created, more than the 1 of [safety].create_max: "
+        "narrow the run with --team or --user, or set create_max to 2 or more"
+    )
+
+
+def test_cost_is_not_asked_without_a_limit_or_without_creates() -> None:
+    assert _check(_create(1, "ml.p5.48xlarge")) == ()
+    assert _check(_delete(1), hourly_usd_max=0.0) == ()
+
+
+def test_the_added_cost_takes_the_dearest_type_of_each_create() -> None:
+    changes = [_create(1), _create(2, fallback=("ml.g5.xlarge",))]
+    assert _check(*changes, hourly_usd_max=1.55) == ()
+    (finding,) = _check(*changes, hourly_usd_max=1.5)
+    assert "1.55 USD an hour would be added, more than the 1.50 of [safety].hourly_usd_max" in finding.message
+    assert "set hourly_usd_max to 2 or more" in finding.message
+
+
+def test_a_replace_adds_the_difference_and_never_less_than_nothing() -> None:
+    assert _check(_replace(1), hourly_usd_max=1.45) == ()
+    assert _rules(_check(_replace(1), hourly_usd_max=1.44)) == ["safety.hourly_usd_max"]
+    cheaper = _replace(1, "ml.t3.medium", "ml.g5.xlarge")
+    assert _check(cheaper, hourly_usd_max=0.0) == ()
+    assert _rules(_check(cheaper, _create(1), hourly_usd_max=0.04)) == ["safety.hourly_usd_max"]
+    assert _rules(_check(_replace(1, old=None), hourly_usd_max=1.49)) == ["safety.hourly_usd_max"]
+
+
+def test_apps_without_a_price_are_counted_by_type_and_denied_under_a_limit() -> None:
+    changes = [_create(1, "ml.p5.48xlarge"), _create(2, "ml.p5.48xlarge"), _create(3, None), _create(4)]
+    (finding,) = _check(*changes, hourly_usd_max=10.0)
+    assert "3 apps to be created have no price" in finding.message
+    assert finding.message.endswith("ml.p5.48xlarge (2), KernelGateway without an instance type (1)")
+
+
+def test_cost_is_held_against_the_limit_in_all_domains_together() -> None:
+    changes = [_create(1, "ml.g5.xlarge"), _create(1, "ml.g5.xlarge", "lab")]
+    (finding,) = _check(*changes, hourly_usd_max=2.0)
+    assert finding.message.startswith("all domains together: 2.90 USD an hour")
+    assert "narrow the run with --domain or --team" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "allowance"),
+    [
+        ("research/user/a/Canvas/default", Allowance("research/user/a/Canvas/default", 1)),
+        ("research/*=12", Allowance("research/*", 12)),
+        ("research/user/a/Canvas/default=1", Allowance("research/user/a/Canvas/default", 1)),
+    ],
+)
+def test_an_allowance_is_read(text: str, allowance: Allowance) -> None:
+    assert parse_allowance(text) == allowance
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("research/*", "write it as research/*=COUNT"),
+        ("research", "is not an app key"),
+        ("=3", "not PATTERN=COUNT"),
+        ("research/*=", "not PATTERN=COUNT"),
+        ("research/*=0", "not PATTERN=COUNT"),
+        ("research/*=-1", "not PATTERN=COUNT"),
+        ("research/*=²", "not PATTERN=COUNT"),
+        ("research/*=many", "not PATTERN=COUNT"),
+    ],
+)
+def test_what_is_no_allowance_is_refused(text: str, fragment: str) -> None:
+    with pytest.raises(ValueError, match=r"research|=3") as raised:
+        parse_allowance(text)
+    assert fragment in str(raised.value)
+
+
+def test_an_allowance_is_written_as_it_was_read() -> None:
+    for text in ("research/user/a/Canvas/default", "research/*=12", "research/?/x=1"):
+        assert str(parse_allowance(text)) == text
