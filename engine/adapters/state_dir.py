@@ -25,6 +25,7 @@ IGNORE_NAME: Final = ".gitignore"
 IGNORE_MARK: Final = b"# Made by appfleet"
 IGNORE_TEXT: Final = IGNORE_MARK + b": its journal and locks belong to this machine alone.\n*\n"
 JOURNAL_NAME: Final = "journal.sqlite"
+CRASH_PREFIX: Final = "crash-"  # a traceback, which may be the first thing that is written into a folder
 LOCK_SUFFIX: Final = ".lock"
 
 _ELSEWHERE: Final = "choose another folder with --state-dir"
@@ -268,7 +269,7 @@ def _is_ours(path: Path, fd: int) -> bool:
     left = [
         name
         for name in names
-        if not name.startswith("journal.") and not name.endswith((LOCK_SUFFIX, ".tmp")) and name != JOURNAL_NAME
+        if not name.startswith(("journal.", CRASH_PREFIX)) and not name.endswith((LOCK_SUFFIX, ".tmp"))
     ]
     if left:
         shown = ", ".join(left[:_NAMES_SHOWN_MAX_COUNT]) + (", …" if len(left) > _NAMES_SHOWN_MAX_COUNT else "")

@@ -1,0 +1,56 @@
+"""`appfleet explain`: one app, from its layers to what the planner will do."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.output import wants_colour, write_result
+from engine.core.errors import ExitCode
+
+
+class ExplainFormat(StrEnum):
+    """How the explanation is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def explain(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(help="DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, as the plan prints it.")],
+    format_: Annotated[
+        ExplainFormat, flags.flag("--format", help="How the explanation is written.")
+    ] = ExplainFormat.TEXT,
+    simulate: flags.SimulateFlag = None,
+) -> int:
+    """Show where each field of an app came from, what each rule said, and what the planner will do.
+
+    Only the app's owner is listed. When nothing can be listed, the rest is told all the same.
+    """
+    import asyncio
+
+    from engine import app
+    from engine.cli.context import key_of, options_of, simulate_of
+    from engine.cli.sinks import Sinks, new_run_id
+    from engine.core.selectors import Selectors
+    from engine.render.explain_text import explain_text
+    from engine.render.json_text import json_text
+
+    wanted = key_of(key, "KEY")
+    options = options_of(
+        ctx.obj, selectors=Selectors(keys=(wanted,)), simulate=simulate_of(simulate), run_id=new_run_id()
+    )
+    with Sinks(ctx.obj, run_id=options.run_id, quiet=True) as sinks:
+        explanation = asyncio.run(app.explain(options, wanted, sinks.emit))
+        sinks.clear()
+        if format_ is ExplainFormat.JSON:
+            text = json_text(explanation.to_json())
+        else:
+            text = explain_text(explanation, colour=wants_colour(sys.stdout))
+        written = write_result(text)
+    return ExitCode.OK if explanation.change is not None and written else ExitCode.FAILED

@@ -1,0 +1,98 @@
+"""One app explained: where each field came from, what each rule said, what the planner will do.
+
+Values only; `render.explain_text` shows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp, Source
+    from engine.core.identity import AppKey, QuotaBucket
+    from engine.core.plan import Change
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOrigin:
+    """A field of an app, what it is set to, and the layer that set it. `layer` is empty for the entry's own key."""
+
+    name: str
+    value: str
+    layer: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """What one rule said. `seen` are the variables that it looked at; `exception` why it does not hold, or empty."""
+
+    rule: str
+    enforcement: str
+    verdict: str
+    message: str
+    source: Source
+    group: str = ""
+    seen: tuple[tuple[str, str], ...] = ()
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All of it. `change` is None where nothing could be observed, and `trouble` says why.
+
+    `buckets` are the quota buckets that a create would need, the fallbacks' behind it; `weight` is the priority.
+    """
+
+    key: AppKey
+    app: DesiredApp | None
+    fields: tuple[FieldOrigin, ...]
+    rules: tuple[RuleLine, ...]
+    weight: float
+    buckets: tuple[QuotaBucket, ...]
+    change: Change | None
+    trouble: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the document of `explain --format json`."""
+        return {
+            "format_version": 1,
+            "key": str(self.key),
+            "declared_at": None if self.app is None else str(self.app.source),
+            "fields": [
+                {"field": one.name, "value": one.value, "layer": one.layer, "source": str(one.source)}
+                for one in self.fields
+            ],
+            "rules": [
+                {
+                    "rule": one.rule,
+                    "enforcement": one.enforcement,
+                    "verdict": one.verdict,
+                    "message": one.message,
+                    "group": one.group,
+                    "source": str(one.source),
+                    "seen": dict(one.seen),
+                    "exception": one.exception,
+                }
+                for one in self.rules
+            ],
+            "priority": self.weight,
+            "buckets": [str(bucket) for bucket in self.buckets],
+            "change": None if self.change is None else {**self.change.to_json()},
+            "trouble": self.trouble,
+        }
+
+
+def origins_of(app: DesiredApp) -> tuple[FieldOrigin, ...]:
+    """Name each declared field of `app` with the layer that set it; tags one by one, since they merge key by key."""
+    found: dict[str, FieldOrigin] = {}
+    for layer in app.layers:
+        for name, value in layer.values.items():
+            if name == "tags":
+                for tag, text in value.items():
+                    found[f"tags.{tag}"] = FieldOrigin(f"tags.{tag}", str(text), layer.name, layer.source)
+            else:
+                shown = ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+                found[name] = FieldOrigin(name, shown, layer.name, layer.source)
+    return tuple(sorted(found.values(), key=lambda origin: (origin.name.startswith("tags."), origin.name)))
