@@ -1,0 +1,44 @@
+# appfleet's workshop. `make help` tells what there is.
+# .venv is made when it is missing, from a Python 3.11+ that is found on PATH.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := engine tests benchmarks tools
+
+.PHONY: help demo test check format bench docs clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
+
+$(STAMP): pyproject.toml constraints/pinned.txt tools/find_python.sh
+	test -x $(BIN)/python || "$$(sh tools/find_python.sh)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/pinned.txt -e '.[dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)  ## the example fleet, created in a simulated SageMaker, then run again
+	$(BIN)/python tools/demo.py
+
+test: $(STAMP)  ## the tests alone, quickest way round
+	$(BIN)/python -m pytest -q -n 2
+
+check: $(STAMP)  ## all that CI runs: format, lint, types, layers, then tests with coverage
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report= --cov-report=json:.coverage.json -p tools.coverage_gate
+
+format: $(STAMP)  ## rewrite the sources in the one format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(STAMP)  ## the measurements behind BENCHMARKS.md
+	$(BIN)/python benchmarks/run_all.py
+
+docs: $(STAMP)  ## write again what is generated in docs/
+	$(BIN)/python tools/make_docs.py
+
+clean:  ## remove what the above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,84 @@
+"""How far a run is, in one line: redrawn in place on a terminal, one line each ten seconds elsewhere.
+
+Driven by events and ticks, with the clock passed in. Not here: the counting (`run_state`), and where the line goes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.adapters.run_state import RunState
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.plan import Plan
+    from engine.ports import events
+
+
+class Progress:
+    """Shows the counts, at most once each `every_s` seconds.
+
+    `show` takes the line; `clock` gives seconds that only go forward.
+    """
+
+    def __init__(self, show: Callable[[str], None], *, clock: Callable[[], float], every_s: float) -> None:
+        self._show = show
+        self._clock = clock
+        self._every_s = every_s
+        self._shown_at = clock()
+        self._state = RunState(clock)
+
+    def emit(self, event: events.Event) -> None:
+        """Count `event`, and show the line when it is time."""
+        self._state.emit(event)
+        self.tick()
+
+    def expect(self, plan: Plan) -> None:
+        """Take in what will be done."""
+        self._state.expect(plan)
+
+    def tick(self) -> None:
+        """Show the line when it is time, also where nothing happens."""
+        now = self._clock()
+        if now - self._shown_at >= self._every_s:
+            self._shown_at = now
+            self._show(self.line())
+
+    def line(self) -> str:
+        """Give the line as it stands."""
+        state = self._state
+        seconds = f"{self._clock() - state.started_at:.0f} s"
+        if not state.running:
+            return f"{seconds}: listing, {state.listed:,} apps so far" if state.listed else f"{seconds}: listing"
+        parts = [f"{seconds}: {len(state.ended):,} of {state.wanted:,} done"]
+        if state.starting:
+            parts.append(f"{len(state.starting):,} starting")
+        if state.failed:
+            parts.append(f"{len(state.failed):,} failed")
+        if state.parked:
+            waiting = sum(parked.waiting for parked in state.parked.values())
+            names = ", ".join(clean(bucket) for bucket in sorted(state.parked)[:2])
+            more = f" and {len(state.parked) - 2} more" if len(state.parked) > 2 else ""
+            parts.append(f"{waiting:,} waiting for {names}{more}")
+        if state.rates:
+            parts.append(f"{sum(state.rates.values()):.1f} calls/s allowed")
+        if state.throttled:
+            parts.append(f"{state.throttled:,} throttled")
+        left_s = state.left_s()
+        if left_s is not None:
+            parts.append(f"about {rough(left_s)} left")
+        return "; ".join(parts)
+
+
+def rough(seconds: float) -> str:
+    """Give a time that is only known about: `8 s`, `3 min`, `2 h 10 min`."""
+    whole = max(round(seconds), 1)
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest // 10 * 10} min" if rest >= 10 else f"{hours} h"

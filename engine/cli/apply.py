@@ -1,0 +1,171 @@
+"""`appfleet apply`: plans, asks, and makes it so."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.ask import can_ask, confirm_with
+from engine.cli.output import wants_colour, write_result
+from engine.cli.plan import PlanFormat, plan_in
+from engine.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from engine.app import AppOptions
+    from engine.cli.context import Globals
+    from engine.core.outcome import ApplyReport
+
+
+def apply(
+    ctx: typer.Context,
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]"),
+    ] = None,
+    yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, flags.flag("--dry-run", help="Show the plan and the order of the calls; call none.")
+    ] = False,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
+    no_wait: Annotated[
+        bool, flags.flag("--no-wait", help="End when every app was accepted; do not wait until it is in service.")
+    ] = False,
+    deadline: Annotated[
+        str | None, flags.flag("--deadline", help="Start no call after this time, such as 2h.", metavar="DURATION")
+    ] = None,
+    lock_timeout: Annotated[
+        str | None,
+        flags.flag("--lock-timeout", help="Wait this long for another run to end, such as 10m.", metavar="DURATION"),
+    ] = None,
+    plan_age_max: Annotated[
+        str,
+        flags.flag("--plan-age-max", help="Refuse a saved plan that is older.", metavar="DURATION"),
+    ] = "1h",
+    checksum: Annotated[
+        str | None,
+        flags.flag(
+            "--checksum",
+            help="Run, without a question, only if the plan has this fingerprint.",
+            metavar="FINGERPRINT",
+        ),
+    ] = None,
+    prune: flags.PruneFlag = False,
+    replace: flags.ReplaceFlag = None,
+    retry_quarantined: flags.RetryQuarantinedFlag = False,
+    allow_destructive: flags.AllowDestructiveFlag = None,
+    simulate: flags.SimulateFlag = None,
+    domain: flags.DomainFlag = None,
+    team: flags.TeamFlag = None,
+    user: flags.UserFlag = None,
+    space: flags.SpaceFlag = None,
+    app_type: flags.AppTypeFlag = None,
+    key: flags.KeyFlag = None,
+) -> int:
+    """Plan, ask, then make it so.
+
+    Safe to run again at any time: what is there is left alone. Interrupt it once to stop in order, twice to stop at
+    once.
+    """
+    from engine.cli.context import changes_of, duration_of, options_of, selectors_of
+    from engine.cli.sinks import new_run_id
+
+    approved = plan_file is not None or checksum is not None
+    if not (yes or dry_run or approved or can_ask()):
+        raise UsageError("apply cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+    asked = changes_of(simulate, replace, allow_destructive, prune=prune, retry_quarantined=retry_quarantined)
+    selectors = selectors_of(domain, team, user, space, app_type, key)
+    options = options_of(
+        ctx.obj,
+        selectors=selectors,
+        saved_plan=plan_file,
+        plan_age_max_s=duration_of(plan_age_max, "--plan-age-max"),
+        checksum=checksum or "",
+        run_id=new_run_id(),
+        wait=not no_wait,
+        deadline_s=duration_of(deadline, "--deadline"),
+        lock_timeout_s=duration_of(lock_timeout, "--lock-timeout") or 0.0,
+        **asked,
+    )
+    if plan_file is not None:
+        _refuse_beside_a_plan(options, dry_run=dry_run)
+    if dry_run:
+        return _dry_run(ctx.obj, options, format_.value)
+    return _run(ctx.obj, options, format_.value, yes=yes)
+
+
+def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
+    """Raise UsageError, naming the flags, for what a saved plan has decided already."""
+    given = {f"--{kind}" for kind, _ in options.selectors.pairs()}
+    given |= {
+        name
+        for name, is_given in (
+            ("--prune", options.prune),
+            ("--replace", options.replace_on_drift or bool(options.replace_keys)),
+            ("--retry-quarantined", options.retry_quarantined),
+            ("--allow-destructive", bool(options.allow_destructive)),
+            ("--checksum", bool(options.checksum)),
+            ("--dry-run", dry_run),
+        )
+        if is_given
+    }
+    if given:
+        raise UsageError(
+            f"{', '.join(sorted(given))}: the saved plan {options.saved_plan} was made with its own flags",
+            hint="Leave them out, or make the plan again with them",
+        )
+
+
+def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> int:
+    import asyncio
+
+    from engine import app
+    from engine.cli.sinks import Sinks
+
+    with Sinks(globals_, options, quiet=False) as sinks:
+        confirm = confirm_with(sinks, yes=yes)
+        report = asyncio.run(app.apply(options, sinks.emit, confirm))
+        sinks.clear()
+        if report is None:  # an answer of no
+            return ExitCode.FAILED
+        if sinks.note():
+            report = dataclasses.replace(report, notes=(*report.notes, sinks.note()))
+        written = write_result(report_in(report, format_))
+    return report.exit_code if written else (report.exit_code or ExitCode.FAILED)
+
+
+def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
+    import asyncio
+
+    from engine import app
+    from engine.cli.context import next_apply
+    from engine.cli.sinks import Sinks
+    from engine.render.steps_text import steps_text
+
+    with Sinks(globals_, options, quiet=True) as sinks:
+        made, weight = asyncio.run(app.dry_run(options, sinks.emit))
+        sinks.clear()
+        text = plan_in(made, format_, next_apply(options))
+        if format_ == PlanFormat.TEXT:
+            text += steps_text(made, colour=wants_colour(sys.stdout), weight=weight)
+        written = write_result(text)
+    if not made.complete or not written:
+        return ExitCode.FAILED
+    return ExitCode.DENIED if made.denied else ExitCode.OK
+
+
+def report_in(report: ApplyReport, format_: str) -> str:
+    """Give the report in the format that was asked for."""
+    from engine.render.json_text import json_text
+    from engine.render.report_markdown import report_markdown
+    from engine.render.report_text import report_text
+
+    if format_ == PlanFormat.JSON:
+        return json_text(report.to_json())
+    if format_ == PlanFormat.MARKDOWN:
+        return report_markdown(report)
+    return report_text(report, colour=wants_colour(sys.stdout))

@@ -1,0 +1,64 @@
+"""Two liberties that the parser behind us does not give, taken on the arguments before it reads them.
+
+Global flags may stand anywhere, as in kubectl: they are moved before the command. `--simulate` and `--replace` may
+stand alone or with a value: a lone one gets an empty value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.core.identity import KEY_PARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GLOBAL_FLAGS: Final = ("--file", "--log-format", "--log-file", "--log-level", "--state-dir", "--endpoint-url")
+_SHORT_FILE: Final = "-f"
+SIMULATE: Final = "--simulate"
+REPLACE: Final = "--replace"
+
+
+def prepare(arguments: Sequence[str]) -> list[str]:
+    """Give the arguments with global flags first and lone optional values made empty. What follows `--` is kept."""
+    moved: list[str] = []
+    kept: list[str] = []
+    waiting = list(reversed(arguments))
+    while waiting:
+        word = waiting.pop()
+        if word == "--":
+            kept += [word, *reversed(waiting)]
+            break
+        if word in GLOBAL_FLAGS or word == _SHORT_FILE:
+            moved += [word, waiting.pop()] if waiting else [word]
+        elif word.partition("=")[0] in GLOBAL_FLAGS or _is_attached_file(word):
+            moved.append(word)
+        elif word == SIMULATE:
+            kept.append(f"{SIMULATE}=")
+        elif word == REPLACE:
+            key = waiting.pop() if waiting and _is_key(waiting[-1]) else ""
+            kept.append(f"{REPLACE}={key}")
+        else:
+            kept.append(word)
+    return moved + kept
+
+
+def command_of(prepared: Sequence[str]) -> str:
+    """Give the first word behind the global flags: the command, or a flag such as `--help`, or empty."""
+    waiting = list(reversed(prepared))
+    while waiting:
+        word = waiting.pop()
+        if word in GLOBAL_FLAGS or word == _SHORT_FILE:
+            waiting = waiting[:-1]
+        elif not (word.partition("=")[0] in GLOBAL_FLAGS or _is_attached_file(word)):
+            return word
+    return ""
+
+
+def _is_attached_file(word: str) -> bool:
+    """Whether it is `-fFILE`."""
+    return word.startswith(_SHORT_FILE) and len(word) > len(_SHORT_FILE)
+
+
+def _is_key(word: str) -> bool:
+    return not word.startswith("-") and word.count("/") == KEY_PARTS - 1

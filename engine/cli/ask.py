@@ -1,0 +1,57 @@
+"""The question before a run, on the terminal: the plan, then one word."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+from engine.cli.output import is_terminal, show, wants_colour, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.cli.sinks import Sinks
+    from engine.core.plan import Plan
+
+YES: Final = "yes"
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def can_ask() -> bool:
+    """Whether there is somebody to ask: a terminal to read from, and one to see the question on."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def confirm_with(sinks: Sinks, *, yes: bool) -> Callable[[Plan], bool]:
+    """Give the function that the engine asks before it changes anything.
+
+    With `yes` the plan is shown on a terminal all the same, and nothing is asked.
+    """
+
+    def confirm(plan: Plan) -> bool:
+        sinks.clear()
+        if can_ask() or (yes and is_terminal(sys.stderr)):
+            _show(plan)
+        return yes or _answer()
+
+    return confirm
+
+
+def _show(plan: Plan) -> None:
+    from engine.render.plan_text import plan_text
+
+    text = plan_text(plan, colour=wants_colour(sys.stderr), width=width_of(sys.stderr), next_command="")
+    show(text + "\n")
+
+
+def _answer() -> bool:
+    """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
+    # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _STOPPING}
+    try:
+        show(f"Make these changes? Only '{YES}' is taken as a yes: ")
+        return sys.stdin.readline().strip() == YES
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

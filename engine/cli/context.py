@@ -1,0 +1,155 @@
+"""What every command shares: the global flags, and the options that the composition root takes."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from engine.adapters.log_options import LogFormat, LogLevel
+    from engine.app import AppOptions
+    from engine.core.identity import AppKey
+    from engine.core.selectors import Selectors
+
+_TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
+FLEET_FILE_NAME: Final = "fleet.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The global flags as they were given."""
+
+    fleet_file: Path
+    log_format: LogFormat
+    log_file: Path | None
+    log_level: LogLevel | None
+    state_dir: Path | None
+    endpoint_url: str | None
+
+
+def selectors_of(
+    domain: Sequence[str] | None,
+    team: Sequence[str] | None,
+    user: Sequence[str] | None,
+    space: Sequence[str] | None,
+    app_type: Sequence[str] | None,
+    key: Sequence[str] | None,
+) -> Selectors:
+    """Make selectors of the flags. Raises UsageError for a key that is not one."""
+    from engine.core.selectors import Selectors
+
+    return Selectors.parse(
+        domains=domain or (),
+        teams=team or (),
+        users=user or (),
+        spaces=space or (),
+        app_types=app_type or (),
+        keys=key or (),
+    )
+
+
+def simulate_of(text: str | None) -> str | None:
+    """Read `--simulate`: None is off, empty is a world made for the fleet, else a scenario's file.
+
+    A variable in the environment can say true or false, since it cannot be given without a value.
+    """
+    if text is None or text.lower() in _FALSE_WORDS:
+        return None
+    return "" if text.lower() in _TRUE_WORDS else text
+
+
+def duration_of(text: str | None, flag: str) -> float | None:
+    """Read a duration such as 2h into seconds. Raises UsageError, naming the flag, when it is not one."""
+    if text is None:
+        return None
+    from engine.config.policy_models import parse_duration
+    from engine.core.errors import UsageError
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
+
+
+def options_of(globals_: Globals, **asked: Any) -> AppOptions:
+    """Give the composition root's options: the global flags, and what the command was asked."""
+    import os
+
+    from engine.app import AppOptions
+    from engine.cli.crash import known_secrets
+    from engine.core.redact import Redactor
+
+    return AppOptions(
+        fleet_file=globals_.fleet_file,
+        redactor=Redactor(known_secrets(os.environ)),
+        state_dir=globals_.state_dir,
+        endpoint_url=globals_.endpoint_url,
+        **asked,
+    )
+
+
+def changes_of(
+    simulate: str | None,
+    replace: Sequence[str] | None,
+    allow_destructive: Sequence[str] | None,
+    *,
+    prune: bool,
+    retry_quarantined: bool,
+) -> dict[str, Any]:
+    """Read the flags that plan and apply share, by the names that the options have for them.
+
+    A lone `--replace` stands for every app that has drifted. Raises UsageError for a key that is not one.
+    """
+    return {
+        "simulate": simulate_of(simulate),
+        "prune": prune,
+        "replace_on_drift": "" in (replace or ()),
+        "replace_keys": frozenset(key_of(text, "--replace") for text in replace or () if text),
+        "retry_quarantined": retry_quarantined,
+        "allow_destructive": tuple(allow_destructive or ()),
+    }
+
+
+def key_of(text: str, flag: str) -> AppKey:
+    """Read an app key. Raises UsageError, naming the flag, when it is not one."""
+    from engine.core.errors import UsageError
+    from engine.core.identity import parse_app_key
+
+    try:
+        return parse_app_key(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}", hint="The plan prints the keys of its apps") from None
+
+
+def next_apply(options: AppOptions, saved: Path | None = None) -> str:
+    """Give the apply command that makes a plan with `options` so, as a reader would type it.
+
+    `saved` is where the plan was saved: it holds its selectors and flags itself.
+    """
+    parts = ["appfleet"]
+    if str(options.fleet_file) != FLEET_FILE_NAME:
+        parts += ["-f", str(options.fleet_file)]
+    if options.state_dir is not None:
+        parts += ["--state-dir", str(options.state_dir)]
+    if options.endpoint_url:
+        parts += ["--endpoint-url", options.endpoint_url]
+    parts.append("apply")
+    if options.simulate is not None:
+        parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
+    if saved is not None:
+        return shlex.join([*parts, str(saved)])
+    for kind, pattern in options.selectors.pairs():
+        parts += [f"--{kind}", pattern]
+    parts += ["--prune"] if options.prune else []
+    parts += ["--replace"] if options.replace_on_drift else []
+    for key in sorted(options.replace_keys):
+        parts += ["--replace", str(key)]
+    parts += ["--retry-quarantined"] if options.retry_quarantined else []
+    for allowed in options.allow_destructive:
+        parts += ["--allow-destructive", allowed]
+    return shlex.join(parts)

@@ -1,0 +1,79 @@
+"""The flags, each written once: name, environment variable, help.
+
+Every flag is also an environment variable, `--log-level` as APPFLEET_LOG_LEVEL; the flag wins.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from engine.adapters.log_options import LogFormat, LogLevel
+
+ENV_PREFIX: Final = "APPFLEET_"
+
+
+def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's own word for it
+    """Declare a flag whose environment variable follows from its long name."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = ENV_PREFIX + long.removeprefix("--").replace("-", "_").upper()
+    return typer.Option(*names, envvar=variable, show_envvar=False, help=help, **more)
+
+
+FileFlag = Annotated[Path, flag("-f", "--file", help="The fleet file.")]
+LogFormatFlag = Annotated[
+    LogFormat,
+    flag("--log-format", help="How log lines are written; auto is console on a terminal and JSON elsewhere."),
+]
+LogFileFlag = Annotated[Path | None, flag("--log-file", help="Append the log to this file, not to standard error.")]
+LogLevelFlag = Annotated[
+    LogLevel | None,
+    flag("--log-level", help="The quietest level that is told.", show_default="info; warning in plan and status"),
+]
+StateDirFlag = Annotated[
+    Path | None,
+    flag("--state-dir", help="Where journal and lock are kept.", show_default=".appfleet beside the fleet file"),
+]
+EndpointFlag = Annotated[
+    str | None, flag("--endpoint-url", help="Call this endpoint instead of AWS's own; plain http for loopback only.")
+]
+
+DomainFlag = Annotated[list[str] | None, flag("--domain", help="Only this domain.", metavar="GLOB")]
+TeamFlag = Annotated[list[str] | None, flag("--team", help="Only this team.", metavar="GLOB")]
+UserFlag = Annotated[list[str] | None, flag("--user", help="Only this user profile.", metavar="GLOB")]
+SpaceFlag = Annotated[list[str] | None, flag("--space", help="Only this space.", metavar="GLOB")]
+AppTypeFlag = Annotated[list[str] | None, flag("--app-type", help="Only this app type.", metavar="GLOB")]
+KeyFlag = Annotated[list[str] | None, flag("--key", help="Only this app; no glob.", metavar="KEY")]
+
+SimulateFlag = Annotated[
+    str | None,
+    flag(
+        "--simulate",
+        help="Run against a simulated SageMaker in this process, kept in the state folder; --simulate=SCENARIO.toml "
+        "sets limits and faults.",
+        metavar="[=SCENARIO.toml]",
+    ),
+]
+
+PruneFlag = Annotated[bool, flag("--prune", help="Delete what this fleet owns and no longer declares.")]
+ReplaceFlag = Annotated[
+    list[str] | None,
+    flag(
+        "--replace",
+        help="Replace apps that have drifted; with a KEY, that app alone, drifted or not. Repeatable.",
+        metavar="[KEY]",
+    ),
+]
+RetryQuarantinedFlag = Annotated[
+    bool, flag("--retry-quarantined", help="Try apps again that failed in several runs in a row.")
+]
+AllowDestructiveFlag = Annotated[
+    list[str] | None,
+    flag(
+        "--allow-destructive",
+        help="Let these deletes and replaces pass the guardrails; the count must match. Repeatable.",
+        metavar="KEY|PATTERN=COUNT",
+    ),
+]

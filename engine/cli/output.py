@@ -1,0 +1,111 @@
+"""Writing to the terminal: results to standard output, words about the run to standard error, no surprise from either.
+
+A reader that went away (`| head`), a closed descriptor and a full disk end no run and raise nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+WIDTH_PIPED_CHARS: Final = 200  # a file or a mail has no width: keep columns
+_WIDTH_FALLBACK_CHARS: Final = 80
+
+
+def ensure_descriptors() -> None:
+    """Open what is closed of 0, 1 and 2 on the null device.
+
+    Otherwise the next file that is opened, the journal say, would get that number, and a stray line would land in it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether `stream` is a terminal. A closed or missing one is not."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def wants_colour(stream: TextIO | None) -> bool:
+    """Whether colour is welcome: on a terminal that can show it, unless NO_COLOR is set to anything."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width_of(stream: TextIO | None) -> int:
+    """Give the width of the terminal behind `stream`, in characters."""
+    if stream is None or not is_terminal(stream):
+        return WIDTH_PIPED_CHARS
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _WIDTH_FALLBACK_CHARS
+    except OSError:
+        return _WIDTH_FALLBACK_CHARS
+
+
+def write_result(text: str) -> bool:
+    """Write `text` to standard output; tell whether the caller's reader can have got it.
+
+    False only for what should be told by the exit code too, such as a full disk. A reader that closed its end has
+    what it wanted.
+    """
+    stream = sys.stdout
+    if stream is None:
+        return True
+    try:
+        stream.flush()
+        stream.buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
+        stream.flush()
+    except (OSError, ValueError) as error:
+        _silence(stream)
+        if isinstance(error, ValueError) or error.errno in (errno.EPIPE, errno.EBADF):
+            return True
+        say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
+        return False
+    return True
+
+
+def say(text: str) -> None:
+    """Write lines to standard error. Each line is cleaned; a failure is of no consequence."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    shown = "".join(f"{clean(line, 4 * len(line) + 1)}\n" for line in text.split("\n"))
+    try:
+        stream.write(shown.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8"))
+        stream.flush()
+    except (OSError, ValueError):
+        _silence(stream)
+
+
+def show(text: str) -> None:
+    """Write text that `render` made, colours and all, to standard error."""
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
+        stream.flush()
+    except (OSError, ValueError):
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Point the descriptor at the null device, so that the interpreter's last flush finds nothing to complain of."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,105 @@
+"""`appfleet plan`: observes, and shows what apply would do."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.output import say, wants_colour, width_of, write_result
+from engine.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from engine.core.plan import Plan
+
+
+class PlanFormat(StrEnum):
+    """How the plan is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def plan(
+    ctx: typer.Context,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="How the plan is written.")] = PlanFormat.TEXT,
+    detailed_exitcode: Annotated[
+        bool, flags.flag("--detailed-exitcode", help="Exit 2 when there are changes, 0 when there are none.")
+    ] = False,
+    out: Annotated[
+        Path | None, flags.flag("--out", help="Save the plan here, for: appfleet apply FILE.", metavar="FILE")
+    ] = None,
+    prune: flags.PruneFlag = False,
+    replace: flags.ReplaceFlag = None,
+    retry_quarantined: flags.RetryQuarantinedFlag = False,
+    allow_destructive: flags.AllowDestructiveFlag = None,
+    simulate: flags.SimulateFlag = None,
+    domain: flags.DomainFlag = None,
+    team: flags.TeamFlag = None,
+    user: flags.UserFlag = None,
+    space: flags.SpaceFlag = None,
+    app_type: flags.AppTypeFlag = None,
+    key: flags.KeyFlag = None,
+) -> int:
+    """Show what apply would do, and change nothing.
+
+    Nothing is called but listings, and no lock is taken.
+    """
+    import asyncio
+
+    from engine import app
+    from engine.cli.context import changes_of, next_apply, options_of, selectors_of
+    from engine.cli.sinks import Sinks, new_run_id
+
+    _check_out(out)
+    asked = changes_of(simulate, replace, allow_destructive, prune=prune, retry_quarantined=retry_quarantined)
+    selectors = selectors_of(domain, team, user, space, app_type, key)
+    options = options_of(ctx.obj, selectors=selectors, run_id=new_run_id(), **asked)
+    with Sinks(ctx.obj, options, quiet=True) as sinks:
+        made = asyncio.run(app.plan(options, sinks.emit))
+        sinks.clear()
+        saved = out is None or _save(made, out)
+        written = write_result(plan_in(made, format_.value, next_apply(options, out if saved else None))) and saved
+    if not made.complete or not written:
+        return ExitCode.FAILED
+    if made.denied:
+        return ExitCode.DENIED
+    return ExitCode.CHANGES if detailed_exitcode and made.changes else ExitCode.OK
+
+
+def _check_out(out: Path | None) -> None:
+    """See that the plan can be saved there, before anything is called. Raises UsageError."""
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        why = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise UsageError(f"--out {out} cannot be written: {why}", hint="Name a file in a folder that is there")
+
+
+def _save(made: Plan, out: Path) -> bool:
+    """Save the plan for `apply FILE`; tell whether it could be."""
+    from engine.adapters.private_file import write_private
+    from engine.render.json_text import json_text
+
+    try:
+        write_private(out, json_text(made.to_json()).encode())
+    except OSError as error:
+        say(f"appfleet: the plan could not be saved to {out}: {error.strerror}")
+        return False
+    return True
+
+
+def plan_in(made: Plan, format_: str, next_command: str) -> str:
+    """Give the plan in the format that was asked for."""
+    from engine.render.json_text import json_text
+    from engine.render.plan_markdown import plan_markdown
+    from engine.render.plan_text import plan_text
+
+    if format_ == PlanFormat.JSON:
+        return json_text(made.to_json())
+    if format_ == PlanFormat.MARKDOWN:
+        return plan_markdown(made, next_command=next_command)
+    return plan_text(made, colour=wants_colour(sys.stdout), width=width_of(sys.stdout), next_command=next_command)

@@ -1,0 +1,92 @@
+"""How text is laid out: colour, columns, lists that end, numbers with their noun.
+
+Not here: what is said (`words`, and one module a document).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+WIDTH_DEFAULT_CHARS: Final = 100
+WIDTH_MIN_CHARS: Final = 40
+NAMES_SHOWN_MAX_COUNT: Final = 5
+COLUMN_GAP: Final = "  "
+LAST_COLUMN_MIN_CHARS: Final = 12
+
+_SGR: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Puts colour around text, or leaves it as it is. The only place that writes escape sequences."""
+
+    on: bool
+
+    def __call__(self, style: str, text: str) -> str:
+        """Give `text` in `style` (bold, dim, red, green, yellow, cyan)."""
+        if not self.on or not text:
+            return text
+        return f"\x1b[{_SGR[style]}m{text}\x1b[0m"
+
+
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """Give `1 app` or `2 apps`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def names(items: Sequence[object], shown_max: int = NAMES_SHOWN_MAX_COUNT) -> str:
+    """Join names with commas, the tail as `and 12 more`; cleaned."""
+    shown = ", ".join(clean(str(item)) for item in items[:shown_max])
+    rest = len(items) - shown_max
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def column_widths(rows: Iterable[Sequence[str]]) -> tuple[int, ...]:
+    """Give the width of each column but the last, in characters."""
+    widths: list[int] = []
+    for row in rows:
+        for index, cell in enumerate(row[:-1]):
+            if index == len(widths):
+                widths.append(0)
+            widths[index] = max(widths[index], len(cell))
+    return tuple(widths)
+
+
+def columns_fit(widths: Sequence[int], indent: int, width: int) -> bool:
+    """Whether columns of `widths` leave room for a last one on a line of `width` characters."""
+    return indent + sum(widths) + len(COLUMN_GAP) * len(widths) + LAST_COLUMN_MIN_CHARS <= width
+
+
+def row_lines(row: Sequence[str], widths: Sequence[int], indent: int, width: int) -> tuple[str, str]:
+    """Give one row on one line, or its last cell apart where that does not fit: the second text is that cell then."""
+    whole = aligned(row, widths)
+    if indent + len(whole) <= width:
+        return whole, ""
+    start = aligned([*row[:-1], ""], widths)
+    if indent + len(start) + len(COLUMN_GAP) + len(row[-1]) <= width:
+        return start + COLUMN_GAP + row[-1], ""
+    return start, row[-1]
+
+
+def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Give one row with its cells padded to `widths`, without trailing blanks."""
+    cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
+    return COLUMN_GAP.join([*cells, *row[len(cells) :]]).rstrip()
+
+
+def duration(seconds: float) -> str:
+    """Give `0.4 s`, `23.4 s`, `3 min 20 s` or `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(whole // 60, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"

@@ -1,0 +1,230 @@
+"""A plan for a terminal: what will be done to which app and why, then what a reader must know, then the sum.
+
+The layout turns from columns to two lines an app when the terminal is narrow; nothing is cut.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from engine.core.plan import Action, Fits
+from engine.core.text import clean
+from engine.render.layout import (
+    WIDTH_DEFAULT_CHARS,
+    WIDTH_MIN_CHARS,
+    Paint,
+    aligned,
+    column_widths,
+    columns_fit,
+    count_of,
+    names,
+    row_lines,
+)
+from engine.render.words import HINTS, REASONS, STYLES, SYMBOLS, TOLD_REASONS, fallback, group_of, instance, why
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.core.plan import Change, Finding, Plan, PlanLane, QuotaLine
+
+_SYMBOL_CHARS: Final = 3
+_ASKED: Final = frozenset({"on", "true"})
+_NOT_ASKED: Final = frozenset({"", "off", "false", "never"})
+_INDENT: Final = "    "
+_ROW_INDENT_CHARS: Final = len(_INDENT) + _SYMBOL_CHARS + 1
+APPLY_COMMAND: Final = "appfleet apply"
+
+
+def plan_text(
+    plan: Plan, *, colour: bool = False, width: int = WIDTH_DEFAULT_CHARS, next_command: str = APPLY_COMMAND
+) -> str:
+    """Give the whole plan, ending in a line break.
+
+    `width` is the terminal's, in characters. `next_command` is what a reader types to make it so; empty leaves
+    that line out.
+    """
+    paint = Paint(colour)
+    width = max(width, WIDTH_MIN_CHARS)
+    blocks = [
+        _header(plan, paint),
+        _legend(plan.changes, paint),
+        *_changes(plan.changes, paint, width),
+        _drift(plan, paint, width),
+        _told(plan, paint),
+        findings_block(plan.findings, paint),
+        _quotas(plan.quotas, paint),
+        _sum(plan, paint, next_command),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def header_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Give the lines of the head as pairs of label and text, for every format."""
+    lines = [("Fleet", clean(plan.fleet)), *(("Lane", lane_text(lane)) for lane in plan.lanes)]
+    if plan.selectors:
+        lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
+    options = [_option(name, value) for name, value in plan.options if value not in _NOT_ASKED]
+    if options:
+        lines.append(("With", ", ".join(options)))
+    return lines
+
+
+def _option(name: str, value: str) -> str:
+    flag = f"--{clean(name).replace('_', '-')}"
+    return flag if value in _ASKED else f"{flag} {clean(value)}"
+
+
+def lane_text(lane: PlanLane) -> str:
+    """Give `account 111122223333, region eu-west-1`, and the endpoint when it is not AWS's own."""
+    endpoint = f", endpoint {clean(lane.endpoint)}" if lane.endpoint else ""
+    return f"account {clean(lane.account) or '(unknown)'}, region {clean(lane.region)}{endpoint}"
+
+
+def summary_line(plan: Plan) -> str:
+    """Give the one line that sums the plan up."""
+    counts = plan.summary
+    denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
+    return (
+        f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
+        f"{counts['delete']:,} to delete; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged{denied}."
+    )
+
+
+def _header(plan: Plan, paint: Paint) -> str:
+    return "\n".join(f"{paint('bold', label.ljust(5))} {text}" for label, text in header_lines(plan))
+
+
+def _legend(changes: Sequence[Change], paint: Paint) -> str:
+    used = {change.action for change in changes}
+    words = {Action.CREATE: "create", Action.DELETE: "delete", Action.DELETE_THEN_CREATE: "delete, then create"}
+    return "   ".join(
+        f"{paint(STYLES[action], SYMBOLS[action])} {word}" for action, word in words.items() if action in used
+    )
+
+
+def _row(change: Change) -> tuple[str, str, str, str]:
+    key = change.key
+    return (
+        f"{key.owner_kind}/{clean(key.owner)}",
+        f"{clean(key.app_type)}/{clean(key.app_name)}",
+        instance(change),
+        "; ".join(part for part in (why(change), fallback(change)) if part),
+    )
+
+
+def _changes(changes: Sequence[Change], paint: Paint, width: int) -> list[str]:
+    """Give one block a domain and group, so that a reader finds his own team in one place."""
+    rows = [_row(change) for change in changes]
+    widths = column_widths(rows)
+    wide = columns_fit(widths, _ROW_INDENT_CHARS, width)
+    ordered = sorted(changes, key=lambda change: (change.key.domain, group_of(change)))
+    blocks: list[str] = []
+    for domain, in_domain in groupby(ordered, key=lambda change: change.key.domain):
+        lines = [paint("bold", f"domain {clean(domain)}")]
+        for group, members in groupby(in_domain, key=group_of):
+            lines.append(f"  {paint('bold', group)}")
+            for change in members:
+                lines.extend(_lines(change, widths if wide else (), paint, width))
+        blocks.append("\n".join(lines))
+    return blocks
+
+
+def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> list[str]:
+    """Give one change, in columns of `widths`, or one below the other where there are none."""
+    owner, app, machine, reason = _row(change)
+    symbol = paint(STYLES[change.action], SYMBOLS[change.action].rjust(_SYMBOL_CHARS))
+    if widths:
+        line, apart = row_lines((owner, app, machine, reason), widths, _ROW_INDENT_CHARS, width)
+    else:
+        line, apart = f"{owner}/{app}", "  ".join(part for part in (machine, reason) if part)
+    below = [f"{' ' * (_ROW_INDENT_CHARS + 2)}{apart}"] if apart else []
+    return [f"{_INDENT}{symbol} {line}", *below]
+
+
+def _drift(plan: Plan, paint: Paint, width: int) -> str:
+    drifted = [change for change in plan.drift if change.action is Action.NONE]
+    if not drifted:
+        return ""
+    head = paint("bold", f"Drift, reported and left alone ({count_of(len(drifted), 'app')}):")
+    rows = [(clean(str(change.key)), why(change)) for change in drifted]
+    widths = column_widths(rows)
+    symbol = paint(STYLES[Action.NONE], SYMBOLS[Action.NONE])
+    lines = [head]
+    for row in rows:
+        line, apart = row_lines(row, widths, 4, width)
+        lines += [f"  {symbol} {line}", *([f"      {apart}"] if apart else [])]
+    return "\n".join(lines)
+
+
+def _told(plan: Plan, paint: Paint) -> str:
+    lines = [f"  {label}: {text}" for label, text in told_lines(plan)]
+    return "\n".join([paint("bold", "Left alone:"), *lines]) if lines else ""
+
+
+def told_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Give what is left alone and worth a word, as pairs of a counted reason and the names with a hint."""
+    lines: list[tuple[str, str]] = []
+    for reason in TOLD_REASONS:
+        keys = [change.key for change in plan.decisions if change.reason is reason and change.action is Action.NONE]
+        if keys:
+            hint = f" ({HINTS[reason]})" if reason in HINTS else ""
+            lines.append((f"{REASONS[reason]} ({len(keys):,})", f"{names(keys)}{hint}"))
+    return lines
+
+
+def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
+    """Give the findings, one each on two lines: where and what, then which rule and its place."""
+    if not findings:
+        return ""
+    lines = [paint("bold", "Findings:")]
+    for finding in findings:
+        style = "red" if finding.enforcement == "mandatory" else "yellow"
+        subject = f"{clean(finding.key)}: " if finding.key else ""
+        source = f" ({clean(finding.source)})" if finding.source else ""
+        lines.append(f"  {paint(style, clean(finding.enforcement))} {subject}{clean(finding.message)}")
+        lines.append(f"      rule {clean(finding.rule)}{source}")
+    return "\n".join(lines)
+
+
+def quota_cells(line: QuotaLine) -> tuple[str, str, str, str]:
+    """Give bucket, use (`12 of 20`, `?` where unknown), what is wanted, and whether it fits."""
+    used = "?" if line.used is None else f"{line.used:,}"
+    value = "?" if line.value is None else f"{line.value:,}"
+    fits = {Fits.YES: "fits", Fits.NO: "does not fit", Fits.UNKNOWN: "unknown"}[line.fits]
+    return clean(line.bucket), f"{used} of {value} used", f"{line.wanted:,} wanted", fits
+
+
+def _quotas(quotas: Sequence[QuotaLine], paint: Paint) -> str:
+    if not quotas:
+        return ""
+    rows = [quota_cells(line) for line in quotas]
+    widths = column_widths(rows)
+    lines = [
+        f"  {aligned(row, widths)[: -len(row[-1])]}{paint(_fit_style(line), row[-1])}"
+        for row, line in zip(rows, quotas, strict=True)
+    ]
+    return "\n".join([paint("bold", "Quotas:"), *lines])
+
+
+def _fit_style(line: QuotaLine) -> str:
+    return {Fits.YES: "green", Fits.NO: "red", Fits.UNKNOWN: "dim"}[line.fits]
+
+
+def _sum(plan: Plan, paint: Paint, next_command: str) -> str:
+    lines = [paint("bold", summary_line(plan)), *verdict_lines(plan, next_command)]
+    return "\n".join(lines)
+
+
+def verdict_lines(plan: Plan, next_command: str) -> list[str]:
+    """Say what follows from the plan, and what to type."""
+    lines: list[str] = []
+    if not plan.complete:
+        lines.append("A domain could not be listed: this plan does not cover it.")
+    if plan.denied:
+        lines.append("Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings.")
+    elif not plan.changes:
+        lines.append("Nothing to do." if plan.complete else "Nothing to do in what could be listed.")
+    elif next_command:
+        lines.append(f"To make it so: {next_command}")
+    return lines

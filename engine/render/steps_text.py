@@ -1,0 +1,43 @@
+"""The order of the calls, for a dry run. It reads the same steps as the executor, so it cannot promise another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.core.plan import Action
+from engine.core.stages import ordered_steps
+from engine.core.text import clean
+from engine.render.layout import Paint, count_of
+from engine.render.words import STYLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.desired import DesiredApp
+    from engine.core.plan import Plan
+
+STEPS_SHOWN_MAX_COUNT: Final = 1_000
+_CALLS: Final = {
+    Action.CREATE: "CreateApp",
+    Action.DELETE: "DeleteApp",
+    Action.DELETE_THEN_CREATE: "DeleteApp, then CreateApp",
+}
+
+
+def steps_text(plan: Plan, *, colour: bool = False, weight: Callable[[DesiredApp], float] = lambda _: 0.0) -> str:
+    """Give the calls in the order in which they would be sent, ending in a line break; empty when there are none."""
+    steps = ordered_steps(plan, weight)
+    if not steps:
+        return ""
+    paint = Paint(colour)
+    digits = len(str(min(len(steps), STEPS_SHOWN_MAX_COUNT)))
+    lines = [paint("bold", f"Dry run: {count_of(len(steps), 'change')} in this order; nothing was called.")]
+    for step in steps[:STEPS_SHOWN_MAX_COUNT]:
+        action = step.change.action
+        lines.append(
+            f"  {step.rank + 1:>{digits}}  {paint(STYLES[action], _CALLS[action])} {clean(str(step.change.key))}"
+        )
+    rest = len(steps) - STEPS_SHOWN_MAX_COUNT
+    if rest > 0:
+        lines.append(f"  and {rest:,} more")
+    return "\n" + "\n".join(lines) + "\n"

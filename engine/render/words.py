@@ -1,0 +1,117 @@
+"""The words for what a plan decides and what a run comes to, used by every format for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.core.outcome import Outcome
+from engine.core.plan import Action, Reason
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from engine.core.plan import Change
+
+SYMBOLS: Final = {Action.CREATE: "+", Action.DELETE: "-", Action.DELETE_THEN_CREATE: "-/+", Action.NONE: "~"}
+STYLES: Final = {
+    Action.CREATE: "green",
+    Action.DELETE: "red",
+    Action.DELETE_THEN_CREATE: "yellow",
+    Action.NONE: "cyan",
+}
+
+REASONS: Final = {
+    Reason.ABSENT: "not there",
+    Reason.FAILED: "its last start failed",
+    Reason.QUARANTINED: "failed in several runs with the same spec",
+    Reason.DELETING: "made again once it is deleted",
+    Reason.PENDING: "still starting",
+    Reason.IN_SYNC: "as declared",
+    Reason.DRIFT: "differs from what is declared",
+    Reason.DONE_ONCE: "mode once, and made before",
+    Reason.DECLARED_ABSENT: "declared absent",
+    Reason.EXPIRED: "expired",
+    Reason.NOT_OWNED: "to be deleted or replaced, but not owned by this fleet",
+    Reason.GONE: "gone already",
+    Reason.NOT_DECLARED: "owned by this fleet and no longer declared",
+    Reason.ORPHANED: "owned by this fleet and no longer declared; prune is off",
+    Reason.UNMANAGED: "not owned by this fleet",
+    Reason.UNKNOWN_STATUS: "in a status that appfleet does not know",
+    Reason.FORCED: "asked for with --replace",
+    Reason.DOMAIN_UNLISTED: "its domain could not be listed",
+    Reason.DENIED: "denied by a rule",
+}
+
+OUTCOMES: Final = {
+    Outcome.CREATED: "created",
+    Outcome.ADOPTED: "adopted (there already, as declared)",
+    Outcome.REPLACED: "replaced",
+    Outcome.DELETED: "deleted",
+    Outcome.UNCHANGED: "unchanged",
+    Outcome.STILL_PENDING: "still pending",
+    Outcome.PARKED: "parked (waiting for a quota)",
+    Outcome.FAILED: "failed",
+    Outcome.SKIPPED: "skipped",
+    Outcome.DENIED: "denied by a rule",
+    Outcome.INTERRUPTED: "interrupted",
+}
+GOOD_OUTCOMES: Final = frozenset(
+    {Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED}
+)
+
+# What a reader should know of although nothing will be done, in the order in which it is told.
+TOLD_REASONS: Final = (
+    Reason.DOMAIN_UNLISTED,
+    Reason.DENIED,
+    Reason.NOT_OWNED,
+    Reason.UNKNOWN_STATUS,
+    Reason.QUARANTINED,
+    Reason.PENDING,
+    Reason.ORPHANED,
+)
+
+HINTS: Final = {
+    Reason.QUARANTINED: "change its spec, or apply with --retry-quarantined",
+    Reason.ORPHANED: "apply with --prune deletes them",
+    Reason.DOMAIN_UNLISTED: "they are skipped until it can be listed",
+    Reason.PENDING: "apply waits for them",
+}
+
+
+def why(change: Change) -> str:
+    """Say why, with the fields that differ and both their values."""
+    if change.differs:
+        parts = [_difference(change, name) for name in change.differs]
+        prefix = "" if change.reason is Reason.DRIFT else f"{REASONS[change.reason]}; "
+        return prefix + "; ".join(parts)
+    if change.reason is Reason.EXPIRED and change.after is not None and change.after.expires is not None:
+        return f"expired on {change.after.expires.isoformat()}"
+    return REASONS[change.reason]
+
+
+def _difference(change: Change, name: str) -> str:
+    before = None if change.before is None else getattr(change.before.spec, name)
+    after = None if change.after is None else getattr(change.after.spec, name)
+    return f"{name} {shown(before)} -> {shown(after)}"
+
+
+def shown(value: object) -> str:
+    """Give a field's value for people; `(unset)` for None."""
+    return "(unset)" if value is None else clean(str(value))
+
+
+def instance(change: Change) -> str:
+    """Give the instance type of the app to be, or of the app that is."""
+    spec = change.after.spec if change.after is not None else change.before.spec if change.before is not None else None
+    return clean(spec.instance_type or "") if spec is not None else ""
+
+
+def fallback(change: Change) -> str:
+    """Give `fallback ml.g4dn.xlarge`, or empty where there is none."""
+    types = change.after.fallback if change.after is not None else ()
+    return clean(f"fallback {', '.join(types)}") if types else ""
+
+
+def group_of(change: Change) -> str:
+    """Give the heading that a change stands under: its team, or its owner where it has none."""
+    team = change.after.team if change.after is not None else ""
+    return f"team {clean(team)}" if team else f"{change.key.owner_kind} {clean(change.key.owner)}"

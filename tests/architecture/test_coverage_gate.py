@@ -1,0 +1,67 @@
+"""The gate that holds coverage to what the project promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tests.architecture.files import ROOT
+from tools.coverage_gate import FLOOR_PERCENT, REPORT, WHOLE_PACKAGES, shortfalls
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN_MAX_SECONDS = 60
+
+
+def _report(total: float, **files: dict[str, Any]) -> dict[str, Any]:
+    return {"files": files, "totals": {"percent_covered": total}}
+
+
+def _file(percent: float, lines: list[int], branches: list[list[int]]) -> dict[str, Any]:
+    return {"summary": {"percent_covered": percent}, "missing_lines": lines, "missing_branches": branches}
+
+
+def test_a_whole_package_with_a_branch_missing_is_named_with_the_branch() -> None:
+    report = _report(99.0, **{"engine/core/plan.py": _file(99.5, [], [[3, 7]]), "engine/cli/x.py": _file(10, [1], [])})
+    assert shortfalls(report) == ["engine/core/plan.py: lines all run; branches 3->7"]
+
+
+def test_a_missing_line_is_named() -> None:
+    report = _report(99.0, **{"engine/policy/cel.py": _file(98, [4, 5], [])})
+    assert shortfalls(report) == ["engine/policy/cel.py: lines 4,5; branches all taken"]
+
+
+def test_the_whole_has_a_floor() -> None:
+    assert shortfalls(_report(FLOOR_PERCENT - 0.1)) == ["all of engine: 89.9 %, at least 90 % is asked for"]
+    assert shortfalls(_report(FLOOR_PERCENT)) == []
+
+
+def test_the_packages_that_are_promised_whole_are_there() -> None:
+    assert all((ROOT / package).is_dir() for package in WHOLE_PACKAGES)
+
+
+def test_the_gate_fails_a_run_and_leaves_the_last_line_to_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    assert True\n")
+    (tmp_path / REPORT).write_text('{"files": {}, "totals": {"percent_covered": 12.0}}')
+    ran = _pytest(tmp_path)
+    assert ran.returncode == 1
+    assert "all of engine: 12.0 %, at least 90 % is asked for" in ran.stdout
+    assert ran.stdout.splitlines()[-1].startswith("1 passed in ")
+
+
+def test_a_run_that_failed_by_itself_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    assert False\n")
+    ran = _pytest(tmp_path)
+    assert ran.returncode == 1
+    assert "coverage" not in ran.stdout
+
+
+def _pytest(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tools.coverage_gate", str(folder)]
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    return subprocess.run(
+        [*command, f"--rootdir={folder}", "-c", str(folder / "pytest.ini")],
+        cwd=ROOT, capture_output=True, text=True, timeout=RUN_MAX_SECONDS, check=False,
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""The command line with its engine replaced: what the engine would give is said by each test."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine import app
+from engine.cli.main import main
+from engine.core.status import status_of
+from tests.unit.render.samples import a_plan, a_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.app import AppOptions
+    from engine.core.plan import Plan
+
+
+@dataclass
+class Engine:
+    """Stands in for the composition root, and remembers what it was asked."""
+
+    plan: Any = field(default_factory=a_plan)
+    report: Any = field(default_factory=a_report)
+    status: Any = field(default_factory=lambda: status_of(a_plan()))
+    events: tuple[Any, ...] = ()
+    asked: AppOptions | None = None
+    confirmed: bool | None = None
+
+    @property
+    def options(self) -> AppOptions:
+        assert self.asked is not None
+        return self.asked
+
+    def answer(self, value: Any, options: AppOptions, emit: Callable[[Any], None]) -> Any:
+        self.asked = options
+        for event in self.events:
+            emit(event)
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def plan(options: AppOptions, emit: Any) -> Any:
+            return self.answer(self.plan, options, emit)
+
+        async def dry_run(options: AppOptions, emit: Any) -> Any:
+            return self.answer(self.plan, options, emit), lambda _: 0.0
+
+        async def apply(options: AppOptions, emit: Any, confirm: Callable[[Plan], bool]) -> Any:
+            report = self.answer(self.report, options, emit)
+            self.confirmed = confirm(self.plan)
+            return report if self.confirmed else None
+
+        async def status(options: AppOptions, emit: Any) -> Any:
+            return self.answer(self.status, options, emit)
+
+        for function in (plan, dry_run, apply, status):
+            monkeypatch.setattr(app, function.__name__, function)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+    made.install(monkeypatch)
+    return made
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Ran]:
+    for name in ("NO_COLOR", "APPFLEET_FILE", "APPFLEET_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: str) -> Ran:
+        code = main(arguments)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+        out, err = capfd.readouterr()
+        return Ran(int(code), out, err)
+
+    return run_it

@@ -1,0 +1,54 @@
+"""What is done to the arguments before the parser sees them."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.cli.argv import GLOBAL_FLAGS, command_of, prepare
+
+KEY = "research/user/alice/Canvas/default"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prepared"),
+    [
+        ([], []),
+        (["plan"], ["plan"]),
+        (["plan", "-f", "x.toml"], ["-f", "x.toml", "plan"]),
+        (["plan", "-fx.toml"], ["-fx.toml", "plan"]),
+        (["plan", "--file=x.toml", "--team", "a"], ["--file=x.toml", "plan", "--team", "a"]),
+        (["-f", "x", "plan", "--log-level", "debug"], ["-f", "x", "--log-level", "debug", "plan"]),
+        (["plan", "--file"], ["--file", "plan"]),
+        (["plan", "--simulate"], ["plan", "--simulate="]),
+        (["plan", "--simulate=s.toml"], ["plan", "--simulate=s.toml"]),
+        (["plan", "--simulate", "--team", "a"], ["plan", "--simulate=", "--team", "a"]),
+        (["apply", "--replace"], ["apply", "--replace="]),
+        (["apply", "--replace", KEY], ["apply", f"--replace={KEY}"]),
+        (["apply", "--replace", "--yes"], ["apply", "--replace=", "--yes"]),
+        (["apply", "--replace", "plan.json"], ["apply", "--replace=", "plan.json"]),
+        (["apply", f"--replace={KEY}"], ["apply", f"--replace={KEY}"]),
+        (["schema", "--", "-f", "--simulate"], ["schema", "--", "-f", "--simulate"]),
+    ],
+)
+def test_global_flags_move_and_lone_values_become_empty(arguments: list[str], prepared: list[str]) -> None:
+    assert prepare(arguments) == prepared
+
+
+@pytest.mark.parametrize("name", GLOBAL_FLAGS)
+def test_every_global_flag_may_stand_behind_the_command(name: str) -> None:
+    assert prepare(["status", name, "v"]) == [name, "v", "status"]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "command"),
+    [
+        ([], ""),
+        (["plan", "apply"], "plan"),
+        (["-f", "plan", "apply"], "apply"),
+        (["-fplan", "--log-level=debug", "--state-dir", "s", "status"], "status"),
+        (["--help", "plan"], "--help"),
+        (["--file"], ""),
+    ],
+)
+def test_the_command_is_the_first_word_behind_the_global_flags(prepared: list[str], command: str) -> None:
+    assert command_of(prepared) == command

@@ -1,0 +1,185 @@
+"""The plan as people read it in a terminal."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from engine.core.plan import Action, Change, Reason
+from engine.core.text import is_safe
+from engine.render.plan_text import plan_text, summary_line
+from engine.render.steps_text import STEPS_SHOWN_MAX_COUNT, steps_text
+from engine.render.words import REASONS, instance, why
+from tests.fleets import CANVAS, LAB, a_row, an_app, key_of
+from tests.unit.render.samples import BOB_LAB, GPU_LAB, a_hostile_plan, a_plan
+
+_SGR = re.compile(r"\x1b\[\d+m")
+
+
+def test_the_head_names_fleet_lanes_endpoint_selectors_and_what_was_asked() -> None:
+    head = plan_text(a_plan()).split("\n\n")[0]
+    assert head.splitlines() == [
+        "Fleet ml-platform",
+        "Lane  account 111122223333, region eu-west-1",
+        "Lane  account (unknown), region us-east-1, endpoint http://127.0.0.1:4566",
+        "Only  --team forecasting",
+        "With  --prune, --replace on-drift",
+    ]
+
+
+def test_options_that_were_not_asked_for_are_left_out_of_the_head() -> None:
+    text = plan_text(a_plan(options=(("prune", "off"), ("replace", "never"), ("replace_keys", ""))))
+    assert "With" not in text
+
+
+def test_a_bare_plan_has_no_empty_sections() -> None:
+    text = plan_text(a_plan(decisions=(), selectors=(), options=(), findings=(), quotas=(), lanes=()))
+    assert text == (
+        "Fleet ml-platform\n\nPlan: 0 to create, 0 to replace, 0 to delete; 0 unchanged, 2 unmanaged.\nNothing to do.\n"
+    )
+
+
+def test_changes_are_grouped_by_domain_and_by_team_or_owner_in_aligned_columns() -> None:
+    blocks = plan_text(a_plan(), width=140).split("\n\n")
+    assert blocks[2].splitlines() == [
+        "domain research",
+        "  space old-lab",
+        "      - space/old-lab    JupyterLab/default     ml.t3.medium  owned by this fleet and no longer declared",
+        "  team forecasting",
+        "      + space/alice-lab  JupyterLab/default     ml.t3.medium  not there",
+        "  team vision",
+        (
+            "    -/+ space/gpu-lab    JupyterLab/default     ml.g5.xlarge  "
+            "instance_type (unset) -> ml.g5.xlarge; fallback ml.g4dn.xlarge"
+        ),
+        "  user alice",
+        "      + user/alice       Canvas/default                       its last start failed",
+        "      - user/alice       KernelGateway/nightly  ml.t3.medium  expired on 2026-11-24",
+    ]
+
+
+def test_a_reason_that_does_not_fit_moves_closer_or_to_the_next_line() -> None:
+    lines = plan_text(a_plan(), width=80).splitlines()
+    assert "      + user/alice       Canvas/default  its last start failed" in lines
+    assert "      + space/alice-lab  JupyterLab/default     ml.t3.medium  not there" in lines
+    row = lines.index("    -/+ space/gpu-lab    JupyterLab/default     ml.g5.xlarge")
+    assert lines[row + 1] == "          instance_type (unset) -> ml.g5.xlarge; fallback ml.g4dn.xlarge"
+
+
+def test_a_narrow_terminal_gets_one_thing_below_the_other_and_nothing_is_cut() -> None:
+    lines = plan_text(a_plan(), width=60).splitlines()
+    row = lines.index("      + space/alice-lab/JupyterLab/default")
+    assert lines[row + 1] == "          ml.t3.medium  not there"
+    drift = lines.index("  ~ research/space/bob-lab/JupyterLab/default")
+    assert lines[drift + 1] == "      instance_type ml.t3.large -> ml.t3.medium"
+
+
+def test_the_end_sums_up_and_says_what_to_type() -> None:
+    text = plan_text(a_plan(), next_command="appfleet apply --team forecasting")
+    assert text.endswith(
+        "Plan: 2 to create, 1 to replace, 2 to delete; 2 unchanged, 2 unmanaged.\n"
+        "To make it so: appfleet apply --team forecasting\n"
+    )
+    assert "To make it so" not in plan_text(a_plan(), next_command="")
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"decisions": ()}, "Nothing to do."),
+        ({"decisions": (), "complete": False}, "Nothing to do in what could be listed."),
+        ({"complete": False}, "A domain could not be listed: this plan does not cover it."),
+        ({"denied": True}, "Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings."),
+    ],
+)
+def test_the_last_line_fits_the_plan(more: dict[str, object], line: str) -> None:
+    assert line in plan_text(a_plan(**more)).splitlines()
+
+
+def test_a_denied_plan_names_no_command() -> None:
+    assert "To make it so" not in plan_text(a_plan(denied=True))
+
+
+def test_an_undeclared_app_without_a_known_type_has_an_empty_column() -> None:
+    gone = Change(key_of(LAB), Action.DELETE, Reason.NOT_DECLARED, a_row(LAB, instance_type=None))
+    bare = Change(key_of(CANVAS), Action.CREATE, Reason.ABSENT)
+    assert instance(gone) == instance(bare) == ""
+
+
+def test_denied_apps_are_counted_when_there_are_any() -> None:
+    denied = Change(key_of(LAB), Action.NONE, Reason.DENIED, None, an_app(LAB))
+    assert summary_line(a_plan(decisions=(denied,))).endswith("2 unmanaged, 1 denied.")
+
+
+def test_drift_that_is_left_alone_is_shown_with_both_values() -> None:
+    text = plan_text(a_plan())
+    assert "Drift, reported and left alone (1 app):" in text
+    assert f"~ {BOB_LAB}  instance_type ml.t3.large -> ml.t3.medium" in text
+    assert f"~ {GPU_LAB}" not in text
+
+
+def test_what_is_left_alone_is_counted_named_and_explained() -> None:
+    keys = [f"research/space/lab-{number}/JupyterLab/default" for number in range(7)]
+    orphaned = tuple(Change(key_of(key), Action.NONE, Reason.ORPHANED, a_row(key)) for key in keys)
+    text = plan_text(a_plan(decisions=orphaned))
+    assert "owned by this fleet and no longer declared; prune is off (7): research/space/lab-0" in text
+    assert "lab-4/JupyterLab/default and 2 more (apply with --prune deletes them)" in text
+
+
+def test_findings_and_quotas_tell_their_numbers() -> None:
+    text = plan_text(a_plan())
+    assert f"  advisory {LAB}: ml.t3.medium is old\n      rule approved-types (policies/guardrails.toml:12)" in text
+    assert "  mandatory too dear\n      rule spend\n" in text
+    assert "  111122223333/eu-west-1/JupyterLab/ml.t3.medium  12 of 20 used  2 wanted  fits" in text
+    assert "? of ? used" in text
+    assert "does not fit" in text
+
+
+def test_colour_changes_nothing_but_colour() -> None:
+    painted = plan_text(a_plan(), colour=True)
+    assert _SGR.sub("", painted) == plan_text(a_plan())
+    assert "\x1b[32m  +\x1b[0m" in painted
+    assert "\x1b[" not in plan_text(a_plan())
+
+
+@pytest.mark.parametrize("width", [40, 60, 100, 200])
+def test_no_control_character_of_a_name_reaches_the_terminal(width: int) -> None:
+    text = plan_text(a_hostile_plan(), width=width)
+    assert all(is_safe(line) for line in text.splitlines())
+    assert "\\u001b" in text
+
+
+def test_every_reason_has_its_words() -> None:
+    assert set(REASONS) == set(Reason)
+
+
+def test_a_forced_replace_says_that_it_was_asked_for() -> None:
+    forced = Change(
+        key_of(LAB), Action.DELETE_THEN_CREATE, Reason.FORCED, a_row(LAB, instance_type="ml.t3.large"), an_app(LAB),
+        ("instance_type",),
+    )  # fmt: skip
+    assert why(forced) == "asked for with --replace; instance_type ml.t3.large -> ml.t3.medium"
+
+
+def test_a_dry_run_lists_the_calls_in_their_order() -> None:
+    lines = steps_text(a_plan()).splitlines()
+    assert lines[1] == "Dry run: 5 changes in this order; nothing was called."
+    assert lines[2] == "  1  DeleteApp research/space/old-lab/JupyterLab/default"
+    assert lines[4] == f"  3  DeleteApp, then CreateApp {GPU_LAB}"
+    assert lines[-1] == f"  5  CreateApp {LAB}" or lines[-1] == f"  5  CreateApp {CANVAS}"
+
+
+def test_a_dry_run_puts_the_heavier_app_first() -> None:
+    lines = steps_text(a_plan(), weight=lambda app: 1.0 if app.key == key_of(LAB) else 0.0).splitlines()
+    assert lines[5] == f"  4  CreateApp {LAB}"
+
+
+def test_a_long_dry_run_is_cut_and_counted() -> None:
+    keys = [f"research/space/lab-{number:04}/JupyterLab/default" for number in range(STEPS_SHOWN_MAX_COUNT + 3)]
+    creates = tuple(Change(key_of(key), Action.CREATE, Reason.ABSENT, None, an_app(key)) for key in keys)
+    assert steps_text(a_plan(decisions=creates)).endswith("\n  and 3 more\n")
+
+
+def test_a_dry_run_of_nothing_says_nothing() -> None:
+    assert steps_text(a_plan(decisions=())) == ""

@@ -1,0 +1,211 @@
+"""Reports and statuses as people read them, and documents as machines do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
+from engine.core.plan import Action, Finding, Fits
+from engine.core.status import status_of
+from engine.core.text import is_safe
+from engine.render.json_text import json_text
+from engine.render.layout import count_of, duration
+from engine.render.report_text import NEXT_STEPS, report_text, result_line, trails
+from engine.render.status_text import status_text
+from engine.render.validate_text import validate_text
+from engine.render.words import GOOD_OUTCOMES, OUTCOMES
+from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, an_app, key_of
+from tests.unit.render.samples import FULL, HOSTILE, a_hostile_plan, a_plan, a_report
+
+
+def test_apps_that_ended_alike_are_told_together_with_code_message_and_hint() -> None:
+    assert report_text(a_report()).splitlines()[:6] == [
+        (
+            "Parked (waiting for a quota): 2 apps: research/space/bob-lab/JupyterLab/default, "
+            "research/space/gpu-lab/JupyterLab/default"
+        ),
+        "    ResourceLimitExceeded: the quota is full",
+        "    Ask for an increase",
+        "Failed: 1 app: research/user/alice/Canvas/default",
+        "    AccessDeniedException: not allowed",
+        "",
+    ]
+
+
+def test_the_report_counts_outcomes_and_calls_and_says_what_is_next() -> None:
+    text = report_text(a_report())
+    assert "  1 created\n  1 unchanged\n  2 parked (waiting for a quota)\n  1 failed\n" in text
+    assert "  Calls: CreateApp 1 ok, 6 limit exceeded; ListApps 2 ok\n" in text
+    assert text.endswith(
+        "Run 20261124T060000Z-abc123 of fleet ml-platform: incomplete; 1 of 5 apps changed in 3 min 20 s.\n"
+        "Next: mend what is named above, then run the same command again; what is done stays.\n"
+    )
+
+
+def test_a_run_without_changes_says_that_there_was_nothing_to_do() -> None:
+    idle = a_report(apps=(AppResult(key_of(LAB), Action.NONE, Outcome.UNCHANGED),), seconds=0.8)
+    assert result_line(idle).endswith("converged; nothing to do for 1 app; it took 0.8 s.")
+    assert report_text(idle).rstrip().endswith("it took 0.8 s.")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"interrupted": True}, "run the same command again; it goes on"),
+        ({"denied": True, "apps": ()}, "nothing was changed"),
+        ({"errors": (Trouble("AF409", "no credentials", "log in"),)}, "mend the cause"),
+        ({"bug": True}, "report this as a bug"),
+    ],
+)
+def test_each_result_has_its_next_step(more: dict[str, object], words: str) -> None:
+    assert words in report_text(a_report(**more))
+
+
+def test_what_failed_for_the_run_is_told_with_its_hint() -> None:
+    text = report_text(a_report(errors=(Trouble("AF409", "no credentials", "log in"),)))
+    assert "Failed for the run:\n    AF409: no credentials\n    log in\n" in text
+
+
+def test_a_trouble_without_a_hint_and_an_end_without_a_trouble_leave_no_empty_line() -> None:
+    bare = AppResult(key_of(LAB), Action.CREATE, Outcome.STILL_PENDING)
+    text = report_text(a_report(apps=(bare,), errors=(Trouble("AF410", "unreachable"),), notes=()))
+    assert text.splitlines()[:4] == [
+        f"Still pending: 1 app: {LAB}",
+        "",
+        "Failed for the run:",
+        "    AF410: unreachable",
+    ]
+    assert text.splitlines()[4] == ""
+
+
+def test_a_domain_that_was_not_listed_may_have_no_hint() -> None:
+    view = status_of(a_plan(decisions=()), (Trouble("AF407", "denied"),))
+    assert "Not listed:\n  AF407: denied\n\n0 apps" in status_text(view)
+
+
+def test_notes_and_findings_stand_in_the_report() -> None:
+    text = report_text(a_report(findings=(Finding("r", "skip", LAB, "denied"),)))
+    assert "Note: the journal is new" in text
+    assert f"  skip {LAB}: denied" in text
+
+
+def test_trails_follow_the_outcomes_and_the_larger_comes_first() -> None:
+    other = Trouble("X", "other")
+    apps = [
+        AppResult(key_of(CANVAS), Action.CREATE, Outcome.FAILED, error=other),
+        AppResult(key_of(LAB), Action.CREATE, Outcome.FAILED, error=FULL),
+        AppResult(key_of(KERNEL), Action.CREATE, Outcome.FAILED, error=FULL),
+        AppResult(key_of(LAB), Action.CREATE, Outcome.STILL_PENDING),
+    ]
+    assert [(trail.outcome, len(trail.apps)) for trail in trails(apps)] == [
+        (Outcome.STILL_PENDING, 1),
+        (Outcome.FAILED, 2),
+        (Outcome.FAILED, 1),
+    ]
+
+
+def test_every_outcome_and_every_result_has_its_words() -> None:
+    assert set(OUTCOMES) == set(Outcome)
+    assert set(NEXT_STEPS) == set(RunResult)
+    assert set(Outcome) > GOOD_OUTCOMES
+
+
+def test_a_hostile_report_stays_on_its_lines() -> None:
+    trouble = Trouble(HOSTILE, HOSTILE + "\nFAKE LINE", HOSTILE)
+    apps = (AppResult(key_of(LAB)._replace(owner=HOSTILE), Action.CREATE, Outcome.FAILED, error=trouble),)
+    text = report_text(a_report(apps=apps, errors=(trouble,), notes=(HOSTILE,), calls={HOSTILE: {HOSTILE: 1}}))
+    assert all(is_safe(line) for line in text.splitlines())
+    assert not any(line.startswith("FAKE") for line in text.splitlines())
+
+
+def test_the_status_puts_observed_beside_desired_in_columns() -> None:
+    text = status_text(status_of(a_plan()), width=120)
+    assert "  STATUS     OWNER            APP                    INSTANCE TYPE  WANTED\n" in text
+    assert "  -          space/alice-lab  JupyterLab/default     ml.t3.medium   running\n" in text
+    assert (
+        "  InService  space/bob-lab    JupyterLab/default     ml.t3.large    running, differs in instance_type" in text
+    )
+    assert (
+        "  InService  space/old-lab    JupyterLab/default     ml.t3.medium   not declared, owned by this fleet" in text
+    )
+    assert "  InService  user/alice       KernelGateway/nightly  ml.t3.medium   expired\n" in text
+    assert text.endswith("7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged.\n")
+
+
+def test_the_status_of_a_narrow_terminal_has_two_lines_an_app() -> None:
+    lines = status_text(status_of(a_plan()), width=60).splitlines()
+    row = lines.index("  Failed user/alice/Canvas/default")
+    assert lines[row + 1] == "      ml.t3.medium  running"
+    assert not any("STATUS" in line for line in lines)
+
+
+def test_the_status_colours_the_word_alone() -> None:
+    text = status_text(status_of(a_plan()), colour=True, width=120)
+    assert "\x1b[31mFailed\x1b[0m     user/alice" in text
+
+
+def test_the_status_names_the_domains_that_could_not_be_listed() -> None:
+    view = status_of(a_plan(decisions=(), lanes=()), (Trouble("AF407", "domain lab: denied", "ask"),))
+    text = status_text(view)
+    assert "Not listed:\n  AF407: domain lab: denied\n    ask" in text
+    assert text.endswith("0 apps: none; 2 unmanaged.\n")
+    assert not view.complete
+
+
+def test_a_hostile_status_stays_on_its_lines() -> None:
+    assert all(is_safe(line) for line in status_text(status_of(a_hostile_plan())).splitlines())
+
+
+def test_the_status_as_a_document() -> None:
+    document = status_of(a_plan()).to_json()
+    assert json.loads(json_text(document)) == document
+    assert document["summary"] == {"InService": 4, "absent": 1, "Failed": 1, "Pending": 1}
+    absent = next(row for row in document["apps"] if row["key"] == LAB)
+    assert absent["status"] is None
+    assert absent["wanted"] == "running"
+    assert absent["team"] == "forecasting"
+    assert absent["observed"] is None
+
+
+def test_json_is_indented_ascii_in_the_order_it_was_made() -> None:
+    assert json_text({"b": "ü", "a": 1}) == '{\n  "b": "\\u00fc",\n  "a": 1\n}\n'
+
+
+def test_json_refuses_what_no_parser_takes() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        json_text({"a": float("nan")})
+
+
+def test_a_plan_survives_its_json() -> None:
+    document = a_plan().to_json()
+    assert json.loads(json_text(document)) == document
+    assert document["quotas"][0]["fits"] == Fits.YES
+
+
+def test_a_good_fleet_is_one_line() -> None:
+    assert validate_text(a_fleet(an_app()), file="fleet.toml", policy_files=2) == (
+        "fleet.toml: 1 app, 0 users, 0 spaces, 2 domains; 2 policy files; no problems.\n"
+    )
+
+
+def test_warnings_and_findings_are_counted_in_the_closing_line() -> None:
+    text = validate_text(
+        a_fleet(), file="f.toml", policy_files=1, warnings=2, findings=(Finding("r", "skip", LAB, "denied"),)
+    )
+    assert text.endswith("f.toml: 0 apps, 0 users, 0 spaces, 2 domains; 1 policy file; 2 warnings, 1 finding.\n")
+    assert f"  skip {LAB}: denied\n      rule r\n" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (60, "1 min"), (200.4, "3 min 20 s"), (3600, "1 h"), (7500, "2 h 5 min")],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers_agree_with_their_noun() -> None:
+    assert [count_of(n, "app") for n in (0, 1, 1_000)] == ["0 apps", "1 app", "1,000 apps"]
+    assert count_of(2, "policy", "policies") == "2 policies"
