@@ -1,0 +1,184 @@
+"""What a row of a complete scan, or its absence, means for what is awaited."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.core.limits import ABSENT_TWICE_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.core.plan import Action
+from engine.core.settings import Observe
+from engine.executor.judge import Scan, Verdict, is_generation, judge
+from engine.executor.operation import Operation, Phase
+from tests.fleets import a_row
+from tests.unit.executor.parts import an_operation
+
+OBSERVE = Observe(first_after=5.0, second_after=10.0)
+SENT_WALL = 1_000_000.0
+
+
+def accepted(phase: Phase = Phase.SETTLE_CREATE) -> Operation:
+    operation = an_operation(phase=phase)
+    operation.ours = True
+    operation.sent_wall = SENT_WALL
+    operation.accepted_at = operation.unknown_at = 100.0
+    return operation
+
+
+def at(seconds: float) -> Scan:
+    return Scan(seconds, seconds + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("InService", Verdict.IN_SERVICE),
+        ("Pending", Verdict.KEEP),
+        ("Failed", Verdict.FAILED),
+        ("Deleted", Verdict.REMOVED),
+        ("Deleting", Verdict.REMOVED),
+        ("Exploded", Verdict.KEEP),
+    ],
+)
+def test_an_accepted_create_settles_by_its_status(status: str, verdict: Verdict) -> None:
+    assert judge(accepted(), a_row(status=status, created_at=SENT_WALL), at(103.0), OBSERVE) is verdict
+
+
+@pytest.mark.parametrize("status", ["Failed", "Deleted", "Deleting"])
+def test_the_row_of_the_generation_before_is_not_believed_at_once(status: str) -> None:
+    operation = accepted()
+    operation.prior = a_row(status=status, created_at=500.0)
+    old = a_row(status=status, created_at=500.0)
+    assert judge(operation, old, at(103.0), OBSERVE) is Verdict.KEEP
+    late = at(100.0 + STALE_ROW_MAX_SECONDS)
+    assert judge(operation, old, late, OBSERVE) is (Verdict.FAILED if status == "Failed" else Verdict.REMOVED)
+
+
+@pytest.mark.parametrize("phase", [Phase.SETTLE_CREATE, Phase.AWAIT_DELETING, Phase.SETTLE_DELETE])
+def test_one_scan_that_misses_an_app_is_not_enough(phase: Phase) -> None:
+    operation = accepted(phase)
+    operation.change = an_operation(action=Action.DELETE, before=a_row(created_at=1.0)).change
+    gone = {
+        Phase.SETTLE_CREATE: Verdict.REMOVED,
+        Phase.AWAIT_DELETING: Verdict.CREATE,
+        Phase.SETTLE_DELETE: Verdict.DELETED,
+    }[phase]
+    assert judge(operation, None, at(103.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, None, at(105.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, None, at(103.5 + ABSENT_TWICE_SECONDS), OBSERVE) is gone
+
+
+def test_an_app_that_is_seen_again_was_never_gone() -> None:
+    operation = accepted()
+    judge(operation, None, at(103.0), OBSERVE)
+    judge(operation, a_row(status="Pending", created_at=SENT_WALL), at(106.0), OBSERVE)
+    assert judge(operation, None, at(120.0), OBSERVE) is Verdict.KEEP
+
+
+def test_an_unknown_create_is_not_judged_too_early() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    assert judge(operation, a_row(created_at=SENT_WALL), at(104.9), OBSERVE) is Verdict.KEEP
+
+
+def test_an_unknown_create_that_stands_there_is_ours() -> None:
+    """Row 9: our own unknown, found by name, age and spec."""
+    operation = accepted(Phase.OBSERVE_CREATE)
+    assert judge(operation, a_row(status="Pending", created_at=SENT_WALL), at(106.0), OBSERVE) is Verdict.OURS
+
+
+def test_an_app_from_long_before_our_call_is_somebody_elses() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    old = a_row(created_at=SENT_WALL - CLOCK_SKEW_MAX_SECONDS - 1)
+    assert judge(operation, old, at(106.0), OBSERVE) is Verdict.ADOPT
+
+
+def test_something_else_under_the_name_is_a_conflict() -> None:
+    """Row 8: a different spec is reported and left alone."""
+    operation = accepted(Phase.OBSERVE_CREATE)
+    other = a_row(instance_type="ml.m5.large", created_at=SENT_WALL)
+    assert judge(operation, other, at(106.0), OBSERVE) is Verdict.CONFLICT
+    strange = a_row(status="Exploded", created_at=SENT_WALL)
+    assert judge(operation, strange, at(106.0), OBSERVE) is Verdict.CONFLICT
+
+
+def test_an_unknown_create_is_sent_again_after_two_scans_that_do_not_show_it() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    assert judge(operation, None, at(105.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, None, at(110.0), OBSERVE) is Verdict.KEEP  # too soon behind the first
+    assert judge(operation, None, at(115.5), OBSERVE) is Verdict.RESEND
+
+
+def test_a_new_tombstone_is_what_became_of_an_unknown_create() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    assert judge(operation, a_row(status="Failed", created_at=SENT_WALL), at(106.0), OBSERVE) is Verdict.FAILED
+    assert judge(operation, a_row(status="Deleted", created_at=SENT_WALL), at(106.0), OBSERVE) is Verdict.REMOVED
+
+
+def test_an_old_tombstone_says_nothing_about_an_unknown_create() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    operation.prior = a_row(status="Failed", created_at=SENT_WALL - 10)
+    old = a_row(status="Failed", created_at=SENT_WALL - 10)
+    assert judge(operation, old, at(106.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, old, at(120.0), OBSERVE) is Verdict.RESEND
+
+
+@pytest.mark.parametrize("phase", [Phase.OBSERVE_CREATE, Phase.LOOK])
+def test_an_app_that_is_being_deleted_is_waited_for(phase: Phase) -> None:
+    """Row 10."""
+    assert judge(accepted(phase), a_row(status="Deleting", created_at=1.0), at(106.0), OBSERVE) is Verdict.WAIT_DELETING
+
+
+def test_a_name_in_use_is_adopted_when_it_is_as_declared() -> None:
+    operation = accepted(Phase.LOOK)
+    operation.ours = False
+    assert judge(operation, a_row(created_at=1.0), at(101.0), OBSERVE) is Verdict.ADOPT
+    assert judge(operation, a_row(instance_type="ml.m5.large"), at(101.0), OBSERVE) is Verdict.CONFLICT
+
+
+@pytest.mark.parametrize("row", [None, a_row(status="Failed"), a_row(status="Deleted")])
+def test_a_name_in_use_that_is_not_listed_is_asked_again(row: object) -> None:
+    assert judge(accepted(Phase.LOOK), row, at(101.0), OBSERVE) is Verdict.TRY_LATER  # type: ignore[arg-type]
+
+
+def test_a_create_behind_a_delete_waits_until_it_has_settled() -> None:
+    operation = accepted(Phase.AWAIT_DELETING)
+    operation.prior = a_row(status="Deleting", created_at=5.0)
+    assert judge(operation, a_row(status="Deleting", created_at=5.0), at(101.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, a_row(status="InService", created_at=5.0), at(101.0), OBSERVE) is Verdict.KEEP  # it lags
+    assert judge(operation, a_row(status="Deleted", created_at=5.0), at(101.0), OBSERVE) is Verdict.CREATE
+    operation.ours = False
+    assert judge(operation, a_row(status="Pending", created_at=SENT_WALL), at(101.0), OBSERVE) is Verdict.ADOPT
+
+
+@pytest.mark.parametrize(
+    ("row", "settling", "observed"),
+    [
+        (a_row(status="Deleting", created_at=5.0), Verdict.KEEP, Verdict.DELETING),
+        (a_row(status="Deleted", created_at=5.0), Verdict.DELETED, Verdict.DELETED),
+        (a_row(status="Failed", created_at=5.0), Verdict.DELETED, Verdict.DELETED),
+        (a_row(status="InService", created_at=999.0), Verdict.DELETED, Verdict.DELETED),  # made again by somebody
+        (a_row(status="InService", created_at=5.0), Verdict.KEEP, Verdict.KEEP),
+        (None, Verdict.KEEP, Verdict.DELETING),
+    ],
+)
+def test_a_delete_is_judged_by_the_generation_that_it_was_sent_for(
+    row: object, settling: Verdict, observed: Verdict
+) -> None:
+    for phase, verdict in ((Phase.SETTLE_DELETE, settling), (Phase.OBSERVE_DELETE, observed)):
+        operation = an_operation(phase=phase, action=Action.DELETE, before=a_row(created_at=5.0))
+        operation.unknown_at = operation.accepted_at = 90.0
+        assert judge(operation, row, at(101.0), OBSERVE) is verdict  # type: ignore[arg-type]
+
+
+def test_an_unknown_delete_is_sent_again_after_two_scans_that_show_the_app() -> None:
+    operation = an_operation(phase=Phase.OBSERVE_DELETE, action=Action.DELETE, before=a_row(created_at=5.0))
+    operation.unknown_at = 100.0
+    alive = a_row(created_at=5.0)
+    assert judge(operation, alive, at(101.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, alive, at(106.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, alive, at(117.0), OBSERVE) is Verdict.RESEND
+
+
+def test_a_generation_is_told_by_its_creation_time() -> None:
+    assert is_generation(a_row(created_at=5.0), a_row(created_at=5.4))
+    assert not is_generation(a_row(created_at=5.0), a_row(created_at=7.0))
+    assert not is_generation(a_row(), None)
