@@ -26,8 +26,8 @@ class Severity(StrEnum):
 class Diagnostic:
     """One problem of one file. `line` counts from 1; 0 where the whole file is meant.
 
-    `key_path` is the dotted path inside the file (empty where the whole file is meant); `message` says what is wrong and
-    `hint` what to type instead. Neither ends with a full stop: `render` sets them.
+    `key_path` is the dotted path inside the file (empty where the whole file is meant); `message` says what is wrong
+    and `hint` what to type instead. Neither ends with a full stop: `render` sets them.
     """
 
     code: str

@@ -22,6 +22,9 @@ TOML_NESTING_MAX_DEPTH: Final = 32
 LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
 PROFILE_NAME_MAX_CHARS: Final = 128
 
+PLAN_FILE_MAX_BYTES: Final = 512_000_000
+PLAN_AGE_MAX_SECONDS: Final = 3_600.0  # of a saved plan, unless --plan-age-max says otherwise
+
 # What the service allows.
 APP_TAGS_MAX_COUNT: Final = 49  # the service takes 50, and appfleet:fleet is one of them
 TAG_KEY_MAX_CHARS: Final = 128
@@ -52,6 +55,10 @@ SCAN_RESTARTS_MAX_COUNT: Final = 3
 OWNER_LISTINGS_MAX_COUNT: Final = 50  # listings by owner instead of the domain, where its size is not known
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
+# Quotas.
+QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one lane's quotas; what has no answer by then is unknown
+QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
+
 # Settling.
 SETTLE_TICK_MIN_SECONDS: Final = 3.0
 SETTLE_TICK_MAX_SECONDS: Final = 15.0
@@ -75,6 +82,19 @@ JOURNAL_RETRY_SECONDS: Final = 5.0
 JOURNAL_FINISH_MAX_SECONDS: Final = 5.0
 JOURNAL_ASIDE_MAX_COUNT: Final = 9
 JOURNAL_DURATIONS_MAX_COUNT: Final = 5_000
+
+# The timeline of a run, kept in the journal for its report.
+TIMELINE_MARKS_MAX_COUNT: Final = 40  # of one app; later ones take the place of the last
+TIMELINE_SLOTS_MAX_COUNT: Final = 600  # of counted calls; their width doubles when a run is longer
+TIMELINE_BUCKET_MARKS_MAX_COUNT: Final = 4_000
+TIMELINE_KEEP_EVERY_SECONDS: Final = 30.0  # what a killed run loses of its counts; an app is kept when it ends
+WORDS_ERRORS_MAX_COUNT: Final = 200  # of the run itself; domains and lanes, not apps
+WORDS_FINDINGS_MAX_COUNT: Final = 500
+WORDS_NOTES_MAX_COUNT: Final = 50
+WORDS_KEPT_APPS_MAX_COUNT: Final = 5_000  # named of those that nothing was called for and that are not as declared
+
+# Reports and history.
+HISTORY_SHOWN_MAX_COUNT: Final = 1_000
 
 # The simulator.
 TOMBSTONE_SECONDS: Final = 86_400.0
@@ -100,10 +120,17 @@ POLICY_TEST_APPS_MAX_COUNT: Final = 200  # of one test; each is asked beside all
 
 # Logs and progress.
 LOG_QUEUE_MAX_LINES: Final = 20_000  # of a screen or disk that does not take them; what comes later is dropped
+LOG_GATHER_SECONDS: Final = 0.05  # how long a line may wait for others, to be written together with them
 LOG_CLOSE_MAX_SECONDS: Final = 2.0
 LOG_WRITABLE_POLL_SECONDS: Final = 0.5
 PROGRESS_LINE_SECONDS: Final = 10.0
 PROGRESS_REDRAW_SECONDS: Final = 0.2
+METRICS_FILE_MAX_BYTES: Final = 1_000_000  # of the last file that is read for the time of the last success
+OFFERED_DOMAINS_MAX_COUNT: Final = 10  # by init, of those in the region
+LIVE_REDRAW_SECONDS: Final = 0.5
+LIVE_GROUPS_SHOWN_MAX_COUNT: Final = 12  # lines of buckets; what is parked comes first
+FAILURES_SHOWN_MAX_COUNT: Final = 3
+RATE_WINDOW_SECONDS: Final = 10  # whole seconds over which calls a second are measured
 
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
@@ -111,3 +138,6 @@ STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the gen
 DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25
 GENERATION_TOLERANCE_SECONDS: Final = 1.0
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done
+
+# User profiles and spaces.
+OWNER_DESCRIBES_MAX_COUNT: Final = 3  # so few are asked for one by one and not listed

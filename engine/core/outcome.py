@@ -15,8 +15,9 @@ from engine.core.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.identity import AppKey
-    from engine.core.plan import Action, Finding
+    from engine.core.finding import Finding
+    from engine.core.identity import AppKey, Owner
+    from engine.core.plan import Action
 
 
 class Outcome(StrEnum):
@@ -81,6 +82,31 @@ class AppResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerResult:
+    """The one outcome of one user profile or space that a run made, deleted or waited for. `seconds` as of an app."""
+
+    owner: Owner
+    action: Action
+    outcome: Outcome
+    attempts: int = 0
+    seconds: float = 0.0
+    arn: str = ""
+    error: Trouble | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry of `owners` in `apply --format json`."""
+        return {
+            "owner": str(self.owner),
+            "action": self.action.value,
+            "outcome": self.outcome.value,
+            "attempts": self.attempts,
+            "seconds": round(self.seconds, 3),
+            "arn": self.arn,
+            "error": None if self.error is None else self.error.to_json(),
+        }
+
+
 class RunResult(StrEnum):
     """The run in one word."""
 
@@ -111,6 +137,7 @@ class ApplyReport:
     errors: tuple[Trouble, ...] = ()
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    owners: tuple[OwnerResult, ...] = ()
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,7 +154,8 @@ class ApplyReport:
             return RunResult.FAILED
         if self.denied:
             return RunResult.DENIED
-        if any(self.summary.get(outcome) for outcome in INCOMPLETE_OUTCOMES):
+        ends = {*self.summary, *(owner.outcome for owner in self.owners)}
+        if ends & INCOMPLETE_OUTCOMES:
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
 
@@ -154,6 +182,7 @@ class ApplyReport:
             "started": self.started,
             "seconds": round(self.seconds, 3),
             "summary": {outcome.value: count for outcome, count in self.summary.items()},
+            "owners": [owner.to_json() for owner in self.owners],
             "apps": [app.to_json() for app in self.apps],
             "findings": [finding.to_json() for finding in self.findings],
             "calls": {name: dict(kinds) for name, kinds in sorted(self.calls.items())},

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.observed import AppStatus
 
 if TYPE_CHECKING:
+    from engine.core.cost import PlanCost
     from engine.core.desired import DesiredApp
+    from engine.core.finding import Finding
+    from engine.core.forecast import Forecast
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp
+    from engine.core.owners import OwnerChange
 
 FORMAT_VERSION: Final = 1
 
@@ -55,6 +59,7 @@ class Reason(StrEnum):
     FORCED = "forced"  # apply --replace KEY
     DOMAIN_UNLISTED = "domain_unlisted"
     DENIED = "denied"
+    OWNER_MISSING = "owner_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +106,6 @@ def _after_json(app: DesiredApp) -> dict[str, Any]:
     return shown
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """What a rule or a guardrail said. `key` is empty where a group or the plan is meant.
-
-    `source` is the rule's `file:line`.
-    """
-
-    rule: str
-    enforcement: str
-    key: str
-    message: str
-    source: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Give the entry of `findings`."""
-        return {
-            "rule": self.rule,
-            "enforcement": self.enforcement,
-            "key": self.key,
-            "message": self.message,
-            "source": self.source,
-        }
-
-
 class Fits(StrEnum):
     """Whether the plan's creates fit a quota. Unknown never blocks."""
 
@@ -135,7 +116,7 @@ class Fits(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class QuotaLine:
-    """One quota bucket beside what the plan wants of it. `value` and `used` None: unknown."""
+    """One quota bucket beside what the plan wants of it. `value` and `used` None: unknown; `code` empty: unknown."""
 
     bucket: str
     quota: str
@@ -143,6 +124,7 @@ class QuotaLine:
     used: int | None
     wanted: int
     fits: Fits = Fits.UNKNOWN
+    code: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give the entry of `quotas`."""
@@ -153,6 +135,7 @@ class QuotaLine:
             "used": self.used,
             "wanted": self.wanted,
             "fits": self.fits.value,
+            "code": self.code,
         }
 
 
@@ -177,7 +160,9 @@ class Plan:
     fleet; `unmanaged` counts the live undeclared rest. `complete` is false when a domain could not be listed.
     `denied` is true when a mandatory rule or a guardrail said no. `options` and `selectors` are what the user
     asked for, as sorted pairs of texts. A plan that was read back from its document holds the decisions that stand
-    there; `more_none` and `more_denied` count those that its summary counts and that stand nowhere.
+    there; `more_none` and `more_denied` count those that its summary counts and that stand nowhere. `version` is the
+    appfleet that made it. `owners` holds the user
+    profiles and spaces that are made, deleted or waited for, profiles first.
     """
 
     fleet: str
@@ -194,6 +179,10 @@ class Plan:
     quotas: tuple[QuotaLine, ...] = ()
     more_none: int = 0
     more_denied: int = 0
+    version: str = ""
+    owners: tuple[OwnerChange, ...] = ()
+    cost: PlanCost | None = None
+    forecast: Forecast | None = None
     changes: tuple[Change, ...] = field(init=False)
     _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -241,26 +230,42 @@ class Plan:
         digest.update(_canonical({"inputs": dict(self.inputs), "fleet": self.fleet}))
         for change in self.changes:
             digest.update(_canonical(change.to_json()))
+        for owner_change in self.owners:
+            digest.update(_canonical(owner_change.to_json()))
         return f"sha256:{digest.hexdigest()}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Give the document of `plan --format json`."""
+    def document(self) -> dict[str, Any]:
+        """Give the document of `plan --format json` with its rows as they are: each has a `to_json` of its own.
+
+        The rows of a large fleet as dictionaries would take more memory than the fleet; a writer makes one at a time.
+        """
         return {
             "format_version": FORMAT_VERSION,
+            "version": self.version,
             "fleet": self.fleet,
             "made_at": self.made_at,
-            "lanes": [lane.to_json() for lane in self.lanes],
+            "lanes": self.lanes,
             "inputs": dict(self.inputs),
             "selectors": _grouped(self.selectors),
             "options": dict(self.options),
             "fingerprint": self.fingerprint,
             "complete": self.complete,
             "applyable": self.applyable,
-            "changes": [change.to_json() for change in self.changes],
-            "drift": [change.to_json() for change in self.drift],
-            "findings": [finding.to_json() for finding in self.findings],
-            "quotas": [line.to_json() for line in self.quotas],
+            "owners": self.owners,
+            "changes": self.changes,
+            "drift": self.drift,
+            "findings": self.findings,
+            "quotas": self.quotas,
+            "cost": None if self.cost is None else self.cost.to_json(),
+            "forecast": None if self.forecast is None else self.forecast.to_json(),
             "summary": self.summary,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the whole document as plain values."""
+        return {
+            name: [row.to_json() for row in value] if isinstance(value, tuple) else value
+            for name, value in self.document().items()
         }
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from engine.core.desired import AppSpec, DesiredApp, Source
+from engine.core.cost import cost_from_json
+from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
 from engine.core.errors import StalePlanError
-from engine.core.identity import parse_app_key
+from engine.core.finding import Finding
+from engine.core.forecast import forecast_from_json
+from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp
-from engine.core.plan import FORMAT_VERSION, Action, Change, Finding, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.owners import ObservedOwner, OwnerChange, OwnerReason
+from engine.core.plan import FORMAT_VERSION, Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 _HINT: Final = "Make it again with: appfleet plan --out FILE"
 _SOURCE: Final = Source("saved plan", 1)
+_OWNER_TEXTS: Final = ("execution_role", "sso_identity", "owner_user", "app_type")
+_OWNER_COUNTS: Final = ("ebs_gb", "idle_minutes")
 _TEXT_FIELDS: Final = tuple(item.name for item in fields(AppSpec) if item.name not in ("recovery_mode", "tags"))
 
 
@@ -67,6 +73,10 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         options=tuple(_texts(whole["options"]).items()),
         findings=tuple(Finding(**_texts(finding)) for finding in whole["findings"]),
         quotas=tuple(_read_quota(line) for line in whole["quotas"]),
+        version=_text(whole.get("version", "")),
+        cost=cost_from_json(whole.get("cost")),
+        forecast=forecast_from_json(whole.get("forecast")),
+        owners=tuple(_read_owner(entry) for entry in whole.get("owners", ())),
     )
     counted, said = plan.summary, whole["summary"]
     return replace(
@@ -87,6 +97,34 @@ def _read_change(entry: Mapping[str, Any]) -> Change:
         None if before is None else _read_before(key, before),
         None if after is None else _read_after(key, after),
         tuple(_text(name) for name in entry["differs"]),
+    )
+
+
+def _read_owner(entry: Mapping[str, Any]) -> OwnerChange:
+    kind = _text(entry["kind"])
+    if kind not in OWNER_KINDS:
+        raise ValueError(f"{kind!r} is no kind of owner")
+    owner = Owner(_text(entry["domain"]), SPACE if kind == SPACE else USER, _text(entry["name"]))
+    before, after = entry["before"], entry["after"]
+    return OwnerChange(
+        owner,
+        Action(entry["action"]),
+        OwnerReason(entry["reason"]),
+        None if before is None else ObservedOwner(owner, _text(before["status"]), float(before["generation"])),
+        None if after is None else _read_declared(owner, after),
+    )
+
+
+def _read_declared(owner: Owner, entry: Mapping[str, Any]) -> DesiredOwner:
+    more: dict[str, Any] = {name: _text(entry[name]) for name in _OWNER_TEXTS if name in entry}
+    more |= {name: _count(entry[name]) for name in _OWNER_COUNTS if name in entry}
+    return DesiredOwner(
+        owner,
+        _SOURCE,
+        tags=tuple(sorted(_texts(entry.get("tags", {})).items())),
+        settings=_table(entry.get("settings", {}), "settings"),
+        sharing=_text(entry.get("sharing", "")),
+        **more,
     )
 
 
@@ -124,6 +162,7 @@ def _read_quota(entry: Mapping[str, Any]) -> QuotaLine:
         None if used is None else _count(used),
         _count(entry["wanted"]),
         Fits(entry["fits"]),
+        _text(entry.get("code", "")),
     )
 
 

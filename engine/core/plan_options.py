@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey, Lane
-    from engine.core.plan import Finding, PlanLane, QuotaLine
+    from engine.core.plan import PlanLane, QuotaLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class PlanOptions:
     are replaced although they do not differ; `allow_destructive` are deleted, when declared absent, although nobody's
     tag says that they are ours. `once_done`, `quarantined` come from the journal, `denied_keys`, `findings` and
     `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and
-    `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
+    `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown. `allowances` are
+    what was typed behind `--allow-destructive`, counts included, and `version` is the appfleet that plans.
     """
 
     made_at: str
@@ -52,6 +54,8 @@ class PlanOptions:
     lanes: tuple[PlanLane, ...] = ()
     domain_lanes: Mapping[str, Lane] = field(default_factory=dict, hash=False)
     bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
+    allowances: tuple[str, ...] = ()
+    version: str = ""
 
     @property
     def wants_prune(self) -> bool:
@@ -72,8 +76,9 @@ class PlanOptions:
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Give what the user asked for as sorted pairs of texts, for the header of a plan."""
+        allowed = self.allowances or tuple(map(str, self.allow_destructive))
         return (
-            ("allow_destructive", " ".join(sorted(map(str, self.allow_destructive)))),
+            ("allow_destructive", " ".join(sorted(allowed))),
             ("prune", "on" if self.wants_prune else "off"),
             ("replace", "on-drift" if self.wants_replace else "never"),
             ("replace_keys", " ".join(sorted(map(str, self.replace_keys)))),

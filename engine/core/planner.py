@@ -20,10 +20,11 @@ from engine.core.decision import (
 )
 from engine.core.desired import Mode
 from engine.core.errors import BugError
+from engine.core.finding import Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
-from engine.core.plan import Action, Change, Finding, Plan, Reason
+from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.plan_options import PlanOptions
 from engine.core.text import clean
 
@@ -92,6 +93,7 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
         options=options.pairs(),
         findings=tuple(sorted(set(findings))),
         quotas=tuple(sorted(options.quotas, key=attrgetter("bucket", "quota"))),
+        version=options.version,
     )
 
 
@@ -228,4 +230,4 @@ def _not_owned(change: Change, verb: str) -> tuple[str, str]:
     why = "its tags could not be read" if unread else "it has no tag appfleet:fleet, so this fleet does not own it"
     if verb == "deleted":
         return why, f"--allow-destructive {change.key} deletes it all the same"
-    return why, "apply --adopt takes it over"
+    return why, "Give it the tag appfleet:fleet with the name of this fleet to take it over"

@@ -66,6 +66,7 @@ _PER_USER: Final = re.compile(
 
 # What may stand in a line that a person will paste into a shell. A quota's name comes from the service.
 _SAFE_IN_SHELL: Final = re.compile(r"[A-Za-z0-9 .,:()/_-]{1,200}")
+_CODE: Final = re.compile(r"L-[A-Z0-9]{1,32}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
 
 
@@ -116,14 +117,14 @@ def quota_name(app_type: str, instance_type: str) -> str:
     return form.format(instance_type) if form and instance_type else ""
 
 
-def increase_command(quota: str, *, region: str = "", desired: int | None = None) -> str:
+def increase_command(quota: str, *, region: str = "", desired: int | None = None, code: str = "") -> str:
     """Give the command line that asks for a higher quota, or the one that finds its code where that is not known.
 
-    `desired` is the value to ask for; NEW_VALUE stands in its place where it is not known. The line is safe to paste
-    whatever the service called the quota.
+    `desired` is the value to ask for; NEW_VALUE stands in its place where it is not known. `code` is the quota's code
+    where the service told it. The line is safe to paste whatever the service called the quota.
     """
     where = f" --region {region}" if _REGION.fullmatch(region) else ""
-    if code := _QUOTA_CODES.get(quota):
+    if code := code if _CODE.fullmatch(code) else _QUOTA_CODES.get(quota, ""):
         value = "NEW_VALUE" if desired is None else str(desired)
         return (
             "aws service-quotas request-service-quota-increase --service-code sagemaker "

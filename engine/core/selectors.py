@@ -172,4 +172,4 @@ def _read_key(text: str) -> AppKey:
     try:
         return parse_app_key(text)
     except ValueError as error:
-        raise UsageError(f"--key: {error}", hint="The plan prints the keys of its apps") from None
+        raise UsageError(f"--key: {error}", hint="appfleet plan prints the keys of its apps") from None

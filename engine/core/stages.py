@@ -10,12 +10,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.core.owners import holder_of
 from engine.core.plan import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from engine.core.desired import DesiredApp
+    from engine.core.identity import Owner
     from engine.core.plan import Change, Plan
 
 
@@ -34,6 +36,22 @@ def ordered_steps(plan: Plan, weight: Callable[[DesiredApp], float] = lambda _: 
     creates = [change for change in plan.changes if change.action is Action.CREATE]
     ordered = [*deletes, *_fairly(replaces, weight), *_fairly(creates, weight)]
     return tuple(Step(rank, change) for rank, change in enumerate(ordered))
+
+
+def owner_ranks(plan: Plan, steps: Sequence[Step]) -> dict[Owner, int]:
+    """Give the place of each owner of `plan` among its `steps`: that of the first app that needs it.
+
+    A profile goes with the spaces that belong to it as well. What no create needs, a delete, comes after everything.
+    """
+    ranks = {change.owner: len(steps) for change in plan.owners}
+    for step in reversed(steps):
+        if step.change.action is Action.CREATE and step.change.key.owner_key in ranks:
+            ranks[step.change.key.owner_key] = step.rank
+    for change in plan.owners:
+        holder = None if change.after is None else holder_of(change.after)
+        if holder in ranks and change.action is not Action.DELETE:
+            ranks[holder] = min(ranks[holder], ranks[change.owner])
+    return ranks
 
 
 def _fairly(changes: list[Change], weight: Callable[[DesiredApp], float]) -> list[Change]:

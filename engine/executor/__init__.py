@@ -1,1 +1,1 @@
-"""."""
+"""From a plan to calls: asyncio, but no vendor, no wall clock, no logging and no drawing."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from engine.ports.owners import OwnerCloud
+
 if TYPE_CHECKING:
     from engine.core.desired import AppSpec, Tags
     from engine.core.identity import OwnerKind
@@ -63,7 +65,7 @@ class Caller:
     arn: str
 
 
-class Cloud(Protocol):
+class Cloud(OwnerCloud, Protocol):
     """One set of credentials in one region."""
 
     @property

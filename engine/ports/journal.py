@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.identity import AppKey, Lane
+    from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult
 
 
@@ -41,11 +41,11 @@ class Journal(Protocol):
         """Why the journal is incomplete, or empty."""
         ...
 
-    def intend(self, key: AppKey, operation: str, spec_hash: str, at: float) -> None:
+    def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
         """Note that `operation` will be called; committed with what else has gathered."""
         ...
 
-    async def intend_durably(self, key: AppKey, operation: str, spec_hash: str, at: float) -> bool:
+    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
         """Note it and wait until it would survive a power cut; False when that cannot be had."""
         ...
 
@@ -70,10 +70,10 @@ class NoJournal:
 
     broken = ""
 
-    def intend(self, key: AppKey, operation: str, spec_hash: str, at: float) -> None:
+    def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
         """Do nothing."""
 
-    async def intend_durably(self, key: AppKey, operation: str, spec_hash: str, at: float) -> bool:  # noqa: ARG002
+    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:  # noqa: ARG002
         """Say that it is not durable, so that nothing is deleted without a journal."""
         return False
 

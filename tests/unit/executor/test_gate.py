@@ -87,6 +87,17 @@ def test_a_probe_without_an_answer_about_the_quota_may_be_repeated() -> None:
     assert gate.admits(12.5)
 
 
+def test_a_lost_probe_does_not_shorten_the_delay_of_another_refusal() -> None:
+    gate = a_gate()
+    gate.enter()
+    gate.full(full(), sent_at=20.0, now=20.0, probe=False)
+    due_at = gate.next_probe_at
+    gate.leave()
+    gate.jitter = lambda: 0.0
+    gate.probe_was_lost(20.1)
+    assert gate.next_probe_at == due_at > 20.1
+
+
 def test_somebody_who_leaves_the_bucket_wakes_it() -> None:
     gate = a_gate()
     gate.wake(10.1)

@@ -55,6 +55,7 @@ def test_the_row_of_the_generation_before_is_not_believed_at_once(status: str) -
 
 @pytest.mark.parametrize("phase", [Phase.SETTLE_CREATE, Phase.AWAIT_DELETING, Phase.SETTLE_DELETE])
 def test_one_scan_that_misses_an_app_is_not_enough(phase: Phase) -> None:
+    """Row 28."""
     operation = accepted(phase)
     operation.change = an_operation(action=Action.DELETE, before=a_row(created_at=1.0)).change
     gone = {
@@ -86,6 +87,7 @@ def test_an_unknown_create_that_stands_there_is_ours() -> None:
 
 
 def test_an_app_from_long_before_our_call_is_somebody_elses() -> None:
+    """Row 38."""
     operation = accepted(Phase.OBSERVE_CREATE)
     old = a_row(created_at=SENT_WALL - CLOCK_SKEW_MAX_SECONDS - 1)
     assert judge(operation, old, at(106.0), OBSERVE) is Verdict.ADOPT
@@ -107,10 +109,14 @@ def test_an_unknown_create_is_sent_again_after_two_scans_that_do_not_show_it() -
     assert judge(operation, None, at(115.5), OBSERVE) is Verdict.RESEND
 
 
-def test_a_new_tombstone_is_what_became_of_an_unknown_create() -> None:
+@pytest.mark.parametrize(("status", "verdict"), [("Failed", Verdict.FAILED), ("Deleted", Verdict.REMOVED)])
+def test_a_new_tombstone_is_what_became_of_an_unknown_create_once_two_scans_show_nothing_else(
+    status: str, verdict: Verdict
+) -> None:
     operation = accepted(Phase.OBSERVE_CREATE)
-    assert judge(operation, a_row(status="Failed", created_at=SENT_WALL), at(106.0), OBSERVE) is Verdict.FAILED
-    assert judge(operation, a_row(status="Deleted", created_at=SENT_WALL), at(106.0), OBSERVE) is Verdict.REMOVED
+    tombstone = a_row(status=status, created_at=SENT_WALL)
+    assert judge(operation, tombstone, at(106.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, tombstone, at(117.0), OBSERVE) is verdict
 
 
 def test_an_old_tombstone_says_nothing_about_an_unknown_create() -> None:
@@ -157,7 +163,7 @@ def test_a_create_behind_a_delete_waits_until_it_has_settled() -> None:
         (a_row(status="Failed", created_at=5.0), Verdict.DELETED, Verdict.DELETED),
         (a_row(status="InService", created_at=999.0), Verdict.DELETED, Verdict.DELETED),  # made again by somebody
         (a_row(status="InService", created_at=5.0), Verdict.KEEP, Verdict.KEEP),
-        (None, Verdict.KEEP, Verdict.DELETING),
+        (None, Verdict.KEEP, Verdict.KEEP),  # absence is believed the second time
     ],
 )
 def test_a_delete_is_judged_by_the_generation_that_it_was_sent_for(
@@ -179,6 +185,7 @@ def test_an_unknown_delete_is_sent_again_after_two_scans_that_show_the_app() -> 
 
 
 def test_a_generation_is_told_by_its_creation_time() -> None:
+    """Row 34."""
     assert is_generation(a_row(created_at=5.0), a_row(created_at=5.4))
     assert not is_generation(a_row(created_at=5.0), a_row(created_at=7.0))
     assert not is_generation(a_row(), None)

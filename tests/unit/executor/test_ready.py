@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.core.identity import parse_app_key
 from engine.core.plan import Action
 from engine.executor.gate import GateState
-from engine.executor.operation import Operation, Phase
-from engine.executor.ready import ReadyQueue, scopes_of
+from engine.executor.operation import Operation, Phase, scopes_of
+from engine.executor.ready import ReadyQueue
 from tests.fleets import KERNEL, LANE, a_row
 from tests.unit.executor.parts import BACKOFF, QUOTA, an_operation, full
 
@@ -47,6 +47,7 @@ def test_what_was_put_aside_comes_when_its_time_has_come() -> None:
 
 
 def test_a_full_bucket_parks_its_own_and_nothing_else() -> None:
+    """Row 3."""
     queue = a_queue()
     first, second, other = lab("a", 0), lab("b", 1), lab("c", 2, M5)
     for operation in (second, other):
@@ -153,6 +154,7 @@ def test_a_users_own_limit_parks_that_user_alone() -> None:
 
 
 def test_the_delete_of_a_replace_is_never_a_probe() -> None:
+    """Row 36."""
     queue = a_queue()
     replace = an_operation(rank=0, phase=Phase.DELETE, action=Action.DELETE_THEN_CREATE, before=a_row())
     queue.push(replace)

@@ -43,6 +43,7 @@ def test_what_the_service_asks_for_is_waited_but_not_for_ever() -> None:
 
 
 def test_a_full_quota_parks_and_a_quota_of_nothing_ends() -> None:
+    """Row 4."""
     error = full()
     assert decide(an_operation(), error, 0.0, BACKOFFS, 0.5) == Park(error)
     ended = decide(an_operation(), full(value=0), 0.0, BACKOFFS, 0.5)
@@ -70,18 +71,21 @@ def test_a_name_in_use_is_looked_at_and_asked_again_when_nothing_is_listed() -> 
 
 
 def test_gone_is_what_a_delete_wants_and_a_create_does_not() -> None:
+    """Row 35."""
     assert decide(an_operation(phase=Phase.DELETE), errors.AlreadyGone("x"), 0.0, BACKOFFS, 0.5) == Gone()
     assert isinstance(decide(an_operation(), errors.AlreadyGone("x"), 0.0, BACKOFFS, 0.5), End)
 
 
 @pytest.mark.parametrize("error", [errors.AccessDenied("no"), errors.Rejected("no"), errors.NotFound("no")])
 def test_what_does_not_pass_ends_that_app_alone(error: errors.CloudError) -> None:
+    """Row 22."""
     ended = decide(an_operation(), error, 0.0, BACKOFFS, 0.5)
     assert isinstance(ended, End)
     assert ended.outcome is Outcome.FAILED
 
 
 def test_credentials_that_fail_stop_the_lane() -> None:
+    """Row 18."""
     error = errors.CredentialsFailed("expired", hint="log in", service_code="ExpiredTokenException")
     assert decide(an_operation(), error, 0.0, BACKOFFS, 0.5) == StopLane(trouble_of(error))
     assert trouble_of(error).code == "ExpiredTokenException"

@@ -65,7 +65,7 @@ def scanner(cloud: Pages, events: list[Event] | None = None, *, may_call: bool =
 
 
 async def test_all_pages_are_followed() -> None:
-    """Row 30: the first page is never taken for the whole."""
+    """Row 30: the first page is never taken for the whole. Row 26."""
     cloud = Pages(page("a", token="1"), page(token="2"), page("b"))
     observed = await scanner(cloud).scan()
     assert {key.owner for key in observed.apps} == {"a", "b"}

@@ -38,6 +38,7 @@ def test_it_never_goes_above_its_ceiling_nor_below_its_floor() -> None:
 
 
 def test_a_burst_of_throttled_calls_cuts_once() -> None:
+    """Row 1."""
     rate = AdaptiveRate(10.0, 100.0, limit_is_known=True)
     assert rate.refused(sent_at=1.0, now=1.1)
     cut = rate.rate

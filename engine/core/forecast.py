@@ -1,0 +1,285 @@
+"""When a run will be done, what holds it up, and how many calls it takes: from rates, quotas and past durations.
+
+Pure arithmetic over a plan. A lane sends its calls at the rate that it learnt, or doubles from `create_rate` to
+`create_rate_max` as the throttle does until it meets a limit; each app then takes as long as others of its kind took.
+Not here: asking for any of this, or watching a run.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.identity import Lane, QuotaBucket
+from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
+from engine.core.plan import Action
+from engine.core.settings import Execution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.core.plan import Change, Plan
+
+CREATE_PRIOR_SECONDS: Final = 187.0
+DELETE_PRIOR_SECONDS: Final = 78.0
+LEARNT_RATE_SHARE: Final = 0.88  # at its limit a lane falls and climbs, and what was throttled is sent again
+CURVE_POINTS: Final = 10
+_SLOTS_MAX_COUNT: Final = 50
+_BISECTIONS: Final = 40
+_STRETCH: Final = (0.2, 5.0)
+_TICK_SHARE_OF_AGE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastInputs:
+    """What is known besides the plan. Times are seconds, rates calls a second.
+
+    `lanes` maps domains to their lanes; `learnt_rates` holds the lanes whose limit is known; `durations` the past
+    times to InService by app type and instance type; `room` the free places of the buckets whose quota is known (a
+    negative number: waiting cannot help); `rows` the apps of each domain.
+    """
+
+    lanes: Mapping[str, Lane]
+    execution: Execution = field(default_factory=Execution)
+    limit_give_up_s: float = 1_800.0
+    learnt_rates: Mapping[Lane, float] = field(default_factory=dict)
+    durations: Mapping[tuple[str, str], Sequence[float]] = field(default_factory=dict)
+    room: Mapping[QuotaBucket, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The course of a run. `seconds` counts from the first call to the last app's end.
+
+    `critical` is the bucket that ends last. `parked` apps find no place in their quota. `curve` tells at how many
+    seconds each tenth of the changes is done. `rate_is_learnt` and `durations_are_known` say what it rests on: without
+    them it is the configured rate, and the usual duration.
+    """
+
+    seconds: float
+    critical: str
+    parked: int
+    calls: tuple[tuple[str, int], ...]
+    curve: tuple[float, ...]
+    rate_is_learnt: bool
+    durations_are_known: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Give `forecast` of `plan --format json`."""
+        return {
+            "seconds": self.seconds,
+            "critical": self.critical,
+            "parked": self.parked,
+            "calls": dict(self.calls),
+            "curve": list(self.curve),
+            "rate_is_learnt": self.rate_is_learnt,
+            "durations_are_known": self.durations_are_known,
+        }
+
+    def time_left_s(self, elapsed_s: float, done: int, total: int) -> float:
+        """Give the seconds that are left when `done` of `total` changes have ended after `elapsed_s`.
+
+        What came late or early so far is taken to go on at that pace.
+        """
+        if done >= total:
+            return 0.0
+        points = (0.0, *self.curve)
+        place = done / total * CURVE_POINTS
+        low = int(place)
+        expected_s = points[low] + (points[low + 1] - points[low]) * (place - low)
+        if done == 0 or expected_s <= 0.0:
+            return max(self.seconds - elapsed_s, 0.0)
+        stretch = min(max(elapsed_s / expected_s, _STRETCH[0]), _STRETCH[1])
+        return max((self.seconds - expected_s) * stretch, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bunch:
+    """Changes of one bucket: when their calls are sent, and how long each then takes (sorted samples)."""
+
+    bucket: str
+    slots: tuple[tuple[float, float], ...]  # seconds, and how many changes
+    durations: tuple[float, ...]
+
+    def done_by(self, at_s: float) -> float:
+        """Give how many are expected to be done."""
+        return sum(count * _share(self.durations, at_s - sent_s) for sent_s, count in self.slots)
+
+    def end_s(self) -> float:
+        """Give the time by which all are done as likely as not."""
+        low, high = self.slots[-1][0] + self.durations[0], self.slots[-1][0] + self.durations[-1]
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            logs = 0.0
+            for sent_s, count in self.slots:
+                share = _share(self.durations, middle - sent_s)
+                logs += count * math.log(share) if share > 0.0 else -math.inf
+            low, high = (low, middle) if logs >= -math.log(2) else (middle, high)
+        return high
+
+
+def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
+    """Give the course of the run that carries `plan` out; None where it changes nothing or could call nothing."""
+    by_lane: defaultdict[Lane, list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        if (lane := inputs.lanes.get(change.key.domain)) is not None:
+            by_lane[lane].append(change)
+    if not by_lane:
+        return None
+    bunches: list[_Bunch] = []
+    parked = 0
+    ends = [(0.0, "")]
+    for lane, changes in sorted(by_lane.items()):
+        made, over, parked_until = _lane_bunches(lane, changes, inputs)
+        bunches += made
+        parked += over
+        ends += parked_until
+    ends += [(bunch.end_s(), bunch.bucket) for bunch in bunches]
+    seconds, critical = max(ends)
+    seconds = min(seconds, inputs.execution.deadline)
+    total = sum(map(len, by_lane.values()))
+    tenths = (total * tenth / CURVE_POINTS for tenth in range(1, CURVE_POINTS))
+    return Forecast(
+        round(seconds, 1),
+        critical,
+        parked,
+        _calls(by_lane, inputs, seconds),
+        (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
+        rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
+        durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
+    )
+
+
+def forecast_from_json(entry: Mapping[str, Any] | None) -> Forecast | None:
+    """Read what `to_json` gave; None for None. Raises KeyError, TypeError or ValueError for anything else."""
+    if entry is None:
+        return None
+    return Forecast(
+        float(entry["seconds"]),
+        str(entry["critical"]),
+        int(entry["parked"]),
+        tuple((str(name), int(count)) for name, count in entry["calls"].items()),
+        tuple(float(point) for point in entry["curve"]),
+        rate_is_learnt=bool(entry["rate_is_learnt"]),
+        durations_are_known=bool(entry["durations_are_known"]),
+    )
+
+
+def sending_s(count: float, start: float, ceiling: float, *, limit_is_known: bool) -> float:
+    """Give the seconds in which `count` calls are sent from a rate of `start`, which doubles each second at first."""
+    if limit_is_known or start >= ceiling:
+        return count / min(start, ceiling)
+    doubling_s = math.log2(ceiling / start)
+    meanwhile = (ceiling - start) / math.log(2)
+    if count <= meanwhile:
+        return math.log2(1.0 + count * math.log(2) / start)
+    return doubling_s + (count - meanwhile) / ceiling
+
+
+def _lane_bunches(
+    lane: Lane, changes: list[Change], inputs: ForecastInputs
+) -> tuple[list[_Bunch], int, list[tuple[float, str]]]:
+    """Share out a lane's calls over its buckets; give the bunches, how many are parked, and when those give up."""
+    execution = inputs.execution
+    learnt = inputs.learnt_rates.get(lane)
+    start = execution.create_rate if learnt is None else learnt * LEARNT_RATE_SHARE
+
+    def sent_s(count: float) -> float:
+        return sending_s(count, start, execution.create_rate_max, limit_is_known=learnt is not None)
+
+    grouped: defaultdict[tuple[Action, tuple[str, str]], int] = defaultdict(int)
+    for change in changes:
+        grouped[change.action, _kind(change)] += 1
+    writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, _), count in grouped.items())
+    bunches, parked, ends = [], 0, []
+    for (action, (app_type, instance_type)), count in sorted(grouped.items()):
+        bucket = QuotaBucket(*lane, app_type, instance_type)
+        room = inputs.room.get(bucket, count) if action is Action.CREATE else count
+        fitting = min(count, max(room, 0))
+        if fitting < count:
+            parked += count - fitting
+            ends.append((sent_s(writes) + (inputs.limit_give_up_s if room >= 0 else 0.0), str(bucket)))
+        if fitting:
+            slots = min(fitting, _SLOTS_MAX_COUNT)
+            times = tuple((sent_s(writes * (slot + 1) / slots), fitting / slots) for slot in range(slots))
+            bunches.append(_Bunch(str(bucket), times, _durations(action, (app_type, instance_type), inputs)))
+    return bunches, parked, ends
+
+
+def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) -> tuple[float, ...]:
+    lag_s = SETTLE_TICK_MAX_SECONDS / 2  # a listing shows an end when the next one comes; past durations hold that
+    if action is Action.DELETE:
+        return (DELETE_PRIOR_SECONDS + lag_s,)
+    known = _past(sorted(inputs.durations.get(kind, ()))) or (CREATE_PRIOR_SECONDS + lag_s,)
+    return known if action is Action.CREATE else tuple(one + DELETE_PRIOR_SECONDS + lag_s for one in known)
+
+
+def _past(samples: list[float]) -> tuple[float, ...]:
+    """Give past durations; their mean, where all that sets them apart is how soon a listing showed their end."""
+    if not samples:
+        return ()
+    tick_s = min(max(SETTLE_TICK_MIN_SECONDS, _TICK_SHARE_OF_AGE * samples[-1]), SETTLE_TICK_MAX_SECONDS)
+    if samples[-1] - samples[0] <= tick_s:
+        return (sum(samples) / len(samples),)
+    return tuple(samples)
+
+
+def _kind(change: Change) -> tuple[str, str]:
+    spec = change.after.spec if change.after is not None else None
+    if spec is None or change.action is Action.DELETE:
+        spec = change.before.spec if change.before is not None else None
+    return change.key.app_type, (spec.instance_type if spec is not None else None) or ""
+
+
+def _creating(by_lane: Mapping[Lane, list[Change]]) -> list[Change]:
+    return [change for changes in by_lane.values() for change in changes if change.action is not Action.DELETE]
+
+
+def _share(durations: Sequence[float], after_s: float) -> float:
+    """Give the share that is done `after_s` seconds after its call, between the samples on a straight line."""
+    if after_s >= durations[-1]:
+        return 1.0
+    above = bisect_right(durations, after_s)
+    if above == 0:
+        return 0.0
+    low, high = durations[above - 1], durations[above]
+    return (above - 1 + (after_s - low) / (high - low)) / (len(durations) - 1)
+
+
+def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
+    """Give when `count` changes are expected to be done; the end, where they never all are."""
+    low, high = 0.0, end_s
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        done = sum(bunch.done_by(middle) for bunch in bunches)
+        low, high = (low, middle) if done >= count else (middle, high)
+    return high
+
+
+def _calls(by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float) -> tuple[tuple[str, int], ...]:
+    counts: Counter[str] = Counter()
+    domains: Counter[str] = Counter()
+    for changes in by_lane.values():
+        for change in changes:
+            domains[change.key.domain] += 1
+            counts["CreateApp"] += change.action is not Action.DELETE
+            counts["DeleteApp"] += change.action is not Action.CREATE
+    for domain, changed in domains.items():
+        pages = max(1, -(-(inputs.rows.get(domain, 0) + changed) // LIST_PAGE_MAX_ROWS))
+        counts["ListApps"] += _scans(seconds) * min(pages, changed)
+    return tuple(sorted((name, count) for name, count in counts.items() if count))
+
+
+def _scans(seconds: float) -> int:
+    """Give how many listings follow a domain for so long: they become rarer as what they wait for grows older."""
+    at_s, count = 0.0, 0
+    while at_s < seconds:
+        if at_s * _TICK_SHARE_OF_AGE >= SETTLE_TICK_MAX_SECONDS:
+            return count + math.ceil((seconds - at_s) / SETTLE_TICK_MAX_SECONDS)
+        at_s += max(SETTLE_TICK_MIN_SECONDS, _TICK_SHARE_OF_AGE * at_s)
+        count += 1
+    return count

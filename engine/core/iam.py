@@ -1,0 +1,83 @@
+"""The least that a fleet needs of IAM: actions by what it may do, resources by domain.
+
+Pure. The policy is for whoever calls the service: the role that a domain names, or else the caller himself. What it
+takes to assume such a role is not in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.desired import Mode
+from engine.core.identity import SPACE, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.core.desired import DesiredDomain, DesiredFleet
+    from engine.core.settings import Settings
+
+IAM_VERSION: Final = "2012-10-17"
+# The service lists by no resource, so these hold for the account; so do quotas.
+_LOOKING: Final = ("sagemaker:ListApps", "sagemaker:ListDomains", "sagemaker:ListSpaces", "sagemaker:ListUserProfiles")
+_QUOTAS: Final = "servicequotas:ListServiceQuotas"
+_APPS: Final = ("sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags")
+_DELETE: Final = "sagemaker:DeleteApp"
+_OWNER_NAMES: Final = {USER: ("UserProfile", "user-profile"), SPACE: ("Space", "space")}
+_PARTITIONS: Final = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc"))
+
+
+def may_destroy(fleet: DesiredFleet, settings: Settings) -> bool:
+    """Whether the files alone can make a run delete or replace an app, without a flag that says so."""
+    safety = settings.safety
+    declared = any(app.mode is Mode.ABSENT or app.expires is not None for app in fleet.apps)
+    return safety.prune or safety.replace_on_drift or declared
+
+
+def iam_policy(fleet: DesiredFleet, settings: Settings, *, destroy: bool) -> dict[str, Any]:
+    """Give the policy document. `destroy` adds the right to delete apps."""
+    statements = [
+        _statement("LookAround", _LOOKING, ["*"]),
+        _statement("ReadQuotas", [_QUOTAS], ["*"]),
+        _statement("Apps", [*_APPS, *([_DELETE] if destroy else [])], _resources(fleet.domains, "app")),
+        *_owners(fleet, settings),
+    ]
+    return {"Version": IAM_VERSION, "Statement": statements}
+
+
+def _owners(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:
+    """Give what user profiles and spaces need: looking at them, and making them where the policy says so."""
+    for kind, (word, resource) in _OWNER_NAMES.items():
+        actions = [f"sagemaker:Describe{word}"]
+        if settings.create_owners:
+            actions += ["sagemaker:AddTags", f"sagemaker:Create{word}"]
+        yield _statement(f"{word}s", actions, _resources(_domains_with(fleet, kind), resource))
+    if settings.create_owners:
+        yield _statement("Domains", ["sagemaker:DescribeDomain"], _resources(fleet.domains, "domain", deep=False))
+        roles = sorted({owner.execution_role for owner in fleet.owners if owner.execution_role})
+        if roles:
+            passing = _statement("PassExecutionRoles", ["iam:PassRole"], roles)
+            passing["Condition"] = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+            yield passing
+
+
+def _domains_with(fleet: DesiredFleet, kind: str) -> list[DesiredDomain]:
+    """Give the domains in which the fleet declares an owner of a kind; all of them where it declares none."""
+    names = {owner.owner.domain for owner in fleet.owners if owner.owner.kind == kind}
+    return [domain for domain in fleet.domains if domain.name in names] or list(fleet.domains)
+
+
+def _resources(domains: Iterable[DesiredDomain], kind: str, *, deep: bool = True) -> list[str]:
+    return sorted(
+        f"arn:{_partition(domain.region)}:sagemaker:{domain.region}:{domain.account or '*'}:{kind}/{domain.domain_id}"
+        + ("/*" if deep else "")
+        for domain in domains
+    )
+
+
+def _partition(region: str) -> str:
+    return next((name for prefix, name in _PARTITIONS if region.startswith(prefix)), "aws")
+
+
+def _statement(sid: str, actions: Iterable[str], resources: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}

@@ -1,0 +1,83 @@
+"""Letting a team go: which of its spaces and user profiles a plan may delete, and which it must leave.
+
+An owner goes only when this fleet made it, when nothing that stays lives in it, and when it is the one that was seen.
+Not here: which owners nobody declares any more (`steps.letting_go`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.core.finding import Finding
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.observed import AppStatus, Ownership
+from engine.core.owners import MANAGED_TAG, OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
+from engine.core.plan import Action, Plan
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.core.desired import DesiredOwner
+    from engine.core.observed import ObservedFleet
+    from engine.core.owners import ObservedOwner
+
+
+def with_owner_deletes(
+    plan: Plan, gone: Iterable[DesiredOwner], seen: Mapping[Owner, ObservedOwner], observed: ObservedFleet
+) -> Plan:
+    """Give `plan` with the deletes of those of `gone` that may go, and a finding for each that may not.
+
+    `seen` holds every owner of their domains by its folded name, with its ownership where that was read.
+    """
+    deleted = {change.key for change in plan.changes if change.action is Action.DELETE}
+    inhabited = {
+        folded_owner(row.key.owner_key)
+        for domain in observed.domains.values()
+        for row in domain.apps.values()
+        if row.status.is_alive and row.status is not AppStatus.DELETING and row.key not in deleted
+    }
+    changes: dict[Owner, OwnerChange] = {}
+    findings: list[Finding] = []
+    wanted = sorted(gone, key=lambda one: (one.owner.domain, one.owner.kind == USER, one.owner.name))
+    for declared in wanted:  # spaces first: a profile goes when all of its spaces do
+        owner = folded_owner(declared.owner)
+        row = seen.get(owner)
+        if row is None or row.is_deleting:
+            continue
+        why = _why_not(row, owner, inhabited, seen, changes)
+        if why:
+            message = clean(f"{owner_word(declared.owner)} is not deleted: {why}")
+            findings.append(Finding("offboard", "skip", str(declared.owner), message))
+        else:
+            changes[owner] = OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row)
+    return replace(
+        plan,
+        owners=tuple(sorted(changes.values(), key=owner_order)),
+        findings=tuple(sorted({*plan.findings, *findings})),
+    )
+
+
+def _why_not(
+    row: ObservedOwner,
+    owner: Owner,
+    inhabited: set[Owner],
+    seen: Mapping[Owner, ObservedOwner],
+    changes: Mapping[Owner, OwnerChange],
+) -> str:
+    if row.ownership is not Ownership.OURS:
+        return f"it has no tag {MANAGED_TAG} of this fleet, so appfleet did not make it. Delete it in the console"
+    if owner in inhabited:
+        return "an app that this plan does not delete lives in it. Delete that app first"
+    if owner.kind == SPACE:
+        return ""
+    held = [
+        space.owner.name
+        for key, space in seen.items()
+        if key.kind == SPACE
+        and key.domain == owner.domain
+        and space.owner_user.casefold() == owner.name
+        and key not in changes
+    ]
+    return f"the space {min(held)} that belongs to it stays. Delete that space first" if held else ""

@@ -1,0 +1,278 @@
+"""User profiles and spaces: what was observed of them, and what a plan does about those that its creates need.
+
+A profile or space that the fleet declares and that is not there can be made before its apps. It is never replaced, and
+apply never deletes one. Not here: what is asked of the service (`executor.owner_scan`), and letting a team go
+(`offboarding`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.finding import Finding
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.observed import Ownership
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.core.desired import DesiredFleet, DesiredOwner
+
+MANAGED_TAG: Final = "appfleet:managed-by"  # of profiles and spaces; `appfleet:fleet` would spread to people's own apps
+SSO_MODE: Final = "SSO"
+
+_IN_SERVICE: Final = "InService"
+_PASSING: Final = frozenset({"Pending", "Updating"})
+_DELETING: Final = "Deleting"
+_FAILED: Final = "Failed"
+
+_KIND_WORDS: Final = {USER: "user profile", SPACE: "space"}
+
+
+class OwnerReason(StrEnum):
+    """Why something is, or is not, done about an owner."""
+
+    ABSENT = "absent"
+    DELETING = "deleting"
+    PENDING = "pending"
+    OFFBOARDED = "offboarded"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOwner:
+    """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
+
+    `owner` is spelled as observed. The last three are of spaces alone. `arn` is empty where only a listing was read.
+    """
+
+    owner: Owner
+    status: str
+    created_at: float
+    owner_user: str = ""
+    sharing: str = ""
+    app_type: str = ""
+    arn: str = ""
+    ownership: Ownership = Ownership.UNREAD
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether apps and spaces can be made in it."""
+        return self.status == _IN_SERVICE
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it will be InService by itself, or Failed."""
+        return self.status in _PASSING
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether somebody is deleting it."""
+        return self.status == _DELETING
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was never made properly; nothing can be made in it."""
+        return self.status == _FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerChange:
+    """What is done about one owner: made, deleted, or (`none`) waited for."""
+
+    owner: Owner
+    action: Action
+    reason: OwnerReason
+    before: ObservedOwner | None = None
+    after: DesiredOwner | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry of `owners` in `plan --format json`."""
+        before = None
+        if self.before is not None:
+            before = {"status": self.before.status, "generation": self.before.created_at}
+        return {
+            "owner": str(self.owner),
+            "domain": self.owner.domain,
+            "kind": self.owner.kind,
+            "name": self.owner.name,
+            "action": self.action.value,
+            "reason": self.reason.value,
+            "before": before,
+            "after": None if self.after is None else declared_json(self.after),
+        }
+
+
+def declared_json(owner: DesiredOwner) -> dict[str, Any]:
+    """Give the fields of an owner that the fleet declares, and no others."""
+    names = ("execution_role", "sso_identity", "owner_user", "sharing", "app_type", "ebs_gb", "idle_minutes")
+    shown: dict[str, Any] = {name: value for name in names if (value := getattr(owner, name)) not in (None, "")}
+    if owner.settings:
+        shown["settings"] = dict(owner.settings)
+    if owner.tags:
+        shown["tags"] = dict(owner.tags)
+    return shown
+
+
+def owner_word(owner: Owner) -> str:
+    """Give `user profile alice` or `space alice-lab`."""
+    return f"{_KIND_WORDS[owner.kind]} {owner.name}"
+
+
+def folded_owner(owner: Owner) -> Owner:
+    """Give the form in which names of one owner are equal: the service takes user profile names in any case."""
+    return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner
+
+
+def owners_needed(plan: Plan, fleet: DesiredFleet) -> tuple[Owner, ...]:
+    """Name the declared owners that the creates of `plan` need, sorted; none when it creates nothing."""
+    wanted = {change.key.owner_key for change in plan.changes if change.action is Action.CREATE}
+    if not wanted:
+        return ()
+    return tuple(sorted(wanted & {declared.owner for declared in fleet.owners}))
+
+
+def holders_needed(fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None]) -> tuple[Owner, ...]:
+    """Name the user profiles that own the spaces which `seen` shows to be missing, sorted, without those seen."""
+    missing = {
+        holder
+        for declared in fleet.owners
+        if declared.owner in seen
+        and _must_be_made(seen[declared.owner])
+        and (holder := holder_of(declared)) is not None
+        and holder not in seen
+    }
+    return tuple(sorted(missing))
+
+
+def holder_of(declared: DesiredOwner) -> Owner | None:
+    """Give the user profile that owns a space; None for what is none."""
+    if declared.owner.kind != SPACE or declared.owner_user is None:
+        return None
+    return Owner(declared.owner.domain, USER, declared.owner_user)
+
+
+def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> Plan:
+    """Give `plan` with what is done about the owners that its creates need.
+
+    `seen` holds what was looked at, None for what is not there; an owner that is not in it could not be looked at, and
+    its apps are left to the service's own answer. With `create` what is missing is made first. Without it, and where
+    the owner has failed, the apps in it are skipped, with a finding for each owner.
+    """
+    made = _Owners(fleet, seen, create=create)
+    needed = [key for key in owners_needed(plan, fleet) if key in seen]
+    for owner in needed:
+        made.look(owner)
+    if not made.blocked and not made.changes:
+        return plan
+    skipped: defaultdict[Owner, int] = defaultdict(int)
+    decisions: list[Change] = []
+    for change in plan.decisions:
+        owner = change.key.owner_key
+        if change.action is Action.CREATE and owner in made.blocked:
+            skipped[owner] += 1
+            decisions.append(replace(change, action=Action.NONE, reason=Reason.OWNER_MISSING))
+        else:
+            decisions.append(change)
+    findings = [
+        Finding("owners", "skip", str(owner), clean(f"{why}; {_apps(skipped[owner])} skipped. {way_out}"))
+        for owner, (why, way_out) in made.blocked.items()
+        if skipped[owner]
+    ]
+    return replace(
+        plan,
+        decisions=tuple(decisions),
+        owners=tuple(sorted(made.changes.values(), key=owner_order)),
+        findings=tuple(sorted({*plan.findings, *findings})),
+    )
+
+
+def owner_order(change: OwnerChange) -> tuple[str, bool, str]:
+    """Give the place of an owner among others: by domain, profiles before spaces, by name."""
+    return (change.owner.domain, change.owner.kind == SPACE, change.owner.name)
+
+
+class _Owners:
+    """The decisions about owners, each made once. `blocked` maps those that apps cannot have to (why, way out)."""
+
+    def __init__(self, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> None:
+        self._declared = {declared.owner: declared for declared in fleet.owners}
+        self._seen = seen
+        self._create = create
+        self.changes: dict[Owner, OwnerChange] = {}
+        self.blocked: dict[Owner, tuple[str, str]] = {}
+
+    def look(self, owner: Owner) -> None:
+        """Decide about one owner, and first about the profile that a space to be made belongs to."""
+        row = self._seen[owner]
+        declared = self._declared[owner]
+        if row is not None and row.has_failed:
+            self.blocked[owner] = (
+                f"{owner_word(owner)} has Failed, and appfleet never replaces one",
+                "Look at it in the console; once it is deleted the next run makes it"
+                if self._create
+                else "Look at it in the console",
+            )
+        elif row is not None and row.is_passing:
+            self.changes[owner] = OwnerChange(owner, Action.NONE, OwnerReason.PENDING, row, declared)
+        elif _must_be_made(row):
+            self._make(declared, row)
+
+    def _make(self, declared: DesiredOwner, row: ObservedOwner | None) -> None:
+        owner = declared.owner
+        if not self._create:
+            self.blocked[owner] = (
+                f"{owner_word(owner)} is {'being deleted' if row is not None else 'not there'}",
+                "Make it, or set [owners] create = true in a policy so that appfleet makes it",
+            )
+            return
+        holder = holder_of(declared)
+        if holder is not None and holder in self._declared and holder in self._seen:
+            if holder not in self.changes and holder not in self.blocked:
+                self.look(holder)
+            if holder in self.blocked:
+                why, way_out = self.blocked[holder]
+                self.blocked[owner] = (f"{owner_word(owner)} is not there, and {why}", way_out)
+                return
+        reason = OwnerReason.ABSENT if row is None else OwnerReason.DELETING
+        self.changes[owner] = OwnerChange(owner, Action.CREATE, reason, row, declared)
+
+
+def _must_be_made(row: ObservedOwner | None) -> bool:
+    return row is None or row.is_deleting
+
+
+def domains_with_new_profiles(plan: Plan) -> tuple[str, ...]:
+    """Name the domains in which the plan makes user profiles, sorted."""
+    return tuple(sorted({change.owner.domain for change in _new_profiles(plan.owners)}))
+
+
+def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
+    """Add what a reader must know about profiles that are made in a domain of this AuthMode."""
+    profiles = sum(1 for change in _new_profiles(plan.owners) if change.owner.domain == domain)
+    if auth_mode != SSO_MODE or not profiles:
+        return plan
+    count = "1 user profile" if profiles == 1 else f"{profiles} user profiles"
+    finding = Finding(
+        "sso",
+        "advisory",
+        "",
+        clean(
+            f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), and {count} will be made: a "
+            "profile that the API makes is not assigned to the domain's application there, so its user is answered "
+            "Access Denied until an administrator assigns that user or a group in IAM Identity Center"
+        ),
+    )
+    return replace(plan, findings=tuple(sorted({*plan.findings, finding})))
+
+
+def _new_profiles(changes: Iterable[OwnerChange]) -> Iterable[OwnerChange]:
+    return (change for change in changes if change.action is Action.CREATE and change.owner.kind == USER)
+
+
+def _apps(count: int) -> str:
+    return "1 app that needs it is" if count == 1 else f"{count} apps that need it are"

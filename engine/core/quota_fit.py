@@ -1,0 +1,138 @@
+"""Whether what a plan creates fits the quotas: what is in use, what is wanted, what there is.
+
+Pure. Use is counted from the listings of the fleet's own domains. Where an account has other domains in the region,
+that is the least that can be in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas
+(`steps.quotas`), or the service's refusals (`executor.gate`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.identity import QuotaBucket
+from engine.core.plan import Action, Fits, QuotaLine
+from engine.core.quota_text import quota_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.core.identity import Lane
+    from engine.core.observed import ObservedApp, ObservedFleet
+    from engine.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaValue:
+    """The applied value of one quota in one lane, with its code."""
+
+    code: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneQuotas:
+    """What is known of a lane: values by the quota's name, and whether the listings show all that the account has."""
+
+    values: Mapping[str, QuotaValue] = field(default_factory=dict)
+    sees_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaFit:
+    """The lines of a plan, whether one more app fits each bucket, and the free places where they are known."""
+
+    lines: tuple[QuotaLine, ...]
+    one_more: Mapping[QuotaBucket, Fits]
+    room: Mapping[QuotaBucket, int]
+
+
+NO_FIT: Final = QuotaFit((), {}, {})
+
+
+def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket]:
+    """Count what the plan creates and replaces, by the bucket of the first instance type; only those with a quota."""
+    wanted: Counter[QuotaBucket] = Counter()
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is None or change.after is None or change.action is Action.DELETE:
+            continue
+        bucket = _bucket(lane, change.key.app_type, change.after.spec.instance_type)
+        if quota_name(bucket.app_type, bucket.instance_type):
+            wanted[bucket] += 1
+    return wanted
+
+
+def quota_fit(
+    plan: Plan, observed: ObservedFleet, lanes: Mapping[str, Lane], known: Mapping[Lane, LaneQuotas]
+) -> QuotaFit:
+    """Join what the plan wants with what is in use and with the quotas; a line for each bucket in which it creates."""
+    wanted = wanted_buckets(plan, lanes)
+    used = _used(_rows(observed), lanes)
+    freed: Counter[QuotaBucket] = Counter()
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is not None and change.before is not None and change.action is not Action.CREATE:
+            freed[_bucket(lane, change.key.app_type, change.before.spec.instance_type)] += 1
+    lines: list[QuotaLine] = []
+    one_more: dict[QuotaBucket, Fits] = {}
+    room: dict[QuotaBucket, int] = {}
+    nothing = LaneQuotas()
+    for bucket, count in sorted(wanted.items()):
+        name = quota_name(bucket.app_type, bucket.instance_type)
+        quotas = known.get(_lane_of(bucket, lanes), nothing)
+        found = quotas.values.get(name)
+        in_use = used[bucket]
+        left = in_use - freed[bucket]
+        value = None if found is None else found.value
+        lines.append(
+            QuotaLine(
+                str(bucket),
+                name,
+                value,
+                in_use if quotas.sees_all else None,
+                count,
+                _fits(value, left + count, sees_all=quotas.sees_all),
+                "" if found is None else found.code,
+            )
+        )
+        one_more[bucket] = _fits(value, in_use + 1, sees_all=quotas.sees_all)
+        if value is not None and (quotas.sees_all or value < left + count):
+            room[bucket] = -1 if value < 1 else max(value - left, 0)
+    return QuotaFit(tuple(lines), one_more, room)
+
+
+def _fits(value: int | None, needed: int, *, sees_all: bool) -> Fits:
+    if value is None:
+        return Fits.UNKNOWN
+    if needed > value:
+        return Fits.NO
+    return Fits.YES if sees_all else Fits.UNKNOWN
+
+
+def _lane_of(bucket: QuotaBucket, lanes: Mapping[str, Lane]) -> Lane:
+    return next(lane for lane in lanes.values() if lane == (bucket.account, bucket.region))
+
+
+def _bucket(lane: Lane, app_type: str, instance_type: str | None) -> QuotaBucket:
+    machine = instance_type or ""
+    if app_type == KERNEL_GATEWAY and machine == SYSTEM:
+        machine = SYSTEM_KERNEL_GATEWAY_TYPE
+    return QuotaBucket(*lane, app_type, machine)
+
+
+def _rows(observed: ObservedFleet) -> Iterable[ObservedApp]:
+    for domain in observed.domains.values():
+        yield from domain.apps.values()
+
+
+def _used(rows: Iterable[ObservedApp], lanes: Mapping[str, Lane]) -> defaultdict[QuotaBucket, int]:
+    """Count what is alive; Pending and Deleting apps are taken to count as the service counts them."""
+    used: defaultdict[QuotaBucket, int] = defaultdict(int)
+    for row in rows:
+        lane = lanes.get(row.key.domain)
+        if lane is not None and row.status.is_alive:
+            used[_bucket(lane, row.key.app_type, row.spec.instance_type)] += 1
+    return used

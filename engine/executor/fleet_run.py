@@ -1,0 +1,405 @@
+"""One run over all lanes: observe, then carry out a plan, then say what became of everything.
+
+Every task lives inside one task group, and every operation is ended before this returns: by its own course, by the
+end of the run's time, by a signal, or as a bug.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from engine.core.errors import AppfleetError, BugError
+from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
+from engine.core.observed import ObservedDomain, ObservedFleet
+from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.plan import Action, Reason
+from engine.core.stages import ordered_steps
+from engine.executor.asking import unless_aborted
+from engine.executor.calls import LaneCalls, StoppedError
+from engine.executor.control import Cause, wait_for
+from engine.executor.lane import LaneRunner
+from engine.executor.ledger import Ledger
+from engine.executor.link import Link
+from engine.executor.operation import AWAITING, Operation, Phase, first_phase, spec_hash
+from engine.executor.owner_begin import begin_owners, owner_operations
+from engine.executor.owner_scan import OwnerScanner
+from engine.executor.owner_watch import OwnerWatcher
+from engine.executor.ownership import OwnershipReader, twin_of
+from engine.executor.ready import ReadyQueue
+from engine.executor.scan import Scanner
+from engine.executor.settle import Watcher, may_look
+from engine.executor.settlement import Settlement
+from engine.executor.troubles import ABORTED, kept_trouble
+from engine.ports.events import RunWaited
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from engine.core.desired import DesiredApp
+    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.observed import ObservedApp
+    from engine.core.plan import Change, Plan
+    from engine.core.settings import Settings
+    from engine.executor.control import Control
+    from engine.executor.owner_operation import OwnerOperation
+    from engine.ports.events import Emit
+    from engine.ports.journal import Journal, Memory
+    from engine.ports.pace import Pace
+
+
+@dataclass(slots=True)
+class FleetRun:
+    """Everything that one run shares.
+
+    `links` are the domains that can be reached; `unreachable` holds the error of each one that cannot. `wall` gives
+    epoch seconds, `jitter` numbers in [0, 1); `on_bug` is told of every exception that should not have been.
+    """
+
+    fleet: str
+    links: Mapping[str, Link]
+    unreachable: Mapping[str, AppfleetError]
+    settings: Settings
+    control: Control
+    journal: Journal
+    memory: Memory
+    make_pace: Callable[[], Pace]
+    emit: Emit
+    wall: Callable[[], float]
+    jitter: Callable[[], float]
+    on_bug: Callable[[BaseException], None] = lambda _: None
+    _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
+    _bug: str = ""
+
+    async def observe(self, owners: Mapping[str, Sequence[Owner] | None]) -> ObservedFleet:
+        """List the domains that `owners` names, all at once: whole (None), or these owners where that is cheaper.
+
+        A domain that cannot be listed stands there with its error. Raises StoppedError when the run is stopped
+        meanwhile.
+        """
+        await self._let_last_calls_show()
+        observed: dict[str, ObservedDomain] = {}
+
+        async def one(name: str) -> None:
+            link = self.links[name]
+            known = self.memory.domain_sizes.get(link.domain.domain_id)
+            pages = None if known is None else max(1, -(-known // LIST_PAGE_MAX_ROWS))
+            with suppress(StoppedError):  # said once, below, and not as a group of many
+                observed[name] = await self._scanner(link, self.control.may_call).scan(owners[name], pages)
+
+        names = sorted(owners)
+        async with unless_aborted(self.control), asyncio.TaskGroup() as group:
+            for name in names:
+                if name in self.links:
+                    group.create_task(one(name))
+                else:
+                    observed[name] = ObservedDomain(name, self.control.now(), error=self.unreachable[name])
+        if len(observed) < len(names):
+            raise StoppedError
+        for name in names:
+            domain = observed[name]
+            if domain.error is not None:
+                self._listing_errors[name] = domain.error
+            elif domain.scanned_whole:
+                self._rows[name] = len(domain.apps)
+                self.journal.note_domain_size(self.links[name].domain.domain_id, len(domain.apps))
+        return ObservedFleet({name: observed[name] for name in names})
+
+    async def read_ownership(self, observed: ObservedFleet, keys: Sequence[AppKey]) -> ObservedFleet:
+        """Read whose the apps under `keys` are; one that cannot be read stays UNREAD. Raises StoppedError."""
+        read: dict[str, dict[AppKey, ObservedApp]] = {}
+        for key in keys:
+            link, rows = self.links[key.domain], observed.domains[key.domain].apps
+            reader = OwnershipReader(
+                self.fleet, link, self.calls_of(link.lane), self.control, self.settings.backoffs, self.jitter, self.emit
+            )
+            async with unless_aborted(self.control):
+                owned = await reader.read(rows[key], has_twin=twin_of(key) in rows)
+            read.setdefault(key.domain, {})[key] = owned
+        return ObservedFleet(
+            {
+                name: replace(domain, apps={**domain.apps, **read[name]}) if name in read else domain
+                for name, domain in observed.domains.items()
+            }
+        )
+
+    def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
+        """Give what looks at the owners of a domain that can be reached."""
+        link = self.links[domain]
+        calls, asked = self.calls_of(link.lane), may_call or self.control.may_call
+        return OwnerScanner(link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, asked)
+
+    async def apply(
+        self,
+        plan: Plan,
+        *,
+        run_id: str,
+        started: str,
+        weight: Callable[[DesiredApp], float],
+        wait: bool,
+        notes: Sequence[str] = (),
+    ) -> ApplyReport:
+        """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens."""
+        attention = asyncio.Event()
+        operations, results = self._operations(plan, weight, wait=wait and not plan.denied)
+        owned = [] if plan.denied else owner_operations(plan, weight, self.links, self.control, self.settings)
+        ledger = Ledger(
+            len(operations) + len(owned), self.emit, self.journal, self.control.now, self.wall, attention.set
+        )
+        settlements = self._settlements(ledger, wait=wait)
+        if operations or owned:
+            await self._carry_out(operations, owned, settlements, ledger, attention)
+        for lane, calls in self._calls.items():
+            if calls.writes.rate.learnt is not None:
+                self.journal.note_rate(lane, round(calls.writes.rate.learnt, 3))
+        return ApplyReport(
+            run_id=run_id,
+            fleet=self.fleet,
+            started=started,
+            seconds=self.control.now() - self.control.started_at,
+            apps=tuple(sorted((*results, *ledger.results), key=lambda result: result.key)),
+            calls=self.calls(),
+            interrupted=self.control.cause is Cause.INTERRUPTED,
+            denied=plan.denied,
+            bug=bool(self._bug),
+            errors=tuple(self._errors(settlements)),
+            notes=(*notes, *([self.journal.broken] if self.journal.broken else [])),
+            findings=plan.findings,
+            owners=tuple(sorted(ledger.owner_results, key=lambda result: result.owner)),
+        )
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Count the calls of all lanes so far: operation -> kind of answer -> how many."""
+        total: dict[str, dict[str, int]] = {}
+        for calls in self._calls.values():
+            for operation, kinds in calls.counts.items():
+                counted = total.setdefault(operation, {})
+                for kind, count in kinds.items():
+                    counted[kind] = counted.get(kind, 0) + count
+        return total
+
+    def calls_of(self, lane: Lane) -> LaneCalls:
+        """Give the one LaneCalls of a lane."""
+        calls = self._calls.get(lane)
+        if calls is None:
+            calls = LaneCalls(
+                lane,
+                self.settings.execution,
+                self.make_pace(),
+                self.make_pace(),
+                self.emit,
+                self.memory.last_rates.get(lane),
+            )
+            self._calls[lane] = calls
+        return calls
+
+    async def _let_last_calls_show(self) -> None:
+        """Let calls that a killed run had in flight come to light before we say that something is absent."""
+        ended_at = self.memory.unclean_end_at
+        if ended_at is None:
+            return
+        # The journal knows when that run was last seen alive; it may have lived until just before the next beat.
+        due_s = ended_at + JOURNAL_ALIVE_SECONDS + self.settings.observe.second_after - self.wall()
+        wait_s = min(due_s, self.settings.observe.second_after)
+        if wait_s > 0.0:
+            self.emit(RunWaited(round(wait_s, 3)))
+            await wait_for(self.control.stopped, wait_s)
+
+    def _scanner(self, link: Link, may_call: Callable[[], bool]) -> Scanner:
+        calls = self.calls_of(link.lane)
+        stopped = self.control.stopped
+        return Scanner(
+            link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, may_call, stopped
+        )
+
+    def _operations(
+        self, plan: Plan, weight: Callable[[DesiredApp], float], *, wait: bool
+    ) -> tuple[list[Operation], list[AppResult]]:
+        """Set apart what has to be worked on; everything else has its outcome already."""
+        operations: list[Operation] = []
+        results: list[AppResult] = []
+        if plan.denied:
+            results += (_denied(change) for change in plan.changes)
+        else:
+            operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
+        for change in plan.decisions:
+            if change.action is not Action.NONE or change.after is None:
+                continue
+            if change.reason is Reason.PENDING and wait:
+                operation = self._operation(len(operations), change)
+                operation.accepted_at = self.control.now()
+                operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
+                operations.append(operation)
+            else:
+                results.append(self._kept(change))
+        return operations, results
+
+    def _operation(self, rank: int, change: Change) -> Operation:
+        lane = self.links[change.key.domain].lane
+        operation = Operation(rank, change, lane, first_phase(change), prior=change.before)
+        if operation.phase in AWAITING:
+            operation.accepted_at = self.control.now()
+            operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
+        return operation
+
+    def _kept(self, change: Change) -> AppResult:
+        trouble = kept_trouble(change, self._listing_errors.get(change.key.domain))
+        outcome = Outcome.UNCHANGED
+        if trouble is not None:
+            outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED
+        seen = change.before.spec.instance_type if change.before is not None else None
+        result = AppResult(change.key, change.action, outcome, instance_type=seen or "", error=trouble)
+        self._remember_kept(change, result)
+        return result
+
+    def _remember_kept(self, change: Change, result: AppResult) -> None:
+        """Let the journal know what a row tells today and will not tell for ever.
+
+        A row that shows that an app of mode once was made vanishes; and an app that is in service has not failed.
+        """
+        once = change.reason is Reason.DONE_ONCE and change.key not in self.memory.once_done
+        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and change.key in self.memory.failures
+        if once or well:
+            self.journal.conclude(result, spec_hash(change.after), self.wall(), once=once, counts_as_failure=False)
+
+    def _settlements(self, ledger: Ledger, *, wait: bool) -> dict[Lane, Settlement]:
+        settlements: dict[Lane, Settlement] = {}
+        for link in self.links.values():
+            if link.lane not in settlements:
+                settlements[link.lane] = self._settlement(link.lane, ledger, wait=wait)
+            settlement = settlements[link.lane]
+            scanner = self._scanner(link, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
+            settlement.watchers[link.domain.name] = Watcher(scanner, settlement, self._rows.get(link.domain.name, 0))
+            owners = self.owner_scanner(link.domain.name, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
+            settlement.owners.watchers[link.domain.name] = OwnerWatcher(owners, settlement.owners)
+        return settlements
+
+    def _settlement(self, lane: Lane, ledger: Ledger, *, wait: bool) -> Settlement:
+        links = [link for link in self.links.values() if link.lane == lane]
+        concurrency = self.settings.execution.concurrency
+        return Settlement(
+            lane=lane,
+            fleet=self.fleet,
+            domains={link.domain.name: link.domain for link in links},
+            clouds={link.domain.name: link.cloud for link in links},
+            calls=self.calls_of(lane),
+            ready=ReadyQueue(self.settings.backoffs.limit, self.jitter, concurrency),
+            control=self.control,
+            ledger=ledger,
+            settings=self.settings,
+            journal=self.journal,
+            emit=self.emit,
+            wall=self.wall,
+            jitter=self.jitter,
+            wake=asyncio.Event(),
+            on_bug=self._note_bug,
+            wait=wait,
+        )
+
+    async def _carry_out(
+        self,
+        operations: Sequence[Operation],
+        owned: Sequence[OwnerOperation],
+        settlements: Mapping[Lane, Settlement],
+        ledger: Ledger,
+        attention: asyncio.Event,
+    ) -> None:
+        begin_owners(owned, operations, settlements)
+        for operation in operations:
+            settlement = settlements[operation.lane]
+            if operation.phase is Phase.SETTLE_CREATE or operation.phase in AWAITING:
+                settlement.watchers[operation.key.domain].watch(operation)
+            else:
+                settlement.ready.push(operation)
+        self.control.tell(attention.set)
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for settlement in settlements.values():
+                runner = LaneRunner(settlement, self.settings.execution.concurrency)
+                tasks.append(group.create_task(self._guard(runner.run)))
+                tasks += [group.create_task(self._guard(watcher.run)) for watcher in _watchers(settlement)]
+            try:
+                await self._until_over(settlements, ledger, attention)
+            finally:
+                for task in tasks:
+                    task.cancel()
+        for operation in operations:  # what was in flight when everything ended
+            if operation.phase is not Phase.ENDED:
+                ledger.end(operation, Outcome.INTERRUPTED, ABORTED)
+        for owner_operation in owned:
+            if owner_operation.phase is not Phase.ENDED:
+                ledger.end_owner(owner_operation, Outcome.INTERRUPTED, ABORTED)
+
+    async def _until_over(
+        self, settlements: Mapping[Lane, Settlement], ledger: Ledger, attention: asyncio.Event
+    ) -> None:
+        """Return when every operation has ended, or when nothing more may be waited for."""
+        control = self.control
+        while ledger.open_count and control.may_call():
+            attention.clear()
+            await wait_for(attention, control.deadline_at - control.now())
+        if not ledger.open_count or control.aborted.is_set():
+            return
+        looks_up = control.cause is Cause.INTERRUPTED
+        for settlement in settlements.values():
+            settlement.drop_waiting()
+            for watcher in _watchers(settlement):
+                watcher.drop_settling() if looks_up else watcher.drop_all()
+        drained_at = control.stopped_at + DRAIN_MAX_SECONDS
+        while ledger.open_count and not control.aborted.is_set() and control.now() < drained_at:
+            attention.clear()
+            await wait_for(attention, drained_at - control.now())
+        if not control.aborted.is_set():
+            for settlement in settlements.values():
+                for watcher in _watchers(settlement):
+                    watcher.drop_all()
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Turn a task that dies of a bug into the orderly end of the run."""
+        try:
+            await work()
+        except Exception as bug:  # noqa: BLE001 - nothing may end the run without its report
+            while isinstance(bug, ExceptionGroup):  # a lane's group: its first member says what happened
+                bug = bug.exceptions[0]
+            self._note_bug(bug)
+
+    def _note_bug(self, bug: BaseException) -> None:
+        if not self._bug:
+            self._bug = f"{type(bug).__name__}: {bug}"
+        self.on_bug(bug)
+        self.control.stop(Cause.BUG)
+
+    def _errors(self, settlements: Mapping[Lane, Settlement]) -> list[Trouble]:
+        errors = [
+            Trouble(getattr(error, "service_code", "") or error.code, f"domain {name}: {error.message}", error.hint)
+            for name, error in sorted(self._listing_errors.items())
+        ]
+        errors += [
+            Trouble(
+                settlement.stopped.code,
+                f"lane {lane} was stopped: {settlement.stopped.message}",
+                settlement.stopped.hint,
+            )
+            for lane, settlement in sorted(settlements.items())
+            if settlement.stopped is not None
+        ]
+        if self._bug:
+            errors.append(Trouble(BugError.code, f"a bug in appfleet: {self._bug}", BugError("").hint))
+        return errors
+
+
+def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:
+    """Give all watchers of a lane, those of owners first: what they end may still be waited for by apps."""
+    return (*settlement.owners.watchers.values(), *settlement.watchers.values())
+
+
+def _denied(change: Change) -> AppResult:
+    trouble = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
+    return AppResult(change.key, change.action, Outcome.DENIED, error=trouble)
+
+
+__all__ = ["FleetRun", "Link", "StoppedError"]

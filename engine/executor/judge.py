@@ -1,0 +1,193 @@
+"""What one row of a complete scan, or its absence, means for an operation that is awaited.
+
+Data in, one verdict out. A scan says something about an operation only if it began after the call that is asked about;
+`settle` sees to that. A listing may lag, so a row of the generation that stood before our create is not believed at
+once, and an app that is missing is not gone until two scans have missed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from engine.core.drift import differing_fields
+from engine.core.limits import (
+    ABSENT_TWICE_SECONDS,
+    CLOCK_SKEW_MAX_SECONDS,
+    GENERATION_TOLERANCE_SECONDS,
+    STALE_ROW_MAX_SECONDS,
+)
+from engine.core.observed import AppStatus
+from engine.executor.operation import Phase
+
+if TYPE_CHECKING:
+    from engine.core.observed import ObservedApp
+    from engine.core.settings import Observe
+    from engine.executor.operation import Operation
+
+
+class Verdict(Enum):
+    """What to do about an awaited operation."""
+
+    KEEP = auto()  # look again
+    IN_SERVICE = auto()
+    FAILED = auto()
+    REMOVED = auto()  # somebody deleted it while we waited
+    ADOPT = auto()  # it stands there as declared, and is not ours
+    OURS = auto()  # the unknown create was carried out
+    CONFLICT = auto()  # it stands there and is something else
+    WAIT_DELETING = auto()
+    CREATE = auto()  # the way is free
+    RESEND = auto()  # two scans show that the call was not carried out
+    TRY_LATER = auto()  # the service says "in use" and lists nothing
+    DELETING = auto()  # the unknown delete was carried out
+    DELETED = auto()
+    DELETE = auto()  # it is not Pending any more, so it can be deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """When a scan began and ended, on the loop's clock in seconds."""
+
+    began_at: float
+    ended_at: float
+
+
+def judge(  # noqa: PLR0911 - one case a phase
+    operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe
+) -> Verdict:
+    """Give the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
+    match operation.phase:
+        case Phase.SETTLE_CREATE:
+            return _settling(operation, row, scan)
+        case Phase.LOOK:
+            return _looked(operation, row)
+        case Phase.OBSERVE_CREATE:
+            return _observed_create(operation, row, scan, observe)
+        case Phase.AWAIT_DELETING:
+            return _awaited_deleting(operation, row, scan)
+        case Phase.SETTLE_DELETE:
+            return _settling_delete(operation, row, scan)
+        case Phase.AWAIT_PENDING:
+            return _awaited_pending(operation, row, scan)
+        case Phase.OBSERVE_DELETE:
+            return _observed_delete(operation, row, scan, observe)
+        case _:  # pragma: no cover - the watcher awaits no other phase
+            raise AssertionError(operation.phase)
+
+
+def is_generation(row: ObservedApp, of: ObservedApp | None) -> bool:
+    """Whether two rows of one key are the same app, and not one that was made again under its name."""
+    return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
+
+
+def _settling(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.REMOVED if _missed_twice(operation, scan) else Verdict.KEEP
+    operation.absent_since = None
+    # An earlier generation, by what we saw or by its CreationTime: our clock may be wrong, so only for a while.
+    earlier = is_generation(row, operation.prior) or row.created_at < operation.sent_wall - GENERATION_TOLERANCE_SECONDS
+    stale = earlier and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+    match row.status:
+        case AppStatus.IN_SERVICE:
+            return Verdict.IN_SERVICE
+        case AppStatus.FAILED if not stale:
+            return Verdict.FAILED
+        case AppStatus.DELETING | AppStatus.DELETED if not stale:
+            return Verdict.REMOVED
+        case _:
+            return Verdict.KEEP
+
+
+def _looked(operation: Operation, row: ObservedApp | None) -> Verdict:
+    if row is None or not row.status.is_alive:
+        return Verdict.TRY_LATER
+    if row.status is AppStatus.DELETING:
+        return Verdict.WAIT_DELETING
+    return _standing(operation, row)
+
+
+def _standing(operation: Operation, row: ObservedApp) -> Verdict:
+    """Judge an app that stands under our key, Pending or InService."""
+    if row.status is AppStatus.UNKNOWN or differing_fields(operation.app, row.spec):
+        return Verdict.CONFLICT
+    since_ours = operation.ours and row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
+    return Verdict.OURS if since_ours and not is_generation(row, operation.prior) else Verdict.ADOPT
+
+
+def _observed_create(operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe) -> Verdict:
+    if scan.began_at < operation.unknown_at + observe.first_after:
+        return Verdict.KEEP
+    if row is not None and row.status.is_alive:
+        return Verdict.WAIT_DELETING if row.status is AppStatus.DELETING else _standing(operation, row)
+    # Nothing is alive. Even a tombstone that may be ours does not say that ours will not come: somebody else's app of
+    # that name may have failed just before, and clocks differ. So two scans have to pass whatever it is.
+    verdict = _cleared(operation, scan, observe)
+    if verdict is Verdict.RESEND and row is not None and _is_new(operation, row):
+        return Verdict.FAILED if row.status is AppStatus.FAILED else Verdict.REMOVED
+    return verdict
+
+
+def _is_new(operation: Operation, row: ObservedApp) -> bool:
+    """Whether a tombstone is of an app that our unknown create may have made."""
+    recent = row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
+    return recent and not is_generation(row, operation.prior)
+
+
+def _cleared(operation: Operation, scan: Scan, observe: Observe) -> Verdict:
+    """Count the scans that do not show the call; the second one, begun late enough, clears it."""
+    if operation.first_scan_ended_at is None:
+        operation.first_scan_ended_at = scan.ended_at
+        return Verdict.KEEP
+    if scan.began_at < operation.first_scan_ended_at + observe.second_after:
+        return Verdict.KEEP
+    return Verdict.RESEND
+
+
+def _awaited_deleting(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.CREATE if _missed_twice(operation, scan) else Verdict.KEEP
+    operation.absent_since = None
+    if not row.status.is_alive:
+        return Verdict.CREATE
+    if row.status is AppStatus.DELETING or is_generation(row, operation.prior):
+        return Verdict.KEEP
+    return _standing(operation, row)
+
+
+def _settling_delete(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.DELETED if _missed_twice(operation, scan) else Verdict.KEEP
+    operation.absent_since = None
+    gone = not row.status.is_alive or not is_generation(row, operation.change.before)
+    return Verdict.DELETED if gone else Verdict.KEEP
+
+
+def _awaited_pending(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
+    if row is not None and row.status is AppStatus.PENDING and is_generation(row, operation.change.before):
+        operation.absent_since = None
+        return Verdict.KEEP
+    if row is None and not _missed_twice(operation, scan):
+        return Verdict.KEEP
+    return Verdict.DELETE  # whatever it is now: it is read again just before the delete
+
+
+def _observed_delete(operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe) -> Verdict:
+    if scan.began_at < operation.unknown_at + observe.first_after:
+        return Verdict.KEEP
+    if row is None:
+        return Verdict.DELETED if _missed_twice(operation, scan) else Verdict.KEEP
+    operation.absent_since = None
+    if not row.status.is_alive or not is_generation(row, operation.change.before):
+        return Verdict.DELETED
+    if row.status is AppStatus.DELETING:
+        return Verdict.DELETING
+    return _cleared(operation, scan, observe)
+
+
+def _missed_twice(operation: Operation, scan: Scan) -> bool:
+    if operation.absent_since is None:
+        operation.absent_since = scan.ended_at
+        return False
+    return scan.began_at >= operation.absent_since + ABSENT_TWICE_SECONDS

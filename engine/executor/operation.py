@@ -1,0 +1,178 @@
+"""One change while it is being made: the only mutable record of the executor.
+
+An operation is in exactly one place at a time: waiting to be called, parked at a gate, in a worker's hands, or awaited
+by its domain's watcher. Its phase says which call comes next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.identity import QuotaBucket
+from engine.core.observed import AppStatus
+from engine.core.plan import Action, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from engine.core.desired import DesiredApp
+    from engine.core.identity import AppKey, Lane
+    from engine.core.observed import ObservedApp
+    from engine.core.plan import Change
+    from engine.executor.gate import Gate
+
+
+class Phase(Enum):
+    """What has to happen next."""
+
+    AWAIT_DELETING = auto()  # somebody's delete has to settle before our create
+    CREATE = auto()
+    LOOK = auto()  # ResourceInUse: read what is there
+    OBSERVE_CREATE = auto()  # an unknown create: complete scans decide
+    SETTLE_CREATE = auto()  # accepted, or found Pending
+    AWAIT_PENDING = auto()  # somebody's create has to settle before our delete
+    DELETE = auto()
+    OBSERVE_DELETE = auto()
+    SETTLE_DELETE = auto()
+    ENDED = auto()
+
+
+OBSERVING = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
+AWAITING = frozenset({Phase.AWAIT_DELETING, Phase.AWAIT_PENDING})  # before the first call
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """A change on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
+
+    `rank` is its place in the order (smaller first). `choice` is the index into the app's instance types. `sent_wall`
+    is the wall clock when the last CreateApp was sent: what the service's CreationTime is compared with. `prior` is
+    the generation that stood before our create, so that its old row is not taken for an answer.
+    """
+
+    rank: int
+    change: Change
+    lane: Lane
+    phase: Phase
+    choice: int = 0
+    attempts: int = 0
+    first_call_at: float | None = None
+    sent_at: float = 0.0
+    sent_wall: float = 0.0
+    accepted_at: float = 0.0
+    settle_until: float = float("inf")
+    unknown_at: float = 0.0
+    ready_at: float = 0.0
+    arn: str = ""
+    reading: bool = False  # the call under way is the look before a delete, and changes nothing
+    ours: bool = False  # a CreateApp of ours was accepted, or may have been
+    adopted: bool = False
+    deleted: bool = False  # the delete of a replace is done
+    counts_as_failure: bool = False
+    prior: ObservedApp | None = None
+    first_scan_ended_at: float | None = None  # of the two that clear an unknown call
+    absent_since: float | None = None
+    failures: dict[str, int] = field(default_factory=dict)
+    failing_since: dict[str, float] = field(default_factory=dict)
+    passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
+
+    spec_hash: str = ""
+
+    def __post_init__(self) -> None:
+        """Work the hash out once: every intent and the outcome carry it."""
+        self.spec_hash = spec_hash(self.change.after)
+
+    @property
+    def key(self) -> AppKey:
+        """The app's key."""
+        return self.change.key
+
+    @property
+    def app(self) -> DesiredApp:
+        """The desired app. Every operation but a delete of something undeclared has one."""
+        app = self.change.after
+        if app is None:  # pragma: no cover - a create without a desired app cannot be planned
+            raise AssertionError(f"{self.key}: no desired app")
+        return app
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """What may be tried, in order; one empty text where the service chooses."""
+        app = self.change.after
+        if app is None or app.spec.instance_type is None:
+            return ("",)
+        return (app.spec.instance_type, *app.fallback)
+
+    @property
+    def instance_type(self) -> str:
+        """What is tried now."""
+        return self.instance_types[self.choice]
+
+    @property
+    def has_fallback(self) -> bool:
+        """Whether there is an instance type left to try."""
+        return self.choice + 1 < len(self.instance_types)
+
+    @property
+    def bucket(self) -> QuotaBucket:
+        """The quota bucket that a create would fill now."""
+        return QuotaBucket(self.lane.account, self.lane.region, self.key.app_type, self.instance_type)
+
+    @property
+    def is_delete(self) -> bool:
+        """Whether the next call is a DeleteApp."""
+        return self.phase is Phase.DELETE
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a create counts against now."""
+        return scopes_of(self.lane, self.key, self.instance_type)
+
+    @property
+    def after(self) -> tuple[Hashable, ...]:
+        """What must have ended well before its call: its owner, where the run makes that."""
+        return () if self.change.action is Action.DELETE else (self.key.owner_key,)
+
+    def fail(self, kind: str, now: float) -> tuple[int, float]:
+        """Count a failure of `kind`; give how many there were and for how many seconds."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+        return self.failures[kind], now - self.failing_since.setdefault(kind, now)
+
+    def forgive(self, *kinds: str) -> None:
+        """Forget failures that a success has answered."""
+        for kind in kinds:
+            self.failures.pop(kind, None)
+            self.failing_since.pop(kind, None)
+
+
+def first_phase(change: Change) -> Phase:
+    """Give where a change begins; a declared app that is Pending has no call, and is settled all the same."""
+    if change.action is Action.NONE:
+        return Phase.SETTLE_CREATE
+    if change.action is Action.CREATE:
+        return Phase.AWAIT_DELETING if change.reason is Reason.DELETING else Phase.CREATE
+    pending = change.before is not None and change.before.status is AppStatus.PENDING
+    return Phase.AWAIT_PENDING if pending else Phase.DELETE
+
+
+def spec_hash(app: DesiredApp | None) -> str:
+    """Give 16 hexadecimal digits that change when what is asked for changes; empty for an undeclared app."""
+    if app is None:
+        return ""
+    asked = {**app.spec.to_json(), "fallback": list(app.fallback)}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def scopes_of(lane: Lane, key: AppKey, instance_type: str) -> tuple[str, ...]:
+    """Name what an app counts against: the whole lane, its bucket, and for KernelGateway its owner's own limit."""
+    if key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:
+        instance_type = SYSTEM_KERNEL_GATEWAY_TYPE  # the service translates it, and counts it as that
+    scopes = (f"{lane}/all apps", str(QuotaBucket(*lane, key.app_type, instance_type)))
+    if key.app_type == KERNEL_GATEWAY:
+        return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{instance_type}")
+    return scopes

@@ -1,0 +1,106 @@
+"""What a look at an owner means for its operation: data in, one verdict out, as `judge` does for apps.
+
+A look says something only if it began after the call that is asked about; the watcher sees to that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import ABSENT_TWICE_SECONDS, GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.executor.judge import Scan, Verdict
+from engine.executor.operation import Phase
+
+if TYPE_CHECKING:
+    from engine.core.owners import ObservedOwner
+    from engine.core.settings import Observe
+    from engine.executor.owner_operation import OwnerOperation
+
+DELETE_FAILED: Final = "Delete_Failed"
+
+
+def judge_owner(  # noqa: PLR0911 - one case a phase
+    operation: OwnerOperation, row: ObservedOwner | None, scan: Scan, observe: Observe
+) -> Verdict:
+    """Give the verdict for `operation`, whose row is `row`; notes on it what has to be remembered."""
+    match operation.phase:
+        case Phase.SETTLE_CREATE:
+            return _settling(operation, row, scan)
+        case Phase.LOOK:
+            return Verdict.TRY_LATER if row is None else _standing(operation, row)
+        case Phase.OBSERVE_CREATE:
+            if scan.began_at < operation.unknown_at + observe.first_after:
+                return Verdict.KEEP
+            return _cleared(operation, scan, observe) if row is None else _standing(operation, row)
+        case Phase.AWAIT_DELETING:
+            if row is None:
+                return Verdict.CREATE
+            return Verdict.KEEP if row.is_deleting else _standing(operation, row)
+        case Phase.SETTLE_DELETE:
+            return _settling_delete(operation, row)
+        case Phase.OBSERVE_DELETE:
+            return _observed_delete(operation, row, scan, observe)
+        case _:  # pragma: no cover - the watcher awaits no other phase
+            raise AssertionError(operation.phase)
+
+
+def is_same(row: ObservedOwner, of: ObservedOwner | None) -> bool:
+    """Whether two rows of one name are the same owner, and not one that was made again under its name."""
+    return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
+
+
+def _settling(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.REMOVED if _missed_twice(operation, scan) else Verdict.KEEP
+    operation.absent_since = None
+    if row.is_in_service:
+        return Verdict.IN_SERVICE
+    if row.has_failed:
+        return Verdict.FAILED
+    stale = is_same(row, operation.prior) and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+    return Verdict.REMOVED if row.is_deleting and not stale else Verdict.KEEP
+
+
+def _standing(operation: OwnerOperation, row: ObservedOwner) -> Verdict:
+    """Judge what stands there under the name."""
+    if row.is_deleting:
+        return Verdict.WAIT_DELETING
+    if row.has_failed:
+        return Verdict.FAILED
+    declared = operation.declared
+    other_holder = row.owner_user and row.owner_user.casefold() != (declared.owner_user or "").casefold()
+    other_type = row.app_type and declared.app_type is not None and row.app_type != declared.app_type
+    if other_holder or other_type:
+        return Verdict.CONFLICT
+    return Verdict.OURS if operation.ours else Verdict.ADOPT
+
+
+def _cleared(operation: OwnerOperation, scan: Scan, observe: Observe) -> Verdict:
+    """Count the looks that do not show the call; the second one, begun late enough, clears it."""
+    if operation.first_scan_ended_at is None:
+        operation.first_scan_ended_at = scan.ended_at
+        return Verdict.KEEP
+    late_enough = scan.began_at >= operation.first_scan_ended_at + observe.second_after
+    return Verdict.RESEND if late_enough else Verdict.KEEP
+
+
+def _settling_delete(operation: OwnerOperation, row: ObservedOwner | None) -> Verdict:
+    # Its delete was accepted or seen, and an owner leaves no tombstone: not being there is the end.
+    if row is None or not is_same(row, operation.change.before):
+        return Verdict.DELETED
+    return Verdict.FAILED if row.status == DELETE_FAILED else Verdict.KEEP
+
+
+def _observed_delete(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan, observe: Observe) -> Verdict:
+    if scan.began_at < operation.unknown_at + observe.first_after:
+        return Verdict.KEEP
+    if row is None or row.is_deleting:
+        return Verdict.DELETING  # settling looks once more before it believes in absence
+    return _cleared(operation, scan, observe) if is_same(row, operation.change.before) else Verdict.DELETED
+
+
+def _missed_twice(operation: OwnerOperation, scan: Scan) -> bool:
+    if operation.absent_since is None:
+        operation.absent_since = scan.ended_at
+        return False
+    return scan.began_at >= operation.absent_since + ABSENT_TWICE_SECONDS

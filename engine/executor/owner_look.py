@@ -1,0 +1,45 @@
+"""What planning asks about owners before a run: those that creates need, and how people sign in to a domain.
+
+What cannot be read is left out, with an event: it keeps no app from being created.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.errors import CloudError
+from engine.executor.asking import ask_again
+from engine.ports.events import OwnersUnread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from engine.core.identity import Owner
+    from engine.core.owners import ObservedOwner
+    from engine.executor.fleet_run import FleetRun
+
+
+async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:
+    """Look at profiles and spaces; None stands for what is not there. Raises StoppedError when the run is stopped."""
+    found: dict[Owner, ObservedOwner | None] = {}
+    for name in sorted({owner.domain for owner in owners} & run.links.keys()):
+        try:
+            found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
+        except CloudError as error:
+            run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+    return found
+
+
+async def auth_mode(run: FleetRun, domain: str) -> str:
+    """Give how people sign in to a domain; empty where that cannot be read."""
+    link = run.links[domain]
+    calls, may_call = run.calls_of(link.lane), run.control.may_call
+
+    def ask() -> Awaitable[str]:
+        return calls.read("DescribeDomain", lambda: link.cloud.auth_mode(link.domain.domain_id), may_call)
+
+    try:
+        return await ask_again("DescribeDomain", ask, run.settings.backoffs, run.jitter, run.emit)
+    except CloudError as error:
+        run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
+        return ""

@@ -1,0 +1,269 @@
+"""What follows from an answer or a look at an owner: the one place where an owner's operation changes its phase.
+
+It stands beside `settlement` and shares its queue, gates, ledger and switch. What needs an owner is let go when the
+owner is in service, and skipped with its name when it is not to be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.errors import BugError, InUse, QuotaExceeded
+from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome
+from engine.core.plan import Action
+from engine.executor.judge import Verdict
+from engine.executor.ledger import unmade_end
+from engine.executor.operation import OBSERVING, Phase
+from engine.executor.owner_troubles import (
+    conflict,
+    failed,
+    needs,
+    never_settled,
+    removed,
+    still_pending,
+)
+from engine.executor.retry import Again, End, Gone, Look, ObserveFirst, Park, StopLane, decide, trouble_of
+from engine.ports.events import OwnerAccepted, OwnerOutcomeUnknown, OwnerRetried
+from engine.ports.owners import operation_of
+
+if TYPE_CHECKING:
+    from engine.core.errors import CloudError
+    from engine.core.identity import AppKey, Owner
+    from engine.core.outcome import Trouble
+    from engine.core.owners import ObservedOwner
+    from engine.core.settings import Settings
+    from engine.executor.control import Control
+    from engine.executor.gate import Gate
+    from engine.executor.owner_operation import OwnerOperation
+    from engine.executor.owner_watch import OwnerWatcher
+    from engine.executor.retry import Decision
+    from engine.executor.settlement import Settlement
+
+IN_USE = InUse(
+    "the service says that the name is in use and shows no such owner",
+    hint="Wait a few minutes and run again",
+    service_code="ResourceInUse",
+)
+
+
+class OwnerSettlement:
+    """The state of the owners' operations of one lane."""
+
+    def __init__(self, lane: Settlement) -> None:
+        self._lane = lane
+        self.watchers: dict[str, OwnerWatcher] = {}
+
+    @property
+    def control(self) -> Control:
+        """The run's switch."""
+        return self._lane.control
+
+    @property
+    def settings(self) -> Settings:
+        """What the policies set."""
+        return self._lane.settings
+
+    # What a call came to.
+
+    def accepted(self, operation: OwnerOperation, arn: str) -> None:
+        """Take in the service's yes to a create."""
+        now = self.control.now()
+        self._lane.gates.leave(operation, now, accepted=True)
+        operation.forgive("throttling", "transient", "limit")
+        operation.arn = arn
+        operation.ours = True
+        self._lane.emit(OwnerAccepted(operation.key, operation_of("Create", operation.key.kind), operation.attempts))
+        self._settle(operation, Phase.SETTLE_CREATE)
+
+    def delete_accepted(self, operation: OwnerOperation) -> None:
+        """Take in the service's yes to a delete, or the sight of an owner that is Deleting already."""
+        operation.forgive("throttling", "transient")
+        self._lane.emit(OwnerAccepted(operation.key, operation_of("Delete", operation.key.kind), operation.attempts))
+        self._settle(operation, Phase.SETTLE_DELETE)
+
+    def call_failed(self, operation: OwnerOperation, error: CloudError) -> None:
+        """Take in the error of a call."""
+        now = self.control.now()
+        gate: Gate | None = None
+        if isinstance(error, QuotaExceeded):
+            gate = self._lane.gates.refuse(operation, error, now)
+        self._lane.gates.leave(operation, now, accepted=False, refused_by=gate)
+        decision = decide(operation, error, now, self.settings.backoffs, self._lane.draw())
+        self._carry_out(operation, decision, error, gate, now)
+
+    # What a look shows.
+
+    def take_verdict(  # noqa: C901, PLR0912 - one case a verdict
+        self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None
+    ) -> None:
+        """Carry out a verdict of `judge_owner` but KEEP; the watcher has let go of the operation."""
+        now = self.control.now()
+        match verdict:
+            case Verdict.IN_SERVICE:
+                self.end(operation, _good_end(operation))
+            case Verdict.FAILED:
+                self.end(operation, Outcome.FAILED, failed(operation, row))
+            case Verdict.REMOVED:
+                self.end(operation, Outcome.FAILED, removed(operation))
+            case Verdict.ADOPT | Verdict.OURS:
+                operation.adopted = verdict is Verdict.ADOPT
+                operation.forgive("unknown", "transient")
+                if row is not None and row.is_in_service:
+                    self.end(operation, _good_end(operation))
+                else:
+                    self._settle(operation, Phase.SETTLE_CREATE)
+            case Verdict.CONFLICT:
+                self.end(operation, Outcome.FAILED, conflict(operation, row))
+            case Verdict.WAIT_DELETING:
+                operation.prior = row
+                self._settle(operation, Phase.AWAIT_DELETING)
+            case Verdict.CREATE:
+                self._call_again(operation, Phase.CREATE)
+            case Verdict.RESEND:
+                self._resend(operation, now)
+            case Verdict.TRY_LATER:
+                decision = decide(operation, IN_USE, now, self.settings.backoffs, self._lane.draw())
+                self._carry_out(operation, decision, IN_USE, None, now)
+            case Verdict.DELETING:
+                self._settle(operation, Phase.SETTLE_DELETE)
+            case Verdict.DELETED:
+                self.end(operation, Outcome.DELETED)
+            case _:  # pragma: no cover - KEEP is the watcher's
+                raise BugError(f"verdict {verdict} for {operation.key}")
+        self._lane.nudge()
+
+    def timed_out(self, operation: OwnerOperation) -> None:
+        """Take in an operation whose time to settle is up."""
+        timeout_s = self.settings.execution.settle_timeout
+        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s))
+
+    def never_settled(self, operation: OwnerOperation) -> None:
+        """Take in an operation of which no look could show what became of its call."""
+        self.end(operation, Outcome.FAILED, never_settled(operation))
+
+    def drop_all(self) -> None:
+        """End every owner that is awaited."""
+        for watcher in self.watchers.values():
+            watcher.drop_all()
+
+    def stop_lane(self, trouble: Trouble) -> None:
+        """Make no more calls in this lane."""
+        self._lane.stop_lane(trouble)
+
+    # The ends.
+
+    def end(self, operation: OwnerOperation, outcome: Outcome, trouble: Trouble | None = None) -> None:
+        """Write down how an operation ended, and let go or skip what waits for it."""
+        self._lane.gates.leave(operation, self.control.now(), accepted=False)
+        self._lane.ledger.end_owner(operation, outcome, trouble)
+        self.settle_dependents(operation.key, outcome, trouble)
+
+    def settle_dependents(self, key: AppKey | Owner, outcome: Outcome, trouble: Trouble | None) -> None:
+        """Let go what came after `key`, or skip it, and in turn what came after that."""
+        if outcome not in INCOMPLETE_OUTCOMES and outcome is not Outcome.INTERRUPTED:
+            self._lane.ready.let_go(key)
+            self._lane.nudge()
+            return
+        ended = Outcome.INTERRUPTED if outcome is Outcome.INTERRUPTED else Outcome.SKIPPED
+        for operation in self._lane.ready.give_up(key):
+            self._lane.end(operation, ended, needs(key, outcome, trouble))
+
+    def left_over(self, operation: OwnerOperation, gate: Gate | None = None) -> None:
+        """End an operation that no call is made for any more."""
+        if operation.phase in OBSERVING:
+            self.never_settled(operation)
+        elif operation.phase in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE):
+            self.timed_out(operation)
+        else:
+            full = None if gate is None else trouble_of(gate.error)
+            self.end(operation, *unmade_end(operation, self.control.cause, self._lane.stopped, full))
+
+    # The steps.
+
+    def _carry_out(
+        self, operation: OwnerOperation, decision: Decision, error: CloudError, gate: Gate | None, now: float
+    ) -> None:
+        match decision:
+            case Again(delay_s):
+                self._again(operation, error, delay_s, now)
+            case Park() if gate is not None:
+                if self._lane.is_over:
+                    self.left_over(operation, gate)
+                else:
+                    self._lane.ready.wait_at(gate, operation)
+            case Look():
+                operation.unknown_at = now
+                self._await(operation, Phase.LOOK)
+            case ObserveFirst():
+                self._observe_first(operation, error, now)
+            case Gone():
+                self.end(operation, Outcome.DELETED)
+            case StopLane(trouble):
+                self._lane.stop_lane(trouble)
+                self.left_over(operation)
+            case End(outcome, trouble):
+                self._lane.gates.end_if_never(gate)
+                self.end(operation, outcome, trouble)
+            case _:  # pragma: no cover - an owner has no fallback, and a quota error always has its gate
+                raise BugError(f"{decision} for {operation.key}")
+
+    def _again(self, operation: OwnerOperation, error: CloudError, delay_s: float, now: float) -> None:
+        if operation.phase is Phase.LOOK:
+            operation.phase = Phase.CREATE
+        code = error.service_code or error.code
+        self._lane.emit(
+            OwnerRetried(operation.key, operation.attempts, round(delay_s, 3), code, error.message, error.request_id)
+        )
+        if self._lane.is_over:
+            self.left_over(operation)
+        else:
+            self._lane.ready.push_later(operation, now + delay_s)
+
+    def _observe_first(self, operation: OwnerOperation, error: CloudError, now: float) -> None:
+        _, unknown_s = operation.fail("unknown", now)
+        code = error.service_code or error.code
+        self._lane.emit(OwnerOutcomeUnknown(operation.key, operation.attempts, code, error.message, error.request_id))
+        operation.unknown_at = now
+        operation.first_scan_ended_at = None
+        phase = Phase.OBSERVE_DELETE if operation.is_delete else Phase.OBSERVE_CREATE
+        operation.ours = operation.ours or phase is Phase.OBSERVE_CREATE
+        operation.phase = phase
+        if unknown_s >= self.settings.backoffs.transient.give_up_after:
+            self.never_settled(operation)
+        else:
+            self._await(operation, phase)
+
+    def _resend(self, operation: OwnerOperation, now: float) -> None:
+        if now - operation.failing_since.get("unknown", now) >= self.settings.backoffs.transient.give_up_after:
+            self.never_settled(operation)
+            return
+        operation.ours = False
+        self._call_again(operation, Phase.DELETE if operation.phase is Phase.OBSERVE_DELETE else Phase.CREATE)
+
+    def _call_again(self, operation: OwnerOperation, phase: Phase) -> None:
+        operation.phase = phase
+        operation.absent_since = None
+        if self._lane.is_over:
+            self.left_over(operation)
+        else:
+            self._lane.ready.push(operation)
+
+    def _settle(self, operation: OwnerOperation, phase: Phase) -> None:
+        operation.accepted_at = self.control.now()
+        operation.absent_since = None
+        operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
+        self._await(operation, phase)
+
+    def _await(self, operation: OwnerOperation, phase: Phase) -> None:
+        """Hand an operation to its watcher; when the run is over, only unknown outcomes are still looked up."""
+        operation.phase = phase
+        if self._lane.is_over and (phase not in OBSERVING or not self._lane.may_look_up):
+            self.left_over(operation)
+        else:
+            self.watchers[operation.key.domain].watch(operation)
+
+
+def _good_end(operation: OwnerOperation) -> Outcome:
+    if operation.change.action is Action.NONE:
+        return Outcome.UNCHANGED
+    return Outcome.ADOPTED if operation.adopted else Outcome.CREATED

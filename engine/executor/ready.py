@@ -1,0 +1,243 @@
+"""What may be called next: the order of operations, their delays, and the gates that some of them wait at.
+
+An operation that meets a closed gate moves into that gate's own queue, so a full quota with a thousand apps behind it
+costs the others nothing, and nothing that waits holds a worker. A replace enters a gate in its slow start with its
+delete and stays in until its create is answered: the place that it will need is taken from then on. Everything here is
+data and takes the time as a number.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from engine.core.identity import QuotaBucket
+from engine.core.service_errors import bucket_of_quota
+from engine.executor.gate import Gate, GateState
+from engine.executor.owner_operation import OwnerOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from engine.core.errors import QuotaExceeded
+    from engine.core.settings import Backoff
+    from engine.executor.operation import Operation
+
+ACCOUNT_WIDE_WORDS: Final = "per account"  # in the names of quotas that count every app of the account
+
+Waiting: TypeAlias = "Operation | OwnerOperation"
+_Entry = tuple[float, int, Waiting]
+
+
+class ReadyQueue:
+    """All operations of one lane that wait for a call."""
+
+    def __init__(self, backoff: Backoff, jitter: Callable[[], float], window_max: int) -> None:
+        self._backoff = backoff
+        self._jitter = jitter
+        self._window_max = window_max
+        self._tie = count()
+        self._ready: list[_Entry] = []
+        self._later: list[_Entry] = []
+        self._waiting: dict[Gate, list[_Entry]] = {}
+        self._held: dict[Hashable, list[Waiting]] = {}  # what waits for something that has not ended yet
+        self._aliases: dict[str, set[str]] = {}  # bucket or user scope -> quota names that it was refused for
+        self.gates: dict[str, Gate] = {}
+
+    def __len__(self) -> int:
+        """How many operations wait, in whatever place."""
+        parked = sum(map(len, self._waiting.values()))
+        return len(self._ready) + len(self._later) + parked + sum(map(len, self._held.values()))
+
+    def push(self, operation: Waiting) -> None:
+        """Put an operation where its turn is, or behind what must end well before it."""
+        if self._held:
+            first = next((key for key in operation.after if key in self._held), None)
+            if first is not None:
+                self._held[first].append(operation)
+                return
+        heapq.heappush(self._ready, (operation.rank, next(self._tie), operation))
+
+    def hold_for(self, key: Hashable) -> None:
+        """Let what comes after `key` wait, from now on until `let_go` or `give_up`."""
+        self._held.setdefault(key, [])
+
+    def let_go(self, key: Hashable) -> None:
+        """Put what waited for `key` where its turn is."""
+        for operation in self._held.pop(key, ()):
+            self.push(operation)
+
+    def give_up(self, key: Hashable) -> list[Waiting]:
+        """Take out what waited for `key`, which did not end well."""
+        return self._held.pop(key, [])
+
+    def push_later(self, operation: Waiting, at: float) -> None:
+        """Put an operation aside until `at`."""
+        operation.ready_at = at
+        heapq.heappush(self._later, (at, next(self._tie), operation))
+
+    def pop(self, now: float) -> Waiting | None:
+        """Give the next operation that may be called now, its gates entered; None when there is none."""
+        self._wake_due(now)
+        while self._ready:
+            operation = heapq.heappop(self._ready)[2]
+            self._give_back_closed(operation)
+            held = [gate for gate, _ in operation.passed]
+            gates = [gate for gate in self.gates_of(operation) if gate not in held]
+            closed = next((gate for gate in gates if not self._lets_pass(gate, operation, now)), None)
+            if closed is not None:
+                self._wait_at(closed, operation)
+                continue
+            operation.passed += [(gate, gate.enter()) for gate in gates]
+            return operation
+        return None
+
+    def has_ready(self, now: float) -> bool:
+        """Whether `pop` would look at anything; it may still find a gate closed."""
+        self._wake_due(now)
+        return bool(self._ready)
+
+    def next_wake_at(self) -> float:
+        """When something changes here without an answer: a delay ends, a probe is due, a gate gives up."""
+        at = self._later[0][0] if self._later else float("inf")
+        for gate, waiting in self._waiting.items():
+            if waiting and gate.state is GateState.ENDED:
+                return float("-inf")  # they are turned away at once
+            if waiting and gate.state is GateState.PARKED and not gate.probing:
+                may_probe = any(not entry[2].is_delete for entry in waiting)
+                at = min(at, gate.gives_up_at(), gate.next_probe_at if may_probe else float("inf"))
+        return at
+
+    def gates_of(self, operation: Waiting) -> list[Gate]:
+        """Give the gates that stand before an operation; none in the ordinary case."""
+        if not self.gates:
+            return []
+        names: list[str] = []
+        for scope in operation.scopes:
+            names.append(scope)
+            names.extend(sorted(self._aliases.get(scope, ())))
+        return [self.gates[name] for name in names if name in self.gates]
+
+    def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> tuple[Gate, bool, bool]:
+        """Take in a ResourceLimitExceeded; its gate, whether the call was that gate's probe, and whether it parked."""
+        name = self._gate_name(operation, error)
+        gate = self.gates.get(name)
+        if gate is None or gate.state is GateState.OPEN:
+            gate = Gate(name, error, self._backoff, self._jitter, self._window_max)
+            self.gates[name] = gate
+        probe = any(entered is gate and as_probe for entered, as_probe in operation.passed)
+        parked = gate.full(error, operation.sent_at, now, probe=probe)
+        return gate, probe, parked
+
+    def leave_gates(self, operation: Waiting, now: float, *, accepted: bool, refused_by: Gate | None) -> list[Gate]:
+        """End the passage of a call through its gates; the gates that it reopened."""
+        reopened: list[Gate] = []
+        for gate, probe in operation.passed:
+            gate.leave()
+            if gate is refused_by:
+                continue
+            if accepted and gate.passed(probe=probe):
+                reopened.append(gate)
+            elif probe and not accepted:
+                gate.probe_was_lost(now)
+        operation.passed = []
+        return reopened
+
+    def wake_bucket(self, scopes: Iterable[str], now: float) -> None:
+        """Somebody left: let the gates of these scopes probe at once."""
+        for scope in scopes:
+            for name in (scope, *self._aliases.get(scope, ())):
+                if name in self.gates:
+                    self.gates[name].wake(now)
+
+    def wait_at(self, gate: Gate, operation: Waiting) -> None:
+        """Put an operation that was refused into its gate's queue."""
+        self._wait_at(gate, operation)
+
+    def waiting_at(self, gate: Gate) -> int:
+        """How many wait at one gate."""
+        return len(self._waiting.get(gate, ()))
+
+    def gates_that_give_up(self, now: float) -> list[Gate]:
+        """Give the gates whose time is up; a call that is under way there is answered first."""
+        return [gate for gate in self.gates.values() if now >= gate.gives_up_at() and not gate.probing]
+
+    def empty_gate(self, gate: Gate) -> list[Waiting]:
+        """Take out everything that waits at a gate, first in order first."""
+        entries = self._waiting.pop(gate, [])
+        return [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
+
+    def drain(self) -> list[tuple[Waiting, Gate | None]]:
+        """Take out everything, with the gate that each operation waited at."""
+        left: list[tuple[Waiting, Gate | None]] = [(entry[2], None) for entry in (*self._ready, *self._later)]
+        for gate in list(self._waiting):
+            left.extend((operation, gate) for operation in self.empty_gate(gate))
+        left.extend((operation, None) for held in self._held.values() for operation in held)
+        self._held.clear()
+        self._ready.clear()
+        self._later.clear()
+        return left
+
+    def _wait_at(self, gate: Gate, operation: Waiting) -> None:
+        heapq.heappush(self._waiting.setdefault(gate, []), (operation.rank, next(self._tie), operation))
+
+    @staticmethod
+    def _lets_pass(gate: Gate, operation: Waiting, now: float) -> bool:
+        if operation.is_delete and gate.state is GateState.PARKED:
+            return False  # the first half of a replace is no probe: what it deletes could not be made again
+        return gate.admits(now)
+
+    @staticmethod
+    def _give_back_closed(operation: Waiting) -> None:
+        """Leave the gates that have closed since a replace entered them with its delete."""
+        if operation.passed:
+            closed = [entry for entry in operation.passed if entry[0].state in (GateState.PARKED, GateState.ENDED)]
+            for gate, _ in closed:
+                gate.leave()
+            operation.passed = [entry for entry in operation.passed if entry not in closed]
+
+    def _wake_due(self, now: float) -> None:
+        """Move what may go on into the ready queue: by looking at what is, since not every change has a caller."""
+        while self._later and self._later[0][0] <= now:
+            self.push(heapq.heappop(self._later)[2])
+        for gate, waiting in self._waiting.items():
+            if not waiting:
+                continue
+            if gate.state is not GateState.PARKED:
+                self._release(gate, waiting)
+            elif gate.admits(now):
+                self._release_one(gate)
+
+    def _release_one(self, gate: Gate) -> None:
+        """Let the first create that waits go as a probe. The delete of a replace is never one."""
+        waiting = self._waiting[gate]
+        first = min((entry for entry in waiting if not entry[2].is_delete), default=None)
+        if first is not None:
+            waiting.remove(first)
+            heapq.heapify(waiting)
+            self.push(first[2])
+
+    def _release(self, gate: Gate, waiting: list[_Entry]) -> None:
+        """Let go what an open gate, or one in its slow start, has room for."""
+        room = {GateState.OPEN: len(waiting), GateState.OPENING: gate.window - gate.in_flight}.get(gate.state, 0)
+        for _ in range(min(room, len(waiting))):
+            self.push(heapq.heappop(waiting)[2])
+
+    def _gate_name(self, operation: Waiting, error: QuotaExceeded) -> str:
+        """Name the gate by the quota that the message names, so that all that share the quota share the gate."""
+        if isinstance(operation, OwnerOperation):
+            return operation.scopes[0]
+        lane_wide, bucket, *own = operation.scopes
+        facts = error.facts
+        if facts.user_profile:
+            return own[0] if own else bucket
+        if not facts.quota:
+            return bucket
+        if ACCOUNT_WIDE_WORDS in facts.quota:
+            return lane_wide
+        named = bucket_of_quota(facts.quota)
+        name = facts.quota if named is None else str(QuotaBucket(*operation.lane, *named))
+        if name != bucket:
+            self._aliases.setdefault(bucket, set()).add(name)
+        return name

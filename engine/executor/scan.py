@@ -1,0 +1,154 @@
+"""Complete scans: ListApps page after page, until the service says that there is no more.
+
+A scan is whole or it is an error: rows of a listing that broke off are never used, so "no apps" always means that the
+service said so. Pages that fail are asked again; a token that comes twice, or that the service no longer knows, starts
+the scan afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import CloudError, Rejected, ScanIncomplete
+from engine.core.identity import AppKey
+from engine.core.limits import SCAN_PAGES_MAX_COUNT, SCAN_RESTARTS_MAX_COUNT
+from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, newest_by_key
+from engine.executor.asking import ask_again
+from engine.ports.events import DomainListed, DomainListFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from engine.core.desired import DesiredDomain
+    from engine.core.identity import Owner
+    from engine.core.settings import Backoffs
+    from engine.executor.calls import LaneCalls
+    from engine.ports.cloud import AppPage, AppRow, Cloud
+    from engine.ports.events import Emit
+
+# A filtered scan first looks whether the whole domain is small: one page may hold all of it. It goes on with the
+# domain's pages for a quarter of what listing each owner costs, so it never pays more than a quarter too much.
+WHOLE_DOMAIN_TRIAL_SHARE: Final = 0.25
+
+
+class _TooLongError(Exception):
+    """The trial of the whole domain did not end within its pages."""
+
+
+class _ScanSpoiltError(Exception):
+    """The pages of this attempt do not fit together; start afresh."""
+
+
+@dataclass(slots=True)
+class Scanner:
+    """Lists one domain through one lane. `jitter` gives numbers in [0, 1); `stopped` ends the delays between tries."""
+
+    domain: DesiredDomain
+    cloud: Cloud
+    calls: LaneCalls
+    backoffs: Backoffs
+    jitter: Callable[[], float]
+    emit: Emit
+    may_call: Callable[[], bool]
+    stopped: asyncio.Event
+
+    async def scan(self, owners: Sequence[Owner] | None = None, whole_pages: int | None = None) -> ObservedDomain:
+        """List the whole domain, or only `owners` where that takes fewer calls.
+
+        `whole_pages` is how many pages the domain is known to have. Never raises CloudError: an incomplete
+        scan is an ObservedDomain with its error and no rows.
+        """
+        started_at = asyncio.get_running_loop().time()
+        pages = 0
+        try:
+            for attempt in range(1, SCAN_RESTARTS_MAX_COUNT + 1):
+                try:
+                    rows, whole, pages = await self._scan_once(owners, whole_pages)
+                    break
+                except _ScanSpoiltError as spoilt:
+                    if attempt == SCAN_RESTARTS_MAX_COUNT:
+                        raise self._incomplete(f"{spoilt} in {attempt} scans") from None
+        except CloudError as error:
+            self.emit(DomainListFailed(self.domain.name, error.service_code or error.code, str(error)))
+            return ObservedDomain(self.domain.name, started_at, error=error)
+        apps = newest_by_key(observed_app(self.domain.name, row) for row in rows)
+        seconds = asyncio.get_running_loop().time() - started_at
+        self.emit(DomainListed(self.domain.name, len(apps), pages, round(seconds, 3)))
+        return ObservedDomain(self.domain.name, started_at, apps, scanned_whole=whole)
+
+    async def _scan_once(
+        self, owners: Sequence[Owner] | None, whole_pages: int | None
+    ) -> tuple[list[AppRow], bool, int]:
+        if owners is None:
+            rows, pages = await self._list(None, SCAN_PAGES_MAX_COUNT)
+            return rows, True, pages
+        spent = 0
+        if whole_pages is None or whole_pages <= len(owners):
+            trial = max(1, int(len(owners) * WHOLE_DOMAIN_TRIAL_SHARE)) if whole_pages is None else len(owners)
+            try:
+                rows, pages = await self._list(None, trial)
+            except _TooLongError:
+                spent = trial
+            else:
+                return rows, True, pages
+        collected: list[AppRow] = []
+        for owner in owners:
+            rows, pages = await self._list(owner, SCAN_PAGES_MAX_COUNT)
+            collected += rows
+            spent += pages
+        return collected, False, spent
+
+    async def _list(self, owner: Owner | None, pages_max: int) -> tuple[list[AppRow], int]:
+        """Read all pages of the domain or of one owner; the rows, and how many pages there were."""
+        rows: list[AppRow] = []
+        token = ""
+        seen: set[str] = set()
+        for page_number in range(1, pages_max + 1):
+            page = await self._page(owner, token)
+            rows += page.rows
+            if not page.next_token:
+                return rows, page_number
+            if page.next_token in seen:
+                raise _ScanSpoiltError("the service gave the same NextToken twice")
+            seen.add(page.next_token)
+            token = page.next_token
+        if pages_max < SCAN_PAGES_MAX_COUNT:
+            raise _TooLongError
+        raise self._incomplete(f"more than {SCAN_PAGES_MAX_COUNT} pages")
+
+    async def _page(self, owner: Owner | None, token: str) -> AppPage:
+        def call() -> Awaitable[AppPage]:
+            return self.calls.read("ListApps", lambda: self._call(owner, token), self.may_call)
+
+        try:
+            return await ask_again("ListApps", call, self.backoffs, self.jitter, self.emit, stopped=self.stopped)
+        except (Rejected, ScanIncomplete) as error:
+            if token or isinstance(error, ScanIncomplete):
+                raise _ScanSpoiltError(f"a page was refused ({error.message})") from error
+            raise
+
+    def _call(self, owner: Owner | None, token: str) -> Awaitable[AppPage]:
+        if owner is None:
+            return self.cloud.list_apps(self.domain.domain_id, token=token)
+        return self.cloud.list_apps(self.domain.domain_id, owner_kind=owner.kind, owner=owner.name, token=token)
+
+    def _incomplete(self, why: str) -> ScanIncomplete:
+        return ScanIncomplete(
+            f"ListApps of domain {self.domain.name} ({self.domain.domain_id}) could not be completed: {why}",
+            hint="Nothing was read from it; run again, and if it stays, report it to AWS with the log's request ids",
+            operation="ListApps",
+        )
+
+
+def observed_app(domain: str, row: AppRow) -> ObservedApp:
+    """Give the row of a listing as the core knows it, under the fleet's name of the domain."""
+    status = AppStatus.of(row.status)
+    return ObservedApp(
+        key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),
+        status=status,
+        created_at=row.created_at,
+        spec=row.spec,
+        status_text=row.status if status is AppStatus.UNKNOWN else "",
+    )

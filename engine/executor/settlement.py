@@ -1,0 +1,396 @@
+"""What follows from an answer or a scan: the one place where an operation changes its phase.
+
+Workers bring what a call came to, the watcher brings what a scan shows; both end up here, and from here an operation
+goes back into the queue, to a gate, to the watcher, or to the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.errors import BugError, CloudError, QuotaExceeded, Rejected
+from engine.core.outcome import Outcome
+from engine.core.plan import Action
+from engine.executor.control import Cause
+from engine.executor.gatekeeper import GateKeeper
+from engine.executor.judge import Verdict
+from engine.executor.ledger import good_end, unmade_end
+from engine.executor.operation import AWAITING, OBSERVING, Phase, scopes_of
+from engine.executor.owner_operation import OwnerOperation
+from engine.executor.owner_settlement import OwnerSettlement
+from engine.executor.retry import (
+    Again,
+    End,
+    FallBack,
+    Gone,
+    Look,
+    ObserveFirst,
+    Park,
+    StopLane,
+    decide,
+    trouble_of,
+)
+from engine.executor.troubles import (
+    IN_USE,
+    REMOVED,
+    bug_trouble,
+    conflict,
+    never_settled,
+    still_pending,
+)
+from engine.ports.events import (
+    AppCreated,
+    AppFellBack,
+    AppOutcomeUnknown,
+    AppRetried,
+    LaneStopped,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+
+    from engine.core.desired import DesiredDomain
+    from engine.core.identity import Lane
+    from engine.core.observed import ObservedApp
+    from engine.core.outcome import Trouble
+    from engine.core.settings import Settings
+    from engine.executor.calls import LaneCalls
+    from engine.executor.control import Control
+    from engine.executor.gate import Gate
+    from engine.executor.ledger import Ledger
+    from engine.executor.operation import Operation
+    from engine.executor.ready import ReadyQueue, Waiting
+    from engine.executor.settle import Watcher
+    from engine.ports.cloud import Cloud
+    from engine.ports.events import Emit
+    from engine.ports.journal import Journal
+
+
+class Settlement:
+    """The state of one lane's operations. Everything runs on the event loop, so no step is interrupted by another."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        fleet: str,
+        domains: Mapping[str, DesiredDomain],
+        clouds: Mapping[str, Cloud],
+        calls: LaneCalls,
+        ready: ReadyQueue,
+        control: Control,
+        ledger: Ledger,
+        settings: Settings,
+        journal: Journal,
+        emit: Emit,
+        wall: Callable[[], float],
+        jitter: Callable[[], float],
+        wake: asyncio.Event,
+        on_bug: Callable[[BaseException], None],
+        *,
+        wait: bool,
+    ) -> None:
+        self.lane = lane
+        self.fleet = fleet
+        self.domains = domains
+        self.clouds = clouds
+        self.calls = calls
+        self.ready = ready
+        self.control = control
+        self.settings = settings
+        self.journal = journal
+        self.emit = emit
+        self.wall = wall
+        self.wake = wake
+        self.in_flight: set[Waiting] = set()
+        self.stopped: Trouble | None = None
+        self.watchers: dict[str, Watcher] = {}
+        self.ledger = ledger
+        self.draw = jitter
+        self.gates = GateKeeper(ready, emit)
+        self._on_bug = on_bug
+        self._wait = wait
+        self.owners = OwnerSettlement(self)
+
+    def may_call(self) -> bool:
+        """Whether a new call may be made in this lane now; notices the deadline."""
+        return self.control.may_call() and self.stopped is None
+
+    # What a call came to.
+
+    def create_accepted(self, operation: Operation, arn: str) -> None:
+        """Take in CreateApp's yes."""
+        now = self.control.now()
+        self.gates.leave(operation, now, accepted=True)
+        operation.forgive("throttling", "transient", "limit")
+        operation.arn = arn
+        operation.ours = True
+        self.emit(
+            AppCreated(operation.key, operation.attempts, round(now - operation.sent_at, 3), operation.instance_type)
+        )
+        self._settle_create(operation, now)
+
+    def create_failed(self, operation: Operation, error: CloudError) -> None:
+        """Take in CreateApp's error."""
+        now = self.control.now()
+        gate: Gate | None = None
+        if isinstance(error, QuotaExceeded):
+            gate = self.gates.refuse(operation, error, now)
+        self.gates.leave(operation, now, accepted=False, refused_by=gate)
+        self._decide(operation, error, gate, now)
+
+    def delete_accepted(self, operation: Operation) -> None:
+        """Take in DeleteApp's yes, or the sight of an app that is Deleting already."""
+        operation.forgive("throttling", "transient")
+        operation.absent_since = None
+        self._await(operation, Phase.SETTLE_DELETE)
+
+    def delete_failed(self, operation: Operation, error: CloudError) -> None:
+        """Take in the error of a delete, or of the look before it."""
+        self._decide(operation, error, None, self.control.now())
+
+    def delete_later(self, operation: Operation) -> None:
+        """Take in that the app is Pending, so that it cannot be deleted yet."""
+        self._await(operation, Phase.AWAIT_PENDING)
+
+    def delete_settled(self, operation: Operation) -> None:
+        """Take in that the app is gone: the end of a delete, half of a replace."""
+        before = operation.change.before
+        if before is not None:
+            scopes = scopes_of(self.lane, operation.key, before.spec.instance_type or "")
+            self.ready.wake_bucket(scopes, self.control.now())
+        if operation.change.action is Action.DELETE:
+            self.end(operation, Outcome.DELETED)
+        else:
+            operation.deleted = True
+            operation.prior = before
+            self._again_at_once(operation, Phase.CREATE)
+        self.nudge()
+
+    # What a scan shows.
+
+    def take_verdict(  # noqa: C901 - one case a verdict
+        self, operation: Operation, verdict: Verdict, row: ObservedApp | None
+    ) -> None:
+        """Carry out a verdict of `judge` but KEEP and FAILED; the watcher has let go of the operation."""
+        now = self.control.now()
+        match verdict:
+            case Verdict.IN_SERVICE:
+                self.end(operation, good_end(operation))
+            case Verdict.REMOVED:
+                self.end(operation, Outcome.FAILED, REMOVED)
+            case Verdict.ADOPT | Verdict.OURS:
+                operation.adopted = verdict is Verdict.ADOPT
+                operation.forgive("unknown", "transient")
+                self._settle_create(operation, now)
+            case Verdict.CONFLICT:
+                self.end(operation, Outcome.FAILED, conflict(operation, row))
+            case Verdict.WAIT_DELETING:
+                operation.prior = row
+                self._await(operation, Phase.AWAIT_DELETING)
+            case Verdict.CREATE:
+                operation.prior = row or operation.prior
+                self._again_at_once(operation, Phase.CREATE)
+            case Verdict.RESEND:
+                self._resend(operation, now)
+            case Verdict.TRY_LATER:
+                self._decide(operation, IN_USE, None, now)
+            case Verdict.DELETING:
+                self.delete_accepted(operation)
+            case Verdict.DELETED:
+                self.delete_settled(operation)
+            case Verdict.DELETE:
+                self._again_at_once(operation, Phase.DELETE)
+            case _:  # pragma: no cover - KEEP and FAILED are the watcher's
+                raise BugError(f"verdict {verdict} for {operation.key}")
+        self.nudge()
+
+    def failed_after_acceptance(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
+        """Take in an app that the service accepted and that ended Failed, with the error of its FailureReason."""
+        if not operation.ours:
+            self.end(operation, Outcome.FAILED, trouble_of(error))
+            return
+        now = self.control.now()
+        operation.prior = row
+        operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
+        operation.counts_as_failure = isinstance(error, Rejected)
+        gate: Gate | None = None
+        if isinstance(error, QuotaExceeded):
+            operation.sent_at = now  # the refusal is news, however long ago the create was sent
+            gate = self.gates.refuse(operation, error, now)
+        operation.phase = Phase.CREATE
+        self._decide(operation, error, gate, now)
+        self.nudge()
+
+    def timed_out(self, operation: Operation) -> None:
+        """Take in an operation whose time to settle is up."""
+        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, self.settings.execution.settle_timeout))
+
+    # The ends.
+
+    def end(self, operation: Waiting, outcome: Outcome, trouble: Trouble | None = None) -> None:
+        """Write down how an operation ended, and give back a place that it held."""
+        if isinstance(operation, OwnerOperation):
+            self.owners.end(operation, outcome, trouble)
+            return
+        self.gates.leave(operation, self.control.now(), accepted=False)
+        self.ledger.end(operation, outcome, trouble)
+        if operation.change.action is Action.DELETE:
+            self.owners.settle_dependents(operation.key, outcome, trouble)
+
+    def left_over(self, operation: Waiting, gate: Gate | None = None) -> None:
+        """End an operation that no call is made for any more."""
+        if isinstance(operation, OwnerOperation):
+            self.owners.left_over(operation, gate)
+        elif operation.phase in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE):
+            self.timed_out(operation)
+        else:
+            full = None if gate is None else trouble_of(gate.error)
+            self.end(operation, *unmade_end(operation, self.control.cause, self.stopped, full))
+
+    def drop_waiting(self) -> None:
+        """End everything that waits for a call."""
+        for operation, gate in self.ready.drain():
+            self.left_over(operation, gate)
+
+    def bug(self, operation: Waiting, bug: BaseException) -> None:
+        """End an operation whose handling failed in a way that cannot happen."""
+        self._on_bug(bug)
+        if operation.phase is not Phase.ENDED:
+            self.end(operation, Outcome.FAILED, bug_trouble(operation, bug))
+
+    def nudge(self) -> None:
+        """Let the dispatcher look again."""
+        self.wake.set()
+
+    def sweep_gates(self, now: float) -> None:
+        """End what waits at gates that let nothing through any more, or let it try its next instance type."""
+        for operation, error in self.gates.turned_away(now):
+            if not error.facts.never_fits:
+                self.end(operation, Outcome.PARKED, trouble_of(error))
+            elif operation.has_fallback and not operation.is_delete and not isinstance(operation, OwnerOperation):
+                self._fall_back(operation, error)
+            else:
+                self.end(operation, Outcome.FAILED, trouble_of(error))
+
+    # The steps.
+
+    def _decide(self, operation: Operation, error: CloudError, gate: Gate | None, now: float) -> None:
+        decision = decide(operation, error, now, self.settings.backoffs, self.draw())
+        match decision:
+            case Again(delay_s):
+                self._again(operation, error, delay_s, now)
+            case Park() if gate is not None and self.is_over:
+                self.left_over(operation, gate)
+            case Park() if gate is not None:
+                self.ready.wait_at(gate, operation)
+            case FallBack():
+                self.gates.end_if_never(gate)
+                self._fall_back(operation, error)
+            case Look():
+                operation.unknown_at = now
+                self._await(operation, Phase.LOOK)
+            case ObserveFirst():
+                self._observe_first(operation, error, now)
+            case Gone():
+                self.delete_settled(operation)
+            case StopLane(trouble):
+                self.stop_lane(trouble)
+                self.left_over(operation)
+            case End(outcome, trouble):
+                self.gates.end_if_never(gate)
+                self.end(operation, outcome, trouble)
+            case _:  # pragma: no cover - a quota error always has its gate
+                raise BugError(f"{decision} for {operation.key}")
+
+    def _again(self, operation: Operation, error: CloudError, delay_s: float, now: float) -> None:
+        if operation.phase is Phase.LOOK:
+            operation.phase = Phase.CREATE
+        code, attempts = error.service_code or error.code, operation.attempts
+        self.emit(AppRetried(operation.key, attempts, round(delay_s, 3), code, error.message, error.request_id))
+        if self.is_over:
+            self.left_over(operation)
+        else:
+            self.ready.push_later(operation, now + delay_s)
+
+    def _fall_back(self, operation: Operation, error: CloudError) -> None:
+        before = operation.instance_type
+        operation.choice += 1
+        operation.forgive("capacity", "limit")
+        self.emit(AppFellBack(operation.key, before, operation.instance_type, error.service_code or error.code))
+        self._again_at_once(operation, Phase.CREATE)
+
+    def _observe_first(self, operation: Operation, error: CloudError, now: float) -> None:
+        _, unknown_s = operation.fail("unknown", now)
+        self.emit(
+            AppOutcomeUnknown(
+                operation.key, operation.attempts, error.service_code or error.code, error.message, error.request_id
+            )
+        )
+        operation.unknown_at = now
+        operation.first_scan_ended_at = operation.absent_since = None
+        deleting = operation.is_delete
+        operation.ours = operation.ours or not deleting
+        operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
+        if unknown_s >= self.settings.backoffs.transient.give_up_after:
+            self.end(operation, Outcome.FAILED, never_settled(operation))
+        else:
+            self._await(operation, operation.phase)
+
+    def _resend(self, operation: Operation, now: float) -> None:
+        unknown_s = now - operation.failing_since.get("unknown", now)
+        deleting = operation.phase is Phase.OBSERVE_DELETE
+        if unknown_s >= self.settings.backoffs.transient.give_up_after:
+            self.end(operation, Outcome.FAILED, never_settled(operation))
+            return
+        operation.ours = operation.ours and deleting
+        self._again_at_once(operation, Phase.DELETE if deleting else Phase.CREATE)
+
+    def _settle_create(self, operation: Operation, now: float) -> None:
+        if not self._wait:
+            self.end(operation, good_end(operation))
+            return
+        operation.accepted_at = now
+        operation.absent_since = None
+        operation.settle_until = now + self.settings.execution.settle_timeout
+        self._await(operation, Phase.SETTLE_CREATE)
+
+    def _again_at_once(self, operation: Operation, phase: Phase) -> None:
+        operation.phase = phase
+        operation.absent_since = None
+        if self.is_over:
+            self.left_over(operation)
+        else:
+            self.ready.push(operation)
+
+    def _await(self, operation: Operation, phase: Phase) -> None:
+        """Hand an operation to its watcher; when the run is over, only unknown outcomes are still looked up."""
+        operation.phase = phase
+        if phase is Phase.SETTLE_DELETE or phase in AWAITING:
+            operation.accepted_at = self.control.now()
+            operation.absent_since = None
+            operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
+        if self.is_over and (phase not in OBSERVING or not self.may_look_up):
+            self.left_over(operation)
+        else:
+            self.watchers[operation.key.domain].watch(operation)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no new call is made in this lane."""
+        return self.stopped is not None or self.control.cause is not None
+
+    @property
+    def may_look_up(self) -> bool:
+        """Whether an unknown outcome may still be looked up now that the run is over."""
+        return self.stopped is None and self.control.cause is not Cause.DEADLINE
+
+    def stop_lane(self, trouble: Trouble) -> None:
+        """Make no more calls in this lane; what is in flight ends by itself."""
+        if self.stopped is None:
+            self.stopped = trouble
+            self.emit(LaneStopped(self.lane, trouble.code, trouble.message, trouble.hint))
+            self.drop_waiting()
+            self.owners.drop_all()
+            for watcher in self.watchers.values():
+                watcher.drop_all()

@@ -1,0 +1,22 @@
+"""What every event is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The base. `name` is what the log calls it, `level` how loud it is (debug, info, warning, error)."""
+
+    name: ClassVar[str] = ""
+    level: ClassVar[str] = "info"
+
+    def facts(self) -> dict[str, Any]:
+        """Give the fields by name, without those that are None or empty."""
+        return {item.name: value for item in fields(self) if (value := getattr(self, item.name)) not in (None, "")}
+
+
+Emit = Callable[[Event], None]

@@ -1,0 +1,92 @@
+"""Events of a whole run: its beginning and end, its plan, its journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.ports.events.base import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run began; `changes` will be made."""
+
+    name = "run.started"
+    fleet: str
+    version: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunWaited(Event):
+    """The last run of this fleet died; `seconds` passed before anything was listed, so that its last calls show."""
+
+    name = "run.waited"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanComputed(Event):
+    """A plan was made."""
+
+    name = "plan.computed"
+    fingerprint: str
+    create: int
+    delete: int
+    delete_then_create: int
+    none: int
+    unmanaged: int
+    denied: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFired(Event):
+    """A rule or a guardrail had something to say."""
+
+    name = "rule.fired"
+    level = "warning"
+    rule: str
+    enforcement: str
+    key: str
+    message: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed(Event):
+    """The journal could not be written. Said once a run; creates go on."""
+
+    name = "journal.failed"
+    level = "error"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryWarned(Event):
+    """A library that we use logged a warning or worse."""
+
+    name = "library.warned"
+    level = "warning"
+    logger: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInterrupted(Event):
+    """The run was asked to stop, or its deadline came: no new calls."""
+
+    name = "run.interrupted"
+    level = "warning"
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run ended; `result` is its one word, the counts are its outcomes."""
+
+    name = "run.finished"
+    result: str
+    seconds: float
+    summary: dict[str, int]
+    exit_code: int

@@ -1,0 +1,129 @@
+"""A journal on a disk of our own: what a kill can lose of it, the real one can lose as well.
+
+Entries gather for a moment before they are written, so a kill takes an unwritten tail with it; an intent that was made
+durable has everything before it on the disk too. Not here: files, threads, SQL (`adapters.journal` has its own tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import JOURNAL_ALIVE_SECONDS, JOURNAL_GATHER_SECONDS
+from engine.core.outcome import Outcome
+from engine.ports.journal import Memory
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.outcome import AppResult
+
+ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})
+
+
+@dataclass(slots=True)
+class Disk:
+    """What survives: the state of a fleet as its runs left it. Times are epoch seconds."""
+
+    once_done: set[AppKey] = field(default_factory=set)
+    failures: dict[AppKey, tuple[int, str]] = field(default_factory=dict)
+    rates: dict[Lane, float] = field(default_factory=dict)
+    domain_sizes: dict[str, int] = field(default_factory=dict)
+    unclean_end_at: float | None = None
+    runs: int = 0
+
+    def memory(self) -> Memory:
+        """Give what the next run finds."""
+        return Memory(
+            frozenset(self.once_done),
+            dict(self.failures),
+            dict(self.rates),
+            self.unclean_end_at,
+            is_new=self.runs == 0,
+            domain_sizes=dict(self.domain_sizes),
+        )
+
+
+class MemoryJournal:
+    """The journal of one run (`ports.journal.Journal`). From `breaks_at` on nothing can be written any more.
+
+    `wall` gives epoch seconds; `durable` holds the deletes whose intent is on the disk.
+    """
+
+    def __init__(self, disk: Disk, wall: Callable[[], float], rng: random.Random, breaks_at: float) -> None:
+        self.memory = disk.memory()
+        self.durable: set[AppKey | Owner] = set()
+        self.concluded: set[AppKey] = set()
+        self.dead = False
+        self._disk = disk
+        self._wall = wall
+        self._rng = rng
+        self._breaks_at = breaks_at
+        self._began = wall()
+        self._gathered: list[tuple[float, Callable[[], None]]] = []
+        disk.unclean_end_at = self._began
+        disk.runs += 1
+
+    @property
+    def broken(self) -> str:
+        return "the disk is full" if self._wall() >= self._breaks_at else ""
+
+    def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
+        assert key, (operation, spec_hash, at)
+
+    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
+        assert operation == "DeleteApp", (key, spec_hash, at)
+        await asyncio.sleep(self._rng.uniform(0.0, 0.02))
+        if self.dead or self.broken:
+            return False
+        self._write(self._wall())
+        self.durable.add(key)
+        return True
+
+    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+        assert at <= self._wall()
+        assert result.key not in self.concluded, f"{result.key} was concluded twice"
+        self.concluded.add(result.key)
+        disk = self._disk
+
+        def write() -> None:
+            if once:
+                disk.once_done.add(result.key)
+            if counts_as_failure:
+                count, failed = disk.failures.get(result.key, (0, ""))
+                disk.failures[result.key] = (count + 1 if failed == spec_hash else 1, spec_hash)
+            elif result.outcome in ENDED_WELL:
+                disk.failures.pop(result.key, None)
+
+        self._put(write)
+
+    def note_rate(self, lane: Lane, calls_per_second: float) -> None:
+        self._put(lambda: self._disk.rates.__setitem__(lane, calls_per_second))
+
+    def note_domain_size(self, domain_id: str, apps: int) -> None:
+        self._put(lambda: self._disk.domain_sizes.__setitem__(domain_id, apps))
+
+    def finish(self) -> None:
+        """Write the run's end."""
+        if not self.broken:
+            self._write(self._wall())
+            self._disk.unclean_end_at = None
+
+    def kill(self) -> None:
+        """Lose what had not been written."""
+        now = self._wall()
+        self._write(now - self._rng.uniform(0.0, JOURNAL_GATHER_SECONDS))
+        self.dead = True
+        beats = (now - self._began) // JOURNAL_ALIVE_SECONDS
+        self._disk.unclean_end_at = self._began + beats * JOURNAL_ALIVE_SECONDS
+
+    def _put(self, write: Callable[[], None]) -> None:
+        if not self.dead and not self.broken:
+            self._gathered.append((self._wall(), write))
+
+    def _write(self, until: float) -> None:
+        while self._gathered and self._gathered[0][0] <= until:
+            self._gathered.pop(0)[1]()

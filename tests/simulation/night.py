@@ -1,0 +1,250 @@
+"""One seed's night: runs that meet trouble, then runs that meet none, all by the production executor.
+
+Each run is what `appfleet apply` does: observe, read whose apps are where that matters, plan, carry out. A run that is
+killed is let go of in the middle of whatever it did; what it had sent may still arrive.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from engine.adapters.throttle import ThrottlePace
+from engine.core.plan_options import PlanOptions
+from engine.core.planner import needs_ownership, plan_fleet
+from engine.executor.calls import StoppedError
+from engine.executor.control import Control
+from engine.executor.fleet_run import FleetRun
+from engine.executor.link import Link
+from engine.executor.operation import spec_hash
+from tests.simulation.fleet_maker import FLEET_NAME, Kind
+from tests.simulation.memory_journal import Disk, MemoryJournal
+from tests.simulation.scenario import EPOCH, Scenario, make_scenario
+from tests.simulation.sim_cloud import SimCloud
+from tests.simulation.trouble_maker import EVER, Disturbance
+from tests.simulation.verdicts import check_end, check_nothing_left, check_report, why_not_converged
+from tests.simulation.virtual_loop import StuckError, VirtualLoop
+from tests.simulation.watch import Watch
+from tests.throttle_clock import throttle_on_loop_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.outcome import ApplyReport
+    from engine.core.plan import Plan
+    from engine.ports.cloud import Cloud
+
+TODAY: Final = date(2026, 11, 24)
+PAUSE_SECONDS: Final = 30.0  # between two runs
+RECOVERIES_MAX_COUNT: Final = 2
+
+
+class NightResult(NamedTuple):
+    """What came of a seed. `simulated_s` is how long its night was."""
+
+    seed: int
+    violations: list[str]
+    trace: list[str]
+    simulated_s: float
+    runs: int
+    calls: int
+
+
+class Night:
+    """The runs of one seed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.watch = Watch(scenario, EPOCH)
+        self.disk = Disk()
+        self.order = random.Random(scenario.seed + 3)
+        self.jitter = random.Random(scenario.seed + 4)
+        self.time = 0.0
+        self.runs = 0
+        self.calls = 0
+        self.plan: Plan | None = None
+
+    def run(self) -> None:
+        """Play the whole night."""
+        self.play_disturbed()
+        if not self.watch.violations:
+            self.scenario.heal(EPOCH + self.time)
+            self._recover()
+
+    def play_disturbed(self) -> None:
+        """Play the runs that see trouble."""
+        for disturbance in self.scenario.disturbances:
+            self._one_run(disturbance)
+            if self.watch.violations:
+                return
+
+    def _recover(self) -> None:
+        """The first run without trouble, or at most one more, brings everything into service."""
+        why = "nothing was reported"
+        for _ in range(1 if self.scenario.kind is Kind.CALM else RECOVERIES_MAX_COUNT):
+            report = self._one_run(Disturbance(), retry_quarantined=True)
+            if self.watch.violations:
+                return
+            if report is None or self.plan is None:
+                continue
+            why = why_not_converged(self.plan, report)
+            if not why:
+                break
+        if why:
+            self.watch.violation(f"no convergence although nothing goes wrong any more: {why}")
+            return
+        self._one_run(Disturbance(), plan_only=True)
+
+    def _one_run(
+        self, disturbance: Disturbance, *, retry_quarantined: bool = False, plan_only: bool = False
+    ) -> ApplyReport | None:
+        loop = VirtualLoop(self.order if self.scenario.shuffled else None)
+        loop.start_at(self.time)
+        self.runs += 1
+        try:
+            return self._in(loop, disturbance, retry_quarantined=retry_quarantined, plan_only=plan_only)
+        finally:
+            self.time = loop.time() + PAUSE_SECONDS
+            loop.close()
+
+    def _in(
+        self, loop: VirtualLoop, disturbance: Disturbance, *, retry_quarantined: bool, plan_only: bool
+    ) -> ApplyReport | None:
+        task = loop.create_task(self._apply(loop, disturbance, retry_quarantined, plan_only))
+
+        def kill() -> None:
+            if not task.done():
+                self.watch.say("KILLED")
+                self.watch.dead = True
+                self.journal.kill()
+                task.cancel()
+
+        loop.order = self.order
+        loop.kill_at, loop.on_kill = disturbance.kill_at, kill
+        try:
+            report: ApplyReport | None = loop.run_until_complete(task)
+        except BaseException as error:
+            if not self.watch.dead:
+                if isinstance(error, StuckError):
+                    self.watch.violation(f"stuck: {error}")
+                    self._clear_away(loop)
+                    return None
+                raise
+            return None
+        return report
+
+    def _clear_away(self, loop: VirtualLoop) -> None:
+        """Let go of what a stuck loop still holds."""
+        import asyncio
+
+        self.watch.dead = True
+        loop.forget_turns()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        try:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        except StuckError:
+            return
+
+    async def _apply(
+        self,
+        loop: VirtualLoop,
+        disturbance: Disturbance,
+        retry_quarantined: bool,
+        plan_only: bool,
+    ) -> ApplyReport | None:
+        scenario, watch = self.scenario, self.watch
+        self.journal = MemoryJournal(
+            self.disk, watch_clock(loop), self.jitter, EPOCH + self.time + disturbance.journal_breaks
+        )
+        deadline_s = min(disturbance.deadline_s, scenario.settings.execution.deadline)
+        control = Control(deadline_s, lambda cause: watch.say("stopped:", cause))
+        # Owners are not made in these nights, so the calls for them are left out.
+        clouds = {lane: cast("Cloud", SimCloud(scenario, lane, watch)) for lane in set(scenario.lanes.values())}
+        run = FleetRun(
+            fleet=FLEET_NAME,
+            links={
+                domain.name: Link(domain, scenario.lanes[domain.name], clouds[scenario.lanes[domain.name]])
+                for domain in scenario.fleet.domains
+            },
+            unreachable={},
+            settings=scenario.settings,
+            control=control,
+            journal=self.journal,
+            memory=self.journal.memory,
+            make_pace=lambda: ThrottlePace(1.0),
+            emit=watch.emit,
+            wall=watch_clock(loop),
+            jitter=self.jitter.random,
+            on_bug=watch.on_bug,
+        )
+        watch.begin(loop, run, self.journal)
+        for after in disturbance.interrupts:
+            loop.call_later(after, self._interrupt, control)
+        report = None
+        try:
+            plan = await self._planned(run, retry_quarantined=retry_quarantined)
+        except StoppedError:
+            self.journal.finish()
+            return None
+        self.plan = plan
+        watch.planned(plan)
+        if plan_only:
+            check_nothing_left(watch, plan)
+        else:
+            report = await run.apply(
+                plan, run_id="r", started="now", weight=scenario.weight, wait=disturbance.wait, notes=()
+            )
+        self.journal.finish()
+        self.calls += sum(sum(kinds.values()) for kinds in run.calls().values())
+        if report is not None:
+            check_report(watch, plan, report, wait=disturbance.wait)
+            check_end(watch, loop.time(), disturbance.interrupts)
+            watch.say("ended:", report.result.value, dict(report.summary))
+        return report
+
+    def _interrupt(self, control: Control) -> None:
+        self.watch.say("SIGINT")
+        control.interrupt()
+
+    async def _planned(self, run: FleetRun, *, retry_quarantined: bool) -> Plan:
+        scenario, memory = self.scenario, self.journal.memory
+        fleet = scenario.fleet
+        hashes = {app.key: spec_hash(app) for app in fleet.apps}
+        limit = scenario.settings.safety.quarantine_after
+        observed = await run.observe(dict.fromkeys(scenario.lanes))
+        options = PlanOptions(
+            made_at="2026-11-24T01:00:00Z",
+            today=TODAY,
+            safety=scenario.settings.safety,
+            prune=scenario.prune,
+            once_done=memory.once_done,
+            quarantined=frozenset(
+                key for key, (count, failed) in memory.failures.items() if count >= limit and failed == hashes.get(key)
+            ),
+            retry_quarantined=retry_quarantined,
+            domain_lanes=scenario.lanes,
+        )
+        unread = needs_ownership(fleet, observed, options)
+        if unread:
+            observed = await run.read_ownership(observed, unread)
+        return plan_fleet(fleet, observed, options)
+
+
+def watch_clock(loop: VirtualLoop) -> Callable[[], float]:
+    """Give the wall clock of a loop."""
+    return lambda: EPOCH + loop.time()
+
+
+def play(seed: int) -> NightResult:
+    """Play the night of a seed; deterministic, whatever was played before."""
+    night = Night(make_scenario(seed))
+    with throttle_on_loop_clock():
+        night.run()
+    watch = night.watch
+    return NightResult(seed, watch.violations, list(watch.trace), night.time, night.runs, night.calls)
+
+
+__all__ = ["EVER", "Night", "NightResult", "play"]

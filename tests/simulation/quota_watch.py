@@ -1,0 +1,182 @@
+"""What may be sent while a quota is full: one probe at a time, not before its time, and nothing once it is hopeless.
+
+It keeps its own account of what is full, made from the answers that were delivered. From the executor's events it takes
+no more than the delay that it promised itself, and the end of its patience.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import QuotaExceeded, QuotaFacts
+from engine.core.quota_text import bucket_of_quota
+from engine.ports.events import AppDeleted, BucketEnded, BucketParked, Event
+from engine.simulator.app_operations import DEFAULT_INSTANCE_TYPE, SYSTEM
+from engine.simulator.quotas import RUNNING_APPS, bucket_quota_name
+
+if TYPE_CHECKING:
+    from engine.core.errors import CloudError
+    from engine.core.identity import Lane
+    from engine.simulator.records import App, AppId
+    from tests.simulation.sim_cloud import Call
+    from tests.simulation.watch import Watch
+
+TICK: Final = 1e-6
+SEEN_LATE_SECONDS: Final = 180.0  # how long after an app has left a listing may be the first to show it
+BY_DEFAULT: Final = "its default type"  # the service chooses it, and only a refusal tells which one
+Name = tuple[str, str, str]  # account, region, what is full
+
+
+@dataclass(slots=True)
+class Full:
+    """A quota that was said to be full. Times are the loop's."""
+
+    since: float
+    next_probe_at: float = float("-inf")
+    probe: Call | None = None
+    ended: bool = False
+    opening: bool = False
+    window: int = 2
+    in_flight: int = 0
+
+
+class QuotaWatch:
+    """One run's full quotas."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._full: dict[Name, Full] = {}
+        self._gates: dict[str, Name] = {}
+        self._last: tuple[Name, float] | None = None
+        self._counted: dict[int, list[Full]] = {}
+        self._defaults: dict[tuple[Lane, str], Name] = {}  # what a refusal told of the type that the service chooses
+        self._left_at: dict[Name, float] = {}
+        self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
+
+    def sending(self, call: Call, key: AppId) -> None:
+        """Check a CreateApp that leaves."""
+        now = self._watch.now()
+        self._counted[id(call)] = []
+        for name in self._names_of(call, key):
+            full = self._full.get(name)
+            if full is None or now <= full.since:
+                continue  # it had been handed to a worker when the refusal came
+            if full.ended:
+                self._watch.violation(f"CreateApp of {key} although waiting for {name} is over")
+            elif full.opening:
+                if full.in_flight >= full.window:
+                    self._watch.violation(f"{full.in_flight + 1} creates in a slow start of {full.window} for {name}")
+                full.in_flight += 1
+                self._counted[id(call)].append(full)
+            elif full.probe is not None:
+                self._watch.violation(f"CreateApp of {key} while {name} is parked and probed")
+            else:
+                left_at = max(self.departure_seen_at, self._left_at.get(name, float("-inf")))
+                if now < full.next_probe_at - TICK and left_at < full.since - SEEN_LATE_SECONDS:
+                    self._watch.violation(f"a probe of {name} {full.next_probe_at - now:.3f} s before its time")
+                full.probe = call
+
+    def answered(self, call: Call, key: AppId, error: CloudError | None, *, went_through: bool) -> None:
+        """Take in the answer of a CreateApp."""
+        for counted in self._counted.pop(id(call), ()):
+            counted.in_flight -= 1
+            counted.window += went_through
+        for name in self._names_of(call, key):
+            full = self._full.get(name)
+            if full is not None and full.probe is call:
+                full.probe = None
+                if went_through:
+                    full.opening, full.window, full.in_flight = True, 2, 0
+        self._last = None
+        if isinstance(error, QuotaExceeded):
+            name = named(call.lane, key, type_of(call, key), error.facts)
+            if type_of(call, key) == BY_DEFAULT and bucket_of_quota(error.facts.quota):
+                self._defaults[call.lane, key.app_type] = name
+            self._refused(name, call.sent_at, never_fits=_is_hopeless(error.facts))
+
+    def _names_of(self, call: Call, key: AppId) -> list[Name]:
+        """Name everything that a create is known to count against."""
+        lane, instance_type = call.lane, type_of(call, key)
+        names = [
+            (lane.account, lane.region, RUNNING_APPS),
+            (lane.account, lane.region, bucket_quota_name(key.app_type, instance_type)),
+        ]
+        if key.app_type == "KernelGateway":
+            names.append((lane.account, lane.region, per_user(key.domain_id, key.owner, instance_type)))
+        if instance_type == BY_DEFAULT and (told := self._defaults.get((lane, key.app_type))) is not None:
+            names.append(told)
+        return names
+
+    def late_refusal(self, call: Call, key: AppId, error: QuotaExceeded) -> None:
+        """Take in a FailureReason that speaks of a quota: it counts once the executor says that it parked for it."""
+        made = self._watch.world.apps.get(key)
+        if made is not None:
+            self._last = (named(call.lane, key, made.bucket.instance_type, error.facts), float("inf"))
+
+    def _refused(self, name: Name, sent_at: float, *, never_fits: bool) -> None:
+        now = self._watch.now()
+        full = self._full.get(name)
+        if full is None or full.opening:
+            self._full[name] = full = Full(since=now)
+        elif sent_at <= full.since and full.probe is None:
+            never_fits = never_fits or full.ended
+        else:
+            full.since = now
+        full.ended = full.ended or never_fits
+        self._last = (name, sent_at)
+
+    def heard(self, event: Event) -> None:
+        """Take the delay and the end from the executor's own words."""
+        if isinstance(event, BucketParked) and self._last is not None:
+            name, sent_at = self._last
+            self._gates[event.bucket] = name
+            if sent_at == float("inf"):
+                self._refused(name, sent_at, never_fits=False)
+            self._full[name].next_probe_at = self._watch.now() + event.delay_s - 1e-3
+        elif isinstance(event, AppDeleted):
+            self.departure_seen_at = self._watch.now()  # the executor has only now seen that it left
+        elif isinstance(event, BucketEnded) and event.bucket in self._gates:
+            full = self._full.get(self._gates[event.bucket])
+            if full is not None:
+                full.ended = True
+
+    def departed(self, app: App) -> None:
+        """Take in that an app has left: whatever counts it may be probed at once."""
+        bucket, key = app.bucket, app.key
+        where = (bucket.account, bucket.region)
+        names = [
+            (*where, RUNNING_APPS),
+            (*where, bucket_quota_name(bucket.app_type, bucket.instance_type)),
+            (*where, per_user(key.domain_id, key.owner, bucket.instance_type)),
+        ]
+        for name in names:
+            self._left_at[name] = self._watch.now()
+
+
+def type_of(call: Call, key: AppId) -> str:
+    """Give the instance type that a create counts as, as far as its caller can know."""
+    asked = call.spec.instance_type if call.spec is not None else None
+    if asked is None:
+        return BY_DEFAULT
+    return DEFAULT_INSTANCE_TYPE if asked == SYSTEM and key.app_type == "KernelGateway" else asked
+
+
+def _is_hopeless(facts: QuotaFacts) -> bool:
+    """Whether the limit is below one request: read here anew, so that a bug in the product's own reading shows."""
+    return facts.value is not None and facts.value < max(facts.requested or 1, 1)
+
+
+def per_user(domain_id: str, owner: str, instance_type: str) -> str:
+    """Name the limit of one user profile's kernels."""
+    return f"{domain_id} {owner} {instance_type}"
+
+
+def named(lane: Lane, key: AppId, instance_type: str, facts: QuotaFacts) -> Name:
+    """Give what is full, by the quota's name in any of its spellings."""
+    if facts.user_profile:
+        return (lane.account, lane.region, per_user(key.domain_id, key.owner, instance_type))
+    if facts.quota == RUNNING_APPS or RUNNING_APPS.endswith(facts.quota or "?"):
+        return (lane.account, lane.region, RUNNING_APPS)
+    bucket = bucket_of_quota(facts.quota) or (key.app_type, instance_type)
+    return (lane.account, lane.region, bucket_quota_name(*bucket))

@@ -1,0 +1,267 @@
+"""The cloud port under simulation: the world behind latencies and faults, with every call shown to the watch.
+
+A call is checked when it leaves, takes a while to arrive, is carried out (or not, or later), and takes a while to come
+back. What comes back is shown to the watch before the executor sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from engine.core.errors import CloudError, OutcomeUnknown
+from engine.core.service_errors import error_from_service
+from engine.ports.cloud import AppDetail, AppName, AppPage, Caller
+from engine.simulator import app_operations as apps
+from engine.simulator import tag_operations as tagging
+from engine.simulator.faults import ROW_FAULTS, Fault, FaultKind
+from engine.simulator.memory_face import MemoryCloud, SimulatedCall
+from engine.simulator.records import AppId, app_id
+from engine.simulator.service_error import ServiceError
+from tests.simulation.sim_world import SimWorld, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.core.desired import AppSpec, Tags
+    from engine.core.identity import Lane, OwnerKind
+    from tests.simulation.scenario import Scenario
+    from tests.simulation.watch import Watch
+
+T = TypeVar("T")
+
+LATE: Final = "late"  # the answer is lost, and the call is carried out some seconds after that
+TOKEN_REPEATS: Final = "token-repeats"
+TOKEN_EXPIRED: Final = Fault(FaultKind.ERROR, "ValidationException", "NextToken is not valid for this request.")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on its way. `lane` is where it is made, `sent_at` the loop's time when it left."""
+
+    operation: str
+    lane: Lane
+    domain_id: str
+    sent_at: float
+    app: AppName | None = None
+    spec: AppSpec | None = None
+    arrived: bool = False
+
+
+@dataclass(slots=True)
+class LateCreate:
+    """A CreateApp that the service carries out after its caller has given up on it."""
+
+    cloud: SimCloud
+    app: AppName
+    spec: AppSpec
+    tags: Tags
+    run: int
+
+    def apply(self, world: Any) -> None:
+        """Carry it out, if the service still would."""
+        key = key_of(self.app)
+        try:
+            domain = apps.find_domain(world, self.cloud.lane.account, self.cloud.lane.region, self.app.domain_id)
+            pairs = [{"Key": name, "Value": value} for name, value in self.tags]
+            made = apps.create_app(world, domain, key, self.app.owner, self.spec, tagging.checked_tags(pairs))
+        except ServiceError:
+            return
+        self.cloud.watch.made_app(key, made, self.run)
+
+
+@dataclass(slots=True)
+class LateDelete:
+    """A DeleteApp that the service carries out later, if the same generation still stands there."""
+
+    app: AppName
+    created_at: float
+
+    def apply(self, world: Any) -> None:
+        """Carry it out."""
+        found = world.apps.get(key_of(self.app))
+        if found is not None and found.created_at == self.created_at:
+            try:
+                apps.delete_app(world, key_of(self.app))
+            except ServiceError:
+                return
+
+
+class SimCloud:
+    """One lane's cloud (`ports.cloud.Cloud`)."""
+
+    def __init__(self, scenario: Scenario, lane: Lane, watch: Watch) -> None:
+        self.lane = lane
+        self.watch = watch
+        self.endpoint = ""
+        self._scenario = scenario
+        self._world: SimWorld = scenario.world
+        self._rng = scenario.rng
+        self._fault: Fault | None = None
+        self._inner = MemoryCloud(
+            scenario.world, watch.wall, account=lane.account, region=lane.region, fault=lambda _: self._fault
+        )
+
+    async def caller(self) -> Caller:
+        return await self._call(Call("GetCallerIdentity", self.lane, "", self.watch.now()), self._inner.caller)
+
+    async def list_apps(
+        self, domain_id: str, *, owner_kind: OwnerKind | None = None, owner: str = "", token: str = ""
+    ) -> AppPage:
+        call = Call("ListApps", self.lane, domain_id, self.watch.now())
+
+        async def act() -> AppPage:
+            fault = self._fault
+            if fault is not None and (fault.kind in ROW_FAULTS or (fault.code == TOKEN_EXPIRED.code and not token)):
+                self._fault = None  # not an answer of its own, or one that only a later page can have
+            page = await self._page(call, owner_kind, owner, token)
+            return self._spoilt(page, domain_id, fault, token)
+
+        return await self._call(call, act)
+
+    async def create_app(self, app: AppName, spec: AppSpec, tags: Tags) -> str:
+        call = Call("CreateApp", self.lane, app.domain_id, self.watch.now(), app, spec)
+        key, run = key_of(app), self.watch.runs
+
+        async def act() -> str:
+            if self._fault is not None and self._fault.code == LATE:
+                delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+                self._world.schedule(self._world.now + delay, LateCreate(self, app, spec, tags, run))
+                raise OutcomeUnknown("CreateApp has no answer: reset", service_code="reset", operation="CreateApp")
+            before = self._world.apps.get(key)
+            try:
+                return await self._inner.create_app(app, spec, tags)
+            finally:
+                made = self._world.apps.get(key)
+                if made is not None and made is not before:
+                    self.watch.made_app(key, made, run)
+
+        def lost() -> None:
+            delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+            self._world.schedule(self.watch.wall() + delay, LateCreate(self, app, spec, tags, run))
+
+        return await self._call(call, act, lost)
+
+    async def delete_app(self, app: AppName) -> None:
+        call = Call("DeleteApp", self.lane, app.domain_id, self.watch.now(), app)
+        standing = self._world.apps.get(key_of(app))
+        created_at = standing.created_at if standing is not None else 0.0
+
+        async def act() -> None:
+            if self._fault is not None and self._fault.code == LATE:
+                delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+                self._world.schedule(self._world.now + delay, LateDelete(app, created_at))
+                raise OutcomeUnknown("DeleteApp has no answer: reset", service_code="reset", operation="DeleteApp")
+            await self._inner.delete_app(app)
+
+        def lost() -> None:
+            delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+            self._world.schedule(self.watch.wall() + delay, LateDelete(app, created_at))
+
+        await self._call(call, act, lost)
+
+    async def describe_app(self, app: AppName) -> AppDetail:
+        call = Call("DescribeApp", self.lane, app.domain_id, self.watch.now(), app)
+        return await self._call(call, lambda: self._inner.describe_app(app))
+
+    async def list_tags(self, arn: str) -> Tags:
+        return await self._call(Call("ListTags", self.lane, "", self.watch.now()), lambda: self._inner.list_tags(arn))
+
+    async def _call(self, call: Call, act: Callable[[], Awaitable[T]], lost: Callable[[], None] | None = None) -> T:
+        watch = self.watch
+        if watch.dead:
+            await _for_ever()
+        watch.sending(call)
+        answer: Any = None
+        error: CloudError | None = None
+        try:
+            await self._latency(call)
+            if watch.dead:
+                await _for_ever()
+            self._fault = self._scenario.draw_fault(call)
+            if self._fault is not None and self._fault.kind is FaultKind.STALL_AFTER and not self._fault.code:
+                stalled = True
+            else:
+                stalled = False
+            self._world.advance(watch.wall())
+            call.arrived = True
+            try:
+                answer = await act()
+            except CloudError as raised:
+                error = raised
+            self._fault = None
+            await asyncio.sleep(self._rng.uniform(15.0, 25.0) if stalled else self._scenario.draw_latency())
+        except asyncio.CancelledError:
+            if not call.arrived and lost is not None and self._rng.random() < 0.5:
+                lost()  # it was on its way when we let go of it
+            raise
+        finally:
+            if not watch.dead:
+                watch.answered(call, answer, error)
+        if watch.dead:
+            await _for_ever()
+        if error is not None:
+            raise error
+        return answer  # type: ignore[no-any-return]
+
+    async def _latency(self, call: Call) -> None:
+        await asyncio.sleep(self._scenario.draw_latency())
+        assert call.sent_at <= self.watch.now()
+
+    async def _page(self, call: Call, owner_kind: OwnerKind | None, owner: str, token: str) -> AppPage:
+        if self._fault is not None:  # acted out by the inner cloud, which knows how each fault looks
+            await self._inner._call(SimulatedCall("ListApps", domain_id=call.domain_id), lambda: None)
+        world = self._world
+        try:
+            world.take_request(self.lane.account, self.lane.region, "ListApps")
+            found, next_token = apps.list_apps(
+                world,
+                self.lane.account,
+                self.lane.region,
+                domain_id=call.domain_id,
+                owner_kind=owner_kind,
+                owner=owner,
+                size=self._scenario.page_rows,
+                token=token,
+            )
+        except ServiceError as refused:
+            raise error_from_service(
+                operation="ListApps", service_code=refused.code, message=refused.message, status=refused.status
+            ) from None
+        return AppPage(tuple(row for app in found if (row := world.shown(app)) is not None), next_token or "")
+
+    def _spoilt(self, page: AppPage, domain_id: str, fault: Fault | None, token: str) -> AppPage:
+        rows = list(page.rows)
+        if rows and fault is not None and fault.kind is FaultKind.DUPLICATE_ROWS:
+            rows.append(self._rng.choice(rows))
+        if rows and fault is not None and fault.kind is FaultKind.MISSING_ROWS:
+            place = self._rng.randrange(len(rows))
+            row = rows[place]
+            if self.watch.may_hide(app_id(domain_id, row.owner_kind, row.owner, row.app_type, row.app_name)):
+                del rows[place]
+        strange = self._scenario.strange_keys(self.watch.now())
+        if strange:
+            rows = [
+                replace(row, status="Exploded")
+                if app_id(domain_id, row.owner_kind, row.owner, row.app_type, row.app_name) in strange
+                and row.status in ("InService", "Pending")
+                else row
+                for row in rows
+            ]
+        if fault is not None and fault.code == TOKEN_REPEATS and token:
+            return AppPage(tuple(rows), token)
+        return AppPage(tuple(rows), page.next_token)
+
+
+def key_of(app: AppName) -> AppId:
+    """Give the world's key of an app."""
+    return app_id(app.domain_id, app.owner_kind, app.owner, app.app_type, app.app_name)
+
+
+async def _for_ever() -> None:
+    """Wait as a process that is no more: nothing comes of it but the cancellation that clears it away."""
+    await asyncio.get_running_loop().create_future()
+
+
+__all__ = ["LATE", "TOKEN_EXPIRED", "TOKEN_REPEATS", "Call", "SimCloud", "key_of", "row_of"]

@@ -1,0 +1,37 @@
+"""The production executor through nights of faults: nothing doubled, lost or forgotten, and always an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.simulation.night import play
+
+CHUNK: Final = 25
+SEEDS: Final = 300
+KNOWN: Final = tuple(
+    int(line.split()[0])
+    for line in (Path(__file__).parent / "seeds.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+
+
+@pytest.mark.parametrize("seed", KNOWN)
+def test_a_seed_that_failed_once_does_not_fail_again(seed: int) -> None:
+    result = play(seed)
+    assert not result.violations, "\n".join([*result.violations, *result.trace[-60:]])
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_nights_of_faults_break_no_promise(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        result = play(seed)
+        assert not result.violations, "\n".join([f"seed {seed}", *result.violations, *result.trace[-60:]])
+
+
+def test_a_seed_tells_the_same_story_each_time() -> None:
+    one, two = play(3), play(3)
+    assert one == two
+    assert one.trace

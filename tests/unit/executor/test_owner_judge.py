@@ -1,0 +1,108 @@
+"""What one look at an owner means: the whole table of phases and rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.core.desired import DesiredOwner
+from engine.core.identity import SPACE, Owner
+from engine.core.owners import ObservedOwner, OwnerChange, OwnerReason
+from engine.core.plan import Action
+from engine.core.settings import Observe
+from engine.executor.judge import Scan, Verdict
+from engine.executor.operation import Phase
+from engine.executor.owner_judge import judge_owner
+from engine.executor.owner_operation import OwnerOperation
+from tests.fleets import LANE, SOURCE
+
+NAME = Owner("research", SPACE, "alice-lab")
+DECLARED = DesiredOwner(NAME, SOURCE, owner_user="alice", sharing="Private", app_type="JupyterLab")
+OBSERVE = Observe(5.0, 10.0)
+
+
+def a_row(status: str = "InService", created_at: float = 2_000.0, **more: Any) -> ObservedOwner:
+    return ObservedOwner(NAME, status, created_at, **more)
+
+
+BEFORE = a_row(created_at=1_000.0)
+
+
+def an_operation(phase: Phase, **more: Any) -> OwnerOperation:
+    action = Action.DELETE if "DELETE" in phase.name and phase is not Phase.AWAIT_DELETING else Action.CREATE
+    change = OwnerChange(NAME, action, OwnerReason.ABSENT, BEFORE, DECLARED)
+    operation = OwnerOperation(0, change, LANE, phase)
+    for name, value in more.items():
+        setattr(operation, name, value)
+    return operation
+
+
+def verdict(operation: OwnerOperation, row: ObservedOwner | None, began_at: float = 100.0) -> Verdict:
+    return judge_owner(operation, row, Scan(began_at, began_at + 1.0), OBSERVE)
+
+
+@pytest.mark.parametrize(
+    ("phase", "row", "expected"),
+    [
+        (Phase.SETTLE_CREATE, a_row(), Verdict.IN_SERVICE),
+        (Phase.SETTLE_CREATE, a_row("Pending"), Verdict.KEEP),
+        (Phase.SETTLE_CREATE, a_row("Failed"), Verdict.FAILED),
+        (Phase.SETTLE_CREATE, a_row("Deleting"), Verdict.REMOVED),
+        (Phase.SETTLE_CREATE, None, Verdict.KEEP),
+        (Phase.LOOK, None, Verdict.TRY_LATER),
+        (Phase.LOOK, a_row(), Verdict.ADOPT),
+        (Phase.LOOK, a_row("Deleting"), Verdict.WAIT_DELETING),
+        (Phase.LOOK, a_row("Failed"), Verdict.FAILED),
+        (Phase.LOOK, a_row(owner_user="Alice", app_type="JupyterLab"), Verdict.ADOPT),
+        (Phase.LOOK, a_row(owner_user="bob"), Verdict.CONFLICT),
+        (Phase.LOOK, a_row(app_type="CodeEditor"), Verdict.CONFLICT),
+        (Phase.OBSERVE_CREATE, a_row(), Verdict.ADOPT),
+        (Phase.AWAIT_DELETING, None, Verdict.CREATE),
+        (Phase.AWAIT_DELETING, a_row("Deleting"), Verdict.KEEP),
+        (Phase.AWAIT_DELETING, a_row(), Verdict.ADOPT),
+        (Phase.SETTLE_DELETE, None, Verdict.DELETED),
+        (Phase.SETTLE_DELETE, a_row(), Verdict.DELETED),
+        (Phase.SETTLE_DELETE, a_row("Deleting", 1_000.0), Verdict.KEEP),
+        (Phase.SETTLE_DELETE, a_row("Delete_Failed", 1_000.0), Verdict.FAILED),
+        (Phase.OBSERVE_DELETE, None, Verdict.DELETING),
+        (Phase.OBSERVE_DELETE, a_row("Deleting", 1_000.0), Verdict.DELETING),
+        (Phase.OBSERVE_DELETE, a_row(), Verdict.DELETED),
+        (Phase.OBSERVE_DELETE, a_row(created_at=1_000.0), Verdict.KEEP),
+    ],
+)
+def test_the_table(phase: Phase, row: ObservedOwner | None, expected: Verdict) -> None:
+    assert verdict(an_operation(phase), row) is expected
+
+
+def test_an_owner_that_is_ours_is_told_from_one_that_is_adopted() -> None:
+    assert verdict(an_operation(Phase.OBSERVE_CREATE, ours=True), a_row()) is Verdict.OURS
+
+
+@pytest.mark.parametrize("phase", [Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE])
+def test_a_look_that_began_too_early_says_nothing(phase: Phase) -> None:
+    assert verdict(an_operation(phase, unknown_at=98.0), None) is Verdict.KEEP
+
+
+def test_an_unknown_create_is_cleared_by_two_looks_far_enough_apart() -> None:
+    operation = an_operation(Phase.OBSERVE_CREATE)
+    assert [verdict(operation, None, at) for at in (100.0, 105.0, 112.0)] == [
+        Verdict.KEEP,
+        Verdict.KEEP,
+        Verdict.RESEND,
+    ]
+
+
+def test_an_owner_that_was_accepted_is_removed_when_two_looks_miss_it() -> None:
+    operation = an_operation(Phase.SETTLE_CREATE)
+    assert [verdict(operation, None, at) for at in (100.0, 105.0, 120.0)] == [
+        Verdict.KEEP,
+        Verdict.KEEP,
+        Verdict.REMOVED,
+    ]
+
+
+def test_the_earlier_generation_that_a_listing_still_shows_is_no_removal() -> None:
+    operation = an_operation(Phase.SETTLE_CREATE, prior=BEFORE, accepted_at=90.0)
+    assert verdict(operation, a_row("Deleting", 1_000.0)) is Verdict.KEEP
+    assert verdict(operation, a_row("Deleting", 1_000.0), 200.0) is Verdict.REMOVED
