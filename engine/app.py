@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AppfleetError, ScanIncomplete
+from engine.core.limits import PLAN_AGE_MAX_SECONDS
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Action, Plan
-from engine.core.plan_options import PlanOptions
-from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.redact import Redactor
 from engine.core.selectors import Selectors
 from engine.core.status import StatusView, status_of
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause
 from engine.loading import Loaded, ValidateResult, load, validated
+from engine.steps.approval import approval_of
+from engine.steps.planning import iso, planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 
     from engine.composition import Begun, Joined
     from engine.core.desired import DesiredApp
+    from engine.core.explain import Explanation
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
     from engine.executor.control import Control
     from engine.ports.events import Emit
+    from engine.steps.letting_go import Preparation
 
-__all__ = ["AppOptions", "ValidateResult", "apply", "dry_run", "plan", "status", "validate"]
+__all__ = ["AppOptions", "ValidateResult", "apply", "dry_run", "explain", "plan", "status", "validate"]
 
 STATE_DIR_NAME: Final = ".appfleet"
 
@@ -45,7 +49,8 @@ class AppOptions:
     """What the user asked for. Times are seconds.
 
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file. Of
-    `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed. `deadline_s` None: the policy's.
+    `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed. `deadline_s` None: the policy's. `saved_plan` is
+    the file of a plan that was approved, and `checksum` the fingerprint of one.
     """
 
     fleet_file: Path
@@ -63,6 +68,11 @@ class AppOptions:
     deadline_s: float | None = None
     lock_timeout_s: float = 0.0
     command: str = "apply"
+    redactor: Redactor = field(default_factory=Redactor)
+    saved_plan: Path | None = None
+    plan_age_max_s: float = PLAN_AGE_MAX_SECONDS
+    checksum: str = ""
+    refresh_quotas: bool = False
 
     @property
     def state_path(self) -> Path:
@@ -76,7 +86,7 @@ def validate(options: AppOptions) -> ValidateResult:
 
 
 async def plan(options: AppOptions, emit: Emit) -> Plan:
-    """Observe, and give the plan. No lock is taken and nothing is written but a simulated world.
+    """Observe, and give the plan. No lock is taken; only a simulated world and the quotas of the day are written.
 
     A signal ends it at once as KeyboardInterrupt, with everything closed; so it does `dry_run` and `status`.
     """
@@ -104,9 +114,28 @@ async def status(options: AppOptions, emit: Emit) -> StatusView:
     return status_of(made, errors)
 
 
-async def apply(options: AppOptions, emit: Emit, confirm: Callable[[Plan], bool]) -> ApplyReport | None:
+async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
+    """Give what is known of one app; the planner's decision is left out, with the reason, where nothing can be listed.
+
+    Raises UsageError for a key whose domain the fleet does not have. `options` must select `key` alone.
+    """
+    from engine.explaining import explained, find_app
+
+    loaded = _read(options, _today())
+    find_app(loaded, key)
+    try:
+        made, observed = await _looked(options, loaded, emit)
+    except AppfleetError as error:
+        return explained(loaded, key, _today(), trouble=str(error))
+    return explained(loaded, key, _today(), made, observed)
+
+
+async def apply(
+    options: AppOptions, emit: Emit, confirm: Callable[[Plan], bool], preparation: Preparation | None = None
+) -> ApplyReport | None:
     """Plan, ask, and carry it out under the fleet's lock; None when the answer was no.
 
+    `preparation` lays something over the fleet and its plan, for the commands that are an apply of a kind.
     Raises AppfleetError for what keeps the run from starting. From the first call on there is a report, whatever
     happens: a signal, the deadline, a bug.
     """
@@ -114,16 +143,20 @@ async def apply(options: AppOptions, emit: Emit, confirm: Callable[[Plan], bool]
     from engine.ports.events import RunFinished
 
     started = _now()
+    approval, options = approval_of(options, started)
+    confirm = approval.confirm(confirm)
     loaded = _read(options, started.date())
+    loaded = preparation.fleet(loaded) if preparation is not None else loaded
     begun = Begun.now(options, loaded, emit)
     with _signals(begun.control.interrupt):
         beginning = Beginning(begun.control)
         report: ApplyReport | None = None
         try:
             async with joined(options, loaded, begun, writes=True) as parts:
-                made, _ = await _planned(options, loaded, parts)
+                made, _ = await planned(options, loaded, parts, preparation)
                 beginning.is_over()
-                if made.changes and not made.denied and not confirm(made):
+                approval.check(made)
+                if (made.changes or made.owners) and not made.denied and not confirm(made):
                     parts.decline()
                     return None
                 report = await _carried_out(loaded, parts, made, options, started)
@@ -158,7 +191,7 @@ async def _carried_out(
     return await parts.run.apply(
         made,
         run_id=options.run_id,
-        started=_iso(started),
+        started=iso(started),
         weight=loaded.weight,
         wait=options.wait,
         notes=parts.notes,
@@ -174,7 +207,7 @@ async def _looked(options: AppOptions, loaded: Loaded, emit: Emit) -> tuple[Plan
         beginning = Beginning(begun.control)
         try:
             async with joined(options, loaded, begun, writes=False) as parts:
-                return await _planned(options, loaded, parts)
+                return await planned(options, loaded, parts)
         except BaseException as error:
             if not beginning.was_ended_by(error):
                 raise
@@ -196,10 +229,13 @@ class Beginning:
         self._open = True
         self._cancelled = False
         control.tell(self._stop)
+        # Asking for leave is what notices the deadline, and a call that hangs does not ask.
+        self._deadline = asyncio.get_running_loop().call_at(control.deadline_at, control.may_call)
 
     def is_over(self) -> None:
         """From now on the executor stops in order by itself."""
         self._open = False
+        self._deadline.cancel()
 
     def was_ended_by(self, error: BaseException) -> bool:
         """Whether `error` is what a stop in this part comes to, rather than an error of its own."""
@@ -221,69 +257,6 @@ def _is_a_stop(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError | StoppedError)
 
 
-async def _planned(options: AppOptions, loaded: Loaded, parts: Joined) -> tuple[Plan, ObservedFleet]:
-    """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails."""
-    from engine.ports.events import PlanComputed, RuleFired
-
-    fleet = loaded.fleet
-    sizes = parts.run.memory.domain_sizes
-    owners = {}
-    for domain in fleet.domains:
-        rows = sizes.get(domain.domain_id)
-        pages = None if rows is None else max(1, -(-rows // 100))
-        reached = options.selectors.owners_to_list(fleet, domain.name, domain_pages=pages)
-        if reached != ():
-            owners[domain.name] = reached
-    observed = await parts.run.observe(owners)
-    asked = _plan_options(options, loaded, parts)
-    unread = needs_ownership(fleet, observed, asked)
-    if unread:
-        observed = await parts.run.read_ownership(observed, unread)
-    made = plan_fleet(fleet, observed, asked)
-    guarded = loaded.guardrails(made, observed, options.allow_destructive)
-    if guarded:
-        made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
-    counts = made.summary
-    parts.run.emit(
-        PlanComputed(
-            made.fingerprint,
-            counts["create"],
-            counts["delete"],
-            counts["delete_then_create"],
-            counts["none"],
-            counts["unmanaged"],
-            counts["denied"],
-            made.complete,
-        )
-    )
-    for finding in made.findings:
-        parts.run.emit(RuleFired(finding.rule, finding.enforcement, finding.key, finding.message, finding.source))
-    return made, observed
-
-
-def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOptions:
-    made_at = _now()
-    memory = parts.run.memory
-    return PlanOptions(
-        made_at=_iso(made_at),
-        today=made_at.date(),
-        safety=loaded.settings.safety,
-        selectors=options.selectors,
-        prune=options.prune,
-        replace_on_drift=options.replace_on_drift,
-        replace_keys=options.replace_keys,
-        allow_destructive=loaded.allowed_keys(options.allow_destructive),
-        once_done=memory.once_done,
-        quarantined=loaded.quarantined(memory),
-        retry_quarantined=options.retry_quarantined,
-        denied_keys=loaded.admitted.denied_keys,
-        run_denied=loaded.admitted.run_denied,
-        findings=loaded.admitted.findings,
-        lanes=parts.plan_lanes,
-        domain_lanes={name: link.lane for name, link in parts.run.links.items()},
-    )
-
-
 def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: datetime) -> ApplyReport:
     """Give the report of a run that was stopped before it had a plan: nothing was called but listings."""
     interrupted = begun.control.cause is Cause.INTERRUPTED
@@ -292,7 +265,7 @@ def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: 
     return ApplyReport(
         run_id=options.run_id,
         fleet=loaded.fleet.name,
-        started=_iso(started),
+        started=iso(started),
         seconds=begun.control.now() - begun.control.started_at,
         apps=tuple(
             AppResult(app.key, Action.NONE, outcome, error=why)
@@ -307,7 +280,8 @@ def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: 
 
 def _why_stopped(begun: Begun) -> Trouble:
     if begun.control.cause is Cause.INTERRUPTED:
-        return Trouble("interrupted", "the run was interrupted before it had a plan; nothing was changed", "Run again")
+        told = "the run was interrupted before it had a plan; nothing was changed"
+        return Trouble("interrupted", told, "Run the same command again")
     return Trouble(
         "deadline",
         f"the run's deadline ({begun.deadline_s:g}s) came before everything was listed; nothing was changed",
@@ -335,7 +309,3 @@ def _now() -> datetime:
 
 def _today() -> date:
     return _now().date()
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Final
 from engine.adapters.journal import RunHeader, SqliteJournal
 from engine.adapters.journal_reader import read_memory
 from engine.adapters.lock import FleetLock, Holder
+from engine.adapters.run_words import run_words
 from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
 from engine.adapters.state_dir import StateDir
 from engine.adapters.throttle import ThrottlePace
+from engine.adapters.timeline import READS, WRITES, Timeline
 from engine.core.errors import AppfleetError, CloudError, ExitCode
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS
@@ -37,15 +39,16 @@ from engine.ports.events import CallAnswered, RunInterrupted
 from engine.ports.journal import NoJournal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
     from types import TracebackType
 
+    from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
     from engine.loading import Loaded
     from engine.ports.cloud import Caller, Cloud
-    from engine.ports.events import Emit
+    from engine.ports.events import Emit, Event
     from engine.ports.journal import Memory
 
 VERSION: Final = version("appfleet")
@@ -84,11 +87,17 @@ class Joined:
     plan_lanes: tuple[PlanLane, ...]
     notes: tuple[str, ...]
     journal: SqliteJournal | None
+    state: StateDir
+    account: Callable[[DesiredDomain], Awaitable[AccountCalls | None]]
     version: str = VERSION
+    keep_timeline: Callable[[ApplyReport], None] = lambda _: None
 
     def finish(self, report: ApplyReport) -> None:
-        """Write the run's end into the journal."""
-        if self.journal is not None:
+        """Write the run's end into the journal. A run that was cut off has none: what it had in flight may yet show."""
+        if self.journal is None:
+            return
+        self.keep_timeline(report)
+        if not self.run.control.aborted.is_set():
             self.journal.finish(report.result.value, int(report.exit_code), time.time())
 
     def decline(self) -> None:
@@ -119,12 +128,59 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             endpoint_url = stack.enter_context(_simulated(options, loaded))
             domains = tuple(replace(domain, profile=None, role_arn=None) for domain in domains)
         clouds = await stack.enter_async_context(
-            Clouds(concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url)
+            Clouds(
+                concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url, redactor=options.redactor
+            )
         )
         reached = [domain for domain in domains if options.selectors.selects_domain(domain.name)]
         links, unreachable, lanes = await _links(clouds, reached, loaded, begun)
-        run = _run(loaded, links, unreachable, begun.control, journal, memory, emit)
-        yield Joined(run, lanes, journal.notes if journal is not None else (), journal)
+        if journal is None:
+            yield Joined(
+                _run(loaded, links, unreachable, begun.control, None, memory, emit),
+                lanes,
+                (),
+                None,
+                state,
+                clouds.account,
+            )
+            return
+        timeline = _timeline(journal, links, memory, loaded)
+
+        def tell(event: Event) -> None:
+            emit(event)
+            timeline.emit(event)
+
+        run = _run(loaded, links, unreachable, begun.control, journal, memory, tell)
+        keep = partial(_keep_timeline, timeline, options, loaded, links)
+        yield Joined(run, lanes, journal.notes, journal, state, clouds.account, keep_timeline=keep)
+
+
+def _timeline(journal: SqliteJournal, links: Mapping[str, Link], memory: Memory, loaded: Loaded) -> Timeline:
+    """Begin the run's timeline with the rates that its lanes begin with."""
+    execution = loaded.settings.execution
+    first = {
+        link.lane: {WRITES: memory.last_rates.get(link.lane, execution.create_rate), READS: execution.read_rate}
+        for link in links.values()
+    }
+    return Timeline(journal, clock=time.monotonic, first_rates=first)
+
+
+def _keep_timeline(
+    timeline: Timeline, options: AppOptions, loaded: Loaded, links: Mapping[str, Link], report: ApplyReport
+) -> None:
+    """Keep the rest of the timeline, with what the result says, what the apps cost, and what the run was asked for."""
+    from engine.policy.prices import PriceBook
+
+    book = PriceBook(loaded.settings.prices)
+
+    def price(domain: str, app_type: str, instance_type: str) -> float | None:
+        link = links.get(domain)
+        return None if link is None else book.price(link.domain.region, app_type, instance_type)
+
+    asked = [*options.selectors.pairs(), *((name, "") for name in ("prune",) if options.prune)]
+    if options.simulate is not None:
+        asked.append(("simulate", options.simulate))
+    timeline.finish(run_words(report, price=price, asked=asked))
 
 
 def _run(
@@ -243,9 +299,10 @@ def _simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
     kept = options.state_path / WORLD_NAME
     world = load_world(kept)
     if world is None:
-        world = world_for_fleet(loaded.fleet, time.time())
+        world = world_for_fleet(loaded.fleet, time.time(), with_owners=not loaded.settings.create_owners)
     else:
-        extend_for_fleet(world, loaded.fleet, time.time())  # people that the file has declared since
+        # People that the file has declared since, unless the run makes them itself.
+        extend_for_fleet(world, loaded.fleet, time.time(), with_owners=not loaded.settings.create_owners)
     if options.simulate:
         load_scenario(Path(options.simulate)).apply_to(world, time.time())
     # The simulator takes any key; these are set so that no real one is looked for, let alone sent.

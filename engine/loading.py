@@ -18,23 +18,33 @@ if TYPE_CHECKING:
     from engine.config.policy_file import LoadedPolicies
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.diagnostics import Diagnostic
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
-    from engine.core.plan import Finding, Plan
+    from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.policy.admission import Admitted
     from engine.policy.guardrails import Allowance
+    from engine.policy.testing import PolicyTestResult
     from engine.ports.journal import Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A fleet with its policies. `fleet` holds the apps as the rules left them, and every file that was read."""
+    """A fleet with its policies.
+
+    `folder` is where the fleet file is, `policy_paths` the policies that it names.
+    `fleet` holds the apps as the rules left them, and every file that was read; `declared` the apps as they are
+    written.
+    """
 
     fleet: DesiredFleet
+    declared: tuple[DesiredApp, ...]
     policies: LoadedPolicies
     admitted: Admitted
     warnings: tuple[Diagnostic, ...]
+    folder: Path
+    policy_paths: tuple[Path, ...]
 
     @property
     def settings(self) -> Settings:
@@ -101,20 +111,29 @@ class ValidateResult:
     warnings: tuple[Diagnostic, ...]
     findings: tuple[Finding, ...]
     denied: bool
+    policy_tests: tuple[PolicyTestResult, ...] = ()
 
 
-def load(fleet_file: Path, today: date) -> Loaded:
+def load(fleet_file: Path, today: date, also: Sequence[str] = ()) -> Loaded:
     """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError."""
-    loaded = load_fleet(fleet_file)
+    loaded = load_fleet(fleet_file, also)
     policies = load_policies(loaded.policy_files, loaded.folder)
     admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
-    return Loaded(fleet, policies, admitted, (*loaded.warnings, *policies.warnings))
+    return Loaded(
+        fleet,
+        loaded.fleet.apps,
+        policies,
+        admitted,
+        (*loaded.warnings, *policies.warnings),
+        loaded.folder,
+        loaded.policy_files,
+    )
 
 
-def validated(fleet_file: Path, today: date) -> ValidateResult:
-    """Do what `load` does, and give what a reader wants to know of it."""
+def validated(fleet_file: Path, today: date, *, policy_tests: bool = False) -> ValidateResult:
+    """Do what `load` does, run the policies' own tests when asked to, and give what a reader wants to know of it."""
     loaded = load(fleet_file, today)
     return ValidateResult(
         loaded.fleet,
@@ -122,7 +141,16 @@ def validated(fleet_file: Path, today: date) -> ValidateResult:
         loaded.warnings,
         loaded.admitted.findings,
         loaded.admitted.run_denied,
+        _tested(loaded) if policy_tests else (),
     )
+
+
+def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
+    from engine.config.policy_tests import find_policy_tests, load_policy_tests
+    from engine.policy.testing import run_policy_tests
+
+    tests = load_policy_tests(find_policy_tests(loaded.policy_paths), loaded.folder)
+    return run_policy_tests(loaded.policies.admission, tests)
 
 
 def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
@@ -131,4 +159,4 @@ def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
     try:
         return tuple(parse_allowance(text) for text in texts)
     except ValueError as error:
-        raise UsageError(f"--allow-destructive: {error}", hint="The plan prints the keys of its apps") from None
+        raise UsageError(f"--allow-destructive: {error}", hint="appfleet plan prints the keys of its apps") from None

@@ -1,0 +1,144 @@
+"""A plan that was approved before: saved in a file, or known by its fingerprint.
+
+Reading it, holding it against the plan that is made now, and refusing it when it no longer fits. What it was made with
+(selectors, --prune and the like) is taken from it, so that the plan made now is made the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.errors import DeniedError, StalePlanError, UsageError
+from engine.core.identity import parse_app_key
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, PLAN_FILE_MAX_BYTES
+from engine.core.plan_json import plan_from_json
+from engine.core.selectors import Selectors
+from engine.core.stale import why_stale
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from engine.app import AppOptions
+    from engine.core.plan import Plan
+
+_AGAIN: Final = "Make it again with: appfleet plan --out FILE"
+_WORDS: Final = {
+    "domain": "domains",
+    "team": "teams",
+    "user": "users",
+    "space": "spaces",
+    "app-type": "app_types",
+    "key": "keys",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the user approved beforehand; nothing, where both are empty, so that he is asked."""
+
+    saved: Plan | None = None
+    checksum: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether there is one, so that nobody has to be asked."""
+        return self.saved is not None or bool(self.checksum)
+
+    def check(self, made: Plan) -> None:
+        """Raise StalePlanError when `made` is not what was approved. A denied plan runs nothing, so it passes."""
+        if made.denied:
+            return
+        if self.checksum and made.fingerprint != self.checksum:
+            raise StalePlanError(
+                f"the plan that would be made now has the fingerprint {made.fingerprint}, "
+                f"and {self.checksum} was approved; nothing was changed",
+                hint="Read it again with appfleet plan, and approve the fingerprint that it shows",
+            )
+        if self.saved is not None and (why := why_stale(self.saved, made)):
+            raise StalePlanError(f"the saved plan is stale: {why}; nothing was changed", hint=_AGAIN)
+
+    def confirm(self, ask: Callable[[Plan], bool]) -> Callable[[Plan], bool]:
+        """Give what to ask before anything is changed: nobody, where it was approved beforehand."""
+        return (lambda _: True) if self.given else ask
+
+
+def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOptions]:
+    """Read what was approved; give it with the options that a saved plan was made with.
+
+    Raises StalePlanError for a plan that is not one, or is older than `plan_age_max_s`, DeniedError for one that was
+    denied when it was made, and UsageError for a file that cannot be read.
+    """
+    if options.saved_plan is None:
+        return Approval(checksum=options.checksum), options
+    saved = plan_from_json(_document(options.saved_plan))
+    if saved.denied:
+        raise DeniedError(
+            f"the saved plan {options.saved_plan} was denied when it was made, by a mandatory rule or a guardrail",
+            hint="Its findings say why; mend that and make it again with: appfleet plan --out FILE",
+        )
+    _check_age(saved, options, now)
+    return Approval(saved), replace(options, **_made_with(saved))
+
+
+def _document(path: Path) -> Any:
+    """Read a file of our own making: a regular one, of bounded size."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise UsageError(f"the saved plan {path} is not a regular file", hint=_AGAIN)
+            text = file.read(PLAN_FILE_MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"the saved plan {path} could not be read: {error.strerror}", hint=_AGAIN) from None
+    if len(text) > PLAN_FILE_MAX_BYTES:
+        raise StalePlanError(f"the saved plan {path} is larger than {PLAN_FILE_MAX_BYTES:,} bytes", hint=_AGAIN)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise StalePlanError(f"the saved plan is not used: {path} is not JSON", hint=_AGAIN) from None
+
+
+def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
+    try:
+        made_at = datetime.fromisoformat(saved.made_at)
+    except ValueError:
+        made_at = None
+    if made_at is None or made_at.tzinfo is None:
+        raise StalePlanError(f"the saved plan is not used: {clean(saved.made_at)} is not a time in UTC", hint=_AGAIN)
+    age_s = (now - made_at.astimezone(UTC)).total_seconds()
+    if age_s > options.plan_age_max_s:
+        raise StalePlanError(
+            f"the saved plan is {age_s:,.0f} s old, older than the {options.plan_age_max_s:,.0f} s of --plan-age-max",
+            hint=f"{_AGAIN}, or allow more with --plan-age-max",
+        )
+    if age_s < -CLOCK_SKEW_MAX_SECONDS:
+        raise StalePlanError(
+            f"the saved plan was made {-age_s:,.0f} s in the future ({saved.made_at})",
+            hint="Set this machine's clock, or that of the machine which made it",
+        )
+
+
+def _made_with(saved: Plan) -> dict[str, Any]:
+    """Give the options of a plan by their names in AppOptions. Raises StalePlanError for what no plan writes."""
+    told = dict(saved.options)
+    selectors: dict[str, list[str]] = {}
+    try:
+        for kind, pattern in saved.selectors:
+            selectors.setdefault(_WORDS[kind], []).append(pattern)
+        return {
+            "selectors": Selectors.parse(**selectors),
+            "prune": told["prune"] == "on",
+            "replace_on_drift": told["replace"] == "on-drift",
+            "replace_keys": frozenset(map(parse_app_key, told["replace_keys"].split())),
+            "retry_quarantined": told["retry_quarantined"] == "on",
+            "allow_destructive": tuple(told["allow_destructive"].split()),
+        }
+    except (KeyError, ValueError, UsageError) as error:
+        raise StalePlanError(f"the saved plan is not used: it names what no plan has: {error}", hint=_AGAIN) from None

@@ -1,0 +1,259 @@
+"""What `offboard` and `onboard --undo` lay over a fleet before it is planned, and what they see to in its plan.
+
+Both declare apps absent that no file declares absent; the planner, the guardrails and the executor then do what they do
+for any delete. Not here: which owner may be deleted (`core.offboarding`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from engine.config.fleet_file import load_fleet
+from engine.core.desired import AppSpec, DesiredApp, Mode, Source
+from engine.core.errors import CloudError, DeniedError, UsageError
+from engine.core.finding import Finding
+from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
+from engine.core.observed import Ownership
+from engine.core.offboarding import with_owner_deletes
+from engine.core.outcome import Outcome
+from engine.core.owners import MANAGED_TAG, folded_owner
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from engine.composition import Joined
+    from engine.core.desired import DesiredOwner
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedFleet
+    from engine.core.owners import ObservedOwner
+    from engine.loading import Loaded
+    from engine.ports.history import RunDetail
+
+OFFBOARDED_FOLDER: Final = "offboarded"
+_MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
+
+
+class Preparation(Protocol):
+    """What a command lays over the fleet, and over the plan that is made of it. `lets_go`: it deletes."""
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        ...
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Give the files' fleet as this command means it."""
+        ...
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Give the plan as this command means it. Raises AppfleetError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """One team alone: its people's apps count as the team's, also of those who are in other teams."""
+
+    domain: str
+    team: str
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return False
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Let every app of the team's people and spaces carry the team."""
+        owners = {
+            one.owner for one in loaded.fleet.owners if one.owner.domain == self.domain and self.team in one.teams
+        }
+        apps = tuple(replace(app, team=self.team) if app.key.owner_key in owners else app for app in loaded.fleet.apps)
+        return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Leave the plan as it is."""
+        del observed, parts
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Offboarding:
+    """A team that no file declares any more: its apps, and with `with_owners` its spaces and profiles.
+
+    `must_be_covered` asks for an `--allow-destructive` that covers every owner: nobody can type a confirmation.
+    """
+
+    team: str
+    apps: tuple[DesiredApp, ...]
+    owners: tuple[DesiredOwner, ...]
+    with_owners: bool = False
+    must_be_covered: tuple[str, ...] | None = None
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return True
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Declare the team's apps absent."""
+        return _with_absent(loaded, self.apps)
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Add the deletes of owners that may go."""
+        if not self.with_owners:
+            return made
+        seen: dict[Owner, ObservedOwner] = {}
+        for name in sorted({one.owner.domain for one in self.owners} & parts.run.links.keys()):
+            scanner = parts.run.owner_scanner(name)
+            for kind in OWNER_KINDS:
+                seen |= await scanner.all_of(kind)
+        for one in self.owners:
+            key = folded_owner(one.owner)
+            if key in seen:
+                seen[key] = await _with_ownership(seen[key], parts)
+        made = with_owner_deletes(made, self.owners, seen, observed)
+        if self.must_be_covered is not None:
+            _require_cover(made, self.must_be_covered)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """The apps that one run made, each with the time (epoch seconds) by which the run had made it."""
+
+    run_id: str
+    started: float
+    made_by: Mapping[AppKey, float]
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return True
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Declare the run's apps absent."""
+        declared = {app.key: app for app in loaded.fleet.apps}
+        source = Source(f"run {self.run_id}", 1)
+        apps = tuple(
+            replace(declared.get(key) or DesiredApp(key, AppSpec(), source), team=self.run_id) for key in self.made_by
+        )
+        return _with_absent(loaded, apps)
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Leave alone what was made again since the run."""
+        del observed, parts
+        decisions: list[Change] = []
+        findings: list[Finding] = []
+        for change in made.decisions:
+            until = self.made_by.get(change.key)
+            row = change.before
+            if change.action is Action.DELETE and until is not None and row is not None:
+                earliest = self.started - CLOCK_SKEW_MAX_SECONDS
+                if not earliest <= row.created_at <= until + CLOCK_SKEW_MAX_SECONDS:
+                    message = f"not deleted: what stands there was not made by run {self.run_id}"
+                    findings.append(Finding("undo", "skip", str(change.key), clean(message)))
+                    decisions.append(replace(change, action=Action.NONE, reason=Reason.NOT_OWNED))
+                    continue
+            decisions.append(change)
+        return replace(made, decisions=tuple(decisions), findings=tuple(sorted({*made.findings, *findings})))
+
+
+def offboarding(
+    fleet_file: Path, team: str, inside: str, *, with_owners: bool, allowed: tuple[str, ...] | None
+) -> Offboarding:
+    """Find out what a team has that nothing else declares.
+
+    `inside` is the file, below the fleet file's folder, that still says what the team was; `allowed` as
+    `must_be_covered`. Raises UsageError while the next run would make the team again.
+    """
+    without = load_fleet(fleet_file)
+    for domain, standing in without.teams:
+        if standing.name == team:
+            raise _still_declared(team, domain, standing.source, inside)
+    if not (without.folder / inside).is_file():
+        raise UsageError(
+            f"nothing says what team {team} was: there is no {without.folder / inside}",
+            hint="Put the team's table there, from version control if need be, or name its file with --from",
+        )
+    whole = load_fleet(fleet_file, (inside,))
+    if team not in {standing.name for _, standing in whole.teams}:
+        raise UsageError(f"{inside} declares no team {team}", hint="Name the team as it is written there")
+    kept_apps = {app.key for app in without.fleet.apps}
+    kept_owners = {folded_owner(one.owner) for one in without.fleet.owners}
+    return Offboarding(
+        team,
+        tuple(replace(app, team=team) for app in whole.fleet.apps if app.key not in kept_apps),
+        tuple(one for one in whole.fleet.owners if folded_owner(one.owner) not in kept_owners),
+        with_owners,
+        allowed,
+    )
+
+
+def undoing(detail: RunDetail | None, run_id: str, fleet: str) -> Undoing:
+    """Give what a past run made. Raises UsageError for a run that the journal does not have, or of another fleet."""
+    if detail is None or detail.run.fleet != fleet:
+        raise UsageError(f"the journal has no run {clean(run_id, 80)} of fleet {fleet}", hint="See: appfleet history")
+    made = {app.key: app.at for app in detail.apps if app.outcome in _MADE and app.action == Action.CREATE.value}
+    last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
+    made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}
+    if not made:
+        raise UsageError(f"run {clean(run_id, 80)} made no app", hint="See: appfleet history")
+    return Undoing(run_id, detail.run.started, made)
+
+
+def _with_absent(loaded: Loaded, absent: tuple[DesiredApp, ...]) -> Loaded:
+    gone = {app.key: replace(app, mode=Mode.ABSENT, expires=None) for app in absent}
+    kept = (app for app in loaded.fleet.apps if app.key not in gone)
+    apps = tuple(sorted((*kept, *gone.values()), key=lambda app: app.key))
+    return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
+
+
+def _still_declared(team: str, domain: str, source: Source, inside: str) -> UsageError:
+    own_file = source.file.endswith(f"teams/{team}.toml")
+    move = f"move {source.file} to {inside}" if own_file else f"move [domains.{domain}.teams.{team}] to {inside}"
+    return UsageError(
+        f"team {team} stands in {source}, which the next run reads, so what is deleted would be made again",
+        hint=f"First {move} (no include may match it), then run this command again",
+    )
+
+
+async def _with_ownership(row: ObservedOwner, parts: Joined) -> ObservedOwner:
+    """Read whose an owner is, by its own tag; UNREAD where that cannot be read."""
+    run = parts.run
+    link = run.links[row.owner.domain]
+    try:
+        detail = await run.owner_scanner(row.owner.domain).describe(row.owner)
+        if detail is None:
+            return row
+        tags = dict(
+            await run.calls_of(link.lane).read(
+                "ListTags", lambda: link.cloud.list_tags(detail.arn), run.control.may_call
+            )
+        )
+    except CloudError:
+        return row
+    fleet = tags.get(MANAGED_TAG)
+    if fleet is None:
+        return replace(row, ownership=Ownership.NOBODY)
+    return replace(row, ownership=Ownership.OURS if fleet == run.fleet else Ownership.FOREIGN)
+
+
+def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:
+    from engine.policy.guardrails import parse_allowance
+
+    allowances = [parse_allowance(text) for text in allowed]
+    keys = [str(change.owner) for change in made.owners if change.action is Action.DELETE]
+    bare = [key for key in keys if not any(allowance.covers(key) for allowance in allowances)]
+    if bare:
+        apps = sum(change.action is Action.DELETE for change in made.changes)
+        domains = sorted({change.owner.domain for change in made.owners})
+        flag = f"--allow-destructive '{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}'"
+        raise DeniedError(
+            f"{len(bare)} profiles and spaces would be deleted, volumes included, and nobody confirmed it",
+            hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type the team's name",
+        )

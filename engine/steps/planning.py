@@ -1,0 +1,136 @@
+"""From the files and the listings to a plan: what every command that looks does.
+
+Observing, reading whose an app is where that matters, planning, and holding the plan against the guardrails.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.adapters.journal_reader import settle_seconds
+from engine.core.errors import StateError
+from engine.core.forecast import ForecastInputs, forecast_of
+from engine.core.plan_options import PlanOptions
+from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.quota_fit import NO_FIT
+from engine.policy.cost import cost_of
+from engine.ports.events import PlanComputed, RuleFired
+from engine.steps.owners import with_declared_owners
+from engine.steps.quotas import quotas_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.app import AppOptions
+    from engine.composition import Joined
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Plan
+    from engine.core.quota_fit import QuotaFit
+    from engine.loading import Loaded
+    from engine.steps.letting_go import Preparation
+
+
+async def planned(
+    options: AppOptions, loaded: Loaded, parts: Joined, preparation: Preparation | None = None
+) -> tuple[Plan, ObservedFleet]:
+    """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails."""
+    fleet = loaded.fleet
+    sizes = parts.run.memory.domain_sizes
+    owners = {}
+    for domain in fleet.domains:
+        rows = sizes.get(domain.domain_id)
+        pages = None if rows is None else max(1, -(-rows // 100))
+        reached = options.selectors.owners_to_list(fleet, domain.name, domain_pages=pages)
+        if reached != ():
+            # What lets go is held against the whole domain: a share of what was looked for says nothing.
+            owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
+    observed = await parts.run.observe(owners)
+    asked = _plan_options(options, loaded, parts)
+    unread = needs_ownership(fleet, observed, asked)
+    if unread:
+        observed = await parts.run.read_ownership(observed, unread)
+    made = plan_fleet(fleet, observed, asked)
+    # Nothing but listings of apps is called for a plan that will not run.
+    fit, unknown = (NO_FIT, ()) if made.denied else await quotas_of(made, observed, options, parts)
+    if fit.lines:
+        asked = replace(asked, quotas=fit.lines, bucket_room=fit.one_more, findings=(*asked.findings, *unknown))
+        made = plan_fleet(fleet, observed, asked)  # a replace is refused where its new bucket is full
+    if not made.denied:
+        made = await with_declared_owners(made, loaded, parts)
+    if preparation is not None:
+        made = await preparation.plan(made, observed, parts)
+    guarded = loaded.guardrails(made, observed, options.allow_destructive)
+    if guarded:
+        made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
+    if made.changes:
+        made = replace(
+            made,
+            cost=cost_of(made, fleet.domains, loaded.policies.admission.prices),
+            forecast=forecast_of(made, _forecast_inputs(loaded, parts, observed, fit)),
+        )
+    counts = made.summary
+    parts.run.emit(
+        PlanComputed(
+            made.fingerprint,
+            counts["create"],
+            counts["delete"],
+            counts["delete_then_create"],
+            counts["none"],
+            counts["unmanaged"],
+            counts["denied"],
+            made.complete,
+        )
+    )
+    for finding in made.findings:
+        parts.run.emit(RuleFired(finding.rule, finding.enforcement, finding.key, finding.message, finding.source))
+    return made, observed
+
+
+def _forecast_inputs(loaded: Loaded, parts: Joined, observed: ObservedFleet, fit: QuotaFit) -> ForecastInputs:
+    """Gather what a forecast rests on. A journal that cannot be read costs the durations, and nothing else."""
+    memory, settings = parts.run.memory, loaded.settings
+    durations: Mapping[tuple[str, str], tuple[float, ...]] = {}
+    with suppress(StateError):
+        durations = settle_seconds(parts.state, loaded.fleet.name)
+    return ForecastInputs(
+        lanes={name: link.lane for name, link in parts.run.links.items()},
+        execution=settings.execution,
+        limit_give_up_s=settings.backoffs.limit.give_up_after,
+        learnt_rates=memory.last_rates,
+        durations=durations,
+        room=fit.room,
+        rows={name: len(domain.apps) for name, domain in observed.domains.items()},
+    )
+
+
+def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOptions:
+    made_at = datetime.now(UTC)
+    memory = parts.run.memory
+    return PlanOptions(
+        made_at=iso(made_at),
+        today=made_at.date(),
+        safety=loaded.settings.safety,
+        selectors=options.selectors,
+        prune=options.prune,
+        replace_on_drift=options.replace_on_drift,
+        replace_keys=options.replace_keys,
+        allow_destructive=loaded.allowed_keys(options.allow_destructive),
+        once_done=memory.once_done,
+        quarantined=loaded.quarantined(memory),
+        retry_quarantined=options.retry_quarantined,
+        denied_keys=loaded.admitted.denied_keys,
+        run_denied=loaded.admitted.run_denied,
+        findings=loaded.admitted.findings,
+        lanes=parts.plan_lanes,
+        domain_lanes={name: link.lane for name, link in parts.run.links.items()},
+        allowances=options.allow_destructive,
+        version=parts.version,
+    )
+
+
+def iso(moment: datetime) -> str:
+    """Give a time in UTC as it stands in documents, to the second."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,180 @@
+"""The quotas of the buckets in which a plan creates: asked of Service Quotas, kept for a day in the state folder.
+
+Nothing is asked when nothing is created, and nothing that goes wrong here stops or blocks a run: what could not be
+learnt is unknown, and a finding says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.errors import AppfleetError, CloudError, StateError
+from engine.core.finding import Finding
+from engine.core.limits import QUOTA_ASK_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, SCAN_PAGES_MAX_COUNT
+from engine.core.quota_fit import NO_FIT, LaneQuotas, QuotaFit, QuotaValue, quota_fit, wanted_buckets
+from engine.core.quota_text import bucket_of_quota
+from engine.executor.asking import ask_again
+from engine.executor.calls import ANSWER_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from engine.adapters.account import AccountCalls
+    from engine.app import AppOptions
+    from engine.composition import Joined
+    from engine.core.identity import Lane
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Plan
+    from engine.executor.link import Link
+
+CACHE_NAME: Final = "journal.quotas.json"
+_CACHE_VERSION: Final = 1
+
+
+async def quotas_of(
+    made: Plan, observed: ObservedFleet, options: AppOptions, parts: Joined
+) -> tuple[QuotaFit, tuple[Finding, ...]]:
+    """Give how the plan fits the quotas, and what could not be learnt; nothing is asked when it creates nothing."""
+    lanes = {name: link.lane for name, link in parts.run.links.items()}
+    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(made, lanes)}
+    if not wanted:
+        return NO_FIT, ()
+    # A simulated world has other limits each time, and another address.
+    cache = None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
+    known: dict[Lane, LaneQuotas] = {}
+    findings: list[Finding] = []
+    for link in parts.run.links.values():
+        if link.lane in wanted and link.lane not in known:
+            known[link.lane], why = await _lane_quotas(link, observed, parts, cache)
+            if why:
+                message = f"quotas of {link.lane} are not known: {why}. Nothing is held back because of it"
+                findings.append(Finding("quotas", "advisory", "", message))
+    return quota_fit(made, observed, lanes, known), tuple(findings)
+
+
+async def _lane_quotas(
+    link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None
+) -> tuple[LaneQuotas, str]:
+    """Give what is known of a lane, and why that is not all."""
+    try:
+        async with asyncio.timeout(QUOTA_ASK_MAX_SECONDS):
+            account = await parts.account(link.domain)
+            if account is None:
+                return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
+            asking = _Asking(link, parts)
+            values = cache.values(link) if cache is not None else None
+            if values is None:
+                values = await asking.quotas(account)
+                if cache is not None:
+                    cache.keep(link, values)
+            ids = await asking.domains(account)
+    except TimeoutError:
+        return LaneQuotas(), f"there was no answer within {QUOTA_ASK_MAX_SECONDS:g} s"
+    except AppfleetError as error:
+        return LaneQuotas(), error.message
+    seen = {
+        other.domain.domain_id
+        for name, other in parts.run.links.items()
+        if other.lane == link.lane and _is_whole(observed, name)
+    }
+    return LaneQuotas(values, sees_all=ids <= seen), ""
+
+
+def _is_whole(observed: ObservedFleet, name: str) -> bool:
+    domain = observed.domains.get(name)
+    return domain is not None and domain.error is None and domain.scanned_whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Reads all pages, each asked again while its trouble passes. Service Quotas has a rate of its own."""
+
+    link: Link
+    parts: Joined
+
+    async def quotas(self, account: AccountCalls) -> dict[str, QuotaValue]:
+        """Give the applied values of the quotas that a bucket can have."""
+        values: dict[str, QuotaValue] = {}
+        token = ""
+        for _ in range(SCAN_PAGES_MAX_COUNT):
+            page = await self._again("ListServiceQuotas", partial(account.list_quotas, token))
+            values |= {name: value for name, value in page.values.items() if bucket_of_quota(name)}
+            token = page.next_token
+            if not token:
+                break
+        return values
+
+    async def domains(self, account: AccountCalls) -> set[str]:
+        """Give the ids of the account's domains in the region."""
+        ids: set[str] = set()
+        token = ""
+        for _ in range(SCAN_PAGES_MAX_COUNT):
+            page = await self._again("ListDomains", partial(account.list_domains, token))
+            ids.update(page.domain_ids)
+            token = page.next_token
+            if not token:
+                break
+        return ids
+
+    async def _again(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        run = self.parts.run
+
+        async def counted() -> Any:
+            kind = "cancelled"
+            try:
+                answer = await call()
+                kind = "ok"
+            except CloudError as error:
+                kind = ANSWER_KINDS.get(type(error), "rejected")
+                raise
+            finally:
+                run.calls_of(self.link.lane).counts[operation][kind] += 1
+            return answer
+
+        backoffs = run.settings.backoffs
+        return await ask_again(operation, counted, backoffs, run.jitter, run.emit, QUOTA_ASK_MAX_SECONDS)
+
+
+class QuotaCache:
+    """The values of the last day, by lane and endpoint. A file that cannot be used is as good as none."""
+
+    def __init__(self, parts: Joined, *, refresh: bool, clock: Callable[[], float] = time.time) -> None:
+        self._state = parts.state
+        self._refresh = refresh
+        self._clock = clock
+        self._lanes: dict[str, Any] = {}
+        with suppress(StateError, ValueError, RecursionError):
+            document = json.loads(self._state.read(CACHE_NAME) or b"null")
+            if isinstance(document, dict) and document.get("version") == _CACHE_VERSION:
+                lanes = document.get("lanes")
+                self._lanes = lanes if isinstance(lanes, dict) else {}
+
+    def values(self, link: Link) -> dict[str, QuotaValue] | None:
+        """Give a lane's values, or None where they must be asked for."""
+        entry = self._lanes.get(_cache_key(link))
+        if self._refresh or entry is None:
+            return None
+        try:
+            if not 0.0 <= self._clock() - float(entry["at"]) < QUOTA_CACHE_MAX_SECONDS:
+                return None
+            return {str(name): QuotaValue(str(code), int(value)) for name, (code, value) in entry["quotas"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
+        """Keep a lane's values; a folder that is not there or cannot be written keeps nothing."""
+        quotas = {name: (value.code, value.value) for name, value in values.items()}
+        self._lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
+        document = {"version": _CACHE_VERSION, "lanes": self._lanes}
+        with suppress(StateError):
+            self._state.write_atomically(CACHE_NAME, json.dumps(document).encode())
+
+
+def _cache_key(link: Link) -> str:
+    return f"{link.lane} {link.cloud.endpoint}".strip()

@@ -1,0 +1,252 @@
+"""teams/TEAM.toml, which onboarding writes: made from a model team or from apps, checked, and put in place whole.
+
+A file that a person wrote is never changed. Not here: what is done with the team afterwards (`app`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.config.app_rules import ONE_A_SPACE
+from engine.config.files import FileProblem, Folder
+from engine.config.fleet_file import LoadedFleet, load_fleet
+from engine.config.problems import nearest
+from engine.core.errors import BugError, ConfigError, UsageError
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from engine.config.written import Entry, TeamDef
+
+TEAMS_FOLDER: Final = "teams"
+_MEMBER: Final = "{member}"
+_TEAM_NAME: Final = re.compile(r"[a-z0-9-]+")
+_HEAD: Final = "# Written by appfleet onboard. It is yours from now on: appfleet does not change it again.\n\n"
+_MODE: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class TeamAsked:
+    """What the user wants: a team by name, its people, and either a team to be like or apps to have."""
+
+    team: str
+    members: tuple[str, ...]
+    domain: str | None = None
+    like: str | None = None
+    apps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamWritten:
+    """Where the team stands. `is_new` is false where an equal file was there; `notes` are for the reader."""
+
+    domain: str
+    team: str
+    inside: str
+    members: tuple[str, ...]
+    is_new: bool
+    notes: tuple[str, ...] = ()
+
+
+def write_team(fleet_file: Path, asked: TeamAsked) -> TeamWritten:
+    """Write teams/TEAM.toml below the fleet file's folder, unless an equal one is there.
+
+    The whole fleet is checked with the new file before it is put in place. Raises UsageError and ConfigError.
+    """
+    if not _TEAM_NAME.fullmatch(asked.team):
+        raise UsageError(
+            f"{clean(asked.team, 80)!r} is no name for a team's file", hint="Use lower-case letters, digits and hyphens"
+        )
+    fleet = load_fleet(fleet_file)
+    inside = f"{TEAMS_FOLDER}/{asked.team}.toml"
+    _check_covered(fleet, inside, fleet_file)
+    domain = _domain_of(fleet, asked)
+    shape, notes = _shape(fleet, domain, asked)
+    document = {"domains": {domain: {"teams": {asked.team: {"members": list(asked.members), **shape}}}}}
+    written = TeamWritten(domain, asked.team, inside, asked.members, is_new=True, notes=notes)
+    path = fleet.folder / inside
+    if path.exists() or path.is_symlink():
+        _require_equal(path, document)
+        return TeamWritten(domain, asked.team, inside, asked.members, is_new=False, notes=notes)
+    standing = next((team for name, team in fleet.teams if (name, team.name) == (domain, asked.team)), None)
+    if standing is not None:
+        raise UsageError(
+            f"team {asked.team} stands in {standing.source} already",
+            hint="Add the people there, or choose another name",
+        )
+    _put(fleet_file, path, document)
+    return written
+
+
+def _domain_of(fleet: LoadedFleet, asked: TeamAsked) -> str:
+    names = [domain.name for domain in fleet.fleet.domains]
+    if asked.domain is None:
+        if len(names) == 1:
+            return names[0]
+        raise UsageError("onboard needs a domain", hint=f"Give --domain, one of: {', '.join(names)}")
+    if asked.domain not in names:
+        hint = nearest(asked.domain, names) or f"The fleet has: {', '.join(names)}"
+        raise UsageError(f"the fleet has no domain {clean(asked.domain, 80)}", hint=hint)
+    return asked.domain
+
+
+def _check_covered(fleet: LoadedFleet, inside: str, fleet_file: Path) -> None:
+    """Refuse a file that the next run would not read; asked of the very code that will look for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        probe = Path(folder) / inside
+        probe.parent.mkdir()
+        probe.touch()
+        for pattern in fleet.include:
+            try:
+                if inside in Folder(Path(folder)).matching(pattern):
+                    return
+            except FileProblem:  # a name that is no pattern, and not this file's
+                continue
+    raise UsageError(
+        f"{fleet_file} does not include {inside}, so no run would read it",
+        hint=f'Add include = ["{TEAMS_FOLDER}/*.toml"] at the top of {fleet_file}',
+    )
+
+
+def _shape(fleet: LoadedFleet, domain: str, asked: TeamAsked) -> tuple[dict[str, Any], tuple[str, ...]]:
+    if (asked.like is None) == (not asked.apps):
+        raise UsageError("onboard needs the team's shape", hint="Give either --like TEAM or --app NAME")
+    if asked.like is None:
+        return _of_apps(fleet, asked.apps), ()
+    models = {(name, team.name): team for name, team in fleet.teams}
+    model = models.get((domain, asked.like)) or next(
+        (team for (_, name), team in sorted(models.items()) if name == asked.like), None
+    )
+    if model is None:
+        known = sorted({name for _, name in models})
+        raise UsageError(
+            f"the fleet has no team {clean(asked.like, 80)}",
+            hint=nearest(asked.like, known) or f"It has: {', '.join(known) or 'none'}",
+        )
+    return _like(model, asked.team)
+
+
+def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Give what a model team says, with its name replaced where a tag's value is it; and what was not copied."""
+    shape = _plain(model.layer.values if model.layer is not None else {})
+    if "tags" in shape:
+        shape["tags"] = {key: name if value == model.name else value for key, value in shape["tags"].items()}
+    if model.user_apps:
+        shape["user_apps"] = _entries(model.user_apps)
+    spaces: dict[str, Any] = {}
+    literal = []
+    for space in model.spaces:
+        if _MEMBER not in space.name:
+            literal.append(space.name)
+            continue
+        own = _plain(space.layer.values if space.layer is not None else {})
+        spaces[space.name] = {**_plain(space.attributes), **own, "apps": _entries(space.apps)}
+    if spaces:
+        shape["spaces"] = spaces
+    notes = (
+        (f"not copied from team {model.name}, since they belong to that team: spaces {', '.join(literal)}",)
+        if literal
+        else ()
+    )
+    return shape, notes
+
+
+def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:
+    """Give each member a space for each app that needs one, and every other app as a user app."""
+    user_apps: list[str] = []
+    spaces: dict[str, Any] = {}
+    for name in names:
+        definition = fleet.definitions.get(name)
+        if definition is None:
+            known = sorted(fleet.definitions)
+            hint = nearest(name, known) or f"It has: {', '.join(known) or 'none'}"
+            raise UsageError(f"the fleet has no app {clean(name, 80)}", hint=hint)
+        app_type: Any = definition.layer.values.get("type")
+        while app_type is None and definition.extends is not None:
+            definition = fleet.definitions[definition.extends]
+            app_type = definition.layer.values.get("type")
+        if app_type in ONE_A_SPACE:
+            spaces[f"{_MEMBER}-{name}"] = {"apps": [name]}
+        else:
+            user_apps.append(name)
+    return {**({"user_apps": user_apps} if user_apps else {}), **({"spaces": spaces} if spaces else {})}
+
+
+def _entries(entries: Iterable[Entry]) -> list[Any]:
+    """Give entries as they may be written: all names, or all tables, since the writer takes no mixed list."""
+    if all(entry.layer is None for entry in entries):
+        return [entry.use for entry in entries]
+    return [
+        {
+            **({} if entry.use is None else {"use": entry.use}),
+            **_plain(entry.layer.values if entry.layer is not None else {}),
+        }
+        for entry in entries
+    ]
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _plain_value(value) for key, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _require_equal(path: Path, document: Mapping[str, Any]) -> None:
+    try:
+        standing = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        standing = {}
+    if standing != document:
+        raise UsageError(
+            f"{path} is there already and says something else",
+            hint="Edit it and run appfleet apply --team, or give the same members and shape, or move it away",
+        )
+
+
+def _put(fleet_file: Path, path: Path, document: Mapping[str, Any]) -> None:
+    """Write, read back, check the fleet with it, and only then give it its name; never over another file."""
+    import toml
+
+    text = _HEAD + toml.dumps(document)
+    if tomllib.loads(text) != document:
+        raise BugError(f"{path.name} reads back otherwise than it was written")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor, made = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".new", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(made).chmod(_MODE)
+        load_fleet(fleet_file, (f"{TEAMS_FOLDER}/{Path(made).name}",))
+        os.link(made, path)
+    except FileExistsError:
+        raise UsageError(f"{path} was made meanwhile", hint="Run the command again") from None
+    except ConfigError:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    finally:
+        Path(made).unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    why = os.strerror(error.errno or 0)
+    return UsageError(f"{path} cannot be written: {why}", hint="Give write access to that folder")

@@ -1,0 +1,297 @@
+"""The command line as a process, before a simulated SageMaker on loopback, over a small fleet in a folder of its own.
+
+A process has a time limit and is ended by the test that began it. The simulator lives in the test's own process, so a
+test can look into its world, and change it while a run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from engine.config.fleet_file import load_fleet
+from engine.core.desired import AppSpec
+from engine.core.identity import parse_app_key
+from engine.simulator import app_operations
+from engine.simulator.faults import FaultKind
+from engine.simulator.fleet_world import extend_for_fleet
+from engine.simulator.records import app_id
+from engine.simulator.scenario import load_scenario
+from engine.simulator.world import World
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from engine.simulator.records import AppId
+    from engine.simulator.thread_runner import SimulatorThread
+
+T = TypeVar("T")
+
+APPFLEET = (sys.executable, "-m", "engine")
+PROCESS_MAX_SECONDS = 30
+DOMAIN_ID = "d-abcd1234efgh"
+OTHER_DOMAIN_ID = "d-wxyz9876stuv"
+ACCOUNT = "111122223333"
+SECRET_KEY = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00"
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
+SESSION_TOKEN = "FwoGZXIvYXdzEJr//////////wEaDCanarySessionToken0123456789abcdef=="
+
+# Nothing in these tests waits for what it does not test: high rates, short delays, apps that start at once.
+POLICY = """
+[execution]
+create_rate = 200
+create_rate_max = 200
+read_rate = 200
+[backoff.ThrottlingException]
+initial = "20ms"
+max = "100ms"
+[backoff.ResourceLimitExceeded]
+initial = "50ms"
+max = "200ms"
+give_up_after = "1s"
+[backoff.transient]
+initial = "20ms"
+max = "100ms"
+give_up_after = "20s"
+[backoff.capacity]
+initial = "20ms"
+max = "100ms"
+give_up_after = "500ms"
+[observe]
+first_after = "200ms"
+second_after = "200ms"
+"""
+QUICK = """
+schema = 1
+[times]
+app_pending = 0.05
+app_deleting = 0.05
+"""
+
+
+def fleet_text(people: Sequence[str], *, more: str = "", lab: str = 'instance_type = "ml.t3.medium"') -> str:
+    """Give a fleet of one team with a JupyterLab space for each of `people`; `more` is put below it."""
+    members = ", ".join(f'"{person}"' for person in people)
+    return f"""schema = 1
+name = "e2e"
+[domains.research]
+id = "{DOMAIN_ID}"
+region = "eu-west-1"
+account = "{ACCOUNT}"
+[domains.research.teams.vision]
+members = [{members}]
+spaces = {{ "{{member}}-lab" = {{ apps = ["lab"] }} }}
+[apps.lab]
+type = "JupyterLab"
+{lab}
+{more}
+"""
+
+
+def lab_of(person: str) -> str:
+    """Give the key of a person's lab."""
+    return f"research/space/{person}-lab/JupyterLab/default"
+
+
+def people(count: int, prefix: str = "u") -> list[str]:
+    """Give names."""
+    return [f"{prefix}{number:03}" for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a process gave, with the log that it wrote."""
+
+    code: int
+    out: str
+    err: str
+    log: str = ""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Give standard output as JSON: it holds the result and nothing else."""
+        parsed: dict[str, Any] = json.loads(self.out)
+        return parsed
+
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """Give the events of the log, those of one name or all."""
+        lines = [json.loads(line) for line in self.log.splitlines()]
+        return [line for line in lines if not name or line["event"] == name]
+
+    def outcomes(self) -> dict[str, str]:
+        """Give the outcome of each app of a report."""
+        return {app["key"]: app["outcome"] for app in self.report["apps"]}
+
+
+@dataclass
+class Place:
+    """A folder with a fleet and a world that it can be applied to."""
+
+    folder: Path
+    world: World = field(default_factory=lambda: World(account=ACCOUNT))
+    url: str = ""
+    simulator: SimulatorThread | None = None
+    _runs: int = 0
+
+    def write(self, fleet: str, policy: str = POLICY, rules: str = "") -> None:
+        """Write the fleet, and make its people and spaces in the world."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "policies").mkdir(exist_ok=True)
+        (self.folder / "policies" / "execution.toml").write_text(policy)
+        (self.folder / "policies" / "rules.toml").write_text(rules)
+        (self.folder / "fleet.toml").write_text(fleet)
+        self.within(lambda world: extend_for_fleet(world, load_fleet(self.folder / "fleet.toml").fleet, time.time()))
+
+    def scenario(self, text: str) -> None:
+        """Lay a scenario over the world."""
+        path = self.folder / "scenario.toml"
+        path.write_text(text)
+        self.within(lambda world: load_scenario(path).apply_to(world, time.time()))
+
+    def within(self, work: Callable[[World], T]) -> T:
+        """Call `work` with the world between two requests."""
+        return work(self.world) if self.simulator is None else self.simulator.run(work)
+
+    def put_app(self, key: str, instance_type: str = "ml.t3.medium", tags: Mapping[str, str] | None = None) -> None:
+        """Put an app into the world that no run of ours made."""
+        identity = self.identity(key)
+        owner = parse_app_key(key).owner
+
+        def put(world: World) -> None:
+            domain = world.domains[identity.domain_id]
+            spec = AppSpec(instance_type=instance_type or None)
+            app_operations.place_app(world, domain, identity, owner, spec, dict(tags or {}), "InService")
+
+        self.within(put)
+
+    def identity(self, key: str) -> AppId:
+        """Give the service's identity of a key of the domain `research`."""
+        parsed = parse_app_key(key)
+        return app_id(DOMAIN_ID, parsed.owner_kind, parsed.owner, parsed.app_type, parsed.app_name)
+
+    def status_of(self, key: str) -> str:
+        """Give an app's status in the world, or nothing."""
+
+        def look(world: World) -> str:
+            found = world.apps.get(self.identity(key))
+            return "" if found is None else found.status
+
+        return self.within(look)
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Count the calls that the service got: operation, then answer."""
+        counted: dict[str, dict[str, int]] = self.stats()["calls"]
+        return counted
+
+    def only_looked(self) -> bool:
+        """Whether the service got calls, and none of them but such as look."""
+        names = list(self.calls())
+        return bool(names) and all(name.startswith(("Get", "List", "Describe")) for name in names)
+
+    def stats(self) -> dict[str, Any]:
+        """Give all that the world counted."""
+        return self.within(lambda world: world.stats_json())
+
+    def forget_calls(self) -> None:
+        """Begin to count again."""
+        self.within(lambda world: world.stats.reset())
+
+    # The command line.
+
+    def environment(self, **more: Any) -> dict[str, str]:
+        """Give the variables of a process that reaches the simulator, and nothing of the tester's own."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        given = {
+            **kept,
+            "HOME": str(self.folder),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_SESSION_TOKEN": SESSION_TOKEN,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **more,
+        }
+        return {name: value for name, value in given.items() if value}
+
+    def command(self, *arguments: str) -> list[str]:
+        """Give the command line of one run over this fleet, begun in its folder."""
+        return [*APPFLEET, "-f", "fleet.toml", *arguments]
+
+    def run(self, *arguments: str, log: bool = True, **environment: Any) -> Ran:
+        """Run one command to its end; an empty variable is taken out of its environment."""
+        with self.start(*arguments, log=log, **environment) as running:
+            return running.end()
+
+    @contextmanager
+    def start(
+        self,
+        *arguments: str,
+        log: bool = True,
+        stdout: int | IO[Any] = subprocess.PIPE,
+        stderr: int | IO[Any] = subprocess.PIPE,
+        **environment: Any,
+    ) -> Iterator[Running]:
+        """Begin one command; it is killed at the end of the block if it still runs."""
+        self._runs += 1
+        log_file = self.folder / f"log-{self._runs}.jsonl" if log else None
+        logs = [] if log_file is None else ["--log-file", str(log_file)]
+        with subprocess.Popen(
+            self.command(*logs, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            cwd=self.folder,
+            env=self.environment(**environment),
+        ) as process:
+            try:
+                yield Running(process, log_file)
+            finally:
+                process.kill()
+
+    def apply(self, *arguments: str, **environment: Any) -> Ran:
+        """Apply without asking, with a report in JSON."""
+        return self.run("apply", "--yes", "--format", "json", *arguments, **environment)
+
+
+@dataclass
+class Running:
+    """A process that a test may signal."""
+
+    process: subprocess.Popen[str]
+    log_file: Path | None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def log_text(self) -> str:
+        """Give what it has logged so far."""
+        return self.log_file.read_text() if self.log_file is not None and self.log_file.exists() else ""
+
+    def end(self) -> Ran:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=PROCESS_MAX_SECONDS)
+        return Ran(self.process.returncode, out or "", err or "", self.log_text())
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until something outside this process is so."""
+    deadline = time.monotonic() + PROCESS_MAX_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.01)
+
+
+def fault(kind: FaultKind | str, operation: str, **more: object) -> str:
+    """Give the lines of one fault for a scenario."""
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.items())
+    return f'[[fault]]\nkind = "{FaultKind(kind).value}"\noperation = "{operation}"\n{lines}'

@@ -1,0 +1,196 @@
+"""A team from a list of names to running apps in one command, and out again, as processes before a simulator."""
+
+from __future__ import annotations
+
+import signal
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.simulator.thread_runner import SimulatorThread
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, POLICY, QUICK, Place, fault, people, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engine.simulator.world import World
+    from tests.e2e.harness import Ran
+
+PEOPLE = 40
+FLEET = f"""schema = 1
+name = "e2e"
+include = ["teams/*.toml"]
+[domains.research]
+id = "{DOMAIN_ID}"
+region = "eu-west-1"
+account = "{ACCOUNT}"
+[apps.canvas]
+type = "Canvas"
+[apps.lab]
+type = "JupyterLab"
+instance_type = "ml.t3.medium"
+[apps.gpu]
+type = "JupyterLab"
+instance_type = "ml.g5.xlarge"
+"""
+CREATES = POLICY + "[owners]\ncreate = true\n"
+QUICK_OWNERS = QUICK + "profile_pending = 0.05\nspace_pending = 0.05\nprofile_deleting = 0.05\nspace_deleting = 0.05\n"
+ALL_ARGS = ("onboard", "vision", "--members-file", "people.csv", "--app", "canvas", "--app", "lab", "--yes")
+
+
+def make_domain(world: World) -> None:
+    from engine.simulator import owner_operations
+
+    owner_operations.add_domain(world, DOMAIN_ID, "eu-west-1", ACCOUNT, name="research")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Place]:
+    """Give a fleet that may make owners, a list of forty names, and a domain with nobody in it."""
+    made = Place(tmp_path)
+    make_domain(made.world)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "execution.toml").write_text(CREATES)
+    (tmp_path / "fleet.toml").write_text(FLEET)
+    (tmp_path / "people.csv").write_text("\ufeffName;Mail\n" + "".join(f"{name};x\n" for name in people(PEOPLE)))
+    made.scenario(QUICK_OWNERS)
+    with SimulatorThread(made.world) as simulator:
+        made.simulator = simulator
+        made.url = simulator.url
+        yield made
+
+
+def report_of(ran: Ran) -> dict[str, object]:
+    assert ran.out, ran.err
+    return ran.report
+
+
+def counted(place: Place) -> tuple[int, int, int]:
+    """Count profiles and spaces in service, and apps in service."""
+
+    def count(world: World) -> tuple[int, int, int]:
+        domain = world.domains[DOMAIN_ID]
+        served = [app for app in world.apps.values() if app.status == "InService"]
+        profiles = [one for one in domain.profiles.values() if one.status == "InService"]
+        spaces = [one for one in domain.spaces.values() if one.status == "InService"]
+        return len(profiles), len(spaces), len(served)
+
+    return place.within(count)
+
+
+def test_a_list_of_forty_names_becomes_running_apps_and_the_second_run_only_lists(empty: Place) -> None:
+    ran = empty.run(*ALL_ARGS, APPFLEET_LOG_LEVEL="debug")
+    assert ran.code == 0, ran.out + ran.err
+    assert counted(empty) == (40, 40, 80)
+    calls = empty.calls()
+    assert [calls[name]["ok"] for name in ("CreateUserProfile", "CreateSpace", "CreateApp")] == [40, 40, 80]
+    assert "ThrottlingException" not in str(calls)
+    ends = [line for line in ran.out.splitlines() if line.startswith("u0")]
+    assert len(ends) == 40
+    assert all("Canvas default: created" in line and f"in space {line[:4]}-lab" in line for line in ends)
+
+    settled = {event["key"]: event["ts"] for event in ran.events("owner.settled")}
+    started = {event["key"]: event["ts"] for event in ran.events("app.create_started")}
+    spaces = {e["key"]: e["ts"] for e in ran.events("owner.call_started") if e["operation"] == "CreateSpace"}
+    assert len(settled) == 80
+    for name in people(PEOPLE):
+        assert spaces[f"research/space/{name}-lab"] >= settled[f"research/user/{name}"]
+        assert started[f"research/space/{name}-lab/JupyterLab/default"] >= settled[f"research/space/{name}-lab"]
+        assert started[f"research/user/{name}/Canvas/default"] >= settled[f"research/user/{name}"]
+
+    tags = empty.within(lambda world: dict(world.domains[DOMAIN_ID].spaces["u000-lab"].tags))
+    assert tags == {"appfleet:managed-by": "e2e"}
+    document = tomllib.loads((empty.folder / "teams" / "vision.toml").read_text())
+    assert document["domains"]["research"]["teams"]["vision"]["members"] == people(PEOPLE)
+
+    empty.forget_calls()
+    again = empty.run(*ALL_ARGS)
+    assert again.code == 0, again.out
+    assert set(empty.calls()) <= {"ListApps", "GetCallerIdentity"}
+
+
+def test_after_a_kill_half_way_the_same_command_goes_on(empty: Place) -> None:
+    empty.scenario(QUICK_OWNERS + "[request_limits.CreateSpace]\nrate = 20\nburst = 1\n")
+    with empty.start(*ALL_ARGS) as running:
+        until(lambda: empty.calls().get("CreateSpace", {}).get("ok", 0) > 10, "spaces are being made")
+        running.signal(signal.SIGKILL)
+        running.end()
+    assert counted(empty)[2] < 80
+    ran = empty.run(*ALL_ARGS)
+    assert ran.code == 0, ran.out + ran.err
+    assert counted(empty) == (40, 40, 80)
+    assert empty.calls()["CreateApp"]["ok"] == 80
+
+
+@pytest.mark.slow
+def test_a_tenth_of_the_calls_failing_keeps_nobody_out(empty: Place) -> None:
+    faults = fault("reset-after", "Create*", probability=0.05) + fault("unavailable", "*", probability=0.05)
+    empty.scenario(QUICK_OWNERS + faults)
+    ran = empty.run(*ALL_ARGS)
+    assert ran.code == 0, ran.out + ran.err
+    assert counted(empty) == (40, 40, 80)
+
+
+def test_a_quota_for_half_is_given_by_priority_and_the_rest_is_parked_and_named(empty: Place) -> None:
+    rules = "[[priority]]\nmatch = 'owner >= \"u020\"'\nweight = 10\n"
+    (empty.folder / "policies" / "rules.toml").write_text(rules)
+    empty.scenario(QUICK_OWNERS + '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.g5.xlarge"\nvalue = 20\n')
+    args = ("onboard", "vision", "--members-file", "people.csv", "--app", "gpu", "--yes", "--format", "json")
+    ran = empty.run(*args)
+    assert ran.code == 3, ran.out + ran.err
+    outcomes = ran.outcomes()
+    first = {key for key, outcome in outcomes.items() if outcome == "created"}
+    assert first == {f"research/space/u0{number}-gpu/JupyterLab/default" for number in range(20, 40)}
+    assert sum(outcome == "parked" for outcome in outcomes.values()) == 20
+
+
+def test_without_leave_to_make_owners_each_missing_one_is_named_with_what_to_set(empty: Place) -> None:
+    (empty.folder / "policies" / "execution.toml").write_text(POLICY)
+    ran = empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes", "--format", "json")
+    assert ran.code == 3, ran.out + ran.err
+    findings = report_of(ran)["findings"]
+    assert {finding["key"] for finding in findings} == {"research/space/ann-lab", "research/space/bob-lab"}  # type: ignore[attr-defined]
+    assert "[owners] create = true" in ran.out
+    assert set(ran.outcomes().values()) == {"skipped"}
+    assert not any(name.startswith("Create") for name in empty.calls())
+
+
+def test_undo_takes_back_what_a_run_made_and_nothing_else(empty: Place) -> None:
+    first = empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes", "--format", "json")
+    assert first.code == 0, first.err
+    empty.put_app("research/user/ann/Canvas/default", "")
+    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), "--yes", "--format", "json")
+    assert undone.code == 0, undone.out + undone.err
+    assert {key: end for key, end in undone.outcomes().items() if end != "unchanged"} == {
+        "research/space/ann-lab/JupyterLab/default": "deleted",
+        "research/space/bob-lab/JupyterLab/default": "deleted",
+    }
+    assert empty.status_of("research/user/ann/Canvas/default") == "InService"
+    unknown = empty.run("onboard", "--undo", "no-such-run", "--yes")
+    assert unknown.code == 64
+
+
+def test_a_team_goes_in_reverse_order_and_only_when_no_file_declares_it(empty: Place) -> None:
+    assert empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes").code == 0
+    assert empty.run("onboard", "speech", "--members", "bob", "--app", "canvas", "--yes").code == 0
+    refused = empty.run("offboard", "vision", "--owners", "--yes")
+    assert refused.code == 64
+    assert "teams/vision.toml:" in refused.err
+    (empty.folder / "offboarded").mkdir()
+    (empty.folder / "teams" / "vision.toml").rename(empty.folder / "offboarded" / "vision.toml")
+    bare = empty.run("offboard", "vision", "--owners", "--yes")
+    assert bare.code == 4, bare.err
+    assert "--allow-destructive 'research/*=5'" in bare.err  # two labs and three owners: bob is in another team
+    ran = empty.run(
+        "offboard", "vision", "--owners", "--yes", "--allow-destructive", "research/*=5", "--format", "json"
+    )
+    assert ran.code == 0, ran.out + ran.err
+    ended = {entry["owner"]: entry["outcome"] for entry in report_of(ran)["owners"]}  # type: ignore[attr-defined]
+    assert ended == {
+        "research/user/ann": "deleted",
+        "research/space/ann-lab": "deleted",
+        "research/space/bob-lab": "deleted",
+    }
+    assert counted(empty) == (1, 0, 1)

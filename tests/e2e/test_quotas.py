@@ -1,0 +1,78 @@
+"""Quotas in the plan: what is asked, what is kept, and that nothing which goes wrong here holds anything back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from engine.simulator import app_operations, owner_operations
+from engine.simulator.faults import FaultKind
+from tests.e2e.harness import ACCOUNT, OTHER_DOMAIN_ID, fault, lab_of
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Place
+
+NAME = "Studio JupyterLab Apps running on ml.t3.medium instances"
+FULL = '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.t3.medium"\nvalue = 3\n'
+
+
+def test_a_quota_that_is_too_small_is_told_with_the_command_that_raises_it(place: Place) -> None:
+    place.scenario("schema = 1\n" + FULL)
+    place.put_app("research/space/zoe-lab/JupyterLab/default")
+    (line,) = place.run("plan", "--format", "json").report["quotas"]
+    assert line == {
+        "bucket": f"{ACCOUNT}/eu-west-1/JupyterLab/ml.t3.medium",
+        "quota": NAME,
+        "value": 3,
+        "used": 1,
+        "wanted": 4,
+        "fits": "no",
+        "code": "L-71FAF417",
+    }
+    text = place.run("plan").out
+    assert "1 of 3 used  4 wanted  does not fit" in text
+    assert f"{NAME} (L-71FAF417)" in text
+    assert "--quota-code L-71FAF417 --desired-value 5 --region eu-west-1" in text
+    forecast = place.run("plan", "--format", "json").report["forecast"]
+    assert forecast["parked"] == 2
+
+
+def test_a_days_answers_are_used_again_and_an_idle_night_asks_nothing(place: Place) -> None:
+    assert place.apply().code == 0
+    assert place.calls()["ListServiceQuotas"]["ok"] > 1
+    place.forget_calls()
+    assert place.apply().code == 0
+    assert set(place.calls()) == {"ListApps", "GetCallerIdentity"}
+    place.within(lambda world: world.stats.reset())
+    place.within(lambda world: app_operations.delete_app(world, place.identity(lab_of("u001"))))
+    report = place.run("plan", "--format", "json").report
+    assert "ListServiceQuotas" not in place.calls()
+    place.run("plan", "--refresh-quotas")
+    assert report["quotas"][0]["value"] == 1_000
+    assert place.calls()["ListServiceQuotas"]["ok"] > 1
+
+
+def test_where_the_account_has_other_domains_use_is_not_known(place: Place) -> None:
+    place.within(lambda world: owner_operations.add_domain(world, OTHER_DOMAIN_ID, "eu-west-1", ACCOUNT))
+    (line,) = place.run("plan", "--format", "json").report["quotas"]
+    assert (line["value"], line["used"], line["fits"]) == (1_000, None, "unknown")
+
+
+def test_without_permission_quotas_are_unknown_and_nothing_is_held_back(place: Place) -> None:
+    place.scenario("schema = 1\n" + fault(FaultKind.ACCESS_DENIED, "ListServiceQuotas"))
+    report = place.run("plan", "--format", "json").report
+    (line,) = report["quotas"]
+    assert (line["value"], line["fits"]) == (None, "unknown")
+    (finding,) = report["findings"]
+    assert (finding["rule"], finding["enforcement"]) == ("quotas", "advisory")
+    assert "Nothing is held back because of it" in finding["message"]
+    assert place.apply().code == 0
+
+
+def test_a_cache_that_is_broken_is_as_good_as_none(place: Place) -> None:
+    place.run("plan", "--format", "json")
+    state = place.folder / ".appfleet"
+    state.mkdir(mode=0o700, exist_ok=True)
+    for broken in ("{", json.dumps({"version": 1, "lanes": {f"{ACCOUNT}/eu-west-1 {place.url}": {"at": "x"}}})):
+        (state / "journal.quotas.json").write_text(broken)
+        assert place.run("plan", "--format", "json").report["quotas"][0]["value"] == 1_000
