@@ -10,7 +10,7 @@ SOURCES := engine tests benchmarks tools
 .PHONY: help demo test check format bench docs clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
 
 $(STAMP): pyproject.toml constraints/pinned.txt tools/find_python.sh
 	test -x $(BIN)/python || "$$(sh tools/find_python.sh)" -m venv $(VENV)
@@ -42,3 +42,21 @@ docs: $(STAMP)  ## write again what is generated in docs/
 
 clean:  ## remove what the above made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+
+SEEDS ?= 10000
+JOBS ?= 2
+.PHONY: simulate mutants
+
+simulate: $(STAMP)  ## nights of faults through the production executor: SEEDS=10000 JOBS=2
+	$(BIN)/python tools/simulate.py --seeds $(SEEDS) --jobs $(JOBS)
+
+mutants: $(STAMP)  ## deliberate bugs, each of which the simulation has to find
+	$(BIN)/python tools/mutants.py
+
+.PHONY: check-browser pictures
+
+check-browser: $(STAMP)  ## the report of 5,000 apps in headless Chromium; says so when there is none
+	$(BIN)/python -m tools.check_browser
+
+pictures: $(STAMP)  ## draw the pictures of the documents again; needs Chromium
+	$(BIN)/python -m tools.pictures

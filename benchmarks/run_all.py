@@ -16,6 +16,8 @@ MODULES = (
     "simulator_speed",
     "plan_speed",
     "policy_speed",
+    "live_view",
+    "forecast",
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes what is generated in docs/: errors.md from the tree of errors, events.md from the list of events.
+"""Writes what is generated in docs/: errors.md, events.md and limits.md from the modules that hold them, and schemas/.
 
 `make docs` runs it; the tests fail when a file is not what it would write.
 """
@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from engine.core.errors import AppfleetError, CloudError, all_error_classes
 from engine.ports import events
 from engine.ports.events import Event
+from tools.limits_page import limits_page
+from tools.schemas import SCHEMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 _FIRST_ERROR_FOLDER: Final = "engine."
@@ -68,7 +73,8 @@ def errors_page() -> str:
 
 def event_classes() -> list[type[Event]]:
     """Give every event, by name."""
-    ours = {one for one in vars(events).values() if isinstance(one, type) and issubclass(one, Event) and one.name}
+    known = vars(events).values()
+    ours = {one for one in known if isinstance(one, type) and issubclass(one, Event) and one.name}
     return sorted(ours, key=lambda one: one.name)
 
 
@@ -86,15 +92,20 @@ def _first_paragraph(one: type) -> str:
     return " ".join((inspect.getdoc(one) or "").split("\n\n", maxsplit=1)[0].split()).replace("|", "\\|")
 
 
-def pages() -> Iterable[tuple[Path, str]]:
+def pages() -> Iterator[tuple[Path, str]]:
     """Give each generated file with its text."""
-    return (DOCS / "errors.md", errors_page()), (DOCS / "events.md", events_page())
+    yield DOCS / "errors.md", errors_page()
+    yield DOCS / "events.md", events_page()
+    yield DOCS / "limits.md", limits_page()
+    for name, schema in SCHEMAS.items():
+        yield DOCS / "schemas" / f"{name}.schema.json", json.dumps(schema(), indent=2) + "\n"
 
 
 def main() -> int:
     """Write the files that changed, and name them."""
     for path, text in pages():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path.relative_to(DOCS.parent)}")
     return 0

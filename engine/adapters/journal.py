@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.adapters.journal_reader import memory_of, read_memory
 from engine.adapters.journal_schema import JournalUnusable, explain, is_corruption, open_for_writing, start_afresh
-from engine.adapters.journal_writer import Conclusion, DomainSize, End, Intent, JournalWriter, Rate
+from engine.adapters.journal_writer import AppMarks, Conclusion, DomainSize, End, Intent, JournalWriter, Part, Rate
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_RUNS_MAX_COUNT
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from engine.adapters.journal_schema import Opened
     from engine.adapters.state_dir import StateDir
-    from engine.core.identity import AppKey, Lane
+    from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult
     from engine.ports.journal import Memory
 
@@ -105,12 +105,12 @@ class SqliteJournal:
         """Why the journal is incomplete, or empty."""
         return self._broken or (clean(self._writer.broken) if self._writer is not None else "")
 
-    def intend(self, key: AppKey, operation: str, spec_hash: str, at: float) -> None:
+    def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
         """Note that `operation` will be called; `at` is epoch seconds."""
         if self._writer is not None:
             self._writer.put(Intent(key, operation, spec_hash, at))
 
-    async def intend_durably(self, key: AppKey, operation: str, spec_hash: str, at: float) -> bool:
+    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
         """Note it and wait until it would survive a power cut; False when that cannot be had."""
         if self._writer is None:
             return False
@@ -142,6 +142,14 @@ class SqliteJournal:
         """Remember how many rows a complete scan of a domain gave."""
         if self._writer is not None:
             self._writer.put(DomainSize(domain_id, apps))
+
+    def keep_marks(self, key: AppKey, marks: str) -> bool:
+        """Keep an app's timeline as text; False when there was no room for it, which is no trouble."""
+        return self._writer is not None and self._writer.put_if_room(AppMarks(key, marks))
+
+    def keep_part(self, part: str, data: str) -> bool:
+        """Keep a part of the run's timeline, JSON, in place of what was kept of it before."""
+        return self._writer is not None and self._writer.put_if_room(Part(part, data))
 
     def finish(self, result: str, exit_code: int, at: float, *, timeout_s: float = JOURNAL_FINISH_MAX_SECONDS) -> None:
         """Write what is left and that the run ended so, then close.
@@ -180,7 +188,7 @@ def _prune(connection: sqlite3.Connection, fleet: str) -> None:
     too_old = connection.execute(
         "SELECT id FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT -1 OFFSET ?", (fleet, JOURNAL_RUNS_MAX_COUNT)
     ).fetchall()
-    for table, column in (("outcomes", "run"), ("runs", "id")):
+    for table, column in (("outcomes", "run"), ("app_timelines", "run"), ("timelines", "run"), ("runs", "id")):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", too_old)  # noqa: S608 - names from here
     # Every intent of a run that wrote its end has its outcome beside it.
     connection.execute("DELETE FROM intents WHERE run NOT IN (SELECT id FROM runs WHERE ended IS NULL)")

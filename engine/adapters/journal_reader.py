@@ -8,79 +8,26 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
-from engine.core.identity import AppKey, Lane, parse_app_key
+from engine.core.identity import Lane, parse_app_key
 from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import Outcome
+from engine.ports.history import AppRecord, IntentRecord, RunDetail, RunRecord
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from engine.adapters.state_dir import StateDir
+    from engine.core.identity import AppKey
 
 T = TypeVar("T")
 
 _RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A past run. Times are epoch seconds; `ended` and `exit_code` are None where it never wrote its end.
-
-    `summary` counts its apps by outcome; an outcome of another version is kept as its text.
-    """
-
-    run_id: str
-    fleet: str
-    version: str
-    started: float
-    alive_at: float
-    ended: float | None
-    result: str
-    exit_code: int | None
-    summary: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class AppRecord:
-    """What became of one app in a past run. `at` is epoch seconds, `seconds` from its first call to its end."""
-
-    key: AppKey
-    action: str
-    outcome: str
-    attempts: int
-    seconds: float
-    instance_type: str
-    arn: str
-    error_code: str
-    error_message: str
-    error_hint: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class IntentRecord:
-    """A call that a run meant to make; its outcome is not known where the run never wrote its end."""
-
-    key: AppKey
-    operation: str
-    spec_hash: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunDetail:
-    """A past run with its apps, sorted by key, and the calls whose apps have no outcome."""
-
-    run: RunRecord
-    apps: tuple[AppRecord, ...]
-    open_intents: tuple[IntentRecord, ...]
 
 
 def read_memory(state: StateDir, fleet: str) -> Memory:
@@ -88,17 +35,17 @@ def read_memory(state: StateDir, fleet: str) -> Memory:
 
     Raises StateError for a journal that is there and cannot be read.
     """
-    return _read(state, NOTHING_REMEMBERED, lambda connection: memory_of(connection, fleet, is_new=False))
+    return read_journal(state, NOTHING_REMEMBERED, lambda connection: memory_of(connection, fleet, is_new=False))
 
 
 def runs(state: StateDir, *, fleet: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
     """Give past runs, the newest first, of one fleet or of all in the folder; raises StateError."""
-    return _read(state, (), lambda connection: _runs(connection, fleet, limit))
+    return read_journal(state, (), lambda connection: runs_of(connection, fleet, limit))
 
 
 def run(state: StateDir, run_id: str) -> RunDetail | None:
     """Give one past run with its apps, or None when the journal does not have it; raises StateError."""
-    return _read(state, None, lambda connection: _run(connection, run_id))
+    return read_journal(state, None, lambda connection: run_of(connection, run_id))
 
 
 def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
@@ -106,7 +53,7 @@ def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tupl
 
     The newest JOURNAL_DURATIONS_MAX_COUNT apps are looked at.
     """
-    return _read(state, {}, lambda connection: _settle_seconds(connection, fleet))
+    return read_journal(state, {}, lambda connection: _settle_seconds(connection, fleet))
 
 
 def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Memory:
@@ -117,14 +64,14 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         once_done=frozenset(
             key
             for (text,) in query("SELECT key FROM once_done WHERE fleet = ?", (fleet,))
-            if (key := _key(text)) is not None
+            if (key := key_or_none(text)) is not None
         ),
         failures={
             key: (int(count), str(spec_hash))
             for text, count, spec_hash in query(
                 "SELECT key, failures, spec_hash FROM streaks WHERE fleet = ?", (fleet,)
             )
-            if (key := _key(text)) is not None
+            if (key := key_or_none(text)) is not None
         },
         last_rates={
             Lane(str(account), str(region)): float(rate)
@@ -136,7 +83,8 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
     )
 
 
-def _read(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:
+def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:
+    """Give what `read` makes of the journal, or `absent` where there is none; raises StateError."""
     where = state.path / JOURNAL_NAME
     hint = f"Move {where} away to start afresh; no app is lost with it"
     try:
@@ -149,11 +97,12 @@ def _read(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -
         raise StateError(str(error), hint=hint) from None
     except sqlite3.Error as error:
         raise StateError(f"{where} could not be read: {explain(error)}", hint=hint) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise StateError(f"{where} holds what no run writes", hint=hint) from None
 
 
-def _runs(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tuple[RunRecord, ...]:
+def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tuple[RunRecord, ...]:
+    """Give past runs over an open connection, the newest first; raises sqlite3.Error."""
     rows = connection.execute(
         f"SELECT {_RUN_COLUMNS} FROM runs WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",  # noqa: S608
         (fleet, limit),
@@ -161,7 +110,8 @@ def _runs(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tupl
     return tuple(_run_record(connection, row) for row in rows)
 
 
-def _run(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
+def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
+    """Give one past run over an open connection; raises sqlite3.Error."""
     row = connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608
     if row is None:
         return None
@@ -172,7 +122,7 @@ def _run(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
             "error_hint, at FROM outcomes WHERE run = ?",
             (row[-1],),
         )
-        if (key := _key(text)) is not None
+        if (key := key_or_none(text)) is not None
     ]
     intents = [
         IntentRecord(key, *columns)
@@ -182,7 +132,7 @@ def _run(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
             "ORDER BY rowid",
             (row[-1],),
         )
-        if (key := _key(text)) is not None
+        if (key := key_or_none(text)) is not None
     ]
     return RunDetail(_run_record(connection, row), tuple(sorted(apps, key=lambda app: app.key)), tuple(intents))
 
@@ -205,13 +155,13 @@ def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple
         (fleet, Outcome.CREATED.value, JOURNAL_DURATIONS_MAX_COUNT),
     )
     for text, instance_type, seconds in rows:
-        key = _key(text)
+        key = key_or_none(text)
         if key is not None:
             found[key.app_type, str(instance_type)].append(float(seconds))
     return {kind: tuple(values) for kind, values in found.items()}
 
 
-def _key(text: str) -> AppKey | None:
+def key_or_none(text: str) -> AppKey | None:
     """Read a key back, or give None for a row that another version wrote in another form."""
     try:
         return parse_app_key(text)

@@ -17,7 +17,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.adapters.state_dir import StateDir
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -45,6 +45,12 @@ TABLES: Final = (
         PRIMARY KEY (account, region)) WITHOUT ROWID""",
     "CREATE TABLE domain_sizes (domain_id TEXT PRIMARY KEY, apps INTEGER NOT NULL, at REAL) WITHOUT ROWID",
 )
+# Since form 2: how a run went. `marks` are milliseconds with a letter each, `data` is JSON.
+TIMELINE_TABLES: Final = (
+    "CREATE TABLE app_timelines (run INTEGER, key TEXT, marks TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID",
+    "CREATE TABLE timelines (run INTEGER, part TEXT, data TEXT, PRIMARY KEY (run, part)) WITHOUT ROWID",
+)
+_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES}
 
 
 class JournalUnusable(Exception):
@@ -147,9 +153,10 @@ def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")
-        if version == 0:
-            _create(connection)
-            state.sync()
+        if version < SCHEMA_VERSION:
+            _bring_up_to_date(connection)
+            if version == 0:
+                state.sync()
         _require_soundness(connection)
     except sqlite3.Error as error:
         connection.close()
@@ -217,13 +224,16 @@ def _version(connection: sqlite3.Connection, state: StateDir) -> int:
     return version
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Make the tables that this form has and the file has not. Nothing that is there is changed."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another run of the same folder may have been first.
-        if int(connection.execute("PRAGMA user_version").fetchone()[0]) == 0:
-            for table in TABLES:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        for form in range(found + 1, SCHEMA_VERSION + 1):
+            for table in _TABLES_SINCE[form]:
                 connection.execute(table)
+        if found < SCHEMA_VERSION:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from engine.core.identity import AppKey, Lane
+    from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult
 
 # The app was made by this fleet, or found as this fleet wants it after its own call.
@@ -76,6 +76,10 @@ _END_STREAKS: Final = """
     DELETE FROM streaks WHERE fleet = ?1 AND EXISTS (
         SELECT 1 FROM outcomes WHERE outcomes.run = ?2 AND outcomes.key = streaks.key AND (
             outcomes.settled OR (outcomes.spec_hash <> '' AND outcomes.spec_hash <> streaks.spec_hash)))"""
+_MARKS: Final = """
+    INSERT OR REPLACE INTO app_timelines (run, key, marks)
+    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
+_PART: Final = "INSERT OR REPLACE INTO timelines (run, part, data) VALUES (?, ?, ?)"
 _RATE: Final = "INSERT OR REPLACE INTO rates (account, region, rate, at) VALUES (?, ?, ?, ?)"
 _SIZE: Final = "INSERT OR REPLACE INTO domain_sizes (domain_id, apps, at) VALUES (?, ?, ?)"
 _ALIVE: Final = "UPDATE runs SET alive_at = max(alive_at, ?) WHERE id = ?"
@@ -86,7 +90,7 @@ _END: Final = "UPDATE runs SET alive_at = max(alive_at, ?1), ended = ?1, result 
 class Intent:
     """One call that is about to be made."""
 
-    key: AppKey
+    key: AppKey | Owner
     operation: str
     spec_hash: str
     at: float
@@ -145,6 +149,22 @@ class DomainSize:
 
 
 @dataclass(frozen=True, slots=True)
+class AppMarks:
+    """An app's timeline, as text."""
+
+    key: AppKey
+    marks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the run's timeline; `data` is JSON."""
+
+    part: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The end of the run; `at` is epoch seconds."""
 
@@ -153,7 +173,7 @@ class End:
     at: float
 
 
-Entry = Intent | Conclusion | Rate | DomainSize | End
+Entry = Intent | Conclusion | Rate | DomainSize | AppMarks | Part | End
 
 
 class JournalWriter:
@@ -199,6 +219,13 @@ class JournalWriter:
         self._entries.append(entry)
         if not self._wake.is_set():
             self._wake.set()
+
+    def put_if_room(self, entry: Entry) -> bool:
+        """Let the entry be written if that crowds out nothing that matters more; tell whether it will be."""
+        if self._gone or len(self._entries) >= JOURNAL_PENDING_MAX_ROWS // 2:
+            return False
+        self.put(entry)
+        return True
 
     def put_durably(self, entry: Entry, done: Callable[[bool], None]) -> None:
         """Let the entry be written at once; `done` is called from the thread, True when it is on the disk."""
@@ -293,8 +320,13 @@ class JournalWriter:
         conclusions = [entry for entry in entries if isinstance(entry, Conclusion)]
         if conclusions:
             self._commit_conclusions(conclusions)
+        marks = [(clean(str(entry.key)), entry.marks) for entry in entries if isinstance(entry, AppMarks)]
+        if marks:
+            execute(_MARKS, (self._run, _json(marks)))
         for entry in entries:
-            if isinstance(entry, Rate):
+            if isinstance(entry, Part):
+                execute(_PART, (self._run, entry.part, entry.data))
+            elif isinstance(entry, Rate):
                 execute(_RATE, (clean(entry.lane.account), clean(entry.lane.region), entry.calls_per_second, now))
             elif isinstance(entry, DomainSize):
                 execute(_SIZE, (clean(entry.domain_id), entry.apps, now))

@@ -1,62 +1,32 @@
-"""`ports.cloud.Cloud` over aioboto3: six calls, each checked field by field when its answer comes in.
+"""`ports.cloud.Cloud` over aioboto3: one method a call, each checked field by field when its answer comes in.
 
 An answer that lacks what was asked for is never an empty success: it is OutcomeUnknown. Fields that we do not know are
 left aside, and a status that we do not know passes through as it is.
 
-Not here: credentials and clients (`sessions`), retries, pages of ListApps (`executor`).
+Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), retries, pages of ListApps
+(`executor`).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws_errors import translate
+from engine.adapters.aws_calls import creation_time, optional_text, required_text
+from engine.adapters.sagemaker_owners import OwnerCalls
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.desired import AppSpec
-from engine.core.errors import CloudError, ScanIncomplete
+from engine.core.errors import ScanIncomplete
 from engine.core.identity import SPACE, USER, OwnerKind
-from engine.core.limits import CALL_TOTAL_MAX_SECONDS, LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
+from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller
 
 if TYPE_CHECKING:
     from engine.core.desired import Tags
-    from engine.core.redact import Redactor
-
-_EPOCH_MAX_SECONDS: Final = 253_402_300_800.0  # the year 10000
-Method = Callable[..., Awaitable[Any]]
-T = TypeVar("T")
 
 
-class CredentialSource(Protocol):
-    """What signs requests; asked before each call, so that no call's time is spent on a refresh."""
-
-    async def get_frozen_credentials(self) -> object:
-        """Give credentials that last, or raise CredentialsFailed."""
-        ...
-
-
-class SageMakerCloud:
+class SageMakerCloud(OwnerCalls):
     """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left."""
-
-    def __init__(
-        self,
-        *,
-        sagemaker: Any,
-        sts: Any,
-        credentials: CredentialSource,
-        redactor: Redactor,
-        endpoint: str = "",
-        call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
-    ) -> None:
-        self._sagemaker = sagemaker
-        self._sts = sts
-        self._credentials = credentials
-        self._redactor = redactor
-        self._endpoint = endpoint
-        self._call_total_max_seconds = call_total_max_seconds
 
     @property
     def endpoint(self) -> str:
@@ -95,7 +65,7 @@ class SageMakerCloud:
         if spec.recovery_mode is not None:
             params["RecoveryMode"] = spec.recovery_mode
         answer = await self._call("CreateApp", self._sagemaker.create_app, params)
-        return self._read("CreateApp", partial(_text, answer, "AppArn"))
+        return self._read("CreateApp", partial(required_text, answer, "AppArn"))
 
     async def delete_app(self, app: AppName) -> None:
         """DeleteApp."""
@@ -123,31 +93,12 @@ class SageMakerCloud:
             operation="ListTags",
         )
 
-    async def _call(self, operation: str, method: Method, params: dict[str, Any]) -> Any:
-        """Make one call in bounded time. Raises CloudError and nothing else, but for a cancellation."""
-        try:
-            await self._credentials.get_frozen_credentials()
-            async with asyncio.timeout(self._call_total_max_seconds):
-                return await method(**params)
-        except CloudError:
-            raise
-        except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included
-            # Without the cause: its text and its request are not fit to be shown.
-            raise translate(operation, error, self._redactor) from None
-
-    def _read(self, operation: str, read: Callable[[], T]) -> T:
-        """Read an answer's fields. Raises OutcomeUnknown where they are not what was asked for."""
-        try:
-            return read()
-        except UnreadableAnswerError as error:
-            raise translate(operation, error, self._redactor) from None
-
     def _detail(self, answer: Any, app: AppName) -> AppDetail:
         row = _row(answer, app.domain_id)
         if (row.owner_kind, row.app_name) != (app.owner_kind, app.app_name):
             raise UnreadableAnswerError("the answer is of another app")
-        reason = _optional_text(answer, "FailureReason") or ""
-        return AppDetail(row, _text(answer, "AppArn"), self._redactor.text(reason))
+        reason = optional_text(answer, "FailureReason") or ""
+        return AppDetail(row, required_text(answer, "AppArn"), self._redactor.text(reason))
 
 
 def _named(app: AppName) -> dict[str, Any]:
@@ -172,54 +123,28 @@ def _resource_spec(spec: AppSpec) -> dict[str, str]:
     return {name: value for name, value in values if value is not None}
 
 
-def _text(answer: Any, name: str) -> str:
-    """Give a field that must be there and say something."""
-    value = answer.get(name)
-    if not isinstance(value, str) or not value:
-        raise UnreadableAnswerError(f"the answer has no {name}")
-    return value
-
-
-def _optional_text(answer: Any, name: str) -> str | None:
-    """Give a field that may be missing, null or empty, which is the same."""
-    value = answer.get(name)
-    if value is not None and not isinstance(value, str):
-        raise UnreadableAnswerError(f"{name} is not a text")
-    return value or None
-
-
 def _caller(answer: Any) -> Caller:
-    return Caller(_text(answer, "Account"), _text(answer, "Arn"))
+    return Caller(required_text(answer, "Account"), required_text(answer, "Arn"))
 
 
 def _page(answer: Any, domain_id: str) -> AppPage:
     rows = answer.get("Apps")
     if not isinstance(rows, list):
         raise UnreadableAnswerError("the answer has no list Apps")
-    return AppPage(tuple(_row(row, domain_id) for row in rows), _optional_text(answer, "NextToken") or "")
+    return AppPage(tuple(_row(row, domain_id) for row in rows), optional_text(answer, "NextToken") or "")
 
 
 def _row(row: Any, domain_id: str) -> AppRow:
     """Read one app of the domain that was asked for. A row with a SpaceName belongs to the space."""
-    if not isinstance(row, dict):
-        raise UnreadableAnswerError("a row of Apps is not an object")
-    if row.get("DomainId") != domain_id:
-        raise UnreadableAnswerError("a row is of another domain than was asked for")
-    created_at = row.get("CreationTime")
-    if (
-        isinstance(created_at, bool)
-        or not isinstance(created_at, int | float)
-        or not 0 <= created_at < _EPOCH_MAX_SECONDS  # not a number and infinity are not either
-    ):
-        raise UnreadableAnswerError("CreationTime is not a time")
-    space = _optional_text(row, "SpaceName")
+    created_at = creation_time(row, domain_id)
+    space = optional_text(row, "SpaceName")
     return AppRow(
         owner_kind=USER if space is None else SPACE,
-        owner=_text(row, "UserProfileName") if space is None else space,
-        app_type=_text(row, "AppType"),
-        app_name=_text(row, "AppName"),
-        status=_text(row, "Status"),
-        created_at=float(created_at),
+        owner=required_text(row, "UserProfileName") if space is None else space,
+        app_type=required_text(row, "AppType"),
+        app_name=required_text(row, "AppName"),
+        status=required_text(row, "Status"),
+        created_at=created_at,
         spec=_spec(row.get("ResourceSpec")),
     )
 
@@ -230,11 +155,11 @@ def _spec(told: Any) -> AppSpec:
     if not isinstance(told, dict):
         raise UnreadableAnswerError("ResourceSpec is not an object")
     return AppSpec(
-        instance_type=_optional_text(told, "InstanceType"),
-        image_arn=_optional_text(told, "SageMakerImageArn"),
-        image_version_arn=_optional_text(told, "SageMakerImageVersionArn"),
-        image_version_alias=_optional_text(told, "SageMakerImageVersionAlias"),
-        lifecycle_config_arn=_optional_text(told, "LifecycleConfigArn"),
+        instance_type=optional_text(told, "InstanceType"),
+        image_arn=optional_text(told, "SageMakerImageArn"),
+        image_version_arn=optional_text(told, "SageMakerImageVersionArn"),
+        image_version_alias=optional_text(told, "SageMakerImageVersionAlias"),
+        lifecycle_config_arn=optional_text(told, "LifecycleConfigArn"),
     )
 
 
@@ -246,5 +171,5 @@ def _tags(answer: Any) -> tuple[dict[str, str], str]:
     for row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("Value"), str):
             raise UnreadableAnswerError("a tag is not a key and a value")
-        tags[_text(row, "Key")] = row["Value"]
-    return tags, _optional_text(answer, "NextToken") or ""
+        tags[required_text(row, "Key")] = row["Value"]
+    return tags, optional_text(answer, "NextToken") or ""

@@ -24,7 +24,8 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import create_loader
 
-from engine.adapters.aws_errors import credentials_failure
+from engine.adapters.account import AccountCalls
+from engine.adapters.aws_errors import credentials_failure, translate
 from engine.adapters.credentials import CredentialGate, GateTimes
 from engine.adapters.sagemaker import SageMakerCloud
 from engine.adapters.transport import SafeConfig, SafeSession, harden, is_safe_url, safe_config
@@ -207,6 +208,25 @@ class Clouds:
                 cloud = self._clouds[key] = await self._open(domain)
             return cloud
 
+    async def account(self, domain: DesiredDomain) -> AccountCalls | None:
+        """Give what reaches the quotas of a domain's account; None where they are of another world than SageMaker is.
+
+        Raises as `connect` does.
+        """
+        login = await self._login(domain)
+        sagemaker, quotas = await self._two_clients(login, "service-quotas", domain.region, "ListServiceQuotas")
+        urls = (sagemaker.meta.endpoint_url, quotas.meta.endpoint_url)
+        if bool(foreign_endpoint(urls[0])) != bool(foreign_endpoint(urls[1])):
+            return None
+        return AccountCalls(
+            quotas=quotas,
+            sagemaker=sagemaker,
+            sts=None,
+            credentials=login.gate,
+            redactor=self.redactor,
+            call_total_max_seconds=self._call_total_max_seconds,
+        )
+
     async def _open(self, domain: DesiredDomain) -> SageMakerCloud:
         login = await self._login(domain)
         try:
@@ -230,6 +250,18 @@ class Clouds:
             endpoint=next((url for url in urls if foreign_endpoint(url)), ""),
             call_total_max_seconds=self._call_total_max_seconds,
         )
+
+    async def _two_clients(self, login: _Login, other: str, region: str, operation: str) -> tuple[Any, Any]:
+        """Open a client for SageMaker and one for another service; what goes wrong is trouble of `operation`."""
+        try:
+            return (
+                await login.client("sagemaker", region, self._stack),
+                await login.client(other, region, self._stack),
+            )
+        except (CloudError, UsageError):
+            raise
+        except Exception as error:  # noqa: BLE001 making a client reads files and resolves endpoints
+            raise translate(operation, error, self.redactor) from None
 
     async def _login(self, domain: DesiredDomain) -> _Login:
         key = (domain.profile, domain.role_arn)

@@ -35,7 +35,22 @@ Examples:
   appfleet apply --simulate
   appfleet -f prod/fleet.toml apply --yes --log-file /var/log/appfleet.jsonl"""
 
-COMMANDS: Final = ("validate", "plan", "apply", "status", "explain", "simulate", "schema")
+COMMANDS: Final = (
+    "validate",
+    "plan",
+    "apply",
+    "status",
+    "onboard",
+    "offboard",
+    "explain",
+    "history",
+    "report",
+    "init",
+    "simulate",
+    "schema",
+    "iam-policy",
+    "completion",
+)
 
 
 def build(only: str = "") -> typer.Typer:
@@ -53,7 +68,8 @@ def build(only: str = "") -> typer.Typer:
     )
     application.callback(epilog=_EPILOG)(_globals)
     for name in (only,) if only else COMMANDS:
-        command = getattr(import_module(f"engine.cli.{name}"), name)
+        function = name.replace("-", "_")
+        command = getattr(import_module(f"engine.cli.{function}"), function)
         application.command(epilog=_GLOBAL_HELP)(command)
     return application
 

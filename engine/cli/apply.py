@@ -11,7 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
-from engine.cli.output import wants_colour, write_result
+from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, UsageError
 
@@ -20,44 +20,58 @@ if TYPE_CHECKING:
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
 
+PlanFileArgument = Annotated[
+    Path | None,
+    typer.Argument(help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]"),
+]
+YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]
+DryRunFlag = Annotated[bool, flags.flag("--dry-run", help="Show the plan and the order of the calls; call none.")]
+ReportFormatFlag = Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")]
+NoWaitFlag = Annotated[
+    bool, flags.flag("--no-wait", help="End when every app was accepted; do not wait until it is in service.")
+]
+DeadlineFlag = Annotated[
+    str | None, flags.flag("--deadline", help="Start no call after this time, such as 2h.", metavar="DURATION")
+]
+LockTimeoutFlag = Annotated[
+    str | None,
+    flags.flag("--lock-timeout", help="Wait this long for another run to end, such as 10m.", metavar="DURATION"),
+]
+MetricsFileFlag = Annotated[
+    Path | None,
+    flags.flag("--metrics-file", help="Write what the run came to here, for Prometheus.", metavar="FILE"),
+]
+PlanAgeMaxFlag = Annotated[
+    str,
+    flags.flag("--plan-age-max", help="Refuse a saved plan that is older.", metavar="DURATION"),
+]
+ChecksumFlag = Annotated[
+    str | None,
+    flags.flag(
+        "--checksum",
+        help="Run, without a question, only if the plan has this fingerprint.",
+        metavar="FINGERPRINT",
+    ),
+]
+
 
 def apply(
     ctx: typer.Context,
-    plan_file: Annotated[
-        Path | None,
-        typer.Argument(help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]"),
-    ] = None,
-    yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, flags.flag("--dry-run", help="Show the plan and the order of the calls; call none.")
-    ] = False,
-    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
-    no_wait: Annotated[
-        bool, flags.flag("--no-wait", help="End when every app was accepted; do not wait until it is in service.")
-    ] = False,
-    deadline: Annotated[
-        str | None, flags.flag("--deadline", help="Start no call after this time, such as 2h.", metavar="DURATION")
-    ] = None,
-    lock_timeout: Annotated[
-        str | None,
-        flags.flag("--lock-timeout", help="Wait this long for another run to end, such as 10m.", metavar="DURATION"),
-    ] = None,
-    plan_age_max: Annotated[
-        str,
-        flags.flag("--plan-age-max", help="Refuse a saved plan that is older.", metavar="DURATION"),
-    ] = "1h",
-    checksum: Annotated[
-        str | None,
-        flags.flag(
-            "--checksum",
-            help="Run, without a question, only if the plan has this fingerprint.",
-            metavar="FINGERPRINT",
-        ),
-    ] = None,
+    plan_file: PlanFileArgument = None,
+    yes: YesFlag = False,
+    dry_run: DryRunFlag = False,
+    format_: ReportFormatFlag = PlanFormat.TEXT,
+    no_wait: NoWaitFlag = False,
+    deadline: DeadlineFlag = None,
+    lock_timeout: LockTimeoutFlag = None,
+    metrics_file: MetricsFileFlag = None,
+    plan_age_max: PlanAgeMaxFlag = "1h",
+    checksum: ChecksumFlag = None,
     prune: flags.PruneFlag = False,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
+    refresh_quotas: flags.RefreshQuotasFlag = False,
     simulate: flags.SimulateFlag = None,
     domain: flags.DomainFlag = None,
     team: flags.TeamFlag = None,
@@ -85,6 +99,7 @@ def apply(
         saved_plan=plan_file,
         plan_age_max_s=duration_of(plan_age_max, "--plan-age-max"),
         checksum=checksum or "",
+        refresh_quotas=refresh_quotas,
         run_id=new_run_id(),
         wait=not no_wait,
         deadline_s=duration_of(deadline, "--deadline"),
@@ -95,7 +110,7 @@ def apply(
         _refuse_beside_a_plan(options, dry_run=dry_run)
     if dry_run:
         return _dry_run(ctx.obj, options, format_.value)
-    return _run(ctx.obj, options, format_.value, yes=yes)
+    return _run(ctx.obj, options, format_.value, metrics_file, yes=yes)
 
 
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
@@ -120,21 +135,24 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
         )
 
 
-def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> int:
+def _run(globals_: Globals, options: AppOptions, format_: str, metrics_file: Path | None, *, yes: bool) -> int:
     import asyncio
 
     from engine import app
+    from engine.cli.context import next_apply
+    from engine.cli.metrics import measured
     from engine.cli.sinks import Sinks
 
-    with Sinks(globals_, options, quiet=False) as sinks:
+    with measured(metrics_file, options.fleet_file) as measure, Sinks(globals_, options, quiet=False) as sinks:
         confirm = confirm_with(sinks, yes=yes)
-        report = asyncio.run(app.apply(options, sinks.emit, confirm))
+        report = asyncio.run(sinks.ticking(app.apply(options, sinks.emit, confirm)))
         sinks.clear()
         if report is None:  # an answer of no
             return ExitCode.FAILED
+        measure(report)
         if sinks.note():
             report = dataclasses.replace(report, notes=(*report.notes, sinks.note()))
-        written = write_result(report_in(report, format_))
+        written = write_result(report_in(report, format_, next_apply(options)))
     return report.exit_code if written else (report.exit_code or ExitCode.FAILED)
 
 
@@ -147,7 +165,7 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     from engine.render.steps_text import steps_text
 
     with Sinks(globals_, options, quiet=True) as sinks:
-        made, weight = asyncio.run(app.dry_run(options, sinks.emit))
+        made, weight = asyncio.run(sinks.ticking(app.dry_run(options, sinks.emit)))
         sinks.clear()
         text = plan_in(made, format_, next_apply(options))
         if format_ == PlanFormat.TEXT:
@@ -158,7 +176,7 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     return ExitCode.DENIED if made.denied else ExitCode.OK
 
 
-def report_in(report: ApplyReport, format_: str) -> str:
+def report_in(report: ApplyReport, format_: str, next_command: str) -> str:
     """Give the report in the format that was asked for."""
     from engine.render.json_text import json_text
     from engine.render.report_markdown import report_markdown
@@ -167,5 +185,5 @@ def report_in(report: ApplyReport, format_: str) -> str:
     if format_ == PlanFormat.JSON:
         return json_text(report.to_json())
     if format_ == PlanFormat.MARKDOWN:
-        return report_markdown(report)
-    return report_text(report, colour=wants_colour(sys.stdout))
+        return report_markdown(report, next_command=next_command)
+    return fitted(report_text(report, colour=wants_colour(sys.stdout), next_command=next_command), sys.stdout)

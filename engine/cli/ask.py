@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from engine.cli.output import is_terminal, show, wants_colour, width_of
+from engine.cli.output import fitted, is_terminal, show, wants_colour, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,17 +23,18 @@ def can_ask() -> bool:
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
-def confirm_with(sinks: Sinks, *, yes: bool) -> Callable[[Plan], bool]:
+def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan], bool]:
     """Give the function that the engine asks before it changes anything.
 
-    With `yes` the plan is shown on a terminal all the same, and nothing is asked.
+    With `yes` the plan is shown on a terminal all the same, and nothing is asked. `word` must be typed instead of yes.
     """
 
     def confirm(plan: Plan) -> bool:
         sinks.clear()
+        sinks.expect(plan)
         if can_ask() or (yes and is_terminal(sys.stderr)):
             _show(plan)
-        return yes or _answer()
+        return yes or _answer(word or YES)
 
     return confirm
 
@@ -42,16 +43,16 @@ def _show(plan: Plan) -> None:
     from engine.render.plan_text import plan_text
 
     text = plan_text(plan, colour=wants_colour(sys.stderr), width=width_of(sys.stderr), next_command="")
-    show(text + "\n")
+    show(fitted(text, sys.stderr) + "\n")
 
 
-def _answer() -> bool:
+def _answer(word: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
     before = {number: signal.signal(number, signal.default_int_handler) for number in _STOPPING}
     try:
-        show(f"Make these changes? Only '{YES}' is taken as a yes: ")
-        return sys.stdin.readline().strip() == YES
+        show(f"Make these changes? Only '{word}' is taken as a yes: ")
+        return sys.stdin.readline().strip() == word
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

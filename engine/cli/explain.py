@@ -45,8 +45,8 @@ def explain(
     options = options_of(
         ctx.obj, selectors=Selectors(keys=(wanted,)), simulate=simulate_of(simulate), run_id=new_run_id()
     )
-    with Sinks(ctx.obj, run_id=options.run_id, quiet=True) as sinks:
-        explanation = asyncio.run(app.explain(options, wanted, sinks.emit))
+    with Sinks(ctx.obj, options, quiet=True) as sinks:
+        explanation = asyncio.run(sinks.ticking(app.explain(options, wanted, sinks.emit)))
         sinks.clear()
         if format_ is ExplainFormat.JSON:
             text = json_text(explanation.to_json())

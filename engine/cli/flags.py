@@ -30,7 +30,11 @@ LogFormatFlag = Annotated[
 LogFileFlag = Annotated[Path | None, flag("--log-file", help="Append the log to this file, not to standard error.")]
 LogLevelFlag = Annotated[
     LogLevel | None,
-    flag("--log-level", help="The quietest level that is told.", show_default="info; warning in plan and status"),
+    flag(
+        "--log-level",
+        help="The quietest level that is told.",
+        show_default="info; error below a live view, warning where nothing runs",
+    ),
 ]
 StateDirFlag = Annotated[
     Path | None,
@@ -57,6 +61,7 @@ SimulateFlag = Annotated[
     ),
 ]
 
+AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
 PruneFlag = Annotated[bool, flag("--prune", help="Delete what this fleet owns and no longer declares.")]
 ReplaceFlag = Annotated[
     list[str] | None,
@@ -68,6 +73,9 @@ ReplaceFlag = Annotated[
 ]
 RetryQuarantinedFlag = Annotated[
     bool, flag("--retry-quarantined", help="Try apps again that failed in several runs in a row.")
+]
+RefreshQuotasFlag = Annotated[
+    bool, flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
 ]
 AllowDestructiveFlag = Annotated[
     list[str] | None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLECTOR_THRESHOLD_OBJECTS: Final = 50_000
+COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +44,10 @@ def _run(words: list[str]) -> int:
 
     from engine.cli.application import COMMANDS, build
 
+    if COMPLETE_VARIABLE in os.environ:
+        from engine.cli.completion import answered
+
+        return answered(os.environ[COMPLETE_VARIABLE])
     named = command_of(words)
     command = typer.main.get_command(build(named if named in COMMANDS else ""))
     try:

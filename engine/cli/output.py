@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH_PIPED_CHARS: Final = 200  # a file or a mail has no width: keep columns
 _WIDTH_FALLBACK_CHARS: Final = 80
+_LINES_FALLBACK_COUNT: Final = 24
 
 
 def ensure_descriptors() -> None:
@@ -46,12 +47,25 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 def width_of(stream: TextIO | None) -> int:
     """Give the width of the terminal behind `stream`, in characters."""
-    if stream is None or not is_terminal(stream):
-        return WIDTH_PIPED_CHARS
+    return size_of(stream)[0] if is_terminal(stream) else WIDTH_PIPED_CHARS
+
+
+def size_of(stream: TextIO | None) -> tuple[int, int]:
+    """Give the columns and lines of the terminal behind `stream`, or those of an old one."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _WIDTH_FALLBACK_CHARS
-    except OSError:
-        return _WIDTH_FALLBACK_CHARS
+        columns, lines = (0, 0) if stream is None else os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        columns, lines = 0, 0
+    return columns or _WIDTH_FALLBACK_CHARS, lines or _LINES_FALLBACK_COUNT
+
+
+def fitted(text: str, stream: TextIO | None) -> str:
+    """Break the lines of a text for people where `stream` is a terminal that they do not fit."""
+    if not is_terminal(stream):
+        return text
+    from engine.render.layout import wrapped
+
+    return wrapped(text, width_of(stream))
 
 
 def write_result(text: str) -> bool:

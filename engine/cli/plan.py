@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.output import say, wants_colour, width_of, write_result
+from engine.cli.output import fitted, say, wants_colour, width_of, write_result
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ def plan(
     out: Annotated[
         Path | None, flags.flag("--out", help="Save the plan here, for: appfleet apply FILE.", metavar="FILE")
     ] = None,
+    all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
+    refresh_quotas: flags.RefreshQuotasFlag = False,
     simulate: flags.SimulateFlag = None,
     domain: flags.DomainFlag = None,
     team: flags.TeamFlag = None,
@@ -59,12 +61,13 @@ def plan(
     _check_out(out)
     asked = changes_of(simulate, replace, allow_destructive, prune=prune, retry_quarantined=retry_quarantined)
     selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(ctx.obj, selectors=selectors, run_id=new_run_id(), **asked)
+    options = options_of(ctx.obj, selectors=selectors, run_id=new_run_id(), refresh_quotas=refresh_quotas, **asked)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = asyncio.run(app.plan(options, sinks.emit))
+        made = asyncio.run(sinks.ticking(app.plan(options, sinks.emit)))
         sinks.clear()
         saved = out is None or _save(made, out)
-        written = write_result(plan_in(made, format_.value, next_apply(options, out if saved else None))) and saved
+        text = plan_in(made, format_.value, next_apply(options, out if saved else None), unfold=all_)
+        written = write_result(text) and saved
     if not made.complete or not written:
         return ExitCode.FAILED
     if made.denied:
@@ -85,21 +88,28 @@ def _save(made: Plan, out: Path) -> bool:
     from engine.render.json_text import json_text
 
     try:
-        write_private(out, json_text(made.to_json()).encode())
+        write_private(out, json_text(made.document()).encode())
     except OSError as error:
         say(f"appfleet: the plan could not be saved to {out}: {error.strerror}")
         return False
     return True
 
 
-def plan_in(made: Plan, format_: str, next_command: str) -> str:
+def plan_in(made: Plan, format_: str, next_command: str, *, unfold: bool = False) -> str:
     """Give the plan in the format that was asked for."""
     from engine.render.json_text import json_text
     from engine.render.plan_markdown import plan_markdown
     from engine.render.plan_text import plan_text
 
     if format_ == PlanFormat.JSON:
-        return json_text(made.to_json())
+        return json_text(made.document())
     if format_ == PlanFormat.MARKDOWN:
         return plan_markdown(made, next_command=next_command)
-    return plan_text(made, colour=wants_colour(sys.stdout), width=width_of(sys.stdout), next_command=next_command)
+    text = plan_text(
+        made,
+        colour=wants_colour(sys.stdout),
+        width=width_of(sys.stdout),
+        next_command=next_command,
+        unfold=unfold,
+    )
+    return fitted(text, sys.stdout)

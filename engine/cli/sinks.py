@@ -1,32 +1,37 @@
-"""Where the events of a run go: the log and the progress line, opened before the run and closed after it.
+"""Where the events of a run go: the log and the progress, opened before the run and closed after it.
 
-On a terminal both share the screen: log lines scroll above one line of progress. In a pipe, progress is one line
-each ten seconds, and none where the lines are JSON: the log tells it there.
+On a terminal both share the screen: log lines scroll above the live view of a run, or above one line where a command
+only looks. In a pipe, progress is one line each ten seconds, and none where the lines are JSON: the log tells it there.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import secrets
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from engine.adapters.event_log import EventLog, LibraryHandler, open_log_file
 from engine.adapters.line_writer import LineWriter
 from engine.adapters.log_options import LogFormat, LogLevel
 from engine.adapters.progress import Progress
-from engine.cli.output import is_terminal, say, wants_colour, width_of
-from engine.core.limits import PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
+from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
+from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
+    from engine.adapters.live_view import LiveView
     from engine.app import AppOptions
     from engine.cli.context import Globals
+    from engine.core.plan import Plan
     from engine.ports.events import Event
 
+T = TypeVar("T")
 _STDERR_FD = 2
 
 
@@ -48,10 +53,11 @@ class Sinks:
     """The log and the progress of one run. A context manager; `emit` is what the engine is given."""
 
     def __init__(self, globals_: Globals, options: AppOptions, *, quiet: bool) -> None:
-        """Open them. `quiet` tells warnings alone on a console, for commands whose result is the point."""
+        """Open them. `quiet` is for commands that only look: their result is the point, and one line of progress."""
         self._screen = LineWriter(_STDERR_FD)
         terminal = is_terminal(sys.stderr)
-        plan = _decide(globals_, terminal=terminal, quiet=quiet)
+        live = terminal and not quiet and _can_move_its_cursor()
+        plan = _decide(globals_, terminal=terminal, quiet=quiet, live=live)
         file_writer = None if plan.log_fd is None else LineWriter(plan.log_fd, owns_fd=True)
         self._log = EventLog(
             file_writer or self._screen,
@@ -62,14 +68,38 @@ class Sinks:
             redactor=options.redactor,
         )
         self._libraries = LibraryHandler(self._log.emit)
+        self._timer: asyncio.TimerHandle | None = None
         screen_is_json = plan.log_fd is None and plan.log_format is LogFormat.JSON
-        self._progress = self._make_progress(terminal=terminal, silent=screen_is_json or (quiet and not terminal))
+        silent = screen_is_json or (quiet and not terminal)
+        self._progress = None if silent else self._make_progress(terminal=terminal, live=live)
 
     def emit(self, event: Event) -> None:
         """Tell the log, then the progress. Never raises."""
         self._log.emit(event)
         if self._progress is not None:
             self._progress.emit(event)
+
+    def expect(self, plan: Plan) -> None:
+        """Take in what will be done."""
+        if self._progress is not None:
+            self._progress.expect(plan)
+
+    async def ticking(self, work: Awaitable[T]) -> T:
+        """Do `work`, and let the progress move meanwhile, also where nothing happens."""
+        self._tick_later()
+        try:
+            return await work
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _tick_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LIVE_REDRAW_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        if self._progress is not None:
+            self._progress.tick()
+        self._tick_later()
 
     def clear(self) -> None:
         """Take the progress line away, for a question or a result, and write what is queued."""
@@ -94,29 +124,42 @@ class Sinks:
         if self.note():
             say(f"appfleet: {self.note()}")
 
-    def _make_progress(self, *, terminal: bool, silent: bool) -> Progress | None:
-        if silent:
-            return None
-        show: Callable[[str], None] = self._redraw if terminal else self._print
+    def _make_progress(self, *, terminal: bool, live: bool) -> Progress | LiveView:
+        if live:
+            from engine.adapters.live_view import LiveView
+
+            return LiveView(
+                self._redraw, clock=time.monotonic, size=lambda: size_of(sys.stderr), colour=wants_colour(sys.stderr)
+            )
+        show: Callable[[str], None] = self._redraw_line if terminal else self._print
         every_s = PROGRESS_REDRAW_SECONDS if terminal else PROGRESS_LINE_SECONDS
         return Progress(show, clock=time.monotonic, every_s=every_s)
 
-    def _redraw(self, line: str) -> None:
-        self._screen.set_status(line[: max(width_of(sys.stderr) - 1, 1)].encode())
+    def _redraw(self, text: str) -> None:
+        self._screen.set_status(text.encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+
+    def _redraw_line(self, line: str) -> None:
+        self._redraw(line[: max(width_of(sys.stderr) - 1, 1)])
 
     def _print(self, line: str) -> None:
         self._screen.write(line.encode() + b"\n")
 
 
-def _decide(globals_: Globals, *, terminal: bool, quiet: bool) -> _Plan:
+def _can_move_its_cursor() -> bool:
+    return os.environ.get("TERM") not in (None, "", "dumb")
+
+
+def _decide(globals_: Globals, *, terminal: bool, quiet: bool, live: bool) -> _Plan:
     log_fd = _open(globals_)
     log_format = globals_.log_format
     if log_format is LogFormat.AUTO:
         log_format = LogFormat.CONSOLE if terminal and log_fd is None else LogFormat.JSON
     level = globals_.log_level
     if level is None:
-        hushed = quiet and log_format is LogFormat.CONSOLE and log_fd is None
-        level = LogLevel.WARNING if hushed else LogLevel.INFO
+        level = LogLevel.INFO
+        if log_format is LogFormat.CONSOLE and log_fd is None:
+            # The live view shows what is throttled and parked: lines that say so once more would only chase it away.
+            level = LogLevel.ERROR if live else LogLevel.WARNING if quiet else LogLevel.INFO
     return _Plan(log_format, level, log_fd)
 
 

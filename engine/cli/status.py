@@ -43,7 +43,7 @@ def status(
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, selectors=selectors, simulate=simulate_of(simulate), run_id=new_run_id())
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        view = asyncio.run(app.status(options, sinks.emit))
+        view = asyncio.run(sinks.ticking(app.status(options, sinks.emit)))
         sinks.clear()
         if format_ is StatusFormat.JSON:
             text = json_text(view.to_json())

@@ -26,7 +26,7 @@ from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from engine.config.problems import Place
     from engine.config.written import AppDef, Entry, TeamDef
@@ -44,8 +44,8 @@ class LoadedFleet:
     """A valid fleet.
 
     `folder` is where the fleet file is; `policy_files` are paths that can be opened from here, sorted for each
-    pattern. `teams` (domain name and team, sorted) and `definitions` are as written, for commands that speak of
-    them.
+    pattern. `teams` (domain name and team, sorted), `definitions` and `include` are as written, for commands that
+    speak of them.
     """
 
     fleet: DesiredFleet
@@ -54,12 +54,16 @@ class LoadedFleet:
     warnings: tuple[Diagnostic, ...]
     teams: tuple[tuple[str, TeamDef], ...]
     definitions: Mapping[str, AppDef]
+    include: tuple[str, ...] = ()
 
 
-def load_fleet(path: Path) -> LoadedFleet:
-    """Read a fleet file, what it includes and its members files; raises ConfigError with every problem, in order."""
+def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
+    """Read a fleet file, what it includes and its members files; raises ConfigError with every problem, in order.
+
+    `also` names files below its folder that are read as if they were included too.
+    """
     with _collector_paused():
-        return _Loading(path).run()
+        return _Loading(path).run(also)
 
 
 @contextmanager
@@ -93,13 +97,13 @@ class _Loading:
         self._prune_refusals: list[str] = []
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
-    def run(self) -> LoadedFleet:
+    def run(self, also: Sequence[str] = ()) -> LoadedFleet:
         root = self._read_root()
         head = self._read_head(root)
         policy_files = self._find_policies(head, root.place) if head else ()
         read_shared(self._reader, root, self._fleet)
         if head is not None:
-            self._read_includes(head.include, root.place.at("include"))
+            self._read_includes((*head.include, *also), root.place.at("include"))
         expander = self._expand()
         self._raise_errors()
         return LoadedFleet(
@@ -113,6 +117,7 @@ class _Loading:
                 for _, team in sorted(domain.teams.items())
             ),
             definitions=self._fleet.apps,
+            include=tuple(head.include) if head is not None else (),
         )
 
     def _raise_errors(self) -> None:

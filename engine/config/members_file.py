@@ -34,7 +34,7 @@ def read_members(item: InputFile, problems: Problems) -> dict[str, Source] | Non
     if text is None:
         return None
     members: dict[str, Source] = {}
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     is_first = is_valid = True
     line = 1
     try:
@@ -69,7 +69,7 @@ def _is_member(cell: str, file: str, line: int, problems: Problems) -> bool:
     return True
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
     """Give the delimiter that the first line with anything on it has most of, outside quotes."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     outside = "".join(first.split('"')[::2])

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from engine.core.desired import Mode
 from engine.core.diagnostics import in_order
 from engine.core.errors import PolicyError
+from engine.core.finding import Finding
 from engine.core.limits import MACRO_MAX_ITEMS
-from engine.core.plan import Finding
 from engine.policy.cel import Bindings, Failed, environment_for
 from engine.policy.compiler import Compiler
 from engine.policy.facts import APPS, facts_of, group_name, groups_of, show, variants_of

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from engine.core.finding import Finding
 from engine.core.identity import parse_app_key
-from engine.core.plan import Action, Finding
+from engine.core.plan import Action
 from engine.core.text import clean
 from engine.policy.rules import Enforcement
 
@@ -92,8 +93,10 @@ def check_plan(
     """
     check = _Check(safety, prices, {domain.name: domain for domain in domains}, dict(sources or {}))
     destroys = [change for change in plan.changes if change.action in DESTROYING]
+    destroyed = [str(change.key) for change in destroys]
+    destroyed += (str(change.owner) for change in plan.owners if change.action is Action.DELETE)
     for allowance in allowances:
-        check.allowance(allowance, destroys)
+        check.allowance(allowance, destroyed)
     counted = tuple(c for c in destroys if not any(allowance.covers(str(c.key)) for allowance in allowances))
     for part in _parts(counted, plan, owned):
         check.part(part)
@@ -131,9 +134,9 @@ class _Check:
         self.sources = sources
         self.findings: list[Finding] = []
 
-    def allowance(self, allowance: Allowance, destroys: Sequence[Change]) -> None:
-        """Compare what an allowance covers with what it says."""
-        covered = sum(allowance.covers(str(change.key)) for change in destroys)
+    def allowance(self, allowance: Allowance, destroyed: Sequence[str]) -> None:
+        """Compare what an allowance covers, of the keys of apps and owners that are destroyed, with what it says."""
+        covered = sum(map(allowance.covers, destroyed))
         if covered != allowance.count:
             self._deny(
                 "allow_destructive",

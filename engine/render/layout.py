@@ -5,6 +5,7 @@ Not here: what is said (`words`, and one module a document).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ NAMES_SHOWN_MAX_COUNT: Final = 5
 COLUMN_GAP: Final = "  "
 LAST_COLUMN_MIN_CHARS: Final = 12
 
+_WORD: Final = re.compile(r" *[^ ]+")
+_SGR_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SGR: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -90,3 +93,29 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, rest = divmod(whole // 60, 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines that are wider than a terminal of `width` characters, at blanks alone, so that names stay whole.
+
+    What goes on stands two characters deeper than its line. Colour has no width. For terminals: a file keeps its lines.
+    """
+    return "".join(_broken(line, width) for line in text.splitlines(keepends=True))
+
+
+def _broken(line: str, width: int) -> str:
+    if _visible(line.rstrip("\n")) <= width:
+        return line
+    indent = len(line) - len(line.lstrip(" "))
+    lines = [""]
+    for word in _WORD.findall(line):
+        fits = _visible(lines[-1] + word.rstrip()) <= width
+        if fits or not lines[-1].strip():
+            lines[-1] += word
+        else:
+            lines.append(" " * (indent + len(COLUMN_GAP)) + word.lstrip(" "))
+    return "\n".join(part.rstrip(" ") for part in lines)
+
+
+def _visible(text: str) -> int:
+    return len(_SGR_SEQUENCE.sub("", text))

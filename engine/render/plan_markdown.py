@@ -12,13 +12,16 @@ from engine.core.plan import Action
 from engine.core.text import clean
 from engine.render.layout import count_of
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, table_head, table_row
+from engine.render.outlook import outlook_lines
+from engine.render.owners_text import owner_rows
 from engine.render.plan_text import APPLY_COMMAND, header_lines, quota_cells, summary_line, told_lines, verdict_lines
 from engine.render.words import SYMBOLS, fallback, group_of, instance, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.core.plan import Change, Finding, Plan
+    from engine.core.finding import Finding
+    from engine.core.plan import Change, Plan
 
 OPEN_ROWS_MAX_COUNT: Final = 25  # a longer table is folded away
 _PLAN_COMMAND: Final = "appfleet plan"
@@ -31,6 +34,8 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
     page.add(*(f"- {label}: {code(text)}" for label, text in header_lines(plan)), "")
     page.add(*verdict_lines(plan, code(next_command)), "")
     left_out = findings_section(page, plan.findings)
+    owners = [table_row(code(symbol), what, code(listed)) for symbol, what, listed in owner_rows(plan)]
+    left_out += _section(page, "User profiles and spaces", ("", "what", "which"), owners)
     for domain, changes in groupby(plan.changes, key=lambda change: change.key.domain):
         left_out += _domain(page, domain, list(changes))
     drifted = [change for change in plan.drift if change.action is Action.NONE]
@@ -48,6 +53,7 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
     )
     quotas = [table_row(*(code(cell) for cell in quota_cells(line))) for line in plan.quotas]
     left_out += _section(page, "Quotas", ("bucket", "used", "wanted", ""), quotas)
+    page.add(*(f"- {label}: {code(text)}" for label, text in outlook_lines(plan)), "")
     page.add(f"Fingerprint {code(plan.fingerprint)}")
     return page.text(left_out, _PLAN_COMMAND)
 

@@ -9,7 +9,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from engine.core.plan import Action, Fits
+from engine.core.quota_text import increase_command
 from engine.core.text import clean
+from engine.render.findings_text import findings_block
 from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
     WIDTH_MIN_CHARS,
@@ -21,12 +23,15 @@ from engine.render.layout import (
     names,
     row_lines,
 )
+from engine.render.outlook import outlook_lines
+from engine.render.owners_text import owner_rows, owners_summary
+from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.words import HINTS, REASONS, STYLES, SYMBOLS, TOLD_REASONS, fallback, group_of, instance, why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.core.plan import Change, Finding, Plan, PlanLane, QuotaLine
+    from engine.core.plan import Change, Plan, PlanLane, QuotaLine
 
 _SYMBOL_CHARS: Final = 3
 _ASKED: Final = frozenset({"on", "true"})
@@ -37,23 +42,32 @@ APPLY_COMMAND: Final = "appfleet apply"
 
 
 def plan_text(
-    plan: Plan, *, colour: bool = False, width: int = WIDTH_DEFAULT_CHARS, next_command: str = APPLY_COMMAND
+    plan: Plan,
+    *,
+    colour: bool = False,
+    width: int = WIDTH_DEFAULT_CHARS,
+    next_command: str = APPLY_COMMAND,
+    unfold: bool = False,
 ) -> str:
-    """Give the whole plan, ending in a line break.
+    """Give the plan, ending in a line break. A long one is folded by shape, unless `unfold` asks for every app.
 
     `width` is the terminal's, in characters. `next_command` is what a reader types to make it so; empty leaves
     that line out.
     """
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
+    fold = not unfold and len(plan.changes) > FOLDED_ABOVE_CHANGES
     blocks = [
         _header(plan, paint),
         _legend(plan.changes, paint),
-        *_changes(plan.changes, paint, width),
+        _owners(plan, paint),
+        *_changes(plan.changes, paint, width, fold=fold),
+        _folded(fold),
         _drift(plan, paint, width),
         _told(plan, paint),
         findings_block(plan.findings, paint),
         _quotas(plan.quotas, paint),
+        _outlook(plan, paint),
         _sum(plan, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -87,8 +101,17 @@ def summary_line(plan: Plan) -> str:
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
-        f"{counts['delete']:,} to delete; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged{denied}."
+        f"{counts['delete']:,} to delete; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged{denied}"
+        f"{owners_summary(plan)}."
     )
+
+
+def _owners(plan: Plan, paint: Paint) -> str:
+    """Give what is done about user profiles and spaces, before the apps that wait for it."""
+    actions = [change.action for change in plan.owners]
+    styles = {SYMBOLS[action]: STYLES[action] for action in actions}
+    rows = [f"  {paint(styles[symbol], symbol)} {what}: {listed}" for symbol, what, listed in owner_rows(plan)]
+    return "\n".join([paint("bold", "User profiles and spaces, before their apps:"), *rows]) if rows else ""
 
 
 def _header(plan: Plan, paint: Paint) -> str:
@@ -113,21 +136,40 @@ def _row(change: Change) -> tuple[str, str, str, str]:
     )
 
 
-def _changes(changes: Sequence[Change], paint: Paint, width: int) -> list[str]:
+def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool) -> list[str]:
     """Give one block a domain and group, so that a reader finds his own team in one place."""
-    rows = [_row(change) for change in changes]
-    widths = column_widths(rows)
-    wide = columns_fit(widths, _ROW_INDENT_CHARS, width)
     ordered = sorted(changes, key=lambda change: (change.key.domain, group_of(change)))
-    blocks: list[str] = []
+    blocks: list[tuple[str, list[tuple[str, Sequence[Change | Alike]]]]] = []
     for domain, in_domain in groupby(ordered, key=lambda change: change.key.domain):
+        groups: list[tuple[str, Sequence[Change | Alike]]] = [
+            (group, alike(members) if fold else list(members)) for group, members in groupby(in_domain, key=group_of)
+        ]
+        blocks.append((domain, groups))
+    shown = [item for _, groups in blocks for _, items in groups for item in items if not isinstance(item, Alike)]
+    widths = column_widths([_row(change) for change in shown])
+    wide = columns_fit(widths, _ROW_INDENT_CHARS, width)
+    texts: list[str] = []
+    for domain, groups in blocks:
         lines = [paint("bold", f"domain {clean(domain)}")]
-        for group, members in groupby(in_domain, key=group_of):
+        for group, items in groups:
             lines.append(f"  {paint('bold', group)}")
-            for change in members:
-                lines.extend(_lines(change, widths if wide else (), paint, width))
-        blocks.append("\n".join(lines))
-    return blocks
+            for item in items:
+                if isinstance(item, Alike):
+                    lines.extend(_alike_lines(item, paint, width))
+                else:
+                    lines.extend(_lines(item, widths if wide else (), paint, width))
+        texts.append("\n".join(lines))
+    return texts
+
+
+def _alike_lines(fold: Alike, paint: Paint, width: int) -> list[str]:
+    symbol = paint(STYLES[Action.CREATE], SYMBOLS[Action.CREATE].rjust(_SYMBOL_CHARS))
+    indent = _ROW_INDENT_CHARS + 2
+    return [f"{_INDENT}{symbol} {fold.text}", f"{' ' * indent}{fold.owners(width - indent)}"]
+
+
+def _folded(fold: bool) -> str:
+    return "Apps that are made alike are told together; --all shows each of them." if fold else ""
 
 
 def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> list[str]:
@@ -173,20 +215,6 @@ def told_lines(plan: Plan) -> list[tuple[str, str]]:
     return lines
 
 
-def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
-    """Give the findings, one each on two lines: where and what, then which rule and its place."""
-    if not findings:
-        return ""
-    lines = [paint("bold", "Findings:")]
-    for finding in findings:
-        style = "red" if finding.enforcement == "mandatory" else "yellow"
-        subject = f"{clean(finding.key)}: " if finding.key else ""
-        source = f" ({clean(finding.source)})" if finding.source else ""
-        lines.append(f"  {paint(style, clean(finding.enforcement))} {subject}{clean(finding.message)}")
-        lines.append(f"      rule {clean(finding.rule)}{source}")
-    return "\n".join(lines)
-
-
 def quota_cells(line: QuotaLine) -> tuple[str, str, str, str]:
     """Give bucket, use (`12 of 20`, `?` where unknown), what is wanted, and whether it fits."""
     used = "?" if line.used is None else f"{line.used:,}"
@@ -200,15 +228,30 @@ def _quotas(quotas: Sequence[QuotaLine], paint: Paint) -> str:
         return ""
     rows = [quota_cells(line) for line in quotas]
     widths = column_widths(rows)
-    lines = [
-        f"  {aligned(row, widths)[: -len(row[-1])]}{paint(_fit_style(line), row[-1])}"
-        for row, line in zip(rows, quotas, strict=True)
-    ]
-    return "\n".join([paint("bold", "Quotas:"), *lines])
+    lines = [paint("bold", "Quotas:")]
+    for row, line in zip(rows, quotas, strict=True):
+        lines.append(f"  {aligned(row, widths)[: -len(row[-1])]}{paint(_fit_style(line), row[-1])}")
+        if line.fits is Fits.NO and line.quota:
+            lines += [
+                f"      {clean(line.quota)}{f' ({clean(line.code)})' if line.code else ''}",
+                f"      {raise_it(line)}",
+            ]
+    return "\n".join(lines)
+
+
+def raise_it(line: QuotaLine) -> str:
+    """Give the command that asks for a quota in which everything would fit."""
+    region = line.bucket.split("/")[1] if "/" in line.bucket else ""
+    desired = None if line.used is None else line.used + line.wanted
+    return increase_command(line.quota, region=region, desired=desired, code=line.code)
 
 
 def _fit_style(line: QuotaLine) -> str:
     return {Fits.YES: "green", Fits.NO: "red", Fits.UNKNOWN: "dim"}[line.fits]
+
+
+def _outlook(plan: Plan, paint: Paint) -> str:
+    return "\n".join(f"{paint('bold', f'{label}:')} {text}" for label, text in outlook_lines(plan))
 
 
 def _sum(plan: Plan, paint: Paint, next_command: str) -> str:
@@ -223,7 +266,7 @@ def verdict_lines(plan: Plan, next_command: str) -> list[str]:
         lines.append("A domain could not be listed: this plan does not cover it.")
     if plan.denied:
         lines.append("Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings.")
-    elif not plan.changes:
+    elif not (plan.changes or plan.owners):
         lines.append("Nothing to do." if plan.complete else "Nothing to do in what could be listed.")
     elif next_command:
         lines.append(f"To make it so: {next_command}")

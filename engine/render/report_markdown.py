@@ -6,24 +6,29 @@ from typing import TYPE_CHECKING
 
 from engine.render.layout import names
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, table_head, table_row
+from engine.render.owners_text import owner_result_lines
 from engine.render.plan_markdown import OPEN_ROWS_MAX_COUNT, findings_section
-from engine.render.report_text import calls_line, next_step, result_line, trails
+from engine.render.report_text import APPLY_COMMAND, calls_line, next_step, result_line, trails
 from engine.render.words import OUTCOMES
 
 if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport, AppResult
 
 
-def report_markdown(report: ApplyReport, *, max_chars: int = MARKDOWN_MAX_CHARS) -> str:
+def report_markdown(
+    report: ApplyReport, *, max_chars: int = MARKDOWN_MAX_CHARS, next_command: str = APPLY_COMMAND
+) -> str:
     """Give the report, ending in a line break, in fewer than `max_chars` characters."""
     page = Page(max_chars)
     page.add(f"### Fleet {code(report.fleet)}: {report.result.value}", "", code(result_line(report)), "")
-    step = next_step(report)
+    step = next_step(report, code(next_command))
     if step:
         page.add(step, "")
     counts = [table_row(word, f"{count:,}") for word, count in _counts(report)]
     left_out = page.section("Outcomes", table_head("outcome", "apps"), counts, folded=False) if counts else 0
     left_out += _troubles(page, report)
+    if report.owners:
+        page.add(*(f"- {code(line.strip())}" for line in owner_result_lines(report.owners)), "")
     left_out += findings_section(page, report.findings)
     if report.notes:
         page.add(*(f"- Note: {code(note)}" for note in report.notes), "")

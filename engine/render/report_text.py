@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.outcome import Outcome, RunResult
+from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome, RunResult
 from engine.core.text import clean
+from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, count_of, duration, names
-from engine.render.plan_text import findings_block
+from engine.render.owners_text import owner_result_lines
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ _RESULT_STYLES: Final = {
 }
 NEXT_STEPS: Final = {
     RunResult.CONVERGED: "",
-    RunResult.INCOMPLETE: "Next: mend what is named above, then run the same command again; what is done stays.",
+    RunResult.INCOMPLETE: "Next: mend what is named above; what is done stays. Then run: {command}",
     RunResult.DENIED: "Next: change the fleet or ask for an exception to the rule; nothing was changed.",
-    RunResult.INTERRUPTED: "Next: run the same command again; it goes on from what is there.",
-    RunResult.FAILED: "Next: mend the cause named above, then run the same command again.",
+    RunResult.INTERRUPTED: "Next: it goes on from what is there with: {command}",
+    RunResult.FAILED: "Next: mend the cause named above, then run: {command}",
 }
+ONLY_PENDING: Final = "Next: they go on starting by themselves, and the next run picks them up: {command}"
+APPLY_COMMAND: Final = "appfleet apply"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,17 @@ def trails(apps: Iterable[AppResult]) -> tuple[Trail, ...]:
     return tuple(sorted(found, key=lambda trail: (order.index(trail.outcome), -len(trail.apps), trail.apps[0].key)))
 
 
-def report_text(report: ApplyReport, *, colour: bool = False) -> str:
-    """Give the whole report, ending in a line break."""
+def report_text(report: ApplyReport, *, colour: bool = False, next_command: str = APPLY_COMMAND) -> str:
+    """Give the whole report, ending in a line break. `next_command` is what a reader types to go on."""
     paint = Paint(colour)
     blocks = [
         "\n".join(_trail_block(trail, paint) for trail in trails(report.apps)),
+        "\n".join(owner_result_lines(report.owners)),
         "\n".join(_trouble_block(error, paint) for error in report.errors),
         findings_block(report.findings, paint),
         "\n".join(f"Note: {clean(note)}" for note in report.notes),
         _counts(report),
-        _closing(report, paint),
+        _closing(report, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -80,11 +84,14 @@ def result_line(report: ApplyReport) -> str:
     return f"{run}: {report.result.value}; {done} {duration(report.seconds)}."
 
 
-def next_step(report: ApplyReport) -> str:
-    """Say what to do next; empty when nothing is left to do."""
+def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:
+    """Say what to do next, with the command; empty when nothing is left to do."""
     if report.bug:
         return "Next: report this as a bug, with the log of the run. What was done is told above."
-    return NEXT_STEPS[report.result]
+    unfinished = INCOMPLETE_OUTCOMES.intersection(report.summary)
+    if report.result is RunResult.INCOMPLETE and unfinished == {Outcome.STILL_PENDING}:
+        return ONLY_PENDING.format(command=command)
+    return NEXT_STEPS[report.result].format(command=command)
 
 
 def calls_line(report: ApplyReport) -> str:
@@ -97,9 +104,9 @@ def calls_line(report: ApplyReport) -> str:
     return "; ".join(parts)
 
 
-def _closing(report: ApplyReport, paint: Paint) -> str:
+def _closing(report: ApplyReport, paint: Paint, command: str) -> str:
     line = paint(_RESULT_STYLES[report.result], result_line(report))
-    return "\n".join(part for part in (line, next_step(report)) if part)
+    return "\n".join(part for part in (line, next_step(report, command)) if part)
 
 
 def _counts(report: ApplyReport) -> str:

@@ -8,6 +8,7 @@ from engine.core.plan import Action
 from engine.core.stages import ordered_steps
 from engine.core.text import clean
 from engine.render.layout import Paint, count_of
+from engine.render.owners_text import owner_rows
 from engine.render.words import STYLES
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def steps_text(plan: Plan, *, colour: bool = False, weight: Callable[[DesiredApp
         return ""
     paint = Paint(colour)
     digits = len(str(min(len(steps), STEPS_SHOWN_MAX_COUNT)))
-    lines = [paint("bold", f"Dry run: {count_of(len(steps), 'change')} in this order; nothing was called.")]
+    lines = [f"  {what}: {listed}" for _, what, listed in owner_rows(plan)]
+    lines += [paint("bold", f"Dry run: {count_of(len(steps), 'change')} in this order; nothing was called.")]
     for step in steps[:STEPS_SHOWN_MAX_COUNT]:
         action = step.change.action
         lines.append(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.text import clean
+from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, count_of
-from engine.render.plan_text import findings_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.desired import DesiredFleet
-    from engine.core.plan import Finding
+    from engine.core.finding import Finding
 
 
 def validate_text(

@@ -39,6 +39,7 @@ REASONS: Final = {
     Reason.FORCED: "asked for with --replace",
     Reason.DOMAIN_UNLISTED: "its domain could not be listed",
     Reason.DENIED: "denied by a rule",
+    Reason.OWNER_MISSING: "its user profile or space cannot be used",
 }
 
 OUTCOMES: Final = {
@@ -62,6 +63,7 @@ GOOD_OUTCOMES: Final = frozenset(
 TOLD_REASONS: Final = (
     Reason.DOMAIN_UNLISTED,
     Reason.DENIED,
+    Reason.OWNER_MISSING,
     Reason.NOT_OWNED,
     Reason.UNKNOWN_STATUS,
     Reason.QUARANTINED,

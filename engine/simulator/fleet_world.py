@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 GENEROUS_REQUEST_LIMITS: Final = {"CreateApp": RequestLimit(50.0, 50.0), "*": RequestLimit(100.0, 200.0)}
 
 
-def world_for_fleet(fleet: DesiredFleet, now: float) -> World:
-    """Give a world in which the fleet can be applied, beginning at `now` (epoch seconds)."""
+def world_for_fleet(fleet: DesiredFleet, now: float, *, with_owners: bool = True) -> World:
+    """Give a world in which the fleet can be applied, beginning at `now` (epoch seconds).
+
+    Without `with_owners` only its domains are there: for a fleet whose owners are made before their apps.
+    """
     accounts = [domain.account for domain in fleet.domains if domain.account is not None]
     world = World(account=accounts[0] if accounts else DEFAULT_ACCOUNT, request_limits=dict(GENEROUS_REQUEST_LIMITS))
-    extend_for_fleet(world, fleet, now)
+    extend_for_fleet(world, fleet, now, with_owners=with_owners)
     return world
 
 
-def extend_for_fleet(world: World, fleet: DesiredFleet, now: float) -> None:
+def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owners: bool = True) -> None:
     """Add what the fleet declares and the world does not have: domains, user profiles and spaces, never apps.
 
     What is there stays as it is, so a world that was kept from an earlier run goes on.
@@ -41,6 +44,8 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float) -> None:
             account = declared.account or world.account
             found = owners.add_domain(world, declared.domain_id, declared.region, account, name=declared.name)
         by_name[declared.name] = found
+    if not with_owners:
+        return
     of_users = [one for one in fleet.owners if one.owner.kind == USER]
     of_spaces = [one for one in fleet.owners if one.owner.kind == SPACE]
     for owner in (*of_users, *of_spaces):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import AccessDenied
+from engine.core.finding import Finding
 from engine.core.identity import USER, AppKey, QuotaBucket, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
-from engine.core.plan import Finding, Fits, PlanLane, QuotaLine
+from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.plan_options import PlanOptions
 from engine.core.selectors import Selectors
 from engine.core.settings import Safety

@@ -130,6 +130,7 @@ def test_nothing_is_deleted_or_replaced_without_ownership(
 def test_only_live_apps_of_known_status_are_deleted(
     desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
 ) -> None:
+    """Row 17."""
     for change in plan_fleet(desired, observed, options).changes:
         if change.action in DESTRUCTIVE:
             assert change.before is not None
@@ -188,6 +189,7 @@ def test_undeclared_apps_are_deleted_only_by_prune(
 def test_a_domain_that_was_not_listed_is_left_alone(
     desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
 ) -> None:
+    """Row 37."""
     plan = plan_fleet(desired, observed, options)
 
     for change in plan.decisions:

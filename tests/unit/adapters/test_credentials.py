@@ -58,6 +58,7 @@ def refused() -> ClientError:
 
 
 async def test_fifty_callers_make_one_refresh() -> None:
+    """Row 19."""
     source = Source()
     source.takes = 1.0
     gate = gate_of(source)
@@ -91,6 +92,7 @@ async def test_what_lasts_is_used_while_one_refreshes() -> None:
 
 
 async def test_a_refresh_that_fails_early_costs_nothing() -> None:
+    """Row 19."""
     source = Source()
     gate = gate_of(source)
     first = await gate.get_frozen_credentials()

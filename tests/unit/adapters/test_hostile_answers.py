@@ -64,6 +64,7 @@ CALLS: tuple[Callable[[SageMakerCloud], Awaitable[Any]], ...] = (_create, _list,
 
 @pytest.mark.parametrize("answer", FOR_ALL.values(), ids=FOR_ALL.keys())
 async def test_no_call_reads_it_as_a_success(answer: bytes) -> None:
+    """Row 16."""
     async with hostile(answer) as server, cloud_at(server.url) as cloud:
         for call in CALLS:
             with pytest.raises(CloudError) as caught:
@@ -82,6 +83,7 @@ async def test_a_create_whose_answer_says_nothing_is_unknown(status: int) -> Non
 
 @pytest.mark.parametrize("body", FOR_LISTS.values(), ids=FOR_LISTS.keys())
 async def test_a_listing_that_is_none_is_never_an_empty_one(body: bytes) -> None:
+    """Row 16."""
     async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
         with pytest.raises(OutcomeUnknown):
             await _list(cloud)
@@ -89,6 +91,7 @@ async def test_a_listing_that_is_none_is_never_an_empty_one(body: bytes) -> None
 
 @pytest.mark.parametrize("body", FOR_CREATES.values(), ids=FOR_CREATES.keys())
 async def test_a_create_without_an_arn_is_unknown(body: bytes) -> None:
+    """Row 15."""
     async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
         with pytest.raises(OutcomeUnknown, match="CreateApp was sent"):
             await _create(cloud)
@@ -103,7 +106,7 @@ async def test_tags_that_are_none_are_never_an_empty_list(body: bytes) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(status: int) -> None:
-    """Neither the token nor the body reaches the machine that a redirect names."""
+    """Neither the token nor the body reaches the machine that a redirect names. Row 53."""
     async with hostile(http(b'{"AppArn":"arn:stolen"}')) as thief:
         moved = http(b"", status, f"Location: {thief.url}/")
         async with hostile(moved) as server, cloud_at(server.url) as cloud:
@@ -135,7 +138,7 @@ class _HastySession(SafeSession):
 
 @pytest.mark.parametrize("has_length", [True, False])
 async def test_an_endless_answer_is_cut(has_length: bool) -> None:
-    """300 MB are on offer; the connection is closed soon after the cap of the answer."""
+    """300 MB are on offer; the connection is closed soon after the cap of the answer. Row 53."""
     sent = 0
 
     async def pour(request: Request) -> None:
@@ -181,6 +184,8 @@ async def test_a_drip_ends_with_the_call_s_whole_time() -> None:
 
 
 async def test_silence_ends_with_the_read_time_out() -> None:
+    """Row 13."""
+
     async def hang(_: Request) -> None:
         await asyncio.sleep(60)
 
@@ -222,7 +227,7 @@ async def test_the_pool_holds_a_connection_for_each_worker() -> None:
 
 
 async def test_a_reset_after_the_whole_request_is_unknown() -> None:
-    """The library calls it "could not connect", and the server has read every byte of it."""
+    """The library calls it "could not connect", and the server has read every byte of it. Row 11."""
 
     async def slam(request: Request) -> None:
         reset(request.writer)
@@ -257,6 +262,7 @@ async def test_a_connection_that_ends_in_the_middle_is_unknown() -> None:
 
 
 async def test_a_closed_port_is_unreachable() -> None:
+    """Row 12."""
     async with cloud_at(f"http://127.0.0.1:{free_port()}") as cloud:
         for call in CALLS:
             with pytest.raises(Unreachable, match="was not sent"):
@@ -293,6 +299,7 @@ async def test_how_long_to_wait_is_read() -> None:
 
 
 async def test_a_name_with_control_characters_is_cleaned() -> None:
+    """Row 50."""
     answer = error("Validation\\u001b[2JException", "no\\u0007\\u202e such\\u001b]0;x")
     async with hostile(answer) as server, cloud_at(server.url) as cloud:
         with pytest.raises(Rejected) as caught:
@@ -302,7 +309,7 @@ async def test_a_name_with_control_characters_is_cleaned() -> None:
 
 
 async def test_no_secret_reaches_a_log_or_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    """Every answer repeats what it was sent, every logger is at DEBUG."""
+    """Every answer repeats what it was sent, every logger is at DEBUG. Row 52."""
 
     async def echo(request: Request) -> bytes:
         told = " ".join([*request.headers.values(), *SECRETS]).replace('"', "'").replace("\\", "/")

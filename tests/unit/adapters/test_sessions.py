@@ -308,6 +308,7 @@ async def test_every_client_has_the_safe_session() -> None:
 
 
 def test_an_account_that_is_pinned_is_checked() -> None:
+    """Row 57."""
     caller = Caller("444455556666", "arn:aws:iam::444455556666:user/ops")
     verify_account(desired(), caller)
     verify_account(desired(account="444455556666"), caller)

@@ -117,6 +117,7 @@ def test_no_control_character_and_no_forged_line_reaches_the_log(make_log: Any, 
 
 
 def test_a_fact_never_replaces_what_the_line_itself_says(make_log: Any) -> None:
+    """Row 51."""
     log, lines = make_log()
     log.emit(Forger())
     line = json.loads(lines()[0])

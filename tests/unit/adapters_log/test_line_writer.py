@@ -72,6 +72,7 @@ def test_a_closed_pipe_drops_and_counts(pipe: tuple[int, int]) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110
 def test_a_full_disk_drops_and_counts_and_does_not_give_up() -> None:
+    """Row 46."""
     writer = LineWriter(os.open("/dev/full", os.O_WRONLY), owns_fd=True)
     writer.write(b"one\n")
     writer.drain()

@@ -187,6 +187,7 @@ def test_a_program_that_the_holder_started_does_not_keep_it(state: StateDir, fol
 
 
 def test_of_two_processes_at_the_same_moment_exactly_one_wins(folder: Path) -> None:
+    """Row 43."""
     for _ in range(3):
         with child(folder, "together") as one, child(folder, "together") as other:
             tell(one)
@@ -210,6 +211,7 @@ def test_what_a_dead_process_left_is_not_named(state: StateDir, folder: Path) ->
 @pytest.mark.parametrize(
     ("pid", "host", "dead"),
     [(1, ME.host, False), (10**30, ME.host, True), (10**30, "elsewhere", False), (os.getpid(), ME.host, False)],
+    ids=["init", "no-such-process", "elsewhere", "this-one"],
 )
 def test_only_a_process_of_this_machine_can_be_known_to_be_dead(pid: int, host: str, dead: bool) -> None:
     assert Holder(pid, host, "ann", "", "", "").is_dead() is dead

@@ -182,6 +182,7 @@ def test_a_run_that_never_wrote_its_end_is_known_by_when_it_was_last_alive(
 
 
 def test_a_clock_that_steps_back_does_not_unsay_a_sign_of_life(open_journal: OpenJournal, state: StateDir) -> None:
+    """Row 38."""
     open_journal(started=100.0, wall=40.0).close()
     assert read_memory(state, "ml").unclean_end_at == 100.0
 

@@ -67,6 +67,7 @@ class TestAFullDisk:
     async def test_it_is_said_once_and_no_durable_intent_is_promised(
         self, open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, folder: Path
     ) -> None:
+        """Row 45."""
         journal = open_journal()
         fill(journal)
         for number in range(2_000):
@@ -304,7 +305,7 @@ class TestOpening:
         def refuse(_: sqlite3.Connection) -> None:
             raise full()
 
-        monkeypatch.setattr(journal_schema, "_create", refuse)
+        monkeypatch.setattr(journal_schema, "_bring_up_to_date", refuse)
         journal = SqliteJournal.open(state, HEADER)
         assert "journal.sqlite could not be opened: database or disk is full (SQLITE_FULL)" in journal.broken
         assert journal.memory.is_new
@@ -313,7 +314,7 @@ class TestOpening:
         self, open_journal: OpenJournal, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(journal_schema, "TABLES", ("CREATE TABLE runs (x)", "nonsense"))
+            patch.setattr(journal_schema, "_TABLES_SINCE", {1: ("CREATE TABLE runs (x)",), 2: ("nonsense",)})
             assert "could not be opened: near" in open_journal().broken
         with closing(sqlite3.connect(folder / "journal.sqlite")) as connection:
             assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
@@ -348,7 +349,8 @@ class TestOpening:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
         before = (folder / "journal.sqlite").read_bytes()
         journal = open_journal("r2")
-        assert f"written by a newer appfleet (its form is {SCHEMA_VERSION + 1}, this one knows 1)" in journal.broken
+        forms = f"its form is {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION}"
+        assert f"written by a newer appfleet ({forms})" in journal.broken
         assert "upgrade appfleet" in journal.broken
         assert (folder / "journal.sqlite").read_bytes() == before
         with pytest.raises(StateError, match="newer appfleet"):
@@ -496,7 +498,7 @@ class TestOpening:
     def test_tables_that_another_run_made_meanwhile_are_taken(self, open_journal: OpenJournal, folder: Path) -> None:
         open_journal().finish("converged", 0, 2.0)
         with closing(sqlite3.connect(folder / "journal.sqlite", isolation_level=None)) as connection:
-            journal_schema._create(connection)
+            journal_schema._bring_up_to_date(connection)
             assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
     def test_content_that_no_run_writes_is_damage(
@@ -593,7 +595,7 @@ asyncio.run(main())
 
 
 def test_killed_at_any_moment_it_can_be_read_and_holds_every_durable_intent(folder: Path) -> None:
-    """Ten runs on one journal, each killed without warning; the next one needs no repair."""
+    """Ten runs on one journal, each killed without warning; the next one needs no repair. Row 42."""
     promised_at_all = 0
     for number in range(10):
         killed = subprocess.run(

@@ -200,6 +200,7 @@ def test_what_a_killed_process_of_this_number_left_is_no_hindrance(state: StateD
 
 
 def test_links_in_the_folder_are_refused(state: StateDir, folder: Path, tmp_path: Path) -> None:
+    """Row 54."""
     target = tmp_path / "target"
     target.write_text("precious")
     (folder / "x").symlink_to(target)
@@ -272,7 +273,7 @@ def test_opening_a_file_where_there_is_no_folder_fails_as_open_does(folder: Path
 
 
 def test_the_folder_is_used_through_its_descriptor(state: StateDir, folder: Path) -> None:
-    """Swapping the folder for another one during a run does not lead the run there."""
+    """Swapping the folder for another one during a run does not lead the run there. Row 54."""
     folder.rename(folder.with_name("moved"))
     folder.mkdir()
     state.write_atomically("x", b"1")

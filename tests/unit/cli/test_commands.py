@@ -350,7 +350,7 @@ def test_on_a_terminal_the_progress_is_one_line_that_goes_before_the_result(
     at_a_terminal("")
     monkeypatch.setattr("engine.cli.sinks.PROGRESS_REDRAW_SECONDS", 0.0)
     flags = Globals(Path("fleet.toml"), LogFormat.AUTO, None, LogLevel.WARNING, None, None)
-    with Sinks(flags, AppOptions(Path("fleet.toml"), run_id="r"), quiet=False) as sinks:
+    with Sinks(flags, AppOptions(Path("fleet.toml"), run_id="r"), quiet=True) as sinks:
         sinks.emit(events.RunStarted("ml-platform", "1", 5))
         sinks._screen.drain()
         sinks.clear()

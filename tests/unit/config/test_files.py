@@ -39,6 +39,7 @@ def test_the_fleet_file_itself_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_a_folder_behind_a_link_is_not_entered(tmp_path: Path) -> None:
+    """Row 49."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "t.toml").write_text("")
@@ -58,6 +59,7 @@ def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """Row 48."""
     with (tmp_path / "big.toml").open("wb") as opened:
         opened.truncate(FLEET_FILE_MAX_BYTES + 1)
     with pytest.raises(FileProblem, match=r"larger than 5,000,000 bytes") as refused:

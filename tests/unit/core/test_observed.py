@@ -39,6 +39,7 @@ def test_a_fleet_is_complete_when_every_domain_was_listed() -> None:
 
 
 def test_a_live_row_wins_over_a_newer_tombstone() -> None:
+    """Row 29."""
     live, tombstone = a_row(created_at=1.0), a_row(status="Deleted", created_at=2.0)
     assert newest_by_key([live, tombstone]) == newest_by_key([tombstone, live]) == {live.key: live}
 

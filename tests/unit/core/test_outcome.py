@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from engine.core.finding import Finding
 from engine.core.outcome import INCOMPLETE_OUTCOMES, ApplyReport, AppResult, Outcome, RunResult, Trouble
-from engine.core.plan import Action, Finding
+from engine.core.plan import Action
 from tests.fleets import LAB, key_of
 
 WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED)
@@ -90,6 +91,7 @@ def test_the_document() -> None:
         "started": "2026-11-24T01:00:00Z",
         "seconds": 12.346,
         "summary": {"created": 1},
+        "owners": [],
         "apps": [_result(Outcome.CREATED).to_json()],
         "findings": [finding.to_json()],
         "calls": {"CreateApp": {"ok": 2, "throttled": 1}, "ListApps": {"ok": 1}},

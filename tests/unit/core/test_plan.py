@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, QuotaBucket
-from engine.core.plan import Action, Change, Finding, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.plan import Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.settings import Safety
@@ -101,6 +102,7 @@ def test_the_document() -> None:
     )
     assert plan.to_json() == {
         "format_version": 1,
+        "version": "",
         "fleet": "ml-platform",
         "made_at": "2026-11-24T01:00:00Z",
         "lanes": [{"account": "111122223333", "region": "eu-west-1", "endpoint": ""}],
@@ -121,7 +123,12 @@ def test_the_document() -> None:
                 "source": "policies/gpu.toml:3",
             }
         ],
-        "quotas": [{"bucket": "bucket", "quota": "quota", "value": 10, "used": 4, "wanted": 3, "fits": "yes"}],
+        "quotas": [
+            {"bucket": "bucket", "quota": "quota", "value": 10, "used": 4, "wanted": 3, "fits": "yes", "code": ""},
+        ],
+        "cost": None,
+        "forecast": None,
+        "owners": [],
         "summary": {"create": 1, "delete_then_create": 0, "delete": 0, "none": 1, "unmanaged": 0, "denied": 0},
     }
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.cost import CostLine, PlanCost
 from engine.core.errors import AccessDenied, StalePlanError
-from engine.core.plan import Action, Finding, Fits, PlanLane, QuotaLine
+from engine.core.finding import Finding
+from engine.core.forecast import Forecast
+from engine.core.plan import Action, Fits, PlanLane, QuotaLine
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors
@@ -134,3 +138,12 @@ def test_another_document_is_refused_with_the_way_to_a_new_one(edit: Callable[[A
         plan_from_json(edit(_document()))
     assert caught.value.message.startswith(f"the saved plan is not used: {message}")
     assert caught.value.hint == "Make it again with: appfleet plan --out FILE"
+
+
+def test_cost_and_forecast_are_read_back() -> None:
+    cost = PlanCost((CostLine("vision", 1.5, 2),), (key_of(LAB),))
+    forecast = Forecast(60.0, "b", 1, (("CreateApp", 2),), (6.0,) * 10, rate_is_learnt=True, durations_are_known=False)
+    told = replace(PLAN, cost=cost, forecast=forecast, version="1.0")
+    read = plan_from_json(json.loads(json.dumps(told.to_json())))
+    assert read.to_json() == told.to_json()
+    assert (read.cost, read.forecast) == (cost, forecast)

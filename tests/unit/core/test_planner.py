@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from engine.core.errors import BugError
+from engine.core.finding import Finding
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus
-from engine.core.plan import Action, Finding, PlanLane, QuotaLine, Reason
+from engine.core.plan import Action, PlanLane, QuotaLine, Reason
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.core.projection import projected
 from engine.core.selectors import Selectors

@@ -125,6 +125,7 @@ def test_the_codes_that_no_model_names_stand_in_the_table() -> None:
 
 
 def test_a_code_is_compared_whole() -> None:
+    """Row 7."""
     assert find_row("CreateApp", "resourceinuse", "") is None
     assert find_row("CreateApp", "ResourceInUseX", "") is None
     assert find_row("CreateApp", "LimitExceeded", "") is None
@@ -152,6 +153,7 @@ def test_the_namespace_and_the_tail_of_a_code_are_left_aside() -> None:
     ],
 )
 def test_an_unlisted_code_is_judged_by_its_status(status: int, code: str, kind: type[CloudError]) -> None:
+    """Row 14."""
     error = error_from_service(operation="CreateApp", service_code=code, message="", status=status)
     assert type(error) is kind
     assert error.hint

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.core.errors import PolicyError
-from engine.core.plan import Finding
+from engine.core.finding import Finding
 from engine.policy.judge import Verdict
 from tests.fleets import CANVAS, LAB, TODAY, an_app, key_of
 from tests.unit.policy.helpers import DOMAINS, RESEARCH, a_priority, a_remediation, a_rule, admission, an_exception

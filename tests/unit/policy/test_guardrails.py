@@ -13,7 +13,7 @@ from tests.fleets import a_row, an_app
 from tests.unit.policy.helpers import DOMAINS, PRICES
 
 if TYPE_CHECKING:
-    from engine.core.plan import Finding
+    from engine.core.finding import Finding
 
 
 def _delete(number: int, domain: str = "research") -> Change:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engine.core.finding import Finding
 from engine.core.identity import AppKey
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
-from engine.core.plan import Action, Change, Finding, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.plan import Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
 from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_row, an_app, key_of
 
 HOSTILE = "a|`<b>@all\x1b[2J\u202e]("

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from engine.core.finding import Finding
 from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
-from engine.core.plan import Action, Finding, Fits
+from engine.core.plan import Action, Fits
 from engine.core.status import status_of
 from engine.core.text import is_safe
 from engine.render.json_text import json_text
@@ -40,7 +41,7 @@ def test_the_report_counts_outcomes_and_calls_and_says_what_is_next() -> None:
     assert "  Calls: CreateApp 1 ok, 6 limit exceeded; ListApps 2 ok\n" in text
     assert text.endswith(
         "Run 20261124T060000Z-abc123 of fleet ml-platform: incomplete; 1 of 5 apps changed in 3 min 20 s.\n"
-        "Next: mend what is named above, then run the same command again; what is done stays.\n"
+        "Next: mend what is named above; what is done stays. Then run: appfleet apply\n"
     )
 
 
@@ -53,7 +54,7 @@ def test_a_run_without_changes_says_that_there_was_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"interrupted": True}, "run the same command again; it goes on"),
+        ({"interrupted": True}, "it goes on from what is there with: appfleet apply"),
         ({"denied": True, "apps": ()}, "nothing was changed"),
         ({"errors": (Trouble("AF409", "no credentials", "log in"),)}, "mend the cause"),
         ({"bug": True}, "report this as a bug"),

@@ -1,0 +1,77 @@
+"""What an account has in a region: its applied quotas, and its domains. One call on the wire each.
+
+Not here: pages, retries and the cache (`steps.quotas`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from engine.adapters.aws_calls import AwsCalls, optional_text, required_text
+from engine.adapters.transport import UnreadableAnswerError
+from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.core.quota_fit import QuotaValue
+
+SERVICE_CODE: Final = "sagemaker"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaPage:
+    """One answer of ListServiceQuotas. `next_token` is empty on the last page."""
+
+    values: dict[str, QuotaValue]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPage:
+    """One answer of ListDomains. `next_token` is empty on the last page."""
+
+    domain_ids: tuple[str, ...]
+    next_token: str
+
+
+class AccountCalls(AwsCalls):
+    """One set of credentials in one region. `Clouds.account` makes it. Every method raises CloudError alone."""
+
+    def __init__(self, *, quotas: Any, **more: Any) -> None:
+        super().__init__(**more)
+        self._quotas = quotas
+
+    async def list_quotas(self, token: str = "") -> QuotaPage:
+        """ListServiceQuotas of SageMaker: up to 100 applied values."""
+        params: dict[str, Any] = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
+        if token:
+            params["NextToken"] = token
+        answer = await self._call("ListServiceQuotas", self._quotas.list_service_quotas, params)
+        return self._read("ListServiceQuotas", partial(_quota_page, answer))
+
+    async def list_domains(self, token: str = "") -> DomainPage:
+        """ListDomains: up to 100 domains of the account in the region."""
+        params: dict[str, Any] = {"MaxResults": LIST_PAGE_MAX_ROWS, **({"NextToken": token} if token else {})}
+        answer = await self._call("ListDomains", self._sagemaker.list_domains, params)
+        return self._read("ListDomains", partial(_domain_page, answer))
+
+
+def _quota_page(answer: Any) -> QuotaPage:
+    values: dict[str, QuotaValue] = {}
+    for row in _rows(answer, "Quotas"):
+        value = row.get("Value")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+            raise UnreadableAnswerError("Value of a quota is not a number")
+        values[required_text(row, "QuotaName")] = QuotaValue(required_text(row, "QuotaCode"), int(value))
+    return QuotaPage(values, optional_text(answer, "NextToken") or "")
+
+
+def _domain_page(answer: Any) -> DomainPage:
+    ids = tuple(required_text(row, "DomainId") for row in _rows(answer, "Domains"))
+    return DomainPage(ids, optional_text(answer, "NextToken") or "")
+
+
+def _rows(answer: Any, name: str) -> list[dict[str, Any]]:
+    rows = answer.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableAnswerError(f"the answer has no list {name}")
+    return rows

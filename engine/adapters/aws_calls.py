@@ -1,0 +1,112 @@
+"""How one call is made through the client library, and how fields are taken out of its answer.
+
+What `sagemaker` and `sagemaker_owners` stand on. Not here: any operation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from engine.adapters.aws_errors import translate
+from engine.adapters.transport import UnreadableAnswerError
+from engine.core.errors import CloudError
+from engine.core.limits import CALL_TOTAL_MAX_SECONDS
+
+if TYPE_CHECKING:
+    from engine.core.redact import Redactor
+
+_EPOCH_MAX_SECONDS: Final = 253_402_300_800.0  # the year 10000
+Method = Callable[..., Awaitable[Any]]
+T = TypeVar("T")
+
+
+class CredentialSource(Protocol):
+    """What signs requests; asked before each call, so that no call's time is spent on a refresh."""
+
+    async def get_frozen_credentials(self) -> object:
+        """Give credentials that last, or raise CredentialsFailed."""
+        ...
+
+
+class AwsCalls:
+    """One set of credentials in one region, and calls that raise CloudError alone."""
+
+    def __init__(
+        self,
+        *,
+        sagemaker: Any,
+        sts: Any,
+        credentials: CredentialSource,
+        redactor: Redactor,
+        endpoint: str = "",
+        call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
+    ) -> None:
+        self._sagemaker = sagemaker
+        self._sts = sts
+        self._credentials = credentials
+        self._redactor = redactor
+        self._endpoint = endpoint
+        self._call_total_max_seconds = call_total_max_seconds
+
+    async def _call(self, operation: str, method: Method, params: dict[str, Any]) -> Any:
+        """Make one call in bounded time. Raises CloudError and nothing else, but for a cancellation."""
+        try:
+            await self._credentials.get_frozen_credentials()
+            async with asyncio.timeout(self._call_total_max_seconds):
+                return await method(**params)
+        except CloudError:
+            raise
+        except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included
+            # Without the cause: its text and its request are not fit to be shown.
+            raise translate(operation, error, self._redactor) from None
+
+    def _read(self, operation: str, read: Callable[[], T]) -> T:
+        """Read an answer's fields. Raises OutcomeUnknown where they are not what was asked for."""
+        try:
+            return read()
+        except UnreadableAnswerError as error:
+            raise translate(operation, error, self._redactor) from None
+
+
+def required_text(answer: Any, name: str) -> str:
+    """Give a field that must be there and say something."""
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise UnreadableAnswerError(f"the answer has no {name}")
+    return value
+
+
+def optional_text(answer: Any, name: str) -> str | None:
+    """Give a field that may be missing, null or empty, which is the same."""
+    value = answer.get(name)
+    if value is not None and not isinstance(value, str):
+        raise UnreadableAnswerError(f"{name} is not a text")
+    return value or None
+
+
+def inner(answer: Any, name: str) -> Any:
+    """Give a table inside an answer, an empty one where it is missing or null."""
+    value = answer.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UnreadableAnswerError(f"{name} is not an object")
+    return value
+
+
+def creation_time(row: Any, domain_id: str) -> float:
+    """Give a row's CreationTime in epoch seconds, when the row is of the domain that was asked for."""
+    if not isinstance(row, dict):
+        raise UnreadableAnswerError("a row is not an object")
+    if row.get("DomainId") != domain_id:
+        raise UnreadableAnswerError("a row is of another domain than was asked for")
+    created_at = row.get("CreationTime")
+    if (
+        isinstance(created_at, bool)
+        or not isinstance(created_at, int | float)
+        or not 0 <= created_at < _EPOCH_MAX_SECONDS  # not a number and infinity are not either
+    ):
+        raise UnreadableAnswerError("CreationTime is not a time")
+    return float(created_at)

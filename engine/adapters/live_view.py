@@ -1,0 +1,197 @@
+"""The live view of a run on a terminal, drawn with rich: how far it is, a line a bucket, the last failures.
+
+The only module that imports rich. It gives text and draws nothing itself: the line writer does, since it neither
+waits for a terminal that was stopped nor lets a log line tear the picture.
+
+It is one text that is printed once, not a table or a group of rich's: those take several times as long, and a frame
+must cost less than what a slow run does in the half second between two of them.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.adapters.progress import rough
+from engine.adapters.run_state import RunState
+from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.adapters.run_state import Group, Parked
+    from engine.core.plan import Plan
+    from engine.ports import events
+
+BAR_MAX_CHARS: Final = 40
+BAR_MIN_CHARS: Final = 10
+BAR_DONE: Final = "━"
+BAR_LEFT: Final = "─"  # another sign, so that the bar can be read without colour
+WIDTH_MIN_CHARS: Final = 20
+LINES_BESIDE_GROUPS: Final = 8  # the bar, the calls, failures, and the line on which a person types
+
+
+class Row(NamedTuple):
+    """One line of a bucket: its state, its name, how many of how many, and what else there is to say."""
+
+    state: str
+    name: str
+    done: str
+    more: str
+
+
+STYLES: Final = {"parked": "yellow", "running": "cyan", "waiting": "", "done": "green", "failed": "red"}
+# What a reader looks for first.
+_ORDER: Final = ("parked", "running", "failed", "waiting", "done")
+
+
+class LiveView:
+    """Counts events, and gives frames. `size` gives the terminal's columns and lines, which may change."""
+
+    def __init__(
+        self,
+        show: Callable[[str], None],
+        *,
+        clock: Callable[[], float],
+        size: Callable[[], tuple[int, int]],
+        colour: bool,
+    ) -> None:
+        self._show = show
+        self._size = size
+        self._state = RunState(clock)
+        self._console = Console(
+            file=StringIO(),
+            force_terminal=True,
+            color_system="standard" if colour else None,
+            no_color=not colour,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def emit(self, event: events.Event) -> None:
+        """Count `event`; frames are drawn by `tick` alone."""
+        self._state.emit(event)
+
+    def expect(self, plan: Plan) -> None:
+        """Take in what will be done."""
+        self._state.expect(plan)
+
+    def tick(self) -> None:
+        """Show a new frame."""
+        self._show(self.frame())
+
+    def frame(self) -> str:
+        """Give the picture as it stands: lines that fit the terminal, without a last line break."""
+        columns, lines = self._size()
+        width = max(columns - 1, WIDTH_MIN_CHARS)
+        self._console.width = width
+        parts = [self._head(width)]
+        if self._state.running:
+            parts.append(self._calls())
+            parts += self._groups(max(lines - LINES_BESIDE_GROUPS, 1))
+            parts += [self._failure(event) for event in self._state.failures]
+        for part in parts:
+            part.truncate(width, overflow="ellipsis")
+        with self._console.capture() as capture:
+            self._console.print(Text("\n").join(parts), no_wrap=True, overflow="ignore", crop=False, end="")
+        return capture.get()
+
+    def _head(self, width: int) -> Text:
+        state = self._state
+        elapsed = clock_of(state.clock() - state.started_at)
+        if not state.running:
+            found = f", {state.listed:,} apps so far" if state.listed else ""
+            return Text(f"{elapsed}  listing{found}")
+        done = len(state.ended)
+        left_s = state.left_s()
+        left = f"  about {rough(left_s)} left" if left_s is not None else ""
+        if state.stop_cause:
+            left = f"  stopping: {clean(state.stop_cause)}"
+        name = clean(state.fleet)
+        tail = f"  {done:,} of {state.wanted:,}  {elapsed}{left}"
+        room = width - len(name) - 2 - len(tail)
+        head = Text.assemble((name, "bold"), "  ")
+        if room >= BAR_MIN_CHARS:
+            size = min(room, BAR_MAX_CHARS)
+            filled = size * done // max(state.wanted, done, 1)
+            head.append(BAR_DONE * filled, "green").append(BAR_LEFT * (size - filled), "dim")
+        return head.append(tail)
+
+    def _calls(self) -> Text:
+        state = self._state
+        line = Text(f"{state.calls_per_second():.1f} calls/s")
+        if state.rates:
+            line.append(f" of {sum(state.rates.values()):.1f} allowed")
+        if state.throttled:
+            line.append("; ").append(f"{state.throttled:,} throttled", "yellow")
+        if state.starting:
+            line.append(f"; {len(state.starting):,} starting")
+        if state.failed:
+            line.append("; ").append(f"{len(state.failed):,} failed", "red")
+        return line
+
+    def _groups(self, lines_max: int) -> list[Text]:
+        rows = self._rows()
+        shown = rows[: min(LIVE_GROUPS_SHOWN_MAX_COUNT, lines_max)]
+        name_size = max((len(row.name) for row in shown), default=0)
+        done_size = max((len(row.done) for row in shown), default=0)
+        drawn: list[Text] = []
+        for row in shown:
+            line = Text("  ").append(row.state.ljust(8), STYLES[row.state])
+            line.append(f"{row.name.ljust(name_size)}  {row.done.rjust(done_size)}")
+            if row.more:
+                line.append(f"  {row.more}", STYLES["parked"] if row.state == "parked" else "")
+            drawn.append(line)
+        if len(rows) > len(shown):
+            drawn.append(Text(f"  and {len(rows) - len(shown):,} more", "dim"))
+        return drawn
+
+    def _rows(self) -> list[Row]:
+        """Give a row a bucket; a quota that is no bucket's, such as an account's, has one of its own."""
+        rows: list[Row] = []
+        gates = dict(self._state.parked)
+        for name, group in self._state.groups.items():
+            gate = self._gate_of(name, gates)
+            rows.append(self._row(name, group, None if gate is None else gates.pop(gate)))
+        rows += [
+            Row("parked", clean(gate), "", self._waiting(parked, parked.waiting)) for gate, parked in gates.items()
+        ]
+        return sorted(rows, key=lambda row: (_ORDER.index(row.state), row.name))
+
+    def _gate_of(self, name: str, gates: dict[str, Parked]) -> str | None:
+        """Find the parked gate of a bucket: its name is the bucket's with account and region before it."""
+        found = [gate for gate in gates if gate.rstrip("/").split("/", 2)[2:] == [name]]
+        return found[0] if len(found) == 1 else None
+
+    def _row(self, name: str, group: Group, parked: Parked | None) -> Row:
+        done = f"{group.ended:,}/{group.wanted:,}"
+        if parked is not None:
+            return Row("parked", clean(name), done, self._waiting(parked, group.left))
+        starting = f"{group.starting:,} starting" if group.starting else ""
+        failed = f"{group.failed:,} failed" if group.failed else ""
+        more = "; ".join(part for part in (starting, failed) if part)
+        if group.ended >= group.wanted and not group.starting:
+            return Row("failed" if group.failed else "done", clean(name), done, failed)
+        return Row("running" if group.starting or group.ended else "waiting", clean(name), done, more)
+
+    def _waiting(self, parked: Parked, waiting: int) -> str:
+        used = f"; {parked.used:,} of {parked.value:,} used" if parked.used is not None and parked.value else ""
+        seconds = parked.probe_at - self._state.clock()
+        probe = f"next probe in {rough(seconds)}" if seconds > 0 else "probing"
+        return f"{waiting:,} waiting{used}; {probe}"
+
+    def _failure(self, event: events.AppFailed) -> Text:
+        return Text.assemble(("  failed  ", "red"), clean(f"{event.key}: {event.code}: {event.message}"))
+
+
+def clock_of(seconds: float) -> str:
+    """Give `0:07` or `1:02:07`."""
+    minutes, rest = divmod(int(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,89 @@
+"""What a run came to, in Prometheus' textfile format: for node_exporter's textfile collector, or to be pushed.
+
+Gauges of the last run alone, so that a scrape between two nights tells the same as one right after the run. The only
+module that imports prometheus_client. Not here: the names' meaning for people (`docs/metrics.md`, tested).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.adapters.private_file import write_private
+from engine.core.errors import ExitCode
+from engine.core.limits import METRICS_FILE_MAX_BYTES
+from engine.core.outcome import Outcome
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.core.outcome import ApplyReport
+
+FILE_MODE: Final = 0o644  # the collector runs as another user
+SUCCESS_AT: Final = "appfleet_last_success_timestamp_seconds"
+
+NAMES: Final = {
+    "appfleet_last_run_timestamp_seconds": "When the last run ended, in epoch seconds.",
+    SUCCESS_AT: "When a run last ended with exit code 0, in epoch seconds; 0 if none is known.",
+    "appfleet_last_run_duration_seconds": "How long the last run took.",
+    "appfleet_last_run_exit_code": "The exit code of the last run.",
+    "appfleet_last_run_apps": "Apps of the last run by outcome; every outcome stands there, also with 0.",
+    "appfleet_last_run_calls": "Calls of the last run by operation and answer.",
+    "appfleet_last_run_findings": "What rules and guardrails said, by enforcement.",
+    "appfleet_last_run_app_seconds_max": "The longest that one app took, from its first call to its end.",
+}
+
+
+def write_metrics(path: Path, fleet: str, report: ApplyReport | None, exit_code: int, now: float) -> None:
+    """Replace the file in one step; `report` is None for a run that failed before it had one.
+
+    `now` is epoch seconds. The time of the last success is taken over from the file. Raises OSError.
+    """
+    succeeded_at = now if exit_code == ExitCode.OK else _last_success(path, clean(fleet))
+    write_private(path, metrics_text(fleet, report, exit_code, now, succeeded_at), FILE_MODE)
+
+
+def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: float, succeeded_at: float) -> bytes:
+    """Give the text of the file."""
+    registry = CollectorRegistry()
+    fleet = clean(fleet)
+
+    def gauge(name: str, *labels: str) -> Gauge:
+        return Gauge(name, NAMES[name], ("fleet", *labels), registry=registry)
+
+    gauge("appfleet_last_run_timestamp_seconds").labels(fleet).set(now)
+    gauge(SUCCESS_AT).labels(fleet).set(succeeded_at)
+    gauge("appfleet_last_run_exit_code").labels(fleet).set(exit_code)
+    if report is not None:
+        gauge("appfleet_last_run_duration_seconds").labels(fleet).set(round(report.seconds, 3))
+        apps = gauge("appfleet_last_run_apps", "outcome")
+        for outcome in Outcome:
+            apps.labels(fleet, outcome.value).set(report.summary.get(outcome, 0))
+        calls = gauge("appfleet_last_run_calls", "operation", "answer")
+        for operation, kinds in report.calls.items():
+            for kind, count in kinds.items():
+                calls.labels(fleet, operation, kind).set(count)
+        findings = gauge("appfleet_last_run_findings", "enforcement")
+        for enforcement, count in Counter(finding.enforcement for finding in report.findings).items():
+            findings.labels(fleet, enforcement).set(count)
+        longest = max((app.seconds for app in report.apps), default=0.0)
+        gauge("appfleet_last_run_app_seconds_max").labels(fleet).set(longest)
+    return generate_latest(registry)
+
+
+def _last_success(path: Path, fleet: str) -> float:
+    """Read the time of the last success from the file that stands there; 0 when it tells none."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(METRICS_FILE_MAX_BYTES).decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == SUCCESS_AT and sample.labels.get("fleet") == fleet:
+                    return float(sample.value)
+    except (OSError, ValueError):  # not there, or not ours
+        return 0.0
+    return 0.0

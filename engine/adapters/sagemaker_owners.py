@@ -1,0 +1,106 @@
+"""`ports.owners.OwnerCloud` over aioboto3: user profiles, spaces, and how people sign in to a domain.
+
+Answers are checked field by field, as those about apps are.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from engine.adapters.aws_calls import AwsCalls, creation_time, inner, optional_text, required_text
+from engine.adapters.transport import UnreadableAnswerError
+from engine.core.identity import USER
+from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredOwner, Tags
+    from engine.core.identity import OwnerKind
+
+
+class OwnerCalls(AwsCalls):
+    """The calls about owners of one set of credentials in one region."""
+
+    async def list_owners(self, domain_id: str, kind: OwnerKind, *, token: str = "") -> OwnerPage:
+        """ListUserProfiles or ListSpaces: up to 100 rows by CreationTime, oldest first."""
+        params: dict[str, Any] = {
+            "DomainIdEquals": domain_id,
+            "MaxResults": LIST_PAGE_MAX_ROWS,
+            "SortBy": "CreationTime",
+            "SortOrder": "Ascending",
+        }
+        if token:
+            params["NextToken"] = token
+        client = self._sagemaker
+        answer = await self._call(
+            listing_of(kind), client.list_user_profiles if kind == USER else client.list_spaces, params
+        )
+        return self._read(listing_of(kind), partial(_page, answer, domain_id, kind))
+
+    async def describe_owner(self, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
+        """DescribeUserProfile or DescribeSpace."""
+        operation, client = operation_of("Describe", kind), self._sagemaker
+        method = client.describe_user_profile if kind == USER else client.describe_space
+        answer = await self._call(operation, method, {"DomainId": domain_id, _name_member(kind): name})
+        return self._read(operation, partial(self._owner_detail, answer, domain_id, kind, name))
+
+    async def create_owner(self, domain_id: str, owner: DesiredOwner, tags: Tags) -> str:
+        """CreateUserProfile or CreateSpace. Gives the ARN, never empty: an answer without one is OutcomeUnknown."""
+        kind, client = owner.owner.kind, self._sagemaker
+        operation = operation_of("Create", kind)
+        method = client.create_user_profile if kind == USER else client.create_space
+        answer = await self._call(operation, method, create_request(domain_id, owner, tags))
+        return self._read(operation, partial(required_text, answer, _arn_member(kind)))
+
+    async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
+        """DeleteUserProfile or DeleteSpace."""
+        client = self._sagemaker
+        method = client.delete_user_profile if kind == USER else client.delete_space
+        await self._call(operation_of("Delete", kind), method, {"DomainId": domain_id, _name_member(kind): name})
+
+    async def auth_mode(self, domain_id: str) -> str:
+        """DescribeDomain: IAM or SSO."""
+        answer = await self._call("DescribeDomain", self._sagemaker.describe_domain, {"DomainId": domain_id})
+        return self._read("DescribeDomain", partial(required_text, answer, "AuthMode"))
+
+    def _owner_detail(self, answer: Any, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
+        row = _row(answer, domain_id, kind, "")
+        if row.name.casefold() != name.casefold():  # the service takes a profile's name in any case
+            raise UnreadableAnswerError("the answer is of another owner")
+        reason = optional_text(answer, "FailureReason") or ""
+        return OwnerDetail(row, required_text(answer, _arn_member(kind)), self._redactor.text(reason))
+
+
+def _name_member(kind: OwnerKind) -> str:
+    return "UserProfileName" if kind == USER else "SpaceName"
+
+
+def _arn_member(kind: OwnerKind) -> str:
+    return "UserProfileArn" if kind == USER else "SpaceArn"
+
+
+def _page(answer: Any, domain_id: str, kind: OwnerKind) -> OwnerPage:
+    member = "UserProfiles" if kind == USER else "Spaces"
+    rows = answer.get(member)
+    if not isinstance(rows, list):
+        raise UnreadableAnswerError(f"the answer has no list {member}")
+    token = optional_text(answer, "NextToken") or ""
+    return OwnerPage(tuple(_row(row, domain_id, kind, "Summary") for row in rows), token)
+
+
+def _row(row: Any, domain_id: str, kind: OwnerKind, suffix: str) -> OwnerRow:
+    """Read one owner; a listing calls a space's settings by the names that a description uses and a `suffix`."""
+    created_at = creation_time(row, domain_id)
+    name, status = required_text(row, _name_member(kind)), required_text(row, "Status")
+    if kind == USER:
+        return OwnerRow(kind, name, status, created_at)
+    return OwnerRow(
+        kind,
+        name,
+        status,
+        created_at,
+        owner_user=optional_text(inner(row, f"OwnershipSettings{suffix}"), "OwnerUserProfileName") or "",
+        sharing=optional_text(inner(row, f"SpaceSharingSettings{suffix}"), "SharingType") or "",
+        app_type=optional_text(inner(row, f"SpaceSettings{suffix}"), "AppType") or "",
+    )

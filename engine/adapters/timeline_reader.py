@@ -1,0 +1,188 @@
+"""What `report` and `history` read back from a journal: a run with its timeline, and past runs in numbers.
+
+Nothing here changes a file or needs the lock. A journal of an earlier form has no timelines, and that is no error.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from engine.adapters.journal_reader import key_or_none, read_journal, run_of, runs_of
+from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
+from engine.core.outcome import Outcome, Trouble
+from engine.ports.history import (
+    BucketMark,
+    BucketState,
+    CallSlots,
+    KeptApps,
+    Mark,
+    PastRun,
+    RunStory,
+    RunTimeline,
+    RunWords,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from engine.adapters.state_dir import StateDir
+    from engine.core.identity import AppKey
+    from engine.ports.history import RunRecord
+
+_TIMELINES_SINCE: Final = 2  # the journal's form
+_THROTTLED: Final = "throttled"
+# A plan that got a no, and a run that ended before it had called anything, did nothing that one could compare with.
+_DID_NOTHING: Final = ("declined",)
+
+
+def past_runs(state: StateDir, *, fleet: str | None, limit: int) -> tuple[PastRun, ...]:
+    """Give past runs in numbers, the newest first, of one fleet or of all in the folder; raises StateError."""
+
+    def read(connection: sqlite3.Connection) -> tuple[PastRun, ...]:
+        return tuple(_past(connection, record) for record in runs_of(connection, fleet, limit))
+
+    return read_journal(state, (), read)
+
+
+def run_story(state: StateDir, *, run_id: str | None, fleet: str | None) -> RunStory | None:
+    """Give all that is kept of one run, the newest of `fleet` where `run_id` is None; None where there is none.
+
+    A beginning of a run's name will do where it names one run alone. Raises StateError.
+    """
+    return read_journal(state, None, lambda connection: _story(connection, run_id, fleet))
+
+
+def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None) -> RunStory | None:
+    name = _newest(connection, fleet) if run_id is None else _whole_name(connection, run_id)
+    detail = None if name is None else run_of(connection, name)
+    if detail is None:
+        return None
+    before_name = connection.execute(
+        "SELECT run_id FROM runs WHERE fleet = ?1 AND id < (SELECT id FROM runs WHERE run_id = ?2) "
+        "AND result <> ?3 ORDER BY id DESC LIMIT 1",
+        (detail.run.fleet, detail.run.run_id, *_DID_NOTHING),
+    ).fetchone()
+    before = None if before_name is None else run_of(connection, before_name[0])
+    return RunStory(
+        detail,
+        _timeline(connection, detail.run.run_id),
+        before,
+        None if before is None else _timeline(connection, before.run.run_id),
+    )
+
+
+def _newest(connection: sqlite3.Connection, fleet: str | None) -> str | None:
+    row = connection.execute(
+        "SELECT run_id FROM runs WHERE (?1 IS NULL OR fleet = ?1) AND result <> ?2 ORDER BY id DESC LIMIT 1",
+        (fleet, *_DID_NOTHING),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _whole_name(connection: sqlite3.Connection, run_id: str) -> str | None:
+    rows = connection.execute("SELECT run_id FROM runs WHERE substr(run_id, 1, ?2) = ?1", (run_id, len(run_id)))
+    names = [str(name) for (name,) in rows]
+    if run_id in names:
+        return run_id
+    return names[0] if len(names) == 1 else None
+
+
+def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
+    settled = [
+        float(seconds)
+        for (seconds,) in connection.execute(
+            "SELECT seconds FROM outcomes JOIN runs ON runs.id = outcomes.run "
+            "WHERE run_id = ? AND outcome = ? AND seconds > 0",
+            (record.run_id, Outcome.CREATED.value),
+        )
+    ]
+    words = _words(_parts(connection, record.run_id).get(WORDS_PART))
+    return PastRun(
+        run=record,
+        seconds=max((record.alive_at if record.ended is None else record.ended) - record.started, 0.0),
+        settle_median_s=statistics.median(settled) if settled else None,
+        throttled=None if words is None else sum(kinds.get(_THROTTLED, 0) for kinds in words.calls.values()),
+        wanted=None if words is None else sum(words.summary.values()),
+    )
+
+
+def _parts(connection: sqlite3.Connection, run_id: str) -> dict[str, Any]:
+    if int(connection.execute("PRAGMA user_version").fetchone()[0]) < _TIMELINES_SINCE:
+        return {}
+    rows = connection.execute(
+        "SELECT part, data FROM timelines JOIN runs ON runs.id = timelines.run WHERE run_id = ?", (run_id,)
+    )
+    return {str(part): orjson.loads(data) for part, data in rows}
+
+
+def _timeline(connection: sqlite3.Connection, run_id: str) -> RunTimeline:
+    parts = _parts(connection, run_id)
+    if not parts:
+        return RunTimeline()
+    calls = parts.get(CALLS_PART, {})
+    rows = connection.execute(
+        "SELECT key, marks FROM app_timelines JOIN runs ON runs.id = app_timelines.run WHERE run_id = ?", (run_id,)
+    )
+    return RunTimeline(
+        queued_s=float(calls.get("queued_s", 0.0)),
+        marks={key: _marks(marks) for text, marks in rows if (key := key_or_none(text)) is not None},
+        calls=CallSlots(
+            width_s=float(calls.get("width_s", 1.0)),
+            answers={
+                str(operation): {str(kind): tuple(map(int, counts)) for kind, counts in kinds.items()}
+                for operation, kinds in calls.get("answers", {}).items()
+            },
+            rates={str(paced): tuple(map(float, rates)) for paced, rates in calls.get("rates", {}).items()},
+        ),
+        buckets=_buckets(parts.get(BUCKETS_PART)),
+        words=_words(parts.get(WORDS_PART)),
+        lost=int(calls.get("lost", 0)),
+    )
+
+
+def _marks(text: str) -> tuple[tuple[float, Mark], ...]:
+    return tuple((int(mark[:-1]) / 1000, Mark(mark[-1])) for mark in text.split(" ") if mark)
+
+
+def _buckets(data: Mapping[str, Any] | None) -> tuple[BucketMark, ...]:
+    if data is None:
+        return ()
+    names = [str(name) for name in data.get("names", ())]
+    return tuple(
+        BucketMark(float(at_s), names[number], BucketState(state), int(waiting), value, used)
+        for at_s, number, state, waiting, value, used in data.get("marks", ())
+        if 0 <= number < len(names)
+    )
+
+
+def _words(data: Mapping[str, Any] | None) -> RunWords | None:
+    if data is None:
+        return None
+    return RunWords(
+        seconds=float(data.get("seconds", 0.0)),
+        summary={str(outcome): int(count) for outcome, count in data.get("summary", {}).items()},
+        calls={
+            str(name): {str(kind): int(count) for kind, count in kinds.items()}
+            for name, kinds in data.get("calls", {}).items()
+        },
+        errors=tuple(Trouble(*map(str, error)) for error in data.get("errors", ())),
+        notes=tuple(map(str, data.get("notes", ()))),
+        findings=tuple(
+            (str(rule), str(enforcement), str(key), str(message))
+            for rule, enforcement, key, message in data.get("findings", ())
+        ),
+        kept=tuple(_kept_apps(entry) for entry in data.get("kept", ())),
+        prices={str(kind): float(usd) for kind, usd in data.get("prices", {}).items()},
+        asked=tuple((str(name), str(value)) for name, value in data.get("asked", ())),
+    )
+
+
+def _kept_apps(entry: Mapping[str, Any]) -> KeptApps:
+    keys: tuple[AppKey, ...] = tuple(
+        key for text in entry.get("keys", ()) if (key := key_or_none(str(text))) is not None
+    )
+    return KeptApps(str(entry.get("outcome", "")), Trouble(*map(str, entry.get("error", ("", "")))), keys)

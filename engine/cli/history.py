@@ -1,0 +1,60 @@
+"""`appfleet history`: past runs, a line each."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.output import write_result
+from engine.core.errors import ExitCode
+from engine.core.limits import FLEET_FILE_MAX_BYTES, HISTORY_SHOWN_MAX_COUNT
+
+_SHOWN_DEFAULT_COUNT = 20
+
+
+class HistoryFormat(StrEnum):
+    """How the history is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def history(
+    ctx: typer.Context,
+    format_: Annotated[HistoryFormat, flags.flag("--format", help="How the history is written.")] = HistoryFormat.TEXT,
+    limit: Annotated[
+        int, flags.flag("--limit", help="How many runs, the newest first.", min=1, max=HISTORY_SHOWN_MAX_COUNT)
+    ] = _SHOWN_DEFAULT_COUNT,
+) -> int:
+    """List past runs, with the trends of rate, failures and durations."""
+    from engine.adapters.state_dir import StateDir
+    from engine.adapters.timeline_reader import past_runs
+    from engine.cli.context import options_of
+    from engine.render.history_text import history_json, history_text
+    from engine.render.json_text import json_text
+
+    options = options_of(ctx.obj)
+    with StateDir.open(options.state_path, create=False) as state:
+        runs = past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit)
+    if format_ is HistoryFormat.JSON:
+        return ExitCode.OK if write_result(json_text(history_json(runs))) else ExitCode.FAILED
+    encoding = (sys.stdout.encoding if sys.stdout is not None else None) or "ascii"
+    text = history_text(runs, unicode=encoding.lower().startswith("utf"))
+    return ExitCode.OK if write_result(text) else ExitCode.FAILED
+
+
+def fleet_name(path: Path) -> str | None:
+    """Give the name that a fleet file has, or None where it cannot be read: history must be had all the same."""
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            name = tomllib.loads(file.read(FLEET_FILE_MAX_BYTES).decode()).get("name")
+    except (OSError, ValueError):
+        return None
+    return name if isinstance(name, str) and name else None

@@ -1,0 +1,52 @@
+"""`appfleet iam-policy`: the least IAM policy that this fleet needs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.output import say, write_result
+from engine.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from engine.cli.context import Globals
+
+
+class IamFormat(StrEnum):
+    """How the policy is written."""
+
+    JSON = "json"
+    TERRAFORM = "terraform"
+
+
+def iam_policy(
+    ctx: typer.Context,
+    format_: Annotated[IamFormat, flags.flag("--format", help="How the policy is written.")] = IamFormat.JSON,
+    destroy: Annotated[
+        bool,
+        flags.flag("--destroy", help="Allow deleting apps, for --prune and --replace, also where no file asks for it."),
+    ] = False,
+) -> int:
+    """Print the least IAM policy that this fleet needs. Nothing is called.
+
+    Example: appfleet iam-policy --format terraform > appfleet-iam.tf
+    """
+    globals_: Globals = ctx.obj
+    from engine.core import iam
+    from engine.loading import load
+    from engine.render.iam_terraform import iam_terraform
+    from engine.render.json_text import json_text
+
+    loaded = load(globals_.fleet_file, datetime.now(UTC).date())
+    deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
+    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes)
+    if not deletes:
+        say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")
+    if not all(domain.account for domain in loaded.fleet.domains):
+        say("appfleet: a domain without `account` stands for every account: set it in the fleet file")
+    text = json_text(document) if format_ is IamFormat.JSON else iam_terraform(document, loaded.fleet.name)
+    return ExitCode.OK if write_result(text) else ExitCode.FAILED

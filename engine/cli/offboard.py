@@ -1,0 +1,61 @@
+"""`appfleet offboard`: lets a team go, in the reverse order of how it came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.ask import can_ask
+from engine.cli.onboard import run
+from engine.cli.plan import PlanFormat
+from engine.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.app import AppOptions
+
+
+def offboard(
+    ctx: typer.Context,
+    team: Annotated[str, typer.Argument(help="The team's name.")],
+    owners: Annotated[
+        bool, flags.flag("--owners", help="Delete its spaces, their volumes included, and its user profiles too.")
+    ] = False,
+    from_: Annotated[
+        str | None,
+        flags.flag(
+            "--from",
+            help="The file, below the fleet file's folder, that says what the team was.",
+            show_default="offboarded/TEAM.toml",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, flags.flag("--yes", "-y", help="Do not ask; --owners needs --allow-destructive then.")
+    ] = False,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
+    allow_destructive: flags.AllowDestructiveFlag = None,
+    simulate: flags.SimulateFlag = None,
+) -> int:
+    """Delete a team's apps, and with --owners its spaces and user profiles.
+
+    Nothing is deleted that anything else in the fleet still declares. First move the team's table out of the files that
+    the next run reads, into offboarded/TEAM.toml; the command says which line when it has not been moved.
+    """
+    from engine.cli.context import options_of, simulate_of
+    from engine.cli.sinks import new_run_id
+    from engine.steps.letting_go import OFFBOARDED_FOLDER
+    from engine.steps.onboarding import offboarding_of
+
+    if not (yes or can_ask()):
+        raise UsageError("offboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+    options: AppOptions = options_of(
+        ctx.obj,
+        run_id=new_run_id(),
+        command="offboard",
+        simulate=simulate_of(simulate),
+        allow_destructive=tuple(allow_destructive or ()),
+    )
+    inside = from_ or f"{OFFBOARDED_FOLDER}/{team}.toml"
+    options, letting = offboarding_of(options, team, inside, with_owners=owners, confirmed=yes)
+    return run(ctx, options, letting, format_.value, None, yes=yes, word=team if owners else "")

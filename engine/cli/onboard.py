@@ -1,0 +1,117 @@
+"""`appfleet onboard`: a whole team from a list of names to running apps, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.ask import can_ask, confirm_with
+from engine.cli.output import say, write_result
+from engine.cli.plan import PlanFormat
+from engine.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from engine.app import AppOptions
+    from engine.core.outcome import ApplyReport
+    from engine.steps.letting_go import Preparation
+    from engine.steps.team_file import TeamWritten
+
+
+def onboard(
+    ctx: typer.Context,
+    team: Annotated[str | None, typer.Argument(help="The team's name: lower-case letters, digits, hyphens.")] = None,
+    members: Annotated[
+        list[str] | None, flags.flag("--members", help="User profile names or e-mail addresses, with commas between.")
+    ] = None,
+    members_file: Annotated[
+        Path | None, flags.flag("--members-file", help="A CSV file whose first column holds the names.")
+    ] = None,
+    like: Annotated[
+        str | None, flags.flag("--like", help="Give them what this team has: user apps, {member} spaces, tags.")
+    ] = None,
+    app: Annotated[
+        list[str] | None, flags.flag("--app", help="Give them this app of the fleet file. Repeatable.")
+    ] = None,
+    domain: Annotated[str | None, flags.flag("--domain", help="The domain, where the fleet has several.")] = None,
+    undo: Annotated[
+        str | None, flags.flag("--undo", help="Delete exactly the apps that this run made.", metavar="RUN")
+    ] = None,
+    yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
+    allow_destructive: flags.AllowDestructiveFlag = None,
+    simulate: flags.SimulateFlag = None,
+) -> int:
+    """Write teams/TEAM.toml, then plan, ask and run that team alone.
+
+    Interrupted half-way, the same command goes on.
+    """
+    from engine.cli.context import options_of, simulate_of
+    from engine.cli.sinks import new_run_id
+    from engine.steps.members import members_of
+    from engine.steps.onboarding import onboarding_of, undoing_of
+    from engine.steps.team_file import TeamAsked
+
+    if not (yes or can_ask()):
+        raise UsageError("onboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+    options: AppOptions = options_of(
+        ctx.obj,
+        run_id=new_run_id(),
+        command="onboard",
+        simulate=simulate_of(simulate),
+        allow_destructive=tuple(allow_destructive or ()),
+    )
+    if undo is not None:
+        options, taking_back = undoing_of(options, undo)
+        return run(ctx, options, taking_back, format_.value, None, yes=yes)
+    if team is None:
+        raise UsageError("onboard needs the team's name", hint="Such as: appfleet onboard vision --members alice,bob")
+    people = members_of([name for text in members or () for name in text.split(",")], members_file)
+    asked = TeamAsked(team, people, domain, like, tuple(app or ()))
+    written, options, alone = onboarding_of(options, asked)
+    say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
+    for note in written.notes:
+        say(f"appfleet: {note}")
+    return run(ctx, options, alone, format_.value, written, yes=yes)
+
+
+def run(
+    ctx: typer.Context,
+    options: AppOptions,
+    preparation: Preparation,
+    format_: str,
+    written: TeamWritten | None,
+    *,
+    yes: bool,
+    word: str = "",
+) -> int:
+    """Apply what was prepared, and write the report, a team's with one line a person. `word` is typed as a yes."""
+    import asyncio
+
+    from engine import app as engine_app
+    from engine.cli.apply import report_in
+    from engine.cli.context import next_apply
+    from engine.cli.sinks import Sinks
+
+    with Sinks(ctx.obj, options, quiet=False) as sinks:
+        confirm = confirm_with(sinks, yes=yes, word=word)
+        report = asyncio.run(sinks.ticking(engine_app.apply(options, sinks.emit, confirm, preparation)))
+        sinks.clear()
+        if report is None:  # an answer of no
+            if written is not None and written.is_new:
+                say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
+            return ExitCode.FAILED
+        text = report_in(report, format_, next_apply(options))
+        if written is not None and format_ == PlanFormat.TEXT:
+            text += "\n" + _people(report, options, written)
+        done = write_result(text)
+    return report.exit_code if done else (report.exit_code or ExitCode.FAILED)
+
+
+def _people(report: ApplyReport, options: AppOptions, written: TeamWritten) -> str:
+    from engine.render.people_text import people_text
+    from engine.steps.onboarding import owners_in, people_of
+
+    return people_text(report, written.members, people_of(owners_in(options), written.domain, written.members))

@@ -1,0 +1,89 @@
+"""`appfleet report`: one HTML page of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.output import say, write_result
+from engine.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from engine.cli.context import Globals
+    from engine.ports.history import RunStory
+
+RUNS_BESIDE_MAX_COUNT = 20
+
+
+def report(
+    ctx: typer.Context,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or how its name begins; the newest one otherwise.")
+    ] = None,
+    out: Annotated[
+        Path | None, flags.flag("--out", help="Write the page to this file, not to standard output.")
+    ] = None,
+) -> int:
+    """Write one run as an HTML page that needs nothing else.
+
+    What happened, why and what to do next; every app over time; calls against their limit; full quotas; what is
+    different since the run before.
+    """
+    from engine.adapters.private_file import write_private
+    from engine.adapters.state_dir import StateDir
+    from engine.adapters.timeline_reader import past_runs, run_story
+    from engine.cli.context import options_of
+    from engine.cli.history import fleet_name
+    from engine.render.report_html import report_html
+
+    options = options_of(ctx.obj)
+    with StateDir.open(options.state_path, create=False) as state:
+        story = run_story(state, run_id=run, fleet=None if run else fleet_name(options.fleet_file))
+        if story is None:
+            raise UsageError(
+                f"there is no run {run} in {options.state_path}" if run else f"there is no run in {options.state_path}",
+                hint="appfleet history lists the runs that are kept" if run else "appfleet apply makes one",
+            )
+        beside = past_runs(state, fleet=story.detail.run.fleet, limit=RUNS_BESIDE_MAX_COUNT)
+    page = report_html(story, command=command_of(ctx.obj, story), history=beside)
+    if out is None:
+        return ExitCode.OK if write_result(page) else ExitCode.FAILED
+    try:
+        write_private(out, page.encode())
+    except OSError as error:
+        say(f"appfleet: the report could not be written to {out}: {error.strerror}")
+        return ExitCode.FAILED
+    say(f"appfleet: the report of run {story.detail.run.run_id} is in {out}")
+    return ExitCode.OK
+
+
+def command_of(globals_: Globals, story: RunStory) -> str:
+    """Give the command that goes on where the run ended: the same selection, in the same world."""
+    from engine.cli.context import next_apply, options_of
+    from engine.core.outcome import RunResult
+    from engine.core.selectors import Selectors
+
+    words = story.timeline.words
+    asked = words.asked if words is not None else ()
+
+    def given(name: str) -> list[str]:
+        return [value for kind, value in asked if kind == name]
+
+    selectors = Selectors.parse(
+        domains=given("domain"),
+        teams=given("team"),
+        users=given("user"),
+        spaces=given("space"),
+        app_types=given("app-type"),
+        keys=given("key"),
+    )
+    simulate = given("simulate")
+    options = options_of(
+        globals_, selectors=selectors, simulate=simulate[0] if simulate else None, prune=bool(given("prune"))
+    )
+    command = next_apply(options)
+    converged = story.detail.run.result == RunResult.CONVERGED.value
+    return command.replace(" apply", " plan", 1) if converged else command

@@ -1,0 +1,128 @@
+"""Past runs, a line each, with the trend of rate, failures and durations below."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.outcome import Outcome
+from engine.core.text import clean
+from engine.render.layout import aligned, column_widths, count_of, duration
+from engine.render.words import GOOD_OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.ports.history import PastRun
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_MADE: Final = (Outcome.CREATED.value, Outcome.REPLACED.value)
+_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
+_HEAD: Final = (
+    "Run",
+    "Started (UTC)",
+    "Result",
+    "Worked on",
+    "Created",
+    "Not well",
+    "Took",
+    "Created/min",
+    "Throttled",
+)
+_SECONDS_A_MINUTE: Final = 60.0
+
+
+def history_text(runs: Sequence[PastRun], *, unicode: bool = True) -> str:
+    """Give the runs, the newest first, ending in a line break. Without `unicode` the trends are numbers alone."""
+    if not runs:
+        return "No run is kept here yet. Run: appfleet apply\n"
+    fleets = {past.run.fleet for past in runs}
+    head = (*_HEAD, "Fleet") if len(fleets) > 1 else _HEAD
+    rows = [head, *(_row(past, with_fleet=len(fleets) > 1) for past in runs)]
+    widths = column_widths([*((*row, "") for row in rows)])
+    lines = [aligned(row, widths) for row in rows]
+    trends = _trends(runs, unicode=unicode) if len(runs) > 1 and len(fleets) == 1 else []
+    newest = clean(runs[0].run.run_id)
+    return "\n".join([*lines, *([""] if trends else []), *trends, "", f"More of one: appfleet report {newest}"]) + "\n"
+
+
+def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
+    """Give the document of `history --format json`. Times are UTC, durations seconds, rates creates a minute."""
+    return {
+        "format_version": 1,
+        "runs": [
+            {
+                "run_id": past.run.run_id,
+                "fleet": past.run.fleet,
+                "version": past.run.version,
+                "started": _iso(past.run.started),
+                "ended": None if past.run.ended is None else _iso(past.run.ended),
+                "seconds": round(past.seconds, 3),
+                "result": past.run.result,
+                "exit_code": past.run.exit_code,
+                "apps": past.wanted,
+                "summary": dict(past.run.summary),
+                "creates_per_minute": round(_per_minute(past), 2),
+                "settle_median_seconds": None if past.settle_median_s is None else round(past.settle_median_s, 3),
+                "throttled_calls": past.throttled,
+            }
+            for past in runs
+        ],
+    }
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Give one bar a value, from nothing to the highest."""
+    highest = max(values, default=0.0)
+    if highest <= 0.0:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[min(int(value / highest * len(_BARS)), len(_BARS) - 1)] for value in values)
+
+
+def _row(past: PastRun, *, with_fleet: bool) -> tuple[str, ...]:
+    run = past.run
+    rate = _per_minute(past)
+    cells = (
+        clean(run.run_id),
+        datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M"),
+        clean(run.result) or "no end",
+        f"{sum(run.summary.values()):,}",
+        f"{_made(past):,}",
+        f"{_not_well(past):,}",
+        duration(past.seconds),
+        f"{rate:.1f}" if rate else "-",
+        "-" if past.throttled is None else f"{past.throttled:,}",
+    )
+    return (*cells, clean(run.fleet)) if with_fleet else cells
+
+
+def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
+    """Give each trend from the oldest to the newest run."""
+    oldest_first = list(reversed(runs))
+    found = [
+        ("Created a minute", [_per_minute(past) for past in oldest_first], "{:.1f}"),
+        ("Not well", [float(_not_well(past)) for past in oldest_first], "{:.0f}"),
+        ("Seconds", [past.seconds for past in oldest_first], "{:.1f}"),
+    ]
+    lines = [f"Over the last {count_of(len(runs), 'run')}, the newest last:"]
+    for name, values, form in found:
+        drawn = f"{sparkline(values)}  " if unicode else ""
+        numbers = f"{form.format(min(values))} to {form.format(max(values))}, now {form.format(values[-1])}"
+        lines.append(f"  {name.ljust(16)}  {drawn}{numbers}")
+    return lines
+
+
+def _made(past: PastRun) -> int:
+    return sum(past.run.summary.get(outcome, 0) for outcome in _MADE)
+
+
+def _not_well(past: PastRun) -> int:
+    return sum(count for outcome, count in past.run.summary.items() if outcome not in _GOOD)
+
+
+def _per_minute(past: PastRun) -> float:
+    return _made(past) / past.seconds * _SECONDS_A_MINUTE if past.seconds > 0 else 0.0
+
+
+def _iso(epoch_s: float) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

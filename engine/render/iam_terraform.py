@@ -1,0 +1,19 @@
+"""An IAM policy as a Terraform resource."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def iam_terraform(document: Mapping[str, Any], fleet: str) -> str:
+    """Give an `aws_iam_policy` with `document`, ending in a line break. `fleet` is the fleet's name."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", fleet)
+    body = json.dumps(document, indent=2, ensure_ascii=True).replace("${", "$${").replace("%{", "%%{")
+    indented = body.replace("\n", "\n  ")
+    head = f'resource "aws_iam_policy" "appfleet_{name}" {{\n  name   = "appfleet-{name}"\n'
+    return f"{head}  policy = jsonencode({indented})\n}}\n"

@@ -1,0 +1,66 @@
+"""Long plans folded by shape: apps that are made alike are told in one entry, with their count and a few names.
+
+What is deleted or replaced is never folded: a reader must see each app that he may lose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.core.plan import Action
+from engine.core.text import clean
+from engine.render.words import instance, why
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.core.plan import Change
+
+FOLDED_ABOVE_CHANGES: Final = 100  # a shorter plan is shown whole
+ALIKE_MIN_COUNT: Final = 4
+
+
+class Alike(NamedTuple):
+    """Changes of one group that differ in nothing but whose app it is."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def text(self) -> str:
+        """Give what they have in common: `20 x JupyterLab/default  ml.t3.medium  not there`."""
+        first = self.changes[0]
+        app = f"{clean(first.key.app_type)}/{clean(first.key.app_name)}"
+        parts = (f"{len(self.changes):,} x {app}", instance(first), why(first))
+        return "  ".join(part for part in parts if part)
+
+    def owners(self, width: int) -> str:
+        """Name the owners on one line of `width` characters: as many as fit, at least one, and how many more."""
+        kind = self.changes[0].key.owner_kind
+        names = [clean(change.key.owner) for change in self.changes]
+        fitting = 1
+        while fitting < len(names) and len(_listed(kind, names, fitting + 1)) <= width:
+            fitting += 1
+        return _listed(kind, names, fitting)
+
+
+def _listed(kind: str, names: list[str], shown: int) -> str:
+    rest = f" and {len(names) - shown:,} more" if shown < len(names) else ""
+    return f"{kind}s {', '.join(names[:shown])}{rest}"
+
+
+def alike(changes: Iterable[Change]) -> list[Change | Alike]:
+    """Fold the creates of one group that have the same shape; the order is that of the first of each shape."""
+    shapes: dict[object, list[Change]] = {}
+    for change in changes:
+        key = change.key
+        shape: object = key
+        if change.action is Action.CREATE:
+            shape = (key.owner_kind, key.app_type, key.app_name, instance(change), why(change))
+        shapes.setdefault(shape, []).append(change)
+    folded: list[Change | Alike] = []
+    for members in shapes.values():
+        if len(members) >= ALIKE_MIN_COUNT:
+            folded.append(Alike(tuple(members)))
+        else:
+            folded += members
+    return folded

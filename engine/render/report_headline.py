@@ -1,0 +1,79 @@
+"""The first thing that a report says: what happened, why, and what to do next. One sentence each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from engine.core.outcome import Outcome, RunResult
+from engine.core.text import clean
+from engine.render.layout import count_of, duration
+from engine.render.words import GOOD_OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.ports.history import AppRecord, RunStory
+
+_NEXT: Final = {
+    RunResult.CONVERGED.value: "Nothing is left to do. To see whether it still is so:",
+    RunResult.INCOMPLETE.value: "Mend what is named below, then run it again; what is done stays:",
+    RunResult.DENIED.value: "Nothing was changed. Change the fleet, or ask for an exception to the rule, then:",
+    RunResult.INTERRUPTED.value: "Run it again; it goes on from what is there:",
+    RunResult.FAILED.value: "Mend the cause named below, then run it again:",
+}
+_ENDED: Final = {
+    RunResult.CONVERGED.value: "converged",
+    RunResult.INCOMPLETE.value: "ended incomplete",
+    RunResult.DENIED.value: "was denied",
+    RunResult.INTERRUPTED.value: "was interrupted",
+    RunResult.FAILED.value: "failed",
+    "": "died without an end",
+}
+_WITHOUT_END: Final = "The run never wrote its end. Run it again; it looks first at what is there:"
+_CAUSE_MAX_CHARS: Final = 200
+
+
+def headline(story: RunStory, apps: Sequence[AppRecord], summary: Mapping[str, int], seconds: float) -> str:
+    """Say in one sentence what happened and why."""
+    run = story.detail.run
+    good = sum(count for name, count in summary.items() if name in {outcome.value for outcome in GOOD_OUTCOMES})
+    total = sum(summary.values())
+    ended = _ENDED.get(run.result, f"ended {clean(run.result)}")
+    what = f"The run of {clean(run.fleet)} {ended} after {duration(seconds)}: "
+    what += f"{good:,} of {count_of(total, 'app')} {'is' if good == 1 else 'are'} as declared"
+    causes = _causes(story, apps)
+    return f"{what}; {causes}." if causes else f"{what}."
+
+
+def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
+    """Say what to do next; the command stands behind it."""
+    run = story.detail.run
+    if not run.result:
+        return _WITHOUT_END
+    waits = any(app.outcome in {Outcome.PARKED.value, Outcome.STILL_PENDING.value} for app in apps)
+    failed = any(app.outcome in {Outcome.FAILED.value, Outcome.DENIED.value} for app in apps)
+    if run.result == RunResult.INCOMPLETE.value and waits and not failed:
+        return "Make room in the quotas below or wait, then run it again; what is done stays:"
+    return _NEXT.get(run.result, "Run it again:")
+
+
+def _causes(story: RunStory, apps: Sequence[AppRecord]) -> str:
+    """Name the commonest cause of each kind of trouble, and what failed for the run itself."""
+    parts: list[str] = []
+    for outcome, words in (
+        (Outcome.FAILED, "failed"),
+        (Outcome.PARKED, "waited for a quota in vain"),
+        (Outcome.STILL_PENDING, "had not settled in time"),
+        (Outcome.DENIED, "denied by a rule"),
+        (Outcome.SKIPPED, "skipped"),
+        (Outcome.INTERRUPTED, "interrupted"),
+    ):
+        hit = [app for app in apps if app.outcome == outcome.value]
+        if hit:
+            (code, _), *others = Counter(app.error_code or "no reason kept" for app in hit).most_common()
+            parts.append(f"{len(hit):,} {words} ({'mostly ' if others else ''}{clean(code)})")
+    words_of_run = story.timeline.words
+    if words_of_run is not None and words_of_run.errors:
+        parts.append(clean(words_of_run.errors[0].message, _CAUSE_MAX_CHARS).rstrip("."))
+    return ", ".join(parts)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import Ran
+
+FLEET = """schema = 1
+name = "ml"
+policies = []
+[domains.research]
+id = "d-abcd1234efgh"
+region = "eu-west-1"
+[domains.research.users.alice]
+apps = [{ type = "Canvas" }]
+"""
+
+
+def test_the_policy_is_json_and_what_is_left_out_is_said(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(FLEET)
+    ran = run("iam-policy")
+    assert ran.code == 0
+    assert json.loads(ran.out)["Statement"][0]["Sid"] == "LookAround"
+    assert "DeleteApp" not in ran.out
+    assert "--destroy adds it" in ran.err
+    assert "a domain without `account` stands for every account" in ran.err
+
+
+def test_it_can_be_a_terraform_resource_that_allows_deletes(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(FLEET.replace('"eu-west-1"', '"eu-west-1"\naccount = "111122223333"'))
+    ran = run("iam-policy", "--format", "terraform", "--destroy")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith('resource "aws_iam_policy" "appfleet_ml" {')
+    assert '"sagemaker:DeleteApp"' in ran.out

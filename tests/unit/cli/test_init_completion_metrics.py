@@ -1,0 +1,184 @@
+"""`init`, `completion` and `--metrics-file`, from the command line."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import init as module
+from engine.core.errors import LockHeldError
+from engine.loading import load
+from engine.simulator.owner_operations import add_domain
+from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.world import World
+from tests.architecture.files import ROOT
+from tests.architecture.test_imports import LIBRARIES
+
+GIVEN = ("init", "--name", "ml-platform", "--domain-id", "d-abcd1234efgh", "--members", "alice, bob")
+
+
+def test_what_init_writes_is_a_fleet_as_it_is(run: Any) -> None:
+    ran = run(*GIVEN, "--account", "111122223333", "--team", "vision")
+    assert ran.code == 0
+    assert ran.out.splitlines()[:3] == [
+        "wrote fleet.toml",
+        "wrote policies/execution.toml",
+        "wrote policies/rules.toml",
+    ]
+    loaded = load(Path("fleet.toml"), datetime.now(UTC).date())
+    assert [str(app.key) for app in loaded.fleet.apps] == [
+        "main/space/alice-lab/JupyterLab/default",
+        "main/space/bob-lab/JupyterLab/default",
+    ]
+    assert loaded.fleet.domains[0].account == "111122223333"
+    assert loaded.warnings == ()
+    assert loaded.admitted.findings == ()
+
+
+def test_init_overwrites_nothing_and_writes_nothing_beside_it(run: Any) -> None:
+    Path("policies").mkdir()
+    Path("policies/rules.toml").write_text("mine")
+    ran = run(*GIVEN)
+    assert ran.code == 64
+    assert "policies/rules.toml in .: there already" in ran.err
+    assert not Path("fleet.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("--domain-id", 'd"]', "is not a domain id"),
+        ("--account", "12", "account"),
+        ("--team", "a b", "team"),
+        ("--members", "al ice", "al ice"),
+        ("--name", "", "init needs --name"),
+    ],
+)
+def test_an_answer_that_makes_no_valid_fleet_is_refused(run: Any, flag: str, value: str, words: str) -> None:
+    ran = run(*GIVEN, flag, value)
+    assert ran.code == 64
+    assert words in ran.err
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused(run: Any) -> None:
+    Path("file").write_text("")
+    assert "cannot be written" in run(*GIVEN, "--out", "file/below").err
+
+
+def test_without_a_terminal_what_is_missing_is_named(run: Any) -> None:
+    ran = run("init", "--name", "x")
+    assert ran.code == 64
+    assert "init needs --domain-id, --members" in ran.err
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def type_lines(*lines: str) -> None:
+        monkeypatch.setattr(module, "can_ask", lambda: True)
+        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+    return type_lines
+
+
+def test_on_a_terminal_what_is_missing_is_asked(run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    typed("", "d-abcd1234efgh", "", "vision", "alice")
+    ran = run("init", "--name", "x", "--out", "new")
+    assert ran.code == 0
+    assert "Region of the SageMaker domain [eu-west-1]: " in ran.err
+    assert "  appfleet -f new/fleet.toml validate\n" in ran.out
+    loaded = load(Path("new/fleet.toml"), datetime.now(UTC).date())
+    assert loaded.fleet.domains[0].region == "eu-west-1"
+    assert loaded.fleet.domains[0].account is None
+
+
+def test_domains_that_can_be_listed_are_offered(run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    add_domain(world, "d-first0000001", "eu-west-1", world.account)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "simulated")
+    typed("", "", "", "vision", "alice")
+    with SimulatorThread(world) as simulator:
+        ran = run("--endpoint-url", simulator.url, "init", "--name", "x")
+    assert ran.code == 0
+    assert f"Domains of account {world.account} in eu-west-1: d-first0000001\n" in ran.err
+    loaded = load(Path("fleet.toml"), datetime.now(UTC).date())
+    assert (loaded.fleet.domains[0].domain_id, loaded.fleet.domains[0].account) == ("d-first0000001", world.account)
+
+
+def test_where_nothing_can_be_listed_the_question_is_asked_all_the_same(
+    run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "simulated")
+    typed("", "d-abcd1234efgh", "", "vision", "alice")
+    ran = run("--endpoint-url", "http://127.0.0.1:1", "init", "--name", "x")
+    assert ran.code == 0
+    assert "No domain of eu-west-1 could be listed" in ran.err
+
+
+def test_the_end_of_input_ends_the_questions(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "can_ask", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert run("init").code == 130
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell_imports_nothing_heavy(shell: str) -> None:
+    script = (
+        "import sys\nfrom engine.cli.main import main\nmain(['completion', sys.argv[1]])\n"
+        "print('MODULES', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, shell], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    text, _, modules = ran.stdout.partition("MODULES ")
+    assert "_APPFLEET_COMPLETE=complete_" in text
+    assert set(modules.split()) & LIBRARIES == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "answer"),
+    [("appfleet va", "1", "validate"), ("appfleet plan --det", "2", "--detailed-exitcode"), ("appfleet xx", "1", "")],
+)
+def test_bash_is_told_how_a_line_may_go_on(
+    run: Any, monkeypatch: pytest.MonkeyPatch, words: str, position: str, answer: str
+) -> None:
+    monkeypatch.setenv("_APPFLEET_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", position)
+    ran = run()
+    assert ran.out.strip() == answer
+
+
+def test_the_script_for_bash_is_one(run: Any) -> None:
+    Path("complete.sh").write_text(run("completion", "bash").out)
+    subprocess.run(["/bin/bash", "-n", "complete.sh"], check=True, timeout=60)
+
+
+def test_a_run_leaves_its_metrics(run: Any, engine: Any) -> None:
+    assert run("apply", "--yes", "--metrics-file", "m.prom").code == engine.report.exit_code
+    assert f'appfleet_last_run_exit_code{{fleet="{engine.report.fleet}"}}' in Path("m.prom").read_text()
+
+
+def test_a_run_that_could_not_begin_leaves_its_exit_code(run: Any, engine: Any) -> None:
+    engine.report = LockHeldError("held")
+    Path("fleet.toml").write_text('name = "ml-platform"\n')
+    assert run("apply", "--yes", "--metrics-file", "m.prom").code == 5
+    assert 'appfleet_last_run_exit_code{fleet="ml-platform"} 5.0' in Path("m.prom").read_text()
+    Path("fleet.toml").write_text("name = \n")
+    run("apply", "--yes", "--metrics-file", "m.prom")
+    assert 'appfleet_last_run_exit_code{fleet="fleet.toml"} 5.0' in Path("m.prom").read_text()
+
+
+def test_metrics_that_cannot_be_written_change_nothing_but_are_told(run: Any, engine: Any) -> None:
+    ran = run("apply", "--yes", "--metrics-file", "no/folder/m.prom")
+    assert ran.code == engine.report.exit_code
+    assert "the metrics could not be written to no/folder/m.prom: No such file or directory. Name a file" in ran.err

@@ -1,0 +1,116 @@
+"""report and history, with a real journal behind them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.adapters.state_dir import StateDir
+from engine.cli.history import fleet_name
+from tools.check_browser import PAGE_MAX_BYTES, main, sample_page
+from tools.report_sample import HOSTILE, NIGHTS, write_nights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import Ran
+
+    Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Path:
+    with StateDir.open(tmp_path / ".appfleet") as state:
+        write_nights(state, 40)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("nights")
+def test_report_writes_the_newest_run_to_standard_output(run: Run) -> None:
+    ran = run("report")
+    assert ran.code == 0
+    assert ran.out.startswith("<!doctype html>")
+    assert NIGHTS[1] in ran.out
+    assert "<code>appfleet apply</code>" in ran.out
+    assert ran.err == ""
+
+
+def test_report_writes_a_file_that_nobody_else_can_read(run: Run, nights: Path) -> None:
+    ran = run("report", NIGHTS[0], "--out", "page.html")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == f"appfleet: the report of run {NIGHTS[0]} is in page.html\n"
+    page = nights / "page.html"
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert NIGHTS[0] in page.read_text()
+
+
+@pytest.mark.usefixtures("nights")
+def test_a_report_that_cannot_be_written_is_said(run: Run) -> None:
+    ran = run("report", "--out", "no-folder/page.html")
+    assert ran.code == 1
+    assert "could not be written to no-folder/page.html: No such file or directory" in ran.err
+
+
+@pytest.mark.usefixtures("nights")
+def test_a_run_that_is_not_there_is_said_with_a_way_out(run: Run) -> None:
+    ran = run("report", "nonsense")
+    assert ran.code == 64
+    assert "there is no run nonsense in" in ran.err
+    assert "appfleet history lists the runs that are kept" in ran.err
+
+
+def test_without_any_run_report_says_how_to_get_one(run: Run) -> None:
+    ran = run("report")
+    assert ran.code == 64
+    assert "appfleet apply makes one" in ran.err
+
+
+@pytest.mark.usefixtures("nights")
+def test_history_lists_runs_the_newest_first(run: Run) -> None:
+    lines = run("history").out.splitlines()
+    assert lines[1].startswith(NIGHTS[1])
+    assert lines[2].startswith(NIGHTS[0])
+
+
+@pytest.mark.usefixtures("nights")
+def test_history_as_json_takes_a_limit(run: Run) -> None:
+    ran = run("history", "--format", "json", "--limit", "1")
+    assert [entry["run_id"] for entry in json.loads(ran.out)["runs"]] == [NIGHTS[1]]
+    assert run("history", "--limit", "0").code == 64
+
+
+def test_history_of_nothing_is_no_error(run: Run) -> None:
+    ran = run("history")
+    assert ran.code == 0
+    assert "No run is kept here yet" in ran.out
+
+
+def test_history_is_of_the_fleet_that_the_file_names(run: Run, nights: Path) -> None:
+    (nights / "fleet.toml").write_text('name = "web"')
+    assert "No run is kept here yet" in run("history").out
+    (nights / "fleet.toml").write_text('name = "ml-platform"')
+    assert NIGHTS[1] in run("history").out
+
+
+@pytest.mark.parametrize("text", ['name = ""', "name = 3", "nonsense", "schema = 1"])
+def test_a_fleet_file_that_cannot_be_read_hides_no_history(tmp_path: Path, text: str) -> None:
+    (tmp_path / "fleet.toml").write_text(text)
+    assert fleet_name(tmp_path / "fleet.toml") is None
+    assert fleet_name(tmp_path / "absent.toml") is None
+
+
+def test_the_report_of_five_thousand_apps_is_small(tmp_path: Path) -> None:
+    page = sample_page(tmp_path / "state", 5_000)
+    assert len(page.encode()) < PAGE_MAX_BYTES
+    assert HOSTILE not in page
+
+
+def test_the_browser_check_says_plainly_that_it_could_not_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.check_browser.find_chromium", lambda: None)
+    assert main() == 0
+    assert "check-browser could not run: there is no chromium here" in capsys.readouterr().out

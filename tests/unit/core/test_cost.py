@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.core.cost import CostLine, PlanCost, cost_from_json
+from engine.core.planner import plan_fleet
+from engine.policy.cost import cost_of
+from engine.policy.prices import PriceBook
+from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, a_row, an_app, key_of, observe, options
+
+PRICES = PriceBook([("", "ml.t3.medium", 0.05), ("eu-west-1", "ml.g5.xlarge", 1.4)])
+GPU = "research/space/gpu-lab/JupyterLab/default"
+BOB = "research/user/bob/KernelGateway/one"
+
+
+def test_creates_add_deletes_take_away_and_a_replace_is_the_difference() -> None:
+    fleet = a_fleet(
+        an_app(LAB, team="vision"),
+        an_app(GPU, "ml.g5.xlarge", team="vision"),
+        an_app(KERNEL, mode="absent", team="speech"),
+        an_app(CANVAS, None),
+        an_app(BOB, team="speech"),
+    )
+    made = plan_fleet(fleet, observe(a_row(GPU), a_row(KERNEL)), options(replace_on_drift=True))
+    cost = cost_of(made, fleet.domains, PRICES)
+    assert cost == PlanCost((CostLine("speech", 0.0, 2), CostLine("vision", 1.4, 2)), (key_of(CANVAS),))
+    assert cost is not None
+    assert cost.to_json() == {
+        "hourly_usd": 1.4,
+        "monthly_usd": 1022.0,
+        "teams": [
+            {"team": "speech", "hourly_usd": 0.0, "monthly_usd": 0.0, "apps": 2},
+            {"team": "vision", "hourly_usd": 1.4, "monthly_usd": 1022.0, "apps": 2},
+        ],
+        "unpriced": [CANVAS],
+    }
+    assert cost_from_json(cost.to_json()) == cost
+
+
+def test_a_delete_of_what_has_no_price_is_named() -> None:
+    fleet = a_fleet(an_app(LAB, mode="absent"), an_app(KERNEL))
+    made = plan_fleet(fleet, observe(a_row(LAB, instance_type="ml.x9.large")), options())
+    cost = cost_of(made, fleet.domains, PRICES)
+    assert cost is not None
+    assert (cost.unpriced, cost.hourly_usd) == ((key_of(LAB),), 0.05)
+
+
+def test_an_undeclared_app_that_goes_saves_money_for_no_team() -> None:
+    fleet = a_fleet()
+    made = plan_fleet(fleet, observe(a_row(LAB)), options(prune=True))
+    assert cost_of(made, fleet.domains, PRICES) == PlanCost((CostLine("", -0.05, 1),))
+
+
+@pytest.mark.parametrize("prices", [PriceBook([]), PRICES])
+def test_where_there_is_nothing_to_say_nothing_is_said(prices: PriceBook) -> None:
+    fleet = a_fleet(an_app(CANVAS, None))
+    assert cost_of(plan_fleet(fleet, observe(), options()), fleet.domains, prices) is None
+    assert cost_from_json(None) is None

@@ -1,0 +1,132 @@
+"""The course of a run before it begins: rates, durations, quotas, calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.forecast import CREATE_PRIOR_SECONDS, ForecastInputs, forecast_from_json, forecast_of, sending_s
+from engine.core.identity import QuotaBucket
+from engine.core.planner import plan_fleet
+from engine.core.settings import Execution
+from tests.fleets import KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
+
+if TYPE_CHECKING:
+    from engine.core.forecast import Forecast
+    from engine.core.plan import Plan
+
+KIND = ("JupyterLab", "ml.t3.medium")
+BUCKET = QuotaBucket(*LANE, *KIND)
+
+
+def labs(count: int) -> Plan:
+    return plan_fleet(
+        a_fleet(*(an_app(f"research/space/s{number:05}/JupyterLab/default") for number in range(count))),
+        observe(),
+        options(),
+    )
+
+
+def course(plan: Plan, **more: Any) -> Forecast:
+    inputs = {"lanes": {"research": LANE}, "learnt_rates": {LANE: 10.0}, "durations": {KIND: (60.0,)}, **more}
+    made = forecast_of(plan, ForecastInputs(**inputs))
+    assert made is not None
+    return made
+
+
+def test_the_last_call_and_its_app_decide() -> None:
+    made = course(labs(100))
+    assert made.seconds == pytest.approx(100 / 8.8 + 60.0, abs=0.1)
+    assert made.critical == str(BUCKET)
+    assert dict(made.calls)["CreateApp"] == 100
+    assert (made.rate_is_learnt, made.durations_are_known, made.parked) == (True, True, 0)
+    assert list(made.curve) == sorted(made.curve)
+    assert made.curve[-1] == made.seconds
+
+
+def test_of_many_apps_the_last_takes_longer_than_the_middle_one() -> None:
+    spread = tuple(float(second) for second in range(30, 91))
+    few, many = course(labs(1), durations={KIND: spread}), course(labs(100), durations={KIND: spread})
+    assert few.seconds == pytest.approx(60.0, abs=1.0)
+    assert 80.0 < many.seconds <= 100 / 8.8 + 90.0
+
+
+def test_samples_that_the_listings_alone_set_apart_count_as_one() -> None:
+    near = course(labs(100), durations={KIND: (60.0, 64.0, 71.0)})
+    assert near.seconds == pytest.approx(100 / 8.8 + 65.0, abs=0.1)
+
+
+def test_without_a_past_the_usual_duration_and_the_policys_rate_are_taken() -> None:
+    made = course(labs(1), durations={}, learnt_rates={})
+    assert CREATE_PRIOR_SECONDS < made.seconds < CREATE_PRIOR_SECONDS + 15.0
+    assert (made.rate_is_learnt, made.durations_are_known) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds"),
+    [(2.0 / 0.6931471805599453, 1.0), (18.0 / 0.6931471805599453 + 40.0, 3.3219 + 2.0)],
+)
+def test_an_unknown_limit_is_sought_by_doubling(count: float, seconds: float) -> None:
+    assert sending_s(count, 2.0, 20.0, limit_is_known=False) == pytest.approx(seconds, abs=0.001)
+
+
+def test_a_rate_that_cannot_grow_is_kept() -> None:
+    assert sending_s(40.0, 40.0, 20.0, limit_is_known=False) == 2.0
+    assert sending_s(40.0, 4.0, 20.0, limit_is_known=True) == 10.0
+
+
+def test_what_finds_no_place_is_parked_until_it_gives_up() -> None:
+    made = course(labs(10), room={BUCKET: 4}, limit_give_up_s=300.0)
+    assert made.parked == 6
+    assert made.seconds == pytest.approx(10 / 8.8 + 300.0, abs=0.1)
+
+
+def test_a_quota_below_one_app_ends_its_bucket_at_once() -> None:
+    made = course(labs(10), room={BUCKET: -1})
+    assert made.parked == 10
+    assert made.seconds == pytest.approx(10 / 8.8, abs=0.1)
+
+
+def test_the_deadline_ends_everything() -> None:
+    assert course(labs(10), execution=Execution(deadline=30.0)).seconds == 30.0
+
+
+def test_deletes_and_replaces_take_their_time_and_their_calls() -> None:
+    plan = plan_fleet(
+        a_fleet(an_app(LAB, "ml.t3.large"), an_app(KERNEL, mode="absent")),
+        observe(a_row(LAB), a_row(KERNEL)),
+        options(replace_on_drift=True),
+    )
+    made = course(plan)
+    calls = dict(made.calls)
+    assert (calls["CreateApp"], calls["DeleteApp"]) == (1, 2)
+    assert made.seconds == pytest.approx(0.3 + 187.0 + 7.5 + 78.0 + 7.5, abs=0.5)
+
+
+def test_listings_become_rarer_and_cost_no_more_than_the_owners_that_are_awaited() -> None:
+    short, long = course(labs(500), durations={KIND: (20.0,)}), course(labs(500), durations={KIND: (600.0,)})
+    assert dict(short.calls)["ListApps"] < dict(long.calls)["ListApps"] <= 5 * (600 / 15 + 20)
+    one = dict(course(labs(1), rows={"research": 5_000}).calls)["ListApps"]
+    assert one == dict(course(labs(1)).calls)["ListApps"]
+
+
+def test_a_plan_without_changes_or_without_a_reachable_lane_has_no_course() -> None:
+    assert forecast_of(labs(0), ForecastInputs({"research": LANE})) is None
+    assert forecast_of(labs(1), ForecastInputs({})) is None
+
+
+def test_it_is_read_back() -> None:
+    made = course(labs(30), room={BUCKET: 4})
+    assert forecast_from_json(made.to_json()) == made
+    assert forecast_from_json(None) is None
+
+
+def test_the_time_left_follows_the_pace_so_far() -> None:
+    made = course(labs(100))
+    middle = made.curve[4]
+    assert made.time_left_s(0.0, 0, 100) == made.seconds
+    assert made.time_left_s(5.0, 0, 100) == made.seconds - 5.0
+    assert made.time_left_s(middle, 50, 100) == pytest.approx(made.seconds - middle)
+    assert made.time_left_s(2 * middle, 50, 100) == pytest.approx(2 * (made.seconds - middle))
+    assert made.time_left_s(99.0, 100, 100) == 0.0

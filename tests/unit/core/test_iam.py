@@ -1,0 +1,86 @@
+"""The least policy: what a fleet's files may make a run do, and on which domains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from engine.core.desired import DesiredOwner
+from engine.core.iam import iam_policy, may_destroy
+from engine.core.identity import Owner
+from engine.core.settings import Safety, Settings
+from tests.fleets import LAB, SOURCE, a_fleet, an_app
+
+ROLE = "arn:aws:iam::111122223333:role/people"
+ALICE = DesiredOwner(Owner("research", "user", "alice"), SOURCE, execution_role=ROLE)
+SPACE = DesiredOwner(Owner("research", "space", "alice-lab"), SOURCE, owner_user="alice")
+
+
+def by_sid(destroy: bool = False, settings: Settings | None = None, **more: Any) -> dict[str, Any]:
+    fleet = replace(a_fleet(an_app(LAB)), **more)
+    document = iam_policy(fleet, settings or Settings(), destroy=destroy)
+    assert document["Version"] == "2012-10-17"
+    assert all(statement["Effect"] == "Allow" for statement in document["Statement"])
+    return {statement["Sid"]: statement for statement in document["Statement"]}
+
+
+def test_a_plain_fleet_looks_and_creates_and_cannot_delete() -> None:
+    found = by_sid()
+    assert set(found) == {"LookAround", "ReadQuotas", "Apps", "UserProfiles", "Spaces"}
+    assert found["Apps"]["Action"] == [
+        "sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags",
+    ]  # fmt: skip
+    assert found["Apps"]["Resource"] == [
+        "arn:aws:sagemaker:eu-west-1:*:app/d-lab/*",
+        "arn:aws:sagemaker:eu-west-1:*:app/d-research/*",
+    ]
+    assert found["UserProfiles"]["Action"] == ["sagemaker:DescribeUserProfile"]
+
+
+def test_deleting_is_a_right_of_its_own() -> None:
+    assert "sagemaker:DeleteApp" in by_sid(destroy=True)["Apps"]["Action"]
+
+
+def test_a_fleet_that_makes_its_owners_may_and_passes_their_roles_alone() -> None:
+    found = by_sid(settings=Settings(create_owners=True), owners=(SPACE, ALICE))
+    assert found["UserProfiles"]["Action"] == [
+        "sagemaker:AddTags", "sagemaker:CreateUserProfile", "sagemaker:DescribeUserProfile",
+    ]  # fmt: skip
+    assert found["Spaces"]["Resource"] == ["arn:aws:sagemaker:eu-west-1:*:space/d-research/*"]
+    assert found["Domains"]["Resource"][1] == "arn:aws:sagemaker:eu-west-1:*:domain/d-research"
+    assert found["PassExecutionRoles"]["Resource"] == [ROLE]
+    assert found["PassExecutionRoles"]["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    }
+
+
+def test_without_execution_roles_none_is_passed() -> None:
+    assert "PassExecutionRoles" not in by_sid(settings=Settings(create_owners=True), owners=(SPACE,))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")]
+)
+def test_partitions_and_accounts_stand_in_the_resources(region: str, partition: str) -> None:
+    (domain,) = a_fleet(domains=["research"]).domains
+    domain = replace(domain, region=region, account="111122223333")
+    assert by_sid(domains=(domain,))["Apps"]["Resource"] == [
+        f"arn:{partition}:sagemaker:{region}:111122223333:app/d-research/*"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("app", "safety", "destroys"),
+    [
+        (an_app(LAB), Safety(), False),
+        (an_app(LAB, mode="absent"), Safety(), True),
+        (an_app(LAB, expires=date(2026, 12, 31)), Safety(), True),
+        (an_app(LAB), Safety(prune=True), True),
+        (an_app(LAB), Safety(replace_on_drift=True), True),
+    ],
+)
+def test_what_makes_a_run_delete_without_a_flag(app: Any, safety: Safety, destroys: bool) -> None:
+    assert may_destroy(a_fleet(app), Settings(safety=safety)) is destroys

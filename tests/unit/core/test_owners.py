@@ -1,0 +1,205 @@
+"""User profiles and spaces in a plan: made before their apps, never replaced, and only when it is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.core.desired import DesiredFleet, DesiredOwner
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.observed import Ownership
+from engine.core.offboarding import with_owner_deletes
+from engine.core.owners import (
+    ObservedOwner,
+    OwnerChange,
+    OwnerReason,
+    domains_with_new_profiles,
+    holders_needed,
+    owners_needed,
+    with_owners,
+    with_sso_warning,
+)
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.plan_json import plan_from_json
+from engine.core.stages import ordered_steps, owner_ranks
+from tests.fleets import CANVAS, LAB, SOURCE, a_fleet, a_row, an_app, key_of, observe
+
+ALICE = Owner("research", USER, "alice")
+SPACE_OWNER = Owner("research", SPACE, "alice-lab")
+PROFILE = DesiredOwner(ALICE, SOURCE, execution_role="arn:aws:iam::111122223333:role/studio", sso_identity="a@x")
+LAB_SPACE = DesiredOwner(
+    SPACE_OWNER,
+    SOURCE,
+    tags=(("team", "vision"),),
+    settings={"SpaceManagedResources": "ENABLED"},
+    owner_user="alice",
+    sharing="Private",
+    app_type="JupyterLab",
+    ebs_gb=20,
+    idle_minutes=60,
+)
+
+
+def fleet(*owners: DesiredOwner) -> DesiredFleet:
+    return replace(a_fleet(an_app(LAB), an_app(CANVAS)), owners=owners or (PROFILE, LAB_SPACE))
+
+
+def plan(*keys: str, action: Action = Action.CREATE) -> Plan:
+    changes = tuple(Change(key_of(key), action, Reason.ABSENT, None, an_app(key)) for key in sorted(keys))
+    return Plan("ml", "2026-11-24T00:00:00Z", changes)
+
+
+def seen(owner: Owner, status: str = "InService", **more: Any) -> ObservedOwner:
+    return ObservedOwner(owner, status, 1_000.0, **more)
+
+
+def test_a_plan_without_creates_needs_nobody() -> None:
+    assert owners_needed(plan(LAB, action=Action.NONE), fleet()) == ()
+
+
+def test_only_declared_owners_of_creates_are_needed() -> None:
+    assert owners_needed(plan(LAB, CANVAS), fleet()) == (SPACE_OWNER, ALICE)
+    assert owners_needed(plan(LAB, CANVAS), fleet(PROFILE)) == (ALICE,)
+
+
+def test_the_profile_of_a_space_is_looked_at_only_when_the_space_is_missing() -> None:
+    assert holders_needed(fleet(), {SPACE_OWNER: None}) == (ALICE,)
+    assert holders_needed(fleet(), {SPACE_OWNER: seen(SPACE_OWNER, "Deleting")}) == (ALICE,)
+    assert holders_needed(fleet(), {SPACE_OWNER: seen(SPACE_OWNER)}) == ()
+    assert holders_needed(fleet(), {SPACE_OWNER: None, ALICE: None}) == ()
+
+
+def test_what_is_missing_is_made_profile_first_and_the_apps_stay_planned() -> None:
+    made = with_owners(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
+    assert [(change.owner, change.action, change.reason) for change in made.owners] == [
+        (ALICE, Action.CREATE, OwnerReason.ABSENT),
+        (SPACE_OWNER, Action.CREATE, OwnerReason.ABSENT),
+    ]
+    assert made.summary["create"] == 1
+    assert made.fingerprint != plan(LAB).fingerprint
+
+
+def test_what_is_there_changes_nothing() -> None:
+    before = plan(LAB, CANVAS)
+    assert with_owners(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER), ALICE: seen(ALICE)}, create=True) is before
+    assert with_owners(before, fleet(), {}, create=False) is before
+
+
+def test_without_leave_the_apps_are_skipped_with_one_finding_an_owner() -> None:
+    made = with_owners(plan(LAB, CANVAS), fleet(), {SPACE_OWNER: None, ALICE: None}, create=False)
+    assert {change.reason for change in made.decisions} == {Reason.OWNER_MISSING}
+    assert made.changes == ()
+    assert made.owners == ()
+    assert [finding.key for finding in made.findings] == [str(SPACE_OWNER), str(ALICE)]
+    assert all("[owners] create = true" in finding.message for finding in made.findings)
+
+
+def test_an_owner_being_deleted_is_made_again_after_that_or_named() -> None:
+    rows = {ALICE: seen(ALICE, "Deleting")}
+    (change,) = with_owners(plan(CANVAS), fleet(), rows, create=True).owners
+    assert change.reason is OwnerReason.DELETING
+    (finding,) = with_owners(plan(CANVAS), fleet(), rows, create=False).findings
+    assert "is being deleted" in finding.message
+
+
+@pytest.mark.parametrize("status", ["Pending", "Updating"])
+def test_an_owner_that_is_starting_is_waited_for(status: str) -> None:
+    made = with_owners(plan(CANVAS), fleet(), {ALICE: seen(ALICE, status)}, create=False)
+    assert [(change.action, change.reason) for change in made.owners] == [(Action.NONE, OwnerReason.PENDING)]
+    assert made.summary["create"] == 1
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_failed_owner_is_never_replaced_and_its_apps_are_skipped(create: bool) -> None:
+    made = with_owners(plan(CANVAS), fleet(), {ALICE: seen(ALICE, "Failed")}, create=create)
+    assert made.owners == ()
+    assert [change.reason for change in made.decisions] == [Reason.OWNER_MISSING]
+
+
+def test_a_space_whose_profile_has_failed_is_not_made() -> None:
+    rows = {SPACE_OWNER: None, ALICE: seen(ALICE, "Failed")}
+    made = with_owners(plan(LAB, CANVAS), fleet(), rows, create=True)
+    assert made.owners == ()
+    assert "user profile alice has Failed" in made.findings[0].message
+    alone = with_owners(plan(LAB), fleet(), rows, create=True)
+    assert [finding.key for finding in alone.findings] == [str(SPACE_OWNER)]
+
+
+def test_a_space_is_made_without_a_profile_that_could_not_be_looked_at_or_is_not_declared() -> None:
+    for declared in (fleet(), fleet(LAB_SPACE), fleet(replace(LAB_SPACE, owner_user=None))):
+        (change,) = with_owners(plan(LAB), declared, {SPACE_OWNER: None}, create=True).owners
+        assert change.owner == SPACE_OWNER
+
+
+def test_a_plan_with_owners_reads_back_as_the_same_document() -> None:
+    rows = {SPACE_OWNER: seen(SPACE_OWNER, "Deleting"), ALICE: None}
+    made = with_owners(plan(LAB), fleet(), rows, create=True)
+    document = made.to_json()
+    assert plan_from_json(document).to_json() == document
+    entry = document["owners"][1]
+    assert entry["before"] == {"status": "Deleting", "generation": 1_000.0}
+    assert entry["after"] == {
+        "owner_user": "alice",
+        "sharing": "Private",
+        "app_type": "JupyterLab",
+        "ebs_gb": 20,
+        "idle_minutes": 60,
+        "settings": {"SpaceManagedResources": "ENABLED"},
+        "tags": {"team": "vision"},
+    }
+
+
+def test_profiles_in_a_domain_with_sso_get_a_warning_and_others_none() -> None:
+    made = with_owners(plan(CANVAS), fleet(), {ALICE: None}, create=True)
+    assert domains_with_new_profiles(made) == ("research",)
+    assert "1 user profile will be made" in with_sso_warning(made, "research", "SSO").findings[0].message
+    assert with_sso_warning(made, "research", "IAM") is made
+    assert with_sso_warning(made, "other", "SSO") is made
+    two = replace(made, owners=(*made.owners, replace(made.owners[0], owner=ALICE._replace(name="bob"))))
+    assert "2 user profiles" in with_sso_warning(two, "research", "SSO").findings[0].message
+
+
+def test_an_owner_has_the_rank_of_the_first_app_that_needs_it_and_a_profile_that_of_its_space() -> None:
+    made = with_owners(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
+    assert owner_ranks(made, ordered_steps(made)) == {SPACE_OWNER: 0, ALICE: 0}
+    going = OwnerChange(Owner("research", SPACE, "old"), Action.DELETE, OwnerReason.OFFBOARDED)
+    assert owner_ranks(replace(made, owners=(going,)), ordered_steps(made)) == {going.owner: 1}
+
+
+# Letting a team go.
+
+
+def ours(owner: Owner, **more: Any) -> ObservedOwner:
+    return seen(owner, ownership=Ownership.OURS, **more)
+
+
+def test_a_space_and_its_profile_go_when_the_apps_in_them_do() -> None:
+    rows = {SPACE_OWNER: ours(SPACE_OWNER, owner_user="alice"), ALICE: ours(ALICE)}
+    observed = observe(a_row(LAB))
+    made = with_owner_deletes(plan(LAB, action=Action.DELETE), (PROFILE, LAB_SPACE), rows, observed)
+    assert [(change.owner, change.action) for change in made.owners] == [
+        (ALICE, Action.DELETE),
+        (SPACE_OWNER, Action.DELETE),
+    ]
+
+
+def test_an_owner_in_which_an_app_stays_is_left_with_its_profile() -> None:
+    rows = {SPACE_OWNER: ours(SPACE_OWNER, owner_user="alice"), ALICE: ours(ALICE)}
+    made = with_owner_deletes(plan(), (PROFILE, LAB_SPACE), rows, observe(a_row(LAB)))
+    assert made.owners == ()
+    assert [finding.key for finding in made.findings] == [str(SPACE_OWNER), str(ALICE)]
+    assert "alice-lab" in made.findings[1].message
+
+
+def test_an_owner_that_nobody_says_is_ours_is_left() -> None:
+    made = with_owner_deletes(plan(), (PROFILE,), {ALICE: seen(ALICE)}, observe())
+    assert made.owners == ()
+    assert "appfleet did not make it" in made.findings[0].message
+
+
+def test_an_owner_that_is_gone_or_going_is_nobodys_business() -> None:
+    made = with_owner_deletes(plan(), (PROFILE, LAB_SPACE), {ALICE: seen(ALICE, "Deleting")}, observe())
+    assert made.owners == ()
+    assert made.findings == ()

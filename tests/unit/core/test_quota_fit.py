@@ -1,0 +1,95 @@
+"""What a plan wants of the quotas, beside what is in use and what there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.identity import QuotaBucket
+from engine.core.plan import Fits
+from engine.core.planner import plan_fleet
+from engine.core.quota_fit import LaneQuotas, QuotaValue, quota_fit, wanted_buckets
+from engine.core.quota_text import increase_command, quota_name
+from tests.fleets import CANVAS, KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
+
+if TYPE_CHECKING:
+    from engine.core.quota_fit import QuotaFit
+
+NAME = quota_name("JupyterLab", "ml.t3.medium")
+BUCKET = QuotaBucket(*LANE, "JupyterLab", "ml.t3.medium")
+LANES = {"research": LANE}
+BOB = "research/space/bob-lab/JupyterLab/default"
+ZOE = "research/space/zoe-lab/JupyterLab/default"
+
+
+def fit_of(*rows: Any, value: int | None, sees_all: bool = True, apps: tuple[Any, ...] = (), **more: Any) -> QuotaFit:
+    fleet = a_fleet(*(apps or (an_app(LAB), an_app(BOB))))
+    observed = observe(*rows)
+    made = plan_fleet(fleet, observed, options(**more))
+    values = {} if value is None else {NAME: QuotaValue("L-1", value)}
+    return quota_fit(made, observed, LANES, {LANE: LaneQuotas(values, sees_all)})
+
+
+@pytest.mark.parametrize(
+    ("value", "sees_all", "fits", "used", "room"),
+    [
+        (3, True, Fits.YES, 1, {BUCKET: 2}),
+        (2, True, Fits.NO, 1, {BUCKET: 1}),
+        (0, True, Fits.NO, 1, {BUCKET: -1}),
+        (3, False, Fits.UNKNOWN, None, {}),
+        (2, False, Fits.NO, None, {BUCKET: 1}),
+        (None, True, Fits.UNKNOWN, 1, {}),
+    ],
+)
+def test_two_more_labs_beside_one_that_is_there(
+    value: int | None, sees_all: bool, fits: Fits, used: int | None, room: dict[QuotaBucket, int]
+) -> None:
+    found = fit_of(a_row(ZOE), value=value, sees_all=sees_all)
+    (line,) = found.lines
+    assert (line.bucket, line.quota, line.value, line.used, line.wanted, line.fits) == (
+        str(BUCKET), NAME, value, used, 2, fits,
+    )  # fmt: skip
+    assert line.code == ("" if value is None else "L-1")
+    assert found.room == room
+
+
+def test_one_more_is_judged_by_itself() -> None:
+    assert fit_of(a_row(ZOE), value=2).one_more == {BUCKET: Fits.YES}
+    assert fit_of(a_row(ZOE), value=1).one_more == {BUCKET: Fits.NO}
+
+
+def test_what_is_dead_uses_nothing_and_what_starts_or_goes_does() -> None:
+    rows = (a_row(ZOE, "Deleting"), a_row(BOB, "Failed"), a_row("research/space/y/JupyterLab/default", "Pending"))
+    assert fit_of(*rows, value=10).lines[0].used == 2
+
+
+def test_what_the_plan_deletes_frees_its_place() -> None:
+    apps = (an_app(LAB), an_app(BOB, mode="absent"))
+    found = fit_of(a_row(BOB), value=1, apps=apps)
+    assert (found.lines[0].used, found.lines[0].fits) == (1, Fits.YES)
+
+
+def test_kernels_on_system_use_the_quota_of_what_the_service_makes_of_it() -> None:
+    made = plan_fleet(a_fleet(an_app(KERNEL, "system")), observe(), options())
+    assert list(wanted_buckets(made, LANES)) == [QuotaBucket(*LANE, "KernelGateway", "ml.t3.medium")]
+
+
+def test_apps_without_a_quota_deletes_and_lanes_that_cannot_be_reached_have_no_line() -> None:
+    fleet = a_fleet(an_app(CANVAS, None), an_app(LAB, mode="absent"), an_app("lab/space/x/JupyterLab/default"))
+    observed = observe(a_row(LAB), a_row("lab/space/y/JupyterLab/default"))
+    made = plan_fleet(fleet, observed, options())
+    assert quota_fit(made, observed, LANES, {}).lines == ()
+
+
+def test_without_an_answer_everything_is_unknown() -> None:
+    observed = observe()
+    made = plan_fleet(a_fleet(an_app(LAB)), observed, options())
+    found = quota_fit(made, observed, LANES, {})
+    assert [(line.value, line.used, line.fits) for line in found.lines] == [(None, None, Fits.UNKNOWN)]
+
+
+def test_a_code_that_the_service_told_is_in_the_command() -> None:
+    told = increase_command("some quota", region="eu-west-1", desired=3, code="L-ABC123")
+    assert "--quota-code L-ABC123 --desired-value 3 --region eu-west-1" in told
+    assert "--quota-code" not in increase_command("some quota", code="L-1; rm")

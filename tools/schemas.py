@@ -1,0 +1,223 @@
+"""JSON Schemas of every JSON that appfleet prints: documents of commands, and lines of the log.
+
+`tools/make_docs.py` writes them to docs/schemas/; a test holds real output against them. Consumers should let pass what
+they do not know: fields may be added within a `format_version`, so nothing here forbids them.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import fields
+from typing import Any, Final
+
+from engine.core.identity import AppKey, Lane, Owner
+from engine.core.outcome import Outcome, RunResult
+from engine.core.plan import Action, Fits, Reason
+from engine.ports import events
+from engine.ports.events import Event
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+TEXT: Final[dict[str, Any]] = {"type": "string"}
+COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+SECONDS: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
+NUMBER: Final[dict[str, Any]] = {"type": "number"}
+FLAG: Final[dict[str, Any]] = {"type": "boolean"}
+ANYTHING: Final[dict[str, Any]] = {}
+KEY: Final[dict[str, Any]] = {"type": "string", "pattern": "^[^/]+/(user|space)/[^/]+/[^/]+/[^/]+$"}
+OWNER: Final[dict[str, Any]] = {"type": "string", "pattern": "^[^/]+/(user|space)/[^/]+$"}
+TIME: Final[dict[str, Any]] = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
+SHA256: Final[dict[str, Any]] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+FINGERPRINT: Final[dict[str, Any]] = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+
+
+def obj(optional: tuple[str, ...] = (), /, **properties: Any) -> dict[str, Any]:
+    """Give an object; what is not `optional` must be there."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def arr(items: dict[str, Any]) -> dict[str, Any]:
+    """Give an array."""
+    return {"type": "array", "items": items}
+
+
+def maps(values: dict[str, Any]) -> dict[str, Any]:
+    """Give an object whose keys are data."""
+    return {"type": "object", "additionalProperties": values}
+
+
+def one_of(enum: Any) -> dict[str, Any]:
+    """Give the values of an enumeration."""
+    return {"enum": [item.value for item in enum]}
+
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give `schema`, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+SPEC: Final = {
+    "instance_type": TEXT,
+    "image_arn": TEXT,
+    "image_version_arn": TEXT,
+    "image_version_alias": TEXT,
+    "lifecycle_config_arn": TEXT,
+    "recovery_mode": FLAG,
+    "tags": maps(TEXT),
+}
+BEFORE: Final = obj(tuple(SPEC), **SPEC, generation=NUMBER, status=TEXT)
+AFTER: Final = obj((*SPEC, "fallback"), **SPEC, fallback=arr(TEXT))
+CHANGE: Final = obj(
+    key=KEY, domain=TEXT, owner_kind={"enum": ["user", "space"]}, owner=TEXT, app_type=TEXT, app_name=TEXT,
+    action=one_of(Action), reason=one_of(Reason), before=or_null(BEFORE), after=or_null(AFTER), differs=arr(TEXT),
+)  # fmt: skip
+TROUBLE: Final = obj(code=TEXT, message=TEXT, hint=TEXT)
+FINDING: Final = obj(rule=TEXT, enforcement=TEXT, key=TEXT, message=TEXT, source=TEXT)
+LANE: Final = obj(account=TEXT, region=TEXT, endpoint=TEXT)
+QUOTA: Final = obj(
+    bucket=TEXT, quota=TEXT, code=TEXT, value=or_null(COUNT), used=or_null(COUNT), wanted=COUNT, fits=one_of(Fits)
+)
+OWNER_CHANGE: Final = obj(
+    owner=OWNER, domain=TEXT, kind={"enum": ["user", "space"]}, name=TEXT, action=one_of(Action), reason=TEXT,
+    before=or_null(obj(status=TEXT, generation=NUMBER)), after=or_null(maps(ANYTHING)),
+)  # fmt: skip
+OWNER_RESULT: Final = obj(
+    owner=OWNER, action=one_of(Action), outcome=one_of(Outcome), attempts=COUNT, seconds=SECONDS, arn=TEXT,
+    error=or_null(TROUBLE),
+)  # fmt: skip
+APP_RESULT: Final = obj(
+    key=KEY, action=one_of(Action), outcome=one_of(Outcome), attempts=COUNT, seconds=SECONDS, instance_type=TEXT,
+    arn=TEXT, error=or_null(TROUBLE),
+)  # fmt: skip
+
+
+COST_LINE: Final = obj(team=TEXT, hourly_usd=NUMBER, monthly_usd=NUMBER, apps=COUNT)
+COST: Final = obj(hourly_usd=NUMBER, monthly_usd=NUMBER, teams=arr(COST_LINE), unpriced=arr(KEY))
+FORECAST: Final = obj(
+    seconds=SECONDS, critical=TEXT, parked=COUNT, calls=maps(COUNT), curve=arr(SECONDS), rate_is_learnt=FLAG,
+    durations_are_known=FLAG,
+)  # fmt: skip
+
+
+def document(title: str, **properties: Any) -> dict[str, Any]:
+    """Give the schema of a whole document."""
+    return {"$schema": DIALECT, "title": title, **obj(format_version={"const": 1}, **properties)}
+
+
+def plan() -> dict[str, Any]:
+    """`plan --format json`, and the file of `plan --out`."""
+    return document(
+        "appfleet plan --format json",
+        version=TEXT, fleet=TEXT, made_at=TIME, lanes=arr(LANE), inputs=maps(SHA256),
+        selectors=maps(arr(TEXT)), options=maps(TEXT), fingerprint=FINGERPRINT,
+        complete=FLAG, applyable=FLAG, owners=arr(OWNER_CHANGE), changes=arr(CHANGE), drift=arr(CHANGE),
+        findings=arr(FINDING), quotas=arr(QUOTA), cost=or_null(COST),
+        forecast=or_null(FORECAST),
+        summary=obj(create=COUNT, delete_then_create=COUNT, delete=COUNT, none=COUNT, unmanaged=COUNT, denied=COUNT),
+    )  # fmt: skip
+
+
+def apply() -> dict[str, Any]:
+    """`apply --format json`."""
+    return document(
+        "appfleet apply --format json",
+        run_id=TEXT, fleet=TEXT, result=one_of(RunResult), started=TIME, seconds=SECONDS,
+        summary={"type": "object", "properties": {one.value: COUNT for one in Outcome}},
+        owners=arr(OWNER_RESULT), apps=arr(APP_RESULT), findings=arr(FINDING), calls=maps(maps(COUNT)),
+        errors=arr(TROUBLE), notes=arr(TEXT),
+    )  # fmt: skip
+
+
+def status() -> dict[str, Any]:
+    """`status --format json`."""
+    row = obj(
+        key=KEY, wanted={"enum": ["", "running", "once", "absent", "expired"]}, status=or_null(TEXT),
+        reason=one_of(Reason), team=TEXT, desired=or_null(obj(tuple(SPEC), **SPEC)), observed=or_null(BEFORE),
+        differs=arr(TEXT),
+    )  # fmt: skip
+    return document(
+        "appfleet status --format json",
+        fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, apps=arr(row), unmanaged=COUNT,
+        summary=maps(COUNT), errors=arr(TROUBLE),
+    )  # fmt: skip
+
+
+def explain() -> dict[str, Any]:
+    """`explain --format json`."""
+    rule = obj(
+        rule=TEXT, enforcement=TEXT, verdict=TEXT, message=TEXT, group=TEXT, source=TEXT, seen=maps(ANYTHING),
+        exception=or_null(TEXT),
+    )  # fmt: skip
+    return document(
+        "appfleet explain --format json",
+        key=KEY, declared_at=or_null(TEXT), fields=arr(obj(field=TEXT, value=TEXT, layer=TEXT, source=TEXT)),
+        rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT,
+    )  # fmt: skip
+
+
+def history() -> dict[str, Any]:
+    """`history --format json`."""
+    run = obj(
+        run_id=TEXT, fleet=TEXT, version=TEXT, started=TIME, ended=or_null(TIME), seconds=SECONDS, result=TEXT,
+        exit_code=or_null({"type": "integer"}), apps=COUNT, summary=maps(COUNT), creates_per_minute=SECONDS,
+        settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
+    )  # fmt: skip
+    return document("appfleet history --format json", runs=arr(run))
+
+
+def log_line() -> dict[str, Any]:
+    """One line of the log: what all have, and what each event has."""
+    classes = sorted(
+        {one for one in vars(events).values() if isinstance(one, type) and issubclass(one, Event) and one.name},
+        key=lambda one: one.name,
+    )
+    shared = {"ts": TIME, "level": {"enum": ["debug", "info", "warning", "error"]}, "run_id": TEXT}
+    return {
+        "$schema": DIALECT,
+        "title": "One line of appfleet's log",
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["ts", "level", "event", "run_id"],
+                "properties": {**shared, "event": {"const": one.name}, **_event_fields(one)},
+            }
+            for one in classes
+        ],
+    }
+
+
+def _event_fields(event: type[Event]) -> dict[str, Any]:
+    names = {"AppKey": AppKey, "Lane": Lane, "Owner": Owner, "ClassVar": typing.ClassVar, "Any": Any}
+    hints = typing.get_type_hints(event, {**vars(events), **names})
+    return {item.name: _of_type(hints[item.name]) for item in fields(event)}
+
+
+def _of_type(hint: Any) -> dict[str, Any]:
+    """Give the schema of a field. None and empty texts are left out of a line, so they need no place."""
+    if isinstance(hint, types.UnionType):
+        (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
+    simple: dict[Any, dict[str, Any]] = {
+        AppKey: KEY,
+        Owner: OWNER,
+        Lane: {"type": "string", "pattern": "^[^/]*/[^/]+$"},
+        bool: FLAG,
+        int: {"type": "integer"},
+        float: NUMBER,
+        str: TEXT,
+    }
+    if hint in simple:
+        return simple[hint]
+    if typing.get_origin(hint) is dict:
+        return maps(_of_type(typing.get_args(hint)[1]))
+    return ANYTHING
+
+
+SCHEMAS: Final = {
+    "plan": plan,
+    "apply": apply,
+    "status": status,
+    "explain": explain,
+    "history": history,
+    "log-line": log_line,
+}
