@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from engine.core.errors import AppfleetError, BugError
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
@@ -32,13 +31,14 @@ from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
-from engine.executor.troubles import ABORTED, kept_trouble
+from engine.executor.troubles import ABORTED, kept_trouble, run_errors
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from engine.core.desired import DesiredApp
+    from engine.core.errors import AppfleetError
     from engine.core.identity import AppKey, Lane, Owner
     from engine.core.observed import ObservedApp
     from engine.core.plan import Change, Plan
@@ -156,6 +156,7 @@ class FleetRun:
         for lane, calls in self._calls.items():
             if calls.writes.rate.learnt is not None:
                 self.journal.note_rate(lane, round(calls.writes.rate.learnt, 3))
+        {lane: settlement.stopped for lane, settlement in settlements.items()}
         return ApplyReport(
             run_id=run_id,
             fleet=self.fleet,
@@ -166,7 +167,9 @@ class FleetRun:
             interrupted=self.control.cause is Cause.INTERRUPTED,
             denied=plan.denied,
             bug=bool(self._bug),
-            errors=tuple(self._errors(settlements)),
+            errors=run_errors(
+                self._listing_errors, {lane: one.stopped for lane, one in settlements.items()}, self._bug
+            ),
             notes=(*notes, *([self.journal.broken] if self.journal.broken else [])),
             findings=plan.findings,
             owners=tuple(sorted(ledger.owner_results, key=lambda result: result.owner)),
@@ -372,24 +375,6 @@ class FleetRun:
             self._bug = f"{type(bug).__name__}: {bug}"
         self.on_bug(bug)
         self.control.stop(Cause.BUG)
-
-    def _errors(self, settlements: Mapping[Lane, Settlement]) -> list[Trouble]:
-        errors = [
-            Trouble(getattr(error, "service_code", "") or error.code, f"domain {name}: {error.message}", error.hint)
-            for name, error in sorted(self._listing_errors.items())
-        ]
-        errors += [
-            Trouble(
-                settlement.stopped.code,
-                f"lane {lane} was stopped: {settlement.stopped.message}",
-                settlement.stopped.hint,
-            )
-            for lane, settlement in sorted(settlements.items())
-            if settlement.stopped is not None
-        ]
-        if self._bug:
-            errors.append(Trouble(BugError.code, f"a bug in appfleet: {self._bug}", BugError("").hint))
-        return errors
 
 
 def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.core.errors import AlreadyGone, BugError, CloudError, NotFound
+from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 from engine.executor.calls import StoppedError
@@ -143,9 +143,7 @@ class LaneRunner:
     async def _still_as_planned(self, operation: Operation, name: AppName) -> bool:
         """Whether the app is the one that the plan saw; else the operation is carried on or ended here."""
         at = self._at
-        before = operation.change.before
-        if before is None:
-            raise BugError(f"{operation.key} is to be deleted and was not observed")
+        before = operation.standing
         cloud = at.clouds[operation.key.domain]
         try:
             detail = await self._calls.look("DescribeApp", lambda: cloud.describe_app(name), at.may_call)

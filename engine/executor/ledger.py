@@ -84,10 +84,10 @@ class Ledger:
             once=app is not None and app.mode is Mode.ONCE and operation.ours and outcome in MADE,
             counts_as_failure=operation.counts_as_failure and outcome is Outcome.FAILED,
         )
+        self._closed_one()
         event = _event(result, trouble or NOTHING)
         if event is not None:
             self._emit(event)
-        self._closed_one()
 
     def end_owner(self, operation: OwnerOperation, outcome: Outcome, trouble: Trouble | None = None) -> None:
         """Write down how an owner's operation ended. Raises BugError for one that had ended before."""

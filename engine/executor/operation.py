@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.errors import BugError
 from engine.core.identity import QuotaBucket
 from engine.core.observed import AppStatus
 from engine.core.plan import Action, Reason
@@ -119,9 +120,11 @@ class Operation:
         return self.choice + 1 < len(self.instance_types)
 
     @property
-    def bucket(self) -> QuotaBucket:
-        """The quota bucket that a create would fill now."""
-        return QuotaBucket(self.lane.account, self.lane.region, self.key.app_type, self.instance_type)
+    def standing(self) -> ObservedApp:
+        """The app that is to be deleted, as the plan saw it."""
+        if self.change.before is None:
+            raise BugError(f"{self.key} is to be deleted and was not observed")
+        return self.change.before
 
     @property
     def is_delete(self) -> bool:

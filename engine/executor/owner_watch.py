@@ -116,7 +116,7 @@ class OwnerWatcher:
             found = await self._scanner.look([operation.key for operation in self._awaited.values()])
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
-            return
+            return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
         except CredentialsFailed as expired:
             self._at.stop_lane(trouble_of(expired))
             return

@@ -61,15 +61,8 @@ class Scanner:
         scan is an ObservedDomain with its error and no rows.
         """
         started_at = asyncio.get_running_loop().time()
-        pages = 0
         try:
-            for attempt in range(1, SCAN_RESTARTS_MAX_COUNT + 1):
-                try:
-                    rows, whole, pages = await self._scan_once(owners, whole_pages)
-                    break
-                except _ScanSpoiltError as spoilt:
-                    if attempt == SCAN_RESTARTS_MAX_COUNT:
-                        raise self._incomplete(f"{spoilt} in {attempt} scans") from None
+            rows, whole, pages = await self._scan_afresh(owners, whole_pages)
         except CloudError as error:
             self.emit(DomainListFailed(self.domain.name, error.service_code or error.code, str(error)))
             return ObservedDomain(self.domain.name, started_at, error=error)
@@ -77,6 +70,19 @@ class Scanner:
         seconds = asyncio.get_running_loop().time() - started_at
         self.emit(DomainListed(self.domain.name, len(apps), pages, round(seconds, 3)))
         return ObservedDomain(self.domain.name, started_at, apps, scanned_whole=whole)
+
+    async def _scan_afresh(
+        self, owners: Sequence[Owner] | None, whole_pages: int | None
+    ) -> tuple[list[AppRow], bool, int]:
+        """Scan, and begin again when the pages do not fit together; at most SCAN_RESTARTS_MAX_COUNT scans."""
+        attempt = 1
+        while True:
+            try:
+                return await self._scan_once(owners, whole_pages)
+            except _ScanSpoiltError as spoilt:
+                if attempt == SCAN_RESTARTS_MAX_COUNT:
+                    raise self._incomplete(f"{spoilt} in {attempt} scans") from None
+                attempt += 1
 
     async def _scan_once(
         self, owners: Sequence[Owner] | None, whole_pages: int | None

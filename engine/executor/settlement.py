@@ -155,10 +155,9 @@ class Settlement:
 
     def delete_settled(self, operation: Operation) -> None:
         """Take in that the app is gone: the end of a delete, half of a replace."""
-        before = operation.change.before
-        if before is not None:
-            scopes = scopes_of(self.lane, operation.key, before.spec.instance_type or "")
-            self.ready.wake_bucket(scopes, self.control.now())
+        before = operation.standing
+        scopes = scopes_of(self.lane, operation.key, before.spec.instance_type or "")
+        self.ready.wake_bucket(scopes, self.control.now())
         if operation.change.action is Action.DELETE:
             self.end(operation, Outcome.DELETED)
         else:

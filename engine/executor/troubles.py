@@ -10,7 +10,10 @@ from engine.core.plan import Change, Reason
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.core.errors import AppfleetError
+    from engine.core.identity import Lane
     from engine.core.observed import ObservedApp
     from engine.executor.operation import Operation
     from engine.executor.ready import Waiting
@@ -148,3 +151,21 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             )
         case _:
             return None
+
+
+def run_errors(
+    unlisted: Mapping[str, AppfleetError], stopped: Mapping[Lane, Trouble | None], bug: str
+) -> tuple[Trouble, ...]:
+    """Give what went wrong for more than one app: domains that could not be listed, lanes that were stopped, a bug."""
+    errors = [
+        Trouble(getattr(error, "service_code", "") or error.code, f"domain {name}: {error.message}", error.hint)
+        for name, error in sorted(unlisted.items())
+    ]
+    errors += [
+        Trouble(why.code, f"lane {lane} was stopped: {why.message}", why.hint)
+        for lane, why in sorted(stopped.items())
+        if why is not None
+    ]
+    if bug:
+        errors.append(Trouble(BugError.code, f"a bug in appfleet: {bug}", BugError("").hint))
+    return tuple(errors)

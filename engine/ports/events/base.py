@@ -1,4 +1,4 @@
-"""What every event is."""
+"""What every event has in common, and the type of a sink."""
 
 from __future__ import annotations
 

@@ -147,3 +147,9 @@ def test_cost_and_forecast_are_read_back() -> None:
     read = plan_from_json(json.loads(json.dumps(told.to_json())))
     assert read.to_json() == told.to_json()
     assert (read.cost, read.forecast) == (cost, forecast)
+
+
+def test_an_owner_of_an_unknown_kind_is_refused() -> None:
+    document = {**_document(), "owners": [{"kind": "team", "domain": "research", "name": "a"}]}
+    with pytest.raises(StalePlanError, match="no kind of owner"):
+        plan_from_json(document)

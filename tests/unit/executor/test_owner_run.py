@@ -37,9 +37,12 @@ from tests.throttle_clock import throttle_on_loop_clock
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from engine.core.errors import AppfleetError
     from engine.core.identity import OwnerKind
     from engine.core.outcome import ApplyReport
     from engine.ports.cloud import Cloud
+    from engine.ports.journal import Memory
+    from engine.simulator.memory_face import SimulatedCall
 
 EPOCH = 1_800_000_000.0
 DOMAIN_ID = "d-research"
@@ -90,6 +93,10 @@ class Stage:
         self.on_call: dict[str, Callable[[FleetRun], None]] = {}  # once each, just before the call of an operation
         self.settings = Settings()
         self.journal = NoteBook()
+        self.memory: Memory = NOTHING_REMEMBERED
+        self.unreachable: dict[str, AppfleetError] = {}
+        self.latency: Callable[[SimulatedCall], Awaitable[None]] | None = None
+        self.run: FleetRun | None = None
         self.time = 0.0
         self.at: list[tuple[float, Callable[[FleetRun], None]]] = []
 
@@ -107,11 +114,11 @@ class Stage:
 
         async def main() -> Any:
             clock = lambda: EPOCH + loop.time()  # noqa: E731
-            cloud = MemoryCloud(self.world, clock, account=LANE.account, region=LANE.region)
-            run = FleetRun(
-                fleet="ml", links={"research": Link(self.fleet.domains[0], LANE, cloud)}, unreachable={},
+            cloud = MemoryCloud(self.world, clock, account=LANE.account, region=LANE.region, latency=self.latency)
+            run = self.run = FleetRun(
+                fleet="ml", links={"research": Link(self.fleet.domains[0], LANE, cloud)}, unreachable=self.unreachable,
                 settings=self.settings, control=Control(self.settings.execution.deadline, lambda _: None),
-                journal=self.journal, memory=NOTHING_REMEMBERED, make_pace=lambda: ThrottlePace(1.0),
+                journal=self.journal, memory=self.memory, make_pace=lambda: ThrottlePace(1.0),
                 emit=lambda event: self.tell(run, event), wall=clock, jitter=random.Random(1).random,
             )  # fmt: skip
             for after, act in self.at:

@@ -1,0 +1,532 @@
+"""Runs over the world in memory, in virtual time: what seldom happens to apps, one case at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.desired import AppSpec, DesiredOwner, Mode
+from engine.core.errors import BugError, Rejected, Throttled, Unreachable
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.observed import Ownership
+from engine.core.outcome import Outcome
+from engine.core.owners import OwnerChange, OwnerReason
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.planner import plan_fleet
+from engine.core.settings import Backoff, Backoffs, Execution
+from engine.executor.asking import ask_again
+from engine.executor.calls import StoppedError
+from engine.executor.control import Cause, wait_for
+from engine.executor.judge import Scan, Verdict, judge
+from engine.executor.lane import LaneRunner
+from engine.executor.ledger import Ledger
+from engine.executor.operation import Phase
+from engine.executor.owner_operation import OwnerOperation
+from engine.executor.ready import ReadyQueue
+from engine.executor.scan import Scanner
+from engine.executor.troubles import kept_trouble
+from engine.ports.journal import Memory
+from engine.simulator.faults import FaultKind
+from engine.simulator.records import app_id
+from tests.fleets import LANE, SOURCE, a_row, an_app, options
+from tests.unit.executor.parts import BACKOFF, an_operation, full
+from tests.unit.executor.test_owner_run import (
+    ALICE,
+    BOB,
+    CANVAS_A,
+    CANVAS_B,
+    DOMAIN_ID,
+    EPOCH,
+    LAB_A,
+    SPACE_A,
+    Stage,
+    outcomes,
+    owners_of,
+)
+from tests.unit.executor.test_ready import a_queue, lab, park
+from tests.unit.executor.test_scan import Pages, page, scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.outcome import ApplyReport
+    from engine.executor.fleet_run import FleetRun
+    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.records import AppId
+
+LOOKS_BEFORE_THE_RUN = 2  # at the owners of the creates, and at the people that they belong to
+CANVAS_ID = app_id(DOMAIN_ID, "user", "alice", "Canvas", "default")
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """Profiles are there, so apps alone are at stake."""
+    made = Stage()
+    for name in ("alice", "bob"):
+        made.profile(name)
+    made.fleet = replace(made.fleet, apps=(an_app(CANVAS_A, None), an_app(CANVAS_B, None)), owners=())
+    return made
+
+
+def run(
+    stage: Stage, change: Callable[[Plan], Plan] = lambda plan: plan, *, wait: bool = True, **asked: Any
+) -> ApplyReport:
+    async def work(fleet_run: FleetRun) -> ApplyReport:
+        observed = await fleet_run.observe({"research": None})
+        rows = observed.domains["research"].apps
+        observed = await fleet_run.read_ownership(observed, [key for key, row in rows.items() if row.status.is_alive])
+        plan = change(plan_fleet(stage.fleet, observed, options(**asked)))
+        return await fleet_run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=wait)
+
+    return stage.do(work)  # type: ignore[no-any-return]
+
+
+def absent(stage: Stage) -> None:
+    """Let the first app stand there as ours, and be declared absent."""
+    run(stage)
+    stage.fleet = replace(stage.fleet, apps=(replace(an_app(CANVAS_A, None), mode=Mode.ABSENT),))
+
+
+def code_of(report: ApplyReport, key: str) -> str:
+    error = next(result.error for result in report.apps if str(result.key) == key)
+    return "" if error is None else error.code
+
+
+def test_a_denied_plan_ends_every_change_as_denied_and_calls_nothing(stage: Stage) -> None:
+    report = run(stage, lambda plan: replace(plan, denied=True))
+    assert set(outcomes(report).values()) == {"denied"}
+    assert report.exit_code == 4
+    assert "CreateApp" not in report.calls
+
+
+def test_a_domain_that_cannot_be_reached_stands_beside_the_others(stage: Stage) -> None:
+    """Row 20: the others go on."""
+    stage.unreachable = {"lab": Unreachable("no route")}
+
+    async def work(fleet_run: FleetRun) -> Any:
+        return await fleet_run.observe({"research": None, "lab": None})
+
+    observed = stage.do(work)
+    assert observed.domains["lab"].error is stage.unreachable["lab"]
+    assert observed.domains["research"].error is None
+
+
+def test_a_listing_of_some_owners_says_nothing_about_the_size_of_the_domain(stage: Stage) -> None:
+    stage.memory = Memory(frozenset(), {}, {}, domain_sizes={DOMAIN_ID: 100_000})
+
+    async def work(fleet_run: FleetRun) -> Any:
+        return await fleet_run.observe({"research": (ALICE,)})
+
+    assert not stage.do(work).domains["research"].scanned_whole
+
+
+def test_after_a_run_that_died_its_last_calls_may_show_first(stage: Stage) -> None:
+    """Row 42: nothing absent is created before that."""
+    stage.memory = Memory(frozenset(), {}, {}, unclean_end_at=EPOCH - 5.0)
+    report = run(stage)
+    assert set(outcomes(report).values()) == {"created"}
+    waited = next(event for event in stage.events if event.name == "run.waited")
+    assert waited.seconds == stage.settings.observe.second_after
+    late = Stage()
+    late.memory = Memory(frozenset(), {}, {}, unclean_end_at=EPOCH - 500.0)
+    late.fleet = replace(late.fleet, apps=(), owners=())
+    run(late)
+    assert not [event for event in late.events if event.name == "run.waited"]
+
+
+def test_a_bug_in_a_lane_ends_the_run_in_order_and_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 56: a task that dies is told, and everything has its outcome."""
+
+    async def dies(_: object) -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(LaneRunner, "_dispatch", dies)
+    report = run(stage)
+    assert report.bug
+    assert report.exit_code == 70
+    assert "RuntimeError: boom" in report.errors[-1].message
+    assert len(report.apps) == 2
+
+
+def test_two_bugs_are_told_by_the_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dies(_: object, __: object) -> None:
+        await asyncio.sleep(2.0)  # so that both are under way
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(LaneRunner, "_create", dies)
+    report = run(stage)
+    assert {code_of(report, key) for key in (CANVAS_A, CANVAS_B)} <= {"AF901", "stopped"}
+    assert len([error for error in report.errors if "boom" in error.message]) == 1
+
+
+def test_a_sink_that_raises_after_an_end_does_not_end_it_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = stage.tell
+
+    def fails(fleet_run: FleetRun, event: Any) -> None:
+        tell(fleet_run, event)
+        if event.name == "app.in_service":
+            raise RuntimeError("a sink must not raise")
+
+    monkeypatch.setattr(stage, "tell", fails)
+    report = run(stage, wait=False)
+    assert report.bug
+    assert set(outcomes(report).values()) <= {"created", "skipped"}
+
+
+def test_a_delete_of_what_nobody_saw_is_a_bug_of_ours(stage: Stage) -> None:
+    change = Change(an_app(CANVAS_A, None).key, Action.DELETE, Reason.NOT_DECLARED)
+    report = run(stage, lambda plan: replace(plan, decisions=(change,)))
+    assert code_of(report, CANVAS_A) == "AF901"
+    assert report.exit_code == 70
+
+
+def test_an_app_that_is_gone_before_its_delete_is_deleted(stage: Stage) -> None:
+    """Row 35."""
+    absent(stage)
+
+    def vanish(plan: Plan) -> Plan:
+        del stage.world.apps[CANVAS_ID]
+        return plan
+
+    assert outcomes(run(stage, vanish)) == {CANVAS_A: "deleted"}
+
+
+def test_a_delete_that_comes_too_late_has_what_it_wanted(stage: Stage) -> None:
+    absent(stage)
+    stage.fault(
+        FaultKind.ERROR, "DeleteApp", code="ValidationException", message="App [default] has already been deleted"
+    )
+    assert outcomes(run(stage)) == {CANVAS_A: "deleted"}
+
+
+@pytest.mark.parametrize(("what", "why"), [("instance_type", "fields"), ("status", "status")])
+def test_an_app_that_changed_since_the_plan_is_left_alone(stage: Stage, what: str, why: str) -> None:
+    """Row 34."""
+    absent(stage)
+
+    def alter(plan: Plan) -> Plan:
+        app = stage.world.apps[CANVAS_ID]
+        if what == "status":
+            app.status = "Exploded"
+        else:
+            app.spec = AppSpec(instance_type="ml.t3.large")
+        return plan
+
+    report = run(stage, alter)
+    assert outcomes(report) == {CANVAS_A: "skipped"}
+    assert code_of(report, CANVAS_A) == "changed_since_plan"
+    assert why in (report.apps[0].error.message if report.apps[0].error else "")
+
+
+def test_a_run_that_is_stopped_while_an_intent_is_written_deletes_nothing(stage: Stage) -> None:
+    absent(stage)
+    stage.journal.on_delete = lambda: stage.run.control.interrupt() if stage.run else None
+    assert outcomes(run(stage)) == {CANVAS_A: "interrupted"}
+    assert stage.world.apps[CANVAS_ID].status == "InService"
+
+
+def test_a_look_before_a_delete_that_is_not_made_any_more_deletes_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent(stage)
+
+    async def stopped(runner: Any, *_: object) -> bool:
+        runner._control.stop(Cause.INTERRUPTED)
+        raise StoppedError
+
+    monkeypatch.setattr(LaneRunner, "_still_as_planned", stopped)
+    assert outcomes(run(stage)) == {CANVAS_A: "interrupted"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "outcome"),
+    [
+        ({"kind": FaultKind.ERROR, "code": "ResourceNotFound", "message": "gone"}, "Failed", "failed"),
+        ({"kind": FaultKind.ACCESS_DENIED}, "Failed", "failed"),
+        ({"kind": FaultKind.EXPIRED_CREDENTIALS}, "still_pending", "still_pending"),
+    ],
+)
+def test_a_failed_app_whose_reason_cannot_be_read(stage: Stage, fault: dict[str, Any], code: str, outcome: str) -> None:
+    """Row 32."""
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    stage.fault(operation="DescribeApp", **fault)
+    stage.latency = _fail_app(stage)
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: outcome}
+    assert code_of(report, CANVAS_A) in (code, "Rejected", "AF408")
+
+
+def _fail_app(stage: Stage, which: AppId = CANVAS_ID) -> Any:
+    async def latency(call: SimulatedCall) -> None:
+        app = stage.world.apps.get(which)
+        if call.operation == "ListApps" and app is not None and app.status != "Failed":
+            stage.world.set_app_status(app, "Failed")
+
+    return latency
+
+
+def test_a_run_that_stops_between_a_listing_and_the_reason_leaves_the_app_to_the_next(stage: Stage) -> None:
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    fail = _fail_app(stage)
+
+    async def latency(call: SimulatedCall) -> None:
+        await fail(call)
+        app = stage.world.apps.get(CANVAS_ID)
+        if call.operation == "ListApps" and call.phase == "answer" and app is not None and stage.run is not None:
+            stage.run.control.stop(Cause.DEADLINE)
+
+    stage.latency = latency
+    assert set(outcomes(run(stage)).values()) <= {"still_pending", "failed"}
+
+
+def test_a_run_that_ends_while_a_reason_is_read_does_not_end_the_app_twice(stage: Stage) -> None:
+    """The other app keeps the run alive meanwhile: its outcome is unknown, and is looked up."""
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp")
+    of_bob = app_id(DOMAIN_ID, "user", "bob", "Canvas", "default")
+    fail = _fail_app(stage, of_bob)
+
+    async def latency(call: SimulatedCall) -> None:
+        await fail(call)
+        if call.operation == "DescribeApp" and call.phase == "request" and stage.run is not None:
+            stage.run.control.interrupt()
+            await asyncio.sleep(1.0)
+
+    stage.latency = latency
+    assert outcomes(run(stage))[CANVAS_B] == "still_pending"
+
+
+def test_a_deadline_ends_the_watching_too(stage: Stage) -> None:
+    """Row 31: what is not in service in time is still pending."""
+    stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=2.5))
+    assert set(outcomes(run(stage)).values()) == {"still_pending"}
+
+
+def test_a_watcher_that_may_not_ask_any_more_waits_for_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = Scanner.scan
+    asked: list[bool] = []
+
+    async def stops_at_the_second(self: Scanner, *more: Any) -> Any:
+        asked.append(True)
+        if len(asked) > 1:
+            raise StoppedError
+        return await scan(self, *more)
+
+    monkeypatch.setattr(Scanner, "scan", stops_at_the_second)
+    stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=30.0))
+    assert set(outcomes(run(stage)).values()) == {"still_pending"}
+    assert len(asked) == 2
+
+
+def test_a_watcher_of_owners_that_may_not_ask_any_more_waits_for_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+
+    async def stopped(*_: Any) -> Any:
+        raise StoppedError
+
+    monkeypatch.setattr("engine.executor.owner_watch.OwnerWatcher._scanner", None, raising=False)
+    monkeypatch.setattr("engine.executor.owner_scan.OwnerScanner.look", _once_then(stopped))
+    stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=30.0))
+    report = stage.apply()
+    assert Outcome.STILL_PENDING in owners_of(report).values()
+
+
+def _once_then(then: Any) -> Any:
+    from engine.executor.owner_scan import OwnerScanner
+
+    look = OwnerScanner.look
+    looked: list[bool] = []
+
+    async def instead(self: OwnerScanner, *more: Any) -> Any:
+        looked.append(True)
+        return await (look(self, *more) if len(looked) <= LOOKS_BEFORE_THE_RUN else then())
+
+    return instead
+
+
+def test_a_second_signal_ends_owners_in_flight_as_interrupted() -> None:
+    """Row 40."""
+    stage = Stage()
+    stage.fault(FaultKind.STALL_AFTER, "CreateUserProfile", count=5)
+    stage.at = [
+        (3.0, lambda fleet_run: fleet_run.control.interrupt()),
+        (4.0, lambda fleet_run: fleet_run.control.interrupt()),
+    ]
+    report = stage.apply()
+    assert Outcome.INTERRUPTED in owners_of(report).values()
+
+
+def test_an_owner_whose_call_is_never_settled_says_so() -> None:
+    stage = Stage()
+    never = Backoff(1.0, 1.0, 1.0, 0.0)
+    stage.settings = replace(stage.settings, backoffs=replace(Backoffs(), transient=never))
+    stage.fault(FaultKind.RESET_AFTER, "CreateUserProfile", count=9)
+    report = stage.apply()
+    assert Outcome.FAILED in owners_of(report).values()
+
+
+def test_owners_are_not_deleted_without_a_durable_intent_or_unseen() -> None:
+    stage = Stage()
+    stage.profile("bob")
+    stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
+    stage.journal.durable = False
+    assert owners_of(stage.let_go()) == {BOB: Outcome.SKIPPED}
+    change = OwnerChange(BOB, Action.DELETE, next(iter(OwnerReason)))
+    report = run(stage, lambda plan: replace(plan, owners=(change,)))
+    assert owners_of(report) == {BOB: Outcome.FAILED}
+    assert report.bug
+
+
+def test_a_stopped_look_before_an_owners_delete_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.executor import owner_calls
+
+    stage = Stage()
+    stage.profile("bob")
+    stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
+    runner = next(thing for thing in vars(owner_calls).values() if hasattr(thing, "_still_as_planned"))
+
+    async def stopped(self: Any, *_: object) -> bool:
+        self._at.control.stop(Cause.INTERRUPTED)
+        raise StoppedError
+
+    monkeypatch.setattr(runner, "_still_as_planned", stopped)
+    assert owners_of(stage.let_go()) == {BOB: Outcome.INTERRUPTED}
+
+
+def test_an_owner_that_leaves_does_not_hold_back_creates(stage: Stage) -> None:
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+
+    async def work(fleet_run: FleetRun) -> Any:
+        rows = await fleet_run.owner_scanner("research").all_of(USER)
+        leaving = replace(rows[BOB], ownership=Ownership.OURS)
+        observed = await fleet_run.observe({"research": None})
+        plan = plan_fleet(stage.fleet, observed, options())
+        plan = replace(plan, owners=(OwnerChange(BOB, Action.DELETE, next(iter(OwnerReason)), before=leaving),))
+        return await fleet_run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    report = stage.do(work)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert BOB in owners_of(report)
+
+
+def test_two_spaces_of_one_missing_person_name_that_person_once() -> None:
+    stage = Stage()
+    second = replace(DesiredOwner(Owner("research", SPACE, "alice-two"), SOURCE), owner_user="alice", sharing="Private")
+    owners = tuple(sorted((*stage.fleet.owners, second), key=lambda declared: declared.owner))
+    apps = (an_app(LAB_A), an_app("research/space/alice-two/JupyterLab/default"))
+    stage.fleet = replace(stage.fleet, apps=apps, owners=owners)
+    made = owners_of(stage.apply())
+    assert set(made.values()) == {Outcome.CREATED}
+    assert sorted(made) == sorted((ALICE, SPACE_A, second.owner))
+
+
+def test_whose_an_app_is_cannot_be_told_by_an_arn_that_fits_two(stage: Stage) -> None:
+    run(stage)
+
+    async def work(fleet_run: FleetRun) -> Any:
+        observed = await fleet_run.observe({"research": None})
+        row = observed.domains["research"].apps[an_app(CANVAS_A).key]
+        twin = row.key._replace(owner_kind=SPACE)
+        rows = {**observed.domains["research"].apps, twin: replace(row, key=twin)}
+        doubled = replace(observed, domains={"research": replace(observed.domains["research"], apps=rows)})
+        return await fleet_run.read_ownership(doubled, [row.key])
+
+    read = stage.do(work)
+    assert read.domains["research"].apps[an_app(CANVAS_A).key].ownership is Ownership.UNREAD
+    assert stage.events[-1].code == "one_arn_for_two"
+
+
+def test_an_app_of_another_fleet_is_foreign_and_named(stage: Stage) -> None:
+    run(stage)
+    app = stage.world.apps[CANVAS_ID]
+    app.tags["appfleet:fleet"] = "others"
+
+    async def work(fleet_run: FleetRun) -> Any:
+        observed = await fleet_run.observe({"research": None})
+        return await fleet_run.read_ownership(observed, [an_app(CANVAS_A).key])
+
+    row = stage.do(work).domains["research"].apps[an_app(CANVAS_A).key]
+    assert (row.ownership, row.foreign_fleet) == (Ownership.FOREIGN, "others")
+
+
+def test_a_delete_of_a_starting_app_waits_until_it_has_settled() -> None:
+    operation = an_operation(
+        phase=Phase.AWAIT_PENDING, action=Action.DELETE, before=a_row(status="Pending", created_at=5.0)
+    )
+    at = [Scan(seconds, seconds + 0.5) for seconds in (1.0, 4.0, 20.0)]
+    observe = Stage().settings.observe
+    assert judge(operation, a_row(status="Pending", created_at=5.0), at[0], observe) is Verdict.KEEP
+    assert judge(operation, None, at[1], observe) is Verdict.KEEP
+    assert judge(operation, None, at[2], observe) is Verdict.DELETE
+    assert judge(operation, a_row(created_at=5.0), at[2], observe) is Verdict.DELETE
+
+
+def test_nothing_ends_twice() -> None:
+    ledger = Ledger(9, lambda _: None, Stage().journal, lambda: 0.0, lambda: 0.0, lambda: None)
+    operation = an_operation()
+    ledger.end(operation, Outcome.CREATED)
+    with pytest.raises(BugError, match="ended twice"):
+        ledger.end(operation, Outcome.CREATED)
+    owner = OwnerOperation(0, OwnerChange(BOB, Action.CREATE, next(iter(OwnerReason))), LANE, Phase.CREATE)
+    ledger.end_owner(owner, Outcome.CREATED)
+    with pytest.raises(BugError, match="ended twice"):
+        ledger.end_owner(owner, Outcome.CREATED)
+
+
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED])
+def test_what_is_left_alone_against_its_declaration_says_why(reason: Reason) -> None:
+    change = Change(an_app(CANVAS_A).key, Action.NONE, reason, after=an_app(CANVAS_A))
+    trouble = kept_trouble(change, Rejected("it is denied"))
+    assert trouble is not None
+    assert CANVAS_A in trouble.message or "research" in trouble.message
+    assert trouble.hint
+
+
+async def test_a_wait_for_nothing_lets_others_run() -> None:
+    event = asyncio.Event()
+    assert not await wait_for(event, 0.0)
+    event.set()
+    assert await wait_for(event, -1.0)
+
+
+async def test_patience_with_a_read_ends_with_its_last_error() -> None:
+    async def never() -> None:
+        raise Throttled("slow")
+
+    with pytest.raises(Throttled):
+        await ask_again(
+            "ListApps", never, Backoffs(throttling=Backoff(0.001, 0.001, 1.0, 0.0)), lambda: 0.5, lambda _: None
+        )
+
+
+async def test_a_listing_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 24: there is a bound on pages."""
+    monkeypatch.setattr("engine.executor.scan.SCAN_PAGES_MAX_COUNT", 2)
+    observed = await scanner(Pages(page("a", token="1"), page("b", token="2"), page("c", token="3"))).scan()
+    assert observed.error is not None
+    assert "more than 2 pages" in observed.error.message
+
+
+def test_a_replace_gives_back_the_gate_that_closed_behind_it() -> None:
+    queue = a_queue()
+    first = lab("a", 1)
+    park(queue, first, 10.0)
+    gate = next(iter(queue.gates.values()))
+    replaced = an_operation(rank=0, phase=Phase.CREATE, action=Action.DELETE_THEN_CREATE, before=a_row())
+    replaced.passed = [(gate, False)]
+    gate.in_flight = 1
+    queue.push(replaced)
+    assert queue.pop(10.1) is None
+    assert (gate.in_flight, replaced.passed) == (0, [])
+
+
+def test_a_gate_with_nothing_but_deletes_sends_no_probe() -> None:
+    queue = ReadyQueue(BACKOFF, lambda: 0.5, 4)
+    replaced = an_operation(phase=Phase.DELETE, action=Action.DELETE_THEN_CREATE, before=a_row())
+    gate, _, _ = queue.refuse(lab("a", 1), full(), 10.0)
+    queue.wait_at(gate, replaced)
+    assert queue.pop(99.0) is None
+    assert queue.waiting_at(gate) == 1
