@@ -92,7 +92,6 @@ def test_the_document() -> None:
         "seconds": 12.346,
         "summary": {"created": 1},
         "owners": [],
-        "owners": [],
         "apps": [_result(Outcome.CREATED).to_json()],
         "findings": [finding.to_json()],
         "calls": {"CreateApp": {"ok": 2, "throttled": 1}, "ListApps": {"ok": 1}},
