@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from engine.adapters.journal import RunHeader, SqliteJournal
 from engine.adapters.journal_reader import read_memory
 from engine.adapters.lock import FleetLock, Holder
+from engine.adapters.loop_watch import LoopWatch
 from engine.adapters.run_words import run_words
 from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
 from engine.adapters.state_dir import StateDir
@@ -115,6 +116,7 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
     """
     fleet, emit = loaded.fleet, begun.emit
     async with AsyncExitStack() as stack:
+        stack.enter_context(LoopWatch(asyncio.get_running_loop(), emit))
         state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
         journal: SqliteJournal | None = None
         if writes:
@@ -126,7 +128,7 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         domains, endpoint_url = fleet.domains, options.endpoint_url
         if options.simulate is not None:
             endpoint_url = stack.enter_context(_simulated(options, loaded))
-            domains = tuple(replace(domain, profile=None, role_arn=None) for domain in domains)
+            domains = tuple(_in_simulation(domain) for domain in domains)
         clouds = await stack.enter_async_context(
             Clouds(
                 concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url, redactor=options.redactor
@@ -284,6 +286,12 @@ def _close_journal(
             result = RunResult.FAILED if isinstance(error, AppfleetError) else RunResult.INTERRUPTED
             journal.finish(result.value, int(code), time.time())
     journal.close()
+
+
+def _in_simulation(domain: DesiredDomain) -> DesiredDomain:
+    """Give a domain as a simulated world knows it: no profile, and a role that leads into the account that it names."""
+    role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/{SIMULATED_KEY}"
+    return replace(domain, profile=None, role_arn=role)
 
 
 @contextmanager

@@ -132,6 +132,10 @@ LIVE_GROUPS_SHOWN_MAX_COUNT: Final = 12  # lines of buckets; what is parked come
 FAILURES_SHOWN_MAX_COUNT: Final = 3
 RATE_WINDOW_SECONDS: Final = 10  # whole seconds over which calls a second are measured
 
+# The event loop.
+LOOP_LOOK_SECONDS: Final = 1.0
+LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told
+
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
 STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the generation before an accepted create

@@ -46,6 +46,7 @@ from engine.ports.events.owners import (
 from engine.ports.events.runs import (
     JournalFailed,
     LibraryWarned,
+    LoopWasLate,
     PlanComputed,
     RuleFired,
     RunFinished,
@@ -83,6 +84,7 @@ __all__ = [
     "LaneStopped",
     "LaneThrottled",
     "LibraryWarned",
+    "LoopWasLate",
     "OwnerAccepted",
     "OwnerCallStarted",
     "OwnerFailed",

@@ -26,6 +26,15 @@ class RunWaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LoopWasLate(Event):
+    """The run came to its work `seconds` late: a blocked disk, a busy machine, or one that slept."""
+
+    name = "run.lagged"
+    level = "warning"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlanComputed(Event):
     """A plan was made."""
 
