@@ -21,14 +21,14 @@ demo: $(STAMP)  ## the example fleet, created in a simulated SageMaker, then run
 	$(BIN)/python tools/demo.py
 
 test: $(STAMP)  ## the tests alone, quickest way round
-	$(BIN)/python -m pytest -q -n 4
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 check: $(STAMP)  ## all that CI runs: format, lint, types, layers, then tests with coverage
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 4 --cov --cov-report= --cov-report=json:.coverage.json -p tools.coverage_gate
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal --cov --cov-report= --cov-report=json:.coverage.json -p tools.coverage_gate
 
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff format $(SOURCES)

@@ -20,7 +20,6 @@ import pytest
 from tests.architecture.files import ROOT, name_of
 
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
-COPIED = ("fleet.toml", "teams", "policies", "scenarios")
 COMMAND_MAX_SECONDS = 180
 
 
@@ -74,12 +73,12 @@ def matches(shown: list[str], printed: list[str]) -> bool:
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name)
-        elif source.exists():
-            shutil.copy(source, tmp_path / name)
+    """Give what a clone would hold: every file that git tracks, as it is now, and nothing else."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 

@@ -16,7 +16,7 @@ from engine.core.outcome import Outcome
 from engine.core.owners import OwnerChange, OwnerReason
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.planner import plan_fleet
-from engine.core.settings import Backoff, Backoffs, Execution
+from engine.core.settings import Backoff, Backoffs, Execution, Observe
 from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause, wait_for
@@ -285,6 +285,7 @@ def test_a_run_that_stops_between_a_listing_and_the_reason_leaves_the_app_to_the
 
 def test_a_run_that_ends_while_a_reason_is_read_does_not_end_the_app_twice(stage: Stage) -> None:
     """The other app keeps the run alive meanwhile: its outcome is unknown, and is looked up."""
+    stage.settings = replace(stage.settings, observe=Observe(first_after=20.0, second_after=10.0))
     stage.fault(FaultKind.RESET_AFTER, "CreateApp")
     of_bob = app_id(DOMAIN_ID, "user", "bob", "Canvas", "default")
     fail = _fail_app(stage, of_bob)
