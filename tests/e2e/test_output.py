@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.cli.main import main
-from engine.core.desired import AppSpec
-from engine.core.identity import SPACE
-from engine.simulator import app_operations
-from engine.simulator.records import app_id
 from tests.e2e.harness import (
     ACCESS_KEY,
-    DOMAIN_ID,
     QUICK,
     SECRET_KEY,
     SESSION_TOKEN,
@@ -28,7 +23,6 @@ from tests.e2e.harness import (
 )
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
     from tests.e2e.harness import Place
 
 CASES = Path(__file__).parents[1] / "cases" / "fleet_bad"
@@ -42,18 +36,6 @@ def check_clean(text: str, where: str) -> None:
     assert found is None, (where, text[max(found.start() - 40, 0) : found.end() + 40] if found else "")
     for secret in (SECRET_KEY, SESSION_TOKEN):
         assert secret not in text, where
-
-
-def put_hostile_app(place: Place) -> None:
-    """Put an app of ours, which nobody declares, whose name no file could hold."""
-
-    def put(world: World) -> None:
-        domain = world.domains[DOMAIN_ID]
-        key = app_id(DOMAIN_ID, SPACE, "u003-lab", "JupyterLab", f"x{HOSTILE}")
-        spec = AppSpec(instance_type="ml.t3.medium")
-        app_operations.place_app(world, domain, key, "u003-lab", spec, {"appfleet:fleet": "e2e"}, "InService")
-
-    place.within(put)
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "markdown"])
