@@ -60,6 +60,7 @@ class Watcher:
         self._last_began_at = float("-inf")
         self._last_ended_at = float("-inf")
         self._alive: dict[AppKey, str] | None = None
+        self._ticks = False  # whether the next scan is due by a tick, and not only by something that is observed
 
     def watch(self, operation: Operation) -> None:
         """Await `operation`, in the phase that it is in."""
@@ -67,9 +68,11 @@ class Watcher:
         self._youngest_at = now
         if not self._awaited:
             self._waiting_since = now
-        # A settling operation can wait for the tick that is coming anyway; anything else may need an earlier one.
-        if not self._awaited or operation.phase not in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE):
+        # One more that settles can wait for the tick that comes for the others; anything else may need an earlier one.
+        settles = operation.phase in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE)
+        if not (settles and self._awaited and self._ticks):
             self._changed.set()
+        self._ticks = self._ticks or settles
         self._awaited[folded(operation.key)] = operation
 
     def drop_settling(self) -> None:
@@ -103,6 +106,7 @@ class Watcher:
         if not self._awaited:
             return float("inf")
         due_at = float("inf")
+        self._ticks = False
         for operation in self._awaited.values():
             match operation.phase:
                 case Phase.LOOK:
@@ -110,6 +114,7 @@ class Watcher:
                 case Phase.OBSERVE_CREATE | Phase.OBSERVE_DELETE:
                     due_at = min(due_at, self._observe_due_at(operation))
                 case _:
+                    self._ticks = True
                     due_at = min(due_at, max(self._last_ended_at, self._waiting_since) + self._tick_s(now))
         # Whatever asks for it, scans do not follow each other faster than the shortest tick.
         return max(due_at, self._last_began_at + SETTLE_TICK_MIN_SECONDS)

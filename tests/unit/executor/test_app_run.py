@@ -300,6 +300,14 @@ def test_a_run_that_ends_while_a_reason_is_read_does_not_end_the_app_twice(stage
     assert outcomes(run(stage))[CANVAS_B] == "still_pending"
 
 
+def test_an_app_that_settles_does_not_wait_for_one_whose_outcome_is_observed_later(stage: Stage) -> None:
+    stage.settings = replace(stage.settings, observe=Observe(first_after=60.0, second_after=10.0))
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp")
+    seconds = {str(result.key): result.seconds for result in run(stage).apps}
+    assert seconds[CANVAS_B] < 10.0
+    assert seconds[CANVAS_A] >= 60.0
+
+
 def test_a_deadline_ends_the_watching_too(stage: Stage) -> None:
     """Row 31: what is not in service in time is still pending."""
     stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=2.5))
