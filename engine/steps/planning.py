@@ -53,7 +53,9 @@ async def planned(
     if unread:
         observed = await parts.run.read_ownership(observed, unread)
     made = plan_fleet(fleet, observed, asked)
-    # Nothing but listings of apps is called for a plan that will not run.
+    # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
+    too_far = preparation is None and bool(loaded.guardrails(made, observed, options.allow_destructive))
+    made = replace(made, denied=made.denied or too_far)
     fit, unknown = (NO_FIT, ()) if made.denied else await quotas_of(made, observed, options, parts)
     if fit.lines:
         asked = replace(asked, quotas=fit.lines, bucket_room=fit.one_more, findings=(*asked.findings, *unknown))
