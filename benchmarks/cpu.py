@@ -1,11 +1,13 @@
 """What a created app costs in CPU, beside a bare aioboto3 loop that makes the same calls; and what waiting costs.
 
 Start-up is left out of both: the difference between a large run and a small one is what is told. The bare loop makes
-the same CreateApp calls, with the same tags, at the same number in flight, and the same listings of the domain.
+the same CreateApp calls, with the same tags, at the same number in flight, and the same listings of the domain: as many
+pages of ListApps, ListSpaces and ListUserProfiles as the service counted in our run.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from benchmarks.limits import UNLIMITED
 
 RUNS = 3
 LARGE, SMALL = 10_000, 500
+LISTINGS = ("ListApps", "ListSpaces", "ListUserProfiles")
 POLICY = """[execution]
 create_rate = 1000
 create_rate_max = 1000
@@ -25,12 +28,14 @@ concurrency = 32
 [safety]
 create_max = 20000
 """
-SCENARIO = UNLIMITED.replace("answer = [0.02, 0.06]", "answer = 0")
+SCENARIO = UNLIMITED.replace("answer = [0.02, 0.06]", "answer = 0") + (
+    "ListSpaces = { rate = 0 }\nListUserProfiles = { rate = 0 }\n"
+)
 BARE = textwrap.dedent("""
-    import asyncio, resource, sys, time
+    import asyncio, json, resource, sys
     import aioboto3
     from botocore.config import Config
-    count, pages, url = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    count, pages, url = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
     async def main():
         config = Config(max_pool_connections=36, retries={"total_max_attempts": 1})
         async with aioboto3.Session().client("sagemaker", region_name="%s", endpoint_url=url, config=config) as client:
@@ -42,12 +47,15 @@ BARE = textwrap.dedent("""
                         Tags=[{"Key": "appfleet:fleet", "Value": "bench"}])
             before = resource.getrusage(resource.RUSAGE_SELF)
             await asyncio.gather(*(work() for _ in range(32)))
-            token = None
-            for _ in range(pages):
-                more = {"NextToken": token} if token else {}
-                page = await client.list_apps(DomainIdEquals="%s", MaxResults=100, SortBy="CreationTime",
-                    SortOrder="Ascending", **more)
-                token = page.get("NextToken")
+            lists = {"ListApps": client.list_apps, "ListSpaces": client.list_spaces,
+                "ListUserProfiles": client.list_user_profiles}
+            for operation, rounds in pages.items():
+                token = None
+                for _ in range(rounds):
+                    more = {"NextToken": token} if token else {}
+                    page = await lists[operation](DomainIdEquals="%s", MaxResults=100, SortBy="CreationTime",
+                        SortOrder="Ascending", **more)
+                    token = page.get("NextToken")
             after = resource.getrusage(resource.RUSAGE_SELF)
             print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     asyncio.run(main())
@@ -63,7 +71,8 @@ def main() -> None:
         ours = (ours_large - ours_small) / (LARGE - SMALL)
         ratios.append(ours / bare)
         print(
-            f"  a created app: {ours * 1e6:.0f} µs, bare {bare * 1e6:.0f} µs, {ratios[-1]:.2f} × ({pages} pages)",
+            f"  a created app: {ours * 1e6:.0f} µs, bare {bare * 1e6:.0f} µs, {ratios[-1]:.2f} × "
+            f"({', '.join(f'{count} {operation}' for operation, count in pages.items())})",
             flush=True,
         )
     print(f"CPU of a created app beside a bare aioboto3 loop: {told(ratios, 2)} ×")
@@ -73,20 +82,22 @@ def main() -> None:
     print(f"waiting for a quota alone: {told([share * 100 for share in _parked()], 1)} % of a core")
 
 
-def _ours(apps: int) -> tuple[float, int]:
+def _ours(apps: int) -> tuple[float, dict[str, int]]:
+    """Give the CPU seconds of one run of ours, and the pages that it listed, by operation."""
     with workshop() as folder:
         write_fleet(folder, apps, POLICY)
         with simulator(folder, SCENARIO) as service:
             ran = appfleet(folder, service.url, "apply", "--yes")
             assert ran.report["summary"] == {"created": apps}, ran.report["summary"]
-            return ran.cpu_s, service.stats()["calls"]["ListApps"]["ok"]
+            calls = service.stats()["calls"]
+            return ran.cpu_s, {operation: calls[operation]["ok"] for operation in LISTINGS if operation in calls}
 
 
-def _bare(apps: int, pages: int) -> float:
+def _bare(apps: int, pages: dict[str, int]) -> float:
     with workshop() as folder:
         write_fleet(folder, apps, POLICY)
         with simulator(folder, SCENARIO) as service:
-            command = [sys.executable, "-c", BARE, str(apps), str(pages), service.url]
+            command = [sys.executable, "-c", BARE, str(apps), json.dumps(pages), service.url]
             done = subprocess.run(command, env=environment(service.url), capture_output=True, text=True, check=True)
             assert service.stats()["calls"]["CreateApp"] == {"ok": apps}
             return float(done.stdout)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.errors import BugError
-from engine.core.identity import QuotaBucket
+from engine.core.identity import QuotaBucket, folded
 from engine.core.observed import AppStatus
 from engine.core.plan import Action, Reason
 
@@ -92,6 +92,11 @@ class Operation:
     def key(self) -> AppKey:
         """The app's key."""
         return self.change.key
+
+    @property
+    def folded(self) -> AppKey:
+        """The key as the service compares it."""
+        return folded(self.change.key)
 
     @property
     def app(self) -> DesiredApp:

@@ -225,6 +225,10 @@ class Settlement:
         """Take in an operation whose time to settle is up."""
         self.end(operation, Outcome.STILL_PENDING, still_pending(operation, self.settings.execution.settle_timeout))
 
+    def never_settled(self, operation: Operation) -> None:
+        """Take in an operation of which no scan could show what became of its call."""
+        self.end(operation, Outcome.FAILED, never_settled(operation))
+
     # The ends.
 
     def end(self, operation: Waiting, outcome: Outcome, trouble: Trouble | None = None) -> None:

@@ -1,0 +1,153 @@
+"""What the watchers of apps and of owners share: one look a tick for everything of one domain that is awaited.
+
+The tick grows with the age of the youngest thing awaited. Not here: how it is looked, and what an answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from engine.core.limits import SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
+from engine.executor.control import wait_for
+from engine.executor.operation import OBSERVING, Operation, Phase
+from engine.executor.owner_operation import OwnerOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from engine.core.settings import Settings
+    from engine.executor.control import Control
+
+TICK_SHARE_OF_AGE: Final = 0.25
+TICK_LOOKS: Final = 3.0  # a look that takes a second is followed by three seconds without one
+ASKED: Final = OBSERVING | {Phase.LOOK}  # only a look can settle these
+_SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
+
+O = TypeVar("O", Operation, OwnerOperation)  # noqa: E741 - it stands for one kind of operation
+
+
+class DomainWatcher(ABC, Generic[O]):
+    """Awaits operations of one kind in one domain, and looks whenever something is due.
+
+    Who derives from it looks (`_look`, which sets `_last_ended_at` when it has seen something) and says how an
+    operation ends that is awaited no longer.
+    """
+
+    def __init__(self, control: Control, settings: Settings) -> None:
+        self._control = control
+        self._observe = settings.observe
+        transient = settings.backoffs.transient.give_up_after
+        self._asked_max_s = transient + self._observe.first_after + self._observe.second_after
+        self._awaited: dict[Hashable, O] = {}
+        self._changed = asyncio.Event()
+        self._youngest_at = float("-inf")
+        self._waiting_since = float("-inf")
+        self._last_began_at = float("-inf")
+        self._last_ended_at = float("-inf")
+        self._ticks = False  # whether the next look is due by a tick, and not only by something that is observed
+
+    @abstractmethod
+    async def _look(self) -> None:
+        """Look once, and let go of what the look settles."""
+
+    @abstractmethod
+    def _left_over(self, operation: O) -> None:
+        """End an operation for which nothing more is done in this run."""
+
+    @abstractmethod
+    def _never_settled(self, operation: O) -> None:
+        """End an operation of which no look could show what became of its call."""
+
+    @abstractmethod
+    def _timed_out(self, operation: O) -> None:
+        """End an operation whose time to settle is up."""
+
+    def watch(self, operation: O) -> None:
+        """Await `operation`, in the phase that it is in."""
+        now = self._control.now()
+        self._youngest_at = now
+        if not self._awaited:
+            self._waiting_since = now
+        # One more that settles can wait for the tick that comes for the others; anything else may need an earlier one.
+        settles = operation.phase in _SETTLING
+        if not (settles and self._awaited and self._ticks):
+            self._changed.set()
+        self._ticks = self._ticks or settles
+        self._awaited[operation.folded] = operation
+
+    def drop_settling(self) -> None:
+        """End what is awaited and not unknown: the run is over, and the next one picks it up."""
+        for key, operation in list(self._awaited.items()):
+            if operation.phase not in OBSERVING:
+                del self._awaited[key]
+                self._left_over(operation)
+
+    def drop_all(self) -> None:
+        """End everything that is awaited."""
+        awaited, self._awaited = self._awaited, {}
+        for operation in awaited.values():
+            self._left_over(operation)
+
+    async def run(self) -> None:
+        """Look whenever something is due, until cancelled."""
+        while True:
+            self._changed.clear()
+            now = self._control.now()
+            self._expire(now)
+            due_at = self._due_at(now)
+            if due_at > now:
+                expires_at = min(map(self._expires_at, self._awaited.values()), default=float("inf"))
+                await wait_for(self._changed, min(due_at, expires_at) - now)
+                continue
+            await self._look()
+
+    def _due_at(self, now: float) -> float:
+        """When the next look is wanted."""
+        if not self._awaited:
+            return float("inf")
+        due_at = float("inf")
+        self._ticks = False
+        for operation in self._awaited.values():
+            match operation.phase:
+                case Phase.LOOK:
+                    due_at = min(due_at, now)
+                case Phase.OBSERVE_CREATE | Phase.OBSERVE_DELETE:
+                    due_at = min(due_at, self._observe_due_at(operation))
+                case _:
+                    self._ticks = True
+        if self._ticks:
+            due_at = min(due_at, max(self._last_ended_at, self._waiting_since) + self._tick_s(now))
+        # Whatever asks for it, looks do not follow each other faster than the shortest tick.
+        return max(due_at, self._last_began_at + SETTLE_TICK_MIN_SECONDS)
+
+    def _observe_due_at(self, operation: O) -> float:
+        if operation.first_scan_ended_at is None:
+            return operation.unknown_at + self._observe.first_after
+        return operation.first_scan_ended_at + self._observe.second_after
+
+    def _tick_s(self, now: float) -> float:
+        age_s = now - self._youngest_at
+        look_s = self._last_ended_at - self._last_began_at if self._last_ended_at > 0 else 0.0
+        wanted = max(SETTLE_TICK_MIN_SECONDS, TICK_SHARE_OF_AGE * age_s, TICK_LOOKS * look_s)
+        return min(wanted, SETTLE_TICK_MAX_SECONDS)
+
+    def _expires_at(self, operation: O) -> float:
+        """When waiting for one operation is over: what no look settles for long enough, nothing ever will."""
+        return operation.unknown_at + self._asked_max_s if operation.phase in ASKED else operation.settle_until
+
+    def _expire(self, now: float) -> None:
+        for key, operation in list(self._awaited.items()):
+            if now < self._expires_at(operation):
+                continue
+            del self._awaited[key]
+            if operation.phase in ASKED:
+                self._never_settled(operation)
+            else:
+                self._timed_out(operation)
+
+
+def asked_at(operation: Operation | OwnerOperation) -> float:
+    """When what a look is asked about happened: a look answers only if it began later."""
+    return operation.unknown_at if operation.phase in ASKED else operation.accepted_at
