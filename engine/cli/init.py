@@ -23,6 +23,7 @@ QUESTIONS: Final = {
     "--members": ("Its user profiles, with commas between them", ""),
 }
 MAY_BE_EMPTY: Final = frozenset({"--account"})
+EXAMPLES: Final = {"--name": "ml-platform", "--domain-id": "d-abcd1234efgh", "--members": "alice, bob"}
 
 
 def init(
@@ -37,14 +38,15 @@ def init(
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 
-    What no flag tells is asked, and the domains that the credentials at hand reach are offered. Nothing is
-    overwritten, and the files are valid as they are written.
+    What no flag tells is asked, and the domains that the credentials at hand reach are offered. Where nobody can be
+    asked, it is an example, and is named. Nothing is overwritten, and the files are valid as they are written.
     """
     from engine.config.starter import Answers
     from engine.starting import start_fleet
 
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
-    told = _asked(given, ctx.obj.endpoint_url) if can_ask() else _usual(given)
+    examples = [] if can_ask() else [flag for flag in EXAMPLES if given[flag] is None]
+    told = _asked(given, ctx.obj.endpoint_url) if can_ask() else _checked(_unasked(given))
     people = tuple(part.strip() for part in told["--members"].split(",") if part.strip())
     answers = Answers(
         name=told["--name"],
@@ -57,14 +59,17 @@ def init(
     written = start_fleet(out, answers, datetime.now(UTC).date())
     fleet = "" if out == Path() else f" -f {out / 'fleet.toml'}"
     text = "".join(f"wrote {path}\n" for path in written)
+    if examples:
+        what = ", ".join(f"{flag[2:].replace('-', ' ')} {told[flag]}" for flag in examples)
+        text += f"\nExamples, to be replaced in fleet.toml by your own: {what}\n"
     text += f"\nNext:\n  appfleet{fleet} validate\n  appfleet{fleet} plan --simulate\n  appfleet{fleet} plan\n"
     return ExitCode.OK if write_result(text) else ExitCode.FAILED
 
 
-def _usual(given: dict[str, str | None]) -> dict[str, str]:
-    """Give every answer where nobody can be asked. Raises UsageError, naming the flags that are missing."""
-    told = {flag: (usual if given[flag] is None else given[flag] or "") for flag, (_, usual) in QUESTIONS.items()}
-    return _checked(told)
+def _unasked(given: dict[str, str | None]) -> dict[str, str]:
+    """Give every answer where nobody can be asked: of a flag, usual, or an example."""
+    usual = {flag: EXAMPLES.get(flag, answer) for flag, (_, answer) in QUESTIONS.items()}
+    return {flag: usual[flag] if answer is None else answer for flag, answer in given.items()}
 
 
 def _asked(given: dict[str, str | None], endpoint_url: str | None) -> dict[str, str]:
@@ -98,7 +103,9 @@ def _offers(region: str, endpoint_url: str | None) -> dict[str, str]:
 def _checked(told: dict[str, str]) -> dict[str, str]:
     missing = [flag for flag, answer in told.items() if not answer and flag not in MAY_BE_EMPTY]
     if missing:
-        raise UsageError(f"init needs {', '.join(missing)}", hint="Give the flags, or run it on a terminal to be asked")
+        raise UsageError(
+            f"init needs {', '.join(missing)}, and got nothing", hint="Give it as a flag, or leave the flag out"
+        )
     return told
 
 

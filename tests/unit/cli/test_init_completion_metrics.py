@@ -72,10 +72,12 @@ def test_a_folder_that_cannot_be_written_is_refused(run: Any) -> None:
     assert "cannot be written" in run(*GIVEN, "--out", "file/below").err
 
 
-def test_without_a_terminal_what_is_missing_is_named(run: Any) -> None:
+def test_without_a_terminal_what_is_missing_is_an_example_that_is_named(run: Any) -> None:
     ran = run("init", "--name", "x")
-    assert ran.code == 64
-    assert "init needs --domain-id, --members" in ran.err
+    assert ran.code == 0
+    assert "Examples, to be replaced in fleet.toml by your own: domain id d-abcd1234efgh, members alice, bob" in ran.out
+    assert 'name   = "x"' in Path("fleet.toml").read_text()
+    assert run("validate").code == 0
 
 
 @pytest.fixture
