@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedApp
     from engine.core.settings import Observe
     from engine.executor.operation import Operation
+    from engine.executor.owner_operation import OwnerOperation
 
 
 class Verdict(Enum):
@@ -84,7 +85,7 @@ def is_generation(row: ObservedApp, of: ObservedApp | None) -> bool:
 
 def _settling(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
     if row is None:
-        return Verdict.REMOVED if _missed_twice(operation, scan) else Verdict.KEEP
+        return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     # An earlier generation, by what we saw or by its CreationTime: our clock may be wrong, so only for a while.
     earlier = is_generation(row, operation.prior) or row.created_at < operation.sent_wall - GENERATION_TOLERANCE_SECONDS
@@ -123,7 +124,7 @@ def _observed_create(operation: Operation, row: ObservedApp | None, scan: Scan, 
         return Verdict.WAIT_DELETING if row.status is AppStatus.DELETING else _standing(operation, row)
     # Nothing is alive. Even a tombstone that may be ours does not say that ours will not come: somebody else's app of
     # that name may have failed just before, and clocks differ. So two scans have to pass whatever it is.
-    verdict = _cleared(operation, scan, observe)
+    verdict = cleared(operation, scan, observe)
     if verdict is Verdict.RESEND and row is not None and _is_new(operation, row):
         return Verdict.FAILED if row.status is AppStatus.FAILED else Verdict.REMOVED
     return verdict
@@ -135,7 +136,7 @@ def _is_new(operation: Operation, row: ObservedApp) -> bool:
     return recent and not is_generation(row, operation.prior)
 
 
-def _cleared(operation: Operation, scan: Scan, observe: Observe) -> Verdict:
+def cleared(operation: Operation | OwnerOperation, scan: Scan, observe: Observe) -> Verdict:
     """Count the scans that do not show the call; the second one, begun late enough, clears it."""
     if operation.first_scan_ended_at is None:
         operation.first_scan_ended_at = scan.ended_at
@@ -147,7 +148,7 @@ def _cleared(operation: Operation, scan: Scan, observe: Observe) -> Verdict:
 
 def _awaited_deleting(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
     if row is None:
-        return Verdict.CREATE if _missed_twice(operation, scan) else Verdict.KEEP
+        return Verdict.CREATE if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     if not row.status.is_alive:
         return Verdict.CREATE
@@ -158,7 +159,7 @@ def _awaited_deleting(operation: Operation, row: ObservedApp | None, scan: Scan)
 
 def _settling_delete(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
     if row is None:
-        return Verdict.DELETED if _missed_twice(operation, scan) else Verdict.KEEP
+        return Verdict.DELETED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     gone = not row.status.is_alive or not is_generation(row, operation.change.before)
     return Verdict.DELETED if gone else Verdict.KEEP
@@ -168,7 +169,7 @@ def _awaited_pending(operation: Operation, row: ObservedApp | None, scan: Scan) 
     if row is not None and row.status is AppStatus.PENDING and is_generation(row, operation.change.before):
         operation.absent_since = None
         return Verdict.KEEP
-    if row is None and not _missed_twice(operation, scan):
+    if row is None and not missed_twice(operation, scan):
         return Verdict.KEEP
     return Verdict.DELETE  # whatever it is now: it is read again just before the delete
 
@@ -177,16 +178,17 @@ def _observed_delete(operation: Operation, row: ObservedApp | None, scan: Scan, 
     if scan.began_at < operation.unknown_at + observe.first_after:
         return Verdict.KEEP
     if row is None:
-        return Verdict.DELETED if _missed_twice(operation, scan) else Verdict.KEEP
+        return Verdict.DELETED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     if not row.status.is_alive or not is_generation(row, operation.change.before):
         return Verdict.DELETED
     if row.status is AppStatus.DELETING:
         return Verdict.DELETING
-    return _cleared(operation, scan, observe)
+    return cleared(operation, scan, observe)
 
 
-def _missed_twice(operation: Operation, scan: Scan) -> bool:
+def missed_twice(operation: Operation | OwnerOperation, scan: Scan) -> bool:
+    """Whether two scans, begun far enough apart, do not show what is awaited."""
     if operation.absent_since is None:
         operation.absent_since = scan.ended_at
         return False

@@ -1,5 +1,7 @@
 """One change while it is being made: the only mutable record of the executor.
 
+Here that of an app, and what it has in common with that of an owner (`owner_operation`).
+
 An operation is in exactly one place at a time: waiting to be called, parked at a gate, in a worker's hands, or awaited
 by its domain's watcher. Its phase says which call comes next.
 """
@@ -10,13 +12,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.errors import BugError
 from engine.core.identity import QuotaBucket, folded
 from engine.core.observed import AppStatus
-from engine.core.plan import Action, Reason
+from engine.core.owners import OwnerChange
+from engine.core.plan import Action, Change, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp
     from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedApp
-    from engine.core.plan import Change
     from engine.executor.gate import Gate
 
 
@@ -47,41 +49,68 @@ OBSERVING = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
 AWAITING = frozenset({Phase.AWAIT_DELETING, Phase.AWAIT_PENDING})  # before the first call
 
 
-@dataclass(slots=True, eq=False)
-class Operation:
-    """A change on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
+C = TypeVar("C", Change, OwnerChange)
 
-    `rank` is its place in the order (smaller first). `choice` is the index into the app's instance types. `sent_wall`
-    is the wall clock when the last CreateApp was sent: what the service's CreationTime is compared with. `prior` is
-    the generation that stood before our create, so that its old row is not taken for an answer.
+
+@dataclass(slots=True, eq=False)
+class BaseOperation(Generic[C]):
+    """What every change has on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
+
+    `rank` is its place in the order (smaller first).
     """
 
     rank: int
-    change: Change
+    change: C
     lane: Lane
     phase: Phase
-    choice: int = 0
     attempts: int = 0
     first_call_at: float | None = None
     sent_at: float = 0.0
-    sent_wall: float = 0.0
     accepted_at: float = 0.0
     settle_until: float = float("inf")
     unknown_at: float = 0.0
     ready_at: float = 0.0
     arn: str = ""
     reading: bool = False  # the call under way is the look before a delete, and changes nothing
-    ours: bool = False  # a CreateApp of ours was accepted, or may have been
+    ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
-    deleted: bool = False  # the delete of a replace is done
-    counts_as_failure: bool = False
-    prior: ObservedApp | None = None
     first_scan_ended_at: float | None = None  # of the two that clear an unknown call
     absent_since: float | None = None
     failures: dict[str, int] = field(default_factory=dict)
     failing_since: dict[str, float] = field(default_factory=dict)
     passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
 
+    @property
+    def is_delete(self) -> bool:
+        """Whether the next call is a delete."""
+        return self.phase is Phase.DELETE
+
+    def fail(self, kind: str, now: float) -> tuple[int, float]:
+        """Count a failure of `kind`; give how many there were and for how many seconds."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+        return self.failures[kind], now - self.failing_since.setdefault(kind, now)
+
+    def forgive(self, *kinds: str) -> None:
+        """Forget failures that a success has answered."""
+        for kind in kinds:
+            self.failures.pop(kind, None)
+            self.failing_since.pop(kind, None)
+
+
+@dataclass(slots=True, eq=False)
+class Operation(BaseOperation[Change]):
+    """A change of an app.
+
+    `choice` is the index into the app's instance types. `sent_wall` is the wall clock when the last CreateApp was
+    sent: what the service's CreationTime is compared with. `prior` is the generation that stood before our create, so
+    that its old row is not taken for an answer.
+    """
+
+    choice: int = 0
+    sent_wall: float = 0.0
+    deleted: bool = False  # the delete of a replace is done
+    counts_as_failure: bool = False
+    prior: ObservedApp | None = None
     spec_hash: str = ""
 
     def __post_init__(self) -> None:
@@ -132,11 +161,6 @@ class Operation:
         return self.change.before
 
     @property
-    def is_delete(self) -> bool:
-        """Whether the next call is a DeleteApp."""
-        return self.phase is Phase.DELETE
-
-    @property
     def scopes(self) -> tuple[str, ...]:
         """What a create counts against now."""
         return scopes_of(self.lane, self.key, self.instance_type)
@@ -145,17 +169,6 @@ class Operation:
     def after(self) -> tuple[Hashable, ...]:
         """What must have ended well before its call: its owner, where the run makes that."""
         return () if self.change.action is Action.DELETE else (self.key.owner_key,)
-
-    def fail(self, kind: str, now: float) -> tuple[int, float]:
-        """Count a failure of `kind`; give how many there were and for how many seconds."""
-        self.failures[kind] = self.failures.get(kind, 0) + 1
-        return self.failures[kind], now - self.failing_since.setdefault(kind, now)
-
-    def forgive(self, *kinds: str) -> None:
-        """Forget failures that a success has answered."""
-        for kind in kinds:
-            self.failures.pop(kind, None)
-            self.failing_since.pop(kind, None)
 
 
 def first_phase(change: Change) -> Phase:

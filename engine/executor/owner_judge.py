@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.limits import ABSENT_TWICE_SECONDS, GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
-from engine.executor.judge import Scan, Verdict
+from engine.core.limits import GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.executor.judge import Scan, Verdict, cleared, missed_twice
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def judge_owner(  # noqa: PLR0911 - one case a phase
         case Phase.OBSERVE_CREATE:
             if scan.began_at < operation.unknown_at + observe.first_after:
                 return Verdict.KEEP
-            return _cleared(operation, scan, observe) if row is None else _standing(operation, row)
+            return cleared(operation, scan, observe) if row is None else _standing(operation, row)
         case Phase.AWAIT_DELETING:
             if row is None:
                 return Verdict.CREATE
@@ -51,7 +51,7 @@ def is_same(row: ObservedOwner, of: ObservedOwner | None) -> bool:
 
 def _settling(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan) -> Verdict:
     if row is None:
-        return Verdict.REMOVED if _missed_twice(operation, scan) else Verdict.KEEP
+        return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     if row.is_in_service:
         return Verdict.IN_SERVICE
@@ -75,15 +75,6 @@ def _standing(operation: OwnerOperation, row: ObservedOwner) -> Verdict:
     return Verdict.OURS if operation.ours else Verdict.ADOPT
 
 
-def _cleared(operation: OwnerOperation, scan: Scan, observe: Observe) -> Verdict:
-    """Count the looks that do not show the call; the second one, begun late enough, clears it."""
-    if operation.first_scan_ended_at is None:
-        operation.first_scan_ended_at = scan.ended_at
-        return Verdict.KEEP
-    late_enough = scan.began_at >= operation.first_scan_ended_at + observe.second_after
-    return Verdict.RESEND if late_enough else Verdict.KEEP
-
-
 def _settling_delete(operation: OwnerOperation, row: ObservedOwner | None) -> Verdict:
     # Its delete was accepted or seen, and an owner leaves no tombstone: not being there is the end.
     if row is None or not is_same(row, operation.change.before):
@@ -96,11 +87,4 @@ def _observed_delete(operation: OwnerOperation, row: ObservedOwner | None, scan:
         return Verdict.KEEP
     if row is None or row.is_deleting:
         return Verdict.DELETING  # settling looks once more before it believes in absence
-    return _cleared(operation, scan, observe) if is_same(row, operation.change.before) else Verdict.DELETED
-
-
-def _missed_twice(operation: OwnerOperation, scan: Scan) -> bool:
-    if operation.absent_since is None:
-        operation.absent_since = scan.ended_at
-        return False
-    return scan.began_at >= operation.absent_since + ABSENT_TWICE_SECONDS
+    return cleared(operation, scan, observe) if is_same(row, operation.change.before) else Verdict.DELETED
