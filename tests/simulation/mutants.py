@@ -68,11 +68,11 @@ def _resend_unknown() -> Any:
 
 
 def _one_scan_clears() -> Any:
-    return patch.object(judge, "_cleared", lambda *_: judge.Verdict.RESEND)
+    return patch.object(judge, "cleared", lambda *_: judge.Verdict.RESEND)
 
 
 def _absent_once_is_gone() -> Any:
-    return patch.object(judge, "_missed_twice", lambda *_: True)
+    return patch.object(judge, "missed_twice", lambda *_: True)
 
 
 def _gate_never_parks() -> Any:
