@@ -145,7 +145,7 @@ class _Login:
         if not is_safe_url(client.meta.endpoint_url):
             raise UsageError(
                 f"the endpoint for {service} is {_without_password(client.meta.endpoint_url)}: "
-                "it has to be https, or http to this machine, without a user name",
+                "it has to be https, or http to this machine, without a user name, and a port has to be a number",
                 hint=_ENDPOINT_HINT,
             )
         harden(client)
@@ -304,7 +304,7 @@ def _check_endpoints(explicit: str | None) -> None:
         if url and not is_safe_url(url):
             raise UsageError(
                 f"{name} is {_without_password(url)}, which cannot be used: "
-                "it has to be https, or http to this machine, without a user name",
+                "it has to be https, or http to this machine, without a user name, and a port has to be a number",
                 hint=_ENDPOINT_HINT,
             )
 

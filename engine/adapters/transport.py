@@ -63,9 +63,10 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether credentials may be sent there: https, or http to loopback, and no password in the URL to be shown."""
+    """Whether credentials may be sent there: https, or http to loopback, a real port, and no password to be shown."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # read only when asked for, and then it may be no number
     except ValueError:
         return False
     if "@" in parts.netloc or not parts.hostname:

@@ -97,6 +97,8 @@ async def test_https_is_taken_everywhere() -> None:
         ("http://", False),
         ("http://[", False),
         ("", False),
+        ("http://127.0.0.1:44859.", False),
+        ("https://vpce.example:port", False),
     ],
 )
 def test_credentials_go_over_https_or_to_this_machine(url: str, is_safe: bool) -> None:
