@@ -32,6 +32,9 @@ _NEEDS_A_READY_OWNER: Final = frozenset({"CreateApp", "CreateSpace", "DeleteSpac
 _TAG_CALLS: Final = frozenset({"ListTags", "AddTags", "DeleteTags"})
 _LISTS: Final = frozenset({"ListApps", "ListSpaces", "ListUserProfiles", "ListTags", "ListDomains"})
 
+_OF_A_DOMAIN: Final = frozenset({"ListApps", "ListSpaces", "ListUserProfiles", "DescribeDomain"})
+_NOT_FOUND_WORDS: Final = ("recordnotfound", "does not exist", "could not be found", "not found")
+
 _THROTTLES: Final = frozenset(
     {
         "ThrottlingException",
@@ -153,6 +156,13 @@ ERROR_TABLE: Final = (
         _DELETE_APP,
     ),
     ErrorRow(
+        _NOT_FOUND | _VALIDATION,
+        NotFound,
+        "Look at the id and the region of the domain, and at the account",
+        _NOT_FOUND_WORDS,
+        _OF_A_DOMAIN,
+    ),
+    ErrorRow(
         _NOT_FOUND,
         NotFound,
         "Look at the domain id, the region, and whether the user profile or space has been made "
@@ -163,7 +173,7 @@ ERROR_TABLE: Final = (
         NotFound,
         "Look at the domain id, the region, and whether the user profile or space has been made "
         "([owners] create = true lets appfleet make it)",
-        ("recordnotfound", "does not exist", "could not be found", "not found"),
+        _NOT_FOUND_WORDS,
     ),
     ErrorRow(
         _VALIDATION,

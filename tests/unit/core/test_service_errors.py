@@ -124,6 +124,15 @@ def test_the_codes_that_no_model_names_stand_in_the_table() -> None:
         assert find_row("CreateApp", code, "") is not None
 
 
+@pytest.mark.parametrize("operation", ["ListApps", "ListSpaces", "ListUserProfiles", "DescribeDomain"])
+@pytest.mark.parametrize("code", ["ResourceNotFound", "ValidationException"])
+def test_a_domain_that_is_not_there_is_no_matter_of_its_owners(operation: str, code: str) -> None:
+    row = find_row(operation, code, "Domain [d-1] does not exist")
+    assert row is not None
+    assert row.kind is NotFound
+    assert "[owners]" not in row.hint
+
+
 def test_a_code_is_compared_whole() -> None:
     """Row 7."""
     assert find_row("CreateApp", "resourceinuse", "") is None
