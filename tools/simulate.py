@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -21,9 +22,10 @@ TRACE_LINES: Final = 80
 FAILURES_SHOWN_MAX_COUNT: Final = 10
 
 
-def _chunk(first: int, last: int) -> tuple[list[NightResult], float, int, int]:
-    """Play some seeds; the failed ones, and how much was simulated."""
+def _chunk(first: int, last: int) -> tuple[list[NightResult], float, int, int, Counter[str]]:
+    """Play some seeds; the failed ones, how much was simulated, and in how many nights each thing happened."""
     failed: list[NightResult] = []
+    seen: Counter[str] = Counter()
     simulated, runs, calls = 0.0, 0, 0
     for seed in range(first, last):
         try:
@@ -33,9 +35,10 @@ def _chunk(first: int, last: int) -> tuple[list[NightResult], float, int, int]:
         simulated += result.simulated_s
         runs += result.runs
         calls += result.calls
+        seen.update(result.seen)
         if result.violations:
             failed.append(result)
-    return failed, simulated, runs, calls
+    return failed, simulated, runs, calls, seen
 
 
 def _show(result: NightResult, lines: int | None) -> None:
@@ -59,6 +62,7 @@ def main() -> int:
     began = time.monotonic()
     failed: list[NightResult] = []
     simulated, runs, calls = 0.0, 0, 0
+    seen: Counter[str] = Counter()
     end = asked.first + asked.seeds
     firsts = range(asked.first, end, CHUNK)
     with ProcessPoolExecutor(asked.jobs) as pool:
@@ -68,7 +72,11 @@ def main() -> int:
                     _show(result, TRACE_LINES)
                 failed.append(result)
             simulated, runs, calls = simulated + part[1], runs + part[2], calls + part[3]
+            seen.update(part[4])
     seconds = time.monotonic() - began
+    print("nights in which it happened:")
+    for name, nights in sorted(seen.items()):
+        print(f"  {nights:6}  {name}")
     print(
         f"{asked.seeds} seeds, {len(failed)} failed; {runs} runs, {calls} calls, {simulated / 3600:.1f} h simulated "
         f"in {seconds:.0f} s ({simulated / max(seconds, 0.001):.0f} times real time, {asked.jobs} jobs)"

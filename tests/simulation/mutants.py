@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
 
+from engine.adapters.lock import FleetLock
 from engine.adapters.throttle import ThrottlePace
 from engine.core import errors
 from engine.core.errors import QuotaFacts
@@ -159,6 +160,19 @@ def _slow_start_is_skipped() -> Any:
     return patch.object(Gate, "passed", passed)
 
 
+def _lock_says_always_yes() -> Any:
+    return patch.object(FleetLock, "_flock", lambda *_: True)
+
+
+def _lock_outlives_its_run() -> Any:
+    return patch.object(FleetLock, "release", lambda _: None)
+
+
+def _lock_is_not_waited_for() -> Any:
+    right = FleetLock.acquire
+    return patch.object(FleetLock, "acquire", lambda lock, holder, _timeout_s, **more: right(lock, holder, 0.0, **more))
+
+
 MUTANTS: Final = (
     Mutant("unknown-create-is-resent", "observe first", _resend_unknown),
     Mutant("one-scan-clears-an-unknown", "two scans before a resend", _one_scan_clears),
@@ -178,4 +192,7 @@ MUTANTS: Final = (
     Mutant("expired-credentials-are-retried", "the lane stops", _credentials_are_retried),
     Mutant("half-a-scan-is-used", "complete scans alone", _half_a_scan_is_used),
     Mutant("generation-is-ignored", "the generation of the plan", _generation_is_ignored),
+    Mutant("lock-says-always-yes", "one run a fleet", _lock_says_always_yes),
+    Mutant("lock-outlives-its-run", "a dead run holds nothing", _lock_outlives_its_run),
+    Mutant("lock-is-not-waited-for", "--lock-timeout", _lock_is_not_waited_for),
 )

@@ -6,11 +6,13 @@ killed is let go of in the middle of whatever it did; what it had sent may still
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.throttle import ThrottlePace
+from engine.core.errors import LockHeldError
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.executor.calls import StoppedError
@@ -20,6 +22,7 @@ from engine.executor.link import Link
 from engine.executor.operation import spec_hash
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal
+from tests.simulation.night_lock import NightLock
 from tests.simulation.scenario import EPOCH, Scenario, make_scenario
 from tests.simulation.sim_cloud import SimCloud
 from tests.simulation.trouble_maker import EVER, Disturbance
@@ -41,7 +44,7 @@ RECOVERIES_MAX_COUNT: Final = 2
 
 
 class NightResult(NamedTuple):
-    """What came of a seed. `simulated_s` is how long its night was."""
+    """What came of a seed. `simulated_s` is how long its night was, `seen` the names of what happened in it."""
 
     seed: int
     violations: list[str]
@@ -49,6 +52,7 @@ class NightResult(NamedTuple):
     simulated_s: float
     runs: int
     calls: int
+    seen: frozenset[str] = frozenset()
 
 
 class Night:
@@ -61,6 +65,7 @@ class Night:
         self.order = random.Random(scenario.seed + 3)
         self.jitter = random.Random(scenario.seed + 4)
         self.time = 0.0
+        self.lock = NightLock(self.watch)
         self.runs = 0
         self.calls = 0
         self.plan: Plan | None = None
@@ -111,33 +116,43 @@ class Night:
     def _in(
         self, loop: VirtualLoop, disturbance: Disturbance, *, retry_quarantined: bool, plan_only: bool
     ) -> ApplyReport | None:
-        task = loop.create_task(self._apply(loop, disturbance, retry_quarantined, plan_only))
-
         def kill() -> None:
-            if not task.done():
+            worker = self.lock.worker
+            if worker is not None:
                 self.watch.say("KILLED")
+                self.watch.seen.add("run.killed")
                 self.watch.dead = True
                 self.journal.kill()
-                task.cancel()
+                self.lock.kill()
+                worker.cancel()
 
         loop.order = self.order
         loop.kill_at, loop.on_kill = disturbance.kill_at, kill
-        try:
-            report: ApplyReport | None = loop.run_until_complete(task)
-        except BaseException as error:
-            if not self.watch.dead:
-                if isinstance(error, StuckError):
+        runs = [loop.create_task(self._apply(loop, disturbance, retry_quarantined, plan_only))]
+        if disturbance.rival_after < EVER:
+            runs.append(loop.create_task(self._rival(loop, disturbance, runs[0])))
+        reports: list[ApplyReport | None] = []
+        for run in runs:
+            try:
+                reports.append(loop.run_until_complete(run))
+            except BaseException as error:
+                if isinstance(error, StuckError) and not self.watch.dead:
                     self.watch.violation(f"stuck: {error}")
                     self._clear_away(loop)
                     return None
-                raise
-            return None
-        return report
+                if not (run.cancelled() or self.watch.dead):
+                    raise
+        return next((report for report in reports if report is not None), None)
+
+    async def _rival(
+        self, loop: VirtualLoop, disturbance: Disturbance, first: asyncio.Task[ApplyReport | None]
+    ) -> ApplyReport | None:
+        """A second run of the same fleet, while the first may still be at work."""
+        await asyncio.sleep(disturbance.rival_after)
+        return await self._apply(loop, Disturbance(lock_timeout_s=disturbance.rival_waits_s), False, False, first)
 
     def _clear_away(self, loop: VirtualLoop) -> None:
         """Let go of what a stuck loop still holds."""
-        import asyncio
-
         self.watch.dead = True
         loop.forget_turns()
         tasks = asyncio.all_tasks(loop)
@@ -154,6 +169,20 @@ class Night:
         disturbance: Disturbance,
         retry_quarantined: bool,
         plan_only: bool,
+        killed: asyncio.Task[ApplyReport | None] | None = None,
+    ) -> ApplyReport | None:
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        try:
+            async with self.lock.held(loop, task, disturbance.lock_timeout_s):
+                if killed is not None and self.watch.dead:
+                    await asyncio.wait([killed])  # what the kernel has ended is cleared away before anything goes on
+                return await self._work(loop, disturbance, retry_quarantined, plan_only)
+        except LockHeldError:
+            self.watch.say("refused: another run works")
+            return None
+
+    async def _work(
+        self, loop: VirtualLoop, disturbance: Disturbance, retry_quarantined: bool, plan_only: bool
     ) -> ApplyReport | None:
         scenario, watch = self.scenario, self.watch
         self.journal = MemoryJournal(
@@ -191,6 +220,7 @@ class Night:
             return None
         self.plan = plan
         watch.planned(plan)
+        watch.seen.update(f"plan: {change.action.value} because {change.reason.value}" for change in plan.decisions)
         if plan_only:
             check_nothing_left(watch, plan)
         else:
@@ -241,10 +271,15 @@ def watch_clock(loop: VirtualLoop) -> Callable[[], float]:
 def play(seed: int) -> NightResult:
     """Play the night of a seed; deterministic, whatever was played before."""
     night = Night(make_scenario(seed))
-    with throttle_on_loop_clock():
-        night.run()
+    try:
+        with throttle_on_loop_clock():
+            night.run()
+    finally:
+        night.lock.close()
     watch = night.watch
-    return NightResult(seed, watch.violations, list(watch.trace), night.time, night.runs, night.calls)
+    return NightResult(
+        seed, watch.violations, list(watch.trace), night.time, night.runs, night.calls, frozenset(watch.seen)
+    )
 
 
 __all__ = ["EVER", "Night", "NightResult", "play"]

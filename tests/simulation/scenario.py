@@ -15,7 +15,7 @@ from engine.simulator.request_limit import RequestLimit
 from engine.simulator.world import Timing
 from tests.simulation.fleet_maker import Kind, make_fleet, place_what_stands
 from tests.simulation.sim_world import SimWorld
-from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles
+from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles, with_rivals
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
@@ -129,7 +129,7 @@ def make_scenario(seed: int) -> Scenario:
     if kind is Kind.STORM:
         world.lag_max_s = rng.choice([0.0, 0.0, LAG_SHARE * wait])
         draw_troubles(rng, scenario)
-        scenario.disturbances = draw_disturbances(rng)
+        scenario.disturbances = with_rivals(random.Random(seed + 5), draw_disturbances(rng))
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     return scenario

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.desired import Mode
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
 
 EVER: Final = float("inf")
+RIVAL_SHARE: Final = 0.2
 NIGHT_SECONDS: Final = 600.0  # most trouble falls into the first ten minutes
 
 LOST: Final = (
@@ -64,18 +65,38 @@ LISTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """How a run is cut short. Times are seconds after its beginning; `kill_at` counts turns of the loop."""
+    """How a run is cut short. Times are seconds after its beginning; `kill_at` counts turns of the loop.
+
+    `rival_after` is when a second run of the fleet begins, and `rival_waits_s` how long it waits for the lock.
+    """
 
     kill_at: int = -1
     interrupts: tuple[float, ...] = ()
     deadline_s: float = EVER
     journal_breaks: float = EVER
     wait: bool = True
+    lock_timeout_s: float = 0.0
+    rival_after: float = EVER
+    rival_waits_s: float = 0.0
 
 
 def draw_disturbances(rng: random.Random) -> tuple[Disturbance, ...]:
     """Give the runs that see trouble, one to three of them."""
     return tuple(_disturbance(rng) for _ in range(rng.choice([1, 1, 2, 3])))
+
+
+def with_rivals(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tuple[Disturbance, ...]:
+    """Let a second run begin beside some of the runs: at the same moment, or while the first works."""
+    return tuple(
+        replace(
+            disturbance,
+            rival_after=rng.choice([0.0, rng.uniform(0.0, 120.0)]),
+            rival_waits_s=rng.choice([0.0, rng.uniform(1.0, 600.0)]),
+        )
+        if rng.random() < RIVAL_SHARE
+        else disturbance
+        for disturbance in disturbances
+    )
 
 
 def _disturbance(rng: random.Random) -> Disturbance:

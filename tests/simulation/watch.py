@@ -45,6 +45,7 @@ class Watch:
         self.violations: list[str] = []
         self.trace: deque[str] = deque(maxlen=TRACE_MAX_LINES)
         self.dead = False
+        self.seen: set[str] = set()  # what happened in the night, by name
         self.runs = 0
         self.hidden_at: dict[AppId, float] = {}
         self.faults_of_calls: Counter[str] = Counter()
@@ -114,6 +115,7 @@ class Watch:
         if self.dead:
             return
         self.events[event.name] += 1
+        self.seen.add(event.name)
         if event.name != "call.answered":
             self.say(event.name, " ".join(f"{k}={v}" for k, v in event.facts().items() if k != "hint"))
         if isinstance(event, LaneStopped):
