@@ -59,6 +59,7 @@ class AppOptions:
     selectors: Selectors = field(default_factory=Selectors)
     simulate: str | None = None
     prune: bool = False
+    adopt: bool = False
     replace_on_drift: bool = False
     replace_keys: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False

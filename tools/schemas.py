@@ -114,7 +114,9 @@ def plan() -> dict[str, Any]:
         complete=FLAG, applyable=FLAG, owners=arr(OWNER_CHANGE), changes=arr(CHANGE), drift=arr(CHANGE),
         findings=arr(FINDING), quotas=arr(QUOTA), cost=or_null(COST),
         forecast=or_null(FORECAST),
-        summary=obj(create=COUNT, delete_then_create=COUNT, delete=COUNT, none=COUNT, unmanaged=COUNT, denied=COUNT),
+        summary=obj(
+            create=COUNT, delete_then_create=COUNT, delete=COUNT, adopt=COUNT, none=COUNT, unmanaged=COUNT, denied=COUNT
+        ),
     )  # fmt: skip
 
 

@@ -19,14 +19,24 @@ from engine.core.desired import AppSpec
 from engine.core.errors import ScanIncomplete
 from engine.core.identity import SPACE, USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
-from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller
+from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from engine.core.desired import Tags
 
 
 class SageMakerCloud(OwnerCalls):
-    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left."""
+    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left.
+
+    `tagging` opens the Tagging API's client, which most runs never need; it raises CloudError.
+    """
+
+    def __init__(self, *, tagging: Callable[[], Awaitable[Any]], **more: Any) -> None:
+        super().__init__(**more)
+        self._open_tagging = tagging
+        self._tagging: Any = None
 
     @property
     def endpoint(self) -> str:
@@ -92,6 +102,18 @@ class SageMakerCloud(OwnerCalls):
             hint="A resource has at most 50 tags, so the endpoint repeats itself: check --endpoint-url",
             operation="ListTags",
         )
+
+    async def add_tags(self, arn: str, tags: Tags) -> None:
+        """AddTags to one resource."""
+        pairs = [{"Key": key, "Value": value} for key, value in tags]
+        await self._call("AddTags", self._sagemaker.add_tags, {"ResourceArn": arn, "Tags": pairs})
+
+    async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
+        """GetResources: up to 100 of the account's resources in the region that carry a tag of this key."""
+        if self._tagging is None:
+            self._tagging = await self._open_tagging()
+        answer = await self._call("GetResources", self._tagging.get_resources, tagged_request(key, kinds, token))
+        return self._read("GetResources", partial(_tagged_page, answer, key))
 
     def _detail(self, answer: Any, app: AppName) -> AppDetail:
         row = _row(answer, app.domain_id)
@@ -161,6 +183,14 @@ def _spec(told: Any) -> AppSpec:
         image_version_alias=optional_text(told, "SageMakerImageVersionAlias"),
         lifecycle_config_arn=optional_text(told, "LifecycleConfigArn"),
     )
+
+
+def _tagged_page(answer: Any, key: str) -> TaggedPage:
+    rows = answer.get("ResourceTagMappingList")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableAnswerError("the answer has no list ResourceTagMappingList")
+    values = tuple((required_text(row, "ResourceARN"), _tags(row)[0].get(key, "")) for row in rows)
+    return TaggedPage(values, optional_text(answer, "PaginationToken") or "")
 
 
 def _tags(answer: Any) -> tuple[dict[str, str], str]:

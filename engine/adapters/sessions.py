@@ -13,7 +13,7 @@ import asyncio
 import logging
 import os
 from contextlib import AsyncExitStack
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -249,7 +249,21 @@ class Clouds:
             redactor=self.redactor,
             endpoint=next((url for url in urls if foreign_endpoint(url)), ""),
             call_total_max_seconds=self._call_total_max_seconds,
+            tagging=partial(self._tagging, login, domain.region),
         )
+
+    async def _tagging(self, login: _Login, region: str) -> Any:
+        """Open the client of the Tagging API. Raises CloudError, also where it is of another world than SageMaker."""
+        sagemaker, tagging = await self._two_clients(login, "resourcegroupstaggingapi", region, "GetResources")
+        urls = (sagemaker.meta.endpoint_url, tagging.meta.endpoint_url)
+        if bool(foreign_endpoint(urls[0])) != bool(foreign_endpoint(urls[1])):
+            raise Rejected(
+                "GetResources was not sent: one of the endpoints of SageMaker and of the Tagging API is AWS's own, "
+                "and the other is not",
+                hint="Set AWS_ENDPOINT_URL for both, or AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API beside the other",
+                operation="GetResources",
+            )
+        return tagging
 
     async def _two_clients(self, login: _Login, other: str, region: str, operation: str) -> tuple[Any, Any]:
         """Open a client for SageMaker and one for another service; what goes wrong is trouble of `operation`."""

@@ -68,6 +68,7 @@ def apply(
     plan_age_max: PlanAgeMaxFlag = "1h",
     checksum: ChecksumFlag = None,
     prune: flags.PruneFlag = False,
+    adopt: flags.AdoptFlag = False,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
@@ -91,7 +92,9 @@ def apply(
     approved = plan_file is not None or checksum is not None
     if not (yes or dry_run or approved or can_ask()):
         raise UsageError("apply cannot ask: there is no terminal", hint="Give --yes to run without being asked")
-    asked = changes_of(simulate, replace, allow_destructive, prune=prune, retry_quarantined=retry_quarantined)
+    asked = changes_of(
+        simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
+    )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(
         ctx.obj,
@@ -120,6 +123,7 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
         name
         for name, is_given in (
             ("--prune", options.prune),
+            ("--adopt", options.adopt),
             ("--replace", options.replace_on_drift or bool(options.replace_keys)),
             ("--retry-quarantined", options.retry_quarantined),
             ("--allow-destructive", bool(options.allow_destructive)),

@@ -99,6 +99,7 @@ def changes_of(
     allow_destructive: Sequence[str] | None,
     *,
     prune: bool,
+    adopt: bool,
     retry_quarantined: bool,
 ) -> dict[str, Any]:
     """Read the flags that plan and apply share, by the names that the options have for them.
@@ -108,6 +109,7 @@ def changes_of(
     return {
         "simulate": simulate_of(simulate),
         "prune": prune,
+        "adopt": adopt,
         "replace_on_drift": "" in (replace or ()),
         "replace_keys": frozenset(key_of(text, "--replace") for text in replace or () if text),
         "retry_quarantined": retry_quarantined,
@@ -146,6 +148,7 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     for kind, pattern in options.selectors.pairs():
         parts += [f"--{kind}", pattern]
     parts += ["--prune"] if options.prune else []
+    parts += ["--adopt"] if options.adopt else []
     parts += ["--replace"] if options.replace_on_drift else []
     for key in sorted(options.replace_keys):
         parts += ["--replace", str(key)]

@@ -62,6 +62,9 @@ SimulateFlag = Annotated[
 ]
 
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
+AdoptFlag = Annotated[
+    bool, flag("--adopt", help="Take over declared apps that nobody owns: give them this fleet's tag.")
+]
 PruneFlag = Annotated[bool, flag("--prune", help="Delete what this fleet owns and no longer declares.")]
 ReplaceFlag = Annotated[
     list[str] | None,

@@ -36,6 +36,7 @@ def plan(
     ] = None,
     all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
+    adopt: flags.AdoptFlag = False,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
@@ -59,7 +60,9 @@ def plan(
     from engine.cli.sinks import Sinks, new_run_id
 
     _check_out(out)
-    asked = changes_of(simulate, replace, allow_destructive, prune=prune, retry_quarantined=retry_quarantined)
+    asked = changes_of(
+        simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
+    )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, selectors=selectors, run_id=new_run_id(), refresh_quotas=refresh_quotas, **asked)
     with Sinks(ctx.obj, options, quiet=True) as sinks:

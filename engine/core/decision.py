@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class Guard(StrEnum):
-    """What can keep a delete or a replace that was asked for out of the plan."""
+    """What can keep a delete, a replace or an adoption that was asked for out of the plan."""
 
     OWNERSHIP = "ownership"
+    ADOPTION = "adopt"
     QUOTA = "quota"
 
 
@@ -53,6 +54,7 @@ _DRIFT_REPORTED: Final = Decision(Action.NONE, Reason.DRIFT)
 _GONE: Final = Decision(Action.NONE, Reason.GONE)
 _UNMANAGED: Final = Decision(Action.NONE, Reason.UNMANAGED)
 _NOT_OWNED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.OWNERSHIP)
+_ADOPTED: Final = Decision(Action.ADOPT, Reason.UNOWNED)
 _ORPHANED: Final = Decision(Action.NONE, Reason.ORPHANED)
 _PRUNED: Final = Decision(Action.DELETE, Reason.NOT_DECLARED)
 
@@ -73,6 +75,17 @@ def decide_declared(
         return _UNKNOWN_STATUS
     if _is_unwanted(app, options):
         return _decide_unwanted(app, row, ownership, options)
+    if _adopts(app, row, ownership, options):
+        return _ADOPTED
+    wanted = _decide_wanted(app, row, ownership, differs, options)
+    if options.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
+        return wanted._replace(refused_by=Guard.ADOPTION)
+    return wanted
+
+
+def _decide_wanted(
+    app: DesiredApp, row: ObservedApp | None, ownership: Ownership, differs: tuple[str, ...], options: PlanOptions
+) -> Decision:
     held_back = _held_back(app, row, ownership, options)
     if held_back is not None:
         return held_back
@@ -81,6 +94,23 @@ def decide_declared(
     if row.status is not AppStatus.IN_SERVICE:
         return _BY_STATUS[row.status]
     return _decide_in_service(app, row, ownership, differs, options)
+
+
+def _adopts(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> bool:
+    """Whether this app gets the fleet's tag: one that stands there, that nobody owns, and that no rule denies."""
+    return (
+        options.adopt
+        and row is not None
+        and row.status is AppStatus.IN_SERVICE
+        and ownership is Ownership.NOBODY
+        and app.key not in options.denied_keys
+    )
+
+
+def _is_unclear(row: ObservedApp | None, ownership: Ownership) -> bool:
+    """Whether an app stands there that is another's, or whose tags could not be read."""
+    claimed = ownership in (Ownership.FOREIGN, Ownership.UNREAD)
+    return claimed and row is not None and row.status is AppStatus.IN_SERVICE
 
 
 def decide_undeclared(row: ObservedApp, ownership: Ownership, *, prune: bool) -> Decision:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.identity import Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
-from engine.core.plan import Action
+from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.settings import Execution
 
 if TYPE_CHECKING:
@@ -212,6 +212,8 @@ def _lane_bunches(
 
 def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) -> tuple[float, ...]:
     lag_s = SETTLE_TICK_MAX_SECONDS / 2  # a listing shows an end when the next one comes; past durations hold that
+    if action is Action.ADOPT:
+        return (0.0,)
     if action is Action.DELETE:
         return (DELETE_PRIOR_SECONDS + lag_s,)
     known = _past(sorted(inputs.durations.get(kind, ()))) or (CREATE_PRIOR_SECONDS + lag_s,)
@@ -236,7 +238,7 @@ def _kind(change: Change) -> tuple[str, str]:
 
 
 def _creating(by_lane: Mapping[Lane, list[Change]]) -> list[Change]:
-    return [change for changes in by_lane.values() for change in changes if change.action is not Action.DELETE]
+    return [change for changes in by_lane.values() for change in changes if change.action in MAKING]
 
 
 def _share(durations: Sequence[float], after_s: float) -> float:
@@ -266,8 +268,9 @@ def _calls(by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds
     for changes in by_lane.values():
         for change in changes:
             domains[change.key.domain] += 1
-            counts["CreateApp"] += change.action is not Action.DELETE
-            counts["DeleteApp"] += change.action is not Action.CREATE
+            counts["CreateApp"] += change.action in MAKING
+            counts["DeleteApp"] += change.action in DESTROYING
+            counts["AddTags"] += change.action is Action.ADOPT
     for domain, changed in domains.items():
         pages = max(1, -(-(inputs.rows.get(domain, 0) + changed) // LIST_PAGE_MAX_ROWS))
         counts["ListApps"] += _scans(seconds) * min(pages, changed)

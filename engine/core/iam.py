@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 IAM_VERSION: Final = "2012-10-17"
 # The service lists by no resource, so these hold for the account; so do quotas.
 _LOOKING: Final = ("sagemaker:ListApps", "sagemaker:ListDomains", "sagemaker:ListSpaces", "sagemaker:ListUserProfiles")
+_TAGS: Final = "tag:GetResources"
 _QUOTAS: Final = "servicequotas:ListServiceQuotas"
 _APPS: Final = ("sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags")
 _DELETE: Final = "sagemaker:DeleteApp"
@@ -39,6 +40,7 @@ def iam_policy(fleet: DesiredFleet, settings: Settings, *, destroy: bool) -> dic
     statements = [
         _statement("LookAround", _LOOKING, ["*"]),
         _statement("ReadQuotas", [_QUOTAS], ["*"]),
+        _statement("ReadTags", [_TAGS], ["*"]),
         _statement("Apps", [*_APPS, *([_DELETE] if destroy else [])], _resources(fleet.domains, "app")),
         *_owners(fleet, settings),
     ]
@@ -69,13 +71,14 @@ def _domains_with(fleet: DesiredFleet, kind: str) -> list[DesiredDomain]:
 
 def _resources(domains: Iterable[DesiredDomain], kind: str, *, deep: bool = True) -> list[str]:
     return sorted(
-        f"arn:{_partition(domain.region)}:sagemaker:{domain.region}:{domain.account or '*'}:{kind}/{domain.domain_id}"
+        f"arn:{partition(domain.region)}:sagemaker:{domain.region}:{domain.account or '*'}:{kind}/{domain.domain_id}"
         + ("/*" if deep else "")
         for domain in domains
     )
 
 
-def _partition(region: str) -> str:
+def partition(region: str) -> str:
+    """Give the part of AWS that a region lies in, as ARNs name it."""
     return next((name for prefix, name in _PARTITIONS if region.startswith(prefix)), "aws")
 
 

@@ -55,6 +55,8 @@ SCAN_RESTARTS_MAX_COUNT: Final = 3
 OWNER_LISTINGS_MAX_COUNT: Final = 50  # listings by owner instead of the domain, where its size is not known
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
+OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
+
 # Quotas.
 QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one lane's quotas; what has no answer by then is unknown
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0

@@ -34,7 +34,12 @@ class Action(StrEnum):
     CREATE = "create"
     DELETE = "delete"
     DELETE_THEN_CREATE = "delete_then_create"
+    ADOPT = "adopt"  # give it this fleet's tag, and nothing else
     NONE = "none"
+
+
+MAKING: Final = frozenset({Action.CREATE, Action.DELETE_THEN_CREATE})
+DESTROYING: Final = frozenset({Action.DELETE, Action.DELETE_THEN_CREATE})
 
 
 class Reason(StrEnum):
@@ -56,6 +61,7 @@ class Reason(StrEnum):
     ORPHANED = "orphaned"
     UNMANAGED = "unmanaged"
     UNKNOWN_STATUS = "unknown_status"
+    UNOWNED = "unowned"  # apply --adopt
     FORCED = "forced"  # apply --replace KEY
     DOMAIN_UNLISTED = "domain_unlisted"
     DENIED = "denied"
@@ -205,7 +211,7 @@ class Plan:
     @property
     def summary(self) -> dict[str, int]:
         """Count the actions; `none` counts declared apps alone, `denied` those that a skip rule denied."""
-        counts = dict.fromkeys(("create", "delete_then_create", "delete", "none", "unmanaged", "denied"), 0)
+        counts = dict.fromkeys(("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied"), 0)
         for change in self.decisions:
             if change.action is not Action.NONE:
                 counts[change.action.value] += 1

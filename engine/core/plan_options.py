@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 class PlanOptions:
     """The circumstances of one planning.
 
-    `made_at` is an ISO 8601 time in UTC and `today` its day. `prune` and `replace_on_drift` switch on for one run what
-    `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason. `replace_keys`
-    are replaced although they do not differ; `allow_destructive` are deleted, when declared absent, although nobody's
-    tag says that they are ours. `once_done`, `quarantined` come from the journal, `denied_keys`, `findings` and
-    `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and
-    `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown. `allowances` are
-    what was typed behind `--allow-destructive`, counts included, and `version` is the appfleet that plans.
+    `made_at` is an ISO 8601 time in UTC and `today` its day. `prune` and `replace_on_drift` switch on for one run
+    what `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason.
+    `replace_keys` are replaced although they do not differ; `allow_destructive` are deleted, when declared absent,
+    although nobody's tag says that they are ours. `adopt` gives declared apps in service that nobody owns this
+    fleet's tag. `once_done`, `quarantined` come from the journal, `denied_keys`, `findings` and `run_denied` from
+    the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and `bucket_room` says of a bucket
+    whether one more app fits; a bucket that is not there is unknown. `allowances` are what was typed behind
+    `--allow-destructive`, counts included, and `version` is the appfleet that plans.
     """
 
     made_at: str
@@ -47,6 +48,7 @@ class PlanOptions:
     once_done: frozenset[AppKey] = frozenset()
     quarantined: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False
+    adopt: bool = False
     denied_keys: frozenset[AppKey] = frozenset()
     run_denied: bool = False
     findings: tuple[Finding, ...] = ()
@@ -78,6 +80,7 @@ class PlanOptions:
         """Give what the user asked for as sorted pairs of texts, for the header of a plan."""
         allowed = self.allowances or tuple(map(str, self.allow_destructive))
         return (
+            ("adopt", "on" if self.adopt else "off"),
             ("allow_destructive", " ".join(sorted(allowed))),
             ("prune", "on" if self.wants_prune else "off"),
             ("replace", "on-drift" if self.wants_replace else "never"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.decision import (
     Guard,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.observed import ObservedDomain, ObservedFleet
 
-__all__ = ["PlanOptions", "needs_ownership", "plan_fleet"]
+__all__ = ["OwnershipQuestions", "PlanOptions", "needs_ownership", "plan_fleet"]
 
 # The words of a finding's `enforcement`: that app alone is left out, or it is only said.
 _SKIPPED: Final = "skip"
@@ -97,19 +97,31 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
     )
 
 
-def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> tuple[AppKey, ...]:
-    """Name the observed apps whose ownership must be read before planning, as they are spelled there, sorted.
+class OwnershipQuestions(NamedTuple):
+    """The observed apps whose ownership is asked for, as they are spelled there, sorted.
+
+    On `decisive` ones it depends what is done; of `telling` ones it is only said whose they are.
+    """
+
+    decisive: tuple[AppKey, ...]
+    telling: tuple[AppKey, ...]
+
+
+def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> OwnershipQuestions:
+    """Name the apps whose ownership must be read before planning.
 
     It asks the planner's own decisions whether the answer would change what is done, so a plan made after these were
-    read never misses one, and an idle night reads none.
+    read never misses one, and a night in which nothing undeclared stands there reads none.
     """
     joined = _join(desired, observed, options)
     prune = _prunes(desired, options)
-    wanted = [row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune)]
-    wanted += (
+    undeclared = [row for row in joined.undeclared if row.ownership is Ownership.UNREAD and row.status.is_alive]
+    decisive = {row.key for row in undeclared if ownership_matters(None, row, options, prune=prune)}
+    telling = sorted(row.key for row in undeclared if row.key not in decisive)
+    decisive |= {
         row.key for app, row in joined.declared if row is not None and ownership_matters(app, row, options, prune=prune)
-    )
-    return tuple(sorted(wanted))
+    }
+    return OwnershipQuestions(tuple(sorted(decisive)), tuple(telling))
 
 
 def _prunes(desired: DesiredFleet, options: PlanOptions) -> bool:
@@ -187,6 +199,9 @@ def _findings(
     if orphans:
         way_out = "" if options.wants_prune else ". --prune deletes them"
         yield Finding("orphaned", _SAID, "", clean(_orphans_message(orphans) + way_out))
+    others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
+    if others:
+        yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
     missing = set(options.replace_keys)
     if missing:
         missing -= {app.key for app, _ in joined.declared}
@@ -208,12 +223,19 @@ def _orphans_message(orphans: list[AppKey]) -> str:
     return f"{_apps(len(orphans))} of this fleet no longer declared: {named}{tail}"
 
 
+def _foreign_message(others: list[tuple[AppKey, str]]) -> str:
+    named = ", ".join(f"{key} ({fleet})" for key, fleet in others[:ORPHANS_NAMED_MAX_COUNT])
+    more = len(others) - ORPHANS_NAMED_MAX_COUNT
+    tail = f" and {more} more" if more > 0 else ""
+    return f"{_apps(len(others))} of other fleets left alone: {named}{tail}"
+
+
 def _apps(count: int) -> str:
     return "1 app" if count == 1 else f"{count} apps"
 
 
 def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
-    verb = "deleted" if app.mode is Mode.ABSENT else "replaced"
+    verb = "adopted" if guard is Guard.ADOPTION else "deleted" if app.mode is Mode.ABSENT else "replaced"
     if guard is Guard.QUOTA:
         why = "its quota has no room for the new app, so the old one would be lost"
         way_out = "Raise the quota, or free a place in it"
@@ -230,4 +252,6 @@ def _not_owned(change: Change, verb: str) -> tuple[str, str]:
     why = "its tags could not be read" if unread else "it has no tag appfleet:fleet, so this fleet does not own it"
     if verb == "deleted":
         return why, f"--allow-destructive {change.key} deletes it all the same"
-    return why, "Give it the tag appfleet:fleet with the name of this fleet to take it over"
+    if verb == "adopted":
+        return why, "Run again, or let the caller read tags: sagemaker:DescribeApp and sagemaker:ListTags"
+    return why, "apply --adopt takes it over" if not unread else "Run again once its tags can be read"

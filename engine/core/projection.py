@@ -28,6 +28,9 @@ def projected(observed: ObservedFleet, plan: Plan) -> ObservedFleet:
 
 def _carry_out(rows: dict[AppKey, ObservedApp], change: Change) -> None:
     before = change.before
+    if change.action is Action.ADOPT and before is not None:
+        rows[before.key] = replace(before, ownership=Ownership.OURS)
+        return
     made = None if change.action is Action.DELETE else change.after
     if before is not None:
         del rows[before.key]  # it may be spelled in another way than the fleet spells it

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.identity import QuotaBucket
-from engine.core.plan import Action, Fits, QuotaLine
+from engine.core.plan import DESTROYING, MAKING, Fits, QuotaLine
 from engine.core.quota_text import quota_name
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket
     wanted: Counter[QuotaBucket] = Counter()
     for change in plan.changes:
         lane = lanes.get(change.key.domain)
-        if lane is None or change.after is None or change.action is Action.DELETE:
+        if lane is None or change.after is None or change.action not in MAKING:
             continue
         bucket = _bucket(lane, change.key.app_type, change.after.spec.instance_type)
         if quota_name(bucket.app_type, bucket.instance_type):
@@ -74,7 +74,7 @@ def quota_fit(
     freed: Counter[QuotaBucket] = Counter()
     for change in plan.changes:
         lane = lanes.get(change.key.domain)
-        if lane is not None and change.before is not None and change.action is not Action.CREATE:
+        if lane is not None and change.before is not None and change.action in DESTROYING:
             freed[_bucket(lane, change.key.app_type, change.before.spec.instance_type)] += 1
     lines: list[QuotaLine] = []
     one_more: dict[QuotaBucket, Fits] = {}

@@ -30,11 +30,12 @@ class Step:
 
 
 def ordered_steps(plan: Plan, weight: Callable[[DesiredApp], float] = lambda _: 0.0) -> tuple[Step, ...]:
-    """Order the changes of `plan`: deletes, then replaces, then creates by weight and round robin by team."""
+    """Order the changes of `plan`: adoptions, deletes, replaces, then creates by weight and round robin by team."""
+    adopted = [change for change in plan.changes if change.action is Action.ADOPT]
     deletes = [change for change in plan.changes if change.action is Action.DELETE]
     replaces = [change for change in plan.changes if change.action is Action.DELETE_THEN_CREATE]
     creates = [change for change in plan.changes if change.action is Action.CREATE]
-    ordered = [*deletes, *_fairly(replaces, weight), *_fairly(creates, weight)]
+    ordered = [*adopted, *deletes, *_fairly(replaces, weight), *_fairly(creates, weight)]
     return tuple(Step(rank, change) for rank, change in enumerate(ordered))
 
 

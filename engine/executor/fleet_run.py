@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
@@ -26,7 +26,6 @@ from engine.executor.operation import AWAITING, Operation, Phase, first_phase, s
 from engine.executor.owner_begin import begin_owners, owner_operations
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.owner_watch import OwnerWatcher
-from engine.executor.ownership import OwnershipReader, twin_of
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
 
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
-    from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.observed import ObservedApp
+    from engine.core.identity import Lane, Owner
     from engine.core.plan import Change, Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control
@@ -56,6 +54,7 @@ class FleetRun:
 
     `links` are the domains that can be reached; `unreachable` holds the error of each one that cannot. `wall` gives
     epoch seconds, `jitter` numbers in [0, 1); `on_bug` is told of every exception that should not have been.
+    `more_errors` are what planning found wrong and went on without.
     """
 
     fleet: str
@@ -70,6 +69,7 @@ class FleetRun:
     wall: Callable[[], float]
     jitter: Callable[[], float]
     on_bug: Callable[[BaseException], None] = lambda _: None
+    more_errors: list[Trouble] = field(default_factory=list)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
@@ -108,24 +108,6 @@ class FleetRun:
                 self._rows[name] = len(domain.apps)
                 self.journal.note_domain_size(self.links[name].domain.domain_id, len(domain.apps))
         return ObservedFleet({name: observed[name] for name in names})
-
-    async def read_ownership(self, observed: ObservedFleet, keys: Sequence[AppKey]) -> ObservedFleet:
-        """Read whose the apps under `keys` are; one that cannot be read stays UNREAD. Raises StoppedError."""
-        read: dict[str, dict[AppKey, ObservedApp]] = {}
-        for key in keys:
-            link, rows = self.links[key.domain], observed.domains[key.domain].apps
-            reader = OwnershipReader(
-                self.fleet, link, self.calls_of(link.lane), self.control, self.settings.backoffs, self.jitter, self.emit
-            )
-            async with unless_aborted(self.control):
-                owned = await reader.read(rows[key], has_twin=twin_of(key) in rows)
-            read.setdefault(key.domain, {})[key] = owned
-        return ObservedFleet(
-            {
-                name: replace(domain, apps={**domain.apps, **read[name]}) if name in read else domain
-                for name, domain in observed.domains.items()
-            }
-        )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
         """Give what looks at the owners of a domain that can be reached."""
@@ -167,8 +149,9 @@ class FleetRun:
             interrupted=self.control.cause is Cause.INTERRUPTED,
             denied=plan.denied,
             bug=bool(self._bug),
-            errors=run_errors(
-                self._listing_errors, {lane: one.stopped for lane, one in settlements.items()}, self._bug
+            errors=(
+                *self.more_errors,
+                *run_errors(self._listing_errors, {lane: one.stopped for lane, one in settlements.items()}, self._bug),
             ),
             notes=(*notes, *([self.journal.broken] if self.journal.broken else [])),
             findings=plan.findings,

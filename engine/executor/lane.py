@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
+from engine.executor.adoption import FLEET_TAG, Adopter
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
 from engine.executor.judge import is_generation
+from engine.executor.operation import Phase
 from engine.executor.owner_calls import OwnerCaller
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.scan import observed_app
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from engine.executor.ready import Waiting
     from engine.executor.settlement import Settlement
 
-FLEET_TAG = "appfleet:fleet"
-
 
 class LaneRunner:
     """The dispatcher and the workers of one lane."""
@@ -43,6 +43,7 @@ class LaneRunner:
         self._concurrency = concurrency
         self._handoff: asyncio.Queue[Waiting] = asyncio.Queue()
         self._owners = OwnerCaller(settlement)
+        self._adopter = Adopter(settlement)
         self._tags: dict[Tags, Tags] = {}
 
     async def run(self) -> None:
@@ -85,6 +86,8 @@ class LaneRunner:
                     await self._owners.call(operation)
                 elif operation.is_delete:
                     await self._delete(operation)
+                elif operation.phase is Phase.ADOPT:
+                    await self._adopter.call(operation)
                 else:
                     await self._create(operation)
             except Exception as bug:  # noqa: BLE001 - a bug ends the run in order, with its key named
@@ -134,7 +137,7 @@ class LaneRunner:
         except StoppedError:
             at.left_over(operation)
         except CloudError as error:
-            at.delete_failed(operation, error)
+            at.call_failed(operation, error)
         else:
             at.delete_accepted(operation)
         finally:

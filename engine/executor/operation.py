@@ -34,6 +34,7 @@ class Phase(Enum):
     """What has to happen next."""
 
     AWAIT_DELETING = auto()  # somebody's delete has to settle before our create
+    ADOPT = auto()
     CREATE = auto()
     LOOK = auto()  # ResourceInUse: read what is there
     OBSERVE_CREATE = auto()  # an unknown create: complete scans decide
@@ -162,7 +163,9 @@ class Operation(BaseOperation[Change]):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What a create counts against now."""
+        """What a create counts against now; an adoption counts against nothing."""
+        if self.phase is Phase.ADOPT:
+            return ()
         return scopes_of(self.lane, self.key, self.instance_type)
 
     @property
@@ -175,6 +178,8 @@ def first_phase(change: Change) -> Phase:
     """Give where a change begins; a declared app that is Pending has no call, and is settled all the same."""
     if change.action is Action.NONE:
         return Phase.SETTLE_CREATE
+    if change.action is Action.ADOPT:
+        return Phase.ADOPT
     if change.action is Action.CREATE:
         return Phase.AWAIT_DELETING if change.reason is Reason.DELETING else Phase.CREATE
     pending = change.before is not None and change.before.status is AppStatus.PENDING

@@ -30,14 +30,7 @@ from engine.executor.retry import (
     decide,
     trouble_of,
 )
-from engine.executor.troubles import (
-    IN_USE,
-    REMOVED,
-    bug_trouble,
-    conflict,
-    never_settled,
-    still_pending,
-)
+from engine.executor.troubles import IN_USE, REMOVED, bug_trouble, conflict, never_settled, still_pending
 from engine.ports.events import (
     AppCreated,
     AppFellBack,
@@ -145,8 +138,8 @@ class Settlement:
         operation.absent_since = None
         self._await(operation, Phase.SETTLE_DELETE)
 
-    def delete_failed(self, operation: Operation, error: CloudError) -> None:
-        """Take in the error of a delete, or of the look before it."""
+    def call_failed(self, operation: Operation, error: CloudError) -> None:
+        """Take in the error of a delete or an adoption, or of the look before it."""
         self._decide(operation, error, None, self.control.now())
 
     def delete_later(self, operation: Operation) -> None:
@@ -283,10 +276,8 @@ class Settlement:
         match decision:
             case Again(delay_s):
                 self._again(operation, error, delay_s, now)
-            case Park() if gate is not None and self.is_over:
-                self.left_over(operation, gate)
-            case Park() if gate is not None:
-                self.ready.wait_at(gate, operation)
+            case Park(full):
+                self._park(operation, full, gate)
             case FallBack():
                 self.gates.end_if_never(gate)
                 self._fall_back(operation, error)
@@ -303,8 +294,16 @@ class Settlement:
             case End(outcome, trouble):
                 self.gates.end_if_never(gate)
                 self.end(operation, outcome, trouble)
-            case _:  # pragma: no cover - a quota error always has its gate
+            case _:  # pragma: no cover - there are no others
                 raise BugError(f"{decision} for {operation.key}")
+
+    def _park(self, operation: Operation, error: CloudError, gate: Gate | None) -> None:
+        if gate is None:  # a call that makes nothing waits at none
+            self.end(operation, Outcome.FAILED, trouble_of(error))
+        elif self.is_over:
+            self.left_over(operation, gate)
+        else:
+            self.ready.wait_at(gate, operation)
 
     def _again(self, operation: Operation, error: CloudError, delay_s: float, now: float) -> None:
         if operation.phase is Phase.LOOK:

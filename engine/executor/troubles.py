@@ -88,10 +88,11 @@ def bug_trouble(operation: Waiting, bug: BaseException) -> Trouble:
 
 
 def changed_since_plan(operation: Operation, how: str) -> Trouble:
-    """Give the trouble of a delete that was not sent because the app is not the one that the plan saw."""
+    """Give the trouble of a call that was not made because the app is not the one that the plan saw."""
+    call = "adopted" if operation.phase is Phase.ADOPT else "deleted"
     return Trouble(
         "changed_since_plan",
-        f"{operation.key} was not deleted: {how}",
+        f"{operation.key} was not {call}: {how}",
         "Run appfleet plan again and look at what stands there now",
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.cost import CostLine, PlanCost, usd
-from engine.core.plan import Action
+from engine.core.plan import DESTROYING, MAKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,12 +40,12 @@ def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> 
 def _added(change: Change, region: str, prices: PriceBook) -> float | None:
     """Give USD an hour that one change adds; None where one of its prices is not known."""
     added = 0.0
-    if change.action is not Action.DELETE and change.after is not None:
+    if change.action in MAKING and change.after is not None:
         price = prices.price(region, change.key.app_type, change.after.spec.instance_type or "")
         if price is None:
             return None
         added = price
-    if change.action is not Action.CREATE and change.before is not None:
+    if change.action in DESTROYING and change.before is not None:
         price = prices.price(region, change.key.app_type, change.before.spec.instance_type or "")
         if price is None:
             return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.finding import Finding
 from engine.core.identity import parse_app_key
-from engine.core.plan import Action
+from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.text import clean
 from engine.policy.rules import Enforcement
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from engine.core.settings import Safety
     from engine.policy.prices import PriceBook
 
-DESTROYING: Final = frozenset({Action.DELETE, Action.DELETE_THEN_CREATE})
 _NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
 _TYPES_NAMED_MAX_COUNT: Final = 5
 _WILDCARDS: Final = frozenset("*?[")
@@ -105,9 +104,7 @@ def check_plan(
 
 def _parts(destroys: tuple[Change, ...], plan: Plan, owned: Mapping[str, int]) -> Iterable[_Part]:
     creates = tuple(
-        (change, change.after)
-        for change in plan.changes
-        if change.action is not Action.DELETE and change.after is not None
+        (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
     )
     names = sorted({change.key.domain for change in plan.changes})
     if len(names) != 1:

@@ -7,8 +7,9 @@ contract suite. Every method raises `CloudError` and nothing else; none retries,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.ports.owners import OwnerCloud
 
 if TYPE_CHECKING:
@@ -58,11 +59,29 @@ class AppDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class TaggedPage:
+    """One answer of GetResources: the values of one tag by ARN. `next_token` is empty on the last page."""
+
+    values: tuple[tuple[str, str], ...]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who the credentials belong to. `arn` names the role or user."""
 
     account: str
     arn: str
+
+
+def tagged_request(key: str, kinds: tuple[str, ...], token: str) -> dict[str, Any]:
+    """Give the request of GetResources, which both implementations need."""
+    request: dict[str, Any] = {
+        "TagFilters": [{"Key": key}],
+        "ResourceTypeFilters": [f"sagemaker:{kind}" for kind in kinds],
+        "ResourcesPerPage": LIST_PAGE_MAX_ROWS,
+    }
+    return {**request, "PaginationToken": token} if token else request
 
 
 class Cloud(OwnerCloud, Protocol):
@@ -100,4 +119,16 @@ class Cloud(OwnerCloud, Protocol):
 
     async def list_tags(self, arn: str) -> Tags:
         """ListTags of one resource, all pages of it, sorted by key."""
+        ...
+
+    async def add_tags(self, arn: str, tags: Tags) -> None:
+        """AddTags to one resource; a key that it has already gets the new value."""
+        ...
+
+    async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
+        """GetResources: up to 100 of the account's SageMaker resources in the region that carry a tag of this key.
+
+        `kinds` are resource types as their ARNs name them (`app`, `user-profile`, `space`, `domain`). The index of tags
+        lags behind the resources.
+        """
         ...

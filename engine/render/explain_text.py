@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _DECISIONS: Final = {
     Action.CREATE: "create it",
     Action.DELETE: "delete it",
+    Action.ADOPT: "adopt it",
     Action.DELETE_THEN_CREATE: "delete it, then create it",
     Action.NONE: "leave it alone",
 }

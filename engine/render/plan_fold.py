@@ -54,8 +54,8 @@ def alike(changes: Iterable[Change]) -> list[Change | Alike]:
     for change in changes:
         key = change.key
         shape: object = key
-        if change.action is Action.CREATE:
-            shape = (key.owner_kind, key.app_type, key.app_name, instance(change), why(change))
+        if change.action in (Action.CREATE, Action.ADOPT):
+            shape = (change.action, key.owner_kind, key.app_type, key.app_name, instance(change), why(change))
         shapes.setdefault(shape, []).append(change)
     folded: list[Change | Alike] = []
     for members in shapes.values():

@@ -38,7 +38,7 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
     left_out += _section(page, "User profiles and spaces", ("", "what", "which"), owners)
     for domain, changes in groupby(plan.changes, key=lambda change: change.key.domain):
         left_out += _domain(page, domain, list(changes))
-    drifted = [change for change in plan.drift if change.action is Action.NONE]
+    drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
     left_out += _section(
         page,
         "Drift, reported and left alone",

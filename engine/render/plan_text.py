@@ -98,11 +98,12 @@ def lane_text(lane: PlanLane) -> str:
 def summary_line(plan: Plan) -> str:
     """Give the one line that sums the plan up."""
     counts = plan.summary
+    adopted = f", {counts['adopt']:,} to adopt" if counts["adopt"] else ""
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
-        f"{counts['delete']:,} to delete; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged{denied}"
-        f"{owners_summary(plan)}."
+        f"{counts['delete']:,} to delete{adopted}; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged"
+        f"{denied}{owners_summary(plan)}."
     )
 
 
@@ -120,7 +121,12 @@ def _header(plan: Plan, paint: Paint) -> str:
 
 def _legend(changes: Sequence[Change], paint: Paint) -> str:
     used = {change.action for change in changes}
-    words = {Action.CREATE: "create", Action.DELETE: "delete", Action.DELETE_THEN_CREATE: "delete, then create"}
+    words = {
+        Action.CREATE: "create",
+        Action.DELETE: "delete",
+        Action.DELETE_THEN_CREATE: "delete, then create",
+        Action.ADOPT: "adopt",
+    }
     return "   ".join(
         f"{paint(STYLES[action], SYMBOLS[action])} {word}" for action, word in words.items() if action in used
     )
@@ -163,13 +169,14 @@ def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool)
 
 
 def _alike_lines(fold: Alike, paint: Paint, width: int) -> list[str]:
-    symbol = paint(STYLES[Action.CREATE], SYMBOLS[Action.CREATE].rjust(_SYMBOL_CHARS))
+    action = fold.changes[0].action
+    symbol = paint(STYLES[action], SYMBOLS[action].rjust(_SYMBOL_CHARS))
     indent = _ROW_INDENT_CHARS + 2
     return [f"{_INDENT}{symbol} {fold.text}", f"{' ' * indent}{fold.owners(width - indent)}"]
 
 
 def _folded(fold: bool) -> str:
-    return "Apps that are made alike are told together; --all shows each of them." if fold else ""
+    return "Apps that are made or adopted alike are told together; --all shows each of them." if fold else ""
 
 
 def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> list[str]:
@@ -185,7 +192,7 @@ def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> l
 
 
 def _drift(plan: Plan, paint: Paint, width: int) -> str:
-    drifted = [change for change in plan.drift if change.action is Action.NONE]
+    drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
     if not drifted:
         return ""
     head = paint("bold", f"Drift, reported and left alone ({count_of(len(drifted), 'app')}):")

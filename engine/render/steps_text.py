@@ -21,6 +21,7 @@ STEPS_SHOWN_MAX_COUNT: Final = 1_000
 _CALLS: Final = {
     Action.CREATE: "CreateApp",
     Action.DELETE: "DeleteApp",
+    Action.ADOPT: "AddTags",
     Action.DELETE_THEN_CREATE: "DeleteApp, then CreateApp",
 }
 

@@ -11,11 +11,18 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.core.plan import Change
 
-SYMBOLS: Final = {Action.CREATE: "+", Action.DELETE: "-", Action.DELETE_THEN_CREATE: "-/+", Action.NONE: "~"}
+SYMBOLS: Final = {
+    Action.CREATE: "+",
+    Action.DELETE: "-",
+    Action.DELETE_THEN_CREATE: "-/+",
+    Action.ADOPT: "*",
+    Action.NONE: "~",
+}
 STYLES: Final = {
     Action.CREATE: "green",
     Action.DELETE: "red",
     Action.DELETE_THEN_CREATE: "yellow",
+    Action.ADOPT: "magenta",
     Action.NONE: "cyan",
 }
 
@@ -36,6 +43,7 @@ REASONS: Final = {
     Reason.ORPHANED: "owned by this fleet and no longer declared; prune is off",
     Reason.UNMANAGED: "not owned by this fleet",
     Reason.UNKNOWN_STATUS: "in a status that appfleet does not know",
+    Reason.UNOWNED: "nobody owns it: it gets this fleet's tag and is otherwise left as it is",
     Reason.FORCED: "asked for with --replace",
     Reason.DOMAIN_UNLISTED: "its domain could not be listed",
     Reason.DENIED: "denied by a rule",
@@ -44,7 +52,7 @@ REASONS: Final = {
 
 OUTCOMES: Final = {
     Outcome.CREATED: "created",
-    Outcome.ADOPTED: "adopted (there already, as declared)",
+    Outcome.ADOPTED: "adopted (there already)",
     Outcome.REPLACED: "replaced",
     Outcome.DELETED: "deleted",
     Outcome.UNCHANGED: "unchanged",
@@ -81,7 +89,7 @@ HINTS: Final = {
 
 def why(change: Change) -> str:
     """Say why, with the fields that differ and both their values."""
-    if change.differs:
+    if change.differs and change.action is not Action.ADOPT:
         parts = [_difference(change, name) for name in change.differs]
         prefix = "" if change.reason is Reason.DRIFT else f"{REASONS[change.reason]}; "
         return prefix + "; ".join(parts)

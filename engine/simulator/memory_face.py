@@ -13,7 +13,7 @@ from engine.core.errors import CloudError, OutcomeUnknown, Unreachable
 from engine.core.identity import SPACE, USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.service_errors import error_from_service
-from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller
+from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 from engine.simulator import app_operations as apps
 from engine.simulator import tag_operations as tagging
 from engine.simulator.arns import partition
@@ -156,6 +156,30 @@ class MemoryCloud(MemoryOwners):
             return tuple(sorted(tagging.tags_of(self.world, self.account, self.region, arn).items()))
 
         return await self._call(SimulatedCall("ListTags"), act)
+
+    async def add_tags(self, arn: str, tags: Tags) -> None:
+        """AddTags."""
+
+        def act() -> None:
+            pairs = [{"Key": key, "Value": value} for key, value in tags]
+            self._check("AddTags", {"ResourceArn": arn, "Tags": pairs})
+            tagging.add_tags(self.world, self.account, self.region, arn, tagging.checked_tags(pairs))
+
+        await self._call(SimulatedCall("AddTags"), act)
+
+    async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
+        """GetResources."""
+        params = tagged_request(key, kinds, token)
+
+        def act() -> TaggedPage:
+            answer = tagging.get_resources(self.world, self.account, self.region, params)
+            values = (
+                (row["ResourceARN"], next(tag["Value"] for tag in row["Tags"] if tag["Key"] == key))
+                for row in answer["ResourceTagMappingList"]
+            )
+            return TaggedPage(tuple(values), answer["PaginationToken"])
+
+        return await self._call(SimulatedCall("GetResources"), act)
 
     async def _owner_call(self, operation: str, domain_id: str, owner: str, act: Callable[[], T]) -> T:
         return await self._call(SimulatedCall(operation, domain_id=domain_id, owner=owner), act)

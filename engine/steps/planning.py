@@ -14,11 +14,12 @@ from engine.adapters.journal_reader import settle_seconds
 from engine.core.errors import StateError
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.plan_options import PlanOptions
-from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.planner import plan_fleet
 from engine.core.quota_fit import NO_FIT
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 from engine.steps.owners import with_declared_owners
+from engine.steps.ownership import why_not_prune, with_ownership
 from engine.steps.quotas import quotas_of
 
 if TYPE_CHECKING:
@@ -49,17 +50,20 @@ async def planned(
             owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
     observed = await parts.run.observe(owners)
     asked = _plan_options(options, loaded, parts)
-    unread = needs_ownership(fleet, observed, asked)
-    if unread:
-        observed = await parts.run.read_ownership(observed, unread)
+    observed = await with_ownership(parts.run, fleet, observed, asked)
     made = plan_fleet(fleet, observed, asked)
+    if refusal := await why_not_prune(parts.run, made):
+        asked = replace(asked, prune_refusal=refusal)
+        made = replace(plan_fleet(fleet, observed, asked), complete=False)
     # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
     too_far = preparation is None and bool(loaded.guardrails(made, observed, options.allow_destructive))
     made = replace(made, denied=made.denied or too_far)
     fit, unknown = (NO_FIT, ()) if made.denied else await quotas_of(made, observed, options, parts)
     if fit.lines:
         asked = replace(asked, quotas=fit.lines, bucket_room=fit.one_more, findings=(*asked.findings, *unknown))
+        whole = made.complete
         made = plan_fleet(fleet, observed, asked)  # a replace is refused where its new bucket is full
+        made = replace(made, complete=whole)
     if not made.denied:
         made = await with_declared_owners(made, loaded, parts)
     if preparation is not None:
@@ -123,6 +127,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         once_done=memory.once_done,
         quarantined=loaded.quarantined(memory),
         retry_quarantined=options.retry_quarantined,
+        adopt=options.adopt,
         denied_keys=loaded.admitted.denied_keys,
         run_denied=loaded.admitted.run_denied,
         findings=loaded.admitted.findings,

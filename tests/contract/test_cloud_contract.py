@@ -6,12 +6,13 @@ import pytest
 
 from engine.core import errors
 from engine.core.desired import AppSpec
-from engine.core.limits import TOMBSTONE_SECONDS
+from engine.core.limits import LIST_PAGE_MAX_ROWS, TOMBSTONE_SECONDS
 from engine.core.quota_text import bucket_of_quota
-from engine.ports.cloud import AppDetail, AppName
-from engine.simulator import quotas
+from engine.ports.cloud import AppDetail, AppName, TaggedPage
+from engine.simulator import app_operations, quotas
 from engine.simulator.faults import FailureRule, FaultKind
 from engine.simulator.quotas import Wording
+from engine.simulator.records import app_id
 from engine.simulator.request_limit import RequestLimit
 from tests.contract.conftest import ACCOUNT, DOMAIN_ID, START, Contract, canvas, kernel, lab
 
@@ -346,3 +347,32 @@ async def test_an_error_that_is_not_in_the_table_is_rejected_with_its_own_words(
     with pytest.raises(errors.Rejected, match="short and stout") as caught:
         await contract.create(lab())
     assert caught.value.service_code == "TeapotException"
+
+
+async def test_the_index_of_tags_tells_the_fleet_of_each_app_and_pages(contract: Contract) -> None:
+    first = await contract.create(lab(), **{"appfleet:fleet": "ml"})
+    await contract.create(lab("bob-lab"), other="tag")
+    page = await contract.cloud.tagged_resources("appfleet:fleet", ("app",))
+    assert page == TaggedPage(((first, "ml"),), "")
+    assert (await contract.cloud.tagged_resources("appfleet:fleet", ("user-profile", "space", "domain"))).values == ()
+    for number in range(LIST_PAGE_MAX_ROWS):
+        identity = app_id(DOMAIN_ID, "user", "alice", "KernelGateway", f"k{number}")
+        domain, tags = contract.world.domains[DOMAIN_ID], {"appfleet:fleet": "ml"}
+        spec = AppSpec(instance_type="ml.t3.medium")
+        app_operations.place_app(contract.world, domain, identity, "alice", spec, tags, "InService")
+    page = await contract.cloud.tagged_resources("appfleet:fleet", ("app",))
+    rest = await contract.cloud.tagged_resources("appfleet:fleet", ("app",), token=page.next_token)
+    assert (len(page.values), len(rest.values), rest.next_token) == (LIST_PAGE_MAX_ROWS, 1, "")
+
+
+async def test_a_tag_that_is_added_is_listed_and_wins(contract: Contract) -> None:
+    arn = await contract.create(lab(), **{"appfleet:fleet": "others", "team": "a"})
+    await contract.cloud.add_tags(arn, (("appfleet:fleet", "ml"),))
+    assert await contract.cloud.list_tags(arn) == (("appfleet:fleet", "ml"), ("team", "a"))
+    with pytest.raises(errors.NotFound):
+        await contract.cloud.add_tags(arn.replace("alice-lab", "nobody"), (("appfleet:fleet", "ml"),))
+
+
+async def test_a_token_of_the_index_that_is_not_one_is_refused(contract: Contract) -> None:
+    with pytest.raises(errors.Rejected):
+        await contract.cloud.tagged_resources("appfleet:fleet", ("app",), token="nonsense")

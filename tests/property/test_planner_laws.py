@@ -221,7 +221,7 @@ def test_ownership_that_need_not_be_read_changes_nothing_that_is_done(
     desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions, whose: Ownership
 ) -> None:
     """needs_ownership and the planner never disagree: whosever the unread rest is, the plan is the same."""
-    needed = set(needs_ownership(desired, observed, options))
+    needed = set(needs_ownership(desired, observed, options).decisive)
     revealed = ObservedFleet(
         {
             name: replace(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FLEET_NAME: Final = "ml-platform"
 FLEET_TAG: Final = "appfleet:fleet"
+OTHER_FLEET_SHARE: Final = 0.3
 TYPES: Final = ("ml.t3.medium", "ml.m5.large", "ml.g5.xlarge")
 SOURCE: Final = Source("fleet.toml", 1)
 STATUSES: Final = ("InService", "InService", "InService", "Pending", "Deleting", "Failed", "Deleted")
@@ -99,6 +100,13 @@ def place_what_stands(rng: random.Random, world: SimWorld, fleet: DesiredFleet, 
             key = AppKey(domain.name, USER, f"other{number}", "Canvas", "default")
             _add_owner(world, domain.domain_id, key)
             _place(world, fleet, key, "system", "InService", ours=False)
+
+
+def give_away(rng: random.Random, world: SimWorld) -> None:
+    """Let some of the apps that are not ours be another fleet's."""
+    for app in world.apps.values():
+        if FLEET_TAG not in app.tags and rng.random() < OTHER_FLEET_SHARE:
+            app.tags[FLEET_TAG] = "other-fleet"
 
 
 def _standing_type(rng: random.Random, app: DesiredApp, drifted: bool) -> str | None:

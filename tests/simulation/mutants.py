@@ -5,6 +5,7 @@ They prove that the checkers bite. A patch holds for the length of a block, so n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -12,7 +13,8 @@ from engine.adapters.lock import FleetLock
 from engine.adapters.throttle import ThrottlePace
 from engine.core import errors
 from engine.core.errors import QuotaFacts
-from engine.executor import judge, lane, retry, scan, settlement
+from engine.core.observed import Ownership
+from engine.executor import judge, lane, ownership, retry, scan, settlement
 from engine.executor.control import Cause, Control
 from engine.executor.gate import Gate, GateState
 from engine.executor.lane import LaneRunner
@@ -160,6 +162,19 @@ def _slow_start_is_skipped() -> Any:
     return patch.object(Gate, "passed", passed)
 
 
+def _everything_is_ours() -> Any:
+    return patch.object(ownership, "owned_by", lambda row, *_: replace(row, ownership=Ownership.OURS))
+
+
+def _no_tag_is_ours() -> Any:
+    right = ownership.owned_by
+
+    def owned_by(row: Any, fleet: str | None, ours: str) -> Any:
+        return right(row, fleet or ours, ours)
+
+    return patch.object(ownership, "owned_by", owned_by)
+
+
 def _lock_says_always_yes() -> Any:
     return patch.object(FleetLock, "_flock", lambda *_: True)
 
@@ -192,6 +207,8 @@ MUTANTS: Final = (
     Mutant("expired-credentials-are-retried", "the lane stops", _credentials_are_retried),
     Mutant("half-a-scan-is-used", "complete scans alone", _half_a_scan_is_used),
     Mutant("generation-is-ignored", "the generation of the plan", _generation_is_ignored),
+    Mutant("everything-is-ours", "nothing foreign is deleted", _everything_is_ours),
+    Mutant("no-tag-is-our-tag", "nothing that nobody owns is deleted", _no_tag_is_ours),
     Mutant("lock-says-always-yes", "one run a fleet", _lock_says_always_yes),
     Mutant("lock-outlives-its-run", "a dead run holds nothing", _lock_outlives_its_run),
     Mutant("lock-is-not-waited-for", "--lock-timeout", _lock_is_not_waited_for),

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.throttle import ThrottlePace
 from engine.core.errors import LockHeldError
+from engine.core.plan import Action
 from engine.core.plan_options import PlanOptions
-from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.planner import plan_fleet
 from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.operation import spec_hash
+from engine.steps.ownership import why_not_prune, with_ownership
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal
 from tests.simulation.night_lock import NightLock
@@ -87,14 +90,15 @@ class Night:
     def _recover(self) -> None:
         """The first run without trouble, or at most one more, brings everything into service."""
         why = "nothing was reported"
-        for _ in range(1 if self.scenario.kind is Kind.CALM else RECOVERIES_MAX_COUNT):
+        first = 1 if self.scenario.kind is Kind.CALM else RECOVERIES_MAX_COUNT
+        for _ in range(first + self.scenario.adopt):  # what was adopted may be replaced by the next run
             report = self._one_run(Disturbance(), retry_quarantined=True)
             if self.watch.violations:
                 return
             if report is None or self.plan is None:
                 continue
             why = why_not_converged(self.plan, report)
-            if not why:
+            if not why and not _adopts_drifted(self.plan):
                 break
         if why:
             self.watch.violation(f"no convergence although nothing goes wrong any more: {why}")
@@ -250,6 +254,7 @@ class Night:
             today=TODAY,
             safety=scenario.settings.safety,
             prune=scenario.prune,
+            adopt=scenario.adopt,
             once_done=memory.once_done,
             quarantined=frozenset(
                 key for key, (count, failed) in memory.failures.items() if count >= limit and failed == hashes.get(key)
@@ -257,10 +262,15 @@ class Night:
             retry_quarantined=retry_quarantined,
             domain_lanes=scenario.lanes,
         )
-        unread = needs_ownership(fleet, observed, options)
-        if unread:
-            observed = await run.read_ownership(observed, unread)
-        return plan_fleet(fleet, observed, options)
+        observed = await with_ownership(run, fleet, observed, options)
+        made = plan_fleet(fleet, observed, options)
+        if refusal := await why_not_prune(run, made):
+            made = plan_fleet(fleet, observed, replace(options, prune_refusal=refusal))
+        return made
+
+
+def _adopts_drifted(plan: Plan) -> bool:
+    return any(change.action is Action.ADOPT and change.differs for change in plan.changes)
 
 
 def watch_clock(loop: VirtualLoop) -> Callable[[], float]:

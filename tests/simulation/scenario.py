@@ -13,7 +13,7 @@ from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, 
 from engine.simulator.quotas import Quotas, Wording
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.world import Timing
-from tests.simulation.fleet_maker import Kind, make_fleet, place_what_stands
+from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands
 from tests.simulation.sim_world import SimWorld
 from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles, with_rivals
 
@@ -43,6 +43,7 @@ class Scenario:
     settings: Settings
     weights: dict[str, float]
     prune: bool
+    adopt: bool
     shuffled: bool
     page_rows: int
     latency: tuple[float, float]
@@ -118,6 +119,7 @@ def make_scenario(seed: int) -> Scenario:
         settings=settings,
         weights={team: float(rng.randrange(3)) for team in teams} if rng.random() < 0.4 else {},
         prune=rng.random() < 0.4,
+        adopt=random.Random(seed + 6).random() < 0.2,
         shuffled=rng.random() < 0.5 and kind is not Kind.SCARCE,  # there, the order is what is looked at
         page_rows=rng.choice([3, 10, 25, 100]) if kind is Kind.STORM else 100,
         latency=(0.1, 0.1) if kind is Kind.SCARCE else rng.choice([(0.01, 0.1), (0.05, 0.6), (0.3, 2.0)]),
@@ -126,6 +128,7 @@ def make_scenario(seed: int) -> Scenario:
     )
     if kind is not Kind.SCARCE:
         place_what_stands(rng, world, fleet, prune=scenario.prune)
+        give_away(random.Random(seed + 7), world)
     if kind is Kind.STORM:
         world.lag_max_s = rng.choice([0.0, 0.0, LAG_SHARE * wait])
         draw_troubles(rng, scenario)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown
 from engine.core.service_errors import error_from_service
-from engine.ports.cloud import AppDetail, AppName, AppPage, Caller
+from engine.ports.cloud import AppDetail, AppName, AppPage, Caller, TaggedPage
 from engine.simulator import app_operations as apps
 from engine.simulator import tag_operations as tagging
 from engine.simulator.faults import ROW_FAULTS, Fault, FaultKind
@@ -46,6 +46,7 @@ class Call:
     sent_at: float
     app: AppName | None = None
     spec: AppSpec | None = None
+    arn: str = ""
     arrived: bool = False
 
 
@@ -167,6 +168,14 @@ class SimCloud:
 
     async def list_tags(self, arn: str) -> Tags:
         return await self._call(Call("ListTags", self.lane, "", self.watch.now()), lambda: self._inner.list_tags(arn))
+
+    async def add_tags(self, arn: str, tags: Tags) -> None:
+        call = Call("AddTags", self.lane, "", self.watch.now(), arn=arn)
+        await self._call(call, lambda: self._inner.add_tags(arn, tags))
+
+    async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
+        call = Call("GetResources", self.lane, "", self.watch.now())
+        return await self._call(call, lambda: self._inner.tagged_resources(key, kinds, token=token))
 
     async def _call(self, call: Call, act: Callable[[], Awaitable[T]], lost: Callable[[], None] | None = None) -> T:
         watch = self.watch

@@ -11,6 +11,7 @@ from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.records import IN_SERVICE, PENDING
+from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,10 @@ def _made(watch: Watch, key: AppId, change: Change, wait: bool) -> str:
 
 def _adopted(watch: Watch, key: AppId, change: Change, wait: bool) -> str:
     app = watch.world.apps.get(key)
+    if change.action is Action.ADOPT:
+        before = change.before
+        gone = app is None or before is None or app.created_at != before.created_at
+        return "" if gone or (app is not None and app.tags.get(FLEET_TAG) == FLEET_NAME) else "it has no tag of ours"
     if app is None:
         return "nothing stands there"
     if change.after is not None:
@@ -152,6 +157,8 @@ def why_not_converged(plan: Plan, report: ApplyReport) -> str:
 def check_nothing_left(watch: Watch, plan: Plan) -> None:
     """Check a plan that is made when everything has converged: it changes nothing, and all is as it should be."""
     for change in plan.decisions:
+        if change.action is Action.ADOPT:
+            continue  # somebody's app that was Pending when the last plan was made
         if change.action is not Action.NONE or change.reason not in SETTLED_REASONS:
             watch.violation(f"after convergence {change.key} is still to be {change.action} ({change.reason})")
     if not plan.complete:

@@ -15,6 +15,7 @@ from engine.core.plan import Action
 from engine.core.service_errors import failure_from_reason
 from engine.executor.control import Cause
 from engine.ports.events import Event, LaneStopped, LaneThrottled
+from engine.simulator.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane
     from engine.core.plan import Change, Plan
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.records import App, AppId
+    from engine.simulator.records import AppId
     from tests.simulation.memory_journal import MemoryJournal
     from tests.simulation.scenario import Scenario
     from tests.simulation.virtual_loop import VirtualLoop
 
 TRACE_MAX_LINES: Final = 4_000
 HIDDEN_AGAIN_AFTER_SECONDS: Final = 120.0  # a row that one listing left out is not left out by the next ones
-WRITES: Final = frozenset({"CreateApp", "DeleteApp"})
+WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags"})
 TICK: Final = 1e-6
 
 
@@ -156,6 +157,8 @@ class Watch:
         if self._in_flight[call.lane] > limit:
             self.violation(f"{self._in_flight[call.lane]} calls in flight in {call.lane}; {limit} are allowed")
         self.rates.sending(call)
+        if call.operation == "AddTags":
+            self._check_adoption(call)
         if key is None or call.operation not in WRITES:
             return
         if key in self._writing:
@@ -206,6 +209,14 @@ class Watch:
             if self.hidden_at.get(key, float("-inf")) >= self.began_at:
                 return  # a listing had left it out: nobody could have known
             self.violation(f"CreateApp of {key}, which is {found.status} because of an earlier CreateApp of ours")
+
+    def _check_adoption(self, call: Call) -> None:
+        app = self.world.by_arn.get(call.arn.lower())
+        change = None if not isinstance(app, App) else self.changes.get(app.key)
+        if not isinstance(app, App) or change is None or change.action is not Action.ADOPT:
+            self.violation(f"AddTags of {call.arn}, which the plan does not adopt")
+        elif app.tags.get(FLEET_TAG, FLEET_NAME) != FLEET_NAME:
+            self.violation(f"AddTags of {app.key}, which is another fleet's")
 
     def _check_delete(self, key: AppId) -> None:
         change = self.changes.get(key)

@@ -6,6 +6,7 @@ view, the counters) are functions that take one event and must not raise.
 
 from engine.ports.events.apps import (
     AppAdopted,
+    AppAdoptStarted,
     AppCreated,
     AppCreateStarted,
     AppDeleted,
@@ -33,6 +34,7 @@ from engine.ports.events.lanes import (
     LaneRateChanged,
     LaneStopped,
     LaneThrottled,
+    TagIndexUnread,
 )
 from engine.ports.events.owners import (
     OwnerAccepted,
@@ -56,6 +58,7 @@ from engine.ports.events.runs import (
 )
 
 __all__ = [
+    "AppAdoptStarted",
     "AppAdopted",
     "AppCreateStarted",
     "AppCreated",
@@ -99,4 +102,5 @@ __all__ = [
     "RunInterrupted",
     "RunStarted",
     "RunWaited",
+    "TagIndexUnread",
 ]

@@ -46,10 +46,20 @@ class AppCreated(Event):
 
 @dataclass(frozen=True, slots=True)
 class AppAdopted(Event):
-    """The app was there already, as declared."""
+    """The app was there already, as declared, or has this fleet's tag now."""
 
     name = "app.adopted"
     key: AppKey
+
+
+@dataclass(frozen=True, slots=True)
+class AppAdoptStarted(Event):
+    """AddTags is being sent, so that the app belongs to this fleet."""
+
+    name = "app.adopt_started"
+    level = "debug"
+    key: AppKey
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

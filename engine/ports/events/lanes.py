@@ -107,6 +107,16 @@ class BucketParked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TagIndexUnread(Event):
+    """The account's index of tags could not be read; apps are asked one by one where it decides something."""
+
+    name = "lane.tag_index_unread"
+    lane: Lane
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class BucketProbed(Event):
     """One call was sent to see whether a parked bucket has room; `ok` says whether it had."""
 

@@ -29,7 +29,7 @@ def by_sid(destroy: bool = False, settings: Settings | None = None, **more: Any)
 
 def test_a_plain_fleet_looks_and_creates_and_cannot_delete() -> None:
     found = by_sid()
-    assert set(found) == {"LookAround", "ReadQuotas", "Apps", "UserProfiles", "Spaces"}
+    assert set(found) == {"LookAround", "ReadTags", "ReadQuotas", "Apps", "UserProfiles", "Spaces"}
     assert found["Apps"]["Action"] == [
         "sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags",
     ]  # fmt: skip

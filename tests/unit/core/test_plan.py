@@ -85,6 +85,7 @@ def test_the_summary_counts_actions_and_declared_apps() -> None:
         "create": 1,
         "delete_then_create": 0,
         "delete": 0,
+        "adopt": 0,
         "none": 1,
         "unmanaged": 3,
         "denied": 1,
@@ -129,12 +130,21 @@ def test_the_document() -> None:
         "cost": None,
         "forecast": None,
         "owners": [],
-        "summary": {"create": 1, "delete_then_create": 0, "delete": 0, "none": 1, "unmanaged": 0, "denied": 0},
+        "summary": {
+            "create": 1,
+            "delete_then_create": 0,
+            "delete": 0,
+            "adopt": 0,
+            "none": 1,
+            "unmanaged": 0,
+            "denied": 0,
+        },
     }
 
 
 def test_plain_options_say_what_holds() -> None:
     assert dict(PlanOptions("2026-11-24T01:00:00Z", TODAY).pairs()) == {
+        "adopt": "off",
         "allow_destructive": "",
         "prune": "off",
         "replace": "never",

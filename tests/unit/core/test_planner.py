@@ -106,7 +106,8 @@ def test_a_reason_of_this_run_refuses_prune_as_the_fleets_own_does() -> None:
     plan = plan_fleet(a_fleet(), observe(a_row()), options(prune=True, prune_refusal=why))
     assert plan.changes == ()
     assert [finding.message for finding in plan.findings if finding.rule == "prune"] == [f"nothing is pruned: {why}"]
-    assert needs_ownership(a_fleet(), observe(a_row(ownership="unread")), options(prune=True, prune_refusal=why)) == ()
+    asked = needs_ownership(a_fleet(), observe(a_row(ownership="unread")), options(prune=True, prune_refusal=why))
+    assert asked.decisive == ()
 
 
 def test_names_of_other_fleets_are_cleaned() -> None:

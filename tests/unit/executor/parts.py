@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import QuotaExceeded, QuotaFacts
 from engine.core.plan import Action, Change, Reason
+from engine.core.planner import OwnershipQuestions
 from engine.core.settings import Backoff
 from engine.executor.operation import Operation, Phase
 from tests.fleets import LAB, LANE, an_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp
 
 BACKOFF = Backoff(initial=1.0, max=8.0, factor=2.0, give_up_after=60.0)
@@ -31,6 +35,11 @@ def an_operation(
     desired = an_app(key, instance_type, **app)
     change = Change(desired.key, action, Reason.ABSENT, before=before, after=desired)
     return Operation(rank, change, LANE, phase, prior=prior)
+
+
+def decisive(keys: Iterable[AppKey]) -> OwnershipQuestions:
+    """Ask whose these apps are, since it decides something."""
+    return OwnershipQuestions(tuple(keys), ())
 
 
 def full(quota: str = QUOTA, value: int | None = 4, **facts: Any) -> QuotaExceeded:

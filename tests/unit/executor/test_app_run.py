@@ -25,6 +25,7 @@ from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
 from engine.executor.operation import Phase
 from engine.executor.owner_operation import OwnerOperation
+from engine.executor.ownership import read_ownership
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.troubles import kept_trouble
@@ -32,7 +33,7 @@ from engine.ports.journal import Memory
 from engine.simulator.faults import FaultKind
 from engine.simulator.records import app_id
 from tests.fleets import LANE, SOURCE, a_row, an_app, options
-from tests.unit.executor.parts import BACKOFF, an_operation, full
+from tests.unit.executor.parts import BACKOFF, an_operation, decisive, full
 from tests.unit.executor.test_owner_run import (
     ALICE,
     BOB,
@@ -77,7 +78,9 @@ def run(
     async def work(fleet_run: FleetRun) -> ApplyReport:
         observed = await fleet_run.observe({"research": None})
         rows = observed.domains["research"].apps
-        observed = await fleet_run.read_ownership(observed, [key for key, row in rows.items() if row.status.is_alive])
+        observed = await read_ownership(
+            fleet_run, observed, decisive(key for key, row in rows.items() if row.status.is_alive)
+        )
         plan = change(plan_fleet(stage.fleet, observed, options(**asked)))
         return await fleet_run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=wait)
 
@@ -441,7 +444,7 @@ def test_whose_an_app_is_cannot_be_told_by_an_arn_that_fits_two(stage: Stage) ->
         twin = row.key._replace(owner_kind=SPACE)
         rows = {**observed.domains["research"].apps, twin: replace(row, key=twin)}
         doubled = replace(observed, domains={"research": replace(observed.domains["research"], apps=rows)})
-        return await fleet_run.read_ownership(doubled, [row.key])
+        return await read_ownership(fleet_run, doubled, decisive([row.key]))
 
     read = stage.do(work)
     assert read.domains["research"].apps[an_app(CANVAS_A).key].ownership is Ownership.UNREAD
@@ -455,7 +458,7 @@ def test_an_app_of_another_fleet_is_foreign_and_named(stage: Stage) -> None:
 
     async def work(fleet_run: FleetRun) -> Any:
         observed = await fleet_run.observe({"research": None})
-        return await fleet_run.read_ownership(observed, [an_app(CANVAS_A).key])
+        return await read_ownership(fleet_run, observed, decisive([an_app(CANVAS_A).key]))
 
     row = stage.do(work).domains["research"].apps[an_app(CANVAS_A).key]
     assert (row.ownership, row.foreign_fleet) == (Ownership.FOREIGN, "others")

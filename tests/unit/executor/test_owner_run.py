@@ -22,6 +22,7 @@ from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.owner_look import auth_mode, look_at_owners
+from engine.executor.ownership import read_ownership
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
 from engine.simulator import app_operations, owner_operations
@@ -33,6 +34,7 @@ from engine.simulator.world import Timing, World
 from tests.fleets import LANE, SOURCE, a_fleet, an_app, options
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.throttle_clock import throttle_on_loop_clock
+from tests.unit.executor.parts import decisive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -151,9 +153,8 @@ class Stage:
             gone = replace(self.fleet, apps=tuple(replace(app, mode=Mode.ABSENT) for app in self.fleet.apps))
             observed = await run.observe({"research": None})
             keys = list(observed.domains["research"].apps)
-            observed = await run.read_ownership(
-                observed, [k for k in keys if observed.domains["research"].apps[k].status.is_alive]
-            )
+            alive = [key for key in keys if observed.domains["research"].apps[key].status.is_alive]
+            observed = await read_ownership(run, observed, decisive(alive))
             plan = with_owner_deletes(plan_fleet(gone, observed, options()), self.fleet.owners, rows, observed)
             return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
 

@@ -1,0 +1,94 @@
+"""Whose what stands there is, before and after a first plan: what planning asks where ownership decides something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import AlreadyGone, CloudError, NotFound
+from engine.core.iam import partition
+from engine.core.identity import USER
+from engine.core.outcome import Trouble
+from engine.core.plan import Reason
+from engine.core.planner import needs_ownership
+from engine.executor.adoption import FLEET_TAG
+from engine.executor.asking import ask_again
+from engine.executor.ownership import read_ownership, tagged_owners
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+
+    from engine.core.desired import DesiredFleet, Tags
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Plan
+    from engine.core.plan_options import PlanOptions
+    from engine.executor.fleet_run import FleetRun
+
+TAGGED_OWNER: Final = "tagged_owner"
+
+
+async def with_ownership(
+    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions
+) -> ObservedFleet:
+    """Read whose the apps are where that matters. Raises StoppedError when the run is stopped meanwhile."""
+    questions = needs_ownership(fleet, observed, asked)
+    if not (questions.decisive or questions.telling):
+        return observed
+    return await read_ownership(run, observed, questions)
+
+
+async def why_not_prune(run: FleetRun, made: Plan) -> str:
+    """Say why nothing may be pruned although `made` would: a profile, space or domain carries the fleet's own tag.
+
+    Such a tag spreads to apps that people open by hand, so an app's own tag is no proof there. Empty where there is
+    none, and where nothing is pruned nothing is asked. What is found is an error of the run. Raises StoppedError.
+    """
+    pruned = [change.key for change in made.changes if change.reason is Reason.NOT_DECLARED]
+    lanes = {run.links[key.domain].lane: key.domain for key in pruned}
+    for lane, domain in sorted(lanes.items()):
+        try:
+            try:
+                found = await tagged_owners(run, domain)
+            except CloudError:
+                found = await _tagged_one_by_one(run, [key for key in pruned if run.links[key.domain].lane == lane])
+        except CloudError as error:
+            why = f"whether a user profile, space or domain of {lane} carries {FLEET_TAG} is not known: {error.message}"
+            hint = "Let the caller read tags (tag:GetResources, or sagemaker:ListTags), then run again"
+        else:
+            if not found:
+                continue
+            why = f"{', '.join(found)} carries {FLEET_TAG} = {run.fleet}, and so may apps that people open by hand"
+            hint = "Take that tag off it: appfleet tags apps alone"
+        run.more_errors.append(Trouble(TAGGED_OWNER, f"nothing is pruned: {why}", hint))
+        return f"{why}. {hint}"
+    return ""
+
+
+async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[str, ...]:
+    """Ask the owners of what would be pruned, and their domains; an owner that is not there has no tags."""
+    arns: dict[str, str] = {}
+    for key in pruned:
+        link = run.links[key.domain]
+        account, region = link.lane
+        head, domain_id = f"arn:{partition(region)}:sagemaker:{region}:{account}", link.domain.domain_id
+        kind = "user-profile" if key.owner_kind == USER else "space"
+        arns[f"{head}:domain/{domain_id}"] = arns[f"{head}:{kind}/{domain_id}/{key.owner}"] = key.domain
+    found: list[str] = []
+    for arn, domain in sorted(arns.items()):
+        try:
+            tags = await _tags(run, domain, arn)
+        except (NotFound, AlreadyGone):
+            continue
+        if dict(tags).get(FLEET_TAG) == run.fleet:
+            found.append(arn)
+    return tuple(found)
+
+
+async def _tags(run: FleetRun, domain: str, arn: str) -> Tags:
+    link = run.links[domain]
+    calls, may_call = run.calls_of(link.lane), run.control.may_call
+
+    def ask() -> Awaitable[Tags]:
+        return calls.read("ListTags", lambda: link.cloud.list_tags(arn), may_call)
+
+    return await ask_again("ListTags", ask, run.settings.backoffs, run.jitter, run.emit, stopped=run.control.stopped)

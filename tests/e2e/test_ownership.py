@@ -1,0 +1,115 @@
+"""Whose an app is: another fleet's is never touched, the index of tags only narrows, and --adopt takes over."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Place
+
+OURS = {"appfleet:fleet": "e2e"}
+THEIRS = {"appfleet:fleet": "another-fleet"}
+MANY = 30  # more than are read one by one
+LIMITS = "[safety]\ndestroy_max = 50\ndestroy_share_max = 1.0\n"
+
+
+def populate(place: Place) -> None:
+    """Thirty apps of ours, thirty of another fleet and thirty of nobody's; five of ours stay declared."""
+    names = people(3 * MANY)
+    place.write(fleet_text(names), POLICY + LIMITS)
+    for number, name in enumerate(names):
+        place.put_app(lab_of(name), tags=(OURS, THEIRS, {})[number // MANY])
+    place.write(fleet_text(names[:5]), POLICY + LIMITS)
+
+
+def test_prune_beside_another_fleets_apps_touches_none_of_them(place: Place) -> None:
+    populate(place)
+    planned = place.run("plan", "--prune")
+    assert f"{MANY} apps of other fleets left alone" in planned.out
+    assert f"{lab_of('u030')} (another-fleet)" in planned.out
+    place.forget_calls()
+    ran = place.apply("--prune")
+    assert (ran.code, ran.report["summary"]) == (0, {"unchanged": 5, "deleted": MANY - 5})
+    statuses = [place.status_of(lab_of(name)) for name in people(3 * MANY)]
+    assert statuses == ["InService"] * 5 + ["Deleted"] * (MANY - 5) + ["InService"] * 2 * MANY
+    calls = place.calls()
+    # One page for the apps and one for their owners; then one look each at what the index calls ours.
+    assert calls["GetResources"] == {"ok": 2}
+    assert calls["ListTags"] == {"ok": MANY - 5}
+
+
+def test_without_the_index_each_candidate_is_asked_itself(place: Place) -> None:
+    populate(place)
+    place.scenario(QUICK + fault("access-denied", "GetResources"))
+    ran = place.apply("--prune")
+    assert (ran.code, ran.report["summary"]) == (0, {"unchanged": 5, "deleted": MANY - 5})
+    assert [event["code"] for event in ran.events("lane.tag_index_unread")] == ["AccessDeniedException"]
+
+
+def test_a_profile_with_the_fleets_tag_prunes_nothing_and_is_an_error(place: Place) -> None:
+    populate(place)
+    place.within(lambda world: world.domains["d-abcd1234efgh"].profiles["u000"].tags.update(OURS))
+    planned = place.run("plan", "--prune")
+    assert planned.code == 1
+    assert "user-profile/d-abcd1234efgh/u000 carries appfleet:fleet" in planned.out
+    ran = place.apply("--prune")
+    assert (ran.code, ran.report["summary"]) == (1, {"unchanged": 5})
+    assert [error["code"] for error in ran.report["errors"]] == ["tagged_owner"]
+    assert "DeleteApp" not in place.calls()
+
+
+def test_adopting_fifty_apps_makes_them_replaceable(place: Place) -> None:
+    names = people(52)
+    place.write(fleet_text(names), POLICY + LIMITS)
+    for name in names[:50]:
+        place.put_app(lab_of(name), "ml.m5.large")
+    place.put_app(lab_of("u050"), "ml.m5.large", THEIRS)
+    place.put_app(lab_of("u051"), "ml.m5.large", OURS)
+    planned = place.run("plan", "--adopt")
+    assert "50 to adopt" in planned.out
+    assert "another-fleet" in planned.out
+    ran = place.apply("--adopt")
+    assert (ran.code, ran.report["summary"]) == (0, {"adopted": 50, "unchanged": 2})
+    tags = place.within(lambda world: [world.apps[place.identity(lab_of(name))].tags for name in names])
+    assert tags == [OURS] * 50 + [THEIRS, OURS]
+    assert place.calls()["AddTags"] == {"ok": 50}
+    assert place.apply("--adopt").report["summary"] == {"unchanged": 52}
+    replaced = place.apply("--replace", "--allow-destructive", "research/*=51")
+    assert replaced.report["summary"] == {"replaced": 51, "unchanged": 1}
+    assert "50" in place.run("history").out
+
+
+def test_an_adoption_that_meets_trouble_is_done_once(place: Place) -> None:
+    names = people(6)
+    place.write(fleet_text(names))
+    for name in names:
+        place.put_app(lab_of(name))
+    trouble = fault("reset-after", "AddTags", max_count=2) + fault("throttle", "AddTags", max_count=2)
+    place.scenario(QUICK + trouble)
+    ran = place.apply("--adopt")
+    assert (ran.code, ran.report["summary"]) == (0, {"adopted": 6})
+    tags = place.within(lambda world: [world.apps[place.identity(lab_of(name))].tags for name in names])
+    assert tags == [OURS] * 6
+
+
+def test_a_plan_that_deletes_forty_percent_passes_with_the_flag_that_its_refusal_names(place: Place) -> None:
+    names = people(20)
+    place.write(fleet_text(names))
+    for name in names:
+        place.put_app(lab_of(name), tags=OURS)
+    place.write(fleet_text(names[:12]))
+    refused = place.apply("--prune")
+    assert refused.code == 4
+    messages = [finding["message"] for finding in refused.report["findings"]]
+    (message,) = [text for text in messages if "--allow-destructive" in text]
+    assert "8" in message
+    assert "20" in message
+    assert not {"DeleteApp", "CreateApp"} & place.calls().keys()
+    found = re.search(r"--allow-destructive \S+", message)
+    assert found is not None
+    ran = place.apply("--prune", *shlex.split(found.group().rstrip(".,:;")))
+    assert (ran.code, ran.report["summary"]) == (0, {"unchanged": 12, "deleted": 8})

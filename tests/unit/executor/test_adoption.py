@@ -1,0 +1,281 @@
+"""Adoption and the index of tags, in virtual time over the world in memory: what is looked at before a tag is set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.errors import QuotaExceeded, ScanIncomplete
+from engine.core.observed import ObservedFleet, Ownership
+from engine.core.plan import Action, Reason
+from engine.core.planner import OwnershipQuestions, needs_ownership, plan_fleet
+from engine.executor.calls import StoppedError
+from engine.executor.control import Cause
+from engine.executor.ownership import read_ownership, tagged_owners
+from engine.ports.cloud import TaggedPage
+from engine.simulator import app_operations
+from engine.simulator.faults import FaultKind
+from engine.simulator.records import app_id
+from engine.steps.ownership import why_not_prune, with_ownership
+from tests.fleets import an_app, options
+from tests.unit.executor.parts import an_operation, decisive, full
+from tests.unit.executor.test_owner_run import CANVAS_A, CANVAS_B, DOMAIN_ID, Stage, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.outcome import ApplyReport
+    from engine.core.plan import Plan
+    from engine.executor.fleet_run import FleetRun
+
+FLEET_TAG = "appfleet:fleet"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """Two people with a canvas each, which somebody opened by hand."""
+    made = Stage()
+    for name in ("alice", "bob"):
+        made.profile(name)
+        place(made, name)
+    made.fleet = replace(made.fleet, apps=(an_app(CANVAS_A, None), an_app(CANVAS_B, None)), owners=())
+    return made
+
+
+def identity(user: str) -> Any:
+    return app_id(DOMAIN_ID, "user", user, "Canvas", "default")
+
+
+def place(stage: Stage, user: str, **tags: str) -> None:
+    given = {name.replace("_", ":"): value for name, value in tags.items()}
+    app_operations.place_app(
+        stage.world, stage.domain, identity(user), user, an_app(CANVAS_A, None).spec, given, "InService"
+    )
+
+
+def tags_of(stage: Stage, user: str) -> dict[str, str]:
+    return stage.world.apps[identity(user)].tags
+
+
+def adopt(stage: Stage, before: Any = lambda _run: None) -> ApplyReport:
+    async def work(run: FleetRun) -> ApplyReport:
+        asked = options(adopt=True)
+        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
+        plan = plan_fleet(stage.fleet, observed, asked)
+        assert {change.action for change in plan.changes} == {Action.ADOPT}
+        before(run)
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    return stage.do(work)  # type: ignore[no-any-return]
+
+
+def test_what_nobody_owns_gets_the_tag_and_nothing_else(stage: Stage) -> None:
+    report = adopt(stage)
+    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "adopted"}
+    assert [tags_of(stage, user) for user in ("alice", "bob")] == [{FLEET_TAG: "ml"}] * 2
+    assert report.exit_code == 0
+    assert "CreateApp" not in report.calls
+
+
+def test_what_another_fleet_has_tagged_meanwhile_is_left_alone(stage: Stage) -> None:
+    report = adopt(stage, lambda _run: tags_of(stage, "alice").update({FLEET_TAG: "others"}))
+    assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "adopted"}
+    (error,) = [app.error for app in report.apps if app.error is not None]
+    assert "not adopted: its tag appfleet:fleet names the fleet 'others'" in error.message
+    assert tags_of(stage, "alice") == {FLEET_TAG: "others"}
+
+
+def test_what_is_ours_by_now_needs_no_call(stage: Stage) -> None:
+    report = adopt(stage, lambda _run: tags_of(stage, "alice").update({FLEET_TAG: "ml"}))
+    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "adopted"}
+    assert report.calls["AddTags"] == {"ok": 1}
+
+
+def test_what_was_made_again_or_is_gone_since_the_plan_is_left_alone(stage: Stage) -> None:
+    def meanwhile(_run: FleetRun) -> None:
+        stage.world.apps[identity("alice")].created_at += 100.0
+        del stage.world.apps[identity("bob")]
+
+    report = adopt(stage, meanwhile)
+    assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "skipped"}
+    messages = sorted(app.error.message for app in report.apps if app.error is not None)
+    assert messages[0].endswith("it is not the app that stood there")
+    assert messages[1].endswith("it is gone")
+
+
+def test_a_lost_answer_is_followed_by_a_look_and_not_by_a_second_tag(stage: Stage) -> None:
+    stage.fault(FaultKind.RESET_AFTER, "AddTags")
+    report = adopt(stage)
+    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "adopted"}
+    assert report.calls["AddTags"] == {"unknown": 1, "ok": 1}
+
+
+def test_a_denied_adoption_ends_that_app_alone(stage: Stage) -> None:
+    stage.fault(FaultKind.ACCESS_DENIED, "AddTags")
+    report = adopt(stage)
+    assert sorted(outcomes(report).values()) == ["adopted", "failed"]
+
+
+def test_a_run_that_is_stopped_adopts_no_more(stage: Stage) -> None:
+    report = adopt(stage, lambda run: run.control.stop(Cause.INTERRUPTED))
+    assert set(outcomes(report).values()) == {"interrupted"}
+    assert tags_of(stage, "alice") == {}
+
+
+@pytest.mark.parametrize("operation", ["DescribeApp", "ListTags"])
+def test_a_run_that_is_stopped_between_the_looks_and_the_tag_tags_nothing(stage: Stage, operation: str) -> None:
+    """A signal comes while an adoption reads."""
+
+    async def stop(call: Any) -> None:
+        if call.operation == operation and call.phase == "answer" and stage.run is not None and stage.time >= 0:
+            started.append(call)
+            if len(started) > reads[operation]:
+                stage.run.control.stop(Cause.INTERRUPTED)
+
+    started: list[Any] = []
+    reads = {"DescribeApp": 2, "ListTags": 2}  # what planning asks
+    stage.latency = stop
+    report = adopt(stage)
+    assert set(outcomes(report).values()) == {"interrupted"}
+    assert "AddTags" not in report.calls
+
+
+def test_a_quota_error_of_an_adoption_is_its_end(stage: Stage) -> None:
+    """No gate stands before a call that makes nothing."""
+    stage.fault(FaultKind.ERROR, "AddTags", code="ResourceLimitExceeded", message=full().message)
+    assert sorted(outcomes(adopt(stage)).values()) == ["adopted", "failed"]
+    assert isinstance(full(), QuotaExceeded)
+
+
+def test_an_adoption_counts_against_no_quota() -> None:
+    from engine.executor.operation import first_phase
+
+    operation = an_operation(action=Action.ADOPT)
+    operation.phase = first_phase(operation.change)
+    assert operation.scopes == ()
+
+
+# The index of tags.
+
+
+def read(stage: Stage, questions: OwnershipQuestions) -> ObservedFleet:
+    async def work(run: FleetRun) -> Any:
+        return await read_ownership(run, await run.observe({"research": None}), questions)
+
+    return stage.do(work)  # type: ignore[no-any-return]
+
+
+def test_of_what_is_only_named_the_index_is_asked_alone(stage: Stage) -> None:
+    tags_of(stage, "alice")[FLEET_TAG] = "ml"
+    tags_of(stage, "bob")[FLEET_TAG] = "others"
+    keys = tuple(an_app(key).key for key in (CANVAS_A, CANVAS_B))
+    rows = read(stage, OwnershipQuestions((), keys)).domains["research"].apps
+    assert [rows[key].ownership for key in keys] == [Ownership.OURS, Ownership.FOREIGN]
+    assert rows[keys[1]].foreign_fleet == "others"
+    assert stage.run is not None
+    assert "ListTags" not in stage.run.calls()
+
+
+def test_without_the_index_what_is_only_named_stays_unread(stage: Stage) -> None:
+    stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    key = an_app(CANVAS_A).key
+    row = read(stage, OwnershipQuestions((), (key,))).domains["research"].apps[key]
+    assert row.ownership is Ownership.UNREAD
+    assert stage.events[-1].name == "lane.tag_index_unread"
+
+
+def test_what_the_index_calls_ours_is_asked_once_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index lags: a tag that is gone may still stand in it."""
+    monkeypatch.setattr("engine.executor.ownership.OWNERSHIP_READS_MAX_COUNT", 1)
+    arn = stage.world.apps[identity("alice")].arn
+
+    async def lagging(*_: Any, **__: Any) -> TaggedPage:
+        return TaggedPage(((arn.upper().replace("ARN:", "arn:"), "ml"),), "")
+
+    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.tagged_resources", lagging)
+    keys = [an_app(key).key for key in (CANVAS_A, CANVAS_B)]
+    rows = read(stage, decisive(keys)).domains["research"].apps
+    assert [rows[key].ownership for key in keys] == [Ownership.NOBODY, Ownership.NOBODY]
+    assert stage.run is not None
+    assert stage.run.calls()["ListTags"] == {"ok": 1}
+
+
+def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def repeating(*_: Any, **__: Any) -> TaggedPage:
+        return TaggedPage((), "again")
+
+    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.tagged_resources", repeating)
+
+    async def work(run: FleetRun) -> None:
+        await run.observe({"research": None})
+        with pytest.raises(ScanIncomplete, match="the same page again"):
+            await tagged_owners(run, "research")
+
+    stage.do(work)
+
+
+# A profile with the fleet's own tag.
+
+
+def refusal_of(stage: Stage, then: Callable[[], None] = lambda: None) -> tuple[str, Plan, list[str]]:
+    """Plan to prune what is ours and no longer declared, and do `then`; why that is refused."""
+    stage.fleet = replace(stage.fleet, apps=())
+    for user in ("alice", "bob"):
+        tags_of(stage, user)[FLEET_TAG] = "ml"
+
+    async def work(run: FleetRun) -> Any:
+        asked = options(prune=True)
+        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
+        made = plan_fleet(stage.fleet, observed, asked)
+        assert [change.reason for change in made.changes] == [Reason.NOT_DECLARED] * 2
+        assert needs_ownership(stage.fleet, observed, asked).decisive == ()
+        then()
+        why = await why_not_prune(run, made)
+        return why, plan_fleet(stage.fleet, observed, replace(asked, prune_refusal=why)), run.more_errors
+
+    why, made, errors = stage.do(work)
+    return why, made, [error.code for error in errors]
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_tagged_profile_lets_nothing_be_pruned(stage: Stage, *, denied: bool) -> None:
+    stage.domain.profiles["alice"].tags[FLEET_TAG] = "ml"
+    if denied:
+        stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    why, made, errors = refusal_of(stage)
+    assert "user-profile/" in why
+    assert made.changes == ()
+    assert errors == ["tagged_owner"]
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_without_such_a_tag_what_is_ours_is_pruned(stage: Stage, *, denied: bool) -> None:
+    stage.domain.profiles["alice"].tags[FLEET_TAG] = "others"
+    if denied:
+        stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    gone = partial(stage.fault, FaultKind.ERROR, "ListTags", code="ResourceNotFound", message="")
+    why, made, errors = refusal_of(stage, gone)
+    assert (why, errors) == ("", [])
+    assert len(made.changes) == 2
+
+
+def test_where_the_tags_of_owners_cannot_be_read_nothing_is_pruned(stage: Stage) -> None:
+    stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
+    why, made, errors = refusal_of(stage, partial(stage.fault, FaultKind.ACCESS_DENIED, "ListTags", count=100))
+    assert "is not known" in why
+    assert made.changes == ()
+    assert errors == ["tagged_owner"]
+
+
+def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
+    async def work(run: FleetRun) -> None:
+        observed = await run.observe({"research": None})
+        run.control.stop(Cause.INTERRUPTED)
+        key = an_app(CANVAS_A).key
+        with pytest.raises(StoppedError):
+            await read_ownership(run, observed, OwnershipQuestions((), (key,)))
+
+    stage.do(work)
