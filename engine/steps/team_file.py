@@ -5,7 +5,6 @@ A file that a person wrote is never changed. Not here: what is done with the tea
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import tomllib
@@ -18,8 +17,9 @@ from engine.config.app_rules import ONE_A_SPACE
 from engine.config.files import FileProblem, Folder
 from engine.config.fleet_file import LoadedFleet, load_fleet
 from engine.config.problems import nearest
-from engine.core.errors import BugError, ConfigError, UsageError
+from engine.core.errors import UsageError
 from engine.core.text import clean
+from engine.steps.new_file import put_new, toml_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,6 @@ TEAMS_FOLDER: Final = "teams"
 _MEMBER: Final = "{member}"
 _TEAM_NAME: Final = re.compile(r"[a-z0-9-]+")
 _HEAD: Final = "# Written by appfleet onboard. It is yours from now on: appfleet does not change it again.\n\n"
-_MODE: Final = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,35 +217,9 @@ def _require_equal(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def _put(fleet_file: Path, path: Path, document: Mapping[str, Any]) -> None:
-    """Write, read back, check the fleet with it, and only then give it its name; never over another file."""
-    import toml
+    """Write it, check the fleet with it, and only then give it its name; never over another file."""
 
-    text = _HEAD + toml.dumps(document)
-    if tomllib.loads(text) != document:
-        raise BugError(f"{path.name} reads back otherwise than it was written")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        descriptor, made = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".new", dir=path.parent)
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        Path(made).chmod(_MODE)
-        load_fleet(fleet_file, (f"{TEAMS_FOLDER}/{Path(made).name}",))
-        os.link(made, path)
-    except FileExistsError:
-        raise UsageError(f"{path} was made meanwhile", hint="Run the command again") from None
-    except ConfigError:
-        raise
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    finally:
-        Path(made).unlink(missing_ok=True)
+    def check(made: Path) -> None:
+        load_fleet(fleet_file, (f"{TEAMS_FOLDER}/{made.name}",))
 
-
-def _cannot_write(path: Path, error: OSError) -> UsageError:
-    why = os.strerror(error.errno or 0)
-    return UsageError(f"{path} cannot be written: {why}", hint="Give write access to that folder")
+    put_new(path, toml_text(_HEAD, document), check)
