@@ -10,7 +10,7 @@ import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.errors import AppfleetError, ScanIncomplete
 from engine.core.limits import PLAN_AGE_MAX_SECONDS
@@ -26,7 +26,7 @@ from engine.steps.approval import approval_of
 from engine.steps.planning import iso, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -37,9 +37,24 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedFleet
     from engine.executor.control import Control
     from engine.ports.events import Emit
+    from engine.steps.importing import ImportAsked, ImportResult
     from engine.steps.letting_go import Preparation
+    from engine.steps.prices import PricesWritten
 
-__all__ = ["AppOptions", "ValidateResult", "apply", "dry_run", "explain", "plan", "status", "validate"]
+__all__ = [
+    "AppOptions",
+    "ValidateResult",
+    "apply",
+    "dry_run",
+    "explain",
+    "import_domain",
+    "plan",
+    "prices",
+    "status",
+    "validate",
+]
+
+T = TypeVar("T")
 
 STATE_DIR_NAME: Final = ".appfleet"
 
@@ -96,6 +111,15 @@ async def plan(options: AppOptions, emit: Emit) -> Plan:
     return made
 
 
+async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
+    """List a live domain, and give its fleet file, proved to plan to nothing. Raises UsageError and CloudError."""
+    from engine.steps.importing import bare_fleet, checked, found_in
+
+    head = bare_fleet(asked)
+    found = await _looking(options, head, emit, found_in)
+    return checked(asked, found, _now())
+
+
 async def dry_run(options: AppOptions, emit: Emit) -> tuple[Plan, Callable[[DesiredApp], float]]:
     """Observe, and give the plan with the weights by which a run would order it."""
     loaded = _read(options, _today())
@@ -113,6 +137,21 @@ async def status(options: AppOptions, emit: Emit) -> StatusView:
         if domain.error is not None
     )
     return status_of(made, errors)
+
+
+async def prices(options: AppOptions, regions: Sequence[str], out: Path | None, emit: Emit) -> PricesWritten:
+    """Ask what apps cost in `regions` (none: those of the fleet), and write the policy file that says so.
+
+    Raises AppfleetError: for what is no region, a caller that may not ask, a list that is not understood, and a file
+    that cannot be written.
+    """
+    from engine.composition import price_tables
+    from engine.steps.prices import put_prices, standing_prices
+
+    standing = standing_prices(out)
+    # With regions that are named a fleet file is not needed; where there is one, its domains say whose credentials.
+    domains = _read(options, _today()).fleet.domains if not regions or options.fleet_file.exists() else ()
+    return put_prices(out, standing, await price_tables(options, domains, regions, emit), _today())
 
 
 async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
@@ -200,6 +239,12 @@ async def _carried_out(
 
 
 async def _looked(options: AppOptions, loaded: Loaded, emit: Emit) -> tuple[Plan, ObservedFleet]:
+    return await _looking(options, loaded, emit, planned)
+
+
+async def _looking(
+    options: AppOptions, loaded: Loaded, emit: Emit, look: Callable[[AppOptions, Loaded, Joined], Awaitable[T]]
+) -> T:
     """Do the part of a command that calls the service and changes nothing."""
     from engine.composition import Begun, joined
 
@@ -208,7 +253,7 @@ async def _looked(options: AppOptions, loaded: Loaded, emit: Emit) -> tuple[Plan
         beginning = Beginning(begun.control)
         try:
             async with joined(options, loaded, begun, writes=False) as parts:
-                return await planned(options, loaded, parts)
+                return await look(options, loaded, parts)
         except BaseException as error:
             if not beginning.was_ended_by(error):
                 raise

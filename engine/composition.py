@@ -40,13 +40,14 @@ from engine.ports.events import CallAnswered, RunInterrupted
 from engine.ports.journal import NoJournal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
+    from engine.core.price_list import PriceTable
     from engine.loading import Loaded
     from engine.ports.cloud import Caller, Cloud
     from engine.ports.events import Emit, Event
@@ -155,6 +156,22 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         run = _run(loaded, links, unreachable, begun.control, journal, memory, tell)
         keep = partial(_keep_timeline, timeline, options, loaded, links)
         yield Joined(run, lanes, journal.notes, journal, state, clouds.account, keep_timeline=keep)
+
+
+async def price_tables(
+    options: AppOptions, domains: Sequence[DesiredDomain], regions: Sequence[str], emit: Emit
+) -> tuple[PriceTable, ...]:
+    """Ask the Price List API about each region, with the credentials of the first domain that lies in it.
+
+    Raises AppfleetError.
+    """
+    from engine.steps.prices import asked_regions, price_of_region
+
+    asked = asked_regions(domains, regions)
+    async with Clouds(endpoint_url=options.endpoint_url, redactor=options.redactor) as clouds:
+        return tuple(
+            [await price_of_region(await clouds.prices(domain), region, emit) for region, domain in asked.items()]
+        )
 
 
 def _timeline(journal: SqliteJournal, links: Mapping[str, Link], memory: Memory, loaded: Loaded) -> Timeline:

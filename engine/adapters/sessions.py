@@ -27,6 +27,7 @@ from botocore.loaders import create_loader
 from engine.adapters.account import AccountCalls
 from engine.adapters.aws_errors import credentials_failure, translate
 from engine.adapters.credentials import CredentialGate, GateTimes
+from engine.adapters.price_list import PriceCalls, endpoint_region
 from engine.adapters.sagemaker import SageMakerCloud
 from engine.adapters.transport import SafeConfig, SafeSession, harden, is_safe_url, safe_config
 from engine.core.errors import CloudError, CredentialsFailed, Rejected, UsageError, WrongAccountError
@@ -222,6 +223,22 @@ class Clouds:
             quotas=quotas,
             sagemaker=sagemaker,
             sts=None,
+            credentials=login.gate,
+            redactor=self.redactor,
+            call_total_max_seconds=self._call_total_max_seconds,
+        )
+
+    async def prices(self, domain: DesiredDomain) -> PriceCalls:
+        """Give what reaches the Price List API about a domain's region. Raises as `connect` does, and CloudError."""
+        login = await self._login(domain)
+        try:
+            pricing = await login.client("pricing", endpoint_region(domain.region), self._stack)
+        except (CloudError, UsageError):
+            raise
+        except Exception as error:  # noqa: BLE001 making a client reads files and resolves endpoints
+            raise translate("GetProducts", error, self.redactor) from None
+        return PriceCalls(
+            pricing=pricing,
             credentials=login.gate,
             redactor=self.redactor,
             call_total_max_seconds=self._call_total_max_seconds,

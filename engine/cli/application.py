@@ -46,9 +46,11 @@ COMMANDS: Final = (
     "history",
     "report",
     "init",
+    "import",
     "simulate",
     "schema",
     "iam-policy",
+    "prices",
     "completion",
 )
 
@@ -68,9 +70,9 @@ def build(only: str = "") -> typer.Typer:
     )
     application.callback(epilog=_EPILOG)(_globals)
     for name in (only,) if only else COMMANDS:
-        function = name.replace("-", "_")
+        function = "import_" if name == "import" else name.replace("-", "_")  # a word of Python's own
         command = getattr(import_module(f"engine.cli.{function}"), function)
-        application.command(epilog=_GLOBAL_HELP)(command)
+        application.command(name, epilog=_GLOBAL_HELP)(command)
     return application
 
 

@@ -22,7 +22,7 @@ Fault = tuple[Code, str, str]
 # A space holds exactly one app of these types, and its type can never be changed.
 ONE_A_SPACE: Final = frozenset({"JupyterLab", "CodeEditor"})
 _USER_OR_SHARED_SPACE: Final = frozenset({"JupyterServer", "KernelGateway"})
-_NAME_NEEDED: Final = frozenset({"KernelGateway", "RSessionGateway"})
+NAME_NEEDED: Final = frozenset({"KernelGateway", "RSessionGateway"})
 RSTUDIO_SERVER: Final = "RStudioServerPro"
 RSTUDIO_OWNER: Final = "domain-shared"
 DEFAULT_NAME: Final = "default"
@@ -35,7 +35,7 @@ def spec_faults(app_type: str | None, name: str | None, spec: AppSpec, fallback:
         faults.append(
             (Code.VALUE, "this app has no type", 'Set type in the app definition, such as type = "JupyterLab"')
         )
-    elif name is None and app_type in _NAME_NEEDED:
+    elif name is None and app_type in NAME_NEEDED:
         faults.append(
             (Code.NAME, f"a {app_type} app needs a name", 'Set one here, such as { use = "…", name = "nightly" }')
         )

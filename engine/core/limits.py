@@ -57,7 +57,8 @@ CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
 
-# Quotas.
+# Quotas and prices.
+PRICE_PAGES_MAX_COUNT: Final = 100  # of one region's offers, 100 a page
 QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one lane's quotas; what has no answer by then is unknown
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 

@@ -238,6 +238,12 @@ ERROR_TABLE: Final = (
         "too (`appfleet iam-policy` prints the whole policy)",
         operations=_CREATE_APP,
     ),
+    ErrorRow(
+        _DENIED,
+        AccessDenied,
+        "Allow {action} to the caller, or write [prices] by hand",
+        operations=frozenset({"GetProducts"}),
+    ),
     ErrorRow(_DENIED, AccessDenied, "Allow {action} to the caller (`appfleet iam-policy` prints the whole policy)"),
     ErrorRow(
         _SERVER_SIDE,

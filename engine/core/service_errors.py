@@ -30,6 +30,7 @@ __all__ = [
     "error_from_service",
     "failure_from_reason",
     "find_row",
+    "iam_action",
     "increase_command",
     "parse_quota_message",
     "quota_name",
@@ -53,6 +54,11 @@ _STATUS_THROTTLED: Final = 429
 _STATUS_TIMEOUT: Final = 408
 _STATUS_SERVER: Final = 500
 _STATUS_CLIENT: Final = 400
+
+
+def iam_action(operation: str) -> str:
+    """Give the IAM action of a call, such as `sagemaker:CreateApp`."""
+    return f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
 
 
 def _code_of(text: str) -> str:
@@ -88,7 +94,7 @@ def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
 def _action(operation: str, message: str) -> str:
     """Give the IAM action that was refused: the message's own word, else the operation's."""
     found = _ACTION.search(message[:SERVICE_MESSAGE_READ_MAX_CHARS])
-    return found[1] if found else f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
+    return found[1] if found else iam_action(operation)
 
 
 def error_from_service(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.simulator import app_operations as apps
 from engine.simulator import owner_operations as owners
-from engine.simulator import quota_operations, shapes
+from engine.simulator import price_operations, quota_operations, shapes
 from engine.simulator import tag_operations as tagging
 from engine.simulator.arns import partition
 from engine.simulator.listing import CreationIndex, page_size, read_token, write_token
@@ -255,6 +255,11 @@ def _get_resources(world: World, caller: Caller, params: Params) -> Params:
     return tagging.get_resources(world, caller.account, caller.region, params)
 
 
+def _get_products(world: World, caller: Caller, params: Params) -> Params:
+    del caller
+    return price_operations.get_products(world, params)
+
+
 def _list_quotas(world: World, caller: Caller, params: Params) -> Params:
     return quota_operations.list_service_quotas(world, caller.account, caller.region, params)
 
@@ -323,4 +328,5 @@ OPERATIONS: Final[dict[str, tuple[str, Callable[[World, Caller, Params], Params]
     "GetServiceQuota": ("servicequotas", _get_quota),
     "RequestServiceQuotaIncrease": ("servicequotas", _raise_quota),
     "GetResources": ("tagging", _get_resources),
+    "GetProducts": ("pricing", _get_products),
 }

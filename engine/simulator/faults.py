@@ -10,6 +10,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from engine.core.service_errors import iam_action
+
 if TYPE_CHECKING:
     import random
 
@@ -73,8 +75,8 @@ class Fault:
         if self.kind is FaultKind.ACCESS_DENIED:
             who = "arn:aws:sts::000000000000:assumed-role/appfleet/simulated"
             text = (
-                f"User: {who} is not authorized to perform: sagemaker:{operation} because no identity-based policy "
-                f"allows the sagemaker:{operation} action"
+                f"User: {who} is not authorized to perform: {iam_action(operation)} because no identity-based policy "
+                f"allows the {iam_action(operation)} action"
             )
             return "AccessDeniedException", text, 400
         return _ANSWERS.get(self.kind, ("", "", 0))

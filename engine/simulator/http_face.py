@@ -33,6 +33,7 @@ _TARGETS: Final = {
     b"SageMaker": "sagemaker",
     b"ServiceQuotasV20190624": "servicequotas",
     b"ResourceGroupsTaggingAPI_20170126": "tagging",
+    b"AWSPriceListService": "pricing",
 }
 _DEFAULT_REGION: Final = "us-east-1"
 _PLAIN_JSON: Final = b"application/json"

@@ -32,6 +32,7 @@ _SERVICES: Final = {
     "sts": "sts",
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
+    "pricing": "pricing",
 }
 # Java's classes of characters, as Python's `re` can say them.
 _CLASSES: Final = (
@@ -44,7 +45,7 @@ _CLASSES: Final = (
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """Give botocore's model of a service: sagemaker, sts, servicequotas or tagging."""
+    """Give botocore's model of a service: sagemaker, sts, servicequotas, tagging or pricing."""
     name = _SERVICES[service]
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 

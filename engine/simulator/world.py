@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from engine.core.limits import TOMBSTONE_SECONDS
 from engine.simulator.faults import FailureRule, FaultBook
 from engine.simulator.listing import CreationIndex
+from engine.simulator.price_operations import PRICES
 from engine.simulator.quotas import Quotas
 from engine.simulator.records import (
     DELETED,
@@ -51,6 +52,7 @@ _THROTTLE_CODES: Final = {
     "GetServiceQuota": "TooManyRequestsException",
     "RequestServiceQuotaIncrease": "TooManyRequestsException",
     "GetResources": "ThrottledException",
+    "GetProducts": "ThrottlingException",
 }
 
 
@@ -104,6 +106,7 @@ class World:
         self.rng = rng or random.Random(0)
         self.account = account  # of callers whose credentials name none
         self.scenario = ""  # the digest of the scenario that was laid over this world
+        self.prices = dict(PRICES)  # USD an hour by instance type
         self.faults = FaultBook()
         self.failures: list[FailureRule] = []
         self.keep_replaced_rows = False  # ListApps shows the tombstone beside the app that was made again

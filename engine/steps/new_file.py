@@ -1,6 +1,6 @@
 """A file that is proved before it has its name: written beside its place, read back, checked, and then put there.
 
-Nothing that is there already is ever written over, and a power cut leaves either no file or the whole one.
+A power cut leaves either what was there or the whole new file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ def toml_text(head: str, document: Mapping[str, Any]) -> str:
     return text
 
 
-def put_new(path: Path, text: str, check: Callable[[Path], None]) -> None:
+def put_file(path: Path, text: str, check: Callable[[Path], None], *, replace: bool = False) -> None:
     """Write `text` under a name of its own, let `check` look at that file, and only then give it the name `path`.
 
-    Raises UsageError where the file cannot be written or is there by then, and whatever `check` raises.
+    With `replace` a file of that name gives way. Raises UsageError where the file cannot be written or, without
+    `replace`, is there by then, and whatever `check` raises.
     """
     with _reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,17 +48,25 @@ def put_new(path: Path, text: str, check: Callable[[Path], None]) -> None:
             Path(made).chmod(_MODE)
         check(Path(made))
         with _reported(path):
-            os.link(made, path)
+            if replace:
+                Path(made).replace(path)
+            else:
+                _link(made, path)
     finally:
         Path(made).unlink(missing_ok=True)
+
+
+def _link(made: str, path: Path) -> None:
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise UsageError(f"{path} was made meanwhile", hint="Run the command again") from None
 
 
 @contextmanager
 def _reported(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileExistsError:
-        raise UsageError(f"{path} was made meanwhile", hint="Run the command again") from None
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise UsageError(f"{path} cannot be written: {why}", hint="Give write access to that folder") from None

@@ -19,7 +19,7 @@ from engine.config.fleet_file import LoadedFleet, load_fleet
 from engine.config.problems import nearest
 from engine.core.errors import UsageError
 from engine.core.text import clean
-from engine.steps.new_file import put_new, toml_text
+from engine.steps.new_file import put_file, toml_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -222,4 +222,4 @@ def _put(fleet_file: Path, path: Path, document: Mapping[str, Any]) -> None:
     def check(made: Path) -> None:
         load_fleet(fleet_file, (f"{TEAMS_FOLDER}/{made.name}",))
 
-    put_new(path, toml_text(_HEAD, document), check)
+    put_file(path, toml_text(_HEAD, document), check)

@@ -197,6 +197,7 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         ("DescribeDomain", in_domain, 0),
         ("ListDomains", {}, 0),
         ("GetResources", {}, 0),
+        ("GetProducts", {"ServiceCode": "AmazonSageMaker", "MaxResults": 5}, 0),
         ("ListServiceQuotas", {"ServiceCode": "sagemaker", "MaxResults": 5}, 0),
         ("GetServiceQuota", quota, 0),
         ("RequestServiceQuotaIncrease", {**quota, "DesiredValue": 5_000.0}, 0),

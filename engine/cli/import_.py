@@ -1,0 +1,81 @@
+"""`appfleet import`: a fleet file from a live domain."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import flags
+from engine.cli.context import FLEET_FILE_NAME
+from engine.cli.output import say, write_result
+from engine.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from engine.app import AppOptions
+
+
+def import_(
+    ctx: typer.Context,
+    domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.")],
+    region: Annotated[str, flags.flag("--region", help="Region of the domain.")],
+    out: Annotated[
+        Path | None, flags.flag("--out", help="File to write; without it, standard output.", metavar="FILE")
+    ] = None,
+    name: Annotated[str | None, flags.flag("--name", help="Name of the fleet; else the domain's id.")] = None,
+    domain_name: Annotated[str, flags.flag("--domain-name", help="The file's name for the domain.")] = "main",
+    simulate: flags.SimulateFlag = None,
+) -> int:
+    """Write a fleet file from a live domain.
+
+    Apps that are there become the declared ones, repeated shapes become [apps], and people who have the same become
+    teams. The file is planned against what was listed before it is written, and comes to nothing to do. Nothing is
+    changed in the domain, and no file is overwritten.
+    """
+    import asyncio
+
+    from engine import app
+    from engine.cli.context import options_of, simulate_of
+    from engine.cli.sinks import Sinks, new_run_id
+    from engine.render.import_text import import_text
+    from engine.steps.importing import ImportAsked, put, require_free
+
+    if out is not None:
+        require_free(out)
+    options = options_of(ctx.obj, simulate=simulate_of(simulate), run_id=new_run_id(), command="import")
+    if out is not None and options.state_dir is None:
+        options = replace(options, fleet_file=out)  # the simulated world is kept where the file's own commands look
+    asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
+    with Sinks(ctx.obj, options, quiet=True) as sinks:
+        result = asyncio.run(sinks.ticking(app.import_domain(options, asked, sinks.emit)))
+        sinks.clear()
+    imported = result.imported
+    if out is not None:
+        put(out, result.text)
+    written = out is not None or write_result(result.text)
+    counts = {"app": len(imported.keys), "shape": imported.shapes, "team": imported.teams}
+    say(import_text(counts, imported.left_out, imported.bare_owners))
+    if out is not None:
+        say(f"wrote {out}")
+        plan, adopt = (_next(replace(options, fleet_file=out), words) for words in (["plan"], ["apply", "--adopt"]))
+        say(f"Next:\n  {plan}\n  {adopt}")
+        say("The apps are nobody's until they are adopted, and so cannot be pruned or replaced.")
+    return ExitCode.OK if written else ExitCode.FAILED
+
+
+def _next(options: AppOptions, words: list[str]) -> str:
+    """Give a command over the file that was written, as a reader would type it."""
+    parts = ["appfleet"]
+    if str(options.fleet_file) != FLEET_FILE_NAME:
+        parts += ["-f", str(options.fleet_file)]
+    if options.state_dir is not None:
+        parts += ["--state-dir", str(options.state_dir)]
+    if options.endpoint_url:
+        parts += ["--endpoint-url", options.endpoint_url]
+    parts += words
+    if options.simulate is not None:
+        parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
+    return shlex.join(parts)

@@ -1,0 +1,33 @@
+"""What `import` says beside the file: how much there is, what was left out, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAMED_MAX_COUNT: Final = 5
+
+
+def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]], bare_owners: int) -> str:
+    """Give the summary; `counts` by the word for one, `left_out` why -> what."""
+    lines = [
+        ", ".join(counted(count, word) for word, count in counts.items())
+        + "; planned against what was listed: nothing to do"
+    ]
+    if bare_owners:
+        bare = counted(bare_owners, "user profile or space", "user profiles and spaces")
+        lines.append(f"not in the file: {bare} without an app")
+    if left_out:
+        lines.append("left out:")
+    for why, names in left_out.items():
+        more = len(names) - NAMED_MAX_COUNT
+        shown = ", ".join(names[:NAMED_MAX_COUNT]) + (f" and {more:,} more" if more > 0 else "")
+        lines.append(f"  {counted(len(names), 'app')}: {why}: {shown}")
+    return "\n".join(lines)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Give `1 app` or `2 apps`."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

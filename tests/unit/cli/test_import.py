@@ -1,0 +1,86 @@
+"""`appfleet import` in this process, against a simulated domain."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.cli.main import main
+from engine.render.import_text import import_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASKED = ["import", "--simulate", "--domain-id", "d-abcd1234efgh", "--region", "eu-west-1"]
+
+
+def test_a_file_is_written_with_the_commands_that_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The world of the simulation is kept where those commands look for it."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*ASKED, "--out", "live.toml"]) == 0
+
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "0 apps, 0 shapes, 0 teams; planned against what was listed: nothing to do" in told.err
+    assert "appfleet -f live.toml plan --simulate" in told.err
+    assert tomllib.loads((tmp_path / "live.toml").read_text())["name"] == "d-abcd1234efgh"
+    assert (tmp_path / ".appfleet").is_dir()
+
+
+def test_the_usual_name_needs_no_flag_in_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A state folder that was given is kept too."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["--state-dir", "state", *ASKED, "--out", "fleet.toml"]) == 0
+
+    assert "  appfleet --state-dir state plan --simulate\n" in capfd.readouterr().err
+    assert (tmp_path / "state").is_dir()
+
+
+def test_without_out_the_file_is_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And no next commands are told, since nobody knows where it went."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*ASKED, "--name", "legacy"]) == 0
+
+    told = capfd.readouterr()
+    assert tomllib.loads(told.out)["name"] == "legacy"
+    assert "Next:" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("left", "bare", "told"),
+    [
+        ({}, 0, "1 app; planned against what was listed: nothing to do"),
+        (
+            {},
+            2,
+            (
+                "1 app; planned against what was listed: nothing to do\n"
+                "not in the file: 2 user profiles and spaces without an app"
+            ),
+        ),
+        (
+            {"it is odd": tuple("abcdefg")},
+            0,
+            (
+                "1 app; planned against what was listed: nothing to do\n"
+                "left out:\n  7 apps: it is odd: a, b, c, d, e and 2 more"
+            ),
+        ),
+    ],
+)
+def test_the_summary_names_the_first_of_what_was_left_out(
+    left: dict[str, tuple[str, ...]], bare: int, told: str
+) -> None:
+    """Each reason has a line, with a count and a few names."""
+    assert import_text({"app": 1}, left, bare) == told

@@ -1,0 +1,207 @@
+"""What a live domain's fleet file looks like: shapes, teams, what is left out and why."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.config.fleet_text import fleet_text
+from engine.config.imported import Found, Imported, import_fleet
+from engine.core.desired import AppSpec
+from engine.core.errors import BugError
+from engine.core.identity import SPACE, Owner, parse_app_key
+from engine.core.observed import AppStatus, ObservedApp
+from engine.core.owners import ObservedOwner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T3 = AppSpec(instance_type="ml.t3.medium")
+G5 = AppSpec(instance_type="ml.g5.xlarge")
+
+
+def row(key: str, spec: AppSpec = T3, status: AppStatus = AppStatus.IN_SERVICE) -> ObservedApp:
+    return ObservedApp(parse_app_key(f"main/{key}"), status, 1.0, spec)
+
+
+def imported(
+    *rows: ObservedApp, users: tuple[str, ...] = (), spaces: Mapping[str, tuple[str, str]] | None = None
+) -> Imported:
+    listed = {
+        name: ObservedOwner(Owner("main", SPACE, name), "InService", 1.0, owner, sharing)
+        for name, (owner, sharing) in (spaces or {}).items()
+    }
+    found = Found("main", "d-abcd1234efgh", "eu-west-1", "1" * 12, {one.key: one for one in rows}, users, listed)
+    return import_fleet("fleet", found)
+
+
+def domain_of(result: Imported) -> dict[str, Any]:
+    domain: dict[str, Any] = result.document["domains"]["main"]
+    return domain
+
+
+def lab(owner: str) -> ObservedApp:
+    return row(f"space/{owner}-lab/JupyterLab/default")
+
+
+def private(*owners: str) -> dict[str, tuple[str, str]]:
+    return {f"{owner}-lab": (owner, "Private") for owner in owners}
+
+
+def test_people_who_have_the_same_are_a_team_and_need_no_tables() -> None:
+    """Two labs of one shape come to one app, one `{member}` space and one list of members."""
+    result = imported(lab("bob"), lab("alice"), users=("alice", "bob"), spaces=private("alice", "bob"))
+
+    assert result.document["apps"] == {
+        "jupyterlab-ml-t3-medium": {"type": "JupyterLab", "instance_type": "ml.t3.medium"}
+    }
+    assert domain_of(result)["teams"] == {
+        "team-1": {"members": ["alice", "bob"], "spaces": {"{member}-lab": {"apps": ["jupyterlab-ml-t3-medium"]}}}
+    }
+    assert "users" not in domain_of(result)
+    assert "spaces" not in domain_of(result)
+
+
+def test_who_has_more_than_a_team_joins_it_and_has_the_rest_in_tables_of_their_own() -> None:
+    """The user app and the second space stand beside the team."""
+    extra = (row("user/carol/Canvas/default", AppSpec()), row("space/carol-gpu/JupyterLab/default", G5))
+    spaces = {**private("alice", "bob", "carol"), "carol-gpu": ("carol", "Private")}
+    result = imported(lab("alice"), lab("bob"), lab("carol"), *extra, users=("alice", "bob", "carol"), spaces=spaces)
+
+    domain = domain_of(result)
+    assert domain["teams"]["team-1"]["members"] == ["alice", "bob", "carol"]
+    assert domain["users"] == {"carol": {"apps": ["canvas"]}}
+    assert domain["spaces"] == {"carol-gpu": {"owner": "carol", "apps": ["jupyterlab-ml-g5-xlarge"]}}
+
+
+def test_who_is_alone_has_a_user_table_and_a_space_with_its_owner() -> None:
+    """An owner has a table even without apps, since a space cannot name an owner whom nobody declares."""
+    result = imported(lab("alice"), users=("alice",), spaces={"alice-lab": ("Alice", "Private")})
+
+    assert domain_of(result)["users"] == {"alice": {}}
+    assert domain_of(result)["spaces"]["alice-lab"]["owner"] == "alice"
+
+
+def test_a_shared_space_says_so() -> None:
+    """Private is what a space is unless something else is written."""
+    result = imported(row("space/pool/JupyterLab/default"), users=("alice",), spaces={"pool": ("alice", "Shared")})
+
+    assert domain_of(result)["spaces"] == {
+        "pool": {"owner": "alice", "sharing": "Shared", "apps": ["jupyterlab-ml-t3-medium"]}
+    }
+
+
+def test_a_name_that_several_have_is_part_of_the_app_and_a_lone_one_of_the_entry() -> None:
+    """So that most lists hold names alone."""
+    result = imported(
+        row("user/alice/KernelGateway/nightly"),
+        row("user/bob/KernelGateway/nightly"),
+        row("user/bob/KernelGateway/k7"),
+        row("user/carol/KernelGateway/nightly"),
+    )
+
+    assert result.document["apps"] == {
+        "kernelgateway-ml-t3-medium": {"type": "KernelGateway", "instance_type": "ml.t3.medium"},
+        "kernelgateway-ml-t3-medium-nightly": {
+            "type": "KernelGateway",
+            "name": "nightly",
+            "instance_type": "ml.t3.medium",
+        },
+    }
+    assert domain_of(result)["teams"]["team-1"]["user_apps"] == ["kernelgateway-ml-t3-medium-nightly"]
+    assert domain_of(result)["users"] == {"bob": {"apps": [{"use": "kernelgateway-ml-t3-medium", "name": "k7"}]}}
+
+
+def test_shapes_that_would_have_one_name_are_numbered_the_most_used_first() -> None:
+    """The number tells them apart, and the same domain always gives the same."""
+    image = AppSpec(instance_type="ml.t3.medium", image_arn="arn:aws:sagemaker:eu-west-1:111122223333:image/ds")
+    result = imported(row("user/a/Canvas/default", image), row("user/b/Canvas/default"), row("user/c/Canvas/default"))
+
+    assert "image_arn" not in result.document["apps"]["canvas-ml-t3-medium"]
+    assert result.document["apps"]["canvas-ml-t3-medium-2"]["image_arn"] == image.image_arn
+
+
+def test_an_alias_stands_for_the_version_that_it_chose() -> None:
+    """Both together would pin what the alias is there to move."""
+    spec = AppSpec(
+        image_version_arn="arn:aws:sagemaker:eu-west-1:111122223333:image-version/ds/1", image_version_alias="1.0.0"
+    )
+
+    result = imported(row("user/a/Canvas/default", spec))
+
+    assert result.document["apps"] == {"canvas": {"type": "Canvas", "image_version_alias": "1.0.0"}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "spaces", "why"),
+    [
+        ([row("user/a/Canvas/default", status=AppStatus.FAILED)], {}, "the app is Failed"),
+        ([row("user/a/Brandnew/default")], {}, "does not know the app type Brandnew"),
+        ([row("user/a b/Canvas/default")], {}, "the name is none that a fleet file takes"),
+        ([row("user/a/Canvas/default"), row("user/A/Canvas/default")], {}, "differ only in case"),
+        ([row("user/a/JupyterLab/default")], {}, "runs in spaces only"),
+        ([row("user/a/JupyterServer/default")], {}, "runs on system only"),
+        ([row("space/s/JupyterLab/default")], {}, "not in the listing of spaces"),
+        ([row("space/s/JupyterLab/default")], {"s": ("", "Private")}, "its space has no owner"),
+        ([row("space/s/JupyterLab/default")], {"s": ("gone", "Private")}, "not in the listing of user profiles"),
+        ([row("space/s/JupyterLab/default")], {"s": ("owner", "")}, "does not tell whether it is private"),
+        ([row("space/s/JupyterLab/a"), row("space/s/JupyterLab/b")], {"s": ("owner", "Private")}, "several apps"),
+    ],
+)
+def test_what_a_fleet_file_cannot_say_is_left_out_and_named(
+    rows: list[ObservedApp], spaces: dict[str, tuple[str, str]], why: str
+) -> None:
+    """Never silently."""
+    result = imported(*rows, users=("owner",), spaces=spaces)
+
+    assert result.keys == frozenset()
+    ((told, names),) = result.left_out.items()
+    assert why in told
+    assert sorted(names) == sorted("/".join(one.key[1:]) for one in rows)
+    assert "apps" not in result.document
+
+
+def test_a_field_in_no_form_of_a_fleet_file_is_not_declared_and_named() -> None:
+    """The app stays: what is not declared is never compared."""
+    odd = AppSpec(
+        instance_type="odd", lifecycle_config_arn='arn:aws:sagemaker:x:111122223333:studio-lifecycle-config/"'
+    )
+
+    result = imported(row("user/a/Canvas/default", odd))
+
+    assert result.document["apps"] == {"canvas": {"type": "Canvas"}}
+    assert [why.split(" ", 1)[0] for why in result.left_out] == ["instance_type", "lifecycle_config_arn"]
+
+
+def test_profiles_and_spaces_without_an_app_are_counted() -> None:
+    """They are not in the file."""
+    result = imported(lab("alice"), users=("alice", "bob"), spaces=private("alice", "bob"))
+
+    assert result.bare_owners == 2
+
+
+def test_the_text_is_in_the_order_in_which_people_read_and_long_lists_are_broken() -> None:
+    """Domain, apps, then who has them; and it reads back as the document."""
+    users = tuple(f"person-{number:03}" for number in range(40))
+    result = imported(*map(lab, users), users=users, spaces=private(*users))
+
+    text = fleet_text("From here.\nAnd there.", result.document)
+
+    assert text.startswith("# From here.\n# And there.\n\nschema = 1\n")
+    headers = [line for line in text.splitlines() if line.startswith("[")]
+    assert headers == [
+        "[domains.main]",
+        "[apps.jupyterlab-ml-t3-medium]",
+        "[domains.main.teams.team-1]",
+        '[domains.main.teams.team-1.spaces."{member}-lab"]',
+    ]
+    assert max(map(len, text.splitlines())) < 110
+    assert tomllib.loads(text) == result.document
+
+
+def test_a_text_that_reads_back_otherwise_is_a_bug() -> None:
+    """The writer mangles some escapes; nobody gets what it made of them."""
+    with pytest.raises(BugError, match="reads back otherwise"):
+        fleet_text("", {"name": "a\x1b", "domains": {}})
