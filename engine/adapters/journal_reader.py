@@ -51,6 +51,8 @@ def run(state: StateDir, run_id: str) -> RunDetail | None:
 def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
     """Give how long created apps took, newest first, by app type and instance type; raises StateError.
 
+    Of those alone whose first call was taken: the others waited for the throttle or a quota, which a plan reckons anew.
+
     The newest JOURNAL_DURATIONS_MAX_COUNT apps are looked at.
     """
     return read_journal(state, {}, lambda connection: _settle_seconds(connection, fleet))
@@ -151,7 +153,8 @@ def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     rows = connection.execute(
         "SELECT key, instance_type, seconds FROM outcomes JOIN runs ON runs.id = outcomes.run "
-        "WHERE runs.fleet = ? AND outcome = ? AND seconds > 0 ORDER BY runs.id DESC, outcomes.at DESC LIMIT ?",
+        "WHERE runs.fleet = ? AND outcome = ? AND attempts = 1 AND seconds > 0 "
+        "ORDER BY runs.id DESC, outcomes.at DESC LIMIT ?",
         (fleet, Outcome.CREATED.value, JOURNAL_DURATIONS_MAX_COUNT),
     )
     for text, instance_type, seconds in rows:

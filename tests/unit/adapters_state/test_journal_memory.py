@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -247,6 +248,8 @@ def test_durations_are_told_by_type_newest_first(
         journal.conclude(make_result(seconds=seconds), "s1", 1.0, once=False, counts_as_failure=False)
         journal.conclude(make_result("bo", Outcome.FAILED), "s1", 1.0, once=False, counts_as_failure=False)
         journal.conclude(make_result("cy", seconds=0.0), "s1", 1.0, once=False, counts_as_failure=False)
+        retried = replace(make_result("di", seconds=500.0), attempts=2)
+        journal.conclude(retried, "s1", 1.0, once=False, counts_as_failure=False)
         journal.finish("converged", 0, 2.0)
     assert settle_seconds(state, "ml") == {("JupyterServer", "system"): (50.0, 30.0)}
     assert settle_seconds(state, "web") == {}
