@@ -15,7 +15,9 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tests.simulation.kinds import EXPECTED, missing
 from tests.simulation.night import NightResult, play
+from tests.simulation.scenario import DRAWING
 
 CHUNK: Final = 50
 TRACE_LINES: Final = 80
@@ -48,7 +50,7 @@ def _show(result: NightResult, lines: int | None) -> None:
 
 
 def main() -> int:
-    """Play what was asked for; 1 when a seed failed."""
+    """Play what was asked for; 1 when a seed failed, or when many nights lack something that they should hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000)
     parser.add_argument("--from", dest="first", type=int, default=0)
@@ -74,16 +76,19 @@ def main() -> int:
             simulated, runs, calls = simulated + part[1], runs + part[2], calls + part[3]
             seen.update(part[4])
     seconds = time.monotonic() - began
+    lacking = missing(seen, asked.seeds)
     print("nights in which it happened:")
-    for name, nights in sorted(seen.items()):
-        print(f"  {nights:6}  {name}")
+    for name in sorted({*seen, *EXPECTED}):
+        print(f"  {seen[name]:6} {seen[name] / max(asked.seeds, 1):7.1%}  {name}")
     print(
         f"{asked.seeds} seeds, {len(failed)} failed; {runs} runs, {calls} calls, {simulated / 3600:.1f} h simulated "
         f"in {seconds:.0f} s ({simulated / max(seconds, 0.001):.0f} times real time, {asked.jobs} jobs)"
     )
     if failed:
-        print("add to tests/simulation/seeds.txt:", *(result.seed for result in failed))
-    return 1 if failed else 0
+        print(f"add to tests/simulation/seeds.txt, of drawing {DRAWING}:", *(result.seed for result in failed))
+    if lacking:
+        print("never happened, so nothing is known of it:", ", ".join(lacking))
+    return 1 if failed or lacking else 0
 
 
 if __name__ == "__main__":

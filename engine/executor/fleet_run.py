@@ -30,7 +30,7 @@ from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
-from engine.executor.troubles import ABORTED, kept_trouble, run_errors
+from engine.executor.troubles import ABORTED, INTERRUPTED, kept_trouble, run_errors
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
@@ -113,7 +113,10 @@ class FleetRun:
         """Give what looks at the owners of a domain that can be reached."""
         link = self.links[domain]
         calls, asked = self.calls_of(link.lane), may_call or self.control.may_call
-        return OwnerScanner(link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, asked)
+        stopped = self.control.stopped
+        return OwnerScanner(
+            link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, asked, stopped
+        )
 
     async def apply(
         self,
@@ -315,10 +318,10 @@ class FleetRun:
                     task.cancel()
         for operation in operations:  # what was in flight when everything ended
             if operation.phase is not Phase.ENDED:
-                ledger.end(operation, Outcome.INTERRUPTED, ABORTED)
+                ledger.end(operation, Outcome.INTERRUPTED, _cut_off(operation))
         for owner_operation in owned:
             if owner_operation.phase is not Phase.ENDED:
-                ledger.end_owner(owner_operation, Outcome.INTERRUPTED, ABORTED)
+                ledger.end_owner(owner_operation, Outcome.INTERRUPTED, _cut_off(owner_operation))
 
     async def _until_over(
         self, settlements: Mapping[Lane, Settlement], ledger: Ledger, attention: asyncio.Event
@@ -363,6 +366,10 @@ class FleetRun:
 def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:
     """Give all watchers of a lane, those of owners first: what they end may still be waited for by apps."""
     return (*settlement.owners.watchers.values(), *settlement.watchers.values())
+
+
+def _cut_off(operation: Operation | OwnerOperation) -> Trouble:
+    return ABORTED if operation.attempts else INTERRUPTED
 
 
 def _denied(change: Change) -> AppResult:

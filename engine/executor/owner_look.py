@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import CloudError
-from engine.executor.asking import ask_again
+from engine.executor.asking import ask_again, unless_aborted
 from engine.ports.events import OwnersUnread
 
 if TYPE_CHECKING:
@@ -24,14 +24,18 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
     found: dict[Owner, ObservedOwner | None] = {}
     for name in sorted({owner.domain for owner in owners} & run.links.keys()):
         try:
-            found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
+            async with unless_aborted(run.control):
+                found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
         except CloudError as error:
             run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
     return found
 
 
 async def auth_mode(run: FleetRun, domain: str) -> str:
-    """Give how people sign in to a domain; empty where that cannot be read."""
+    """Give how people sign in to a domain; empty where that cannot be read.
+
+    Raises StoppedError when the run is stopped meanwhile.
+    """
     link = run.links[domain]
     calls, may_call = run.calls_of(link.lane), run.control.may_call
 
@@ -39,7 +43,9 @@ async def auth_mode(run: FleetRun, domain: str) -> str:
         return calls.read("DescribeDomain", lambda: link.cloud.auth_mode(link.domain.domain_id), may_call)
 
     try:
-        return await ask_again("DescribeDomain", ask, run.settings.backoffs, run.jitter, run.emit)
+        async with unless_aborted(run.control):
+            stopped = run.control.stopped
+            return await ask_again("DescribeDomain", ask, run.settings.backoffs, run.jitter, run.emit, stopped=stopped)
     except CloudError as error:
         run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
         return ""

@@ -6,7 +6,7 @@ Absence is only believed of a listing that reached its end or of an answer about
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.errors import NotFound, Rejected, ScanIncomplete
 from engine.core.identity import OWNER_KINDS, Owner, OwnerKind
@@ -16,6 +16,7 @@ from engine.executor.asking import ask_again
 from engine.ports.owners import listing_of, operation_of
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Iterable
 
     from engine.core.desired import DesiredDomain
@@ -25,13 +26,18 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
     from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
 
+T = TypeVar("T")
+
 # How long a listing is followed, in pages, for each owner that is looked for: then it costs a quarter too much at most.
 LISTING_TRIAL_SHARE: Final = 0.25
 
 
 @dataclass(slots=True)
 class OwnerScanner:
-    """Looks at the owners of one domain through one lane. `jitter` gives numbers in [0, 1)."""
+    """Looks at the owners of one domain through one lane.
+
+    `jitter` gives numbers in [0, 1); `stopped` ends a back-off, so that what waits in one sees the end of the run.
+    """
 
     domain: DesiredDomain
     cloud: Cloud
@@ -40,6 +46,7 @@ class OwnerScanner:
     jitter: Callable[[], float]
     emit: Emit
     may_call: Callable[[], bool]
+    stopped: asyncio.Event | None = None
 
     async def look(self, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner | None]:
         """Give what is there of each of `owners`, None for what is not. Raises CloudError and StoppedError."""
@@ -78,7 +85,7 @@ class OwnerScanner:
             )
 
         try:
-            detail = await ask_again(operation, call, self.backoffs, self.jitter, self.emit)
+            detail = await self._ask(operation, call)
         except NotFound:
             return None
         return observed_owner(self.domain.name, detail.row, detail.arn)
@@ -119,7 +126,10 @@ class OwnerScanner:
                 self.may_call,
             )
 
-        return await ask_again(listing_of(kind), call, self.backoffs, self.jitter, self.emit)
+        return await self._ask(listing_of(kind), call)
+
+    async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await ask_again(operation, call, self.backoffs, self.jitter, self.emit, stopped=self.stopped)
 
 
 def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:

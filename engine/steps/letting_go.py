@@ -21,6 +21,7 @@ from engine.core.outcome import Outcome
 from engine.core.owners import MANAGED_TAG, folded_owner
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.text import clean
+from engine.executor.asking import unless_aborted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +108,15 @@ class Offboarding:
         """Add the deletes of owners that may go."""
         if not self.with_owners:
             return made
+        async with unless_aborted(parts.run.control):
+            seen = await self._look(parts)
+        made = with_owner_deletes(made, self.owners, seen, observed)
+        if self.must_be_covered is not None:
+            _require_cover(made, self.must_be_covered)
+        return made
+
+    async def _look(self, parts: Joined) -> dict[Owner, ObservedOwner]:
+        """Give every owner of the team's domains, the team's own with whose they are."""
         seen: dict[Owner, ObservedOwner] = {}
         for name in sorted({one.owner.domain for one in self.owners} & parts.run.links.keys()):
             scanner = parts.run.owner_scanner(name)
@@ -116,10 +126,7 @@ class Offboarding:
             key = folded_owner(one.owner)
             if key in seen:
                 seen[key] = await _with_ownership(seen[key], parts)
-        made = with_owner_deletes(made, self.owners, seen, observed)
-        if self.must_be_covered is not None:
-            _require_cover(made, self.must_be_covered)
-        return made
+        return seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 FLEET_NAME: Final = "ml-platform"
 FLEET_TAG: Final = "appfleet:fleet"
 OTHER_FLEET_SHARE: Final = 0.3
+EXPIRES_SHARE: Final = 0.1
+DRIFTED_SHARE: Final = 0.6  # of the standing apps of a space whose declared type can differ
 TYPES: Final = ("ml.t3.medium", "ml.m5.large", "ml.g5.xlarge")
 SOURCE: Final = Source("fleet.toml", 1)
 STATUSES: Final = ("InService", "InService", "InService", "Pending", "Deleting", "Failed", "Deleted")
@@ -87,7 +91,7 @@ def place_what_stands(rng: random.Random, world: SimWorld, fleet: DesiredFleet, 
     """Put a part of the fleet into the world, as earlier nights and other people have left it."""
     for app in fleet.apps:
         if rng.random() < 0.35 or app.mode is Mode.ABSENT:
-            drifted = rng.random() < 0.3
+            drifted = rng.random() < DRIFTED_SHARE
             _place(world, fleet, app.key, _standing_type(rng, app, drifted), rng.choice(STATUSES), rng.random() < 0.75)
     for domain in fleet.domains:
         for number in range(rng.randint(0, 4)):
@@ -100,6 +104,18 @@ def place_what_stands(rng: random.Random, world: SimWorld, fleet: DesiredFleet, 
             key = AppKey(domain.name, USER, f"other{number}", "Canvas", "default")
             _add_owner(world, domain.domain_id, key)
             _place(world, fleet, key, "system", "InService", ours=False)
+
+
+def with_expired(rng: random.Random, fleet: DesiredFleet, kind: Kind) -> DesiredFleet:
+    """Let some of the apps have a last day, most of them one that has passed."""
+    if kind is Kind.SCARCE:
+        return fleet
+    days = [date(2026, 11, 20), date(2026, 11, 23), date(2026, 11, 24)]
+    apps = tuple(
+        replace(app, expires=rng.choice(days)) if rng.random() < EXPIRES_SHARE and app.mode is Mode.RUNNING else app
+        for app in fleet.apps
+    )
+    return replace(fleet, apps=apps)
 
 
 def give_away(rng: random.Random, world: SimWorld) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult
 
+DELETES: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace"})
 ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})
 
 
@@ -75,7 +76,7 @@ class MemoryJournal:
         assert key, (operation, spec_hash, at)
 
     async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
-        assert operation == "DeleteApp", (key, spec_hash, at)
+        assert operation in DELETES, (key, spec_hash, at)
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
         if self.dead or self.broken:
             return False

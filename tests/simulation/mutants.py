@@ -14,12 +14,29 @@ from engine.adapters.throttle import ThrottlePace
 from engine.core import errors
 from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership
-from engine.executor import judge, lane, ownership, retry, scan, settlement
+from engine.core.plan import Action
+from engine.executor import (
+    fleet_run,
+    judge,
+    lane,
+    owner_begin,
+    owner_judge,
+    owner_settlement,
+    ownership,
+    retry,
+    scan,
+    settlement,
+)
 from engine.executor.control import Cause, Control
 from engine.executor.gate import Gate, GateState
+from engine.executor.judge import Verdict
 from engine.executor.lane import LaneRunner
+from engine.executor.operation import Operation, Phase
+from engine.executor.owner_calls import OwnerCaller
 from engine.executor.retry import Again
+from engine.executor.settlement import Settlement
 from engine.executor.throttle import AdaptiveRate
+from engine.steps import letting_go
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
 
@@ -57,13 +74,13 @@ def hunt(mutant: Mutant, seeds: range) -> Found:
     return Found(None, len(seeds), "")
 
 
-def _decide_again(kind: type[Exception]) -> Any:
+def _decide_again(kind: type[Exception], where: Any = settlement) -> Any:
     right = retry.decide
 
     def decide(operation: Any, error: Any, *more: Any) -> Any:
         return Again(1.0) if isinstance(error, kind) else right(operation, error, *more)
 
-    return patch.object(settlement, "decide", decide)
+    return patch.object(where, "decide", decide)
 
 
 def _resend_unknown() -> Any:
@@ -188,6 +205,77 @@ def _lock_is_not_waited_for() -> Any:
     return patch.object(FleetLock, "acquire", lambda lock, holder, _timeout_s, **more: right(lock, holder, 0.0, **more))
 
 
+def _create_before_delete_settled() -> Any:
+    right = Settlement.delete_accepted
+
+    def delete_accepted(at: Settlement, operation: Operation) -> None:
+        replaces = operation.change.action is Action.DELETE_THEN_CREATE
+        at.delete_settled(operation) if replaces else right(at, operation)
+
+    return patch.object(Settlement, "delete_accepted", delete_accepted)
+
+
+def _does_not_await_deleting(where: Any, name: str) -> Any:
+    right = getattr(where, name)
+
+    def first_phase(change: Any) -> Phase:
+        phase: Phase = right(change)
+        return Phase.CREATE if phase is Phase.AWAIT_DELETING else phase
+
+    return patch.object(where, name, first_phase)
+
+
+def _deleting_is_not_awaited() -> Any:
+    return _does_not_await_deleting(fleet_run, "first_phase")
+
+
+def _space_before_its_profile() -> Any:
+    return patch.object(owner_begin, "_after", lambda *_: ())
+
+
+def _app_before_its_owner() -> Any:
+    return patch.object(Operation, "after", property(lambda _: ()))
+
+
+def _owner_is_not_settled() -> Any:
+    def settling(_operation: Any, row: Any, _scan: Any) -> Verdict:
+        return Verdict.KEEP if row is None else Verdict.IN_SERVICE
+
+    return patch.object(owner_judge, "_settling", settling)
+
+
+def _unknown_owner_is_resent() -> Any:
+    return _decide_again(errors.OutcomeUnknown, owner_settlement)
+
+
+def _one_look_clears_an_owner() -> Any:
+    return patch.object(owner_judge, "cleared", lambda *_: Verdict.RESEND)
+
+
+def _owner_before_its_delete_settled() -> Any:
+    return _does_not_await_deleting(owner_begin, "first_owner_phase")
+
+
+def _owner_is_not_read_again() -> Any:
+    return patch.object(OwnerCaller, "_still_as_planned", _always)
+
+
+def _every_owner_is_ours() -> Any:
+    async def with_ownership(row: Any, _parts: Any) -> Any:
+        return replace(row, ownership=Ownership.OURS)
+
+    return patch.object(letting_go, "_with_ownership", with_ownership)
+
+
+def _owner_with_what_is_in_it() -> Any:
+    right = owner_begin._after
+
+    def after(change: Any, plan: Any) -> Any:
+        return () if change.action is Action.DELETE else right(change, plan)
+
+    return patch.object(owner_begin, "_after", after)
+
+
 MUTANTS: Final = (
     Mutant("unknown-create-is-resent", "observe first", _resend_unknown),
     Mutant("one-scan-clears-an-unknown", "two scans before a resend", _one_scan_clears),
@@ -212,4 +300,15 @@ MUTANTS: Final = (
     Mutant("lock-says-always-yes", "one run a fleet", _lock_says_always_yes),
     Mutant("lock-outlives-its-run", "a dead run holds nothing", _lock_outlives_its_run),
     Mutant("lock-is-not-waited-for", "--lock-timeout", _lock_is_not_waited_for),
+    Mutant("create-before-its-delete-settled", "a replace waits for its delete", _create_before_delete_settled),
+    Mutant("deleting-is-not-awaited", "no create of what is Deleting", _deleting_is_not_awaited),
+    Mutant("space-before-its-profile", "profile, then space", _space_before_its_profile),
+    Mutant("app-before-its-owner", "owner, then app", _app_before_its_owner),
+    Mutant("owner-is-not-settled", "InService is seen, not assumed", _owner_is_not_settled),
+    Mutant("unknown-owner-is-resent", "observe first, owners too", _unknown_owner_is_resent),
+    Mutant("one-look-clears-an-owner", "two looks before a resend", _one_look_clears_an_owner),
+    Mutant("owner-before-its-delete-settled", "no create of what is Deleting", _owner_before_its_delete_settled),
+    Mutant("owner-delete-is-not-read-again", "read just before a delete", _owner_is_not_read_again),
+    Mutant("every-owner-is-ours", "no foreign owner is deleted", _every_owner_is_ours),
+    Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.throttle import ThrottlePace
-from engine.core.errors import LockHeldError
+from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan import Action
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
@@ -22,10 +22,12 @@ from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.operation import spec_hash
+from engine.steps.owners import with_declared_owners
 from engine.steps.ownership import why_not_prune, with_ownership
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal
 from tests.simulation.night_lock import NightLock
+from tests.simulation.owner_maker import draw_leavers
 from tests.simulation.scenario import EPOCH, Scenario, make_scenario
 from tests.simulation.sim_cloud import SimCloud
 from tests.simulation.trouble_maker import EVER, Disturbance
@@ -37,9 +39,13 @@ from tests.throttle_clock import throttle_on_loop_clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.composition import Joined
+    from engine.core.desired import DesiredFleet
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
-    from engine.ports.cloud import Cloud
+    from engine.core.settings import Settings
+    from engine.loading import Loaded
+    from engine.steps.letting_go import Offboarding
 
 TODAY: Final = date(2026, 11, 24)
 PAUSE_SECONDS: Final = 30.0  # between two runs
@@ -56,6 +62,21 @@ class NightResult(NamedTuple):
     runs: int
     calls: int
     seen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the steps before a plan read of `loading.Loaded`."""
+
+    fleet: DesiredFleet
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What they read of `composition.Joined`."""
+
+    run: FleetRun
 
 
 class Night:
@@ -194,8 +215,7 @@ class Night:
         )
         deadline_s = min(disturbance.deadline_s, scenario.settings.execution.deadline)
         control = Control(deadline_s, lambda cause: watch.say("stopped:", cause))
-        # Owners are not made in these nights, so the calls for them are left out.
-        clouds = {lane: cast("Cloud", SimCloud(scenario, lane, watch)) for lane in set(scenario.lanes.values())}
+        clouds = {lane: SimCloud(scenario, lane, watch) for lane in set(scenario.lanes.values())}
         run = FleetRun(
             fleet=FLEET_NAME,
             links={
@@ -217,9 +237,18 @@ class Night:
         for after in disturbance.interrupts:
             loop.call_later(after, self._interrupt, control)
         report = None
+        leaving = draw_leavers(self.order, scenario) if disturbance.offboards else None
         try:
-            plan = await self._planned(run, retry_quarantined=retry_quarantined)
+            plan = await self._planned(run, leaving, retry_quarantined=retry_quarantined)
         except StoppedError:
+            self.journal.finish()
+            check_end(watch, loop.time(), disturbance.interrupts)
+            return None
+        except CloudError as error:
+            if leaving is None:
+                raise
+            watch.say("ended before its plan:", error.message)  # whose owners are cannot be read: nothing is deleted
+            watch.seen.add("offboarding ended before its plan")
             self.journal.finish()
             return None
         self.plan = plan
@@ -243,9 +272,11 @@ class Night:
         self.watch.say("SIGINT")
         control.interrupt()
 
-    async def _planned(self, run: FleetRun, *, retry_quarantined: bool) -> Plan:
+    async def _planned(self, run: FleetRun, leaving: Offboarding | None, *, retry_quarantined: bool) -> Plan:
+        """Plan as `steps.planning` does: with what a run asks about owners, and what one asks that lets people go."""
         scenario, memory = self.scenario, self.journal.memory
-        fleet = scenario.fleet
+        loaded, parts = cast("Loaded", Files(scenario.fleet, scenario.settings)), cast("Joined", Parts(run))
+        fleet = (leaving.fleet(loaded) if leaving is not None else loaded).fleet
         hashes = {app.key: spec_hash(app) for app in fleet.apps}
         limit = scenario.settings.safety.quarantine_after
         observed = await run.observe(dict.fromkeys(scenario.lanes))
@@ -253,8 +284,8 @@ class Night:
             made_at="2026-11-24T01:00:00Z",
             today=TODAY,
             safety=scenario.settings.safety,
-            prune=scenario.prune,
-            adopt=scenario.adopt,
+            prune=scenario.prune and leaving is None,
+            adopt=scenario.adopt and leaving is None,
             once_done=memory.once_done,
             quarantined=frozenset(
                 key for key, (count, failed) in memory.failures.items() if count >= limit and failed == hashes.get(key)
@@ -266,7 +297,11 @@ class Night:
         made = plan_fleet(fleet, observed, options)
         if refusal := await why_not_prune(run, made):
             made = plan_fleet(fleet, observed, replace(options, prune_refusal=refusal))
-        return made
+        if leaving is None:
+            return await with_declared_owners(made, loaded, parts)
+        gone = {app.key for app in leaving.apps}  # such a run selects what leaves, and does nothing else
+        made = replace(made, decisions=tuple(change for change in made.decisions if change.key in gone))
+        return await leaving.plan(made, observed, parts)
 
 
 def _adopts_drifted(plan: Plan) -> bool:

@@ -52,6 +52,7 @@ class QuotaWatch:
         self._counted: dict[int, list[Full]] = {}
         self._defaults: dict[tuple[Lane, str], Name] = {}  # what a refusal told of the type that the service chooses
         self._left_at: dict[Name, float] = {}
+        self._unlisted: dict[str, set[Name]] = {}  # by domain: what an app has left since its last listing
         self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
 
     def sending(self, call: Call, key: AppId) -> None:
@@ -114,6 +115,18 @@ class QuotaWatch:
         if made is not None:
             self._last = (named(call.lane, key, made.bucket.instance_type, error.facts), float("inf"))
 
+    def heard_of_others(self, call: Call, error: CloudError | None) -> None:
+        """Take in an answer that is not about an app.
+
+        What is said next of a full quota is about profiles or spaces, which are not looked at here. And the first
+        listing after a departure is what shows it, however late it comes.
+        """
+        if call.owner is not None:
+            self._last = None
+        elif call.operation == "ListApps" and error is None:
+            for name in self._unlisted.pop(call.domain_id, ()):
+                self._left_at[name] = self._watch.now()
+
     def _refused(self, name: Name, sent_at: float, *, never_fits: bool) -> None:
         now = self._watch.now()
         full = self._full.get(name)
@@ -152,6 +165,7 @@ class QuotaWatch:
         ]
         for name in names:
             self._left_at[name] = self._watch.now()
+            self._unlisted.setdefault(key.domain_id, set()).add(name)
 
 
 def type_of(call: Call, key: AppId) -> str:

@@ -13,9 +13,10 @@ from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, 
 from engine.simulator.quotas import Quotas, Wording
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.world import Timing
-from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands
+from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
+from tests.simulation.owner_maker import draw_owners, heal_owners
 from tests.simulation.sim_world import SimWorld
-from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles, with_rivals
+from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles, with_offboarding, with_rivals
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.simulator.records import AppId
     from tests.simulation.sim_cloud import Call
 
+DRAWING: Final = 2  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -93,6 +95,7 @@ class Scenario:
         world.set_request_limit("CreateApp", RequestLimit(max(2.0, self.settings.execution.create_rate_max / 4), 5.0))
         world.set_request_limit("*", RequestLimit(50.0, 50.0))
         world.settle_everything()
+        heal_owners(self)
 
 
 def make_scenario(seed: int) -> Scenario:
@@ -108,6 +111,7 @@ def make_scenario(seed: int) -> Scenario:
     )
     world.advance(EPOCH)
     fleet, lanes = make_fleet(rng, world, kind)
+    fleet = with_expired(random.Random(seed + 9), fleet, kind)
     teams = sorted({app.team for app in fleet.apps})
     scenario = Scenario(
         seed=seed,
@@ -135,6 +139,8 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = with_rivals(random.Random(seed + 5), draw_disturbances(rng))
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
+    draw_owners(random.Random(seed + 8), scenario)
+    scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
     return scenario
 
 

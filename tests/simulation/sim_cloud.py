@@ -19,6 +19,8 @@ from engine.simulator.faults import ROW_FAULTS, Fault, FaultKind
 from engine.simulator.memory_face import MemoryCloud, SimulatedCall
 from engine.simulator.records import AppId, app_id
 from engine.simulator.service_error import ServiceError
+from tests.simulation.calls import LATE, Call
+from tests.simulation.owner_cloud import OwnerCalls
 from tests.simulation.sim_world import SimWorld, row_of
 
 if TYPE_CHECKING:
@@ -31,23 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LATE: Final = "late"  # the answer is lost, and the call is carried out some seconds after that
 TOKEN_REPEATS: Final = "token-repeats"
 TOKEN_EXPIRED: Final = Fault(FaultKind.ERROR, "ValidationException", "NextToken is not valid for this request.")
-
-
-@dataclass(slots=True)
-class Call:
-    """One call on its way. `lane` is where it is made, `sent_at` the loop's time when it left."""
-
-    operation: str
-    lane: Lane
-    domain_id: str
-    sent_at: float
-    app: AppName | None = None
-    spec: AppSpec | None = None
-    arn: str = ""
-    arrived: bool = False
 
 
 @dataclass(slots=True)
@@ -89,7 +76,7 @@ class LateDelete:
                 return
 
 
-class SimCloud:
+class SimCloud(OwnerCalls):
     """One lane's cloud (`ports.cloud.Cloud`)."""
 
     def __init__(self, scenario: Scenario, lane: Lane, watch: Watch) -> None:

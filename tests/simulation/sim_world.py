@@ -8,9 +8,10 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.identity import SPACE, USER
 from engine.ports.cloud import AppRow
 from engine.simulator import changes
-from engine.simulator.records import IN_SERVICE, PENDING, App, AppId
+from engine.simulator.records import FAILED, IN_SERVICE, NEVER, PENDING, App, AppId, Profile, Space
 from engine.simulator.world import World
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class SimWorld(World):
         super().__init__(**more)
         self.lag_max_s = 0.0
         self.stuck_probability = 0.0
+        self.owner_stuck_probability = 0.0
+        self.owner_failure_probability = 0.0
+        self.owner_in_service_at: dict[tuple[str, str, str], float] = {}  # the last time that it became so
         self.history: dict[int, list[tuple[float, str]]] = {}
         self.previous: dict[AppId, App] = {}
         self.lags: dict[int, float] = {}
@@ -33,6 +37,9 @@ class SimWorld(World):
 
     def draw(self, bounds: tuple[float, float]) -> float:
         if bounds is self.timing.app_pending and self.stuck_probability and self.rng.random() < self.stuck_probability:
+            return NEVER_SETTLES_SECONDS
+        is_of_owner = bounds is self.timing.profile_pending or bounds is self.timing.space_pending
+        if is_of_owner and self.owner_stuck_probability and self.rng.random() < self.owner_stuck_probability:
             return NEVER_SETTLES_SECONDS
         return super().draw(bounds)
 
@@ -51,6 +58,16 @@ class SimWorld(World):
         if not app.is_alive:
             self.on_departure(app)
 
+    def _settle_owner(self, owner: Profile | Space, due: float) -> None:
+        pending = owner.due == due and owner.status == PENDING
+        if pending and self.owner_failure_probability and self.rng.random() < self.owner_failure_probability:
+            owner.status, owner.due = FAILED, NEVER
+            return
+        super()._settle_owner(owner, due)
+        if pending:
+            kind, name = (SPACE, owner.name) if isinstance(owner, Space) else (USER, owner.name.lower())
+            self.owner_in_service_at[owner.domain_id, kind, name] = self.now
+
     def was_in_service(self, app: App) -> bool:
         """Whether this generation was ever in service."""
         return any(status == IN_SERVICE for _, status in self.history[app.seq])
@@ -66,7 +83,7 @@ class SimWorld(World):
 
     def clear_changes(self) -> None:
         """Forget what other people and the account's owner still meant to do; calls on their way arrive."""
-        self._heap = [entry for entry in self._heap if type(entry[2]).__module__ != changes.__name__]
+        self._heap = [entry for entry in self._heap if not _is_of_people(entry[2])]
         heapq.heapify(self._heap)
 
     def settle_everything(self) -> None:
@@ -77,6 +94,10 @@ class SimWorld(World):
             if app.status == PENDING:
                 app.will_fail = ""
                 self.set_due(app, self.now + 1.0)
+
+
+def _is_of_people(item: object) -> bool:
+    return type(item).__module__ == changes.__name__ or getattr(item, "by_people", False)
 
 
 def row_of(app: App, status: str) -> AppRow:

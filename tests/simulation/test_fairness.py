@@ -20,12 +20,21 @@ NAME: Final = bucket_quota_name("JupyterLab", "ml.g5.xlarge")
 SCARCE: Final = [seed for seed in range(400) if make_scenario(seed).kind is Kind.SCARCE][:25]
 
 
+def _played(scenario: Scenario) -> Night:
+    """Play the scarce night's one run."""
+    night = Night(scenario)
+    try:
+        with throttle_on_loop_clock():
+            night.play_disturbed()
+    finally:
+        night.lock.close()
+    assert not night.watch.violations
+    return night
+
+
 def _created(scenario: Scenario) -> list[str]:
     """Play the scarce night's one run; the owners of what was made, in the order of their making."""
-    night = Night(scenario)
-    with throttle_on_loop_clock():
-        night.play_disturbed()
-    assert not night.watch.violations
+    night = _played(scenario)
     made = sorted((app for apps in night.watch.made.values() for app in apps), key=lambda app: app.seq)
     return [app.owner for app in made]
 
@@ -37,10 +46,7 @@ def test_places_go_to_the_heavier_and_then_to_each_team_in_turn(seed: int) -> No
     scenario.world.schedule(scenario.world.now + 120.0, SetQuota(NAME, 7))
     patience = replace(scenario.settings.backoffs, limit=Backoff(2.0, 10.0, 2.0, 600.0))
     scenario.settings = replace(scenario.settings, backoffs=patience)
-    night = Night(scenario)
-    with throttle_on_loop_clock():
-        night.play_disturbed()
-    assert not night.watch.violations
+    night = _played(scenario)
     assert night.plan is not None
     wanted = [step.change.key.owner for step in ordered_steps(night.plan, scenario.weight)]
     made = sorted((app for apps in night.watch.made.values() for app in apps), key=lambda app: app.seq)

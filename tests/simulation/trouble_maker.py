@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EVER: Final = float("inf")
 RIVAL_SHARE: Final = 0.2
+OFFBOARD_SHARE: Final = 0.12
 NIGHT_SECONDS: Final = 600.0  # most trouble falls into the first ten minutes
 
 LOST: Final = (
@@ -67,7 +68,8 @@ LISTED: Final = (
 class Disturbance:
     """How a run is cut short. Times are seconds after its beginning; `kill_at` counts turns of the loop.
 
-    `rival_after` is when a second run of the fleet begins, and `rival_waits_s` how long it waits for the lock.
+    `offboards`: the run lets some owners go, with all that is in them. `rival_after` is when a second run of the fleet
+    begins, and `rival_waits_s` how long it waits for the lock.
     """
 
     kill_at: int = -1
@@ -78,6 +80,7 @@ class Disturbance:
     lock_timeout_s: float = 0.0
     rival_after: float = EVER
     rival_waits_s: float = 0.0
+    offboards: bool = False
 
 
 def draw_disturbances(rng: random.Random) -> tuple[Disturbance, ...]:
@@ -95,6 +98,14 @@ def with_rivals(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tu
         )
         if rng.random() < RIVAL_SHARE
         else disturbance
+        for disturbance in disturbances
+    )
+
+
+def with_offboarding(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tuple[Disturbance, ...]:
+    """Let some of the runs be those that let people go."""
+    return tuple(
+        replace(disturbance, offboards=True) if rng.random() < OFFBOARD_SHARE else disturbance
         for disturbance in disturbances
     )
 

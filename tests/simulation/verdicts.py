@@ -12,6 +12,7 @@ from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.records import IN_SERVICE, PENDING
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
+from tests.simulation.owner_watch import check_no_owner_left, why_owners_not_converged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ def check_report(watch: Watch, plan: Plan, report: ApplyReport, *, wait: bool) -
         wrong = _why_untrue(watch, key, change, result, wait=wait)
         if wrong:
             watch.violation(f"{change.key} ended {result.outcome} ({result.error}), but {wrong}")
+    watch.owners.check_report(plan, report)
     watch.check_throttle_listens()
 
 
@@ -149,6 +151,7 @@ def why_not_converged(plan: Plan, report: ApplyReport) -> str:
         in (Outcome.FAILED, Outcome.PARKED, Outcome.STILL_PENDING, Outcome.SKIPPED, Outcome.INTERRUPTED)
         and result.key not in excused
     ]
+    left += why_owners_not_converged(report)
     if not left and report.exit_code is not ExitCode.OK and not excused:
         left = [f"exit code {report.exit_code}, {report.errors}"]
     return "; ".join(left)
@@ -161,5 +164,6 @@ def check_nothing_left(watch: Watch, plan: Plan) -> None:
             continue  # somebody's app that was Pending when the last plan was made
         if change.action is not Action.NONE or change.reason not in SETTLED_REASONS:
             watch.violation(f"after convergence {change.key} is still to be {change.action} ({change.reason})")
+    check_no_owner_left(watch, plan)
     if not plan.complete:
         watch.violation("after convergence a domain cannot be listed")

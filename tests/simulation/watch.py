@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import CredentialsFailed, NoCapacity, OutcomeUnknown, QuotaExceeded, Throttled
 from engine.core.limits import DRAIN_MAX_SECONDS
-from engine.core.plan import Action
+from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
 from engine.executor.control import Cause
 from engine.ports.events import Event, LaneStopped, LaneThrottled
 from engine.simulator.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
+from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
 from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
 from tests.simulation.sim_cloud import Call, key_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 TRACE_MAX_LINES: Final = 4_000
 HIDDEN_AGAIN_AFTER_SECONDS: Final = 120.0  # a row that one listing left out is not left out by the next ones
-WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags"})
+WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags"}) | OWNER_WRITES
 TICK: Final = 1e-6
 
 
@@ -64,6 +65,7 @@ class Watch:
         self.run = run
         self.journal = journal
         self.began_at = loop.time()
+        self.began_wall = self.wall()
         self.dead = False
         self.phase = "observe"
         self.plan: Plan | None = None
@@ -80,6 +82,7 @@ class Watch:
         self._hopeless_lanes: set[Lane] = set()
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
+        self.owners = OwnerWatch(self, {name: domain_id for domain_id, name in self._domain_names.items()})
         self.rates = RateWatch(self)
         self.say("run", f"begins, {self.world.now:.1f}")
 
@@ -87,6 +90,7 @@ class Watch:
         """Take in what will be done."""
         self.phase = "apply"
         self.plan = plan
+        self.owners.planned(plan)
         ids = {name: domain_id for domain_id, name in self._domain_names.items()}
         for change in plan.decisions:
             key = change.key
@@ -100,7 +104,11 @@ class Watch:
 
     def wall(self) -> float:
         """Give epoch seconds."""
-        return self._epoch + self.now()
+        return self.wall_of(self.now())
+
+    def wall_of(self, at: float) -> float:
+        """Give a time of the loop in epoch seconds."""
+        return self._epoch + at
 
     def say(self, *words: object) -> None:
         """Add a line to the trace."""
@@ -132,7 +140,10 @@ class Watch:
             self.violation(f"a bug: {bug!r}")
 
     def may_hide(self, key: AppId) -> bool:
-        """Whether a listing may leave this row out now: never twice within some time."""
+        """Whether a listing may leave this row out now: never twice within some time, by a fault or because it lags."""
+        app, lag = self.world.apps.get(key), self.world.lag_max_s
+        if lag and app is not None and self.wall() - app.created_at < lag + HIDDEN_AGAIN_AFTER_SECONDS:
+            return False
         if self.now() - self.hidden_at.get(key, float("-inf")) < HIDDEN_AGAIN_AFTER_SECONDS:
             return False
         self.hidden_at[key] = self.quotas.departure_seen_at = self.now()
@@ -150,13 +161,15 @@ class Watch:
     def sending(self, call: Call) -> None:
         """Check a call that is about to leave."""
         key = key_of(call.app) if call.app is not None else None
-        self.say("->", call.operation, key or call.domain_id, call.spec.instance_type if call.spec else "")
+        what = key or call.owner or call.domain_id
+        self.say("->", call.operation, what, call.spec.instance_type if call.spec else "")
         self._check_may_call(call)
         self._in_flight[call.lane] += 1
         limit = self.scenario.settings.execution.concurrency
         if self._in_flight[call.lane] > limit:
             self.violation(f"{self._in_flight[call.lane]} calls in flight in {call.lane}; {limit} are allowed")
         self.rates.sending(call)
+        self.owners.sending(call)
         if call.operation == "AddTags":
             self._check_adoption(call)
         if key is None or call.operation not in WRITES:
@@ -166,6 +179,7 @@ class Watch:
         self._writing[key] = call
         if call.operation == "CreateApp":
             self._check_create(call, key)
+            self.owners.check_app(key)
             self.quotas.sending(call, key)
         else:
             self._check_delete(key)
@@ -191,10 +205,7 @@ class Watch:
             return
         if change.action not in (Action.CREATE, Action.DELETE_THEN_CREATE):
             self.violation(f"CreateApp of {key}, of which the plan says {change.action}")
-        if change.action is Action.DELETE_THEN_CREATE and change.before is not None:
-            found = self.world.apps.get(key)
-            if found is not None and found.is_alive and found.created_at == change.before.created_at:
-                self.violation(f"CreateApp of {key} before what it replaces was gone")
+        self._check_gone(key, change)
         if call.spec is not None and change.after is not None:
             allowed = (change.after.spec.instance_type, *change.after.fallback)
             if call.spec.instance_type not in allowed:
@@ -206,9 +217,26 @@ class Watch:
         if shows_nothing and self.now() < since + observe.first_after + observe.second_after - TICK:
             self.violation(f"CreateApp of {key} {self.now() - since:.1f} s after one of unknown outcome")
         if found is not None and found.is_alive and found.tags.get(FLEET_TAG) == FLEET_NAME:
-            if self.hidden_at.get(key, float("-inf")) >= self.began_at:
-                return  # a listing had left it out: nobody could have known
+            lagging = self.began_wall - self.world.lag_max_s < found.created_at <= self.began_wall
+            if lagging or self.hidden_at.get(key, float("-inf")) >= self.began_at:
+                return  # no listing could show it yet, or one had left it out: nobody could have known
             self.violation(f"CreateApp of {key}, which is {found.status} because of an earlier CreateApp of ours")
+
+    def stands_as_planned(self, key: AppId, change: Change) -> bool:
+        """Whether the generation that the plan saw is still alive, and no listing has hidden it."""
+        found, before = self.world.apps.get(key), change.before
+        if found is None or before is None or not found.is_alive or found.created_at != before.created_at:
+            return False
+        return self.hidden_at.get(key, float("-inf")) < self.began_at
+
+    def _check_gone(self, key: AppId, change: Change) -> None:
+        """Check that what a create comes after is gone: what it replaces, and what was Deleting at the plan."""
+        if not self.stands_as_planned(key, change):
+            return
+        if change.action is Action.DELETE_THEN_CREATE:
+            self.violation(f"CreateApp of {key} before what it replaces was gone")
+        elif change.reason is Reason.DELETING:
+            self.violation(f"CreateApp of {key} before its delete has settled")
 
     def _check_adoption(self, call: Call) -> None:
         app = self.world.by_arn.get(call.arn.lower())
@@ -242,14 +270,15 @@ class Watch:
     def answered(self, call: Call, answer: Any, error: CloudError | None) -> None:  # noqa: C901 - one look a fact
         """Take in what the executor is about to be told."""
         key = key_of(call.app) if call.app is not None else None
-        self.say(
-            "<-", call.operation, key or call.domain_id, "ok" if error is None else f"{error.code} {error.message}"
-        )
+        said = "ok" if error is None else f"{error.code} {error.message}"
+        self.say("<-", call.operation, key or call.owner or call.domain_id, said)
         self._in_flight[call.lane] -= 1
         if error is not None:
             self.faults_of_calls[error.code] += 1
         if isinstance(error, CredentialsFailed) and self.phase == "apply":
             self._hopeless_lanes.add(call.lane)
+        self.owners.answered(call, answer, error)
+        self.quotas.heard_of_others(call, error)
         if key is None:
             return
         if call.operation == "DescribeApp":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +18,8 @@ from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
 from engine.core.owners import holders_needed, owners_needed, with_owners
 from engine.core.planner import plan_fleet
-from engine.core.settings import Settings
+from engine.core.settings import Backoff, Settings
+from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
@@ -326,6 +328,45 @@ def test_what_cannot_be_looked_at_is_left_out_and_said() -> None:
     assert [event.name for event in stage.events if event.name == "owner.unread"] == ["owner.unread"] * 2
     stage.world.faults.rules.clear()
     assert stage.do(lambda run: auth_mode(run, "research")) == "IAM"
+
+
+LOOKS: dict[str, Callable[[FleetRun], Awaitable[Any]]] = {
+    "owners": lambda run: look_at_owners(run, [ALICE]),
+    "auth mode": lambda run: auth_mode(run, "research"),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_second_signal_cuts_off_a_look_before_planning(look: Callable[[FleetRun], Awaitable[Any]]) -> None:
+    stage = Stage()
+    stage.latency = lambda _: asyncio.sleep(30.0)
+    stage.at = [(1.0, lambda run: run.control.interrupt()), (1.5, lambda run: run.control.abort())]
+    with pytest.raises(StoppedError):
+        stage.do(look)
+    assert stage.time == pytest.approx(2.5)  # the signal, and the second that the stage adds
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_first_signal_ends_the_back_off_of_a_look(look: Callable[[FleetRun], Awaitable[Any]]) -> None:
+    stage = Stage()
+    backoffs = replace(stage.settings.backoffs, throttling=Backoff(100.0, 100.0, 2.0, 900.0))
+    stage.settings = replace(stage.settings, backoffs=backoffs)
+    stage.fault(FaultKind.THROTTLE, "Describe*", count=9)
+    stage.at = [(1.0, lambda run: run.control.interrupt())]
+    with pytest.raises(StoppedError):
+        stage.do(look)
+    assert stage.time == pytest.approx(2.0)
+
+
+def test_a_second_signal_says_of_what_was_never_called_that_it_was_not() -> None:
+    stage = Stage()
+    stage.latency = lambda _: asyncio.sleep(0.4)
+    stage.at = [(5.0, lambda run: run.control.interrupt()), (5.0, lambda run: run.control.abort())]
+    report = stage.apply()
+    words = {str(result.owner): result.error.message for result in report.owners if result.error is not None}
+    attempts = {str(result.owner): result.attempts for result in report.owners}
+    assert words
+    assert all(("before its call" in word) is (attempts[owner] == 0) for owner, word in words.items())
 
 
 def test_many_owners_are_found_in_a_listing_and_few_are_asked_for() -> None:
