@@ -10,6 +10,7 @@ import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.errors import AppfleetError, ScanIncomplete
@@ -18,7 +19,6 @@ from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Action, Plan
 from engine.core.redact import Redactor
 from engine.core.selectors import Selectors
-from engine.core.status import StatusView, status_of
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause
 from engine.loading import Loaded, ValidateResult, load, validated
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.core.explain import Explanation
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
+    from engine.core.status import StatusView
     from engine.executor.control import Control
     from engine.ports.events import Emit
     from engine.steps.importing import ImportAsked, ImportResult
@@ -127,16 +128,12 @@ async def dry_run(options: AppOptions, emit: Emit) -> tuple[Plan, Callable[[Desi
     return made, loaded.weight
 
 
-async def status(options: AppOptions, emit: Emit) -> StatusView:
-    """Observe, and give what is there beside what is desired."""
+async def status(options: AppOptions, emit: Emit, expiring_within_s: float) -> StatusView:
+    """Observe, and give what is there beside what is desired, with what will expire within so many seconds."""
+    from engine.steps.status import looked_at
+
     loaded = _read(options, _today())
-    made, observed = await _looked(options, loaded, emit)
-    errors = tuple(
-        Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
-        for name, domain in sorted(observed.domains.items())
-        if domain.error is not None
-    )
-    return status_of(made, errors)
+    return await _looking(options, loaded, emit, partial(looked_at, now=_now(), expiring_within_s=expiring_within_s))
 
 
 async def prices(options: AppOptions, regions: Sequence[str], out: Path | None, emit: Emit) -> PricesWritten:
@@ -150,8 +147,11 @@ async def prices(options: AppOptions, regions: Sequence[str], out: Path | None, 
 
     standing = standing_prices(out)
     # With regions that are named a fleet file is not needed; where there is one, its domains say whose credentials.
-    domains = _read(options, _today()).fleet.domains if not regions or options.fleet_file.exists() else ()
-    return put_prices(out, standing, await price_tables(options, domains, regions, emit), _today())
+    loaded = _read(options, _today()) if not regions or options.fleet_file.exists() else None
+    domains = () if loaded is None else loaded.fleet.domains
+    with _stopped_by_signals():
+        tables = await price_tables(options, domains, regions, emit)
+    return put_prices(out, standing, tables, _today(), loaded)
 
 
 async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
@@ -193,7 +193,7 @@ async def apply(
         report: ApplyReport | None = None
         try:
             async with joined(options, loaded, begun, writes=True) as parts:
-                made, _ = await planned(options, loaded, parts, preparation)
+                made, _ = await planned(options, loaded, parts, preparation, running=True)
                 beginning.is_over()
                 approval.check(made)
                 if (made.changes or made.owners) and not made.denied and not confirm(made):
@@ -347,6 +347,27 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let a signal cancel what the block awaits, and end it as KeyboardInterrupt: for commands that only look."""
+    task = asyncio.current_task()
+    stops = 0
+
+    def stop() -> None:
+        nonlocal stops
+        stops += 1
+        if stops == 1 and task is not None:
+            task.cancel()
+
+    with _signals(stop):
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not stops:
+                raise
+            raise KeyboardInterrupt from None
 
 
 def _now() -> datetime:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class Loaded:
     """A fleet with its policies.
 
-    `folder` is where the fleet file is, `policy_paths` the policies that it names.
+    `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`.
     `fleet` holds the apps as the rules left them, and every file that was read; `declared` the apps as they are
     written.
     """
@@ -45,6 +45,7 @@ class Loaded:
     warnings: tuple[Diagnostic, ...]
     folder: Path
     policy_paths: tuple[Path, ...]
+    policy_patterns: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -129,6 +130,7 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = ()) -> Loaded:
         (*loaded.warnings, *policies.warnings),
         loaded.folder,
         loaded.policy_files,
+        loaded.policies,
     )
 
 

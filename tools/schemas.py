@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import Outcome, RunResult
 from engine.core.plan import Action, Fits, Reason
+from engine.core.status import Condition
 from engine.ports import events
 from engine.ports.events import Event
 
@@ -135,12 +136,15 @@ def status() -> dict[str, Any]:
     """`status --format json`."""
     row = obj(
         key=KEY, wanted={"enum": ["", "running", "once", "absent", "expired"]}, status=or_null(TEXT),
+        condition=one_of(Condition), why=TEXT, expires_in_days=or_null(COUNT),
         reason=one_of(Reason), team=TEXT, desired=or_null(obj(tuple(SPEC), **SPEC)), observed=or_null(BEFORE),
         differs=arr(TEXT),
     )  # fmt: skip
     return document(
         "appfleet status --format json",
         fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, apps=arr(row), unmanaged=COUNT,
+        teams=arr(obj(domain=TEXT, team=TEXT, declared=COUNT, conditions=maps(COUNT), expiring=COUNT)),
+        foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT,
         summary=maps(COUNT), errors=arr(TROUBLE),
     )  # fmt: skip
 

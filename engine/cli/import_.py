@@ -23,7 +23,7 @@ def import_(
     domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.")],
     region: Annotated[str, flags.flag("--region", help="Region of the domain.")],
     out: Annotated[
-        Path | None, flags.flag("--out", help="File to write; without it, standard output.", metavar="FILE")
+        Path | None, flags.flag("--out", help="File to write; without it, or with -, standard output.", metavar="FILE")
     ] = None,
     name: Annotated[str | None, flags.flag("--name", help="Name of the fleet; else the domain's id.")] = None,
     domain_name: Annotated[str, flags.flag("--domain-name", help="The file's name for the domain.")] = "main",
@@ -43,6 +43,8 @@ def import_(
     from engine.render.import_text import import_text
     from engine.steps.importing import ImportAsked, put, require_free
 
+    if out == Path("-"):
+        out = None
     if out is not None:
         require_free(out)
     options = options_of(ctx.obj, simulate=simulate_of(simulate), run_id=new_run_id(), command="import")
@@ -62,7 +64,7 @@ def import_(
         say(f"wrote {out}")
         plan, adopt = (_next(replace(options, fleet_file=out), words) for words in (["plan"], ["apply", "--adopt"]))
         say(f"Next:\n  {plan}\n  {adopt}")
-        say("The apps are nobody's until they are adopted, and so cannot be pruned or replaced.")
+        say("No app is this fleet's own until it is adopted, and so none can be pruned or replaced.")
     return ExitCode.OK if written else ExitCode.FAILED
 
 

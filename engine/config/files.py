@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _WILDCARDS: Final = frozenset("*?[")
 _CHUNK_BYTES: Final = 1 << 20
@@ -128,6 +129,21 @@ class Folder:
         item = InputFile(self.shown(inside), inside, data, hashlib.sha256(data).hexdigest())
         self.read_files[inside] = item
         return item
+
+
+def would_match(inside: str, patterns: Iterable[str]) -> bool:
+    """Whether one of `patterns` would find a file `inside`: asked of the very code that will look for it."""
+    with tempfile.TemporaryDirectory(prefix="appfleet-probe-") as folder:
+        probe = Path(folder) / inside
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        for pattern in patterns:
+            try:
+                if inside in Folder(Path(folder)).matching(pattern):
+                    return True
+            except FileProblem:  # a name that is no pattern, and not this file's
+                continue
+    return False
 
 
 def inside_of(parent: PurePosixPath, name: str) -> str:

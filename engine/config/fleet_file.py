@@ -44,8 +44,8 @@ class LoadedFleet:
     """A valid fleet.
 
     `folder` is where the fleet file is; `policy_files` are paths that can be opened from here, sorted for each
-    pattern. `teams` (domain name and team, sorted), `definitions` and `include` are as written, for commands that
-    speak of them.
+    pattern. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as written, for
+    commands that speak of them.
     """
 
     fleet: DesiredFleet
@@ -55,6 +55,7 @@ class LoadedFleet:
     teams: tuple[tuple[str, TeamDef], ...]
     definitions: Mapping[str, AppDef]
     include: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
 
 
 def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
@@ -118,6 +119,7 @@ class _Loading:
             ),
             definitions=self._fleet.apps,
             include=tuple(head.include) if head is not None else (),
+            policies=tuple(head.policies) if head is not None else (),
         )
 
     def _raise_errors(self) -> None:

@@ -6,6 +6,7 @@ Not here: what stands in the document (`imported`), or its place on a disk (`ste
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import toml
@@ -18,13 +19,29 @@ if TYPE_CHECKING:
 _LINE_MAX_CHARS: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class _Inline:
+    """A table that stands in a list, as its text: the writer would give each four lines and takes no mixed list."""
+
+    text: str
+
+
 def fleet_text(head: str, document: Mapping[str, Any]) -> str:
     """Give `head`, each line of it a comment, and the document: its own keys, domains, apps, then who has them."""
     encoder = toml.TomlEncoder()
     encoder.dump_funcs[list] = lambda items: _list([str(encoder.dump_value(item)) for item in items])
+    encoder.dump_funcs[_Inline] = lambda table: table.text
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: inlined(item) for key, item in value.items()}
+        return [table(item) if isinstance(item, dict) else item for item in value] if isinstance(value, list) else value
+
+    def table(item: Mapping[str, Any]) -> _Inline:
+        return _Inline(f"{{ {', '.join(f'{key} = {encoder.dump_value(one)}' for key, one in item.items())} }}")
 
     def dumped(part: Mapping[str, Any]) -> str:
-        return str(toml.dumps(part, encoder=encoder)).strip("\n") + "\n"
+        return str(toml.dumps(inlined(part), encoder=encoder)).strip("\n") + "\n"
 
     plain = {key: value for key, value in document.items() if not isinstance(value, dict)}
     parts = [dumped(plain)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from engine.config import fields
-from engine.config.app_rules import DEFAULT_NAME, NAME_NEEDED, ONE_A_SPACE, owner_fault, spec_faults
+from engine.config.app_rules import DEFAULT_NAME, NAME_NEEDED, ONE_A_SPACE, RSTUDIO_OWNER, owner_fault, spec_faults
 from engine.config.service_model import APP_TYPES, SHARING_TYPES, is_name
 from engine.config.spaces import PRIVATE
 from engine.config.tables import MEMBER
@@ -130,9 +130,8 @@ def import_fleet(name: str, found: Found) -> Imported:
     document = {"schema": 1, "name": name, "apps": definitions, "domains": {found.domain: domain}}
     if not definitions:
         del document["apps"]
-    owners = {key.owner_key for key in kept}
-    bare = sum((SPACE, name) not in {owner[1:] for owner in owners} for name in found.spaces)
-    bare += sum(person not in people for person in found.users)
+    with_app = {key.owner for key in kept if key.owner_kind == SPACE}
+    bare = sum(space not in with_app for space in found.spaces) + sum(person not in people for person in found.users)
     return Imported(
         document,
         frozenset(kept),
@@ -181,7 +180,9 @@ class _Whys:
             return why
         if user in self._alike:
             return "two user profiles have names that differ only in case"
-        fault = owner_fault(key.app_type, key.owner_kind, key.owner, sharing)
+        # Without the owner's name, so that the same fault of many is told once.
+        owner = RSTUDIO_OWNER if key.owner == RSTUDIO_OWNER else "its owner"
+        fault = owner_fault(key.app_type, key.owner_kind, owner, sharing)
         spec, _ = _writable(row.spec)
         faults = [*([fault] if fault else []), *spec_faults(key.app_type, key.app_name, spec, ())]
         return faults[0][1] if faults else ""
@@ -283,7 +284,7 @@ def _people(found: Found, uses: Mapping[AppKey, _Use]) -> dict[str, _Person]:
     for name, apps in sorted(in_space.items()):
         owner, sharing = found.spaces[name].owner_user, found.spaces[name].sharing
         person = people.setdefault(owner, _Person(owner))
-        pattern = name.replace(owner, MEMBER, 1)
+        pattern = _pattern(name, owner)
         if pattern == name:
             person.own_spaces[name] = _Space(name, sharing, tuple(sorted(apps)))
         else:
@@ -291,22 +292,48 @@ def _people(found: Found, uses: Mapping[AppKey, _Use]) -> dict[str, _Person]:
     return dict(sorted(people.items()))
 
 
+def _pattern(name: str, owner: str) -> str:
+    """Give a space's name with `{member}` for its owner's, where that stands as a word, or else begins or ends it.
+
+    The name itself where it is in neither place: `{member}` inside a word is no pattern that anybody would write.
+    """
+    start = name.find(owner)
+    while start >= 0:
+        before, after = name[:start], name[start + len(owner) :]
+        if not before[-1:].isalnum() and not after[:1].isalnum():
+            return before + MEMBER + after
+        start = name.find(owner, start + 1)
+    if name.startswith(owner):
+        return MEMBER + name.removeprefix(owner)
+    return name.removesuffix(owner) + MEMBER if name.endswith(owner) else name
+
+
 def _teams(people: Iterable[_Person]) -> dict[frozenset[_Use | _Space], list[_Person]]:
     """Give the teams: what all of one have, and who is in it. Sorted by size, then by the first member.
 
-    People who have exactly the same are a team; who has more than a team joins the one that has most of it.
+    What only one person has makes no team. People who have the same otherwise are one; who has more than a team joins
+    the one that has most of it; and of those left, people who have one thing in common are a team of that thing.
     """
-    people = [person for person in people if person.parts]
-    alike = Counter(frozenset(person.parts) for person in people)
-    shared = [parts for parts, count in alike.items() if count >= _TEAM_MIN_MEMBERS]
+    people = list(people)
+    holders = Counter(part for person in people for part in person.parts)
+    common = {part for part, count in holders.items() if count >= _TEAM_MIN_MEMBERS}
+    alike = Counter(frozenset(person.parts & common) for person in people)
+    shared = [parts for parts, count in alike.items() if parts and count >= _TEAM_MIN_MEMBERS]
     shared.sort(key=lambda parts: (-len(parts), sorted(map(repr, parts))))
+    known = frozenset(shared)
+    shared += [frozenset({part}) for part in sorted(common, key=lambda part: (-holders[part], repr(part)))]
     members: defaultdict[frozenset[_Use | _Space], list[_Person]] = defaultdict(list)
     for person in people:
-        parts = next((one for one in shared if one <= person.parts), None)
+        core = frozenset(person.parts & common)
+        # The largest that fits is the core itself where others have it: most people need no search.
+        parts = core if core in known else next((one for one in shared if one <= core), None)
         if parts is not None:
-            person.team = parts
             members[parts].append(person)
-    return dict(sorted(members.items(), key=lambda item: (-len(item[1]), item[1][0].name)))
+    teams = {parts: team for parts, team in members.items() if len(team) >= _TEAM_MIN_MEMBERS}
+    for parts, team in teams.items():
+        for person in team:
+            person.team = parts
+    return dict(sorted(teams.items(), key=lambda item: (-len(item[1]), item[1][0].name)))
 
 
 def _tables(
@@ -345,8 +372,5 @@ def _space(space: _Space) -> dict[str, Any]:
 
 
 def _entries(uses: Iterable[_Use]) -> list[Any]:
-    """Give entries as all names or all tables, since the writer takes no mixed list."""
-    listed = list(uses)
-    if not any(use.name for use in listed):
-        return [use.use for use in listed]
-    return [{"use": use.use, **({"name": use.name} if use.name else {})} for use in listed]
+    """Give entries: a name where the definition says it all, a table where the app has a name of its own."""
+    return [{"use": use.use, "name": use.name} if use.name else use.use for use in uses]

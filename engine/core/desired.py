@@ -28,14 +28,17 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something was written: a file as the user named it, and a line that counts from 1."""
+    """Where something was written: a file as the user named it, and a line that counts from 1.
+
+    Line 0 is no line of a file: then `file` says what else it was.
+    """
 
     file: str
     line: int
 
     def __str__(self) -> str:
         """Give `fleet.toml:12`."""
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

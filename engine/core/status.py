@@ -1,34 +1,110 @@
-"""Status: what was observed beside what is desired, one row a key.
+"""Status: what was observed beside what is desired, one row a key, summed up by team.
 
-Not here: deciding what to do (`planner`); a status is read off a plan's decisions and never acted upon.
+Pure. Not here: deciding what to do (`planner`); a status is read off a plan's decisions and never acted upon.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.desired import Mode
+from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
     from engine.core.desired import DesiredApp
     from engine.core.identity import AppKey
-    from engine.core.observed import ObservedApp
+    from engine.core.observed import ObservedApp, ObservedFleet
     from engine.core.outcome import Trouble
     from engine.core.plan import Plan, PlanLane
 
-GONE = "-"  # shown where nothing is observed
+GONE: Final = "-"  # shown where nothing is observed
+
+
+class Condition(StrEnum):
+    """How an app is, in one word, for who asks whether all is well."""
+
+    IN_SERVICE = "in_service"  # there, and as declared
+    DRIFTED = "drifted"  # there, and not as declared
+    STARTING = "starting"
+    STOPPING = "stopping"
+    MISSING = "missing"  # declared, and nothing is there
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    UNWANTED = "unwanted"  # declared absent or expired, and still there
+    ORPHANED = "orphaned"  # this fleet's, and no longer declared
+    UNKNOWN = "unknown"  # not listed, or in a status that nobody knows
+    DONE = "done"  # not there, and that is as it should be
+
+
+FINE: Final = frozenset({Condition.IN_SERVICE, Condition.DONE})
+
+_BY_REASON: Final = {
+    Reason.QUARANTINED: Condition.QUARANTINED,
+    Reason.DOMAIN_UNLISTED: Condition.UNKNOWN,
+    Reason.UNKNOWN_STATUS: Condition.UNKNOWN,
+    Reason.ORPHANED: Condition.ORPHANED,
+    Reason.NOT_DECLARED: Condition.ORPHANED,
+}
+_BY_STATUS: Final = {
+    AppStatus.PENDING: Condition.STARTING,
+    AppStatus.DELETING: Condition.STOPPING,
+    AppStatus.FAILED: Condition.FAILED,
+    AppStatus.DELETED: Condition.MISSING,
+    AppStatus.UNKNOWN: Condition.UNKNOWN,
+}
+_UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """What the last run that had to do with an app made of it: the outcome, and what was said."""
+
+    run_id: str
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What is known besides the plan and the listing.
+
+    `now` is epoch seconds. `reasons` says why Failed apps failed, where the service was asked; `failed_runs` counts the
+    runs in a row in which an app failed; `last` is the journal's. `is_new` says that there is no journal, so nothing
+    can be known of quarantine.
+    """
+
+    today: date
+    now: float
+    expiring_within_days: int
+    slow_after_s: float
+    reasons: Mapping[AppKey, str] = field(default_factory=dict)
+    failed_runs: Mapping[AppKey, int] = field(default_factory=dict)
+    last: Mapping[AppKey, LastSeen] = field(default_factory=dict)
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """One app: `desired` or `observed` may be None, not both. `reason` is how the planner sees it."""
+    """One app: `desired` or `observed` may be None, not both. `reason` is how the planner sees it, `why` is for people.
+
+    `expires_in_days` is set where the app is still wanted and will soon not be.
+    """
 
     key: AppKey
     reason: Reason
+    condition: Condition
     desired: DesiredApp | None = None
     observed: ObservedApp | None = None
     differs: tuple[str, ...] = ()
+    why: str = ""
+    expires_in_days: int | None = None
 
     @property
     def wanted(self) -> str:
@@ -44,17 +120,46 @@ class StatusRow:
             return GONE
         return self.observed.status_text or self.observed.status.value
 
+    @property
+    def team(self) -> str:
+        """Give the app's team, empty where it has none."""
+        return "" if self.desired is None else self.desired.team
+
     def to_json(self) -> dict[str, Any]:
         """Give the entry of `apps` in `status --format json`."""
         return {
             "key": str(self.key),
             "wanted": self.wanted,
             "status": None if self.observed is None else self.status,
+            "condition": self.condition.value,
             "reason": self.reason.value,
-            "team": "" if self.desired is None else self.desired.team,
+            "why": self.why,
+            "team": self.team,
             "desired": None if self.desired is None else self.desired.spec.to_json(),
             "observed": None if self.observed is None else self.observed.to_json(),
             "differs": list(self.differs),
+            "expires_in_days": self.expires_in_days,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLine:
+    """One team of one domain: how many apps it declares, how they are, and how many will soon expire."""
+
+    domain: str
+    team: str
+    declared: int
+    conditions: Mapping[Condition, int]
+    expiring: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the entry of `teams`."""
+        return {
+            "domain": self.domain,
+            "team": self.team,
+            "declared": self.declared,
+            "conditions": {condition.value: count for condition, count in self.conditions.items()},
+            "expiring": self.expiring,
         }
 
 
@@ -62,29 +167,43 @@ class StatusRow:
 class StatusView:
     """Every row, sorted by key. `unmanaged` counts live apps that the fleet neither declares nor owns.
 
-    `errors` holds the domains that could not be listed.
+    `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
+    listed.
     """
 
     fleet: str
     made_at: str
     rows: tuple[StatusRow, ...]
+    expiring_within_days: int
     lanes: tuple[PlanLane, ...] = ()
     unmanaged: int = 0
+    foreign: tuple[tuple[AppKey, str], ...] = ()
     errors: tuple[Trouble, ...] = ()
+    is_new: bool = False
     summary: dict[str, int] = field(init=False)
+    teams: tuple[TeamLine, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Count the statuses, the most frequent first."""
-        counts: dict[str, int] = {}
-        for row in self.rows:
-            counts[row.status] = counts.get(row.status, 0) + 1
+        """Count the statuses, the most frequent first, and sum up each team."""
+        counts = Counter(row.status for row in self.rows)
         ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         object.__setattr__(self, "summary", dict(ordered))
+        object.__setattr__(self, "teams", _teams(self.rows))
 
     @property
     def complete(self) -> bool:
         """Whether every domain could be listed."""
         return not self.errors
+
+    def of(self, condition: Condition) -> tuple[StatusRow, ...]:
+        """Give the rows of one condition."""
+        return tuple(row for row in self.rows if row.condition is condition)
+
+    @property
+    def expiring(self) -> tuple[StatusRow, ...]:
+        """The apps that will soon not be wanted any more, the soonest first."""
+        soon = [row for row in self.rows if row.expires_in_days is not None]
+        return tuple(sorted(soon, key=lambda row: (row.expires_in_days or 0, row.key)))
 
     def to_json(self) -> dict[str, Any]:
         """Give the document of `status --format json`."""
@@ -94,16 +213,114 @@ class StatusView:
             "made_at": self.made_at,
             "lanes": [lane.to_json() for lane in self.lanes],
             "complete": self.complete,
+            "teams": [team.to_json() for team in self.teams],
             "apps": [row.to_json() for row in self.rows],
             "unmanaged": self.unmanaged,
+            "foreign": [{"key": str(key), "fleet": fleet} for key, fleet in self.foreign],
+            "expiring_within_days": self.expiring_within_days,
             "summary": {"absent" if status == GONE else status: count for status, count in self.summary.items()},
             "errors": [error.to_json() for error in self.errors],
         }
 
 
-def status_of(plan: Plan, errors: tuple[Trouble, ...] = ()) -> StatusView:
+def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: tuple[Trouble, ...] = ()) -> StatusView:
     """Read the status off `plan`: each of its decisions is one row, whatever its action."""
-    rows = tuple(
-        StatusRow(change.key, change.reason, change.after, change.before, change.differs) for change in plan.decisions
+    rows: list[StatusRow] = []
+    for change in plan.decisions:
+        condition = _condition(change.reason, change.after, change.before, change.differs)
+        left = _days_left(change.after, facts)
+        rows.append(
+            StatusRow(
+                change.key,
+                change.reason,
+                condition,
+                change.after,
+                change.before,
+                change.differs,
+                _why(change.key, condition, change.before, facts),
+                left if left is not None and change.reason is not Reason.EXPIRED else None,
+            )
+        )
+    declared = {change.key for change in plan.decisions}
+    foreign = sorted(
+        (row.key, row.foreign_fleet)
+        for domain in observed.domains.values()
+        for row in domain.apps.values()
+        if row.ownership is Ownership.FOREIGN and row.status.is_alive and row.key not in declared
     )
-    return StatusView(plan.fleet, plan.made_at, rows, plan.lanes, plan.unmanaged, errors)
+    return StatusView(
+        plan.fleet,
+        plan.made_at,
+        tuple(rows),
+        facts.expiring_within_days,
+        plan.lanes,
+        plan.unmanaged,
+        tuple(foreign),
+        errors,
+        facts.is_new,
+    )
+
+
+def failed_keys(plan: Plan) -> tuple[AppKey, ...]:
+    """Name the declared apps that stand there Failed, as they are spelled there: why, the service can be asked."""
+    return tuple(
+        change.before.key
+        for change in plan.decisions
+        if change.after is not None and change.before is not None and change.before.status is AppStatus.FAILED
+    )
+
+
+def _condition(
+    reason: Reason, desired: DesiredApp | None, observed: ObservedApp | None, differs: tuple[str, ...]
+) -> Condition:
+    if reason in _BY_REASON:
+        return _BY_REASON[reason]
+    alive = observed is not None and observed.status.is_alive
+    if desired is None or desired.mode is Mode.ABSENT or reason in _UNWANTED:
+        return Condition.UNWANTED if alive else Condition.DONE
+    if reason is Reason.GONE or (reason is Reason.DONE_ONCE and not alive):
+        return Condition.DONE
+    if observed is None:
+        return Condition.MISSING
+    if observed.status is AppStatus.IN_SERVICE:
+        return Condition.DRIFTED if differs else Condition.IN_SERVICE
+    return _BY_STATUS[observed.status]
+
+
+def _why(key: AppKey, condition: Condition, observed: ObservedApp | None, facts: StatusFacts) -> str:
+    last = facts.last.get(key)
+    said = "" if last is None or not last.message else f"{last.outcome} in run {last.run_id}: {last.message}"
+    if condition is Condition.FAILED:
+        return facts.reasons.get(key if observed is None else observed.key, "") or said
+    if condition is Condition.QUARANTINED:
+        runs = facts.failed_runs.get(key, 0)
+        return f"failed in {runs} runs in a row" + (f"; {said}" if said else "")
+    if condition is Condition.STARTING and observed is not None:
+        age_s = facts.now - observed.created_at
+        return f"for {age_s / 60:,.0f} minutes" if age_s > facts.slow_after_s else ""
+    return said if condition is Condition.MISSING else ""
+
+
+def _days_left(desired: DesiredApp | None, facts: StatusFacts) -> int | None:
+    """Give for how many more days the app is wanted, where that is soon over; 0 is today, its last day."""
+    if desired is None or desired.expires is None or desired.mode is Mode.ABSENT:
+        return None
+    left = (desired.expires - facts.today).days
+    return left if 0 <= left <= facts.expiring_within_days else None
+
+
+def _teams(rows: tuple[StatusRow, ...]) -> tuple[TeamLine, ...]:
+    declared = [row for row in rows if row.desired is not None]
+    grouped: defaultdict[tuple[str, str], list[StatusRow]] = defaultdict(list)
+    for row in declared:
+        grouped[row.key.domain, row.team].append(row)
+    return tuple(
+        TeamLine(
+            domain,
+            team,
+            len(members),
+            {one: count for one in Condition if (count := sum(row.condition is one for row in members))},
+            sum(row.expires_in_days is not None for row in members),
+        )
+        for (domain, team), members in sorted(grouped.items())
+    )

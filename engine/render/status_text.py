@@ -1,11 +1,13 @@
-"""Observed apps beside the desired ones, for a terminal: one row an app, grouped by domain."""
+"""Observed apps beside the desired ones, for a terminal: a line a team, then what is not well, then each app."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COUNT
 from engine.core.plan import Reason
+from engine.core.status import FINE, Condition
 from engine.core.text import clean
 from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
@@ -16,6 +18,7 @@ from engine.render.layout import (
     columns_fit,
     count_of,
     row_lines,
+    wrapped,
 )
 from engine.render.plan_text import lane_text
 from engine.render.words import shown
@@ -45,16 +48,160 @@ _REMARKS: Final = {
     Reason.DENIED: "denied by a rule",
 }
 _TITLES: Final = ("STATUS", "OWNER", "APP", "INSTANCE TYPE", "WANTED")
+# What is not well, worst first: its words, and what can be done about it.
+WORDS: Final = {
+    Condition.UNKNOWN: (
+        "not known",
+        "their domain was not listed, or their status is one that appfleet does not know",
+    ),
+    Condition.FAILED: ("failed", "apply makes them again"),
+    Condition.QUARANTINED: ("quarantined", "change the spec, or apply with --retry-quarantined"),
+    Condition.MISSING: ("missing", "apply makes them"),
+    Condition.DRIFTED: ("drifted", "apply with --replace makes them as declared"),
+    Condition.STOPPING: ("being deleted", "apply makes them again where they are wanted"),
+    Condition.STARTING: ("starting", "apply waits for them"),
+    Condition.UNWANTED: ("no longer wanted", "apply deletes those that this fleet owns"),
+    Condition.ORPHANED: ("no longer declared", "apply with --prune deletes them"),
+}
+TEAM_COLUMNS: Final = (
+    ("IN SERVICE", Condition.IN_SERVICE),
+    ("MISSING", Condition.MISSING),
+    ("DRIFTED", Condition.DRIFTED),
+    ("STARTING", Condition.STARTING),
+    ("FAILED", Condition.FAILED),
+    ("QUARANTINED", Condition.QUARANTINED),
+)
 
 
-def status_text(view: StatusView, *, colour: bool = False, width: int = WIDTH_DEFAULT_CHARS) -> str:
-    """Give the whole status, ending in a line break. `width` is the terminal's, in characters."""
+def status_text(
+    view: StatusView, *, colour: bool = False, width: int = WIDTH_DEFAULT_CHARS, every: bool = False
+) -> str:
+    """Give the whole status, ending in a line break. `width` is the terminal's, in characters.
+
+    With `every`, and for a few apps always, each app has a line; else those alone that are not well.
+    """
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
     head = [f"{paint('bold', 'Fleet')} {clean(view.fleet)}"]
     head += [f"{paint('bold', 'Lane'.ljust(5))} {lane_text(lane)}" for lane in view.lanes]
-    blocks = ["\n".join(head), *_domains(view.rows, paint, width), *_errors(view, paint), _sum(view)]
+    unfolded = every or len(view.rows) <= STATUS_APPS_OPEN_MAX_COUNT
+    blocks = [
+        "\n".join(head),
+        *_teams(view, paint),
+        *(_domains(view.rows, paint, width) if unfolded else []),
+        *_not_well(view, paint, width, every=every),
+        *_expiring(view, paint, width, every=every),
+        *_foreign(view, paint, width),
+        *_errors(view, paint),
+        _sum(view, unfolded=unfolded),
+    ]
     return "\n\n".join(blocks) + "\n"
+
+
+def team_cells(view: StatusView) -> list[tuple[str, ...]]:
+    """Give the table of teams: its titles, then a row a team. The domain is told where there are several."""
+    several = len({team.domain for team in view.teams}) > 1
+    titles = ("TEAM", "DECLARED", *(title for title, _ in TEAM_COLUMNS), "EXPIRING")
+    rows = [
+        (
+            f"{clean(team.domain)}: {clean(team.team) or '(no team)'}" if several else clean(team.team) or "(no team)",
+            f"{team.declared:,}",
+            *(f"{team.conditions.get(condition, 0):,}" for _, condition in TEAM_COLUMNS),
+            f"{team.expiring:,}",
+        )
+        for team in view.teams
+    ]
+    return [titles, *rows] if rows else []
+
+
+def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[tuple[str, str]], str]]:
+    """Give what is not well, worst first: a title with its count, (key, why) of each, and what can be done."""
+    told: list[tuple[str, list[tuple[str, str]], str]] = []
+    for condition, (words, way_out) in WORDS.items():
+        rows = view.of(condition)
+        shown_rows = rows if every else rows[:ORPHANS_NAMED_MAX_COUNT]
+        lines = [(clean(str(row.key)), clean(_why(row))) for row in shown_rows]
+        if len(rows) > len(shown_rows):
+            lines.append((f"and {len(rows) - len(shown_rows):,} more", "--all names them"))
+        if lines:
+            told.append((f"{words[0].upper()}{words[1:]} ({count_of(len(rows), 'app')})", lines, way_out))
+    return told
+
+
+def expiring_lines(view: StatusView, *, every: bool) -> list[tuple[str, str]]:
+    """Give the apps that will soon expire, with their last day."""
+    rows = view.expiring if every else view.expiring[:ORPHANS_NAMED_MAX_COUNT]
+    lines = [
+        (clean(str(row.key)), f"last day {row.desired.expires.isoformat()}, {_days(row.expires_in_days or 0)}")
+        for row in rows
+        if row.desired is not None and row.desired.expires is not None
+    ]
+    if len(view.expiring) > len(rows):
+        lines.append((f"and {len(view.expiring) - len(rows):,} more", "--all names them"))
+    return lines
+
+
+def foreign_text(view: StatusView) -> str:
+    """Name what other fleets own here, or give nothing."""
+    if not view.foreign:
+        return ""
+    named = ", ".join(f"{key} ({fleet})" for key, fleet in view.foreign[:ORPHANS_NAMED_MAX_COUNT])
+    more = len(view.foreign) - ORPHANS_NAMED_MAX_COUNT
+    return clean(named) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _days(left: int) -> str:
+    return "today" if left == 0 else f"in {count_of(left, 'day')}"
+
+
+def _why(row: StatusRow) -> str:
+    if row.condition is Condition.DRIFTED:
+        return "differs in " + ", ".join(row.differs)
+    return row.why
+
+
+def _teams(view: StatusView, paint: Paint) -> list[str]:
+    cells = team_cells(view)
+    if not cells:
+        return []
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for place, row in enumerate(cells):
+        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        line = f"{row[0].ljust(widths[0])}  {numbers}".rstrip()
+        lines.append(paint("dim", line) if place == 0 else line)
+    return ["\n".join(lines)]
+
+
+def _not_well(view: StatusView, paint: Paint, width: int, *, every: bool) -> list[str]:
+    blocks = []
+    for title, rows, way_out in not_well(view, every=every):
+        lines = [f"{paint('bold', title)}: {way_out}"]
+        lines += _pairs(rows, width)
+        blocks.append("\n".join(lines))
+    return blocks
+
+
+def _pairs(rows: Sequence[tuple[str, str]], width: int) -> list[str]:
+    widths = column_widths(rows)
+    lines: list[str] = []
+    for row in rows:
+        line, apart = row_lines(row, widths, 2, width)
+        lines += [f"  {line}".rstrip(), *([f"      {apart}"] if apart else [])]
+    return lines
+
+
+def _expiring(view: StatusView, paint: Paint, width: int, *, every: bool) -> list[str]:
+    rows = expiring_lines(view, every=every)
+    if not rows:
+        return []
+    title = paint("bold", f"Expiring within {count_of(view.expiring_within_days, 'day')}")
+    return ["\n".join([f"{title} ({count_of(len(view.expiring), 'app')}):", *_pairs(rows, width)])]
+
+
+def _foreign(view: StatusView, paint: Paint, width: int) -> list[str]:
+    text = foreign_text(view)
+    return [wrapped(f"{paint('bold', 'Of other fleets')}: {text}", width)] if text else []
 
 
 def _cells(row: StatusRow) -> tuple[str, str, str, str, str]:
@@ -113,8 +260,22 @@ def _errors(view: StatusView, paint: Paint) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _sum(view: StatusView) -> str:
+def verdict(view: StatusView) -> str:
+    """Give the last line: how many apps there are, in which statuses, and whether anything is amiss."""
     counts = ", ".join(
         f"{count:,} {'absent' if status == '-' else clean(status)}" for status, count in view.summary.items()
     )
-    return f"{count_of(len(view.rows), 'app')}: {counts or 'none'}; {view.unmanaged:,} unmanaged."
+    amiss = sum(row.condition not in FINE for row in view.rows)
+    well = f"{amiss:,} not as they should be" if amiss else "all is well"
+    if not view.complete:
+        well = f"{well}; not all could be listed" if amiss else "not all could be listed"
+    return f"{count_of(len(view.rows), 'app')}: {counts or 'none'}; {view.unmanaged:,} unmanaged; {well}."
+
+
+def _sum(view: StatusView, *, unfolded: bool) -> str:
+    lines = [verdict(view)]
+    if not unfolded:
+        lines.append("Each app has a line with --all.")
+    if view.is_new:
+        lines.append("There is no journal here, so quarantine and past reasons are not known.")
+    return "\n".join(lines)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.config.fleet_text import fleet_text
 from engine.config.imported import Found, import_fleet
+from engine.core.desired import Source
 from engine.core.errors import BugError, ConfigError, UsageError
 from engine.core.identity import SPACE, USER
 from engine.core.observed import ObservedDomain, ObservedFleet
@@ -64,10 +65,14 @@ def bare_fleet(asked: ImportAsked) -> Loaded:
     name, domain, domain_id, region = map(json.dumps, (asked.fleet, asked.domain, asked.domain_id, asked.region))
     text = f"schema = 1\nname = {name}\n[domains.{domain}]\nid = {domain_id}\nregion = {region}\n"
     try:
-        return _loaded(text)
+        loaded = _loaded(text)
     except ConfigError as error:
         first = error.diagnostics[0]
         raise UsageError(f"{first.key_path}: {first.message}", hint=first.hint) from None
+    # What names the domain in an error is what was typed, not the file in which it was read and that is gone.
+    (written,) = loaded.fleet.domains
+    typed = replace(written, source=Source(f"--domain-id {asked.domain_id}", 0))
+    return replace(loaded, fleet=replace(loaded.fleet, domains=(typed,)))
 
 
 async def found_in(options: AppOptions, loaded: Loaded, parts: Joined) -> Found:  # noqa: ARG001 - the shape of a look
@@ -120,7 +125,12 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
 def put(path: Path, text: str) -> None:
     """Write the file whole or not at all, and never over another. Raises UsageError."""
     require_free(path)
-    put_file(path, text, lambda _: None)
+
+    def check(made: Path) -> None:
+        if made.read_text(encoding="utf-8") != text:
+            raise UsageError(f"{path} reads back otherwise than it was written", hint="Check that disk")
+
+    put_file(path, text, check)
 
 
 def require_free(path: Path) -> None:

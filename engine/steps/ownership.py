@@ -9,7 +9,7 @@ from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
 from engine.core.plan import Reason
-from engine.core.planner import needs_ownership
+from engine.core.planner import OwnershipQuestions, needs_ownership
 from engine.executor.adoption import FLEET_TAG
 from engine.executor.asking import ask_again
 from engine.executor.ownership import read_ownership, tagged_owners
@@ -30,11 +30,17 @@ TAGGED_OWNER: Final = "tagged_owner"
 async def with_ownership(
     run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions
 ) -> ObservedFleet:
-    """Read whose the apps are where that matters. Raises StoppedError when the run is stopped meanwhile."""
-    questions = needs_ownership(fleet, observed, asked)
-    if not (questions.decisive or questions.telling):
-        return observed
-    return await read_ownership(run, observed, questions)
+    """Read whose the apps are where that decides something. Raises StoppedError when the run is stopped meanwhile."""
+    decisive = needs_ownership(fleet, observed, asked).decisive
+    return await read_ownership(run, observed, OwnershipQuestions(decisive, ())) if decisive else observed
+
+
+async def told_ownership(
+    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions
+) -> ObservedFleet:
+    """Read whose the apps are that nobody declares, so that a reader can be told. Raises as `with_ownership` does."""
+    telling = needs_ownership(fleet, observed, asked).telling
+    return await read_ownership(run, observed, OwnershipQuestions((), telling)) if telling else observed
 
 
 async def why_not_prune(run: FleetRun, made: Plan) -> str:

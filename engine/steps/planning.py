@@ -19,7 +19,7 @@ from engine.core.quota_fit import NO_FIT
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 from engine.steps.owners import with_declared_owners
-from engine.steps.ownership import why_not_prune, with_ownership
+from engine.steps.ownership import told_ownership, why_not_prune, with_ownership
 from engine.steps.quotas import quotas_of
 
 if TYPE_CHECKING:
@@ -27,17 +27,27 @@ if TYPE_CHECKING:
 
     from engine.app import AppOptions
     from engine.composition import Joined
+    from engine.core.desired import DesiredFleet
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
     from engine.core.quota_fit import QuotaFit
+    from engine.executor.fleet_run import FleetRun
     from engine.loading import Loaded
     from engine.steps.letting_go import Preparation
 
 
 async def planned(
-    options: AppOptions, loaded: Loaded, parts: Joined, preparation: Preparation | None = None
+    options: AppOptions,
+    loaded: Loaded,
+    parts: Joined,
+    preparation: Preparation | None = None,
+    *,
+    running: bool = False,
 ) -> tuple[Plan, ObservedFleet]:
-    """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails."""
+    """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails.
+
+    A plan that is `running` and idle costs its listings of apps and nothing more.
+    """
     fleet = loaded.fleet
     sizes = parts.run.memory.domain_sizes
     owners = {}
@@ -50,11 +60,7 @@ async def planned(
             owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
     observed = await parts.run.observe(owners)
     asked = _plan_options(options, loaded, parts)
-    observed = await with_ownership(parts.run, fleet, observed, asked)
-    made = plan_fleet(fleet, observed, asked)
-    if refusal := await why_not_prune(parts.run, made):
-        asked = replace(asked, prune_refusal=refusal)
-        made = replace(plan_fleet(fleet, observed, asked), complete=False)
+    made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
     # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
     too_far = preparation is None and bool(loaded.guardrails(made, observed, options.allow_destructive))
     made = replace(made, denied=made.denied or too_far)
@@ -77,8 +83,29 @@ async def planned(
             cost=cost_of(made, fleet.domains, loaded.policies.admission.prices),
             forecast=forecast_of(made, _forecast_inputs(loaded, parts, observed, fit)),
         )
+    _tell(parts.run, made)
+    return made, observed
+
+
+async def _owned(
+    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, *, running: bool
+) -> tuple[Plan, ObservedFleet, PlanOptions]:
+    """Plan with whose the apps are, where that decides something or is told; give what it rests on as well."""
+    observed = await with_ownership(run, fleet, observed, asked)
+    made = plan_fleet(fleet, observed, asked)
+    if made.changes or not running:
+        told = await told_ownership(run, fleet, observed, asked)
+        if told is not observed:
+            observed, made = told, plan_fleet(fleet, told, asked)
+    if refusal := await why_not_prune(run, made):
+        asked = replace(asked, prune_refusal=refusal)
+        made = replace(plan_fleet(fleet, observed, asked), complete=False)
+    return made, observed, asked
+
+
+def _tell(run: FleetRun, made: Plan) -> None:
     counts = made.summary
-    parts.run.emit(
+    run.emit(
         PlanComputed(
             made.fingerprint,
             counts["create"],
@@ -91,8 +118,7 @@ async def planned(
         )
     )
     for finding in made.findings:
-        parts.run.emit(RuleFired(finding.rule, finding.enforcement, finding.key, finding.message, finding.source))
-    return made, observed
+        run.emit(RuleFired(finding.rule, finding.enforcement, finding.key, finding.message, finding.source))
 
 
 def _forecast_inputs(loaded: Loaded, parts: Joined, observed: ObservedFleet, fit: QuotaFit) -> ForecastInputs:

@@ -6,49 +6,84 @@ The file is read back as a policy before it is put in place. It is written over 
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.fields import REGION
+from engine.config.files import would_match
+from engine.config.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.policy_file import load_policies
-from engine.core.desired import DesiredDomain, Source
-from engine.core.errors import BugError, ScanIncomplete, UsageError
+from engine.core.desired import DesiredDomain, Mode, Source
+from engine.core.errors import BugError, PolicyError, ScanIncomplete, UsageError
+from engine.core.iam import partition
 from engine.core.limits import PRICE_PAGES_MAX_COUNT, QUOTA_ASK_MAX_SECONDS
 from engine.core.price_list import PriceTable, price_table
 from engine.core.settings import Backoffs
 from engine.core.text import clean
 from engine.executor.asking import ask_again
+from engine.policy.prices import PriceBook
 from engine.steps.new_file import put_file, toml_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Collection, Mapping, Sequence
     from datetime import date
 
     from engine.adapters.price_list import OfferPage, PriceCalls
+    from engine.loading import Loaded
     from engine.ports.events import Emit
 
 OPERATION: Final = "GetProducts"
+_HEAD: Final = "# USD an hour of Studio JupyterLab apps, on demand, from the AWS Price List API."
 _MARK: Final = "# Written by appfleet prices, which writes it anew"
+_ASKED: Final = re.compile(r"^# ([a-z0-9-]+): (asked on [^\n]{1,300})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """What the fleet's apps run on, or are, in a region that was asked about, and has no price; by how many apps."""
+
+    region: str
+    kind: str
+    apps: int
 
 
 @dataclass(frozen=True, slots=True)
 class PricesWritten:
-    """The text of the policy file, and the tables that it holds."""
+    """The text of the policy file, the tables that were asked for, and what the fleet still has no price for.
+
+    `is_read` says whether the fleet's next run reads the file; None where there is no file, or no fleet.
+    """
 
     text: str
     tables: tuple[PriceTable, ...]
+    unpriced: tuple[Unpriced, ...] = ()
+    is_read: bool | None = None
 
 
-def standing_prices(out: Path | None) -> dict[str, dict[str, float]]:
-    """Give the prices by region of a file that an earlier `prices` wrote, nothing where there is none.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A file that an earlier `prices` wrote: its text, prices by region, and when each region was asked about.
 
-    Raises UsageError, before anything is called, for any other file: what a person wrote is not written over.
+    Without `text` there is none.
+    """
+
+    text: str | None = None
+    prices: dict[str, dict[str, float]] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+
+
+def standing_prices(out: Path | None) -> Standing:
+    """Read what is at `out`. Raises UsageError, before anything is called, for a file that `prices` did not write.
+
+    What a person wrote is not written over.
     """
     if out is None or not (out.exists() or out.is_symlink()):
-        return {}
+        return Standing()
     try:
         text = "" if out.is_symlink() else out.read_text(encoding="utf-8")
         standing: Any = tomllib.loads(text)
@@ -61,18 +96,29 @@ def standing_prices(out: Path | None) -> dict[str, dict[str, float]]:
             f"{out} is there already, and was not written by appfleet prices",
             hint="Choose a file of its own for prices, such as --out policies/prices.toml",
         )
-    return dict(regions)
+    asked = {found[1]: clean(found[2]) for found in _ASKED.finditer(text) if found[1] in regions}
+    return Standing(text, dict(regions), asked)
 
 
 def asked_regions(domains: Sequence[DesiredDomain], regions: Sequence[str]) -> dict[str, DesiredDomain]:
-    """Give the regions to ask about, sorted, each with whose credentials are used. Raises UsageError."""
+    """Give the regions to ask about, sorted, each with whose credentials are used. Raises UsageError.
+
+    Prices are the same for everybody: for a region without a domain the credentials of another one's will do.
+    """
     known = {domain.region: domain for domain in reversed(domains)}
     asked = {} if regions else known
     for region in regions:
         if not REGION.fullmatch(region):
             raise UsageError(f"{clean(region, 80)!r} is no region", hint="Give --region as in eu-west-1")
-        asked[region] = known.get(region) or DesiredDomain("prices", "", region, Source("--region", 0))
+        asked[region] = known.get(region) or _borrowed(domains, region)
     return dict(sorted(asked.items()))
+
+
+def _borrowed(domains: Sequence[DesiredDomain], region: str) -> DesiredDomain:
+    """Give a domain to ask as about a region that no domain lies in."""
+    near = (domain for domain in domains if partition(domain.region) == partition(region))
+    lent = next(near, DesiredDomain("prices", "", region, Source("--region", 0)))
+    return replace(lent, region=region)
 
 
 async def price_of_region(calls: PriceCalls, region: str, emit: Emit) -> PriceTable:
@@ -91,7 +137,7 @@ async def price_of_region(calls: PriceCalls, region: str, emit: Emit) -> PriceTa
         token = page.next_token
         if not token:
             break
-    table = price_table(region, offers)
+    table = price_table(region, offers, calls.endpoint)
     if token or not table.prices:
         why = f": {table.left_out[0]}" if table.left_out else ""
         nothing = f"has no price that is understood among {len(offers)} offers{why}"
@@ -105,23 +151,28 @@ async def price_of_region(calls: PriceCalls, region: str, emit: Emit) -> PriceTa
 
 
 def put_prices(
-    out: Path | None, standing: Mapping[str, Mapping[str, float]], tables: Sequence[PriceTable], today: date
+    out: Path | None, standing: Standing, tables: Sequence[PriceTable], today: date, loaded: Loaded | None = None
 ) -> PricesWritten:
-    """Make the policy file, read it as a run would, and put it in place. Regions that were not asked for keep theirs.
+    """Make the policy file, read it as a run would, beside the fleet's other policies too, and put it in place.
 
-    Raises UsageError and PolicyError.
+    Regions that were not asked for keep their prices. Raises UsageError and PolicyError; nothing is written then.
     """
-    regions = {**standing, **{table.region: table.prices for table in tables}}
-    head = (
-        f"# USD an hour of Studio JupyterLab apps, on demand, from the AWS Price List API on {today.isoformat()}.\n"
-        f"{_MARK}: put what you add into another file.\n\n"
-    )
-    text = toml_text(head, {"prices": dict(sorted(regions.items()))})
-    wanted = tuple(sorted((region, kind, usd) for region, prices in regions.items() for kind, usd in prices.items()))
+    prices = {**standing.prices, **{table.region: table.prices for table in tables}}
+    asked = {**standing.asked, **{table.region: _asked(table, today) for table in tables}}
+    head = f"{_HEAD}\n{_MARK}: put what you add into another file.\n"
+    head += "".join(f"# {region}: {asked[region]}\n" for region in sorted(asked))
+    text = toml_text(f"{head}\n", {"prices": dict(sorted(prices.items()))})
+    wanted = {(region, kind): usd for region, table in sorted(prices.items()) for kind, usd in sorted(table.items())}
+    is_read = None if out is None or loaded is None else _is_read(out, loaded)
 
     def check(path: Path) -> None:
-        if load_policies((path,), path.parent).settings.prices != wanted:
+        told = load_policies((path,), path.parent).settings.prices
+        if told != tuple((region, kind, usd) for (region, kind), usd in wanted.items()):
             raise BugError("the price file reads back otherwise than it was written")
+        if is_read and out is not None and loaded is not None:
+            _check_beside(path, out, loaded)
+        if out is not None and standing.text is not None and _text_of(out) != standing.text:
+            raise UsageError(f"{out} was changed meanwhile", hint="Run the command again")
 
     if out is None:
         with tempfile.TemporaryDirectory(prefix="appfleet-prices-") as folder:
@@ -129,5 +180,65 @@ def put_prices(
             path.write_text(text, encoding="utf-8")
             check(path)
     else:
-        put_file(out, text, check, replace=True)
-    return PricesWritten(text, tuple(tables))
+        put_file(out, text, check, replace=standing.text is not None)
+    unpriced = () if loaded is None else _unpriced(loaded, standing, wanted, {table.region for table in tables})
+    return PricesWritten(text, tuple(tables), unpriced, is_read)
+
+
+def _asked(table: PriceTable, today: date) -> str:
+    elsewhere = f", from {clean(table.endpoint)}, which is not AWS" if table.endpoint else ""
+    return f"asked on {today.isoformat()}{elsewhere}"
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _inside(out: Path, loaded: Loaded) -> Path | None:
+    """Give `out` below the fleet's folder; None where it lies elsewhere."""
+    folder = loaded.folder.resolve()
+    path = out.parent.resolve() / out.name
+    return path.relative_to(folder) if path.is_relative_to(folder) else None
+
+
+def _is_read(out: Path, loaded: Loaded) -> bool:
+    inside = _inside(out, loaded)
+    if inside is None or out.name.endswith(POLICY_TEST_SUFFIX):
+        return False
+    return would_match(inside.as_posix(), loaded.policy_patterns)
+
+
+def _check_beside(path: Path, out: Path, loaded: Loaded) -> None:
+    """Read the new file `path` in the place of `out`, with all other policies of the fleet. Raises UsageError."""
+    others = [file for file in loaded.policy_paths if _inside(file, loaded) != _inside(out, loaded)]
+    try:
+        load_policies((*others, path.absolute()), loaded.folder.absolute())
+    except PolicyError as error:
+        told = error.diagnostics[0]
+        why = f"{told.key_path} {told.message}".strip().replace(f"{loaded.folder.absolute()}/", "")
+        raise UsageError(
+            f"{out} is not written: beside the fleet's other policies it would not be valid: {why}", hint=told.hint
+        ) from None
+
+
+def _unpriced(
+    loaded: Loaded, standing: Standing, wanted: Mapping[tuple[str, str], float], asked: Collection[str]
+) -> tuple[Unpriced, ...]:
+    """Say which types of the fleet's apps have no price in the regions that were asked about."""
+    gone = {(region, kind) for region, table in standing.prices.items() for kind in table}
+    others = [row for row in loaded.settings.prices if row[:2] not in gone and row[:2] not in wanted]
+    book = PriceBook([*others, *((region, kind, usd) for (region, kind), usd in wanted.items())])
+    regions = {domain.name: domain.region for domain in loaded.fleet.domains}
+    missing: Counter[tuple[str, str]] = Counter()
+    for app in loaded.fleet.apps:
+        region = regions[app.key.domain]
+        if region not in asked or app.mode is Mode.ABSENT:
+            continue
+        kinds = dict.fromkeys((app.spec.instance_type or "", *app.fallback))
+        missing.update(
+            (region, kind or app.key.app_type) for kind in kinds if book.price(region, app.key.app_type, kind) is None
+        )
+    return tuple(Unpriced(region, kind, count) for (region, kind), count in sorted(missing.items()))

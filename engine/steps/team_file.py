@@ -6,15 +6,13 @@ A file that a person wrote is never changed. Not here: what is done with the tea
 from __future__ import annotations
 
 import re
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.app_rules import ONE_A_SPACE
-from engine.config.files import FileProblem, Folder
+from engine.config.files import would_match
 from engine.config.fleet_file import LoadedFleet, load_fleet
 from engine.config.problems import nearest
 from engine.core.errors import UsageError
@@ -23,6 +21,7 @@ from engine.steps.new_file import put_file, toml_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from engine.config.written import Entry, TeamDef
 
@@ -98,17 +97,9 @@ def _domain_of(fleet: LoadedFleet, asked: TeamAsked) -> str:
 
 
 def _check_covered(fleet: LoadedFleet, inside: str, fleet_file: Path) -> None:
-    """Refuse a file that the next run would not read; asked of the very code that will look for it."""
-    with tempfile.TemporaryDirectory() as folder:
-        probe = Path(folder) / inside
-        probe.parent.mkdir()
-        probe.touch()
-        for pattern in fleet.include:
-            try:
-                if inside in Folder(Path(folder)).matching(pattern):
-                    return
-            except FileProblem:  # a name that is no pattern, and not this file's
-                continue
+    """Refuse a file that the next run would not read."""
+    if would_match(inside, fleet.include):
+        return
     raise UsageError(
         f"{fleet_file} does not include {inside}, so no run would read it",
         hint=f'Add include = ["{TEAMS_FOLDER}/*.toml"] at the top of {fleet_file}',

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.core.status import status_of
 from tests.architecture.files import ROOT
-from tests.unit.render.samples import a_plan, a_report
+from tests.unit.render.samples import a_plan, a_report, a_status
 from tools.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def test_a_schema_is_one(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "document"),
-    [("plan", a_plan().to_json()), ("apply", a_report().to_json()), ("status", status_of(a_plan()).to_json())],
+    [("plan", a_plan().to_json()), ("apply", a_report().to_json()), ("status", a_status().to_json())],
     ids=["plan", "apply", "status"],
 )
 def test_a_document_with_a_little_of_everything_is_as_its_schema_says(name: str, document: Any) -> None:

@@ -113,3 +113,15 @@ def test_a_plan_that_deletes_forty_percent_passes_with_the_flag_that_its_refusal
     assert found is not None
     ran = place.apply("--prune", *shlex.split(found.group().rstrip(".,:;")))
     assert (ran.code, ran.report["summary"]) == (0, {"unchanged": 12, "deleted": 8})
+
+
+def test_a_run_with_something_to_do_names_another_fleets_apps_and_an_idle_one_only_lists(place: Place) -> None:
+    place.write(fleet_text(people(2)))
+    place.put_app("research/user/stranger/JupyterLab/default", tags=THEIRS)
+    ran = place.apply()
+    assert (ran.code, ran.report["summary"]["created"]) == (0, 2)
+    assert place.calls()["GetResources"] == {"ok": 1}
+    assert any("1 app of other fleets left alone" in event["message"] for event in ran.events("policy.rule_fired"))
+    place.forget_calls()
+    assert place.apply().report["summary"] == {"unchanged": 2}
+    assert place.calls().keys() == {"GetCallerIdentity", "ListApps"}

@@ -24,7 +24,9 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ASKED = ImportAsked("d-abcd1234efgh", "eu-west-1", "imported", "main")
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333"
 USERS = st.sampled_from(["alice", "Alice", "bob", "carol", "a", "dave", "domain-shared", "x" * 63])
-SPACE_FORMS = st.sampled_from(["{}-lab", "{}", "lab-{}", "{}-{}", "shared", "a-b", "team\x1b[0m", '{}"x'])
+SPACE_FORMS = st.sampled_from(
+    ["{}-lab", "{}", "lab-{}", "{}-{}", "{}9", "x{}x", "shared", "a-b", "team\x1b[0m", '{}"x']
+)
 NAMES = st.sampled_from(["default", "nightly", "k1", "1.2", "", "a b", "[x]"])
 TYPES = st.sampled_from(
     ["JupyterLab", "CodeEditor", "Canvas", "KernelGateway", "JupyterServer", "RStudioServerPro", "TensorBoard", "New"]

@@ -10,8 +10,7 @@ import pytest
 
 from engine import app
 from engine.cli.main import main
-from engine.core.status import status_of
-from tests.unit.render.samples import a_plan, a_report
+from tests.unit.render.samples import a_plan, a_report, a_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,7 @@ class Engine:
 
     plan: Any = field(default_factory=a_plan)
     report: Any = field(default_factory=a_report)
-    status: Any = field(default_factory=lambda: status_of(a_plan()))
+    status: Any = field(default_factory=a_status)
     events: tuple[Any, ...] = ()
     asked: AppOptions | None = None
     confirmed: bool | None = None
@@ -56,7 +55,7 @@ class Engine:
             self.confirmed = confirm(self.plan)
             return report if self.confirmed else None
 
-        async def status(options: AppOptions, emit: Any) -> Any:
+        async def status(options: AppOptions, emit: Any, _expiring_within_s: float) -> Any:
             return self.answer(self.status, options, emit)
 
         for function in (plan, dry_run, apply, status):

@@ -19,10 +19,9 @@ from engine.cli.context import Globals
 from engine.cli.sinks import Sinks
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.plan import Action
-from engine.core.status import status_of
 from engine.ports import events
 from tests.fleets import LAB, key_of
-from tests.unit.render.samples import a_plan, a_report
+from tests.unit.render.samples import a_plan, a_report, a_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -265,7 +264,7 @@ def test_status_as_text_and_as_json(engine: Engine, run: Run) -> None:
 
 
 def test_a_status_that_is_not_whole_ends_1(engine: Engine, run: Run) -> None:
-    engine.status = status_of(a_plan(), (Trouble("AF407", "denied"),))
+    engine.status = a_status(a_plan(), (Trouble("AF407", "denied"),))
     assert run("status").code == 1
 
 

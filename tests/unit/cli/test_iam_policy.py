@@ -36,3 +36,5 @@ def test_it_can_be_a_terraform_resource_that_allows_deletes(run: Callable[..., R
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith('resource "aws_iam_policy" "appfleet_ml" {')
     assert '"sagemaker:DeleteApp"' in ran.out
+    assert "pricing:" not in ran.out
+    assert '"pricing:GetProducts"' in run("iam-policy", "--format", "terraform", "--prices").out

@@ -9,6 +9,9 @@ import pytest
 
 from engine.cli.main import main
 from engine.render.import_text import import_text
+from engine.simulator.owner_operations import add_domain
+from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,17 +47,36 @@ def test_the_usual_name_needs_no_flag_in_the_next_command(
     assert (tmp_path / "state").is_dir()
 
 
-def test_without_out_the_file_is_the_result(
+def test_the_next_command_goes_to_the_same_endpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Else it would plan against another domain than the one that was listed."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "nothing-real")
+    world = World()
+    add_domain(world, "d-abcd1234efgh", "eu-west-1", world.account)
+
+    with SimulatorThread(world) as simulator:
+        words = ["import", *ASKED[2:], "--endpoint-url", simulator.url, "--out", "fleet.toml"]
+        assert main(words) == 0
+
+    assert f"  appfleet --endpoint-url {simulator.url} plan\n" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "-"]])
+def test_without_out_the_file_is_the_result(
+    out: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """And no next commands are told, since nobody knows where it went."""
     monkeypatch.chdir(tmp_path)
 
-    assert main([*ASKED, "--name", "legacy"]) == 0
+    assert main([*ASKED, "--name", "legacy", *out]) == 0
 
     told = capfd.readouterr()
     assert tomllib.loads(told.out)["name"] == "legacy"
     assert "Next:" not in told.err
+    assert not (tmp_path / "-").exists()
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,73 @@ def test_who_has_more_than_a_team_joins_it_and_has_the_rest_in_tables_of_their_o
     assert domain["spaces"] == {"carol-gpu": {"owner": "carol", "apps": ["jupyterlab-ml-g5-xlarge"]}}
 
 
+def test_what_only_one_person_has_keeps_nobody_out_of_a_team() -> None:
+    """Kernels have names of their own almost everywhere, and the labs are the same for all that."""
+    kernels = [row(f"user/{person}/KernelGateway/k-{person}") for person in ("alice", "bob")]
+    result = imported(lab("alice"), lab("bob"), *kernels, users=("alice", "bob"), spaces=private("alice", "bob"))
+
+    domain = domain_of(result)
+    assert domain["teams"]["team-1"] == {
+        "members": ["alice", "bob"],
+        "spaces": {"{member}-lab": {"apps": ["jupyterlab-ml-t3-medium"]}},
+    }
+    assert domain["users"]["bob"] == {"apps": [{"use": "kernelgateway-ml-t3-medium", "name": "k-bob"}]}
+    assert "spaces" not in domain
+
+
+def test_people_who_have_one_thing_in_common_and_differ_in_the_rest_are_a_team_of_that() -> None:
+    """Nobody has the same as another here; and a thing whose other holders are elsewhere makes no team of one."""
+    rows = [lab(person) for person in ("alice", "bob", "carol")]
+    rows += [row(f"user/{person}/Canvas/default", AppSpec()) for person in ("alice", "dave")]
+    rows += [row(f"user/{person}/TensorBoard/default", AppSpec()) for person in ("bob", "dave")]
+    users = ("alice", "bob", "carol", "dave")
+    result = imported(*rows, users=users, spaces=private("alice", "bob", "carol"))
+
+    domain = domain_of(result)
+    assert domain["teams"] == {
+        "team-1": {
+            "members": ["alice", "bob", "carol"],
+            "spaces": {"{member}-lab": {"apps": ["jupyterlab-ml-t3-medium"]}},
+        }
+    }
+    assert domain["users"] == {
+        "alice": {"apps": ["canvas"]},
+        "bob": {"apps": ["tensorboard"]},
+        "dave": {"apps": ["canvas", "tensorboard"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        ("{}-lab", "{member}-lab"),
+        ("banana-{}", "banana-{member}"),
+        ("{}1lab", "{member}1lab"),
+        ("lab{}", "lab{member}"),
+        ("{}-{}", "{member}-{}"),
+    ],
+)
+def test_a_member_stands_in_a_spaces_name_as_a_word_or_at_an_end(form: str, pattern: str) -> None:
+    """As a person would write it; the first word where there are several."""
+    spaces = {form.replace("{}", "a"): ("a", "Private")}
+    more = {pattern.replace("{member}", "b").replace("{}", "a"): ("b", "Private")}
+    rows = [row(f"space/{name}/JupyterLab/default") for name in (*spaces, *more)]
+
+    domain = domain_of(imported(*rows, users=("a", "b"), spaces=spaces | more))
+
+    assert list(domain["teams"]["team-1"]["spaces"]) == [pattern.replace("{}", "a")]
+
+
+def test_a_name_inside_a_word_is_no_pattern() -> None:
+    """Nobody would write `l{member}b`."""
+    spaces = {"xax": ("a", "Private"), "xbx": ("b", "Private")}
+    rows = [row(f"space/{name}/JupyterLab/default") for name in spaces]
+
+    domain = domain_of(imported(*rows, users=("a", "b"), spaces=spaces))
+
+    assert list(domain["spaces"]) == ["xax", "xbx"]
+
+
 def test_who_is_alone_has_a_user_table_and_a_space_with_its_owner() -> None:
     """An owner has a table even without apps, since a space cannot name an owner whom nobody declares."""
     result = imported(lab("alice"), users=("alice",), spaces={"alice-lab": ("Alice", "Private")})
@@ -163,6 +230,18 @@ def test_what_a_fleet_file_cannot_say_is_left_out_and_named(
     assert "apps" not in result.document
 
 
+def test_the_same_fault_of_many_is_told_once() -> None:
+    """A thousand apps that cannot be said are a line, and not a thousand."""
+    result = imported(*(row(f"user/{person}/JupyterLab/default") for person in ("alice", "bob")))
+
+    assert result.left_out == {
+        "JupyterLab runs in spaces only, and its owner is a user profile": (
+            "user/alice/JupyterLab/default",
+            "user/bob/JupyterLab/default",
+        )
+    }
+
+
 def test_a_field_in_no_form_of_a_fleet_file_is_not_declared_and_named() -> None:
     """The app stays: what is not declared is never compared."""
     odd = AppSpec(
@@ -198,6 +277,16 @@ def test_the_text_is_in_the_order_in_which_people_read_and_long_lists_are_broken
         '[domains.main.teams.team-1.spaces."{member}-lab"]',
     ]
     assert max(map(len, text.splitlines())) < 110
+    assert tomllib.loads(text) == result.document
+
+
+def test_an_app_with_a_name_of_its_own_stands_on_a_line_beside_those_without() -> None:
+    """As people write it: names and tables in one list."""
+    result = imported(row("user/a/Canvas/default", AppSpec()), row("user/a/KernelGateway/k1"))
+
+    text = fleet_text("", result.document)
+
+    assert 'apps = ["canvas", { use = "kernelgateway-ml-t3-medium", name = "k1" }]\n' in text
     assert tomllib.loads(text) == result.document
 
 

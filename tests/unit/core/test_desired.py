@@ -15,6 +15,10 @@ def test_a_source_is_written_as_editors_read_it() -> None:
     assert str(Source("teams/vision.toml", 12)) == "teams/vision.toml:12"
 
 
+def test_a_source_that_is_no_file_has_no_line() -> None:
+    assert str(Source("--domain-id d-abcd1234efgh", 0)) == "--domain-id d-abcd1234efgh"
+
+
 def test_a_spec_shows_its_declared_fields_alone() -> None:
     assert AppSpec().to_json() == {}
     assert AppSpec("ml.t3.medium", recovery_mode=False, tags=(("a", "b"), ("c", "d"))).to_json() == {

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
+from engine.core.observed import ObservedFleet
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.status import StatusFacts, StatusView, status_of
 from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_row, an_app, key_of
 
 HOSTILE = "a|`<b>@all\x1b[2J\u202e]("
@@ -47,6 +52,13 @@ def a_plan(**more: object) -> Plan:
         ),
     }
     return Plan(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def a_status(plan: Plan | None = None, errors: tuple[Trouble, ...] = (), **facts: Any) -> StatusView:
+    """Give the status of a plan; `observed` and the facts as they are given."""
+    observed = facts.pop("observed", ObservedFleet({}))
+    told = {"today": date(2026, 11, 24), "now": 2_000.0, "expiring_within_days": 14, "slow_after_s": 600.0, **facts}
+    return status_of(plan or a_plan(), observed, StatusFacts(**told), errors)
 
 
 def a_hostile_plan() -> Plan:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engine.core.finding import Finding
+from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
-from engine.core.plan import Action, Fits
-from engine.core.status import status_of
+from engine.core.plan import Action, Change, Fits, Reason
 from engine.core.text import is_safe
 from engine.render.json_text import json_text
 from engine.render.layout import count_of, duration
 from engine.render.report_text import NEXT_STEPS, report_text, result_line, trails
+from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
 from engine.render.validate_text import validate_text
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
-from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, an_app, key_of
-from tests.unit.render.samples import FULL, HOSTILE, a_hostile_plan, a_plan, a_report
+from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_fleet, a_row, an_app, key_of
+from tests.unit.render.samples import BOB_LAB, DECISIONS, FULL, HOSTILE, a_hostile_plan, a_plan, a_report, a_status
 
 
 def test_apps_that_ended_alike_are_told_together_with_code_message_and_hint() -> None:
@@ -82,7 +84,7 @@ def test_a_trouble_without_a_hint_and_an_end_without_a_trouble_leave_no_empty_li
 
 
 def test_a_domain_that_was_not_listed_may_have_no_hint() -> None:
-    view = status_of(a_plan(decisions=()), (Trouble("AF407", "denied"),))
+    view = a_status(a_plan(decisions=()), (Trouble("AF407", "denied"),))
     assert "Not listed:\n  AF407: denied\n\n0 apps" in status_text(view)
 
 
@@ -122,7 +124,7 @@ def test_a_hostile_report_stays_on_its_lines() -> None:
 
 
 def test_the_status_puts_observed_beside_desired_in_columns() -> None:
-    text = status_text(status_of(a_plan()), width=120)
+    text = status_text(a_status(), width=120)
     assert "  STATUS     OWNER            APP                    INSTANCE TYPE  WANTED\n" in text
     assert "  -          space/alice-lab  JupyterLab/default     ml.t3.medium   running\n" in text
     assert (
@@ -132,35 +134,35 @@ def test_the_status_puts_observed_beside_desired_in_columns() -> None:
         "  InService  space/old-lab    JupyterLab/default     ml.t3.medium   not declared, owned by this fleet" in text
     )
     assert "  InService  user/alice       KernelGateway/nightly  ml.t3.medium   expired\n" in text
-    assert text.endswith("7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged.\n")
+    assert text.endswith("7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 not as they should be.\n")
 
 
 def test_the_status_of_a_narrow_terminal_has_two_lines_an_app() -> None:
-    lines = status_text(status_of(a_plan()), width=60).splitlines()
+    lines = status_text(a_status(), width=60).splitlines()
     row = lines.index("  Failed user/alice/Canvas/default")
     assert lines[row + 1] == "      ml.t3.medium  running"
     assert not any("STATUS" in line for line in lines)
 
 
 def test_the_status_colours_the_word_alone() -> None:
-    text = status_text(status_of(a_plan()), colour=True, width=120)
+    text = status_text(a_status(), colour=True, width=120)
     assert "\x1b[31mFailed\x1b[0m     user/alice" in text
 
 
 def test_the_status_names_the_domains_that_could_not_be_listed() -> None:
-    view = status_of(a_plan(decisions=(), lanes=()), (Trouble("AF407", "domain lab: denied", "ask"),))
+    view = a_status(a_plan(decisions=(), lanes=()), (Trouble("AF407", "domain lab: denied", "ask"),))
     text = status_text(view)
     assert "Not listed:\n  AF407: domain lab: denied\n    ask" in text
-    assert text.endswith("0 apps: none; 2 unmanaged.\n")
+    assert text.endswith("0 apps: none; 2 unmanaged; not all could be listed.\n")
     assert not view.complete
 
 
 def test_a_hostile_status_stays_on_its_lines() -> None:
-    assert all(is_safe(line) for line in status_text(status_of(a_hostile_plan())).splitlines())
+    assert all(is_safe(line) for line in status_text(a_status(a_hostile_plan())).splitlines())
 
 
 def test_the_status_as_a_document() -> None:
-    document = status_of(a_plan()).to_json()
+    document = a_status().to_json()
     assert json.loads(json_text(document)) == document
     assert document["summary"] == {"InService": 4, "absent": 1, "Failed": 1, "Pending": 1}
     absent = next(row for row in document["apps"] if row["key"] == LAB)
@@ -210,3 +212,42 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 def test_numbers_agree_with_their_noun() -> None:
     assert [count_of(n, "app") for n in (0, 1, 1_000)] == ["0 apps", "1 app", "1,000 apps"]
     assert count_of(2, "policy", "policies") == "2 policies"
+
+
+def test_the_status_as_markdown_has_the_teams_and_what_is_not_well() -> None:
+    text = status_markdown(a_status(errors=(Trouble("AF407", "denied"),), is_new=True))
+    assert text.startswith(
+        "### 7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 not as they should be"
+    )
+    assert "| Team | Declared | In service | Missing |" in text
+    assert "**Drifted (2 apps): apply with --replace makes them as declared**" in text
+    assert "- Not listed: <code>AF407&#58; denied</code>" in text
+    assert all(is_safe(line) for line in status_markdown(a_status(a_hostile_plan())).splitlines())
+
+
+def test_long_lists_are_folded_in_text_and_markdown() -> None:
+    rows = [
+        Change(key_of(LAB)._replace(owner=f"s{number:02}"), Action.CREATE, Reason.ABSENT, None, soon)
+        for number in range(30)
+        for soon in (replace(an_app(LAB), expires=TODAY),)
+    ]
+    theirs = [
+        a_row(f"research/user/u{number:02}/Canvas/default", ownership=Ownership.FOREIGN, foreign_fleet="others")
+        for number in range(12)
+    ]
+    observed = ObservedFleet({"research": ObservedDomain("research", 0.0, {row.key: row for row in theirs})})
+    view = a_status(a_plan(decisions=tuple(rows)), observed=observed)
+    text = status_text(view, width=100)
+    assert text.count("and 20 more") == 2
+    assert "(others) and 2 more" in " ".join(text.split())
+    assert "last day 2026-11-24, today" in text
+    assert "and 20 more" not in status_text(view, every=True)
+    assert "<details>" in status_markdown(view, every=True)
+    assert "Of other fleets" in status_markdown(view)
+
+
+def test_several_domains_are_told_apart_in_the_table_of_teams() -> None:
+    other = replace(DECISIONS[0], key=DECISIONS[0].key._replace(domain="lab"), after=an_app(BOB_LAB))
+    text = status_text(a_status(a_plan(decisions=(DECISIONS[0], other))), width=120)
+    assert "research: forecasting" in text
+    assert "lab: (no team)" in text

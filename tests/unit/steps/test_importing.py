@@ -80,6 +80,32 @@ def test_words_that_no_fleet_file_takes_are_refused_with_a_hint(asked: ImportAsk
     assert caught.value.hint
 
 
+def test_an_error_that_names_the_domain_names_what_was_typed() -> None:
+    """The file in which it was read is gone by then."""
+    (domain,) = bare_fleet(ASKED).fleet.domains
+
+    assert str(domain.source) == "--domain-id d-abcd1234efgh"
+
+
+def test_a_disk_that_gives_back_something_else_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has the name is what was proved."""
+    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: "schema = 2\n")
+
+    with pytest.raises(UsageError, match="reads back otherwise"):
+        put(tmp_path / "fleet.toml", "schema = 1\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    """Neither is one that is a link to nothing."""
+    link = tmp_path / "fleet.toml"
+    link.symlink_to("nowhere")
+
+    with pytest.raises(UsageError, match="is there already, and nothing is overwritten"):
+        put(link, "schema = 1\n")
+    assert list(tmp_path.iterdir()) == [link]
+
+
 def test_a_temporary_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the disk's trouble, and not a bug."""
 

@@ -1,0 +1,94 @@
+"""`status`: the plan of one look, with what the journal and the service can say of apps that are not well.
+
+Nothing is changed. What cannot be learnt is left out: a status must come also where the journal or a reason cannot.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.journal_reader import run as run_of
+from engine.adapters.journal_reader import runs
+from engine.core.errors import CloudError, StateError
+from engine.core.limits import STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
+from engine.core.outcome import Outcome, Trouble
+from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
+from engine.executor.asking import ask_again
+from engine.ports.cloud import AppName
+from engine.steps.planning import planned
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, Sequence
+    from datetime import datetime
+
+    from engine.app import AppOptions
+    from engine.composition import Joined
+    from engine.core.identity import AppKey
+    from engine.executor.fleet_run import FleetRun
+    from engine.loading import Loaded
+    from engine.ports.cloud import AppDetail
+
+_DAY_SECONDS: Final = 86_400.0
+_TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.STILL_PENDING.value})
+
+
+async def looked_at(
+    options: AppOptions, loaded: Loaded, parts: Joined, *, now: datetime, expiring_within_s: float
+) -> StatusView:
+    """Observe, and sum up. Raises as `planned` does."""
+    made, observed = await planned(options, loaded, parts)
+    errors = tuple(
+        Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
+        for name, domain in sorted(observed.domains.items())
+        if domain.error is not None
+    )
+    memory = parts.run.memory
+    facts = StatusFacts(
+        today=now.date(),
+        now=now.timestamp(),
+        expiring_within_days=int(expiring_within_s // _DAY_SECONDS),
+        slow_after_s=loaded.settings.execution.settle_timeout,
+        reasons=await failure_reasons(parts.run, failed_keys(made)),
+        failed_runs={key: count for key, (count, _) in memory.failures.items()},
+        last=_last_seen(parts, loaded.fleet.name),
+        is_new=memory.is_new,
+    )
+    return status_of(made, observed, facts, errors)
+
+
+async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppKey, str]:
+    """Ask why the first few of `keys` failed: one DescribeApp each. Raises StoppedError when the run is stopped."""
+    reasons: dict[AppKey, str] = {}
+    for key in keys[:STATUS_REASONS_MAX_COUNT]:
+        with suppress(CloudError):
+            reasons[key] = await _failure_reason(run, key)
+    return reasons
+
+
+async def _failure_reason(run: FleetRun, key: AppKey) -> str:
+    link = run.links[key.domain]
+    name = AppName(link.domain.domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
+    calls, may_call = run.calls_of(link.lane), run.control.may_call
+
+    def ask() -> Awaitable[AppDetail]:
+        return calls.read("DescribeApp", lambda: link.cloud.describe_app(name), may_call)
+
+    detail = await ask_again(
+        "DescribeApp", ask, run.settings.backoffs, run.jitter, run.emit, STATUS_REASON_ASK_MAX_SECONDS
+    )
+    return detail.failure_reason
+
+
+def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
+    """Give what the newest run of the fleet said of apps that did not end well."""
+    with suppress(StateError):
+        for newest in runs(parts.state, fleet=fleet, limit=1):
+            detail = run_of(parts.state, newest.run_id)
+            if detail is not None:
+                return {
+                    app.key: LastSeen(newest.run_id, app.outcome.replace("_", " "), app.error_message)
+                    for app in detail.apps
+                    if app.outcome in _TOLD
+                }
+    return {}
