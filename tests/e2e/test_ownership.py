@@ -121,7 +121,7 @@ def test_a_run_with_something_to_do_names_another_fleets_apps_and_an_idle_one_on
     ran = place.apply()
     assert (ran.code, ran.report["summary"]["created"]) == (0, 2)
     assert place.calls()["GetResources"] == {"ok": 1}
-    assert any("1 app of other fleets left alone" in event["message"] for event in ran.events("policy.rule_fired"))
+    assert any("1 app of other fleets left alone" in event["message"] for event in ran.events("rule.fired"))
     place.forget_calls()
     assert place.apply().report["summary"] == {"unchanged": 2}
     assert place.calls().keys() == {"GetCallerIdentity", "ListApps"}
