@@ -42,6 +42,11 @@ class PriceCalls(AwsCalls):
         super().__init__(sagemaker=None, sts=None, **more)
         self._pricing = pricing
 
+    @property
+    def endpoint(self) -> str:
+        """Where the API is asked, empty where that is AWS itself."""
+        return self._endpoint
+
     async def offers(self, region: str, token: str = "") -> OfferPage:
         """GetProducts: up to 100 offers of Studio's JupyterLab apps in a region."""
         matches = (("regionCode", region), ("platoinstancetype", STUDIO))

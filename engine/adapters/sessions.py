@@ -241,6 +241,7 @@ class Clouds:
             pricing=pricing,
             credentials=login.gate,
             redactor=self.redactor,
+            endpoint=foreign_endpoint(pricing.meta.endpoint_url),
             call_total_max_seconds=self._call_total_max_seconds,
         )
 

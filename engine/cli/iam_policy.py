@@ -30,6 +30,9 @@ def iam_policy(
         bool,
         flags.flag("--destroy", help="Allow deleting apps, for --prune and --replace, also where no file asks for it."),
     ] = False,
+    prices: Annotated[
+        bool, flags.flag("--prices", help="Allow reading the AWS Price List, for appfleet prices.")
+    ] = False,
 ) -> int:
     """Print the least IAM policy that this fleet needs. Nothing is called.
 
@@ -43,7 +46,7 @@ def iam_policy(
 
     loaded = load(globals_.fleet_file, datetime.now(UTC).date())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
-    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes)
+    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes, prices=prices)
     if not deletes:
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")
     if not all(domain.account for domain in loaded.fleet.domains):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,7 +12,12 @@ from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 from engine.core.text import clean
 
-LEFT_OUT_SHOWN_MAX_COUNT: Final = 10
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.steps.prices import PricesWritten
+
+SHOWN_MAX_COUNT: Final = 10  # of the offers of a region that were left out, and of the types without a price
 
 
 def prices(
@@ -21,12 +26,17 @@ def prices(
         list[str] | None, flags.flag("--region", help="A region; those of the fleet unless given. Repeatable.")
     ] = None,
     out: Annotated[
-        Path | None, flags.flag("--out", help="Policy file to write; without it, standard output.", metavar="FILE")
+        Path | None,
+        flags.flag("--out", help="Policy file to write; without it, or with -, standard output.", metavar="FILE"),
     ] = None,
 ) -> int:
     """Write the [prices] of a policy from the AWS Price List API.
 
-    The caller needs pricing:GetProducts. A file that holds nothing but [prices] is written anew.
+    All types that Studio has in a region, at what JupyterLab costs on demand. The caller needs pricing:GetProducts
+    (iam-policy --prices). A file that an earlier prices wrote is written anew, and no other file is. Regions that are
+    not asked for keep their prices.
+
+    Example: appfleet prices --out policies/prices.toml
     """
     import asyncio
 
@@ -34,13 +44,36 @@ def prices(
     from engine.cli.context import options_of
     from engine.cli.sinks import Sinks, new_run_id
 
+    if out == Path("-"):
+        out = None
     options = options_of(ctx.obj, command="prices", run_id=new_run_id())
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app.prices(options, tuple(region or ()), out, sinks.emit)))
         sinks.clear()
-        written = write_result(made.text) if out is None else write_result(f"wrote {out}\n")
-        for table in made.tables:
-            say(f"appfleet: {table.region}: {len(table.prices):,} prices")
-            for words in table.left_out[:LEFT_OUT_SHOWN_MAX_COUNT]:
-                say(f"appfleet: {table.region}: left out {clean(words)}")
+    written = write_result(made.text) if out is None else write_result(f"wrote {out}\n")
+    for line in _remarks(made, str(out)):
+        say(f"appfleet: {line}")
     return ExitCode.OK if written else ExitCode.FAILED
+
+
+def _remarks(made: PricesWritten, out: str) -> Iterable[str]:
+    """Give what a reader should know of the file, a line each."""
+    from engine.render.layout import count_of
+
+    for table in made.tables:
+        elsewhere = f", from {clean(table.endpoint)}, which is not AWS" if table.endpoint else ""
+        yield f"{table.region}: {count_of(len(table.prices), 'price')}{elsewhere}"
+        left_out = [f"{table.region}: left out {clean(words)}" for words in table.left_out]
+        yield from _folded(left_out, f"{table.region}: left out {{:,}} more")
+    missing = [f"{one.region}: no price for {clean(one.kind)} ({count_of(one.apps, 'app')})" for one in made.unpriced]
+    yield from _folded(missing, "no price for {:,} more")
+    if missing:
+        yield "What has no price fits no limit of cost: write it into the [prices] of another policy file"
+    if made.is_read is False:
+        yield f"The fleet file's `policies` do not name {out}, so no run reads it"
+
+
+def _folded(lines: list[str], more: str) -> Iterable[str]:
+    yield from lines[:SHOWN_MAX_COUNT]
+    if len(lines) > SHOWN_MAX_COUNT:
+        yield more.format(len(lines) - SHOWN_MAX_COUNT)

@@ -21,6 +21,7 @@ IAM_VERSION: Final = "2012-10-17"
 # The service lists by no resource, so these hold for the account; so do quotas.
 _LOOKING: Final = ("sagemaker:ListApps", "sagemaker:ListDomains", "sagemaker:ListSpaces", "sagemaker:ListUserProfiles")
 _TAGS: Final = "tag:GetResources"
+_PRICES: Final = "pricing:GetProducts"
 _QUOTAS: Final = "servicequotas:ListServiceQuotas"
 _APPS: Final = ("sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags")
 _DELETE: Final = "sagemaker:DeleteApp"
@@ -35,12 +36,13 @@ def may_destroy(fleet: DesiredFleet, settings: Settings) -> bool:
     return safety.prune or safety.replace_on_drift or declared
 
 
-def iam_policy(fleet: DesiredFleet, settings: Settings, *, destroy: bool) -> dict[str, Any]:
-    """Give the policy document. `destroy` adds the right to delete apps."""
+def iam_policy(fleet: DesiredFleet, settings: Settings, *, destroy: bool, prices: bool = False) -> dict[str, Any]:
+    """Give the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list."""
     statements = [
         _statement("LookAround", _LOOKING, ["*"]),
         _statement("ReadQuotas", [_QUOTAS], ["*"]),
         _statement("ReadTags", [_TAGS], ["*"]),
+        *([_statement("ReadPrices", [_PRICES], ["*"])] if prices else []),
         _statement("Apps", [*_APPS, *([_DELETE] if destroy else [])], _resources(fleet.domains, "app")),
         *_owners(fleet, settings),
     ]

@@ -6,7 +6,7 @@ Pure. Not here: asking for them (`adapters.price_list`), and the file that they 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,25 +27,29 @@ _CURRENCY: Final = "USD"
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """USD an hour by instance type, sorted, of one region; and what the list said that is no price, in words."""
+    """USD an hour by instance type, sorted, of one region; and what the list said that is no price, in words.
+
+    `endpoint` is where it was asked, empty where that is AWS itself.
+    """
 
     region: str
     prices: dict[str, float]
     left_out: tuple[str, ...] = ()
+    endpoint: str = ""
 
 
-def price_table(region: str, offers: Iterable[Any]) -> PriceTable:
+def price_table(region: str, offers: Iterable[Any], endpoint: str = "") -> PriceTable:
     """Read the offers of one region. Offers of one type that disagree are left out, with both prices told."""
     found: defaultdict[str, set[float]] = defaultdict(set)
-    left_out: list[str] = []
+    left_out: Counter[str] = Counter()
     for offer in offers:
         kind = _type_of(offer, region)
         if not kind:
-            left_out.append("an offer that names no instance type of this region")
+            left_out["an offer that names no instance type of this region"] += 1
             continue
         price = _price_of(offer)
         if price is None:
-            left_out.append(f"{kind}: an offer without one price in {_CURRENCY} an hour")
+            left_out[f"{kind}: an offer without one price in {_CURRENCY} an hour"] += 1
         else:
             found[kind].add(price)
     prices: dict[str, float] = {}
@@ -53,8 +57,10 @@ def price_table(region: str, offers: Iterable[Any]) -> PriceTable:
         if len(told) == 1:
             prices[kind] = next(iter(told))
         else:
-            left_out.append(f"{kind}: offers disagree: {', '.join(f'{usd:g}' for usd in sorted(told))} USD an hour")
-    return PriceTable(region, prices, tuple(sorted(set(left_out))))
+            disagree = ", ".join(f"{usd:g}" for usd in sorted(told))
+            left_out[f"{kind}: offers disagree: {disagree} {_CURRENCY} an hour"] += 1
+    words = (f"{why} ({count:,} times)" if count > 1 else why for why, count in sorted(left_out.items()))
+    return PriceTable(region, prices, tuple(words), endpoint)
 
 
 def _type_of(offer: Any, region: str) -> str:

@@ -241,7 +241,8 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _DENIED,
         AccessDenied,
-        "Allow {action} to the caller, or write [prices] by hand",
+        "Allow {action} to the caller (`appfleet iam-policy --prices` prints the whole policy), or write [prices] by "
+        "hand",
         operations=frozenset({"GetProducts"}),
     ),
     ErrorRow(_DENIED, AccessDenied, "Allow {action} to the caller (`appfleet iam-policy` prints the whole policy)"),

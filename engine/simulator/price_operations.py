@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SERVICE_CODE: Final = "AmazonSageMaker"
 STUDIO: Final = "Studio-JupyterLab"
+_PAGE_ROWS: Final = 100  # where the caller does not say
 # USD an hour, made up: nearly what such machines cost.
 PRICES: Final = {
     "ml.t3.medium": 0.05,
@@ -45,7 +46,7 @@ def get_products(world: World, params: dict[str, Any]) -> dict[str, Any]:
         start = read_token(listing, params.get("NextToken")) or 0
     except ServiceError:
         raise ServiceError("InvalidNextTokenException", "The pagination token is invalid.") from None
-    end = start + page_size(params.get("MaxResults"))
+    end = start + page_size(params.get("MaxResults", _PAGE_ROWS))
     answer: dict[str, Any] = {
         "FormatVersion": "aws_v1",
         "PriceList": [json.dumps(_offer(region, kind, usd)) for kind, usd in rows[start:end]],
@@ -60,9 +61,10 @@ def _offer(region: str, kind: str, usd: float) -> dict[str, Any]:
     attributes = {
         "regionCode": region,
         "instanceName": kind,
-        "platoinstancename": kind,
+        "instanceType": kind,
+        "platoinstancename": kind.split(".")[1],
         "platoinstancetype": STUDIO,
-        "usagetype": f"{region}-{STUDIO}:{kind}",
+        "usagetype": f"{region}-Studio:JupyterLab-{kind}",
     }
     dimension = {"unit": "Hrs", "pricePerUnit": {"USD": f"{usd:.10f}"}}
     return {

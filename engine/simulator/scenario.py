@@ -89,6 +89,8 @@ class Scenario:
             )
             for rule in tables.fault
         ]
+        for kind, usd in tables.prices.items():
+            world.set_price(kind, usd)
         for table in tables.domain:
             _fill_domain(world, table, table.account or world.account)
         for at in tables.at:

@@ -12,12 +12,14 @@ from pydantic import AfterValidator, Field
 from engine.config.fields import Account, AppType, DomainId, InstanceType, Name, Region, problem
 from engine.config.fleet_models import Table
 from engine.core.limits import SCENARIO_ROWS_MAX_COUNT, TAG_KEY_MAX_CHARS, TAG_VALUE_MAX_CHARS
+from engine.core.settings import HOURLY_USD
 from engine.simulator.faults import FaultKind
 from engine.simulator.quotas import Wording
 
 SECONDS_MAX = 7 * 86_400.0
 
 Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+Price = Annotated[float, Field(ge=0, le=HOURLY_USD.high)]
 Count = Annotated[int, Field(ge=0, le=SCENARIO_ROWS_MAX_COUNT)]
 Tags = dict[
     Annotated[str, Field(min_length=1, max_length=TAG_KEY_MAX_CHARS)],
@@ -203,5 +205,6 @@ class ScenarioTables(Table):
     quota: list[QuotaTable] = Field(default_factory=list)
     failure: list[FailureTable] = Field(default_factory=list)
     fault: list[FaultTable] = Field(default_factory=list)
+    prices: dict[InstanceType, Price] = Field(default_factory=dict)  # 0: the type is not sold
     at: list[AtTable] = Field(default_factory=list)
     domain: list[DomainTable] = Field(default_factory=list)

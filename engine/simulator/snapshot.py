@@ -51,6 +51,7 @@ def world_to_json(world: World) -> dict[str, Any]:
         },
         "failures": [asdict(rule) for rule in world.failures],
         "faults": [_without_infinity(asdict(rule)) for rule in world.faults.rules],
+        "prices": world.prices,
         "domains": [_domain_to_json(domain) for domain in world.domains.values()],
         "apps": [_app_to_json(app) for index in world.apps_by_domain.values() for app in index],
         "scheduled": [[at, change_to_json(change)] for at, change in world.scheduled_changes()],
@@ -184,6 +185,8 @@ def _read(document: dict[str, Any]) -> World:
     world.keep_replaced_rows = bool(document["keep_replaced_rows"])
     world.failures = [FailureRule(**rule) for rule in document["failures"]]
     world.faults.rules = [_fault_rule(rule) for rule in document["faults"]]
+    # A world that was saved before there were prices has those of a new one.
+    world.prices = {str(kind): float(usd) for kind, usd in document.get("prices", world.prices).items()}
     _read_records(world, document)
     world.continue_seq(int(document["seq"]))
     for at, change in document["scheduled"]:

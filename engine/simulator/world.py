@@ -192,6 +192,12 @@ class World:
         if not bucket.take(self.now):
             raise ServiceError(_THROTTLE_CODES.get(operation, "ThrottlingException"), "Rate exceeded")
 
+    def set_price(self, instance_type: str, hourly_usd: float) -> None:
+        """Set what the price list says of a type; 0 takes it off the list."""
+        self.prices.pop(instance_type, None)
+        if hourly_usd > 0:
+            self.prices[instance_type] = hourly_usd
+
     def set_request_limit(self, operation: str, limit: RequestLimit | None) -> None:
         """Change the request limit of an operation (`*`: of all that have none of their own); None lifts it."""
         self.request_limits[operation] = limit

@@ -213,12 +213,13 @@ def _is_read(out: Path, loaded: Loaded) -> bool:
 
 def _check_beside(path: Path, out: Path, loaded: Loaded) -> None:
     """Read the new file `path` in the place of `out`, with all other policies of the fleet. Raises UsageError."""
-    others = [file for file in loaded.policy_paths if _inside(file, loaded) != _inside(out, loaded)]
+    root, replaced = loaded.folder.resolve(), _inside(out, loaded)
+    beside = [inside for file in loaded.policy_paths if (inside := _inside(file, loaded)) not in {None, replaced}]
     try:
-        load_policies((*others, path.absolute()), loaded.folder.absolute())
+        load_policies([root / inside for inside in (*beside, _inside(path, loaded)) if inside is not None], root)
     except PolicyError as error:
         told = error.diagnostics[0]
-        why = f"{told.key_path} {told.message}".strip().replace(f"{loaded.folder.absolute()}/", "")
+        why = f"{told.key_path} {told.message}".strip().replace(f"{root}/", "")
         raise UsageError(
             f"{out} is not written: beside the fleet's other policies it would not be valid: {why}", hint=told.hint
         ) from None

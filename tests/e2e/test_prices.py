@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.simulator.price_operations import PRICES
-from tests.e2e.harness import QUICK, fault, fleet_text, people
+from tests.e2e.harness import QUICK, fault, fleet_text, people, until
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -23,6 +24,7 @@ def test_the_prices_of_the_fleets_regions_become_a_policy_that_costs_a_plan(plac
     text = (place.folder / FILE).read_text()
     assert tomllib.loads(text) == {"prices": {"eu-west-1": PRICES}}
     assert text.startswith("# USD an hour of Studio JupyterLab apps")
+    assert f"from {place.url}, which is not AWS" in text
     assert "+0.10 USD an hour" in place.run("plan").out
     assert place.only_looked()
 
@@ -60,6 +62,42 @@ def test_without_a_file_it_is_standard_output_and_regions_can_be_named(place: Pl
     assert ran.code == 0
     assert sorted(tomllib.loads(ran.out)["prices"]) == ["ap-south-1", "us-east-1"]
     assert place.run("prices", "--region", "nowhere").code == 64
+
+
+def test_a_price_that_another_policy_sets_is_not_set_again(place: Place) -> None:
+    place.write(fleet_text(people(1)))
+    (place.folder / "policies/mine.toml").write_text('[prices.eu-west-1]\n"ml.t3.medium" = 0.06\n')
+    ran = place.run("prices", "--out", FILE)
+    assert ran.code == 64
+    assert 'prices.eu-west-1."ml.t3.medium" is set already at policies/mine.toml:2' in ran.err
+    assert sorted(path.name for path in (place.folder / "policies").iterdir()) == [
+        "execution.toml",
+        "mine.toml",
+        "rules.toml",
+    ]
+    assert place.run("validate").code == 0
+
+
+def test_what_the_list_has_no_price_for_and_a_file_that_no_run_reads_are_said(place: Place) -> None:
+    place.write(fleet_text(people(2)))
+    place.scenario(QUICK + '[prices]\n"ml.t3.medium" = 0\n')
+    ran = place.run("prices", "--out", "elsewhere.toml")
+    assert ran.code == 0
+    assert "eu-west-1: no price for ml.t3.medium (2 apps)" in ran.err
+    assert "do not name elsewhere.toml, so no run reads it" in ran.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_130_at_a_signal_while_the_list_is_read(place: Place, number: signal.Signals) -> None:
+    place.write(fleet_text(people(1)))
+    place.scenario(QUICK + fault("stall-after", "GetProducts"))
+    with place.start("prices", "--out", FILE) as running:
+        until(lambda: "GetProducts" in place.calls(), "the price list is asked for")
+        running.signal(number)
+        ran = running.end()
+    assert (ran.code, ran.out) == (130, "")
+    assert ran.err.splitlines()[-1] == "appfleet: interrupted"
+    assert not (place.folder / FILE).exists()
 
 
 def test_a_long_list_is_read_to_its_end(place: Place) -> None:

@@ -44,6 +44,14 @@ def test_deleting_is_a_right_of_its_own() -> None:
     assert "sagemaker:DeleteApp" in by_sid(destroy=True)["Apps"]["Action"]
 
 
+def test_reading_the_price_list_is_a_right_of_its_own() -> None:
+    assert "ReadPrices" not in by_sid()
+    document = iam_policy(a_fleet(an_app(LAB)), Settings(), destroy=False, prices=True)
+    assert {"Sid": "ReadPrices", "Effect": "Allow", "Action": ["pricing:GetProducts"], "Resource": ["*"]} in document[
+        "Statement"
+    ]
+
+
 def test_a_fleet_that_makes_its_owners_may_and_passes_their_roles_alone() -> None:
     found = by_sid(settings=Settings(create_owners=True), owners=(SPACE, ALICE))
     assert found["UserProfiles"]["Action"] == [

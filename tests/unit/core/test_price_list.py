@@ -26,6 +26,15 @@ def test_each_type_has_its_price() -> None:
     assert table.left_out == ()
 
 
+def test_where_it_was_asked_is_kept_and_what_is_left_out_often_is_counted() -> None:
+    table = price_table(REGION, [offer(usd="x"), {}, {}, offer("ml.m5.large")], "http://127.0.0.1:9")
+    assert (table.prices, table.endpoint) == ({"ml.m5.large": 0.05}, "http://127.0.0.1:9")
+    assert table.left_out == (
+        "an offer that names no instance type of this region (2 times)",
+        "ml.t3.medium: an offer without one price in USD an hour",
+    )
+
+
 def test_offers_that_disagree_are_left_out_with_both_prices() -> None:
     table = price_table(REGION, [offer(), offer(usd="0.06")])
     assert table.prices == {}
@@ -74,6 +83,20 @@ def test_an_offer_that_names_no_single_type_of_the_region_is_left_out(wrong: Any
     table = price_table(REGION, [wrong])
     assert table.prices == {}
     assert table.left_out == ("an offer that names no instance type of this region",)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"usagetype": "USE1-Studio:JupyterLab-ml.m7i.48xlarge"},
+        {"instanceType": "ml.m7i.48xlarge", "platoinstancename": "m7i"},
+        {"instanceType": "ml.m7i.48xlarge-JupyterLab", "usagetype": "APN2-Studio:JupyterLab-ml.m7i.48xlarge"},
+    ],
+)
+def test_the_type_is_read_from_whatever_attribute_names_it(attributes: dict[str, str]) -> None:
+    bare = offer()
+    bare["product"]["attributes"] = {"regionCode": REGION, **attributes}
+    assert price_table(REGION, [bare]).prices == {"ml.m7i.48xlarge": 0.05}
 
 
 @pytest.mark.parametrize(

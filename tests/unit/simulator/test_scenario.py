@@ -9,6 +9,7 @@ import pytest
 
 from engine.core.errors import ConfigError
 from engine.simulator.faults import FailureRule, FaultKind
+from engine.simulator.price_operations import PRICES
 from engine.simulator.quotas import Wording
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.scenario import Scenario, load_scenario
@@ -65,6 +66,15 @@ def test_limits_and_times_are_set_and_the_rest_stays(load: Callable[[str], Scena
     assert not world.quotas.zero_is_refused
     assert world.quotas.named == {"Studio JupyterLab Apps running on ml.t3.medium instances": 2}
     assert world.quotas.exact == {("999900001111", "eu-west-1", "Total domains"): 1}
+
+
+def test_prices_are_set_and_taken_off_the_list(load: Callable[[str], Scenario]) -> None:
+    world = build(load, '[prices]\n"ml.t3.medium" = 0.5\n"ml.g9.large" = 9\n"ml.g5.xlarge" = 0\n')
+    assert world.prices == {
+        **{kind: usd for kind, usd in PRICES.items() if kind != "ml.g5.xlarge"},
+        "ml.t3.medium": 0.5,
+        "ml.g9.large": 9.0,
+    }
 
 
 def test_domains_are_filled_with_users_spaces_and_apps(load: Callable[[str], Scenario]) -> None:
@@ -193,6 +203,8 @@ WRONG = [
     (DOMAIN + '[[domain.app]]\nuser = "bob"\ntype = "Canvas"', 7, "there is no user bob"),
     (DOMAIN + '[[domain.app]]\nspace = "lab"\ntype = "JupyterLab"', 7, "there is no space lab"),
     (DOMAIN + '[[domain.app]]\ntype = "JupyterLab"', 6, "an app belongs to a user or to a space"),
+    ('[prices]\n"ml.t3.medium" = -1', 3, "-1 is less than 0"),
+    ("[prices]\nmedium = 1", 3, "medium"),
     ("[times", 2, "this table header has no closing bracket"),
 ]
 

@@ -27,6 +27,7 @@ def a_rich_world() -> World:
     world = make_world(timing=Timing(app_pending=(1.0, 9.0)))
     world.keep_replaced_rows = True
     world.scenario = "abc"
+    world.set_price("ml.t3.medium", 0.5)
     world.quotas.set("A", 1)
     world.quotas.set("B", 2, "111122223333", "eu-west-1")
     world.set_request_limit("CreateApp", RequestLimit(5.0, 10.0))
@@ -54,6 +55,7 @@ def seen(world: World) -> dict[str, Any]:
         "usage": {bucket: count for bucket, count in world.bucket_usage.items() if count},
         "kernels": {user: count for user, count in world.kernels_of_user.items() if count},
         "quotas": world.quotas,
+        "prices": world.prices,
         "owners": [(one.live_apps, one.spaces) for one in the_domain(world).profiles.values()],
         "limits": world.request_limits,
         "flags": (world.keep_replaced_rows, world.scenario, world.account, world.timing, world.now),
@@ -140,6 +142,14 @@ def test_a_document_with_a_part_missing_or_wrong_is_refused(key: str) -> None:
     del document[key]
     with pytest.raises(StateError):
         world_from_json(document)
+
+
+def test_a_world_that_was_saved_before_there_were_prices_has_the_usual_ones() -> None:
+    document = world_to_json(a_rich_world())
+    del document["prices"]
+    assert world_from_json(document).prices == make_world().prices
+    with pytest.raises(StateError):
+        world_from_json({**document, "prices": {"ml.t3.medium": "x"}})
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.adapters.price_list import OfferPage
+from engine.config.policy_file import load_policies
 from engine.core.desired import DesiredDomain, Source
-from engine.core.errors import AccessDenied, OutcomeUnknown, PolicyError, ScanIncomplete, Throttled, UsageError
+from engine.core.errors import (
+    AccessDenied,
+    BugError,
+    OutcomeUnknown,
+    PolicyError,
+    ScanIncomplete,
+    Throttled,
+    UsageError,
+)
 from engine.core.limits import PRICE_PAGES_MAX_COUNT, QUOTA_ASK_MAX_SECONDS
 from engine.core.price_list import PriceTable
 from engine.loading import Loaded, load
@@ -274,6 +283,26 @@ def test_a_price_that_another_policy_sets_is_not_set_again(fleet: Callable[..., 
     assert 'prices.eu-west-1."ml.t3.medium" is set already at policies/mine.toml:2' in str(raised.value)
     assert not out.exists()
     put_prices(tmp_path / "prices.toml", Standing(), [TABLE], DAY, loaded)  # no run reads this one
+
+
+def test_the_fleets_folder_may_be_reached_through_a_link(fleet: Callable[..., Loaded], tmp_path: Path) -> None:
+    fleet('[prices.eu-west-1]\n"ml.t3.medium" = 0.06\n')
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    loaded = load(tmp_path / "link" / "fleet.toml", DAY)
+    out = tmp_path / "policies" / "prices.toml"
+    with pytest.raises(UsageError, match=r"is set already at policies/mine\.toml:2"):
+        put_prices(out, Standing(), [TABLE], DAY, loaded)
+    assert put_prices(out, Standing(), [PriceTable("eu-west-1", {"ml.m5.large": 1.0})], DAY, loaded).is_read
+
+
+def test_a_file_that_reads_back_otherwise_is_a_bug_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = load_policies((), tmp_path)
+    monkeypatch.setattr("engine.steps.prices.load_policies", lambda *_: empty)
+    with pytest.raises(BugError, match="reads back otherwise"):
+        put_prices(tmp_path / "p.toml", Standing(), [TABLE], DAY)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_stands_already_does_not_disagree_with_what_takes_its_place(
