@@ -42,10 +42,10 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("a steady limit on calls", 300, 1, "[10, 12]", 10.0),
+    Scenario("a steady limit on calls", 500, 1, "[10, 12]", 10.0),
     Scenario("no limit that is met", 200, 1, "[15, 15]", None),
-    Scenario("durations far apart", 200, 1, "[5, 40]", 10.0),
-    Scenario("three kinds of app", 240, 3, "[8, 20]", 8.0),
+    Scenario("durations far apart", 500, 1, "[5, 40]", 10.0),
+    Scenario("three kinds of app", 450, 3, "[8, 20]", 8.0),
     Scenario("a quota that is too small", 200, 2, "[10, 12]", 10.0, quota=80, exit_code=3),
 )
 

@@ -37,7 +37,7 @@ def course(plan: Plan, **more: Any) -> Forecast:
 
 def test_the_last_call_and_its_app_decide() -> None:
     made = course(labs(100))
-    assert made.seconds == pytest.approx(100 / 8.8 + 60.0, abs=0.1)
+    assert made.seconds == pytest.approx(100 / 9.3 + 60.0, abs=0.1)
     assert made.critical == str(BUCKET)
     assert dict(made.calls)["CreateApp"] == 100
     assert (made.rate_is_learnt, made.durations_are_known, made.parked) == (True, True, 0)
@@ -49,12 +49,12 @@ def test_of_many_apps_the_last_takes_longer_than_the_middle_one() -> None:
     spread = tuple(float(second) for second in range(30, 91))
     few, many = course(labs(1), durations={KIND: spread}), course(labs(100), durations={KIND: spread})
     assert few.seconds == pytest.approx(60.0, abs=1.0)
-    assert 80.0 < many.seconds <= 100 / 8.8 + 90.0
+    assert 80.0 < many.seconds <= 100 / 9.3 + 90.0
 
 
 def test_samples_that_the_listings_alone_set_apart_count_as_one() -> None:
     near = course(labs(100), durations={KIND: (60.0, 64.0, 71.0)})
-    assert near.seconds == pytest.approx(100 / 8.8 + 65.0, abs=0.1)
+    assert near.seconds == pytest.approx(100 / 9.3 + 65.0, abs=0.1)
 
 
 def test_without_a_past_the_usual_duration_and_the_policys_rate_are_taken() -> None:
@@ -79,13 +79,13 @@ def test_a_rate_that_cannot_grow_is_kept() -> None:
 def test_what_finds_no_place_is_parked_until_it_gives_up() -> None:
     made = course(labs(10), room={BUCKET: 4}, limit_give_up_s=300.0)
     assert made.parked == 6
-    assert made.seconds == pytest.approx(10 / 8.8 + 300.0, abs=0.1)
+    assert made.seconds == pytest.approx(4 / 9.3 + 300.0, abs=0.1)
 
 
 def test_a_quota_below_one_app_ends_its_bucket_at_once() -> None:
     made = course(labs(10), room={BUCKET: -1})
     assert made.parked == 10
-    assert made.seconds == pytest.approx(10 / 8.8, abs=0.1)
+    assert made.seconds == pytest.approx(0.0, abs=0.1)
 
 
 def test_the_deadline_ends_everything() -> None:
