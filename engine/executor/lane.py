@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound
-from engine.core.observed import AppStatus
+from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.executor.adoption import FLEET_TAG, Adopter
 from engine.executor.calls import StoppedError
@@ -20,6 +20,7 @@ from engine.executor.judge import is_generation
 from engine.executor.operation import Phase
 from engine.executor.owner_calls import OwnerCaller
 from engine.executor.owner_operation import OwnerOperation
+from engine.executor.ownership import owned_by
 from engine.executor.scan import observed_app
 from engine.executor.troubles import NOT_DURABLE, changed_since_plan
 from engine.ports.cloud import AppName
@@ -176,7 +177,23 @@ class LaneRunner:
                 changed_since_plan(operation, "its status is one that appfleet does not know"),
             )
         else:
+            return await self._still_owned(operation)
+        return False
+
+    async def _still_owned(self, operation: Operation) -> bool:
+        """Whether the app's tag still says what it said to the plan; else the operation ends here.
+
+        Where the plan could not read it, the key was named with --allow-destructive.
+        """
+        at, before, arn = self._at, operation.standing, operation.arn
+        if before.ownership is Ownership.UNREAD:
             return True
+        cloud = at.clouds[operation.key.domain]
+        tags = dict(await self._calls.look("ListTags", lambda: cloud.list_tags(arn), at.may_call))
+        if owned_by(before, tags.get(FLEET_TAG), at.fleet).ownership is before.ownership:
+            return True
+        how = f"its tag {FLEET_TAG} is not what it was when the plan was made"
+        at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, how))
         return False
 
     def _begin(self, operation: Operation, call: str) -> None:

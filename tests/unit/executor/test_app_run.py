@@ -451,6 +451,21 @@ def test_whose_an_app_is_cannot_be_told_by_an_arn_that_fits_two(stage: Stage) ->
     assert stage.events[-1].code == "one_arn_for_two"
 
 
+@pytest.mark.parametrize("tags", [{}, {"appfleet:fleet": "others"}])
+def test_an_app_whose_tag_was_changed_since_the_plan_is_not_deleted(stage: Stage, tags: dict[str, str]) -> None:
+    """Row 34: somebody takes it over while the plan waits for its answer."""
+    absent(stage)
+
+    def meanwhile(plan: Plan) -> Plan:
+        stage.world.apps[CANVAS_ID].tags = dict(tags)
+        return plan
+
+    report = run(stage, meanwhile)
+    assert outcomes(report) == {CANVAS_A: "skipped"}
+    assert code_of(report, CANVAS_A) == "changed_since_plan"
+    assert "DeleteApp" not in report.calls
+
+
 def test_an_app_of_another_fleet_is_foreign_and_named(stage: Stage) -> None:
     run(stage)
     app = stage.world.apps[CANVAS_ID]
