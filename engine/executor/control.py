@@ -35,6 +35,8 @@ class Control:
         self._listeners: list[Callable[[], None]] = []
         self.stopped = asyncio.Event()
         self.aborted = asyncio.Event()
+        if deadline_s < float("inf"):
+            self._loop.call_at(self.deadline_at, self.may_call)  # noticed also while everything waits for a back-off
 
     def now(self) -> float:
         """Give the loop's time."""

@@ -117,6 +117,9 @@ class OwnerSettlement:
             case Verdict.WAIT_DELETING:
                 operation.prior = row
                 self._settle(operation, Phase.AWAIT_DELETING)
+            case Verdict.CREATE if operation.ours:  # what was in the way is gone; a create of ours is unknown still
+                operation.first_scan_ended_at = None
+                self._await(operation, Phase.OBSERVE_CREATE)
             case Verdict.CREATE:
                 self._call_again(operation, Phase.CREATE)
             case Verdict.RESEND:

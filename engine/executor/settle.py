@@ -23,12 +23,13 @@ from engine.core.limits import (
     DRAIN_MAX_SECONDS,
     LIST_PAGE_MAX_ROWS,
 )
+from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
 from engine.executor.judge import Scan, Verdict, judge
 from engine.executor.operation import Operation, scopes_of
 from engine.executor.retry import trouble_of
-from engine.executor.troubles import no_reason
+from engine.executor.troubles import never_settled, no_reason
 from engine.executor.watcher import DomainWatcher, asked_at
 from engine.ports.cloud import AppName
 
@@ -55,7 +56,7 @@ class Watcher(DomainWatcher[Operation]):
         self._at.left_over(operation)
 
     def _never_settled(self, operation: Operation) -> None:
-        self._at.never_settled(operation)
+        self._at.end(operation, Outcome.FAILED, never_settled(operation))
 
     def _timed_out(self, operation: Operation) -> None:
         self._at.timed_out(operation)

@@ -161,7 +161,7 @@ class Settlement:
 
     # What a scan shows.
 
-    def take_verdict(  # noqa: C901 - one case a verdict
+    def take_verdict(  # noqa: C901, PLR0912 - one case a verdict
         self, operation: Operation, verdict: Verdict, row: ObservedApp | None
     ) -> None:
         """Carry out a verdict of `judge` but KEEP and FAILED; the watcher has let go of the operation."""
@@ -180,6 +180,10 @@ class Settlement:
             case Verdict.WAIT_DELETING:
                 operation.prior = row
                 self._await(operation, Phase.AWAIT_DELETING)
+            case Verdict.CREATE if operation.ours:  # what was in the way is gone; a create of ours is unknown still
+                operation.prior = row or operation.prior
+                operation.first_scan_ended_at = operation.absent_since = None
+                self._await(operation, Phase.OBSERVE_CREATE)
             case Verdict.CREATE:
                 operation.prior = row or operation.prior
                 self._again_at_once(operation, Phase.CREATE)
@@ -217,10 +221,6 @@ class Settlement:
     def timed_out(self, operation: Operation) -> None:
         """Take in an operation whose time to settle is up."""
         self.end(operation, Outcome.STILL_PENDING, still_pending(operation, self.settings.execution.settle_timeout))
-
-    def never_settled(self, operation: Operation) -> None:
-        """Take in an operation of which no scan could show what became of its call."""
-        self.end(operation, Outcome.FAILED, never_settled(operation))
 
     # The ends.
 

@@ -311,6 +311,22 @@ def test_an_app_that_settles_does_not_wait_for_one_whose_outcome_is_observed_lat
     assert seconds[CANVAS_A] >= 60.0
 
 
+def test_a_deadline_ends_a_back_off(stage: Stage) -> None:
+    """It is noticed also while nothing but a delay goes on."""
+    slow = Backoff(60.0, 60.0, 1.0, 900.0)
+    stage.settings = replace(
+        stage.settings, execution=Execution(deadline=5.0), backoffs=replace(Backoffs(), throttling=slow)
+    )
+    stage.fault(FaultKind.THROTTLE, "ListApps", count=99)
+
+    async def work(fleet_run: FleetRun) -> None:
+        with pytest.raises(StoppedError):
+            await fleet_run.observe({"research": None})
+
+    stage.do(work)
+    assert stage.time < 10.0
+
+
 def test_a_deadline_ends_the_watching_too(stage: Stage) -> None:
     """Row 31: what is not in service in time is still pending."""
     stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=2.5))

@@ -592,6 +592,28 @@ def test_a_profile_that_is_going_under_the_name_is_waited_for() -> None:
     assert owners_of(stage.apply()) == {BOB: Outcome.CREATED}
 
 
+def test_what_was_going_under_an_unknown_create_does_not_free_it_before_two_looks() -> None:
+    """The first create may still come, however soon the old profile is gone."""
+    stage = slow(only_bob(Stage()))
+    asked: list[float] = []
+
+    def going(_: FleetRun) -> None:
+        stage.fault(FaultKind.RESET_AFTER, "CreateUserProfile")
+        stage.profile("bob")
+        owner_operations.delete_profile(stage.world, stage.domain, "bob")
+
+    async def note(call: SimulatedCall) -> None:
+        if call.operation == "CreateUserProfile" and call.phase == "request":
+            asked.append(stage.world.now)
+
+    stage.on_call["CreateUserProfile"] = going
+    stage.latency = note
+    assert owners_of(stage.apply()) == {BOB: Outcome.CREATED}
+    observe = stage.settings.observe
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= observe.first_after + observe.second_after
+
+
 @pytest.mark.parametrize(
     ("kind", "more", "ended"),
     [
