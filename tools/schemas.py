@@ -144,7 +144,7 @@ def status() -> dict[str, Any]:
         "appfleet status --format json",
         fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, apps=arr(row), unmanaged=COUNT,
         teams=arr(obj(domain=TEXT, team=TEXT, declared=COUNT, conditions=maps(COUNT), expiring=COUNT)),
-        foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT,
+        foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT, quarantine_known=FLAG,
         summary=maps(COUNT), errors=arr(TROUBLE),
     )  # fmt: skip
 

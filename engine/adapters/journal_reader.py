@@ -16,7 +16,7 @@ from engine.core.errors import StateError
 from engine.core.identity import Lane, parse_app_key
 from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import Outcome
-from engine.ports.history import AppRecord, IntentRecord, RunDetail, RunRecord
+from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tupl
     The newest JOURNAL_DURATIONS_MAX_COUNT apps are looked at.
     """
     return read_journal(state, {}, lambda connection: _settle_seconds(connection, fleet))
+
+
+def last_failures(state: StateDir, fleet: str) -> Mapping[AppKey, LastFailure]:
+    """Give the run that last counted against each app that failed in a row; raises StateError.
+
+    Apps whose run is no longer kept are left out.
+    """
+    return read_journal(state, {}, lambda connection: _last_failures(connection, fleet))
 
 
 def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Memory:
@@ -162,6 +170,20 @@ def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple
         if key is not None:
             found[key.app_type, str(instance_type)].append(float(seconds))
     return {kind: tuple(values) for kind, values in found.items()}
+
+
+def _last_failures(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey, LastFailure]:
+    rows = connection.execute(
+        "SELECT streaks.key, runs.run_id, runs.started, outcomes.outcome, outcomes.error_message FROM streaks "
+        "JOIN runs ON runs.id = streaks.run JOIN outcomes ON outcomes.run = streaks.run AND outcomes.key = streaks.key "
+        "WHERE streaks.fleet = ?",
+        (fleet,),
+    )
+    return {
+        key: LastFailure(str(run_id), float(started), str(outcome), str(message or ""))
+        for text, run_id, started, outcome, message in rows
+        if (key := key_or_none(text)) is not None
+    }
 
 
 def key_or_none(text: str) -> AppKey | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,11 +65,21 @@ _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT
 
 @dataclass(frozen=True, slots=True)
 class LastSeen:
-    """What the last run that had to do with an app made of it: the outcome, and what was said."""
+    """What the last run that had to do with an app made of it: the outcome, and what was said.
+
+    `started` is when that run began, in epoch seconds, where it is to be told.
+    """
 
     run_id: str
     outcome: str
     message: str
+    started: float | None = None
+
+    @property
+    def text(self) -> str:
+        """Say it in one sentence."""
+        when = "" if self.started is None else f" of {datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{self.outcome} in run {self.run_id}{when}" + (f": {self.message}" if self.message else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +229,7 @@ class StatusView:
             "unmanaged": self.unmanaged,
             "foreign": [{"key": str(key), "fleet": fleet} for key, fleet in self.foreign],
             "expiring_within_days": self.expiring_within_days,
+            "quarantine_known": not self.is_new,
             "summary": {"absent" if status == GONE else status: count for status, count in self.summary.items()},
             "errors": [error.to_json() for error in self.errors],
         }
@@ -289,12 +301,12 @@ def _condition(
 
 def _why(key: AppKey, condition: Condition, observed: ObservedApp | None, facts: StatusFacts) -> str:
     last = facts.last.get(key)
-    said = "" if last is None or not last.message else f"{last.outcome} in run {last.run_id}: {last.message}"
+    said = "" if last is None else last.text
     if condition is Condition.FAILED:
         return facts.reasons.get(key if observed is None else observed.key, "") or said
     if condition is Condition.QUARANTINED:
         runs = facts.failed_runs.get(key, 0)
-        return f"failed in {runs} runs in a row" + (f"; {said}" if said else "")
+        return f"failed in {runs} {'run' if runs == 1 else 'runs'} in a row" + (f"; {said}" if said else "")
     if condition is Condition.STARTING and observed is not None:
         age_s = facts.now - observed.created_at
         return f"for {age_s / 60:,.0f} minutes" if age_s > facts.slow_after_s else ""

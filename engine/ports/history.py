@@ -70,6 +70,16 @@ class RunDetail:
     open_intents: tuple[IntentRecord, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The run that last counted against an app that failed in a row: `started` is epoch seconds."""
+
+    run_id: str
+    started: float
+    outcome: str
+    message: str
+
+
 class Mark(StrEnum):
     """What happened to an app at one moment, in one letter: that is how the journal keeps it."""
 

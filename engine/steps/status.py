@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from engine.adapters.journal_reader import last_failures, runs
 from engine.adapters.journal_reader import run as run_of
-from engine.adapters.journal_reader import runs
 from engine.core.errors import CloudError, StateError
 from engine.core.limits import STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
@@ -81,14 +81,18 @@ async def _failure_reason(run: FleetRun, key: AppKey) -> str:
 
 
 def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
-    """Give what the newest run of the fleet said of apps that did not end well."""
+    """Give what the newest run of the fleet said of apps that did not end well, and of others their last failure."""
+    seen: dict[AppKey, LastSeen] = {}
     with suppress(StateError):
+        for key, failure in last_failures(parts.state, fleet).items():
+            seen[key] = LastSeen(failure.run_id, _words(failure.outcome), failure.message, failure.started)
         for newest in runs(parts.state, fleet=fleet, limit=1):
             detail = run_of(parts.state, newest.run_id)
-            if detail is not None:
-                return {
-                    app.key: LastSeen(newest.run_id, app.outcome.replace("_", " "), app.error_message)
-                    for app in detail.apps
-                    if app.outcome in _TOLD
-                }
-    return {}
+            for app in () if detail is None else detail.apps:
+                if app.outcome in _TOLD:
+                    seen[app.key] = LastSeen(newest.run_id, _words(app.outcome), app.error_message, newest.started)
+    return seen
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.e2e.harness import QUICK, fleet_text, lab_of, people
+from tests.e2e.harness import POLICY, QUICK, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
 
 OURS = {"appfleet:fleet": "e2e"}
 THEIRS = {"appfleet:fleet": "another-fleet"}
+SPACE_OF_FIRST = "u000-lab"
 
 
 def test_who_asks_in_the_morning_sees_what_is_not_well(place: Place) -> None:
@@ -63,3 +64,27 @@ def test_a_duration_that_is_none_is_refused(place: Place) -> None:
     ran = place.run("status", "--expiring-within", "soon")
     assert ran.code == 64
     assert "--expiring-within" in ran.err
+
+
+def test_a_quarantined_app_says_since_when_and_why_also_after_a_run_that_left_it_alone(place: Place) -> None:
+    place.write(fleet_text(people(2)), policy=POLICY + "[safety]\nquarantine_after = 1\n")
+    place.scenario(QUICK + f'[[failure]]\nreason = "the script failed"\nowner = "{SPACE_OF_FIRST}"\n')
+    failing = place.apply()
+    assert place.apply().code == 3
+    shown = json.loads(place.run("status", "--format", "json").out)
+    (row,) = [row for row in shown["apps"] if row["condition"] == "quarantined"]
+    assert shown["quarantine_known"]
+    assert row["why"].startswith(f"failed in 1 run in a row; failed in run {failing.report['run_id']} of 2")
+    assert "the script failed" in row["why"]
+    assert "Quarantined (1 app): change the spec, or apply with --retry-quarantined" in place.run("status").out
+
+
+def test_a_domain_that_is_not_listed_ends_it_with_1_and_its_apps_are_not_known(place: Place) -> None:
+    place.write(fleet_text(people(2)))
+    place.scenario(QUICK + '[[fault]]\noperation = "ListApps"\nkind = "access-denied"\n')
+    ran = place.run("status")
+    assert ran.code == 1
+    assert "Not known (2 apps)" in ran.out
+    assert "sagemaker:ListApps" in ran.out
+    assert "not all could be listed" in ran.out
+    assert "There is no journal here, so quarantine and past reasons are not known." in ran.out

@@ -12,7 +12,7 @@ import pytest
 from engine.adapters import journal as journal_module
 from engine.adapters import journal_writer
 from engine.adapters.journal import SqliteJournal
-from engine.adapters.journal_reader import read_memory, run, runs, settle_seconds
+from engine.adapters.journal_reader import last_failures, read_memory, run, runs, settle_seconds
 from engine.adapters.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.identity import Lane
@@ -72,6 +72,7 @@ def test_where_there_is_no_journal_the_memory_is_empty_and_nothing_is_made(folde
         assert runs(state) == ()
         assert run(state, "r1") is None
         assert settle_seconds(state, "ml") == {}
+        assert last_failures(state, "ml") == {}
     assert memory.is_new
     assert not memory.once_done
     assert not memory.failures
@@ -130,6 +131,19 @@ def test_an_end_that_says_nothing_of_the_app_neither_counts_nor_lifts(
     nights.failed()
     nights.one(outcome)
     assert read_memory(state, "ml").failures == {make_key(): (1, "s1")}
+
+
+def test_the_last_run_that_counted_is_told_also_after_runs_that_left_the_app_alone(
+    nights: Nights, state: StateDir, make_key: MakeKey
+) -> None:
+    nights.failed()
+    nights.failed()
+    nights.one(Outcome.SKIPPED)
+    (told,) = last_failures(state, "ml").items()
+    assert (told[0], told[1].run_id, told[1].outcome, told[1].message) == (make_key(), "night-2", "failed", "")
+    assert last_failures(state, "web") == {}
+    nights.one(Outcome.CREATED)
+    assert last_failures(state, "ml") == {}
 
 
 def test_another_spec_starts_the_count_afresh(nights: Nights, state: StateDir, make_key: MakeKey) -> None:

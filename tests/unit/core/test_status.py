@@ -74,13 +74,16 @@ def test_a_quarantined_app_says_how_often_and_why() -> None:
     rows = view(change(Reason.QUARANTINED, "Failed"), failed_runs={key_of(LAB): 3}, last=last).rows
     assert rows[0].why == "failed in 3 runs in a row; failed in run r1: the script failed"
     assert view(change(Reason.QUARANTINED, "Failed")).rows[0].why == "failed in 0 runs in a row"
+    dated = {key_of(LAB): LastSeen("r1", "failed", "", 0.0)}
+    rows = view(change(Reason.QUARANTINED, "Failed"), failed_runs={key_of(LAB): 1}, last=dated).rows
+    assert rows[0].why == "failed in 1 run in a row; failed in run r1 of 1970-01-01 00:00 UTC"
 
 
 def test_what_was_parked_in_the_last_run_says_so_while_it_is_missing() -> None:
     last = {key_of(LAB): LastSeen("r1", "parked", "the quota is full")}
     assert view(change(Reason.ABSENT), last=last).rows[0].why == "parked in run r1: the quota is full"
     silent = {key_of(LAB): LastSeen("r1", "still pending", "")}
-    assert view(change(Reason.ABSENT), last=silent).rows[0].why == ""
+    assert view(change(Reason.ABSENT), last=silent).rows[0].why == "still pending in run r1"
 
 
 def test_what_starts_for_long_says_for_how_long() -> None:
