@@ -11,7 +11,6 @@ import errno
 import hashlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -133,6 +132,8 @@ class Folder:
 
 def would_match(inside: str, patterns: Iterable[str]) -> bool:
     """Whether one of `patterns` would find a file `inside`: asked of the very code that will look for it."""
+    import tempfile  # noqa: PLC0415 - it takes longer to load than a small fleet takes to read
+
     with tempfile.TemporaryDirectory(prefix="appfleet-probe-") as folder:
         probe = Path(folder) / inside
         probe.parent.mkdir(parents=True, exist_ok=True)
