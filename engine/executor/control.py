@@ -25,7 +25,7 @@ class Control:
     """The one switch of a run. Times are the loop's clock, in seconds."""
 
     def __init__(self, deadline_s: float, on_stop: Callable[[Cause], None]) -> None:
-        """Start the clock: the deadline is `deadline_s` seconds from now. Needs a running loop."""
+        """Start the clock: the deadline is `deadline_s` seconds from now, and finite. Needs a running loop."""
         self._loop = asyncio.get_running_loop()
         self.started_at = self._loop.time()
         self.deadline_at = self.started_at + deadline_s
@@ -35,8 +35,7 @@ class Control:
         self._listeners: list[Callable[[], None]] = []
         self.stopped = asyncio.Event()
         self.aborted = asyncio.Event()
-        if deadline_s < float("inf"):
-            self._loop.call_at(self.deadline_at, self.may_call)  # noticed also while everything waits for a back-off
+        self._loop.call_at(self.deadline_at, self.may_call)  # noticed also while everything waits for a back-off
 
     def now(self) -> float:
         """Give the loop's time."""

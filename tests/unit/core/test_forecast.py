@@ -104,6 +104,13 @@ def test_deletes_and_replaces_take_their_time_and_their_calls() -> None:
     assert made.seconds == pytest.approx(0.3 + 187.0 + 7.5 + 78.0 + 7.5, abs=0.5)
 
 
+def test_an_adoption_takes_its_call_and_no_more() -> None:
+    plan = plan_fleet(a_fleet(an_app(LAB)), observe(a_row(LAB, ownership="nobody")), options(adopt=True))
+    made = course(plan)
+    assert dict(made.calls)["AddTags"] == 1
+    assert made.seconds == pytest.approx(0.1, abs=0.1)
+
+
 def test_listings_become_rarer_and_cost_no_more_than_the_owners_that_are_awaited() -> None:
     short, long = course(labs(500), durations={KIND: (20.0,)}), course(labs(500), durations={KIND: (600.0,)})
     assert dict(short.calls)["ListApps"] < dict(long.calls)["ListApps"] <= 5 * (600 / 15 + 20)

@@ -9,7 +9,7 @@ import pytest
 from engine.core.errors import BugError
 from engine.core.finding import Finding
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
-from engine.core.observed import AppStatus
+from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import Action, PlanLane, QuotaLine, Reason
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.core.projection import projected
@@ -140,3 +140,12 @@ def test_an_app_that_is_made_again_is_another_generation() -> None:
     observed = observe(a_row(instance_type="ml.m5.large", created_at=7.0))
     plan = plan_fleet(a_fleet(an_app()), observed, options(replace_on_drift=True))
     assert projected(observed, plan).domains["research"].apps[key_of(LAB)].created_at > 7.0
+
+
+def test_an_adoption_carried_out_leaves_the_app_as_it_was_and_ours() -> None:
+    fleet, observed = a_fleet(an_app(LAB)), observe(a_row(LAB, ownership="nobody"))
+    plan = plan_fleet(fleet, observed, options(adopt=True))
+    assert [change.action for change in plan.changes] == [Action.ADOPT]
+    after = projected(observed, plan)
+    assert after.domains["research"].apps[key_of(LAB)].ownership is Ownership.OURS
+    assert plan_fleet(fleet, after, options(adopt=True)).changes == ()

@@ -263,6 +263,35 @@ def test_a_failed_app_whose_reason_cannot_be_read(stage: Stage, fault: dict[str,
     assert code_of(report, CANVAS_A) in (code, "Rejected", "AF408")
 
 
+def test_credentials_that_expire_while_apps_are_awaited_stop_the_lane(stage: Stage) -> None:
+    """Row 21: the listing that would have settled them is refused, for both at once."""
+    stage.at = [(0.5, lambda _: stage.fault(FaultKind.EXPIRED_CREDENTIALS, "ListApps", count=99))]
+    report = run(stage)
+    assert set(outcomes(report).values()) == {"still_pending"}
+    assert [event.name for event in stage.events].count("lane.stopped") == 1
+
+
+def test_a_lane_is_stopped_once(stage: Stage) -> None:
+    """Row 21: the second of two calls in flight that are refused says nothing new."""
+
+    async def slow(call: SimulatedCall) -> None:
+        if call.operation == "CreateApp":
+            await asyncio.sleep(3.0)
+
+    stage.latency = slow
+    stage.fault(FaultKind.EXPIRED_CREDENTIALS, "CreateApp", count=99)
+    report = run(stage)
+    assert report.exit_code == 1
+    assert [event.name for event in stage.events].count("lane.stopped") == 1
+
+
+def test_an_app_whose_tags_could_not_be_read_is_deleted_where_its_key_was_named(stage: Stage) -> None:
+    absent(stage)
+    stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=99)
+    report = run(stage, allow_destructive=frozenset({an_app(CANVAS_A).key}))
+    assert outcomes(report) == {CANVAS_A: "deleted"}
+
+
 def _fail_app(stage: Stage, which: AppId = CANVAS_ID) -> Any:
     async def latency(call: SimulatedCall) -> None:
         app = stage.world.apps.get(which)
@@ -519,7 +548,7 @@ def test_nothing_ends_twice() -> None:
         ledger.end_owner(owner, Outcome.CREATED)
 
 
-@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED])
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED, Reason.UNKNOWN_STATUS])
 def test_what_is_left_alone_against_its_declaration_says_why(reason: Reason) -> None:
     change = Change(an_app(CANVAS_A).key, Action.NONE, reason, after=an_app(CANVAS_A))
     trouble = kept_trouble(change, Rejected("it is denied"))
