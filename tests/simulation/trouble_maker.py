@@ -19,7 +19,7 @@ from engine.simulator.changes import (
 from engine.simulator.faults import CAPACITY, INTERNAL, LIFECYCLE, SILENT, FailureRule, Fault, FaultKind, FaultRule
 from engine.simulator.quotas import RUNNING_APPS, Wording, bucket_quota_name, limit_message
 from engine.simulator.request_limit import RequestLimit
-from tests.simulation.fleet_maker import TYPES, world_key
+from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG, TYPES, world_key
 from tests.simulation.sim_cloud import LATE, TOKEN_EXPIRED, TOKEN_REPEATS
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EVER: Final = float("inf")
 RIVAL_SHARE: Final = 0.2
 OFFBOARD_SHARE: Final = 0.12
+REMADE_AFTER_SECONDS: Final = 1.5  # two generations of one key are told apart by their CreationTime, to the second
 NIGHT_SECONDS: Final = 600.0  # most trouble falls into the first ten minutes
 
 LOST: Final = (
@@ -227,12 +228,18 @@ def _other_people(rng: random.Random, scenario: Scenario) -> None:
 
 
 def _remakes(rng: random.Random, scenario: Scenario) -> None:
-    """Somebody makes anew, under the same name and spec, what stood there when the plan was made."""
+    """Somebody makes anew, under the same name and spec, what stood there when the plan was made.
+
+    What shall not be there has the fleet's own tag again, as another machine's run of the fleet would give it: then
+    its generation alone tells it from the app of the plan.
+    """
     doomed = [app for app in scenario.fleet.apps if app.mode is Mode.ABSENT] or list(scenario.fleet.apps)
     for app in rng.sample(doomed, min(3, len(doomed))):
-        ref, at = _ref(scenario, app), scenario.world.now + rng.uniform(0.0, 8.0)
+        ref, at = _ref(scenario, app), scenario.world.now + rng.uniform(REMADE_AFTER_SECONDS, 8.0)
         scenario.world.schedule(at, FailApp(ref))
-        scenario.world.schedule(at + rng.uniform(0.01, 2.0), CreateForeignApp(ref, app.spec.instance_type or ""))
+        tags = ((FLEET_TAG, FLEET_NAME),) if app.mode is Mode.ABSENT else ()
+        made = CreateForeignApp(ref, app.spec.instance_type or "", tags)
+        scenario.world.schedule(at + rng.uniform(0.01, 2.0), made)
 
 
 def _ref(scenario: Scenario, app: DesiredApp) -> AppRef:
