@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from engine.adapters.aws_calls import AwsCalls, optional_text, required_text
+from engine.adapters.aws_calls import AwsCalls, inner, optional_text, required_text
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.quota_fit import QuotaValue
@@ -33,6 +33,14 @@ class DomainPage:
     next_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccountAppPage:
+    """One answer of ListApps over all domains: type, instance type and status of each app. `next_token` as above."""
+
+    rows: tuple[tuple[str, str | None, str], ...]
+    next_token: str
+
+
 class AccountCalls(AwsCalls):
     """One set of credentials in one region. `Clouds.account` makes it. Every method raises CloudError alone."""
 
@@ -53,6 +61,26 @@ class AccountCalls(AwsCalls):
         params: dict[str, Any] = {"MaxResults": LIST_PAGE_MAX_ROWS, **({"NextToken": token} if token else {})}
         answer = await self._call("ListDomains", self._sagemaker.list_domains, params)
         return self._read("ListDomains", partial(_domain_page, answer))
+
+    async def list_apps(self, token: str = "") -> AccountAppPage:
+        """ListApps of all domains of the account in the region: up to 100 apps by CreationTime, oldest first."""
+        params: dict[str, Any] = {"MaxResults": LIST_PAGE_MAX_ROWS, "SortBy": "CreationTime", "SortOrder": "Ascending"}
+        if token:
+            params["NextToken"] = token
+        answer = await self._call("ListApps", self._sagemaker.list_apps, params)
+        return self._read("ListApps", partial(_app_page, answer))
+
+
+def _app_page(answer: Any) -> AccountAppPage:
+    rows = tuple(
+        (
+            required_text(row, "AppType"),
+            optional_text(inner(row, "ResourceSpec"), "InstanceType"),
+            required_text(row, "Status"),
+        )
+        for row in _rows(answer, "Apps")
+    )
+    return AccountAppPage(rows, optional_text(answer, "NextToken") or "")
 
 
 def _quota_page(answer: Any) -> QuotaPage:

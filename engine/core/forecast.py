@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.identity import Lane, QuotaBucket
+from engine.core.identity import USER, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
 from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.settings import Execution
@@ -147,7 +147,7 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
         round(seconds, 1),
         critical,
         parked,
-        _calls(by_lane, inputs, seconds),
+        _calls(plan, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
         rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
         durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
@@ -264,8 +264,14 @@ def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
     return high
 
 
-def _calls(by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float) -> tuple[tuple[str, int], ...]:
-    counts: Counter[str] = Counter()
+def _calls(
+    plan: Plan, by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
+) -> tuple[tuple[str, int], ...]:
+    counts: Counter[str] = Counter(
+        "CreateUserProfile" if one.owner.kind == USER else "CreateSpace"
+        for one in plan.owners
+        if one.action is Action.CREATE and one.owner.domain in inputs.lanes
+    )
     domains: Counter[str] = Counter()
     for changes in by_lane.values():
         for change in changes:

@@ -1,13 +1,14 @@
 """Whether what a plan creates fits the quotas: what is in use, what is wanted, what there is.
 
-Pure. Use is counted from the listings of the fleet's own domains. Where an account has other domains in the region,
-that is the least that can be in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas
-(`steps.quotas`), or the service's refusals (`executor.gate`).
+Pure. Use is counted over the whole account and region: from the listings of the fleet's own domains where it has no
+others, else from a listing of all. Where that could not be had, what the fleet's domains show is the least that can be
+in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas (`steps.quotas`), or the service's
+refusals (`executor.gate`).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -34,10 +35,14 @@ class QuotaValue:
 
 @dataclass(frozen=True, slots=True)
 class LaneQuotas:
-    """What is known of a lane: values by the quota's name, and whether the listings show all that the account has."""
+    """What is known of a lane: values by the quota's name, and whether the listings show all that the account has.
+
+    `used` counts what is alive in the whole account, where that was listed for itself; None: the listings tell.
+    """
 
     values: Mapping[str, QuotaValue] = field(default_factory=dict)
     sees_all: bool = False
+    used: Mapping[QuotaBucket, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class QuotaFit:
 
 
 NO_FIT: Final = QuotaFit((), {}, {})
+RUNNING_APPS: Final = "Maximum number of running Studio apps allowed per account"
 
 
 def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket]:
@@ -71,6 +77,10 @@ def quota_fit(
     """Join what the plan wants with what is in use and with the quotas; a line for each bucket in which it creates."""
     wanted = wanted_buckets(plan, lanes)
     used = _used(_rows(observed), lanes)
+    for where, quotas in known.items():
+        if quotas.used is not None:
+            used = {bucket: count for bucket, count in used.items() if (bucket.account, bucket.region) != where}
+            used |= dict(quotas.used)
     freed: Counter[QuotaBucket] = Counter()
     for change in plan.changes:
         lane = lanes.get(change.key.domain)
@@ -84,7 +94,7 @@ def quota_fit(
         name = quota_name(bucket.app_type, bucket.instance_type)
         quotas = known.get(_lane_of(bucket, lanes), nothing)
         found = quotas.values.get(name)
-        in_use = used[bucket]
+        in_use = used.get(bucket, 0)
         left = in_use - freed[bucket]
         value = None if found is None else found.value
         lines.append(
@@ -101,7 +111,25 @@ def quota_fit(
         one_more[bucket] = _fits(value, in_use + 1, sees_all=quotas.sees_all)
         if value is not None and (quotas.sees_all or value < left + count):
             room[bucket] = -1 if value < 1 else max(value - left, 0)
-    return QuotaFit(tuple(lines), one_more, room)
+    return QuotaFit((*lines, *_whole_accounts(wanted, used, freed, known)), one_more, room)
+
+
+def _whole_accounts(
+    wanted: Mapping[QuotaBucket, int],
+    used: Mapping[QuotaBucket, int],
+    freed: Mapping[QuotaBucket, int],
+    known: Mapping[Lane, LaneQuotas],
+) -> Iterable[QuotaLine]:
+    """Give a line for each lane whose quota of all running apps is too small; one that is not says nothing new."""
+    for lane, quotas in sorted(known.items()):
+        found = quotas.values.get(RUNNING_APPS)
+        new, now, gone = (
+            sum(count for bucket, count in counts.items() if (bucket.account, bucket.region) == lane)
+            for counts in (wanted, used, freed)
+        )
+        if found is not None and new and now - gone + new > found.value:
+            told = now if quotas.sees_all else None
+            yield QuotaLine(f"{lane}/all apps", RUNNING_APPS, found.value, told, new, Fits.NO, found.code)
 
 
 def _fits(value: int | None, needed: int, *, sees_all: bool) -> Fits:
@@ -128,11 +156,15 @@ def _rows(observed: ObservedFleet) -> Iterable[ObservedApp]:
         yield from domain.apps.values()
 
 
-def _used(rows: Iterable[ObservedApp], lanes: Mapping[str, Lane]) -> defaultdict[QuotaBucket, int]:
+def _used(rows: Iterable[ObservedApp], lanes: Mapping[str, Lane]) -> dict[QuotaBucket, int]:
     """Count what is alive; Pending and Deleting apps are taken to count as the service counts them."""
-    used: defaultdict[QuotaBucket, int] = defaultdict(int)
-    for row in rows:
-        lane = lanes.get(row.key.domain)
-        if lane is not None and row.status.is_alive:
-            used[_bucket(lane, row.key.app_type, row.spec.instance_type)] += 1
-    return used
+    return count_used(
+        (lane, row.key.app_type, row.spec.instance_type)
+        for row in rows
+        if (lane := lanes.get(row.key.domain)) is not None and row.status.is_alive
+    )
+
+
+def count_used(alive: Iterable[tuple[Lane, str, str | None]]) -> dict[QuotaBucket, int]:
+    """Count live apps by bucket; each is told by its lane, its type and its instance type."""
+    return dict(Counter(_bucket(*app) for app in alive))

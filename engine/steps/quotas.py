@@ -14,10 +14,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import AppfleetError, CloudError, StateError
+from engine.core.errors import AppfleetError, CloudError, ScanIncomplete, StateError
 from engine.core.finding import Finding
 from engine.core.limits import QUOTA_ASK_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, SCAN_PAGES_MAX_COUNT
-from engine.core.quota_fit import NO_FIT, LaneQuotas, QuotaFit, QuotaValue, quota_fit, wanted_buckets
+from engine.core.observed import AppStatus
+from engine.core.quota_fit import (
+    NO_FIT,
+    RUNNING_APPS,
+    LaneQuotas,
+    QuotaFit,
+    QuotaValue,
+    count_used,
+    quota_fit,
+    wanted_buckets,
+)
 from engine.core.quota_text import bucket_of_quota
 from engine.executor.asking import ask_again
 from engine.executor.calls import ANSWER_KINDS
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
     from engine.composition import Joined
-    from engine.core.identity import Lane
+    from engine.core.identity import Lane, QuotaBucket
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
     from engine.executor.link import Link
@@ -74,16 +84,25 @@ async def _lane_quotas(
                 if cache is not None:
                     cache.keep(link, values)
             ids = await asking.domains(account)
+            seen = _whole_domains(link, observed, parts)
+            try:
+                used = None if ids <= seen else await asking.used(account)
+            except CloudError as error:  # the values hold all the same; what is in use is not known
+                return LaneQuotas(values), error.message
     except TimeoutError:
         return LaneQuotas(), f"there was no answer within {QUOTA_ASK_MAX_SECONDS:g} s"
     except AppfleetError as error:
         return LaneQuotas(), error.message
-    seen = {
+    return LaneQuotas(values, sees_all=True, used=used), ""
+
+
+def _whole_domains(link: Link, observed: ObservedFleet, parts: Joined) -> set[str]:
+    """Name the domains of the lane that were listed to their end."""
+    return {
         other.domain.domain_id
         for name, other in parts.run.links.items()
         if other.lane == link.lane and _is_whole(observed, name)
     }
-    return LaneQuotas(values, sees_all=ids <= seen), ""
 
 
 def _is_whole(observed: ObservedFleet, name: str) -> bool:
@@ -104,7 +123,9 @@ class _Asking:
         token = ""
         for _ in range(SCAN_PAGES_MAX_COUNT):
             page = await self._again("ListServiceQuotas", partial(account.list_quotas, token))
-            values |= {name: value for name, value in page.values.items() if bucket_of_quota(name)}
+            values |= {
+                name: value for name, value in page.values.items() if bucket_of_quota(name) or name == RUNNING_APPS
+            }
             token = page.next_token
             if not token:
                 break
@@ -121,6 +142,27 @@ class _Asking:
             if not token:
                 break
         return ids
+
+    async def used(self, account: AccountCalls) -> dict[QuotaBucket, int]:
+        """Count what is alive in the whole account and region. Raises CloudError where the listing has no end."""
+        alive: list[tuple[Lane, str, str | None]] = []
+        token, seen = "", set[str]()
+        while token not in seen and len(seen) < SCAN_PAGES_MAX_COUNT:
+            seen.add(token)
+            page = await self._again("ListApps", partial(account.list_apps, token))
+            alive += (
+                (self.link.lane, app_type, instance_type)
+                for app_type, instance_type, status in page.rows
+                if AppStatus.of(status).is_alive
+            )
+            token = page.next_token
+            if not token:
+                return count_used(alive)
+        raise ScanIncomplete(
+            f"ListApps of all of {self.link.lane} gives the same page again and again",
+            hint="Check the proxy and --endpoint-url",
+            operation="ListApps",
+        )
 
     async def _again(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
         run = self.parts.run

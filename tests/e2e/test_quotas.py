@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from engine.core.desired import AppSpec
 from engine.simulator import app_operations, owner_operations
 from engine.simulator.faults import FaultKind
+from engine.simulator.records import app_id
 from tests.e2e.harness import ACCOUNT, OTHER_DOMAIN_ID, fault, lab_of
 
 if TYPE_CHECKING:
+    from engine.simulator.world import World
     from tests.e2e.harness import Place
 
 NAME = "Studio JupyterLab Apps running on ml.t3.medium instances"
@@ -52,10 +55,55 @@ def test_a_days_answers_are_used_again_and_an_idle_night_asks_nothing(place: Pla
     assert place.calls()["ListServiceQuotas"]["ok"] > 1
 
 
-def test_where_the_account_has_other_domains_use_is_not_known(place: Place) -> None:
-    place.within(lambda world: owner_operations.add_domain(world, OTHER_DOMAIN_ID, "eu-west-1", ACCOUNT))
+def elsewhere(place: Place) -> None:
+    """Let the account have another domain, with an app of the same bucket in it."""
+
+    def add(world: World) -> None:
+        domain = owner_operations.add_domain(world, OTHER_DOMAIN_ID, "eu-west-1", ACCOUNT)
+        owner_operations.create_profile(world, domain, "zed", at_once=True)
+        settings = {"AppType": "JupyterLab"}
+        owner_operations.create_space(
+            world, domain, "zed-lab", owner="zed", sharing="Private", settings=settings, tags={}, at_once=True
+        )
+        identity = app_id(OTHER_DOMAIN_ID, "space", "zed-lab", "JupyterLab", "default")
+        spec = AppSpec(instance_type="ml.t3.medium")
+        app_operations.place_app(world, domain, identity, "zed-lab", spec, {}, "InService")
+
+    place.within(add)
+
+
+def test_use_is_counted_over_all_domains_of_the_account(place: Place) -> None:
+    elsewhere(place)
+    place.put_app("research/space/zoe-lab/JupyterLab/default")
     (line,) = place.run("plan", "--format", "json").report["quotas"]
-    assert (line["value"], line["used"], line["fits"]) == (1_000, None, "unknown")
+    assert (line["value"], line["used"], line["fits"]) == (1_000, 2, "yes")
+    place.forget_calls()
+    assert place.apply().code == 0
+    place.forget_calls()
+    assert place.apply().code == 0
+    assert set(place.calls()) == {"ListApps", "GetCallerIdentity"}
+    assert place.calls()["ListApps"]["ok"] == 1
+
+
+def test_a_selected_team_is_held_against_the_whole_account(place: Place) -> None:
+    place.put_app("research/space/zoe-lab/JupyterLab/default")
+    (line,) = place.run("plan", "--space", "u000-lab", "--format", "json").report["quotas"]
+    assert (line["used"], line["wanted"], line["fits"]) == (1, 1, "yes")
+
+
+def test_the_quota_of_all_running_apps_is_told_where_it_is_too_small(place: Place) -> None:
+    place.scenario("schema = 1\n[quotas]\nrunning_apps = 3\n")
+    whole = place.run("plan", "--format", "json").report["quotas"][-1]
+    assert whole == {
+        "bucket": f"{ACCOUNT}/eu-west-1/all apps",
+        "quota": "Maximum number of running Studio apps allowed per account",
+        "value": 3,
+        "used": 0,
+        "wanted": 4,
+        "fits": "no",
+        "code": "L-4E39DDC4",
+    }
+    assert "--quota-code L-4E39DDC4 --desired-value 4" in place.run("plan").out
 
 
 def test_without_permission_quotas_are_unknown_and_nothing_is_held_back(place: Place) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.core.forecast import CREATE_PRIOR_SECONDS, ForecastInputs, forecast_from_json, forecast_of, sending_s
-from engine.core.identity import QuotaBucket
+from engine.core.identity import SPACE, USER, Owner, QuotaBucket
+from engine.core.owners import OwnerChange, OwnerReason
+from engine.core.plan import Action
 from engine.core.planner import plan_fleet
 from engine.core.settings import Execution
 from tests.fleets import KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
 
 if TYPE_CHECKING:
     from engine.core.forecast import Forecast
+    from engine.core.identity import OwnerKind
     from engine.core.plan import Plan
 
 KIND = ("JupyterLab", "ml.t3.medium")
@@ -137,3 +141,19 @@ def test_the_time_left_follows_the_pace_so_far() -> None:
     assert made.time_left_s(middle, 50, 100) == pytest.approx(made.seconds - middle)
     assert made.time_left_s(2 * middle, 50, 100) == pytest.approx(2 * (made.seconds - middle))
     assert made.time_left_s(99.0, 100, 100) == 0.0
+
+
+def test_owners_that_are_made_are_counted_and_those_that_are_awaited_or_out_of_reach_are_not() -> None:
+    def change(domain: str, kind: OwnerKind, name: str, action: Action = Action.CREATE) -> OwnerChange:
+        return OwnerChange(Owner(domain, kind, name), action, OwnerReason.ABSENT)
+
+    owners = (
+        change("research", USER, "ann"),
+        change("research", SPACE, "ann-lab"),
+        change("research", SPACE, "bob-lab"),
+        change("research", SPACE, "zoe-lab", Action.NONE),
+        change("lab", USER, "ann"),
+    )
+    calls = dict(course(replace(labs(1), owners=owners)).calls)
+    assert (calls["CreateUserProfile"], calls["CreateSpace"]) == (1, 2)
+    assert "CreateUserProfile" not in dict(course(labs(1)).calls)

@@ -9,7 +9,7 @@ import pytest
 from engine.core.identity import QuotaBucket
 from engine.core.plan import Fits
 from engine.core.planner import plan_fleet
-from engine.core.quota_fit import LaneQuotas, QuotaValue, quota_fit, wanted_buckets
+from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, quota_fit, wanted_buckets
 from engine.core.quota_text import increase_command, quota_name
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
 
@@ -93,3 +93,21 @@ def test_a_code_that_the_service_told_is_in_the_command() -> None:
     told = increase_command("some quota", region="eu-west-1", desired=3, code="L-ABC123")
     assert "--quota-code L-ABC123 --desired-value 3 --region eu-west-1" in told
     assert "--quota-code" not in increase_command("some quota", code="L-1; rm")
+
+
+def test_what_the_whole_account_has_in_use_counts_where_it_was_listed() -> None:
+    plan = plan_fleet(a_fleet(an_app(LAB)), observe(), options())
+    other = QuotaBucket("444455556666", "eu-west-1", "JupyterLab", "ml.t3.medium")
+    elsewhere = LaneQuotas({NAME: QuotaValue("L-1", 5)}, sees_all=True, used={BUCKET: 5, other: 7})
+    (line,) = quota_fit(plan, observe(a_row(ZOE)), LANES, {LANE: elsewhere}).lines
+    assert (line.used, line.fits) == (5, Fits.NO)
+
+
+@pytest.mark.parametrize(("value", "told"), [(1, True), (2, False)])
+def test_the_quota_of_all_running_apps_is_told_where_it_is_too_small(value: int, *, told: bool) -> None:
+    plan = plan_fleet(a_fleet(an_app(LAB)), observe(), options())
+    quotas = LaneQuotas({RUNNING_APPS: QuotaValue("L-4E39DDC4", value)}, sees_all=True)
+    found = quota_fit(plan, observe(a_row(ZOE)), LANES, {LANE: quotas}).lines
+    assert [line.quota for line in found] == [NAME, *([RUNNING_APPS] if told else [])]
+    unseen = LaneQuotas({RUNNING_APPS: QuotaValue("L-4E39DDC4", 1)})
+    assert quota_fit(plan, observe(a_row(ZOE)), LANES, {LANE: unseen}).lines[-1].used is None
