@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CREATE_PRIOR_SECONDS: Final = 187.0
 DELETE_PRIOR_SECONDS: Final = 78.0
+OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing shows it InService
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
 CURVE_POINTS: Final = 10
 _SLOTS_MAX_COUNT: Final = 50
@@ -134,7 +135,8 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
     parked = 0
     ends = [(0.0, "")]
     for lane, changes in sorted(by_lane.items()):
-        made, over, parked_until = _lane_bunches(lane, changes, inputs)
+        kinds = [kind for where, kind in _made_owners(plan, inputs) if where == lane]
+        made, over, parked_until = _lane_bunches(lane, changes, inputs, kinds)
         bunches += made
         parked += over
         ends += parked_until
@@ -181,7 +183,7 @@ def sending_s(count: float, start: float, ceiling: float, *, limit_is_known: boo
 
 
 def _lane_bunches(
-    lane: Lane, changes: list[Change], inputs: ForecastInputs
+    lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[str]
 ) -> tuple[list[_Bunch], int, list[tuple[float, str]]]:
     """Share out a lane's calls over its buckets; give the bunches, how many are parked, and when those give up."""
     execution = inputs.execution
@@ -195,6 +197,8 @@ def _lane_bunches(
     for change in changes:
         grouped[change.action, _kind(change)] += 1
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, _), count in grouped.items())
+    writes += len(owners)
+    owners_s = OWNER_PRIOR_SECONDS * len(set(owners))  # a profile, then its space, then the app
     bunches, parked, ends = [], 0, []
     for (action, (app_type, instance_type)), count in sorted(grouped.items()):
         bucket = QuotaBucket(*lane, app_type, instance_type)
@@ -208,7 +212,9 @@ def _lane_bunches(
         if fitting:
             slots = min(fitting, _SLOTS_MAX_COUNT)
             times = tuple((sent_s(writes * (slot + 1) / slots), fitting / slots) for slot in range(slots))
-            bunches.append(_Bunch(str(bucket), times, _durations(action, (app_type, instance_type), inputs)))
+            first_s = owners_s if action is Action.CREATE else 0.0
+            takes = tuple(first_s + one for one in _durations(action, (app_type, instance_type), inputs))
+            bunches.append(_Bunch(str(bucket), times, takes))
     return bunches, parked, ends
 
 
@@ -264,13 +270,20 @@ def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
     return high
 
 
+def _made_owners(plan: Plan, inputs: ForecastInputs) -> list[tuple[Lane, str]]:
+    """Give the lane and the kind of each profile and space that is made."""
+    return [
+        (inputs.lanes[one.owner.domain], one.owner.kind)
+        for one in plan.owners
+        if one.action is Action.CREATE and one.owner.domain in inputs.lanes
+    ]
+
+
 def _calls(
     plan: Plan, by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
 ) -> tuple[tuple[str, int], ...]:
     counts: Counter[str] = Counter(
-        "CreateUserProfile" if one.owner.kind == USER else "CreateSpace"
-        for one in plan.owners
-        if one.action is Action.CREATE and one.owner.domain in inputs.lanes
+        "CreateUserProfile" if kind == USER else "CreateSpace" for _, kind in _made_owners(plan, inputs)
     )
     domains: Counter[str] = Counter()
     for changes in by_lane.values():

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.core.forecast import CREATE_PRIOR_SECONDS, ForecastInputs, forecast_from_json, forecast_of, sending_s
+from engine.core.forecast import (
+    CREATE_PRIOR_SECONDS,
+    OWNER_PRIOR_SECONDS,
+    ForecastInputs,
+    forecast_from_json,
+    forecast_of,
+    sending_s,
+)
 from engine.core.identity import SPACE, USER, Owner, QuotaBucket
 from engine.core.owners import OwnerChange, OwnerReason
 from engine.core.plan import Action
@@ -157,3 +164,12 @@ def test_owners_that_are_made_are_counted_and_those_that_are_awaited_or_out_of_r
     calls = dict(course(replace(labs(1), owners=owners)).calls)
     assert (calls["CreateUserProfile"], calls["CreateSpace"]) == (1, 2)
     assert "CreateUserProfile" not in dict(course(labs(1)).calls)
+
+
+def test_apps_wait_for_the_profiles_and_spaces_that_are_made_first() -> None:
+    made = tuple(
+        OwnerChange(Owner("research", kind, name), Action.CREATE, OwnerReason.ABSENT)
+        for kind, name in ((USER, "alice"), (SPACE, "alice-lab"), (SPACE, "bob-lab"))
+    )
+    alone, both = course(labs(10)), course(replace(labs(10), owners=made))
+    assert both.seconds - alone.seconds == pytest.approx(2 * OWNER_PRIOR_SECONDS + 3 / 9.3, abs=0.2)
