@@ -166,8 +166,8 @@ def history() -> dict[str, Any]:
     """`history --format json`."""
     run = obj(
         run_id=TEXT, fleet=TEXT, version=TEXT, started=TIME, ended=or_null(TIME), seconds=SECONDS, result=TEXT,
-        exit_code=or_null({"type": "integer"}), apps=COUNT, summary=maps(COUNT), creates_per_minute=SECONDS,
-        settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
+        exit_code=or_null({"type": "integer"}), apps=COUNT, summary=maps(COUNT), owners=maps(COUNT),
+        creates_per_minute=SECONDS, settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
     )  # fmt: skip
     return document("appfleet history --format json", runs=arr(run))
 

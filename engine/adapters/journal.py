@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.adapters.journal_owners import OwnerConclusion
 from engine.adapters.journal_reader import memory_of, read_memory
 from engine.adapters.journal_schema import JournalUnusable, explain, is_corruption, open_for_writing, start_afresh
 from engine.adapters.journal_writer import AppMarks, Conclusion, DomainSize, End, Intent, JournalWriter, Part, Rate
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from engine.adapters.journal_schema import Opened
     from engine.adapters.state_dir import StateDir
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult
+    from engine.core.outcome import AppResult, OwnerResult
     from engine.ports.journal import Memory
 
 
@@ -133,6 +134,11 @@ class SqliteJournal:
         if self._writer is not None:
             self._writer.put(Conclusion(result, spec_hash, at, once, counts_as_failure))
 
+    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+        """Note what became of a user profile or a space; `at` is epoch seconds."""
+        if self._writer is not None:
+            self._writer.put(OwnerConclusion(result, at))
+
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
         if self._writer is not None:
@@ -188,7 +194,13 @@ def _prune(connection: sqlite3.Connection, fleet: str) -> None:
     too_old = connection.execute(
         "SELECT id FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT -1 OFFSET ?", (fleet, JOURNAL_RUNS_MAX_COUNT)
     ).fetchall()
-    for table, column in (("outcomes", "run"), ("app_timelines", "run"), ("timelines", "run"), ("runs", "id")):
+    for table, column in (
+        ("outcomes", "run"),
+        ("owner_outcomes", "run"),
+        ("app_timelines", "run"),
+        ("timelines", "run"),
+        ("runs", "id"),
+    ):
         connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", too_old)  # noqa: S608 - names from here
     # Every intent of a run that wrote its end has its outcome beside it.
     connection.execute("DELETE FROM intents WHERE run NOT IN (SELECT id FROM runs WHERE ended IS NULL)")

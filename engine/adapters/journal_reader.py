@@ -10,6 +10,7 @@ from collections import defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from engine.adapters.journal_owners import owner_counts, owners_of, unknown_owners_of
 from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
@@ -144,7 +145,13 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
         )
         if (key := key_or_none(text)) is not None
     ]
-    return RunDetail(_run_record(connection, row), tuple(sorted(apps, key=lambda app: app.key)), tuple(intents))
+    return RunDetail(
+        _run_record(connection, row),
+        tuple(sorted(apps, key=lambda app: app.key)),
+        tuple(intents),
+        owners_of(connection, row[-1]),
+        unknown_owners_of(connection, row[-1]),
+    )
 
 
 def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRecord:
@@ -154,7 +161,8 @@ def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunReco
             "SELECT outcome, count(*) FROM outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (number,)
         ).fetchall()
     )
-    return RunRecord(run_id, fleet, version, started, alive_at, ended, result, exit_code, summary)
+    owners = owner_counts(connection, number)
+    return RunRecord(run_id, fleet, version, started, alive_at, ended, result, exit_code, summary, owners)
 
 
 def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:

@@ -17,7 +17,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.adapters.state_dir import StateDir
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -50,7 +50,13 @@ TIMELINE_TABLES: Final = (
     "CREATE TABLE app_timelines (run INTEGER, key TEXT, marks TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID",
     "CREATE TABLE timelines (run INTEGER, part TEXT, data TEXT, PRIMARY KEY (run, part)) WITHOUT ROWID",
 )
-_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES}
+# Since form 3: what became of user profiles and spaces.
+OWNER_TABLES: Final = (
+    """CREATE TABLE owner_outcomes (
+        run INTEGER NOT NULL, key TEXT NOT NULL, action TEXT, outcome TEXT, attempts INTEGER, seconds REAL, arn TEXT,
+        error_code TEXT, error_message TEXT, error_hint TEXT, at REAL, PRIMARY KEY (run, key)) WITHOUT ROWID""",
+)
+_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES, 3: OWNER_TABLES}
 
 
 class JournalUnusable(Exception):

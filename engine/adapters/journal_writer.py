@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from engine.adapters.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
 from engine.adapters.journal_schema import explain, is_passing
 from engine.core.limits import (
     JOURNAL_ALIVE_SECONDS,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 _DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})
 # The app is well, or gone by decision: what failed before is no longer in a row.
 _ENDS_STREAK: Final = _DONE_ONCE | {Outcome.UNCHANGED, Outcome.DELETED}
-_CODE_MAX_CHARS: Final = 80
 _TOO_LATE: Final = "the journal was closed before the last entries came"
 _TOO_MANY: Final = (
     f"more than {JOURNAL_PENDING_MAX_ROWS:,} entries waited for the journal, so the later ones were dropped"
@@ -122,7 +122,7 @@ class Conclusion:
             result.seconds,
             clean(result.instance_type),
             clean(result.arn),
-            "" if error is None else clean(error.code, _CODE_MAX_CHARS),
+            "" if error is None else clean(error.code, CODE_MAX_CHARS),
             "" if error is None else clean(error.message),
             "" if error is None else clean(error.hint),
             self.at,
@@ -157,11 +157,15 @@ class AppMarks:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(SingleRow):
     """A part of the run's timeline; `data` is JSON."""
 
     part: str
     data: str
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Give what writes it."""
+        return _PART, (run, self.part, self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ class End:
     at: float
 
 
-Entry = Intent | Conclusion | Rate | DomainSize | AppMarks | Part | End
+Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | End
 
 
 class JournalWriter:
@@ -324,8 +328,8 @@ class JournalWriter:
         if marks:
             execute(_MARKS, (self._run, _json(marks)))
         for entry in entries:
-            if isinstance(entry, Part):
-                execute(_PART, (self._run, entry.part, entry.data))
+            if isinstance(entry, SingleRow):
+                execute(*entry.statement(self._run))
             elif isinstance(entry, Rate):
                 execute(_RATE, (clean(entry.lane.account), clean(entry.lane.region), entry.calls_per_second, now))
             elif isinstance(entry, DomainSize):

@@ -105,6 +105,7 @@ class Ledger:
             trouble,
         )
         self.owner_results.append(result)
+        self._journal.conclude_owner(result, self._wall())
         if trouble is None:
             self._emit(OwnerSettled(result.owner, outcome.value, result.seconds))
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.identity import AppKey
+    from engine.core.identity import AppKey, Owner
     from engine.core.outcome import Trouble
 
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class RunRecord:
     """A past run. Times are epoch seconds; `ended` and `exit_code` are None where it never wrote its end.
 
-    `summary` counts its apps by outcome; an outcome of another version is kept as its text.
+    `summary` counts its apps by outcome, `owners` its user profiles and spaces; an outcome of another version is kept
+    as its text.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class RunRecord:
     result: str
     exit_code: int | None
     summary: Mapping[str, int]
+    owners: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,22 @@ class AppRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerRecord:
+    """What became of one user profile or space in a past run; times as of an app."""
+
+    owner: Owner
+    action: str
+    outcome: str
+    attempts: int
+    seconds: float
+    arn: str
+    error_code: str
+    error_message: str
+    error_hint: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class IntentRecord:
     """A call that a run meant to make; its outcome is not known where the run never wrote its end."""
 
@@ -63,11 +81,16 @@ class IntentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """A past run with its apps, sorted by key, and the calls whose apps have no outcome."""
+    """A past run with its apps, sorted by key, the calls whose apps have no outcome, and its owners, sorted.
+
+    `unknown_owners` are those that were to be made or deleted and have no outcome.
+    """
 
     run: RunRecord
     apps: tuple[AppRecord, ...]
     open_intents: tuple[IntentRecord, ...]
+    owners: tuple[OwnerRecord, ...] = ()
+    unknown_owners: tuple[Owner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult
+    from engine.core.outcome import AppResult, OwnerResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,10 @@ class Journal(Protocol):
         """Note an app's outcome; `counts_as_failure` feeds quarantine."""
         ...
 
+    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+        """Note what became of a user profile or a space; `at` is epoch seconds."""
+        ...
+
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
         ...
@@ -78,6 +82,9 @@ class NoJournal:
         return False
 
     def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+        """Do nothing."""
+
+    def conclude_owner(self, result: OwnerResult, at: float) -> None:
         """Do nothing."""
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:

@@ -11,7 +11,7 @@ from engine.render.layout import aligned, column_widths, count_of, duration
 from engine.render.words import GOOD_OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from engine.ports.history import PastRun
 
@@ -37,8 +37,9 @@ def history_text(runs: Sequence[PastRun], *, unicode: bool = True) -> str:
     if not runs:
         return "No run is kept here yet. Run: appfleet apply\n"
     fleets = {past.run.fleet for past in runs}
-    head = (*_HEAD, "Fleet") if len(fleets) > 1 else _HEAD
-    rows = [head, *(_row(past, with_fleet=len(fleets) > 1) for past in runs)]
+    with_owners = any(past.run.owners for past in runs)
+    head = (*_HEAD, *(("Profiles, spaces",) if with_owners else ()), *(("Fleet",) if len(fleets) > 1 else ()))
+    rows = [head, *(_row(past, with_owners=with_owners, with_fleet=len(fleets) > 1) for past in runs)]
     widths = column_widths([*((*row, "") for row in rows)])
     lines = [aligned(row, widths) for row in rows]
     trends = _trends(runs, unicode=unicode) if len(runs) > 1 and len(fleets) == 1 else []
@@ -62,6 +63,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
                 "exit_code": past.run.exit_code,
                 "apps": past.wanted,
                 "summary": dict(past.run.summary),
+                "owners": dict(past.run.owners),
                 "creates_per_minute": round(_per_minute(past), 2),
                 "settle_median_seconds": None if past.settle_median_s is None else round(past.settle_median_s, 3),
                 "throttled_calls": past.throttled,
@@ -79,7 +81,7 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[min(int(value / highest * len(_BARS)), len(_BARS) - 1)] for value in values)
 
 
-def _row(past: PastRun, *, with_fleet: bool) -> tuple[str, ...]:
+def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ...]:
     run = past.run
     rate = _per_minute(past)
     cells = (
@@ -93,7 +95,14 @@ def _row(past: PastRun, *, with_fleet: bool) -> tuple[str, ...]:
         f"{rate:.1f}" if rate else "-",
         "-" if past.throttled is None else f"{past.throttled:,}",
     )
-    return (*cells, clean(run.fleet)) if with_fleet else cells
+    owners = (_owners(run.owners),) if with_owners else ()
+    return (*cells, *owners, *((clean(run.fleet),) if with_fleet else ()))
+
+
+def _owners(counts: Mapping[str, int]) -> str:
+    """Give how many user profiles and spaces a run worked on, and how many of them did not end well."""
+    bad = sum(count for outcome, count in counts.items() if outcome not in _GOOD)
+    return f"{sum(counts.values()):,}" + (f", {bad:,} not well" if bad else "") if counts else "-"
 
 
 def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:

@@ -23,6 +23,7 @@ from engine.render.layout import count_of, duration
 from engine.render.report_charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report_differences import differences
 from engine.render.report_headline import headline, next_words
+from engine.render.report_owners import owner_lines, owners_not_well
 from engine.render.report_spans import Phase, SpanMaker, parked_times
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
 
@@ -127,7 +128,9 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
         moment=_moment,
         duration=duration,
         cost=_cost(apps, timeline),
-        open_intents=len(story.detail.open_intents),
+        open_intents=len(story.detail.open_intents) + len(story.detail.unknown_owners),
+        owner_lines=owner_lines(story.detail.owners),
+        owners_not_well=owners_not_well(story.detail.owners),
         legend=[(phase.value[:2], phase.value) for phase in Phase],
         has_timeline=any(spans.values()),
         lost=timeline.lost,

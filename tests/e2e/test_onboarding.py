@@ -105,6 +105,10 @@ def test_a_list_of_forty_names_becomes_running_apps_and_the_second_run_only_list
     document = tomllib.loads((empty.folder / "teams" / "vision.toml").read_text())
     assert document["domains"]["research"]["teams"]["vision"]["members"] == people(PEOPLE)
 
+    page = empty.run("report")
+    assert page.code == 0, page.err
+    assert "40 user profiles and 40 spaces created" in page.out
+
     empty.forget_calls()
     again = empty.run(*ALL_ARGS)
     assert again.code == 0, again.out

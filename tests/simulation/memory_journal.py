@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult
+    from engine.core.outcome import AppResult, OwnerResult
 
 DELETES: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace"})
 ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})
@@ -58,6 +58,7 @@ class MemoryJournal:
         self.memory = disk.memory()
         self.durable: set[AppKey | Owner] = set()
         self.concluded: set[AppKey] = set()
+        self.concluded_owners: set[Owner] = set()
         self.dead = False
         self._disk = disk
         self._wall = wall
@@ -100,6 +101,11 @@ class MemoryJournal:
                 disk.failures.pop(result.key, None)
 
         self._put(write)
+
+    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+        assert at <= self._wall()
+        assert result.owner not in self.concluded_owners, f"{result.owner} was concluded twice"
+        self.concluded_owners.add(result.owner)
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         self._put(lambda: self._disk.rates.__setitem__(lane, calls_per_second))

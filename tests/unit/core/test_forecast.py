@@ -167,9 +167,11 @@ def test_owners_that_are_made_are_counted_and_those_that_are_awaited_or_out_of_r
 
 
 def test_apps_wait_for_the_profiles_and_spaces_that_are_made_first() -> None:
-    made = tuple(
-        OwnerChange(Owner("research", kind, name), Action.CREATE, OwnerReason.ABSENT)
-        for kind, name in ((USER, "alice"), (SPACE, "alice-lab"), (SPACE, "bob-lab"))
+    named = (
+        Owner("research", USER, "alice"),
+        Owner("research", SPACE, "alice-lab"),
+        Owner("research", SPACE, "bob-lab"),
     )
+    made = tuple(OwnerChange(owner, Action.CREATE, OwnerReason.ABSENT) for owner in named)
     alone, both = course(labs(10)), course(replace(labs(10), owners=made))
     assert both.seconds - alone.seconds == pytest.approx(2 * OWNER_PRIOR_SECONDS + 3 / 9.3, abs=0.2)

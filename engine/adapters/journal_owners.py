@@ -1,0 +1,107 @@
+"""What became of user profiles and spaces, as the journal keeps it: the entry, its row, and how it is read back.
+
+Not here: when it is committed (`journal_writer`), or the tables (`journal_schema`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.text import clean
+from engine.ports.history import OwnerRecord
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from engine.core.outcome import OwnerResult
+
+CODE_MAX_CHARS: Final = 80
+_OWNERS_SINCE: Final = 3  # the form of the journal that has owners
+_OWNER_PARTS: Final = 3
+_OUTCOME: Final = "INSERT OR REPLACE INTO owner_outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class SingleRow:
+    """An entry that comes seldom enough to be written with a statement of its own."""
+
+    __slots__ = ()
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Give what writes it for the run of that number."""
+        raise NotImplementedError  # pragma: no cover - each kind has its own
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerConclusion(SingleRow):
+    """What became of one user profile or space; `at` is epoch seconds."""
+
+    result: OwnerResult
+    at: float
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Give what writes it."""
+        result, error = self.result, self.result.error
+        return _OUTCOME, (
+            run,
+            clean(str(result.owner)),
+            result.action.value,
+            result.outcome.value,
+            result.attempts,
+            result.seconds,
+            clean(result.arn),
+            "" if error is None else clean(error.code, CODE_MAX_CHARS),
+            "" if error is None else clean(error.message),
+            "" if error is None else clean(error.hint),
+            self.at,
+        )
+
+
+def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ...]:
+    """Give the owners of the run of that number, sorted; none in a journal of an earlier form. Raises sqlite3.Error."""
+    if not _has_owners(connection):
+        return ()
+    rows = connection.execute(
+        "SELECT key, action, outcome, attempts, seconds, arn, error_code, error_message, error_hint, at "
+        "FROM owner_outcomes WHERE run = ?",
+        (run,),
+    )
+    found = [OwnerRecord(owner, *columns) for text, *columns in rows if (owner := _owner_or_none(text)) is not None]
+    return tuple(sorted(found, key=lambda record: record.owner))
+
+
+def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, ...]:
+    """Give the owners that the run meant to make or delete and of which it wrote no outcome; raises sqlite3.Error."""
+    if not _has_owners(connection):
+        return ()
+    rows = connection.execute(
+        "SELECT DISTINCT key FROM intents WHERE run = ?1 AND NOT EXISTS ("
+        "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = ?1 AND owner_outcomes.key = intents.key)",
+        (run,),
+    )
+    return tuple(sorted(owner for (text,) in rows if (owner := _owner_or_none(text)) is not None))
+
+
+def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
+    """Count the owners of the run of that number by outcome; raises sqlite3.Error."""
+    if not _has_owners(connection):
+        return {}
+    return dict(
+        connection.execute(
+            "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)
+        ).fetchall()
+    )
+
+
+def _has_owners(connection: sqlite3.Connection) -> bool:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= _OWNERS_SINCE
+
+
+def _owner_or_none(text: str) -> Owner | None:
+    """Read an owner back, or give None for a row of something else."""
+    parts = text.split("/")
+    if len(parts) != _OWNER_PARTS or parts[1] not in OWNER_KINDS or not all(parts):
+        return None
+    domain, kind, name = parts
+    return Owner(domain, OWNER_KINDS[OWNER_KINDS.index(kind)], name)

@@ -1,0 +1,44 @@
+"""User profiles and spaces in the page of a run: how many ended how, and each that did not end well, with why."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from engine.core.outcome import Outcome
+from engine.render.owners_text import owners_counted
+from engine.render.words import GOOD_OUTCOMES, OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.ports.history import OwnerRecord
+
+_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
+_KNOWN: Final = tuple(outcome.value for outcome in Outcome)
+
+
+def owner_lines(owners: Sequence[OwnerRecord]) -> list[str]:
+    """Give `40 user profiles and 40 spaces created` for each outcome, in the order of the outcomes."""
+    ordered = sorted(owners, key=lambda record: (_place(record.outcome), record.outcome, record.owner))
+    return [
+        f"{owners_counted([record.owner for record in group])} {_words(outcome)}"
+        for outcome, group in groupby(ordered, key=lambda record: record.outcome)
+    ]
+
+
+def owners_not_well(owners: Sequence[OwnerRecord]) -> list[tuple[str, str, str, str, str]]:
+    """Give (owner, outcome, code, message, hint) of those that did not end well, in the order of the outcomes."""
+    found = [record for record in owners if record.outcome not in _GOOD]
+    return [
+        (str(one.owner), one.outcome.replace("_", " "), one.error_code, one.error_message, one.error_hint)
+        for one in sorted(found, key=lambda record: (_place(record.outcome), record.owner))
+    ]
+
+
+def _place(outcome: str) -> int:
+    return _KNOWN.index(outcome) if outcome in _KNOWN else len(_KNOWN)
+
+
+def _words(outcome: str) -> str:
+    return OUTCOMES[Outcome(outcome)] if outcome in _KNOWN else outcome
