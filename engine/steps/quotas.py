@@ -159,7 +159,7 @@ class _Asking:
             if not token:
                 return count_used(alive)
         raise ScanIncomplete(
-            f"ListApps of all of {self.link.lane} gives the same page again and again",
+            f"ListApps of all of {self.link.lane} did not come to an end",
             hint="Check the proxy and --endpoint-url",
             operation="ListApps",
         )
