@@ -61,7 +61,9 @@ async def quotas_of(
     findings: list[Finding] = []
     for link in parts.run.links.values():
         if link.lane in wanted and link.lane not in known:
-            known[link.lane], why = await _lane_quotas(link, observed, parts, cache)
+            known[link.lane], why = await _lane_quotas(
+                link, observed, parts, cache, narrowed=not options.selectors.is_empty
+            )
             if why:
                 message = f"quotas of {link.lane} are not known: {why}. Nothing is held back because of it"
                 findings.append(Finding("quotas", "advisory", "", message))
@@ -69,7 +71,7 @@ async def quotas_of(
 
 
 async def _lane_quotas(
-    link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None
+    link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
 ) -> tuple[LaneQuotas, str]:
     """Give what is known of a lane, and why that is not all."""
     try:
@@ -85,6 +87,8 @@ async def _lane_quotas(
                     cache.keep(link, values)
             ids = await asking.domains(account)
             seen = _whole_domains(link, observed, parts)
+            if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
+                return LaneQuotas(values), ""
             try:
                 used = None if ids <= seen else await asking.used(account)
             except CloudError as error:  # the values hold all the same; what is in use is not known
