@@ -1,8 +1,10 @@
 """The state folder: opened once, checked, and used through its descriptor.
 
 The folder is 0700 and its files 0600, owned by whoever runs appfleet; links are refused, so nobody can make a run
-write elsewhere. What is unsafe raises StateError. What merely cannot be written (a full disk, a read-only mount)
-does not: `problem` says so and creates go on. Not here: the journal and the lock, which live in the folder.
+write elsewhere. A platform may reopen it to its group between two runs (Kubernetes does for `fsGroup`, at every
+mount); it is closed again, with every file in it. What is unsafe raises StateError. What merely cannot be written (a
+full disk, a read-only mount) does not: `problem` says so and creates go on. Not here: the journal and the lock, which
+live in the folder.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING, Final, Self
 
@@ -28,6 +31,8 @@ JOURNAL_NAME: Final = "journal.sqlite"
 CRASH_PREFIX: Final = "crash-"  # a traceback, which may be the first thing that is written into a folder
 LOCK_SUFFIX: Final = ".lock"
 
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_INSIDE_NAME: Final = "appfleet"
 _ELSEWHERE: Final = "choose another folder with --state-dir"
 _SAFE_OPEN: Final = os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMES_SHOWN_MAX_COUNT: Final = 3
@@ -50,8 +55,9 @@ class StateDir:
     def open(cls, path: Path, *, create: bool = True) -> StateDir:
         """Open the folder, making it when `create` says so and it is not there.
 
-        Raises StateError for a folder that is a link, belongs to somebody else, may be written by others, or
-        holds files that are not a state folder's.
+        Raises StateError for a folder that is a link, belongs to somebody else, may be written by everybody, or
+        holds files that are not a state folder's. One that is open to its group is closed; without `create` only when
+        it is marked as ours, because looking at a folder must not change somebody's project.
         """
         path = path.absolute()
         problem = _make(path) if create else ""
@@ -62,6 +68,9 @@ class StateDir:
             _check_folder(path, fd)
             if create and not problem:
                 problem = _prepare(path, fd)
+            elif _may_group_write(fd) and _is_marked(path, fd):
+                with contextlib.suppress(OSError):  # a read-only disk: nobody else can write there through it either
+                    _close_to_others(path, fd)
         except BaseException:
             os.close(fd)
             raise
@@ -91,7 +100,7 @@ class StateDir:
         except FileNotFoundError:
             return False
         self._check_file(name, found)
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if found.st_mode & _OTHERS:
             with contextlib.suppress(OSError):  # a read-only disk; the folder itself keeps others out
                 os.chmod(name, FILE_MODE, dir_fd=self.fd)
         return True
@@ -112,7 +121,7 @@ class StateDir:
         try:
             found = os.fstat(opened)
             self._check_file(name, found)
-            if stat.S_IMODE(found.st_mode) & 0o077:
+            if found.st_mode & _OTHERS:
                 with contextlib.suppress(OSError):
                     os.fchmod(opened, FILE_MODE)
         except BaseException:
@@ -215,7 +224,7 @@ def _open_folder(path: Path) -> int | None:
         return None
     except OSError as error:
         if path.is_symlink():
-            what, hint = "is a link, so it is not used", f"Name the folder itself with --state-dir {path.readlink()}"
+            what, hint = "is a link, so it is not used", _link_hint(path)
         elif error.errno == errno.ENOTDIR:
             if not os.path.lexists(path):
                 # A parent is a file: nothing is unsafe, there is just no folder.
@@ -226,36 +235,90 @@ def _open_folder(path: Path) -> int | None:
         raise StateError(f"The state folder {path} {what}", hint=hint) from None
 
 
+def _link_hint(path: Path) -> str:
+    """Return what to type in place of a link; systemd lays out `/var/lib/NAME -> private/NAME` for a dynamic user."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a loop was a RuntimeError before Python 3.13
+        return f"Its target does not exist. Remove the link, or {_ELSEWHERE}"
+    return f"Name the folder itself: --state-dir {shlex.quote(str(target))}"
+
+
 def _check_folder(path: Path, fd: int) -> None:
+    """Raise StateError for a folder that is somebody else's or that everybody may write to."""
     found = os.fstat(fd)
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid != os.geteuid():
         raise StateError(
             f"The state folder {path} belongs to user {found.st_uid}, and this run is user {os.geteuid()}",
-            hint=f"Run as its owner, or {_ELSEWHERE}",
+            hint=_inside_hint(path, fd) or f"Run as its owner, or {_ELSEWHERE}",
         )
-    if mode & 0o022:
+    if mode & stat.S_IWOTH:
         raise StateError(
             f"The state folder {path} may be written by others (mode {mode:04o})",
-            hint=f"See that its content is yours, then: chmod 700 {path}",
+            hint=f"Check that its content is yours, then run: chmod 700 {shlex.quote(str(path))}",
         )
+
+
+def _inside_hint(path: Path, fd: int) -> str:
+    """Return the hint to use a folder inside, where we may make one: the root of a Kubernetes volume is root's."""
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=os.access in os.supports_effective_ids):
+        return ""
+    return f"A folder inside it works: --state-dir {shlex.quote(str(path / _INSIDE_NAME))}"
+
+
+def _may_group_write(fd: int) -> bool:
+    return bool(os.fstat(fd).st_mode & stat.S_IWGRP)
+
+
+def _close_to_others(path: Path, fd: int) -> None:
+    """Close the folder and every file of ours in it.
+
+    Raises OSError where modes cannot be changed, and StateError where a change does not last and the group may write
+    on (network file systems that make up their modes).
+    """
+    os.fchmod(fd, FOLDER_MODE)
+    if _may_group_write(fd):
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        raise StateError(
+            f"The state folder {path} may be written by its group (mode {mode:04o}), and its file system does not let "
+            "appfleet close it",
+            hint=f"Mount it with mode 0700, or {_ELSEWHERE}",
+        )
+    for name in os.listdir(fd):
+        with contextlib.suppress(OSError):  # gone meanwhile; what is used is checked once more when it is opened
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+                os.chmod(name, FILE_MODE, dir_fd=fd)
 
 
 def _prepare(path: Path, fd: int) -> str:
     """Close the folder to others and mark it as ours; give why it cannot be written, or an empty text."""
     ours = _is_ours(path, fd)
     try:
-        if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
-            os.fchmod(fd, FOLDER_MODE)
+        if os.fstat(fd).st_mode & _OTHERS:
+            _close_to_others(path, fd)
         if not ours:
-            StateDir(path, fd, "").write_atomically(IGNORE_NAME, IGNORE_TEXT)
-        elif not os.access(".", os.W_OK, dir_fd=fd, effective_ids=os.access in os.supports_effective_ids):
+            return _mark(path, fd)
+        if not os.access(".", os.W_OK, dir_fd=fd, effective_ids=os.access in os.supports_effective_ids):
             return f"the state folder {path} is read-only"
     except OSError as error:
         return f"the state folder {path} cannot be written: {error.strerror}"
+    return ""
+
+
+def _mark(path: Path, fd: int) -> str:
+    """Mark the folder as ours; return why that failed, or an empty text."""
+    try:
+        StateDir(path, fd, "").write_atomically(IGNORE_NAME, IGNORE_TEXT)
     except StateError as error:
         return error.message
     return ""
+
+
+def _is_marked(path: Path, fd: int) -> bool:
+    """Return whether a run of appfleet made the folder, or used it before."""
+    return (StateDir(path, fd, "").read(IGNORE_NAME) or b"").startswith(IGNORE_MARK)
 
 
 def _is_ours(path: Path, fd: int) -> bool:
@@ -264,7 +327,7 @@ def _is_ours(path: Path, fd: int) -> bool:
     Without this, `--state-dir .` would close a project's folder to its group and hide it from git.
     """
     names = sorted(name for name in os.listdir(fd) if name not in _NOT_COUNTED)
-    if IGNORE_NAME in names and (StateDir(path, fd, "").read(IGNORE_NAME) or b"").startswith(IGNORE_MARK):
+    if IGNORE_NAME in names and _is_marked(path, fd):
         return True
     left = [
         name

@@ -10,10 +10,15 @@ import pytest
 
 from engine.adapters.state_dir import StateDir
 from engine.core.errors import BugError, StateError
+from tests.unit.adapters_state.conftest import NOBODY
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
+
+
+UMASK = os.umask(0o022)
+os.umask(UMASK)
 
 
 def mode_of(path: Path) -> int:
@@ -25,17 +30,6 @@ def test_a_new_folder_is_closed_to_others_and_hidden_from_git(folder: Path, stat
     assert (folder / ".gitignore").read_text().splitlines()[-1] == "*"
     assert mode_of(folder / ".gitignore") == 0o600
     assert state.problem == ""
-
-
-def test_a_permissive_umask_opens_nothing(folder: Path) -> None:
-    old = os.umask(0)
-    try:
-        with StateDir.open(folder) as state:
-            state.write_atomically("world.json", b"{}")
-    finally:
-        os.umask(old)
-    assert mode_of(folder) == 0o700
-    assert mode_of(folder / "world.json") == 0o600
 
 
 def test_missing_parents_are_made(tmp_path: Path) -> None:
@@ -50,12 +44,168 @@ def test_an_empty_folder_that_others_may_read_is_closed_to_them(tmp_path: Path) 
         assert mode_of(tmp_path / "s") == 0o700
 
 
-def test_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s").chmod(0o770)
-    with pytest.raises(StateError, match=r"may be written by others \(mode 0770\)\. .*chmod 700 ") as caught:
-        StateDir.open(tmp_path / "s")
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o2777, 0o702])
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("used_before", [True, False])
+def test_a_folder_that_everybody_may_write_is_refused(
+    tmp_path: Path, mode: int, create: bool, used_before: bool
+) -> None:
+    if used_before:
+        StateDir.open(tmp_path / "s").close()
+    (tmp_path / "s").mkdir(exist_ok=True)
+    (tmp_path / "s").chmod(mode)
+    with pytest.raises(StateError, match=rf"may be written by others \(mode {mode:04o}\)\. .*chmod 700 /") as caught:
+        StateDir.open(tmp_path / "s", create=create)
     assert caught.value.code == "AF502"
+    assert mode_of(tmp_path / "s") == mode
+
+
+def kubelet_mounts(folder: Path) -> None:
+    """Do what kubelet does at each mount of a volume with fsGroup: open everything to the group, and keep the owner."""
+    folder.chmod(mode_of(folder) | 0o2770)
+    for path in folder.iterdir():
+        path.chmod(mode_of(path) | 0o660)
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: mode_of(path) for path in folder.iterdir()}
+
+
+def test_a_folder_of_ours_that_the_platform_reopened_is_closed_again_with_all_that_is_in_it(folder: Path) -> None:
+    with StateDir.open(folder) as state:
+        for name in ("journal.sqlite", "journal.sqlite-wal", "ml.lock", "crash-1.txt", "world.json"):
+            state.write_atomically(name, b"kept")
+    for _ in range(3):  # night after night
+        kubelet_mounts(folder)
+        with StateDir.open(folder) as state:
+            assert state.problem == ""
+            assert state.read("world.json") == b"kept"
+        assert mode_of(folder) == 0o700
+        assert set(modes_in(folder).values()) == {0o600}
+
+
+def test_looking_closes_a_reopened_folder_of_ours(folder: Path) -> None:
+    """`plan` and `status` read a database by its path, which the group could otherwise exchange meanwhile."""
+    with StateDir.open(folder) as state:
+        state.write_atomically("world.json", b"kept")
+    kubelet_mounts(folder)
+    with StateDir.open(folder, create=False) as state:
+        assert state.read("world.json") == b"kept"
+    assert mode_of(folder) == 0o700
+    assert set(modes_in(folder).values()) == {0o600}
+
+
+def test_looking_leaves_a_group_folder_alone_that_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s").chmod(0o2770)
+    (tmp_path / "s" / "notes.txt").touch(mode=0o660)
+    with StateDir.open(tmp_path / "s", create=False) as state:
+        assert state.read("journal.sqlite") is None
+    assert mode_of(tmp_path / "s") == 0o2770
+    assert modes_in(tmp_path / "s") == {"notes.txt": 0o660 & ~UMASK}
+
+
+def test_an_empty_folder_of_ours_that_its_group_may_write_is_closed(tmp_path: Path) -> None:
+    """`mkdir state` under umask 002, or a folder made by an init container on a volume with fsGroup."""
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s").chmod(0o2775)
+    with StateDir.open(tmp_path / "s") as state:
+        assert state.problem == ""
+    assert mode_of(tmp_path / "s") == 0o700
+
+
+def test_a_group_folder_that_holds_something_else_is_refused_and_stays_open_to_its_group(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s").chmod(0o2770)
+    (tmp_path / "s" / "main.py").touch()
+    with pytest.raises(StateError, match=r"\(main\.py\)"):
+        StateDir.open(tmp_path / "s")
+    assert mode_of(tmp_path / "s") == 0o2770
+
+
+def test_what_the_group_put_into_a_reopened_folder_is_not_used(folder: Path, tmp_path: Path) -> None:
+    StateDir.open(folder).close()
+    kubelet_mounts(folder)
+    (tmp_path / "target").write_text("precious")
+    (folder / "journal.sqlite").symlink_to(tmp_path / "target")
+    with StateDir.open(folder) as state, pytest.raises(StateError, match="is a link, so it is not used"):
+        state.has_file("journal.sqlite")
+    assert (tmp_path / "target").stat().st_mode & 0o777 == 0o666 & ~UMASK
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+def test_a_file_system_that_keeps_the_folder_open_to_its_group_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network file systems make up their modes, and take a change without a word."""
+    StateDir.open(folder).close()
+    kubelet_mounts(folder)
+    monkeypatch.setattr(os, "fchmod", lambda *_: None)
+    for create in (True, False):
+        with pytest.raises(StateError, match=r"may be written by its group \(mode 2770\).*Mount it with mode 0700"):
+            StateDir.open(folder, create=create)
+
+
+def test_the_root_of_a_volume_is_refused_and_the_hint_names_a_folder_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emptyDir is root:root 0777, or root:fsGroup 02777; a claim is root:fsGroup 02775."""
+    volume = tmp_path / "state volume"
+    volume.mkdir()
+    volume.chmod(0o2777)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StateError) as caught:
+        StateDir.open(volume)
+    assert "belongs to user" in caught.value.message
+    assert caught.value.hint == f"A folder inside it works: --state-dir '{volume}/appfleet'"
+    monkeypatch.undo()
+    with StateDir.open(volume / "appfleet") as state:
+        assert state.problem == ""
+
+
+def test_a_folder_of_somebody_else_that_is_closed_to_us_has_no_folder_inside(unprivileged: Path) -> None:
+    if os.getuid() == os.geteuid():
+        pytest.skip("needs root, to have a folder of another user")
+    os.seteuid(0)
+    (unprivileged / "s").mkdir(mode=0o755)
+    os.seteuid(NOBODY)
+    with pytest.raises(StateError, match=r"belongs to user 0.*Run as its owner, or choose another folder"):
+        StateDir.open(unprivileged / "s")
+
+
+def test_the_hint_for_a_link_names_its_target_absolutely(tmp_path: Path) -> None:
+    """The layout that systemd makes for DynamicUser: /var/lib/appfleet -> private/appfleet."""
+    (tmp_path / "private" / "appfleet").mkdir(parents=True, mode=0o700)
+    (tmp_path / "appfleet").symlink_to("private/appfleet")
+    for create in (True, False):
+        with pytest.raises(StateError) as caught:
+            StateDir.open(tmp_path / "appfleet", create=create)
+        assert caught.value.hint == f"Name the folder itself: --state-dir {tmp_path / 'private' / 'appfleet'}"
+    with StateDir.open(tmp_path / "private" / "appfleet") as state:
+        assert state.problem == ""
+    with StateDir.open(tmp_path / "appfleet" / "state") as state:  # a link above the folder is the system's affair
+        assert state.problem == ""
+
+
+@pytest.mark.parametrize("target", ["gone", "s"])
+def test_the_hint_for_a_link_without_a_target_does_not_name_one(tmp_path: Path, target: str) -> None:
+    (tmp_path / "s").symlink_to(target)
+    with pytest.raises(StateError, match=r"is a link, so it is not used\. Its target does not exist\. Remove the link"):
+        StateDir.open(tmp_path / "s")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o007, 0o022, 0o027, 0o077])
+def test_no_umask_opens_or_breaks_the_folder(folder: Path, umask: int) -> None:
+    old = os.umask(umask)
+    try:
+        for _ in range(2):
+            with StateDir.open(folder) as state:
+                state.write_atomically("world.json", b"{}")
+                assert state.problem == ""
+    finally:
+        os.umask(old)
+    assert mode_of(folder) == 0o700
+    assert set(modes_in(folder).values()) == {0o600}
 
 
 def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
