@@ -1,13 +1,12 @@
 """Reading the files of a fleet: regular files only, below one folder, within bounds, each once.
 
 A fleet file comes from people, and what it includes may come from other people: so no link is followed out
-of the folder, nothing that is not a regular file is opened for reading (a pipe would hang the run), and
+of the folder (`beneath` sees to that), nothing that is not a regular file is read (a pipe would hang the run), and
 sizes are checked before a byte is parsed. Not here: what the bytes mean.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -15,22 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from engine.config.beneath import FILE_FLAGS, FileProblem, open_beneath
+from engine.config.patterns import find_files, has_wildcards
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-_WILDCARDS: Final = frozenset("*?[")
 _CHUNK_BYTES: Final = 1 << 20
-
-
-class FileProblem(Exception):
-    """A file that cannot be read, said for people: what is wrong and what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +43,7 @@ class Folder:
     max_total_bytes: int = FLEET_TOTAL_MAX_BYTES
     max_files: int = FLEET_FILES_MAX_COUNT
     read_files: dict[str, InputFile] = field(default_factory=dict)
+    _by_real_path: dict[str, InputFile] = field(default_factory=dict)
     _total_bytes: int = 0
 
     def shown(self, inside: str) -> str:
@@ -62,18 +54,13 @@ class Folder:
         """Give every file read so far with its SHA-256, sorted by name."""
         return tuple(sorted((item.inside, item.sha256) for item in self.read_files.values()))
 
-    def read_root(self, name: str) -> InputFile:
-        """Read the fleet file itself. It is what the user named, so it may be a link."""
-        return self._read(name, follow=True)
-
     def read(self, inside: str) -> InputFile:
-        """Read a file that another file names, once; raises FileProblem."""
+        """Read a file, once under whatever names it has; raises FileProblem."""
         known = self.read_files.get(inside)
         if known is not None:
             return known
         check_inside(inside)
-        self._refuse_links(inside)
-        return self._read(inside, follow=False)
+        return self._read(inside)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
         """Give the files that match a pattern, as sorted paths below the folder; raises FileProblem.
@@ -83,42 +70,26 @@ class Folder:
         check_inside(pattern)
         if any("**" in part and part != "**" for part in PurePosixPath(pattern).parts):
             raise FileProblem("is not a pattern for files", 'Write ** alone between slashes, such as "teams/**/*.toml"')
-        if not _WILDCARDS.intersection(pattern):
+        if not has_wildcards(pattern):
             if not os.path.lexists(self.path / pattern):
                 raise FileProblem(f"there is no file {pattern} beside the fleet file", "Correct the path, or remove it")
             return (str(PurePosixPath(pattern)),)
-        return tuple(sorted(self._walk(pattern)))
-
-    def _walk(self, pattern: str) -> Iterator[str]:
-        count = 0
         try:
-            for found in self.path.glob(pattern):
-                if found.is_dir():
-                    continue
-                count += 1
-                if count > self.max_files:
-                    raise FileProblem(
-                        f"the pattern matches more than {self.max_files} files", "Write a narrower pattern"
-                    )
-                yield found.relative_to(self.path).as_posix()
-        except (ValueError, NotImplementedError, OSError) as error:
+            return find_files(self.path, pattern, self.max_files)
+        except (ValueError, OSError) as error:
             raise FileProblem("is not a pattern for files", 'Write something like "teams/*.toml"') from error
 
-    def _refuse_links(self, inside: str) -> None:
-        parents = PurePosixPath(inside).parts[:-1]
-        folder = self.path
-        for part in parents:
-            folder /= part
-            if folder.is_symlink():
-                raise FileProblem(
-                    f"{inside} lies behind the link {part}, and links are not followed",
-                    "Put the file itself below the fleet file's folder",
-                )
-
-    def _read(self, inside: str, *, follow: bool) -> InputFile:
+    def _read(self, inside: str) -> InputFile:
         if len(self.read_files) >= self.max_files:
             raise FileProblem(f"the fleet has more than {self.max_files} files", "Put several teams into one file")
-        data = _read_bytes(self.path / inside, inside, self.max_file_bytes, follow=follow)
+        opened = open_beneath(self.path, inside, FILE_FLAGS)
+        try:
+            known = self._by_real_path.get(opened.real)
+            if known is not None:
+                return known
+            data = _read_bytes(opened.descriptor, inside, self.max_file_bytes)
+        finally:
+            os.close(opened.descriptor)
         self._total_bytes += len(data)
         if self._total_bytes > self.max_total_bytes:
             raise FileProblem(
@@ -126,8 +97,26 @@ class Folder:
                 "Split it into several fleets",
             )
         item = InputFile(self.shown(inside), inside, data, hashlib.sha256(data).hexdigest())
-        self.read_files[inside] = item
+        self.read_files[inside] = self._by_real_path[opened.real] = item
         return item
+
+
+def home_of(path: Path) -> Path:
+    """Give the path under which a fleet file is read, with the folder that it speaks of.
+
+    A link whose target stays in its folder, as in a ConfigMap, is read where it is; a link to a file elsewhere is read
+    beside its target, where its policies and included files are. Raises FileProblem for a link to nothing.
+    """
+    if not path.is_symlink():
+        return path
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle, as pathlib tells it
+        target = path.readlink()
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else "that leads nowhere"
+        message = f"{path.name} is a link to {target}, and {what}"
+        raise FileProblem(message, "Correct the link, or put the file itself there") from error
+    return path if real.is_relative_to(path.parent.resolve()) else real
 
 
 def would_match(inside: str, patterns: Iterable[str]) -> bool:
@@ -164,23 +153,14 @@ def check_inside(path: str) -> None:
         )
 
 
-def _read_bytes(path: Path, name: str, max_bytes: int, *, follow: bool) -> bytes:
+def _read_bytes(descriptor: int, name: str, max_bytes: int) -> bytes:
     """Read a regular file of at most `max_bytes`; raises FileProblem."""
-    # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
-    try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        raise _open_problem(error, name) from error
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise FileProblem(f"{name} is not a regular file", "Name a file, not a folder, pipe or device")
-        if found.st_size > max_bytes:
-            raise _too_large(name, max_bytes)
-        return _read_up_to(descriptor, max_bytes, name)
-    finally:
-        os.close(descriptor)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise FileProblem(f"{name} is not a regular file", "Name a file, not a folder, pipe or device")
+    if found.st_size > max_bytes:
+        raise _too_large(name, max_bytes)
+    return _read_up_to(descriptor, max_bytes, name)
 
 
 def _read_up_to(descriptor: int, max_bytes: int, name: str) -> bytes:
@@ -201,13 +181,3 @@ def _too_large(name: str, max_bytes: int) -> FileProblem:
     return FileProblem(
         f"{name} is larger than {max_bytes:,} bytes", "Split it: move teams into files of their own and include them"
     )
-
-
-def _open_problem(error: OSError, name: str) -> FileProblem:
-    if error.errno == errno.ENOENT:
-        return FileProblem(f"there is no file {name}", "Correct the path, or run appfleet where the file is")
-    if error.errno == errno.ELOOP:
-        return FileProblem(f"{name} is a link, and links are not followed", "Put the file itself there")
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return FileProblem(f"{name} may not be read by this user", "Give this user the right to read it")
-    return FileProblem(f"{name} cannot be read: {os.strerror(error.errno or 0)}", "Check the path and the disk")

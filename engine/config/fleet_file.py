@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from engine.config.beneath import FileProblem
 from engine.config.expand import Expander
-from engine.config.files import FileProblem, Folder, inside_of
+from engine.config.files import Folder, home_of, inside_of
 from engine.config.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
 from engine.config.layers import Definitions, check_uses, follow_extends
 from engine.config.members_file import read_members
@@ -90,12 +91,14 @@ class _Loading:
     """One load: what was read so far, and what was wrong with it."""
 
     def __init__(self, path: Path) -> None:
-        self._folder = Folder(path.parent)
-        self._name = path.name
         self._problems = Problems()
+        home = self._home(path)
+        self._folder = Folder(home.parent)
+        self._name = home.name
         self._fleet = FleetDef()
         self._reader = TableReader(self._problems, self._members)
         self._prune_refusals: list[str] = []
+        self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
     def run(self, also: Sequence[str] = ()) -> LoadedFleet:
@@ -122,6 +125,14 @@ class _Loading:
             policies=tuple(head.policies) if head is not None else (),
         )
 
+    def _home(self, path: Path) -> Path:
+        try:
+            return home_of(path)
+        except FileProblem as problem:
+            self._problems.of_file(Code.FILE, str(path), 0, problem.message, problem.hint)
+            self._raise_errors()
+            raise
+
     def _raise_errors(self) -> None:
         errors = self._problems.errors
         if errors:
@@ -130,7 +141,7 @@ class _Loading:
     def _read_root(self) -> Document:
         """Read the fleet file; without it there is nothing else to look at."""
         try:
-            document = parse_document(self._folder.read_root(self._name), self._problems)
+            document = parse_document(self._folder.read(self._name), self._problems)
         except FileProblem as problem:
             shown = self._folder.shown(self._name)
             self._problems.of_file(Code.FILE, shown, 0, problem.message, problem.hint)
@@ -159,8 +170,7 @@ class _Loading:
         for index, pattern in enumerate(patterns):
             where = place.at(index)
             for inside in self._match(pattern, where, refuses_prune=True):
-                if inside not in self._folder.read_files:
-                    self._read_included(inside, where)
+                self._read_included(inside, where)
 
     def _read_included(self, inside: str, place: Place) -> None:
         try:
@@ -169,6 +179,9 @@ class _Loading:
             self._problems.error(Code.FILE, place, problem.message, problem.hint)
             self._is_complete = False
             return
+        if item.inside in self._taken:
+            return
+        self._taken.add(item.inside)
         document = parse_document(item, self._problems)
         if document is None:
             self._is_complete = False
@@ -192,9 +205,8 @@ class _Loading:
         try:
             found = self._folder.matching(pattern)
         except FileProblem as problem:
-            message = (
-                problem.message if problem.message.startswith("there") else f"{show_value(pattern)} {problem.message}"
-            )
+            speaks_of_pattern = problem.message.startswith(("is ", "leads "))
+            message = f"{show_value(pattern)} {problem.message}" if speaks_of_pattern else problem.message
             self._problems.error(Code.FILE, place, message, problem.hint)
             self._is_complete = False
             return ()

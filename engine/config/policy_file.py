@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config import service_model as service
+from engine.config.beneath import FileProblem
 from engine.config.fields import REGION
-from engine.config.files import FileProblem, Folder
+from engine.config.files import Folder
 from engine.config.model_errors import check_table
 from engine.config.policy_models import (
     DEFAULTS,
@@ -111,9 +112,10 @@ def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
     problems = Problems()
     folder = Folder(root, max_file_bytes=POLICY_FILE_MAX_BYTES, max_files=POLICY_FILES_MAX_COUNT)
     files = tuple(dict.fromkeys(files))  # two patterns may match one file
-    documents = [doc for file in files if (doc := _read(folder, file, problems)) is not None]
+    read = [doc for file in files if (doc := _read(folder, file, problems)) is not None]
+    documents = list({doc.file.inside: doc for doc in read}.values())  # two names may be links to one file
     merged = _Merged(problems)
-    reader = RuleReader(problems, is_complete=len(documents) == len(files))
+    reader = RuleReader(problems, is_complete=len(read) == len(files))
     for document in documents:
         _take(document, merged, reader)
     settings = _settings(merged)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from engine.config.beneath import FileProblem
 from engine.config.fields import Account, AppType, Expires, Fallback, Label, Name, Region, Sharing
-from engine.config.files import FileProblem, Folder
+from engine.config.files import Folder
 from engine.config.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.fleet_models import LayerTable, Table
 from engine.config.model_errors import check_table

@@ -11,6 +11,8 @@ from typing import Final
 FLEET_FILE_MAX_BYTES: Final = 5_000_000
 FLEET_FILES_MAX_COUNT: Final = 1_000
 FLEET_TOTAL_MAX_BYTES: Final = 64_000_000
+LINKS_FOLLOWED_MAX_COUNT: Final = 40  # of one path, as systems have it; more are a circle
+PATTERN_ENTRIES_MAX_COUNT: Final = 200_000  # files and folders that one pattern looks at
 FLEET_APPS_MAX_COUNT: Final = 200_000
 FLEET_OWNERS_MAX_COUNT: Final = 200_000  # user profiles and spaces of one domain, each
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000

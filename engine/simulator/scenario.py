@@ -9,7 +9,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.config.files import FileProblem, Folder
+from engine.config.beneath import FileProblem
+from engine.config.files import Folder, home_of
 from engine.config.model_errors import check_table
 from engine.config.problems import Code, Problems
 from engine.config.toml_document import parse_document
@@ -101,9 +102,9 @@ class Scenario:
 def load_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises ConfigError with every problem of it."""
     problems = Problems()
-    folder = Folder(path.parent, max_file_bytes=SCENARIO_FILE_MAX_BYTES)
     try:
-        item = folder.read_root(path.name)
+        home = home_of(path)
+        item = Folder(home.parent, max_file_bytes=SCENARIO_FILE_MAX_BYTES).read(home.name)
     except FileProblem as problem:
         problems.of_file(Code.FILE, str(path), 0, problem.message, problem.hint)
         raise ConfigError(problems.errors) from problem

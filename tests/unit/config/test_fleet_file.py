@@ -55,12 +55,29 @@ def test_a_giant_fleet_file(tmp_path: Path) -> None:
     ]
 
 
-def test_an_include_that_is_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real.inc").write_text("")
-    (tmp_path / "team.toml").symlink_to("real.inc")
-    assert _refused(tmp_path, 'include = ["team.toml"]\n' + HEAD) == [
-        "fleet.toml:1: include[0]: team.toml is a link, and links are not followed. Put the file itself there"
+def test_an_include_that_is_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    home = tmp_path / "fleet"
+    home.mkdir()
+    (tmp_path / "secret").write_text("")
+    (home / "team.toml").symlink_to("../secret")
+    with pytest.raises(ConfigError) as refused:
+        load_text(home, 'include = ["team.toml"]\n' + HEAD)
+    assert [d.render().replace(f"{home}/", "") for d in refused.value.diagnostics] == [
+        (
+            "fleet.toml:1: include[0]: team.toml is a link to ../secret, outside the fleet file's folder. "
+            f"Put the file itself below {home}, or link to one that is there"
+        )
     ]
+
+
+def test_a_file_under_two_names_is_read_once(tmp_path: Path) -> None:
+    """Also the fleet file itself, where a pattern finds what it is a link to."""
+    (tmp_path / "real.toml").write_text('include = ["*.toml"]\n' + HEAD)
+    (tmp_path / "team.toml").write_text('[domains.research.teams.t]\nmembers = ["a"]\n')
+    (tmp_path / "again.toml").symlink_to("team.toml")
+    (tmp_path / "fleet.toml").symlink_to("real.toml")
+    loaded = load_fleet(tmp_path / "fleet.toml")
+    assert [name for name, _ in loaded.fleet.inputs] == ["fleet.toml", "team.toml"]
 
 
 def test_an_include_that_is_a_pipe(tmp_path: Path) -> None:
