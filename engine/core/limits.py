@@ -149,6 +149,8 @@ ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss a
 STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the generation before an accepted create
 DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25
 GENERATION_TOLERANCE_SECONDS: Final = 1.0
+TAG_PROOF_READS_MAX_COUNT: Final = 4  # of the tags of an app that was just adopted, until they show the fleet's
+TAG_PROOF_SECONDS: Final = 2.0  # between two of these reads
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done
 
 # User profiles and spaces.

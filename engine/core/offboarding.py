@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import AppStatus, Ownership
-from engine.core.owners import MANAGED_TAG, OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
+from engine.core.owners import OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
+from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action, Plan
 from engine.core.text import clean
 

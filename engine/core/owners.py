@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from engine.core.desired import DesiredFleet, DesiredOwner
 
-MANAGED_TAG: Final = "appfleet:managed-by"  # of profiles and spaces; `appfleet:fleet` would spread to people's own apps
 SSO_MODE: Final = "SSO"
 
 _IN_SERVICE: Final = "InService"

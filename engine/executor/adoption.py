@@ -1,28 +1,30 @@
 """Adoption: a declared app that nobody owns gets this fleet's tag, and nothing else is done to it.
 
-The app and its tags are read again just before: AddTags would overwrite the tag of another fleet without a word. It may
-be sent twice, since the look before the second call sees what the first one did.
+The app and its tags are read again just before: AddTags would overwrite the tag of another fleet without a word. They
+are read once more afterwards, since a yes to AddTags alone proves nothing. It may be sent twice, since the look before
+the second call sees what the first one did.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from engine.core.errors import AlreadyGone, CloudError, NotFound
+from engine.core.errors import AlreadyGone, CloudError, NotFound, OutcomeUnknown, Throttled, Unreachable
+from engine.core.limits import DRAIN_MAX_SECONDS, TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
+from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
 from engine.executor.calls import StoppedError
+from engine.executor.control import wait_for
 from engine.executor.judge import is_generation
 from engine.executor.scan import observed_app
-from engine.executor.troubles import changed_since_plan
-from engine.ports.cloud import AppName
+from engine.executor.troubles import changed_since_plan, not_tagged
+from engine.ports.cloud import app_name
 from engine.ports.events import AppAdoptStarted
 
 if TYPE_CHECKING:
     from engine.executor.operation import Operation
     from engine.executor.settlement import Settlement
-
-FLEET_TAG: Final = "appfleet:fleet"
 
 
 class Adopter:
@@ -32,48 +34,76 @@ class Adopter:
         self._at = settlement
 
     async def call(self, operation: Operation) -> None:
-        """Look once more, and tag the app that the plan saw."""
+        """Look once more, tag the app that the plan saw, and see that the tag is there."""
         at, key = self._at, operation.key
-        cloud = at.clouds[key.domain]
         try:
-            if not await self._still_nobodys(operation):
+            if not await self._still_as_planned(operation):
                 return
-            if not at.may_call():
-                at.left_over(operation)
-                return
-            operation.attempts += 1
-            operation.first_call_at = operation.first_call_at or at.control.now()
-            at.journal.intend(key, "AddTags", operation.spec_hash, at.wall())
-            at.emit(AppAdoptStarted(key, operation.attempts))
             added = ((FLEET_TAG, at.fleet),)
-            await at.calls.write("AddTags", lambda: cloud.add_tags(operation.arn, added))
-        except StoppedError:
-            at.left_over(operation)
+            await at.reaches[key.domain].write(
+                "AddTags", lambda cloud: cloud.add_tags(operation.arn, added), lambda: self._leaving(operation)
+            )
         except (NotFound, AlreadyGone):
             at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is gone"))
         except CloudError as error:
             at.call_failed(operation, error)
         else:
-            at.end(operation, Outcome.ADOPTED)
+            await self._prove(operation)
 
-    async def _still_nobodys(self, operation: Operation) -> bool:
-        """Whether the app stands there as the plan saw it, and nobody has tagged it; else the operation ends here."""
+    def _leaving(self, operation: Operation) -> None:
+        at = self._at
+        operation.attempts += 1
+        operation.first_call_at = operation.first_call_at or at.control.now()
+        at.journal.intend(operation.key, "AddTags", operation.spec_hash, at.wall())
+        at.emit(AppAdoptStarted(operation.key, operation.attempts))
+
+    async def _still_as_planned(self, operation: Operation) -> bool:
+        """Whether the app is there as the plan saw it, tag included; else the operation ends here."""
         at, key = self._at, operation.key
-        cloud, domain_id = at.clouds[key.domain], at.domains[key.domain].domain_id
-        name = AppName(domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
-        detail = await at.calls.look("DescribeApp", lambda: cloud.describe_app(name), at.may_call)
+        reach, before = at.reaches[key.domain], operation.standing
+        name = app_name(reach.domain_id, key)
+        detail = await reach.look("DescribeApp", lambda cloud: cloud.describe_app(name))
         row = observed_app(key.domain, detail.row)
-        if not is_generation(row, operation.standing) or row.status is not AppStatus.IN_SERVICE:
+        if not is_generation(row, before) or row.status is not AppStatus.IN_SERVICE:
             at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is not the app that stood there"))
             return False
         operation.arn = detail.arn
-        tags = dict(await at.calls.look("ListTags", lambda: cloud.list_tags(detail.arn), at.may_call))
-        fleet = tags.get(FLEET_TAG)
-        if fleet is None:
-            return True
+        fleet = tag_value(await reach.look("ListTags", lambda cloud: cloud.list_tags(detail.arn)), FLEET_TAG)
         if fleet == at.fleet:
             at.end(operation, Outcome.ADOPTED)
-        else:
-            how = f"its tag {FLEET_TAG} names the fleet {fleet!r} by now"
-            at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, how))
+            return False
+        if fleet is None or fleet == before.foreign_fleet:
+            return True
+        how = f"{why_not_ours(FLEET_TAG, whose(fleet, at.fleet))} by now"
+        at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, how))
         return False
+
+    async def _prove(self, operation: Operation) -> None:
+        """Read the tag back, a few times, since it may show late; what does not show it was not adopted."""
+        at, arn = self._at, operation.arn
+        cloud = at.reaches[operation.key.domain].link.cloud
+        seen = f"it shows no tag {FLEET_TAG}"
+        for read in range(TAG_PROOF_READS_MAX_COUNT):
+            if read:
+                await wait_for(at.control.aborted, TAG_PROOF_SECONDS)
+            try:
+                tags = await at.calls.look("ListTags", lambda: cloud.list_tags(arn), self._may_prove)
+            except (Throttled, Unreachable, OutcomeUnknown) as passing:
+                seen = f"its tags could not be read ({passing.message})"
+                continue
+            except CloudError as error:
+                seen = f"its tags could not be read ({error.message})"
+                break
+            except StoppedError:
+                seen = "the run was stopped before its tags were read"
+                break
+            fleet = tag_value(tags, FLEET_TAG)
+            if fleet == at.fleet:
+                at.end(operation, Outcome.ADOPTED)
+                return
+            seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, at.fleet))
+        at.end(operation, Outcome.FAILED, not_tagged(operation, seen))
+
+    def _may_prove(self) -> bool:
+        """Whether what came of a call may still be read, as for every call whose outcome is unknown."""
+        return self._at.stopped is None and self._at.control.may_look(DRAIN_MAX_SECONDS)

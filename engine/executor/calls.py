@@ -115,13 +115,25 @@ class LaneCalls:
         self._read_turn = asyncio.Lock()
         self.places = asyncio.Semaphore(execution.concurrency)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.failed: CredentialsFailed | None = None  # no later call of the lane can do better, so none is made
 
     async def take_write(self) -> None:
         """Wait for the right to make one write; the dispatcher alone calls this."""
         await self.writes.take(self._loop)
 
-    async def write(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a write whose place and turn are taken already. Raises CloudError."""
+    async def write(
+        self,
+        operation: str,
+        call: Callable[[], Awaitable[T]],
+        may_call: Callable[[], bool],
+        leaving: Callable[[], None],
+    ) -> T:
+        """Make a write whose place and turn are taken already. Raises CloudError, or StoppedError as `read` does.
+
+        `leaving` notes that the call is made: nothing comes between the last look at the switch, the note and the call.
+        """
+        self._check(may_call)
+        leaving()
         return await self._counted(operation, call, self.writes)
 
     async def read(self, operation: str, call: Callable[[], Awaitable[T]], may_call: Callable[[], bool]) -> T:
@@ -145,10 +157,11 @@ class LaneCalls:
         self._check(may_call)
         return await self._counted(operation, call, self._reads)
 
-    @staticmethod
-    def _check(may_call: Callable[[], bool]) -> None:
+    def _check(self, may_call: Callable[[], bool]) -> None:
         if not may_call():
             raise StoppedError
+        if self.failed is not None:
+            raise self.failed.with_traceback(None)  # without its earlier travels, which would pile up
 
     async def _counted(self, operation: str, call: Callable[[], Awaitable[T]], throttle: Throttle) -> T:
         sent_at = self._loop.time()
@@ -160,6 +173,8 @@ class LaneCalls:
         except CloudError as raised:
             error = raised
             kind = ANSWER_KINDS.get(type(raised), "rejected")
+            if isinstance(raised, CredentialsFailed) and self.failed is None:
+                self.failed = raised
             raise
         finally:
             now = self._loop.time()

@@ -26,6 +26,7 @@ from engine.executor.operation import AWAITING, Operation, Phase, first_phase, s
 from engine.executor.owner_begin import begin_owners, owner_operations
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.owner_watch import OwnerWatcher
+from engine.executor.reach import Reach
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
@@ -70,6 +71,7 @@ class FleetRun:
     jitter: Callable[[], float]
     on_bug: Callable[[BaseException], None] = lambda _: None
     more_errors: list[Trouble] = field(default_factory=list)
+    settlements: dict[Lane, Settlement] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
@@ -109,6 +111,14 @@ class FleetRun:
                 self.journal.note_domain_size(self.links[name].domain.domain_id, len(domain.apps))
         return ObservedFleet({name: observed[name] for name in names})
 
+    def reach(self, domain: str, may_call: Callable[[], bool] | None = None) -> Reach:
+        """Return a domain that can be reached, with the switch of whoever calls: the run's, unless it is another."""
+        link = self.links[domain]
+        asked = may_call or self.control.may_call
+        return Reach(
+            link, self.calls_of(link.lane), self.control, self.settings.backoffs, self.jitter, self.emit, asked
+        )
+
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
         """Give what looks at the owners of a domain that can be reached."""
         link = self.links[domain]
@@ -135,13 +145,12 @@ class FleetRun:
         ledger = Ledger(
             len(operations) + len(owned), self.emit, self.journal, self.control.now, self.wall, attention.set
         )
-        settlements = self._settlements(ledger, wait=wait)
+        settlements = self.settlements = self._settlements(ledger, wait=wait)
         if operations or owned:
             await self._carry_out(operations, owned, settlements, ledger, attention)
         for lane, calls in self._calls.items():
             if calls.writes.rate.learnt is not None:
                 self.journal.note_rate(lane, round(calls.writes.rate.learnt, 3))
-        {lane: settlement.stopped for lane, settlement in settlements.items()}
         return ApplyReport(
             run_id=run_id,
             fleet=self.fleet,
@@ -263,18 +272,16 @@ class FleetRun:
             settlement = settlements[link.lane]
             scanner = self._scanner(link, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
             settlement.watchers[link.domain.name] = Watcher(scanner, settlement, self._rows.get(link.domain.name, 0))
+            settlement.reaches[link.domain.name] = self.reach(link.domain.name, settlement.may_call)
             owners = self.owner_scanner(link.domain.name, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
             settlement.owners.watchers[link.domain.name] = OwnerWatcher(owners, settlement.owners)
         return settlements
 
     def _settlement(self, lane: Lane, ledger: Ledger, *, wait: bool) -> Settlement:
-        links = [link for link in self.links.values() if link.lane == lane]
         concurrency = self.settings.execution.concurrency
         return Settlement(
             lane=lane,
             fleet=self.fleet,
-            domains={link.domain.name: link.domain for link in links},
-            clouds={link.domain.name: link.cloud for link in links},
             calls=self.calls_of(lane),
             ready=ReadyQueue(self.settings.backoffs.limit, self.jitter, concurrency),
             control=self.control,

@@ -10,21 +10,17 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.core.errors import AlreadyGone, CloudError, NotFound
-from engine.core.observed import AppStatus, Ownership
-from engine.core.outcome import Outcome
-from engine.executor.adoption import FLEET_TAG, Adopter
+from engine.core.errors import CloudError
+from engine.core.ownership import FLEET_TAG
+from engine.executor.adoption import Adopter
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
-from engine.executor.judge import is_generation
+from engine.executor.deletes import AppDelete, OwnerDelete, carry_out
 from engine.executor.operation import Phase
-from engine.executor.owner_calls import OwnerCaller
+from engine.executor.owner_calls import make_owner
 from engine.executor.owner_operation import OwnerOperation
-from engine.executor.ownership import owned_by
-from engine.executor.scan import observed_app
-from engine.executor.troubles import NOT_DURABLE, changed_since_plan
-from engine.ports.cloud import AppName
-from engine.ports.events import AppCreateStarted, AppDeleteStarted
+from engine.ports.cloud import app_name
+from engine.ports.events import AppCreateStarted
 
 if TYPE_CHECKING:
     from engine.core.desired import AppSpec, Tags
@@ -43,7 +39,6 @@ class LaneRunner:
         self._control = settlement.control
         self._concurrency = concurrency
         self._handoff: asyncio.Queue[Waiting] = asyncio.Queue()
-        self._owners = OwnerCaller(settlement)
         self._adopter = Adopter(settlement)
         self._tags: dict[Tags, Tags] = {}
 
@@ -83,14 +78,10 @@ class LaneRunner:
             try:
                 if not self._at.may_call():
                     self._at.left_over(operation)  # it ended between the dispatcher's look and ours
-                elif isinstance(operation, OwnerOperation):
-                    await self._owners.call(operation)
-                elif operation.is_delete:
-                    await self._delete(operation)
-                elif operation.phase is Phase.ADOPT:
-                    await self._adopter.call(operation)
                 else:
-                    await self._create(operation)
+                    await self._call(operation)
+            except StoppedError:
+                self._at.left_over(operation)  # it ended while the call was about to leave
             except Exception as bug:  # noqa: BLE001 - a bug ends the run in order, with its key named
                 self._at.bug(operation, bug)
             finally:
@@ -98,115 +89,37 @@ class LaneRunner:
                 self._calls.places.release()
                 self._at.nudge()
 
+    async def _call(self, operation: Waiting) -> None:
+        at = self._at
+        if isinstance(operation, OwnerOperation):
+            await (carry_out(at, OwnerDelete(at, operation)) if operation.is_delete else make_owner(at, operation))
+        elif operation.is_delete:
+            await carry_out(at, AppDelete(at, operation))
+        elif operation.phase is Phase.ADOPT:
+            await self._adopter.call(operation)
+        else:
+            await self._create(operation)
+
     async def _create(self, operation: Operation) -> None:
         at = self._at
         spec = _spec_to_send(operation)
         tags = self._tags_to_send(spec.tags)
-        name = self._name(operation)
-        cloud = at.clouds[operation.key.domain]
-        self._begin(operation, "CreateApp")
-        operation.sent_wall = at.wall()
-        at.emit(AppCreateStarted(operation.key, operation.attempts, operation.instance_type))
+        reach = at.reaches[operation.key.domain]
+        name = app_name(reach.domain_id, operation.key)
+
+        def leaving() -> None:
+            operation.attempts += 1
+            operation.first_call_at = operation.first_call_at or self._control.now()
+            operation.sent_wall = at.wall()
+            at.journal.intend(operation.key, "CreateApp", operation.spec_hash, operation.sent_wall)
+            at.emit(AppCreateStarted(operation.key, operation.attempts, operation.instance_type))
+
         try:
-            arn = await self._calls.write("CreateApp", lambda: cloud.create_app(name, spec, tags))
+            arn = await reach.write("CreateApp", lambda cloud: cloud.create_app(name, spec, tags), leaving)
         except CloudError as error:
             at.create_failed(operation, error)
         else:
             at.create_accepted(operation, arn)
-
-    async def _delete(self, operation: Operation) -> None:
-        """Read the key again, make the intent durable, and only then delete: the app that the plan saw, or none."""
-        at = self._at
-        name = self._name(operation)
-        cloud = at.clouds[operation.key.domain]
-        try:
-            operation.reading = True
-            if not await self._still_as_planned(operation, name):
-                return
-            operation.reading = False
-            if not await at.journal.intend_durably(operation.key, "DeleteApp", operation.spec_hash, at.wall()):
-                at.end(operation, Outcome.SKIPPED, NOT_DURABLE)
-                return
-            if not at.may_call():
-                at.left_over(operation)
-                return
-            operation.attempts += 1
-            operation.first_call_at = operation.first_call_at or self._control.now()
-            operation.sent_at = self._control.now()
-            at.emit(AppDeleteStarted(operation.key, operation.attempts))
-            await self._calls.write("DeleteApp", lambda: cloud.delete_app(name))
-        except StoppedError:
-            at.left_over(operation)
-        except CloudError as error:
-            at.call_failed(operation, error)
-        else:
-            at.delete_accepted(operation)
-        finally:
-            operation.reading = False
-
-    async def _still_as_planned(self, operation: Operation, name: AppName) -> bool:
-        """Whether the app is the one that the plan saw; else the operation is carried on or ended here."""
-        at = self._at
-        before = operation.standing
-        cloud = at.clouds[operation.key.domain]
-        try:
-            detail = await self._calls.look("DescribeApp", lambda: cloud.describe_app(name), at.may_call)
-        except (NotFound, AlreadyGone):
-            at.delete_settled(operation)
-            return False
-        now_there = observed_app(operation.key.domain, detail.row)
-        operation.arn = detail.arn
-        if not is_generation(now_there, before):
-            at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it was made again since the plan"))
-        elif now_there.status in (AppStatus.DELETED, AppStatus.FAILED):
-            at.delete_settled(operation)
-        elif now_there.status is AppStatus.DELETING:
-            at.delete_accepted(operation)
-        elif now_there.status is AppStatus.PENDING:
-            at.delete_later(operation)
-        elif now_there.spec != before.spec:
-            at.end(
-                operation,
-                Outcome.SKIPPED,
-                changed_since_plan(operation, "its fields are not those of the plan any more"),
-            )
-        elif now_there.status is not AppStatus.IN_SERVICE:
-            at.end(
-                operation,
-                Outcome.SKIPPED,
-                changed_since_plan(operation, "its status is one that appfleet does not know"),
-            )
-        else:
-            return await self._still_owned(operation)
-        return False
-
-    async def _still_owned(self, operation: Operation) -> bool:
-        """Whether the app's tag still says what it said to the plan; else the operation ends here.
-
-        Where the plan could not read it, the key was named with --allow-destructive.
-        """
-        at, before, arn = self._at, operation.standing, operation.arn
-        if before.ownership is Ownership.UNREAD:
-            return True
-        cloud = at.clouds[operation.key.domain]
-        tags = dict(await self._calls.look("ListTags", lambda: cloud.list_tags(arn), at.may_call))
-        if owned_by(before, tags.get(FLEET_TAG), at.fleet).ownership is before.ownership:
-            return True
-        how = f"its tag {FLEET_TAG} is not what it was when the plan was made"
-        at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, how))
-        return False
-
-    def _begin(self, operation: Operation, call: str) -> None:
-        at = self._at
-        operation.attempts += 1
-        if operation.first_call_at is None:
-            operation.first_call_at = self._control.now()
-        at.journal.intend(operation.key, call, operation.spec_hash, at.wall())
-
-    def _name(self, operation: Operation) -> AppName:
-        key = operation.key
-        domain_id = self._at.domains[key.domain].domain_id
-        return AppName(domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
 
     def _tags_to_send(self, declared: Tags) -> Tags:
         """Add the tag that says whose the app is."""

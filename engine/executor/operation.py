@@ -163,8 +163,8 @@ class Operation(BaseOperation[Change]):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What a create counts against now; an adoption counts against nothing."""
-        if self.phase is Phase.ADOPT:
+        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
+        if self.phase is Phase.ADOPT or self.change.action is Action.DELETE:
             return ()
         return scopes_of(self.lane, self.key, self.instance_type)
 

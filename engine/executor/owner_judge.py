@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.limits import GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.executor.judge import Scan, Verdict, cleared, missed_twice
 from engine.executor.operation import Phase
 
@@ -53,11 +53,13 @@ def _settling(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan) 
     if row is None:
         return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
+    stale = is_same(row, operation.prior) and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+    if stale and operation.ours and not operation.adopted:
+        return Verdict.KEEP  # neither good news nor bad: it is not the one that was accepted
     if row.is_in_service:
         return Verdict.IN_SERVICE
     if row.has_failed:
         return Verdict.FAILED
-    stale = is_same(row, operation.prior) and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
     return Verdict.REMOVED if row.is_deleting and not stale else Verdict.KEEP
 
 
@@ -72,7 +74,8 @@ def _standing(operation: OwnerOperation, row: ObservedOwner) -> Verdict:
     other_type = row.app_type and declared.app_type is not None and row.app_type != declared.app_type
     if other_holder or other_type:
         return Verdict.CONFLICT
-    return Verdict.OURS if operation.ours else Verdict.ADOPT
+    since_ours = operation.ours and row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
+    return Verdict.OURS if since_ours and not is_same(row, operation.prior) else Verdict.ADOPT
 
 
 def _settling_delete(operation: OwnerOperation, row: ObservedOwner | None) -> Verdict:
@@ -85,6 +88,8 @@ def _settling_delete(operation: OwnerOperation, row: ObservedOwner | None) -> Ve
 def _observed_delete(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan, observe: Observe) -> Verdict:
     if scan.began_at < operation.unknown_at + observe.first_after:
         return Verdict.KEEP
-    if row is None or row.is_deleting:
+    if row is None:
         return Verdict.DELETING  # settling looks once more before it believes in absence
-    return cleared(operation, scan, observe) if is_same(row, operation.change.before) else Verdict.DELETED
+    if not is_same(row, operation.change.before):
+        return Verdict.DELETED
+    return Verdict.DELETING if row.is_deleting else cleared(operation, scan, observe)

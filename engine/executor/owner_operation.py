@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.desired import DesiredOwner
-    from engine.core.identity import Owner
+    from engine.core.identity import Lane, Owner
     from engine.core.owners import ObservedOwner
 
 
@@ -26,10 +26,12 @@ class OwnerOperation(BaseOperation[OwnerChange]):
     """A change of an owner.
 
     `after` names what must have ended well before its call: the profile of a new space, or all that is in an owner
-    that goes. `prior` is the generation that stood before our create.
+    that goes. `sent_wall` is the wall clock when the last create was sent: what the service's CreationTime is compared
+    with. `prior` is the generation that stood before our create.
     """
 
     after: tuple[Hashable, ...] = ()
+    sent_wall: float = 0.0
     prior: ObservedOwner | None = None
 
     @property
@@ -57,8 +59,13 @@ class OwnerOperation(BaseOperation[OwnerChange]):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What it counts against: the account's quota for its kind."""
-        return (f"{self.lane}/{'user profiles' if self.key.kind == USER else 'spaces'}",)
+        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
+        return () if self.change.action is Action.DELETE else owner_scopes(self.lane, self.key)
+
+
+def owner_scopes(lane: Lane, owner: Owner) -> tuple[str, ...]:
+    """Name what an owner counts against: the account's quota for its kind."""
+    return (f"{lane}/{'user profiles' if owner.kind == USER else 'spaces'}",)
 
 
 def first_owner_phase(change: OwnerChange) -> Phase:

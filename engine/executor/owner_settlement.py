@@ -14,6 +14,7 @@ from engine.core.plan import Action
 from engine.executor.judge import Verdict
 from engine.executor.ledger import unmade_end
 from engine.executor.operation import OBSERVING, Phase
+from engine.executor.owner_operation import owner_scopes
 from engine.executor.owner_troubles import (
     conflict,
     failed,
@@ -76,16 +77,26 @@ class OwnerSettlement:
         self._settle(operation, Phase.SETTLE_CREATE)
 
     def delete_accepted(self, operation: OwnerOperation) -> None:
-        """Take in the service's yes to a delete, or the sight of an owner that is Deleting already."""
-        operation.forgive("throttling", "transient")
+        """Handle the service's yes to a delete."""
         self._lane.emit(OwnerAccepted(operation.key, operation_of("Delete", operation.key.kind), operation.attempts))
+        self.delete_seen(operation)
+
+    def delete_seen(self, operation: OwnerOperation) -> None:
+        """Handle the sight of an owner that is Deleting: by our call or by somebody else's, it goes."""
+        operation.forgive("throttling", "transient", "unknown")
         self._settle(operation, Phase.SETTLE_DELETE)
+
+    def delete_settled(self, operation: OwnerOperation) -> None:
+        """Handle an owner that is gone: there is room for another one of its kind."""
+        self._lane.ready.wake_bucket(owner_scopes(operation.lane, operation.key), self.control.now())
+        self.end(operation, Outcome.DELETED)
+        self._lane.nudge()
 
     def call_failed(self, operation: OwnerOperation, error: CloudError) -> None:
         """Take in the error of a call."""
         now = self.control.now()
         gate: Gate | None = None
-        if isinstance(error, QuotaExceeded):
+        if isinstance(error, QuotaExceeded) and operation.scopes:
             gate = self._lane.gates.refuse(operation, error, now)
         self._lane.gates.leave(operation, now, accepted=False, refused_by=gate)
         decision = decide(operation, error, now, self.settings.backoffs, self._lane.draw())
@@ -128,9 +139,9 @@ class OwnerSettlement:
                 decision = decide(operation, IN_USE, now, self.settings.backoffs, self._lane.draw())
                 self._carry_out(operation, decision, IN_USE, None, now)
             case Verdict.DELETING:
-                self._settle(operation, Phase.SETTLE_DELETE)
+                self.delete_seen(operation)
             case Verdict.DELETED:
-                self.end(operation, Outcome.DELETED)
+                self.delete_settled(operation)
             case _:  # pragma: no cover - KEEP is the watcher's
                 raise BugError(f"verdict {verdict} for {operation.key}")
         self._lane.nudge()
@@ -189,26 +200,31 @@ class OwnerSettlement:
         match decision:
             case Again(delay_s):
                 self._again(operation, error, delay_s, now)
-            case Park() if gate is not None:
-                if self._lane.is_over:
-                    self.left_over(operation, gate)
-                else:
-                    self._lane.ready.wait_at(gate, operation)
+            case Park():
+                self._park(operation, error, gate)
             case Look():
                 operation.unknown_at = now
                 self._await(operation, Phase.LOOK)
             case ObserveFirst():
                 self._observe_first(operation, error, now)
             case Gone():
-                self.end(operation, Outcome.DELETED)
+                self.delete_settled(operation)
             case StopLane(trouble):
                 self._lane.stop_lane(trouble)
                 self.left_over(operation)
             case End(outcome, trouble):
                 self._lane.gates.end_if_never(gate)
                 self.end(operation, outcome, trouble)
-            case _:  # pragma: no cover - an owner has no fallback, and a quota error always has its gate
+            case _:  # pragma: no cover - an owner has no fallback
                 raise BugError(f"{decision} for {operation.key}")
+
+    def _park(self, operation: OwnerOperation, error: CloudError, gate: Gate | None) -> None:
+        if gate is None:  # a call that makes nothing waits at none
+            self.end(operation, Outcome.FAILED, trouble_of(error))
+        elif self._lane.is_over:
+            self.left_over(operation, gate)
+        else:
+            self._lane.ready.wait_at(gate, operation)
 
     def _again(self, operation: OwnerOperation, error: CloudError, delay_s: float, now: float) -> None:
         if operation.phase is Phase.LOOK:

@@ -65,12 +65,12 @@ def still_pending(operation: OwnerOperation, timeout_s: float) -> Trouble:
     )
 
 
-def changed_since_plan(operation: OwnerOperation) -> Trouble:
-    """Give the trouble of a delete that was not sent because the owner is not the one that the plan saw."""
+def changed_since_plan(operation: OwnerOperation, how: str) -> Trouble:
+    """Return the trouble of a delete that was not sent because the owner is not the one that the plan saw."""
     return Trouble(
         "changed_since_plan",
-        f"{owner_word(operation.key)} was not deleted: it was made again since the plan",
-        "Look at what stands there now, then run again",
+        f"{owner_word(operation.key)} was not deleted: {how}",
+        "Check what is there now, then run again",
     )
 
 

@@ -14,7 +14,7 @@ from engine.core.errors import CloudError, ScanIncomplete
 from engine.core.identity import SPACE, USER
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT, SCAN_PAGES_MAX_COUNT
 from engine.core.observed import ObservedFleet, Ownership
-from engine.executor.adoption import FLEET_TAG
+from engine.core.ownership import FLEET_TAG
 from engine.executor.asking import ask_again, unless_aborted
 from engine.ports.cloud import AppName
 from engine.ports.events import OwnershipUnread, TagIndexUnread

@@ -21,7 +21,9 @@ from engine.core.errors import (
     Throttled,
     Unreachable,
 )
+from engine.core.identity import AppKey
 from engine.core.outcome import Outcome, Trouble
+from engine.core.owners import owner_word
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
@@ -111,7 +113,21 @@ def decide(  # noqa: C901, PLR0911 - one match statement that shows the whole po
         case InUse() | StorageNotReady() | Unreachable() | OutcomeUnknown():
             return _again(operation, error, "transient", backoffs.transient, now, jitter)
         case _:
-            return End(Outcome.FAILED, trouble_of(error))
+            return End(Outcome.FAILED, _trouble(operation, error))
+
+
+def _trouble(operation: Waiting, error: CloudError) -> Trouble:
+    """Return the report's form of an error; of the look before a delete it says that nothing was deleted."""
+    trouble = trouble_of(error)
+    if not operation.reading:
+        return trouble
+    why = f"{_word(operation)} was not deleted: it could not be read again just before ({error.message})"
+    return Trouble(trouble.code, why, trouble.hint)
+
+
+def _word(operation: Waiting) -> str:
+    key = operation.key
+    return str(key) if isinstance(key, AppKey) else owner_word(key)
 
 
 def trouble_of(error: CloudError) -> Trouble:
@@ -124,7 +140,7 @@ def _again(
 ) -> Again | End:
     failures, failing_s = operation.fail(kind, now)
     if failing_s >= backoff.give_up_after:
-        return End(Outcome.FAILED, trouble_of(error))
+        return End(Outcome.FAILED, _trouble(operation, error))
     delay = delay_s(backoff, failures, jitter)
     if error.retry_after_s is not None:
         delay = max(delay, min(error.retry_after_s, backoff.max))

@@ -41,9 +41,8 @@ from engine.ports.events import (
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from engine.core.desired import DesiredDomain
     from engine.core.identity import Lane
     from engine.core.observed import ObservedApp
     from engine.core.outcome import Trouble
@@ -53,9 +52,9 @@ if TYPE_CHECKING:
     from engine.executor.gate import Gate
     from engine.executor.ledger import Ledger
     from engine.executor.operation import Operation
+    from engine.executor.reach import Reach
     from engine.executor.ready import ReadyQueue, Waiting
     from engine.executor.settle import Watcher
-    from engine.ports.cloud import Cloud
     from engine.ports.events import Emit
     from engine.ports.journal import Journal
 
@@ -67,8 +66,6 @@ class Settlement:
         self,
         lane: Lane,
         fleet: str,
-        domains: Mapping[str, DesiredDomain],
-        clouds: Mapping[str, Cloud],
         calls: LaneCalls,
         ready: ReadyQueue,
         control: Control,
@@ -85,8 +82,7 @@ class Settlement:
     ) -> None:
         self.lane = lane
         self.fleet = fleet
-        self.domains = domains
-        self.clouds = clouds
+        self.reaches: dict[str, Reach] = {}
         self.calls = calls
         self.ready = ready
         self.control = control

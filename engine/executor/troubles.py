@@ -97,6 +97,15 @@ def changed_since_plan(operation: Operation, how: str) -> Trouble:
     )
 
 
+def not_tagged(operation: Operation, seen: str) -> Trouble:
+    """Return the trouble of an adoption that the service accepted and whose tag does not show."""
+    return Trouble(
+        "not_tagged",
+        f"{operation.key} was not adopted: AddTags was accepted, but {seen}",
+        "Run again. If it stays so, set the tag appfleet:fleet by hand or ask AWS support",
+    )
+
+
 NOT_DURABLE: Final = Trouble(
     "journal_not_durable",
     "not deleted: the intent could not be written to the journal, and a delete that leaves no trace is not sent",

@@ -14,7 +14,7 @@ from engine.ports.owners import OwnerCloud
 
 if TYPE_CHECKING:
     from engine.core.desired import AppSpec, Tags
-    from engine.core.identity import OwnerKind
+    from engine.core.identity import AppKey, OwnerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class AppName:
     owner: str
     app_type: str
     app_name: str
+
+
+def app_name(domain_id: str, key: AppKey) -> AppName:
+    """Return the service's name of an app in the domain of that id."""
+    return AppName(domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
 
 
 @dataclass(frozen=True, slots=True)

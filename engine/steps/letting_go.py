@@ -18,7 +18,8 @@ from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.observed import Ownership
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
-from engine.core.owners import MANAGED_TAG, folded_owner
+from engine.core.owners import folded_owner
+from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.text import clean
 from engine.executor.asking import unless_aborted

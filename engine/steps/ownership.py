@@ -8,9 +8,9 @@ from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
+from engine.core.ownership import FLEET_TAG
 from engine.core.plan import Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership
-from engine.executor.adoption import FLEET_TAG
 from engine.executor.asking import ask_again
 from engine.executor.ownership import read_ownership, tagged_owners
 

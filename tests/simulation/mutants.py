@@ -16,9 +16,9 @@ from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership
 from engine.core.plan import Action
 from engine.executor import (
+    deletes,
     fleet_run,
     judge,
-    lane,
     owner_begin,
     owner_judge,
     owner_settlement,
@@ -28,11 +28,10 @@ from engine.executor import (
     settlement,
 )
 from engine.executor.control import Cause, Control
+from engine.executor.deletes import AppDelete, OwnerDelete
 from engine.executor.gate import Gate, GateState
 from engine.executor.judge import Verdict
-from engine.executor.lane import LaneRunner
 from engine.executor.operation import Operation, Phase
-from engine.executor.owner_calls import OwnerCaller
 from engine.executor.retry import Again
 from engine.executor.settlement import Settlement
 from engine.executor.throttle import AdaptiveRate
@@ -128,7 +127,7 @@ async def _always(*_: Any) -> bool:
 
 
 def _delete_is_not_read_again() -> Any:
-    return patch.object(LaneRunner, "_still_as_planned", _always)
+    return patch.object(AppDelete, "still_as_planned", _always)
 
 
 def _delete_without_intent() -> Any:
@@ -165,7 +164,7 @@ def _half_a_scan_is_used() -> Any:
 
 
 def _generation_is_ignored() -> Any:
-    return patch.object(lane, "is_generation", lambda *_: True)
+    return patch.object(deletes, "is_generation", lambda *_: True)
 
 
 def _slow_start_is_skipped() -> Any:
@@ -257,7 +256,7 @@ def _owner_before_its_delete_settled() -> Any:
 
 
 def _owner_is_not_read_again() -> Any:
-    return patch.object(OwnerCaller, "_still_as_planned", _always)
+    return patch.object(OwnerDelete, "still_as_planned", _always)
 
 
 def _every_owner_is_ours() -> Any:

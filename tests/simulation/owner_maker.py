@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.owners import MANAGED_TAG, holder_of
+from engine.core.owners import holder_of
+from engine.core.ownership import MANAGED_TAG
 from engine.simulator import owner_operations as owners
 from engine.simulator.faults import Fault, FaultKind, FaultRule
 from engine.simulator.quotas import SPACES, USER_PROFILES

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from engine.core.errors import OutcomeUnknown
 from engine.core.identity import USER, Owner
 from engine.core.outcome import Outcome
-from engine.core.owners import MANAGED_TAG, OwnerReason, holder_of
+from engine.core.owners import OwnerReason, holder_of
+from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE

@@ -20,6 +20,7 @@ from engine.core.settings import Backoff, Backoffs, Execution, Observe
 from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause, wait_for
+from engine.executor.deletes import AppDelete, OwnerDelete
 from engine.executor.judge import Scan, Verdict, judge
 from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
@@ -237,11 +238,11 @@ def test_a_look_before_a_delete_that_is_not_made_any_more_deletes_nothing(
 ) -> None:
     absent(stage)
 
-    async def stopped(runner: Any, *_: object) -> bool:
-        runner._control.stop(Cause.INTERRUPTED)
+    async def stopped(delete: Any, *_: object) -> bool:
+        delete._at.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(LaneRunner, "_still_as_planned", stopped)
+    monkeypatch.setattr(AppDelete, "still_as_planned", stopped)
     assert outcomes(run(stage)) == {CANVAS_A: "interrupted"}
 
 
@@ -427,10 +428,12 @@ def test_an_owner_whose_call_is_never_settled_says_so() -> None:
 
 def test_owners_are_not_deleted_without_a_durable_intent_or_unseen() -> None:
     stage = Stage()
-    stage.profile("bob")
+    stage.profile("bob", tags={"appfleet:managed-by": "ml"})
     stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
     stage.journal.durable = False
-    assert owners_of(stage.let_go()) == {BOB: Outcome.SKIPPED}
+    (ended,) = stage.let_go().owners
+    assert ended.error is not None
+    assert ended.error.code == "journal_not_durable"
     change = OwnerChange(BOB, Action.DELETE, next(iter(OwnerReason)))
     report = run(stage, lambda plan: replace(plan, owners=(change,)))
     assert owners_of(report) == {BOB: Outcome.FAILED}
@@ -438,18 +441,15 @@ def test_owners_are_not_deleted_without_a_durable_intent_or_unseen() -> None:
 
 
 def test_a_stopped_look_before_an_owners_delete_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.executor import owner_calls
-
     stage = Stage()
-    stage.profile("bob")
+    stage.profile("bob", tags={"appfleet:managed-by": "ml"})
     stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
-    runner = next(thing for thing in vars(owner_calls).values() if hasattr(thing, "_still_as_planned"))
 
     async def stopped(self: Any, *_: object) -> bool:
         self._at.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(runner, "_still_as_planned", stopped)
+    monkeypatch.setattr(OwnerDelete, "still_as_planned", stopped)
     assert owners_of(stage.let_go()) == {BOB: Outcome.INTERRUPTED}
 
 

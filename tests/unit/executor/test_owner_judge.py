@@ -79,6 +79,31 @@ def test_an_owner_that_is_ours_is_told_from_one_that_is_adopted() -> None:
     assert verdict(an_operation(Phase.OBSERVE_CREATE, ours=True), a_row()) is Verdict.OURS
 
 
+@pytest.mark.parametrize("created_at", [1_000.0, 1_000.5])
+def test_the_owner_that_stood_there_before_our_create_is_not_ours(created_at: float) -> None:
+    operation = an_operation(Phase.OBSERVE_CREATE, ours=True, prior=BEFORE)
+    assert verdict(operation, a_row(created_at=created_at)) is Verdict.ADOPT
+    assert verdict(operation, a_row()) is Verdict.OURS
+
+
+def test_an_owner_that_was_made_long_before_our_call_is_not_ours() -> None:
+    operation = an_operation(Phase.OBSERVE_CREATE, ours=True, sent_wall=5_000.0)
+    assert verdict(operation, a_row(created_at=2_000.0)) is Verdict.ADOPT
+    assert verdict(operation, a_row(created_at=4_990.0)) is Verdict.OURS
+
+
+@pytest.mark.parametrize("status", ["InService", "Failed", "Deleting"])
+def test_an_old_row_is_not_believed_for_the_new_owner_be_it_good_news_or_bad(status: str) -> None:
+    operation = an_operation(Phase.SETTLE_CREATE, ours=True, prior=BEFORE, accepted_at=90.0)
+    assert verdict(operation, a_row(status, 1_000.0)) is Verdict.KEEP
+    assert verdict(operation, a_row(status, 1_000.0), 200.0) is not Verdict.KEEP
+    assert verdict(operation, a_row(status)) is not Verdict.KEEP
+
+
+def test_another_owner_that_somebody_deletes_says_that_ours_is_gone() -> None:
+    assert verdict(an_operation(Phase.OBSERVE_DELETE), a_row("Deleting")) is Verdict.DELETED
+
+
 @pytest.mark.parametrize("phase", [Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE])
 def test_a_look_that_began_too_early_says_nothing(phase: Phase) -> None:
     assert verdict(an_operation(phase, unknown_at=98.0), None) is Verdict.KEEP

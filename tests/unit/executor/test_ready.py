@@ -204,3 +204,12 @@ def test_all_that_waits_can_be_taken_out_with_the_gate_it_waited_at() -> None:
 def test_a_kernel_on_system_counts_as_what_the_service_makes_of_it() -> None:
     key = parse_app_key(KERNEL)
     assert scopes_of(LANE, key, "system") == scopes_of(LANE, key, "ml.t3.medium")
+
+
+def test_a_delete_waits_at_no_gate_for_it_takes_no_place() -> None:
+    """A full quota is left by deletes: one that waited for room in it would wait for itself."""
+    queue = a_queue()
+    park(queue, lab("a", 0), 10.0)
+    leaving = an_operation("research/space/b/JupyterLab/default", T3, phase=Phase.DELETE, action=Action.DELETE)
+    queue.push(leaving)
+    assert queue.pop(10.1) is leaving

@@ -1,0 +1,53 @@
+"""The two tags that say whose something is, what they prove, and how it is said when something is not ours.
+
+An app carries `appfleet:fleet`. A profile or a space that appfleet made carries `appfleet:managed-by`, since the tags
+of owners spread to apps that people open by hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.core.observed import Ownership
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FLEET_TAG: Final = "appfleet:fleet"
+MANAGED_TAG: Final = "appfleet:managed-by"
+
+
+class Whose(NamedTuple):
+    """What a tag says: `fleet` is the value, also of another fleet's; empty where there is no tag or it is unread."""
+
+    ownership: Ownership
+    fleet: str = ""
+
+
+UNREAD: Final = Whose(Ownership.UNREAD)
+
+
+def whose(value: str | None, ours: str) -> Whose:
+    """Return what the value of an ownership tag proves to the fleet `ours`; None: the tag is not there."""
+    if value is None:
+        return Whose(Ownership.NOBODY)
+    return Whose(Ownership.OURS if value == ours else Ownership.FOREIGN, value)
+
+
+def tag_value(tags: Iterable[tuple[str, str]], tag: str) -> str | None:
+    """Return the value of one tag, None where it is missing."""
+    return dict(tags).get(tag)
+
+
+def why_not_ours(tag: str, found: Whose, unread: str = "") -> str:
+    """Return why something may not be touched, by what its tag says; `unread` is why it could not be read."""
+    match found.ownership:
+        case Ownership.FOREIGN:
+            return f"its tag {tag} names the fleet {clean(found.fleet)!r}"
+        case Ownership.NOBODY:
+            return f"it has no tag {tag}"
+        case Ownership.OURS:
+            return f"its tag {tag} names this fleet"
+        case _:
+            return f"its tag {tag} could not be read" + (f" ({unread})" if unread else "")

@@ -1,0 +1,63 @@
+"""One domain as a run reaches it: the one place that asks the service, and that sends it a change.
+
+Every read takes its turn, a place in flight and the stop switch, is counted, and is asked again while its trouble is of
+the kind that passes. Every write asks its lane's switch just before it leaves. Not here: what is asked, and what an
+answer means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.executor.asking import ask_again, unless_aborted
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.core.settings import Backoffs
+    from engine.executor.calls import LaneCalls
+    from engine.executor.control import Control
+    from engine.executor.link import Link
+    from engine.ports.cloud import Cloud
+    from engine.ports.events import Emit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A link and the lane that its calls go through. `may_call` is the switch of whoever calls.
+
+    Every method raises CloudError, and StoppedError when nothing may be called any more or a second signal came.
+    """
+
+    link: Link
+    calls: LaneCalls
+    control: Control
+    backoffs: Backoffs
+    jitter: Callable[[], float]
+    emit: Emit
+    may_call: Callable[[], bool]
+
+    @property
+    def domain_id(self) -> str:
+        """The domain as the service names it."""
+        return self.link.domain.domain_id
+
+    async def ask(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
+        """Read, again and again while the trouble passes."""
+
+        async def once() -> T:
+            return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call)
+
+        async with unless_aborted(self.control):
+            return await ask_again(operation, once, self.backoffs, self.jitter, self.emit, stopped=self.control.stopped)
+
+    async def look(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
+        """Read once, in the place and turn that a worker holds."""
+        return await self.calls.look(operation, lambda: call(self.link.cloud), self.may_call)
+
+    async def write(self, operation: str, call: Callable[[Cloud], Awaitable[T]], leaving: Callable[[], None]) -> T:
+        """Send one change, in the place and turn that a worker holds; `leaving` notes that it is sent."""
+        return await self.calls.write(operation, lambda: call(self.link.cloud), self.may_call, leaving)

@@ -1,0 +1,200 @@
+"""What comes before every delete: a second look with the tag, a durable intent, and a lane that still may call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.outcome import Outcome
+from engine.core.ownership import MANAGED_TAG
+from engine.executor.control import Cause
+from engine.simulator.faults import FaultKind
+from tests.unit.executor.test_owner_run import ALICE, BOB, SPACE_A, Stage, all_created, code_of, owners_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.executor.fleet_run import FleetRun
+    from engine.simulator.memory_face import SimulatedCall
+
+DELETES = {"DeleteApp", "DeleteSpace", "DeleteUserProfile"}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """A fleet that is in service, about to leave."""
+    made = Stage()
+    assert all_created(made.apply())
+    made.events.clear()
+    return made
+
+
+def message_of(report: Any, owner: Owner) -> str:
+    (error,) = (result.error for result in report.owners if result.owner == owner)
+    return "" if error is None else str(error.message)
+
+
+def when(stage: Stage, operation: str, phase: str, act: Callable[[FleetRun], None]) -> None:
+    """Do something once, when a call of this name is on its way or its answer is."""
+    done: list[bool] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == operation and call.phase == phase and not done and stage.run is not None:
+            done.append(True)
+            act(stage.run)
+
+    stage.latency = latency
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [
+        ({MANAGED_TAG: "others"}, "its tag appfleet:managed-by names the fleet 'others'"),
+        ({}, "it has no tag appfleet:managed-by"),
+        ({"cost-center": "1"}, "it has no tag appfleet:managed-by"),
+    ],
+)
+def test_an_owner_whose_tag_is_not_ours_any_more_is_not_deleted(stage: Stage, tags: dict[str, str], why: str) -> None:
+    """Another administrator takes it over between the plan and the delete: its volume would go with it."""
+    when(stage, "DescribeSpace", "request", lambda _: setattr(stage.domain.spaces["alice-lab"], "tags", dict(tags)))
+    report = stage.let_go()
+    assert owners_of(report)[SPACE_A] is Outcome.SKIPPED
+    assert code_of(report, SPACE_A) == "changed_since_plan"
+    assert message_of(report, SPACE_A) == f"space alice-lab was not deleted: {why}"
+    assert "DeleteSpace" not in report.calls
+    assert owners_of(report)[ALICE] is Outcome.SKIPPED  # what lives in it stays, so it stays
+    assert owners_of(report)[BOB] is Outcome.DELETED
+
+
+def test_an_owner_whose_tag_cannot_be_read_is_not_deleted_and_it_is_said_why(stage: Stage) -> None:
+    def deny(_: FleetRun) -> None:
+        stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=9)
+
+    when(stage, "DescribeUserProfile", "request", deny)
+    report = stage.let_go()
+    assert owners_of(report)[BOB] is Outcome.FAILED
+    assert "DeleteUserProfile" not in report.calls
+    assert message_of(report, BOB).startswith("user profile bob was not deleted: it could not be read again")
+    assert "ListTags" in message_of(report, BOB)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.THROTTLE, FaultKind.UNAVAILABLE, FaultKind.RESET_BEFORE])
+def test_a_tag_that_is_not_read_at_the_first_try_is_asked_for_again(stage: Stage, kind: FaultKind) -> None:
+    when(stage, "DescribeUserProfile", "request", lambda _: stage.fault(kind, "ListTags", count=2))
+    assert set(owners_of(stage.let_go()).values()) == {Outcome.DELETED}
+
+
+def _stop_lane(run: FleetRun) -> None:
+    """Fail the lane's credentials in another call, as an expired token does, while this one still reads."""
+    from engine.core.outcome import Trouble
+    from tests.fleets import LANE
+
+    run.settlements[LANE].stop_lane(Trouble("ExpiredTokenException", "expired", "log in again"))
+
+
+STOPS: dict[str, Callable[[FleetRun], None]] = {
+    "lane": _stop_lane,
+    "signal": lambda run: run.control.stop(Cause.INTERRUPTED),
+    "deadline": lambda run: run.control.stop(Cause.DEADLINE),
+}
+READS = ["DescribeSpace", "DescribeUserProfile", "DescribeApp", "ListTags"]
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize("phase", ["request", "answer"])
+def test_nothing_is_deleted_once_its_lane_may_not_call_whatever_is_awaited(
+    stage: Stage, stop: Callable[[FleetRun], None], operation: str, phase: str
+) -> None:
+    done: list[int] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        run = stage.run
+        if run is not None and run.settlements and call.operation == operation and call.phase == phase and not done:
+            done.append(len([one for one in sent if one in DELETES]))
+            stop(run)
+        if call.phase == "request":
+            sent.append(call.operation)
+
+    sent: list[str] = []
+    stage.latency = latency
+    report = stage.let_go()
+    assert done
+    assert len([one for one in sent if one in DELETES]) == done[0], sent
+    assert len(report.owners) == 3
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+def test_nothing_is_deleted_when_the_lane_ends_while_the_intent_is_written(
+    stage: Stage, stop: Callable[[FleetRun], None]
+) -> None:
+    def on_delete() -> None:
+        assert stage.run is not None
+        stop(stage.run)
+
+    stage.journal.on_delete = on_delete
+    report = stage.let_go()
+    assert not DELETES & set(report.calls)
+
+
+def test_no_delete_is_told_as_accepted_that_was_never_sent(stage: Stage) -> None:
+    """Somebody else is deleting it already."""
+
+    def going(_: FleetRun) -> None:
+        stage.domain.profiles["bob"].status = "Deleting"
+        stage.world.set_due(stage.domain.profiles["bob"], stage.world.now + 5.0)
+
+    when(stage, "DescribeUserProfile", "request", going)
+    report = stage.let_go()
+    assert owners_of(report)[BOB] is Outcome.DELETED
+    accepted = {(event.key, event.operation) for event in stage.events if event.name == "owner.accepted"}
+    assert (BOB, "DeleteUserProfile") not in accepted
+    assert (ALICE, "DeleteUserProfile") in accepted
+
+
+def test_the_place_of_an_owner_that_went_is_offered_to_one_that_waits_for_it() -> None:
+    """A full quota of profiles is asked again as soon as one of them is gone, and not at the next probe."""
+    from engine.core.settings import Backoff
+    from engine.simulator.quotas import USER_PROFILES
+
+    stage = Stage()
+    stage.profile("old", tags={MANAGED_TAG: "ml"})
+    stage.world.quotas.set(USER_PROFILES, 1)
+    limit = Backoff(600.0, 600.0, 2.0, 10_000.0)
+    stage.settings = replace(stage.settings, backoffs=replace(stage.settings.backoffs, limit=limit))
+    ended = with_leaver(stage, Owner("research", USER, "old"))
+    assert ended[Owner("research", USER, "old")] is Outcome.DELETED
+    assert ended[BOB] is Outcome.CREATED
+    assert stage.time < limit.initial
+
+
+def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
+    """Make bob, and let one who stands there go in the same run, after bob was refused once."""
+    from engine.core.observed import Ownership
+    from engine.core.owners import OwnerChange, OwnerReason, owners_needed, with_owners
+    from engine.core.plan import Action
+    from engine.core.planner import plan_fleet
+    from engine.executor.owner_look import look_at_owners
+    from tests.fleets import options
+
+    stage.fleet = replace(stage.fleet, apps=stage.fleet.apps[-1:])
+
+    async def work(run: FleetRun) -> Any:
+        rows = await run.owner_scanner("research").all_of(USER)
+        before = replace(rows[leaver], ownership=Ownership.OURS)
+        observed = await run.observe({"research": None})
+        plan = plan_fleet(stage.fleet, observed, options())
+        plan = with_owners(plan, stage.fleet, await look_at_owners(run, owners_needed(plan, stage.fleet)), create=True)
+        gone = OwnerChange(leaver, Action.DELETE, OwnerReason.OFFBOARDED, before=before)
+        plan = replace(plan, owners=(*plan.owners, gone))
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    return owners_of(stage.do(work))
+
+
+def test_spaces_have_a_tag_of_their_own_to_be_deleted_by(stage: Stage) -> None:
+    assert stage.domain.spaces["alice-lab"].tags == {MANAGED_TAG: "ml"}
+    assert Owner("research", SPACE, "alice-lab") == SPACE_A
