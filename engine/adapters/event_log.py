@@ -7,8 +7,6 @@ WARNING and above, whatever the level: their lower levels print credentials.
 from __future__ import annotations
 
 import logging
-import os
-import stat
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +20,6 @@ from engine.ports.events import LibraryWarned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
-    from pathlib import Path
 
     from engine.adapters.line_writer import LineWriter
     from engine.ports.events import Event
@@ -37,7 +34,6 @@ LIBRARY_LOGGERS: Final = (
     "urllib3",
 )
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_FILE_MODE: Final = 0o600
 
 
 class EventLog:
@@ -145,18 +141,3 @@ class LibraryHandler(logging.Handler):
         except Exception:  # noqa: BLE001  # a record whose arguments do not fit its format
             message = str(record.msg)
         self._emit(LibraryWarned(logger=record.name, message=message))
-
-
-def open_log_file(path: Path) -> int:
-    """Open `path` for appending and give its descriptor. Made with mode 0600; a link is refused.
-
-    Raises OSError where it cannot be opened or is neither a regular file nor a device.
-    """
-    # O_NONBLOCK so that a FIFO that nobody reads is an error and not a wait; it changes nothing for files.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-    fd = os.open(path, flags, _FILE_MODE)
-    mode = os.fstat(fd).st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
-        os.close(fd)
-        raise OSError(None, "it is neither a regular file nor a device")
-    return fd

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.adapters.private_file import write_private
+from engine.adapters.named_file import write_named
+from engine.config.beneath import FileProblem
+from engine.config.regular_file import read_regular
 from engine.core.errors import ExitCode
 from engine.core.limits import METRICS_FILE_MAX_BYTES
 from engine.core.outcome import Outcome
@@ -44,7 +46,7 @@ def write_metrics(path: Path, fleet: str, report: ApplyReport | None, exit_code:
     `now` is epoch seconds. The time of the last success is taken over from the file. Raises OSError.
     """
     succeeded_at = now if exit_code == ExitCode.OK else _last_success(path, clean(fleet))
-    write_private(path, metrics_text(fleet, report, exit_code, now, succeeded_at), FILE_MODE)
+    write_named(path, metrics_text(fleet, report, exit_code, now, succeeded_at), FILE_MODE)
 
 
 def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: float, succeeded_at: float) -> bytes:
@@ -78,12 +80,11 @@ def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: fl
 def _last_success(path: Path, fleet: str) -> float:
     """Read the time of the last success from the file that stands there; 0 when it tells none."""
     try:
-        with path.open("rb") as file:
-            text = file.read(METRICS_FILE_MAX_BYTES).decode()
+        text = read_regular(path, str(path), METRICS_FILE_MAX_BYTES).decode()
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == SUCCESS_AT and sample.labels.get("fleet") == fleet:
                     return float(sample.value)
-    except (OSError, ValueError):  # not there, or not ours
+    except (FileProblem, ValueError):  # not there, or not ours
         return 0.0
     return 0.0

@@ -11,6 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
+from engine.cli.named import path_of
 from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, UsageError
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 PlanFileArgument = Annotated[
     Path | None,
-    typer.Argument(help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]"),
+    typer.Argument(
+        help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]", parser=path_of
+    ),
 ]
 YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]
 DryRunFlag = Annotated[bool, flags.flag("--dry-run", help="Show the plan and the order of the calls; call none.")]
@@ -39,7 +42,7 @@ LockTimeoutFlag = Annotated[
 ]
 MetricsFileFlag = Annotated[
     Path | None,
-    flags.flag("--metrics-file", help="Write what the run came to here, for Prometheus.", metavar="FILE"),
+    flags.path_flag("--metrics-file", help="Write what the run came to here, for Prometheus."),
 ]
 PlanAgeMaxFlag = Annotated[
     str,

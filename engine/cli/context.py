@@ -60,7 +60,15 @@ def simulate_of(text: str | None) -> str | None:
     """
     if text is None or text.lower() in _FALSE_WORDS:
         return None
-    return "" if text.lower() in _TRUE_WORDS else text
+    if text.lower() in _TRUE_WORDS:
+        return ""
+    from engine.config.regular_file import path_problem
+    from engine.core.errors import UsageError
+
+    message, hint = path_problem(text)
+    if message:
+        raise UsageError(f"--simulate={text} {message}", hint=hint)
+    return text
 
 
 def duration_of(text: str | None, flag: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from engine.adapters.log_options import LogFormat, LogLevel
+from engine.cli.named import path_of
 
 ENV_PREFIX: Final = "APPFLEET_"
 
@@ -22,12 +23,19 @@ def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's o
     return typer.Option(*names, envvar=variable, show_envvar=False, help=help, **more)
 
 
-FileFlag = Annotated[Path, flag("-f", "--file", help="The fleet file.")]
+def path_flag(*names: str, help: str, metavar: str = "FILE", **more: Any) -> Any:  # noqa: A002  # as above
+    """Declare a flag that takes a path; a name that no disk takes is refused, and the flag named."""
+    return flag(*names, help=help, metavar=metavar, parser=path_of, **more)
+
+
+FileFlag = Annotated[Path, path_flag("-f", "--file", help="The fleet file.")]
 LogFormatFlag = Annotated[
     LogFormat,
     flag("--log-format", help="How log lines are written; auto is console on a terminal and JSON elsewhere."),
 ]
-LogFileFlag = Annotated[Path | None, flag("--log-file", help="Append the log to this file, not to standard error.")]
+LogFileFlag = Annotated[
+    Path | None, path_flag("--log-file", help="Append the log to this file, not to standard error.")
+]
 LogLevelFlag = Annotated[
     LogLevel | None,
     flag(
@@ -38,7 +46,12 @@ LogLevelFlag = Annotated[
 ]
 StateDirFlag = Annotated[
     Path | None,
-    flag("--state-dir", help="Where journal and lock are kept.", show_default=".appfleet beside the fleet file"),
+    path_flag(
+        "--state-dir",
+        help="Where journal and lock are kept.",
+        metavar="FOLDER",
+        show_default=".appfleet beside the fleet file",
+    ),
 ]
 EndpointFlag = Annotated[
     str | None, flag("--endpoint-url", help="Call this endpoint instead of AWS's own; plain http for loopback only.")

@@ -52,9 +52,11 @@ def fleet_name(path: Path) -> str | None:
     """Give the name that a fleet file has, or None where it cannot be read: history must be had all the same."""
     import tomllib
 
+    from engine.config.beneath import FileProblem
+    from engine.config.regular_file import read_regular
+
     try:
-        with path.open("rb") as file:
-            name = tomllib.loads(file.read(FLEET_FILE_MAX_BYTES).decode()).get("name")
-    except (OSError, ValueError):
+        name = tomllib.loads(read_regular(path, str(path), FLEET_FILE_MAX_BYTES).decode()).get("name")
+    except (FileProblem, ValueError, RecursionError):
         return None
     return name if isinstance(name, str) and name else None

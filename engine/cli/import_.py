@@ -23,7 +23,7 @@ def import_(
     domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.")],
     region: Annotated[str, flags.flag("--region", help="Region of the domain.")],
     out: Annotated[
-        Path | None, flags.flag("--out", help="File to write; without it, or with -, standard output.", metavar="FILE")
+        Path | None, flags.path_flag("--out", help="File to write; without it, or with -, standard output.")
     ] = None,
     name: Annotated[str | None, flags.flag("--name", help="Name of the fleet; else the domain's id.")] = None,
     domain_name: Annotated[str, flags.flag("--domain-name", help="The file's name for the domain.")] = "main",

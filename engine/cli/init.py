@@ -34,7 +34,7 @@ def init(
     account: Annotated[str | None, flags.flag("--account", help="Account of the domain; empty for any.")] = None,
     team: Annotated[str | None, flags.flag("--team", help="Name of the first team.")] = None,
     members: Annotated[str | None, flags.flag("--members", help="User profiles of the team.", metavar="A,B")] = None,
-    out: Annotated[Path, flags.flag("--out", help="Folder to write to.", metavar="FOLDER")] = Path(),
+    out: Annotated[Path, flags.path_flag("--out", help="Folder to write to.", metavar="FOLDER")] = Path(),
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.cli.history import fleet_name
 from engine.cli.output import say
 from engine.core.errors import AppfleetError
 
@@ -24,7 +25,7 @@ def measured(path: Path | None, fleet_file: Path) -> Iterator[Callable[[ApplyRep
         yield reports.append
     except AppfleetError as error:
         if path is not None and not reports:
-            _write(path, _fleet_name(fleet_file), None, int(error.exit_code))
+            _write(path, fleet_name(fleet_file) or fleet_file.name, None, int(error.exit_code))
         raise
     if path is not None and reports:
         _write(path, reports[-1].fleet, reports[-1], int(reports[-1].exit_code))
@@ -37,20 +38,6 @@ def _write(path: Path, fleet: str, report: ApplyReport | None, exit_code: int) -
         write_metrics(path, fleet, report, exit_code, time.time())
     except OSError as error:
         say(
-            f"appfleet: the metrics could not be written to {path}: {error.strerror}. "
+            f"appfleet: the metrics could not be written to {path}: {error}. "
             "Name a file in a folder that this user may write to"
         )
-
-
-def _fleet_name(fleet_file: Path) -> str:
-    """Read the fleet's name and nothing else, of a file that may be wrong elsewhere; else give the file's own name."""
-    import tomllib
-
-    from engine.core.limits import FLEET_FILE_MAX_BYTES
-
-    try:
-        with fleet_file.open("rb") as file:
-            name = tomllib.loads(file.read(FLEET_FILE_MAX_BYTES).decode()).get("name")
-    except (OSError, ValueError):
-        name = None
-    return name if isinstance(name, str) else fleet_file.name

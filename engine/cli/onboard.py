@@ -27,7 +27,7 @@ def onboard(
         list[str] | None, flags.flag("--members", help="User profile names or e-mail addresses, with commas between.")
     ] = None,
     members_file: Annotated[
-        Path | None, flags.flag("--members-file", help="A CSV file whose first column holds the names.")
+        Path | None, flags.path_flag("--members-file", help="A CSV file whose first column holds the names.")
     ] = None,
     like: Annotated[
         str | None, flags.flag("--like", help="Give them what this team has: user apps, {member} spaces, tags.")

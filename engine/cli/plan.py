@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
+from engine.cli.named import check_writable
 from engine.cli.output import fitted, say, wants_colour, width_of, write_result
-from engine.core.errors import ExitCode, UsageError
+from engine.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from engine.core.plan import Plan
@@ -31,9 +32,7 @@ def plan(
     detailed_exitcode: Annotated[
         bool, flags.flag("--detailed-exitcode", help="Exit 2 when there are changes, 0 when there are none.")
     ] = False,
-    out: Annotated[
-        Path | None, flags.flag("--out", help="Save the plan here, for: appfleet apply FILE.", metavar="FILE")
-    ] = None,
+    out: Annotated[Path | None, flags.path_flag("--out", help="Save the plan here, for: appfleet apply FILE.")] = None,
     all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
     adopt: flags.AdoptFlag = False,
@@ -59,7 +58,7 @@ def plan(
     from engine.cli.context import changes_of, next_apply, options_of, selectors_of
     from engine.cli.sinks import Sinks, new_run_id
 
-    _check_out(out)
+    check_writable(out, "--out")
     asked = changes_of(
         simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
     )
@@ -78,22 +77,15 @@ def plan(
     return ExitCode.CHANGES if detailed_exitcode and made.changes else ExitCode.OK
 
 
-def _check_out(out: Path | None) -> None:
-    """See that the plan can be saved there, before anything is called. Raises UsageError."""
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        why = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
-        raise UsageError(f"--out {out} cannot be written: {why}", hint="Name a file in a folder that is there")
-
-
 def _save(made: Plan, out: Path) -> bool:
     """Save the plan for `apply FILE`; tell whether it could be."""
-    from engine.adapters.private_file import write_private
+    from engine.adapters.named_file import NamedFileError, write_named
     from engine.render.json_text import json_text
 
     try:
-        write_private(out, json_text(made.document()).encode())
-    except OSError as error:
-        say(f"appfleet: the plan could not be saved to {out}: {error.strerror}")
+        write_named(out, json_text(made.document()).encode())
+    except NamedFileError as error:
+        say(f"appfleet: the plan could not be saved to {out}: {error}")
         return False
     return True
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli import flags
+from engine.cli.named import check_writable
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 from engine.core.text import clean
@@ -27,7 +28,7 @@ def prices(
     ] = None,
     out: Annotated[
         Path | None,
-        flags.flag("--out", help="Policy file to write; without it, or with -, standard output.", metavar="FILE"),
+        flags.path_flag("--out", help="Policy file to write; without it, or with -, standard output."),
     ] = None,
 ) -> int:
     """Write the [prices] of a policy from the AWS Price List API.
@@ -46,6 +47,7 @@ def prices(
 
     if out == Path("-"):
         out = None
+    check_writable(out, "--out")
     options = options_of(ctx.obj, command="prices", run_id=new_run_id())
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app.prices(options, tuple(region or ()), out, sinks.emit)))

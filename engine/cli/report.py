@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
+from engine.cli.named import check_writable
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode, UsageError
 
@@ -24,7 +25,7 @@ def report(
         str | None, typer.Argument(help="The run, or how its name begins; the newest one otherwise.")
     ] = None,
     out: Annotated[
-        Path | None, flags.flag("--out", help="Write the page to this file, not to standard output.")
+        Path | None, flags.path_flag("--out", help="Write the page to this file, not to standard output.")
     ] = None,
 ) -> int:
     """Write one run as an HTML page that needs nothing else.
@@ -32,13 +33,14 @@ def report(
     What happened, why and what to do next; every app over time; calls against their limit; full quotas; what is
     different since the run before.
     """
-    from engine.adapters.private_file import write_private
+    from engine.adapters.named_file import NamedFileError, write_named
     from engine.adapters.state_dir import StateDir
     from engine.adapters.timeline_reader import past_runs, run_story
     from engine.cli.context import options_of
     from engine.cli.history import fleet_name
     from engine.render.report_html import report_html
 
+    check_writable(out, "--out")
     options = options_of(ctx.obj)
     with StateDir.open(options.state_path, create=False) as state:
         story = run_story(state, run_id=run, fleet=None if run else fleet_name(options.fleet_file))
@@ -52,9 +54,9 @@ def report(
     if out is None:
         return ExitCode.OK if write_result(page) else ExitCode.FAILED
     try:
-        write_private(out, page.encode())
-    except OSError as error:
-        say(f"appfleet: the report could not be written to {out}: {error.strerror}")
+        write_named(out, page.encode())
+    except NamedFileError as error:
+        say(f"appfleet: the report could not be written to {out}: {error}")
         return ExitCode.FAILED
     say(f"appfleet: the report of run {story.detail.run.run_id} is in {out}")
     return ExitCode.OK

@@ -24,7 +24,7 @@ def simulate(
     ctx: typer.Context,
     port: Annotated[int, flags.flag("--port", help="Listen here; 0 takes a free port.", min=0, max=65535)] = 0,
     scenario: Annotated[
-        Path | None, flags.flag("--scenario", help="Limits, times and faults of the world, as TOML.")
+        Path | None, flags.path_flag("--scenario", help="Limits, times and faults of the world, as TOML.")
     ] = None,
     for_fleet: Annotated[
         bool, flags.flag("--for-fleet", help="Make the domains, profiles and spaces that the fleet file declares.")

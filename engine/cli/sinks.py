@@ -14,9 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from engine.adapters.event_log import EventLog, LibraryHandler, open_log_file
+from engine.adapters.event_log import EventLog, LibraryHandler
 from engine.adapters.line_writer import LineWriter
 from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.named_file import NamedFileError, open_to_append
 from engine.adapters.progress import Progress
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
@@ -168,8 +169,7 @@ def _open(globals_: Globals) -> int | None:
     if globals_.log_file is None:
         return None
     try:
-        return open_log_file(globals_.log_file)
-    except OSError as error:
-        why = error.strerror or str(error)
-        say(f"appfleet: the log file {globals_.log_file} cannot be opened: {why}. The log goes to standard error")
+        return open_to_append(globals_.log_file)
+    except NamedFileError as error:
+        say(f"appfleet: the log file {globals_.log_file} cannot be opened: {error}. The log goes to standard error")
         return None

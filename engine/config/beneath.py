@@ -175,7 +175,7 @@ class _Walk:
         )
 
     def _problem(self, error: OSError) -> Exception:
-        problem = _open_problem(error, self.inside)
+        problem = open_problem(error, self.inside)
         if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
             return problem
         if self._links:
@@ -188,9 +188,12 @@ class _Walk:
 _PUT_THE_FILE: Final = "Correct the link, or put the file itself there"
 
 
-def _open_problem(error: OSError, name: str) -> FileProblem:
+def open_problem(error: OSError, name: str) -> FileProblem:
+    """Return what to say of a file that could not be opened or read."""
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return FileProblem(f"there is no file {name}", "Correct the path, or run appfleet where the file is")
+    if error.errno in {errno.ENXIO, errno.ENODEV}:  # a socket, or a device without a driver
+        return FileProblem(f"{name} is not a regular file", "Name a file, not a folder, pipe or device")
     if error.errno in {errno.EACCES, errno.EPERM}:
         return FileProblem(f"{name} may not be read by this user", "Give this user the right to read it")
     if error.errno == errno.ENAMETOOLONG:

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engine.config.beneath import FILE_FLAGS, FileProblem, open_beneath
 from engine.config.patterns import find_files, has_wildcards
+from engine.config.regular_file import path_problem, read_open
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class Folder:
             known = self._by_real_path.get(opened.real)
             if known is not None:
                 return known
-            data = _read_bytes(opened.descriptor, inside, self.max_file_bytes)
+            data = read_open(opened.descriptor, inside, self.max_file_bytes)
         finally:
             os.close(opened.descriptor)
         self._total_bytes += len(data)
@@ -145,39 +143,12 @@ def inside_of(parent: PurePosixPath, name: str) -> str:
 def check_inside(path: str) -> None:
     """Refuse a path or pattern that leaves the folder; raises FileProblem."""
     pure = PurePosixPath(path)
-    if not path or "\0" in path:
+    problem, hint = path_problem(path)
+    if problem:
+        raise FileProblem(problem, hint)
+    if not path:
         raise FileProblem("is not a path", 'Write something like "teams/*.toml"')
     if pure.is_absolute() or ".." in pure.parts or path.startswith("~"):
         raise FileProblem(
             "leads out of the fleet file's folder", "Name files below that folder, with a path relative to it"
         )
-
-
-def _read_bytes(descriptor: int, name: str, max_bytes: int) -> bytes:
-    """Read a regular file of at most `max_bytes`; raises FileProblem."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        raise FileProblem(f"{name} is not a regular file", "Name a file, not a folder, pipe or device")
-    if found.st_size > max_bytes:
-        raise _too_large(name, max_bytes)
-    return _read_up_to(descriptor, max_bytes, name)
-
-
-def _read_up_to(descriptor: int, max_bytes: int, name: str) -> bytes:
-    """Read to the end; a file may grow while it is read, so the bound is checked again."""
-    chunks: list[bytes] = []
-    total = 0
-    while True:
-        chunk = os.read(descriptor, _CHUNK_BYTES)
-        if not chunk:
-            return b"".join(chunks)
-        total += len(chunk)
-        if total > max_bytes:
-            raise _too_large(name, max_bytes)
-        chunks.append(chunk)
-
-
-def _too_large(name: str, max_bytes: int) -> FileProblem:
-    return FileProblem(
-        f"{name} is larger than {max_bytes:,} bytes", "Split it: move teams into files of their own and include them"
-    )

@@ -23,6 +23,11 @@ EXTENDS_MAX_DEPTH: Final = 32
 TOML_NESTING_MAX_DEPTH: Final = 32
 LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
 PROFILE_NAME_MAX_CHARS: Final = 128
+FILE_NAME_MAX_BYTES: Final = 255  # of one part of a path, which is what Linux and macOS allow
+PATH_MAX_BYTES: Final = 4_095
+
+# Files that a user names to be written.
+NAMED_PIPE_STALL_MAX_SECONDS: Final = 30.0  # of a pipe whose reader does not read
 
 PLAN_FILE_MAX_BYTES: Final = 512_000_000
 PLAN_AGE_MAX_SECONDS: Final = 3_600.0  # of a saved plan, unless --plan-age-max says otherwise

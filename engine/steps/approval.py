@@ -7,12 +7,12 @@ Reading it, holding it against the plan that is made now, and refusing it when i
 from __future__ import annotations
 
 import json
-import os
-import stat
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.config.beneath import FileProblem
+from engine.config.regular_file import read_regular
 from engine.core.errors import DeniedError, StalePlanError, UsageError
 from engine.core.identity import parse_app_key
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, PLAN_FILE_MAX_BYTES
@@ -90,15 +90,9 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
 def _document(path: Path) -> Any:
     """Read a file of our own making: a regular one, of bounded size."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise UsageError(f"the saved plan {path} is not a regular file", hint=_AGAIN)
-            text = file.read(PLAN_FILE_MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"the saved plan {path} could not be read: {error.strerror}", hint=_AGAIN) from None
-    if len(text) > PLAN_FILE_MAX_BYTES:
-        raise StalePlanError(f"the saved plan {path} is larger than {PLAN_FILE_MAX_BYTES:,} bytes", hint=_AGAIN)
+        text = read_regular(path, str(path), PLAN_FILE_MAX_BYTES)
+    except FileProblem as problem:
+        raise UsageError(f"the saved plan cannot be used: {problem.message}", hint=_AGAIN) from None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

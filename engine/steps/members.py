@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from typing import TYPE_CHECKING, Final
 
+from engine.config.beneath import FileProblem
 from engine.config.members_file import HEADER_WORDS, delimiter_of
+from engine.config.regular_file import read_regular
 from engine.config.service_model import is_name
 from engine.core.errors import UsageError
 from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT, FLEET_FILE_MAX_BYTES
@@ -89,13 +90,9 @@ def _first_column(file: Path) -> Iterator[tuple[int, str]]:
 
 def _read(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            data = opened.read(FLEET_FILE_MAX_BYTES + 1)
-    except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise UsageError(f"--members-file {file} cannot be read: {why}", hint="Correct the path") from None
-    if len(data) > FLEET_FILE_MAX_BYTES:
-        raise UsageError(f"--members-file {file} is larger than {FLEET_FILE_MAX_BYTES:,} bytes", hint="Split it")
+        data = read_regular(file, str(file), FLEET_FILE_MAX_BYTES)
+    except FileProblem as problem:
+        raise UsageError(f"--members-file: {problem.message}", hint=problem.hint) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

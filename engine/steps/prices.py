@@ -14,14 +14,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.config.beneath import FileProblem
 from engine.config.fields import REGION
 from engine.config.files import would_match
 from engine.config.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.policy_file import load_policies
+from engine.config.regular_file import read_regular
 from engine.core.desired import DesiredDomain, Mode, Source
 from engine.core.errors import BugError, PolicyError, ScanIncomplete, UsageError
 from engine.core.iam import partition
-from engine.core.limits import PRICE_PAGES_MAX_COUNT, QUOTA_ASK_MAX_SECONDS
+from engine.core.limits import POLICY_FILE_MAX_BYTES, PRICE_PAGES_MAX_COUNT, QUOTA_ASK_MAX_SECONDS
 from engine.core.price_list import PriceTable, price_table
 from engine.core.settings import Backoffs
 from engine.core.text import clean
@@ -84,10 +86,10 @@ def standing_prices(out: Path | None) -> Standing:
     """
     if out is None or not (out.exists() or out.is_symlink()):
         return Standing()
+    text = ("" if out.is_symlink() else _text_of(out)) or ""
     try:
-        text = "" if out.is_symlink() else out.read_text(encoding="utf-8")
         standing: Any = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (tomllib.TOMLDecodeError, RecursionError):
         text, standing = "", {}
     regions = standing.get("prices")
     ours = _MARK in text and standing.keys() == {"prices"} and isinstance(regions, dict)
@@ -192,8 +194,8 @@ def _asked(table: PriceTable, today: date) -> str:
 
 def _text_of(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return read_regular(path, str(path), POLICY_FILE_MAX_BYTES).decode()
+    except (FileProblem, UnicodeDecodeError):
         return None
 
 

@@ -12,10 +12,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.app_rules import ONE_A_SPACE
+from engine.config.beneath import FileProblem
 from engine.config.files import would_match
 from engine.config.fleet_file import LoadedFleet, load_fleet
 from engine.config.problems import nearest
+from engine.config.regular_file import read_regular
 from engine.core.errors import UsageError
+from engine.core.limits import FLEET_FILE_MAX_BYTES, LABEL_MAX_CHARS
 from engine.core.text import clean
 from engine.steps.new_file import put_file, toml_text
 
@@ -59,9 +62,10 @@ def write_team(fleet_file: Path, asked: TeamAsked) -> TeamWritten:
 
     The whole fleet is checked with the new file before it is put in place. Raises UsageError and ConfigError.
     """
-    if not _TEAM_NAME.fullmatch(asked.team):
+    if len(asked.team) > LABEL_MAX_CHARS or not _TEAM_NAME.fullmatch(asked.team):
         raise UsageError(
-            f"{clean(asked.team, 80)!r} is no name for a team's file", hint="Use lower-case letters, digits and hyphens"
+            f"{clean(asked.team, 80)!r} is not a name for a team's file",
+            hint=f"Use lower-case letters, digits and hyphens: at most {LABEL_MAX_CHARS} characters",
         )
     fleet = load_fleet(fleet_file)
     inside = f"{TEAMS_FOLDER}/{asked.team}.toml"
@@ -197,8 +201,8 @@ def _plain_value(value: Any) -> Any:
 
 def _require_equal(path: Path, document: Mapping[str, Any]) -> None:
     try:
-        standing = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        standing = tomllib.loads(read_regular(path, str(path), FLEET_FILE_MAX_BYTES).decode())
+    except (FileProblem, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         standing = {}
     if standing != document:
         raise UsageError(

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.event_log import LIBRARY_LOGGERS, EventLog, LibraryHandler, open_log_file
+from engine.adapters.event_log import LIBRARY_LOGGERS, EventLog, LibraryHandler
 from engine.adapters.line_writer import LineWriter
 from engine.adapters.log_format import RESERVED, iso_time, safe_facts
 from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.named_file import open_to_append
 from engine.core.identity import AppKey, Lane
 from engine.core.redact import REDACTED, Redactor, is_secret_name
 from engine.ports import events
@@ -35,7 +36,7 @@ HOSTILE = 'a\x1b[2J\u202e\n{"event":"forged"}'
 def make_log(tmp_path: Path) -> Callable[..., tuple[EventLog, Callable[[], list[str]]]]:
     def make(log_format: LogFormat = LogFormat.JSON, **more: Any) -> tuple[EventLog, Callable[[], list[str]]]:
         path = tmp_path / "log"
-        writer = LineWriter(open_log_file(path), owns_fd=True)
+        writer = LineWriter(open_to_append(path), owns_fd=True)
         log = EventLog(writer, run_id="run-1", log_format=log_format, now=lambda: NOW, **more)
 
         def lines() -> list[str]:
@@ -259,33 +260,3 @@ def test_libraries_are_held_to_warnings_and_told_as_events() -> None:
     ]
     assert {name: logging.getLogger(name).level for name in LIBRARY_LOGGERS} == before
     assert handler not in logging.getLogger().handlers
-
-
-def test_a_log_file_is_made_for_its_owner_alone_and_appended_to(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    for text in (b"a", b"b"):
-        fd = open_log_file(path)
-        os.write(fd, text)
-        os.close(fd)
-    assert path.read_bytes() == b"ab"
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_link_or_a_fifo_is_no_log_file(tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    target.touch()
-    (tmp_path / "link").symlink_to(target)
-    os.mkfifo(tmp_path / "fifo")
-    for name in ("link", "fifo"):
-        with pytest.raises(OSError, match=r"symbolic links|No such device"):
-            open_log_file(tmp_path / name)
-
-
-def test_a_fifo_that_somebody_reads_is_no_log_file_either(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        with pytest.raises(OSError, match="neither a regular file nor a device"):
-            open_log_file(tmp_path / "fifo")
-    finally:
-        os.close(reader)

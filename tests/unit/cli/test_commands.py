@@ -325,7 +325,7 @@ def test_a_log_file_that_cannot_be_opened_stops_no_run(engine: Engine, run: Run)
     engine.events = (events.RunStarted("ml-platform", "1", 5),)
     ran = run("apply", "--yes", "--log-file", "/nonexistent/x")
     assert ran.code == 3
-    assert "the log file /nonexistent/x cannot be opened: No such file or directory" in ran.err
+    assert "the log file /nonexistent/x cannot be opened: there is no folder /nonexistent" in ran.err
     assert '"event":"run.started"' in ran.err
 
 

@@ -183,4 +183,4 @@ def test_a_run_that_could_not_begin_leaves_its_exit_code(run: Any, engine: Any) 
 def test_metrics_that_cannot_be_written_change_nothing_but_are_told(run: Any, engine: Any) -> None:
     ran = run("apply", "--yes", "--metrics-file", "no/folder/m.prom")
     assert ran.code == engine.report.exit_code
-    assert "the metrics could not be written to no/folder/m.prom: No such file or directory. Name a file" in ran.err
+    assert "the metrics could not be written to no/folder/m.prom: there is no folder no/folder. Name a file" in ran.err

@@ -50,8 +50,8 @@ def test_report_writes_a_file_that_nobody_else_can_read(run: Run, nights: Path) 
 @pytest.mark.usefixtures("nights")
 def test_a_report_that_cannot_be_written_is_said(run: Run) -> None:
     ran = run("report", "--out", "no-folder/page.html")
-    assert ran.code == 1
-    assert "could not be written to no-folder/page.html: No such file or directory" in ran.err
+    assert ran.code == 64
+    assert "--out no-folder/page.html cannot be written: there is no folder no-folder" in ran.err
 
 
 @pytest.mark.usefixtures("nights")

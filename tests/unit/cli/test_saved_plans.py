@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters import private_file
+from engine.adapters import named_file
 from engine.core.plan_json import plan_from_json
 from tests.fleets import LAB
 
@@ -31,9 +31,9 @@ def test_a_plan_that_cannot_be_saved_is_shown_and_the_exit_code_tells(
     engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise named_file.NamedFileError("No space left on device")
 
-    monkeypatch.setattr(private_file, "write_private", full)
+    monkeypatch.setattr(named_file, "write_named", full)
     ran = run("plan", "--out", "plan.json")
     assert ran.code == 1
     assert "the plan could not be saved to plan.json: No space left on device" in ran.err

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.private_file import write_private
 from engine.app import AppOptions
 from engine.core.errors import DeniedError, StalePlanError, UsageError
 from engine.core.planner import plan_fleet
@@ -114,30 +112,11 @@ def test_a_plan_that_was_denied_is_not_run(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_a_pipe_or_huge_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match=r"could not be read: No such file"):
+    with pytest.raises(UsageError, match=r"the saved plan cannot be used: there is no file"):
         approval_of(AppOptions(tmp_path / "f", saved_plan=tmp_path / "none.json"), NOW)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match=r"is not a regular file"):
         approval_of(AppOptions(tmp_path / "f", saved_plan=tmp_path / "pipe"), NOW)
     monkeypatch.setattr(approval, "PLAN_FILE_MAX_BYTES", 10)
-    with pytest.raises(StalePlanError, match=r"larger than 10 bytes"):
+    with pytest.raises(UsageError, match=r"larger than 10 bytes"):
         approval_of(saved(tmp_path, PLAN.to_json()), NOW)
-
-
-def test_a_plan_is_written_for_nobody_else_and_replaces_what_stood_there(tmp_path: Path) -> None:
-    goal = tmp_path / "goal"
-    goal.write_text("kept")
-    path = tmp_path / "plan.json"
-    path.symlink_to(goal)
-    write_private(path, b"new")
-    assert (path.read_bytes(), goal.read_text()) == (b"new", "kept")
-    assert stat.S_IMODE(path.lstat().st_mode) == 0o600
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["goal", "plan.json"]
-
-
-def test_a_plan_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "plan.json").mkdir()
-    (tmp_path / "plan.json" / "full").touch()
-    with pytest.raises(OSError, match=r"irectory"):
-        write_private(tmp_path / "plan.json", b"new")
-    assert [item.name for item in tmp_path.iterdir()] == ["plan.json"]

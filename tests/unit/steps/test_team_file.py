@@ -89,7 +89,7 @@ def test_an_equal_file_is_accepted_and_another_is_left_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "more", "said"),
     [
-        (FLEET, {"team": "Vision_1"}, "no name for a team"),
+        (FLEET, {"team": "Vision_1"}, "is not a name for a team's file"),
         (FLEET.replace("teams/*", "people/*"), {}, "does not include teams/vision.toml"),
         (FLEET, {"domain": "resarch"}, "research"),
         (FLEET, {"like": "modle", "apps": ()}, "model"),
