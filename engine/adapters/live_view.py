@@ -10,7 +10,7 @@ must cost less than what a slow run does in the half second between two of them.
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -21,7 +21,7 @@ from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from engine.adapters.run_state import Group, Parked
     from engine.core.plan import Plan
@@ -35,18 +35,27 @@ WIDTH_MIN_CHARS: Final = 20
 LINES_BESIDE_GROUPS: Final = 8  # the bar, the calls, failures, and the line on which a person types
 
 
+State = Literal["parked", "running", "waiting", "done", "failed"]
+
+
 class Row(NamedTuple):
     """One line of a bucket: its state, its name, how many of how many, and what else there is to say."""
 
-    state: str
+    state: State
     name: str
     done: str
     more: str
 
 
-STYLES: Final = {"parked": "yellow", "running": "cyan", "waiting": "", "done": "green", "failed": "red"}
+STYLES: Final[Mapping[State, str]] = {
+    "parked": "yellow",
+    "running": "cyan",
+    "waiting": "",
+    "done": "green",
+    "failed": "red",
+}
 # What a reader looks for first.
-_ORDER: Final = ("parked", "running", "failed", "waiting", "done")
+_ORDER: Final[tuple[State, ...]] = ("parked", "running", "failed", "waiting", "done")
 
 
 class LiveView:

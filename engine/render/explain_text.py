@@ -10,7 +10,10 @@ from engine.render.layout import Paint, column_widths
 from engine.render.words import REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.core.explain import Explanation, RuleLine
+    from engine.render.layout import Style
 
 _DECISIONS: Final = {
     Action.CREATE: "create it",
@@ -19,7 +22,13 @@ _DECISIONS: Final = {
     Action.DELETE_THEN_CREATE: "delete it, then create it",
     Action.NONE: "leave it alone",
 }
-_VERDICT_STYLES: Final = {"passed": "green", "denied": "red", "failed": "red", "exempt": "yellow", "remediated": "cyan"}
+_VERDICT_STYLES: Final[Mapping[str, Style]] = {
+    "passed": "green",
+    "denied": "red",
+    "failed": "red",
+    "exempt": "yellow",
+    "remediated": "cyan",
+}
 
 
 def explain_text(explanation: Explanation, *, colour: bool = False) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.finding import Finding
-    from engine.render.layout import Paint
+    from engine.render.layout import Paint, Style
 
 
 def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
@@ -19,7 +19,7 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
         return ""
     lines = [paint("bold", "Findings:")]
     for finding in findings:
-        style = "red" if finding.enforcement == "mandatory" else "yellow"
+        style: Style = "red" if finding.enforcement == "mandatory" else "yellow"
         subject = f"{clean(finding.key)}: " if finding.key else ""
         source = f" ({clean(finding.source)})" if finding.source else ""
         lines.append(f"  {paint(style, clean(finding.enforcement))} {subject}{clean(finding.message)}")

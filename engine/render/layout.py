@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 WIDTH_DEFAULT_CHARS: Final = 100
 WIDTH_MIN_CHARS: Final = 40
@@ -22,17 +22,26 @@ LAST_COLUMN_MIN_CHARS: Final = 12
 
 _WORD: Final = re.compile(r" *[^ ]+")
 _SGR_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")
-_SGR: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+Style = Literal["bold", "dim", "red", "green", "yellow", "magenta", "cyan"]
+_SGR: Final[Mapping[Style, str]] = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "magenta": "35",
+    "cyan": "36",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """Puts colour around text, or leaves it as it is. The only place that writes escape sequences."""
+    """Put colour around text, or leave it as it is. The only place that writes escape sequences."""
 
     on: bool
 
-    def __call__(self, style: str, text: str) -> str:
-        """Give `text` in `style` (bold, dim, red, green, yellow, cyan)."""
+    def __call__(self, style: Style, text: str) -> str:
+        """Return `text` in `style`."""
         if not self.on or not text:
             return text
         return f"\x1b[{_SGR[style]}m{text}\x1b[0m"

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
 
-_VERBS: Final = {Action.CREATE: "make", Action.DELETE: "delete", Action.NONE: "wait for"}
+_VERBS: Final = {
+    Action.CREATE: "make",
+    Action.DELETE: "delete",
+    Action.DELETE_THEN_CREATE: "replace",
+    Action.ADOPT: "adopt",
+    Action.NONE: "wait for",
+}
 _MADE: Final = {Action.CREATE: "to make", Action.DELETE: "to delete"}
 
 

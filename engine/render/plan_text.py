@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.plan import Change, Plan, PlanLane, QuotaLine
+    from engine.render.layout import Style
 
 _SYMBOL_CHARS: Final = 3
 _ASKED: Final = frozenset({"on", "true"})
@@ -253,8 +254,9 @@ def raise_it(line: QuotaLine) -> str:
     return increase_command(line.quota, region=region, desired=desired, code=line.code)
 
 
-def _fit_style(line: QuotaLine) -> str:
-    return {Fits.YES: "green", Fits.NO: "red", Fits.UNKNOWN: "dim"}[line.fits]
+def _fit_style(line: QuotaLine) -> Style:
+    styles: dict[Fits, Style] = {Fits.YES: "green", Fits.NO: "red", Fits.UNKNOWN: "dim"}
+    return styles[line.fits]
 
 
 def _outlook(plan: Plan, paint: Paint) -> str:

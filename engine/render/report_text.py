@@ -16,11 +16,12 @@ from engine.render.owners_text import owner_result_lines
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from engine.core.outcome import ApplyReport, AppResult, Trouble
+    from engine.render.layout import Style
 
-_RESULT_STYLES: Final = {
+_RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
     RunResult.CONVERGED: "green",
     RunResult.INCOMPLETE: "yellow",
     RunResult.DENIED: "red",
@@ -120,7 +121,7 @@ def _counts(report: ApplyReport) -> str:
 
 
 def _trail_block(trail: Trail, paint: Paint) -> str:
-    style = "red" if trail.outcome is Outcome.FAILED else "yellow"
+    style: Style = "red" if trail.outcome is Outcome.FAILED else "yellow"
     head = paint(style, f"{OUTCOMES[trail.outcome].capitalize()}: {count_of(len(trail.apps), 'app')}")
     keys = names([app.key for app in trail.apps])
     lines = [f"{head}: {keys}"]

@@ -24,11 +24,12 @@ from engine.render.plan_text import lane_text
 from engine.render.words import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from engine.core.status import StatusRow, StatusView
+    from engine.render.layout import Style
 
-_STYLES: Final = {
+_STYLES: Final[Mapping[str, Style]] = {
     "InService": "green",
     "Pending": "yellow",
     "Deleting": "yellow",

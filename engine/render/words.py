@@ -9,16 +9,19 @@ from engine.core.plan import Action, Reason
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.core.plan import Change
+    from collections.abc import Mapping
 
-SYMBOLS: Final = {
+    from engine.core.plan import Change
+    from engine.render.layout import Style
+
+SYMBOLS: Final[Mapping[Action, str]] = {
     Action.CREATE: "+",
     Action.DELETE: "-",
     Action.DELETE_THEN_CREATE: "-/+",
     Action.ADOPT: "*",
     Action.NONE: "~",
 }
-STYLES: Final = {
+STYLES: Final[Mapping[Action, Style]] = {
     Action.CREATE: "green",
     Action.DELETE: "red",
     Action.DELETE_THEN_CREATE: "yellow",
