@@ -131,9 +131,9 @@ def _event(result: AppResult, trouble: Trouble) -> Event | None:  # noqa: PLR091
         case Outcome.PARKED:
             return AppParked(result.key, trouble.code, trouble.message, trouble.hint)
         case Outcome.STILL_PENDING:
-            return AppStillPending(result.key, result.seconds)
+            return AppStillPending(result.key, result.seconds, trouble.code, trouble.message, trouble.hint)
         case Outcome.SKIPPED | Outcome.INTERRUPTED | Outcome.DENIED:
-            return AppSkipped(result.key, trouble.code, trouble.message)
+            return AppSkipped(result.key, trouble.code, trouble.message, trouble.hint)
         case _:
             return None
 

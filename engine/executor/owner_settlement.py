@@ -21,9 +21,9 @@ from engine.executor.owner_troubles import (
     needs,
     never_settled,
     removed,
-    still_pending,
 )
 from engine.executor.retry import Again, End, Gone, Look, ObserveFirst, Park, StopLane, decide, trouble_of
+from engine.executor.troubles import still_pending
 from engine.ports.events import OwnerAccepted, OwnerOutcomeUnknown, OwnerRetried
 from engine.ports.owners import operation_of
 
@@ -147,9 +147,9 @@ class OwnerSettlement:
         self._lane.nudge()
 
     def timed_out(self, operation: OwnerOperation) -> None:
-        """Take in an operation whose time to settle is up."""
-        timeout_s = self.settings.execution.settle_timeout
-        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s))
+        """End an operation whose time to settle is up, or that nobody waits for any more."""
+        timeout_s, cause = self.settings.execution.settle_timeout, self.control.cause
+        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s, cause, self._lane.stopped))
 
     def never_settled(self, operation: OwnerOperation) -> None:
         """Take in an operation of which no look could show what became of its call."""

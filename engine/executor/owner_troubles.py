@@ -55,16 +55,6 @@ def never_settled(operation: OwnerOperation) -> Trouble:
     )
 
 
-def still_pending(operation: OwnerOperation, timeout_s: float) -> Trouble:
-    """Give the trouble of what did not settle within `timeout_s` seconds."""
-    what = "gone" if operation.phase is Phase.SETTLE_DELETE else "in service"
-    return Trouble(
-        "still_pending",
-        f"{owner_word(operation.key)} was not {what} when this run stopped waiting (settle_timeout {timeout_s:g}s)",
-        "Run again: the next run picks it up where it is",
-    )
-
-
 def changed_since_plan(operation: OwnerOperation, how: str) -> Trouble:
     """Return the trouble of a delete that was not sent because the owner is not the one that the plan saw."""
     return Trouble(

@@ -125,7 +125,7 @@ class Watcher(DomainWatcher[Operation]):
             reason = f"the reason could not be read: {unread.message}"
         if self._awaited.pop(operation.folded, None) is None:
             return  # the run ended it while we asked
-        error = failure_from_reason(reason) if reason else no_reason(operation)
+        error = failure_from_reason(reason) if reason else no_reason()
         self._at.failed_after_acceptance(operation, row, error)
 
     def _note_departures(self, observed: ObservedDomain) -> None:

@@ -172,7 +172,7 @@ class Settlement:
                 operation.forgive("unknown", "transient")
                 self._settle_create(operation, now)
             case Verdict.CONFLICT:
-                self.end(operation, Outcome.FAILED, conflict(operation, row))
+                self.end(operation, Outcome.FAILED, conflict(row))
             case Verdict.WAIT_DELETING:
                 operation.prior = row
                 self._await(operation, Phase.AWAIT_DELETING)
@@ -215,8 +215,9 @@ class Settlement:
         self.nudge()
 
     def timed_out(self, operation: Operation) -> None:
-        """Take in an operation whose time to settle is up."""
-        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, self.settings.execution.settle_timeout))
+        """End an operation whose time to settle is up, or that nobody waits for any more."""
+        timeout_s, cause = self.settings.execution.settle_timeout, self.control.cause
+        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s, cause, self.stopped))
 
     # The ends.
 
@@ -249,7 +250,7 @@ class Settlement:
         """End an operation whose handling failed in a way that cannot happen."""
         self._on_bug(bug)
         if operation.phase is not Phase.ENDED:
-            self.end(operation, Outcome.FAILED, bug_trouble(operation, bug))
+            self.end(operation, Outcome.FAILED, bug_trouble(bug))
 
     def nudge(self) -> None:
         """Let the dispatcher look again."""

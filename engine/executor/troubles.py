@@ -1,12 +1,18 @@
-"""What is said of an app that did not end well, where it is not the service that says it."""
+"""What is said of an app that did not end well, where it is not the service that says it.
+
+A message never holds the app's key: whoever shows it names the apps beside it, so that those that ended alike are one
+group and not a line each.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BugError, InUse, Rejected
+from engine.core.identity import USER
 from engine.core.outcome import Trouble
 from engine.core.plan import Change, Reason
+from engine.executor.control import Cause
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
@@ -25,13 +31,17 @@ REMOVED: Final = Trouble(
     "it was accepted, and somebody deleted it before it was in service",
     "It is created again by the next run; find out who deletes it before then",
 )
-CONFLICT_HINT: Final = "Change the fleet to what stands there, or delete the app, or apply with --replace KEY"
+CONFLICT_HINT: Final = "Change the fleet to match the app, or delete the app, or apply with --replace KEY"
 
 
-def conflict(operation: Operation, row: ObservedApp | None) -> Trouble:
-    """Give the trouble of something that stands under the key that is not what is declared."""
-    there = "something else" if row is None else f"{row.spec.to_json()}, {row.status_text or row.status.value}"
-    return Trouble("conflict", f"{operation.key} stands there and is not as declared: {there}", CONFLICT_HINT)
+def conflict(row: ObservedApp | None) -> Trouble:
+    """Return the trouble of an app that exists under the key and is not what is declared."""
+    there = "something else" if row is None else f"{_fields(row)}, {row.status_text or row.status.value}"
+    return Trouble("conflict", f"the app exists already and is not as declared: {there}", CONFLICT_HINT)
+
+
+def _fields(row: ObservedApp) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.spec.to_json().items() if value is not None)
 
 
 def never_settled(operation: Waiting) -> Trouble:
@@ -39,20 +49,36 @@ def never_settled(operation: Waiting) -> Trouble:
     call = "DeleteApp" if operation.phase is Phase.OBSERVE_DELETE else "CreateApp"
     return Trouble(
         UNKNOWN_CODE,
-        f"it could not be found out whether {call} was carried out for {operation.key}",
+        f"no listing shows whether {call} was carried out",
         "Run again: the next run looks at what is there before it does anything",
     )
 
 
-def still_pending(operation: Operation, timeout_s: float) -> Trouble:
-    """Give the trouble of what did not settle within `timeout_s` seconds."""
-    what = "gone" if operation.phase is Phase.SETTLE_DELETE else "in service"
-    if operation.change.reason is Reason.PENDING:
-        what += " (it was Pending before this run)"
+_STOPPED_WAITING: Final = {
+    Cause.INTERRUPTED: "when the run was interrupted",
+    Cause.DEADLINE: "at the run's deadline",
+    Cause.BUG: "when the run stopped",
+}
+
+
+def still_pending(
+    operation: Waiting, timeout_s: float, cause: Cause | None, lane_stopped: Trouble | None = None
+) -> Trouble:
+    """Return the trouble of what was accepted and has not settled.
+
+    The run waited `timeout_s` seconds for it, unless it ended before: for `cause`, or because its lane was
+    stopped.
+    """
+    deleting = operation.phase is Phase.SETTLE_DELETE
+    if cause is None and lane_stopped is None:
+        when = f"within settle_timeout ({timeout_s:g} s)"
+    else:
+        when = _STOPPED_WAITING[cause or Cause.BUG]
+    before = " (it was Pending before this run)" if operation.change.reason.value == Reason.PENDING.value else ""
     return Trouble(
         "still_pending",
-        f"{operation.key} was not {what} when this run stopped waiting (settle_timeout {timeout_s:g}s)",
-        "Run again: the next run picks it up where it is",
+        f"not {'deleted' if deleting else 'in service'} {when}{before}",
+        f"SageMaker continues to {'delete' if deleting else 'start'} it, and the next run picks it up",
     )
 
 
@@ -72,19 +98,19 @@ STOPPED_BY_BUG: Final = Trouble(
 BUG_HINT: Final = "Please report it with the log of this run"
 
 
-def no_reason(operation: Operation) -> Rejected:
-    """Give the error of an app that ended Failed without a FailureReason."""
+def no_reason() -> Rejected:
+    """Return the error of an app that ended Failed without a FailureReason."""
     return Rejected(
-        f"{operation.key} ended Failed, and the service gives no reason",
+        "the app ended Failed, and the service gives no reason",
         hint="Look at the domain's CloudWatch log group /aws/sagemaker/studio; a lifecycle script is the usual cause",
         service_code="Failed",
         operation="CreateApp",
     )
 
 
-def bug_trouble(operation: Waiting, bug: BaseException) -> Trouble:
-    """Give the trouble of an operation that our own code failed on."""
-    return Trouble(BugError.code, f"a bug in appfleet while it worked on {operation.key}: {bug!r}", BUG_HINT)
+def bug_trouble(bug: BaseException) -> Trouble:
+    """Return the trouble of an operation that our own code failed on."""
+    return Trouble(BugError.code, f"a bug in appfleet: {bug!r}", BUG_HINT)
 
 
 def changed_since_plan(operation: Operation, how: str) -> Trouble:
@@ -92,8 +118,8 @@ def changed_since_plan(operation: Operation, how: str) -> Trouble:
     call = "adopted" if operation.phase is Phase.ADOPT else "deleted"
     return Trouble(
         "changed_since_plan",
-        f"{operation.key} was not {call}: {how}",
-        "Run appfleet plan again and look at what stands there now",
+        f"not {call}: {how}",
+        "Run appfleet plan again to see what has changed",
     )
 
 
@@ -124,11 +150,12 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
 ) -> Trouble | None:
     """Say why a declared app that the plan leaves alone is not as it should be; None where it is."""
     key = change.key
+    owner = "user profile" if key.owner_kind == USER else "space"
     match change.reason:
         case Reason.QUARANTINED:
             return Trouble(
                 "quarantined",
-                f"{key} failed in too many runs in a row with the same spec and is left alone",
+                "failed in too many runs in a row with the same spec",
                 "Change its spec, or apply with --retry-quarantined",
             )
         case Reason.DOMAIN_UNLISTED:
@@ -136,28 +163,28 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             return Trouble(
                 "domain_unlisted",
                 f"domain {key.domain} could not be listed{why}",
-                "Mend the domain's error, which is told beside this, then run the same command again",
+                "Fix the error of the domain, then run the same command again",
             )
         case Reason.DENIED:
-            return Trouble("denied", f"{key} was denied by a rule", f"See the findings, or: appfleet explain {key}")
+            return Trouble("denied", "denied by a rule", f"See the findings, or run: appfleet explain {key}")
         case Reason.OWNER_MISSING:
             return Trouble(
                 "owner_missing",
-                f"{change.key.owner_key} cannot be used, so {key} was not created",
-                "The findings say why, and what to do: [owners] create = true lets appfleet make what is missing",
+                f"the {owner} cannot be used, so the app was not created",
+                "See the findings. [owners] create = true in a policy lets appfleet create what is missing",
             )
         case Reason.NOT_OWNED:
             return Trouble(
                 "not_owned",
-                f"{key} is declared absent, and this fleet does not own what stands there",
-                f"If it may be deleted all the same: --allow-destructive {key}",
+                "declared absent, but this fleet does not own the app",
+                f"To delete it all the same, add --allow-destructive {key}",
             )
         case Reason.UNKNOWN_STATUS:
             status = change.before.status_text if change.before is not None else ""
             return Trouble(
                 "unknown_status",
-                f"{key} has the status {status!r}, which appfleet does not know",
-                f"Look at it in the SageMaker console; it is left alone until then: appfleet explain {key}",
+                f"it has the status {status!r}, which appfleet does not know",
+                f"appfleet leaves it alone. Look at it in the SageMaker console, or run: appfleet explain {key}",
             )
         case _:
             return None

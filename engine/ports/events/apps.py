@@ -155,12 +155,15 @@ class AppParked(Event):
 
 @dataclass(frozen=True, slots=True)
 class AppStillPending(Event):
-    """The app was accepted and had not settled when its time was up."""
+    """The app was accepted and had not settled when its time was up, or when the run ended before."""
 
     name = "app.still_pending"
     level = "warning"
     key: AppKey
     seconds: float
+    code: str
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +175,4 @@ class AppSkipped(Event):
     key: AppKey
     code: str
     message: str
+    hint: str

@@ -205,7 +205,7 @@ def test_a_lone_surrogate_is_written_as_an_escape(make_log: Any) -> None:
 def test_levels_below_the_threshold_are_not_told(make_log: Any) -> None:
     log, lines = make_log(level=LogLevel.WARNING)
     log.emit(CREATED)
-    log.emit(events.AppSkipped(key_of(LAB), "x", "y"))
+    log.emit(events.AppSkipped(key_of(LAB), "x", "y", "z"))
     assert [json.loads(line)["event"] for line in lines()] == ["app.skipped"]
 
 

@@ -44,8 +44,8 @@ def test_it_counts_what_started_ended_and_failed(progress: Progress, clock: Cloc
         events.AppAdopted(key_of(LAB)),
         events.AppDeleted(key_of(LAB), 1.0),
         events.AppParked(key_of(LAB), "c", "m", "h"),
-        events.AppStillPending(key_of(LAB), 1.0),
-        events.AppSkipped(key_of(LAB), "c", "m"),
+        events.AppStillPending(key_of(LAB), 1.0, "c", "m", "h"),
+        events.AppSkipped(key_of(LAB), "c", "m", "h"),
     ],
 )
 def test_every_end_is_an_end(progress: Progress, end: events.Event) -> None:

@@ -338,7 +338,7 @@ def test_a_log_that_lost_lines_is_owned_up_to_in_the_report_and_on_the_screen(en
 
 
 def test_plan_on_a_console_tells_warnings_alone(engine: Engine, run: Run) -> None:
-    engine.events = (events.RunStarted("ml-platform", "1", 5), events.AppSkipped(key_of(LAB), "c", "m"))
+    engine.events = (events.RunStarted("ml-platform", "1", 5), events.AppSkipped(key_of(LAB), "c", "m", "h"))
     assert run("plan", "--log-format", "console").err.count("\n") == 1
     assert run("plan", "--log-format", "console", "--log-level", "info").err.count("\n") == 2
 

@@ -12,7 +12,7 @@ from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.errors import BugError, Rejected, Throttled, Unreachable
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import Ownership
-from engine.core.outcome import Outcome
+from engine.core.outcome import Outcome, Trouble
 from engine.core.owners import OwnerChange, OwnerReason
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.planner import plan_fleet
@@ -24,12 +24,12 @@ from engine.executor.deletes import AppDelete, OwnerDelete
 from engine.executor.judge import Scan, Verdict, judge
 from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
-from engine.executor.operation import Phase
+from engine.executor.operation import Operation, Phase
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.ownership import read_ownership
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
-from engine.executor.troubles import kept_trouble
+from engine.executor.troubles import kept_trouble, still_pending
 from engine.ports.journal import Memory
 from engine.simulator.faults import FaultKind
 from engine.simulator.records import app_id
@@ -550,11 +550,51 @@ def test_nothing_ends_twice() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED, Reason.UNKNOWN_STATUS])
 def test_what_is_left_alone_against_its_declaration_says_why(reason: Reason) -> None:
-    change = Change(an_app(CANVAS_A).key, Action.NONE, reason, after=an_app(CANVAS_A))
-    trouble = kept_trouble(change, Rejected("it is denied"))
-    assert trouble is not None
-    assert CANVAS_A in trouble.message or "research" in trouble.message
-    assert trouble.hint
+    """The message is the same for every app that is left alone alike, so that a thousand of them are one paragraph."""
+    troubles = [
+        kept_trouble(Change(an_app(key).key, Action.NONE, reason, after=an_app(key)), Rejected("it is denied"))
+        for key in (CANVAS_A, CANVAS_B)
+    ]
+    assert troubles[0] is not None
+    assert troubles[1] is not None
+    assert troubles[0].message == troubles[1].message
+    assert "alice" not in troubles[0].message
+    assert troubles[0].hint
+
+
+STOPPED = Trouble("ExpiredToken", "the credentials have expired")
+
+
+def _settling(phase: Phase, *, reason: Reason = Reason.ABSENT) -> Operation:
+    operation = an_operation(phase=phase)
+    operation.change = replace(operation.change, reason=reason)
+    return operation
+
+
+@pytest.mark.parametrize(
+    ("cause", "lane_stopped", "words"),
+    [
+        (None, None, "not in service within settle_timeout (90 s)"),
+        (None, STOPPED, "not in service when the run stopped"),
+        (Cause.INTERRUPTED, None, "not in service when the run was interrupted"),
+        (Cause.DEADLINE, None, "not in service at the run's deadline"),
+        (Cause.BUG, STOPPED, "not in service when the run stopped"),
+    ],
+)
+def test_what_is_still_starting_says_why_nobody_waits_for_it(
+    cause: Cause | None, lane_stopped: Trouble | None, words: str
+) -> None:
+    trouble = still_pending(_settling(Phase.SETTLE_CREATE), 90.0, cause, lane_stopped)
+    assert trouble.message == words
+    assert trouble.hint == "SageMaker continues to start it, and the next run picks it up"
+
+
+def test_a_delete_that_has_not_settled_is_told_as_one_and_what_was_pending_before_says_so() -> None:
+    trouble = still_pending(_settling(Phase.SETTLE_DELETE), 1_200.0, None)
+    assert trouble.message == "not deleted within settle_timeout (1200 s)"
+    assert "continues to delete it" in trouble.hint
+    before = still_pending(_settling(Phase.SETTLE_CREATE, reason=Reason.PENDING), 1_200.0, None)
+    assert before.message.endswith("(it was Pending before this run)")
 
 
 async def test_a_wait_for_nothing_lets_others_run() -> None:
