@@ -20,7 +20,8 @@ def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's o
     """Declare a flag whose environment variable follows from its long name."""
     long = next(name for name in names if name.startswith("--"))
     variable = ENV_PREFIX + long.removeprefix("--").replace("-", "_").upper()
-    return typer.Option(*names, envvar=variable, show_envvar=False, help=help, **more)
+    # What opens a path says best what is wrong with it: the parser would only ask whether it can be read.
+    return typer.Option(*names, envvar=variable, show_envvar=False, help=help, readable=False, **more)
 
 
 def path_flag(*names: str, help: str, metavar: str = "FILE", **more: Any) -> Any:  # noqa: A002  # as above

@@ -10,7 +10,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.output import say, write_result
-from engine.core.errors import ExitCode
+from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from engine.cli.context import Globals
@@ -33,6 +33,9 @@ def iam_policy(
     prices: Annotated[
         bool, flags.flag("--prices", help="Allow reading the AWS Price List, for appfleet prices.")
     ] = False,
+    read_only: Annotated[
+        bool, flags.flag("--read-only", help="Allow what plan and status call, and no change of anything.")
+    ] = False,
 ) -> int:
     """Print the least IAM policy that this fleet needs. Nothing is called.
 
@@ -44,12 +47,18 @@ def iam_policy(
     from engine.render.iam_terraform import iam_terraform
     from engine.render.json_text import json_text
 
+    if read_only and destroy:
+        raise UsageError(
+            "--read-only and --destroy exclude each other",
+            hint="Run it twice, for one role that plans and one that applies",
+        )
     loaded = load(globals_.fleet_file, datetime.now(UTC).date())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
-    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes, prices=prices)
-    if not deletes:
+    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes, prices=prices, read_only=read_only)
+    if not deletes and not read_only:
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")
     if not all(domain.account for domain in loaded.fleet.domains):
         say("appfleet: a domain without `account` stands for every account: set it in the fleet file")
-    text = json_text(document) if format_ is IamFormat.JSON else iam_terraform(document, loaded.fleet.name)
+    name = f"{loaded.fleet.name}-read-only" if read_only else loaded.fleet.name
+    text = json_text(document) if format_ is IamFormat.JSON else iam_terraform(document, name)
     return ExitCode.OK if write_result(text) else ExitCode.FAILED

@@ -24,6 +24,7 @@ _TAGS: Final = "tag:GetResources"
 _PRICES: Final = "pricing:GetProducts"
 _QUOTAS: Final = "servicequotas:ListServiceQuotas"
 _APPS: Final = ("sagemaker:AddTags", "sagemaker:CreateApp", "sagemaker:DescribeApp", "sagemaker:ListTags")
+_READ_APPS: Final = ("sagemaker:DescribeApp", "sagemaker:ListTags")
 _DELETE: Final = "sagemaker:DeleteApp"
 _OWNER_NAMES: Final = {USER: ("UserProfile", "user-profile"), SPACE: ("Space", "space")}
 _PARTITIONS: Final = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "aws-eusc"))
@@ -36,33 +37,49 @@ def may_destroy(fleet: DesiredFleet, settings: Settings) -> bool:
     return safety.prune or safety.replace_on_drift or declared
 
 
-def iam_policy(fleet: DesiredFleet, settings: Settings, *, destroy: bool, prices: bool = False) -> dict[str, Any]:
-    """Give the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list."""
+def iam_policy(
+    fleet: DesiredFleet, settings: Settings, *, destroy: bool, prices: bool = False, read_only: bool = False
+) -> dict[str, Any]:
+    """Return the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list.
+
+    With `read_only` it holds what plan and status call, and no right to change anything.
+    """
+    changing = [*_APPS, *([_DELETE] if destroy else [])]
     statements = [
         _statement("LookAround", _LOOKING, ["*"]),
         _statement("ReadQuotas", [_QUOTAS], ["*"]),
         _statement("ReadTags", [_TAGS], ["*"]),
         *([_statement("ReadPrices", [_PRICES], ["*"])] if prices else []),
-        _statement("Apps", [*_APPS, *([_DELETE] if destroy else [])], _resources(fleet.domains, "app")),
-        *_owners(fleet, settings),
+        _statement("Apps", _READ_APPS if read_only else changing, _resources(fleet.domains, "app")),
+        *_owners(fleet, create=settings.create_owners and not read_only),
+        *_domains(fleet, settings),
+        *_passing(fleet, create=settings.create_owners and not read_only),
     ]
     return {"Version": IAM_VERSION, "Statement": statements}
 
 
-def _owners(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:
-    """Give what user profiles and spaces need: looking at them, and making them where the policy says so."""
+def _owners(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
+    """Return what user profiles and spaces need: reading them, and making them where the policy says so."""
     for kind, (word, resource) in _OWNER_NAMES.items():
-        actions = [f"sagemaker:Describe{word}"]
-        if settings.create_owners:
-            actions += ["sagemaker:AddTags", f"sagemaker:Create{word}"]
-        yield _statement(f"{word}s", actions, _resources(_domains_with(fleet, kind), resource))
+        making = ["sagemaker:AddTags", f"sagemaker:Create{word}"] if create else []
+        yield _statement(
+            f"{word}s", [f"sagemaker:Describe{word}", *making], _resources(_domains_with(fleet, kind), resource)
+        )
+
+
+def _domains(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:
+    """Return what the plan reads of domains whose people it makes."""
     if settings.create_owners:
         yield _statement("Domains", ["sagemaker:DescribeDomain"], _resources(fleet.domains, "domain", deep=False))
-        roles = sorted({owner.execution_role for owner in fleet.owners if owner.execution_role})
-        if roles:
-            passing = _statement("PassExecutionRoles", ["iam:PassRole"], roles)
-            passing["Condition"] = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-            yield passing
+
+
+def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
+    """Return the right to pass execution roles to the people that are made."""
+    roles = sorted({owner.execution_role for owner in fleet.owners if owner.execution_role}) if create else []
+    if roles:
+        passing = _statement("PassExecutionRoles", ["iam:PassRole"], roles)
+        passing["Condition"] = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        yield passing
 
 
 def _domains_with(fleet: DesiredFleet, kind: str) -> list[DesiredDomain]:

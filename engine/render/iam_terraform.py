@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def iam_terraform(document: Mapping[str, Any], fleet: str) -> str:
-    """Give an `aws_iam_policy` with `document`, ending in a line break. `fleet` is the fleet's name."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", fleet)
+def iam_terraform(document: Mapping[str, Any], name: str) -> str:
+    """Return an `aws_iam_policy` with `document`, ending in a line break. `name` is made of the fleet's name."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", name)
     body = json.dumps(document, indent=2, ensure_ascii=True).replace("${", "$${").replace("%{", "%%{")
     indented = body.replace("\n", "\n  ")
     head = f'resource "aws_iam_policy" "appfleet_{name}" {{\n  name   = "appfleet-{name}"\n'

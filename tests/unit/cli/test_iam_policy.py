@@ -38,3 +38,21 @@ def test_it_can_be_a_terraform_resource_that_allows_deletes(run: Callable[..., R
     assert '"sagemaker:DeleteApp"' in ran.out
     assert "pricing:" not in ran.out
     assert '"pricing:GetProducts"' in run("iam-policy", "--format", "terraform", "--prices").out
+
+
+def test_a_read_only_policy_changes_nothing(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(FLEET.replace('"eu-west-1"', '"eu-west-1"\naccount = "111122223333"'))
+    ran = run("iam-policy", "--read-only")
+    assert (ran.code, ran.err) == (0, "")
+    actions = {action for statement in json.loads(ran.out)["Statement"] for action in statement["Action"]}
+    assert all(action.split(":")[1].startswith(("List", "Describe", "Get")) for action in actions)
+    assert {"sagemaker:ListApps", "sagemaker:DescribeApp", "sagemaker:ListTags"} <= actions
+    terraform = run("iam-policy", "--read-only", "--format", "terraform").out
+    assert terraform.startswith('resource "aws_iam_policy" "appfleet_ml-read-only" {')  # beside the one that applies
+
+
+def test_a_policy_that_reads_only_and_deletes_is_refused(run: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(FLEET)
+    ran = run("iam-policy", "--read-only", "--destroy")
+    assert ran.code == 64
+    assert "--read-only and --destroy exclude each other" in ran.err

@@ -92,3 +92,13 @@ def test_partitions_and_accounts_stand_in_the_resources(region: str, partition: 
 )
 def test_what_makes_a_run_delete_without_a_flag(app: Any, safety: Safety, destroys: bool) -> None:
     assert may_destroy(a_fleet(app), Settings(safety=safety)) is destroys
+
+
+def test_looking_makes_nobody_and_passes_no_role() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=(SPACE, ALICE))
+    document = iam_policy(fleet, Settings(create_owners=True), destroy=True, read_only=True)
+    found = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
+    assert found["Apps"] == ["sagemaker:DescribeApp", "sagemaker:ListTags"]
+    assert found["UserProfiles"] == ["sagemaker:DescribeUserProfile"]
+    assert found["Domains"] == ["sagemaker:DescribeDomain"]
+    assert "PassExecutionRoles" not in found
