@@ -14,10 +14,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.adapters.journal_entries import AppMarks, Conclusion, DomainSize, End, Intent, Part, Rate
 from engine.adapters.journal_owners import OwnerConclusion
 from engine.adapters.journal_reader import memory_of, read_memory
 from engine.adapters.journal_schema import JournalUnusable, explain, is_corruption, open_for_writing, start_afresh
-from engine.adapters.journal_writer import AppMarks, Conclusion, DomainSize, End, Intent, JournalWriter, Part, Rate
+from engine.adapters.journal_unfinished import forget_old
+from engine.adapters.journal_writer import JournalWriter
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_RUNS_MAX_COUNT
@@ -111,8 +113,10 @@ class SqliteJournal:
         if self._writer is not None:
             self._writer.put(Intent(key, operation, spec_hash, at))
 
-    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
-        """Note it and wait until it would survive a power cut; False when that cannot be had."""
+    async def intend_durably(
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+    ) -> bool:
+        """Note it and wait until it would survive a power cut; False if it does not."""
         if self._writer is None:
             return False
         loop = asyncio.get_running_loop()
@@ -126,18 +130,29 @@ class SqliteJournal:
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 loop.call_soon_threadsafe(settle, written)
 
-        self._writer.put_durably(Intent(key, operation, spec_hash, at), done)
+        self._writer.put_durably(Intent(key, operation, spec_hash, at, owed), done)
         return await answer
 
-    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
-        """Note an app's outcome; `once` says that its mode is once, `counts_as_failure` feeds quarantine."""
+    def conclude(
+        self,
+        result: AppResult,
+        spec_hash: str,
+        at: float,
+        *,
+        once: bool,
+        counts_as_failure: bool,
+        in_doubt: bool = False,
+        owed: bool = False,
+        replaced_at: float = 0.0,
+    ) -> None:
+        """Note an app's outcome, as `ports.journal.Journal` says; `once` says that its mode is once."""
         if self._writer is not None:
-            self._writer.put(Conclusion(result, spec_hash, at, once, counts_as_failure))
+            self._writer.put(Conclusion(result, spec_hash, at, once, counts_as_failure, in_doubt, owed, replaced_at))
 
-    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+    def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         """Note what became of a user profile or a space; `at` is epoch seconds."""
         if self._writer is not None:
-            self._writer.put(OwnerConclusion(result, at))
+            self._writer.put(OwnerConclusion(result, at, in_doubt))
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
@@ -181,6 +196,7 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
             (clean(header.run_id), header.fleet, header.version, header.started),
         ).lastrowid
         _prune(connection, header.fleet)
+        forget_old(connection, header.fleet, header.started)
         connection.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):

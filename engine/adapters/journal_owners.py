@@ -35,10 +35,11 @@ class SingleRow:
 
 @dataclass(frozen=True, slots=True)
 class OwnerConclusion(SingleRow):
-    """What became of one user profile or space; `at` is epoch seconds."""
+    """What became of one user profile or space; `at` is epoch seconds, and `in_doubt` that of `Unfinished`."""
 
     result: OwnerResult
     at: float
+    in_doubt: bool = False
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
         """Give what writes it."""
@@ -67,7 +68,7 @@ def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ..
         "FROM owner_outcomes WHERE run = ?",
         (run,),
     )
-    found = [OwnerRecord(owner, *columns) for text, *columns in rows if (owner := _owner_or_none(text)) is not None]
+    found = [OwnerRecord(owner, *columns) for text, *columns in rows if (owner := owner_or_none(text)) is not None]
     return tuple(sorted(found, key=lambda record: record.owner))
 
 
@@ -80,7 +81,7 @@ def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, 
         "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = ?1 AND owner_outcomes.key = intents.key)",
         (run,),
     )
-    return tuple(sorted(owner for (text,) in rows if (owner := _owner_or_none(text)) is not None))
+    return tuple(sorted(owner for (text,) in rows if (owner := owner_or_none(text)) is not None))
 
 
 def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
@@ -98,7 +99,7 @@ def _has_owners(connection: sqlite3.Connection) -> bool:
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= _OWNERS_SINCE
 
 
-def _owner_or_none(text: str) -> Owner | None:
+def owner_or_none(text: str) -> Owner | None:
     """Read an owner back, or give None for a row of something else."""
     parts = text.split("/")
     if len(parts) != _OWNER_PARTS or parts[1] not in OWNER_KINDS or not all(parts):

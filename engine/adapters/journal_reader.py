@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.adapters.journal_owners import owner_counts, owners_of, unknown_owners_of
 from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
+from engine.adapters.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.identity import Lane, parse_app_key
@@ -91,6 +92,8 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         unclean_end_at=float(last[1]) if last is not None and last[0] is None else None,
         is_new=is_new,
         domain_sizes={str(domain): int(apps) for domain, apps in query("SELECT domain_id, apps FROM domain_sizes")},
+        unfinished=unfinished_of(connection, fleet),
+        replaced=replaced_of(connection, fleet),
     )
 
 

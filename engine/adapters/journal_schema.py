@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.adapters.journal_unfinished import UNFINISHED_TABLES
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
@@ -17,7 +18,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.adapters.state_dir import StateDir
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -56,7 +57,7 @@ OWNER_TABLES: Final = (
         run INTEGER NOT NULL, key TEXT NOT NULL, action TEXT, outcome TEXT, attempts INTEGER, seconds REAL, arn TEXT,
         error_code TEXT, error_message TEXT, error_hint TEXT, at REAL, PRIMARY KEY (run, key)) WITHOUT ROWID""",
 )
-_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES, 3: OWNER_TABLES}
+_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES, 3: OWNER_TABLES, 4: UNFINISHED_TABLES}
 
 
 class JournalUnusable(Exception):

@@ -14,12 +14,22 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from engine.adapters.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
+from engine.adapters import journal_unfinished as unfinished
+from engine.adapters.journal_entries import (
+    DONE_ONCE,
+    AppMarks,
+    Conclusion,
+    DomainSize,
+    End,
+    Entry,
+    Intent,
+    Rate,
+)
+from engine.adapters.journal_owners import OwnerConclusion, SingleRow
 from engine.adapters.journal_schema import explain, is_passing
 from engine.core.limits import (
     JOURNAL_ALIVE_SECONDS,
@@ -27,20 +37,12 @@ from engine.core.limits import (
     JOURNAL_PENDING_MAX_ROWS,
     JOURNAL_RETRY_SECONDS,
 )
-from engine.core.outcome import Outcome
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult
-
-# The app was made by this fleet, or found as this fleet wants it after its own call.
-_DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})
-# The app is well, or gone by decision: what failed before is no longer in a row.
-_ENDS_STREAK: Final = _DONE_ONCE | {Outcome.UNCHANGED, Outcome.DELETED}
 _TOO_LATE: Final = "the journal was closed before the last entries came"
 _TOO_MANY: Final = (
     f"more than {JOURNAL_PENDING_MAX_ROWS:,} entries waited for the journal, so the later ones were dropped"
@@ -79,105 +81,10 @@ _END_STREAKS: Final = """
 _MARKS: Final = """
     INSERT OR REPLACE INTO app_timelines (run, key, marks)
     SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
-_PART: Final = "INSERT OR REPLACE INTO timelines (run, part, data) VALUES (?, ?, ?)"
 _RATE: Final = "INSERT OR REPLACE INTO rates (account, region, rate, at) VALUES (?, ?, ?, ?)"
 _SIZE: Final = "INSERT OR REPLACE INTO domain_sizes (domain_id, apps, at) VALUES (?, ?, ?)"
 _ALIVE: Final = "UPDATE runs SET alive_at = max(alive_at, ?) WHERE id = ?"
 _END: Final = "UPDATE runs SET alive_at = max(alive_at, ?1), ended = ?1, result = ?2, exit_code = ?3 WHERE id = ?4"
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One call that is about to be made."""
-
-    key: AppKey | Owner
-    operation: str
-    spec_hash: str
-    at: float
-
-    def row(self) -> tuple[str | float, ...]:
-        """Give the columns of `intents` after `run`."""
-        return clean(str(self.key)), self.operation, clean(self.spec_hash), self.at
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What became of one app."""
-
-    result: AppResult
-    spec_hash: str
-    at: float
-    once: bool
-    counts_as_failure: bool
-
-    def row(self) -> tuple[str | float | int | None, ...]:
-        """Give the columns of `outcomes` after `run`."""
-        result, error = self.result, self.result.error
-        return (
-            clean(str(result.key)),
-            clean(self.spec_hash),
-            result.action.value,
-            result.outcome.value,
-            result.attempts,
-            result.seconds,
-            clean(result.instance_type),
-            clean(result.arn),
-            "" if error is None else clean(error.code, CODE_MAX_CHARS),
-            "" if error is None else clean(error.message),
-            "" if error is None else clean(error.hint),
-            self.at,
-            int(self.once),
-            int(self.counts_as_failure),
-            int(result.outcome in _ENDS_STREAK),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A lane's last good create rate, in calls a second."""
-
-    lane: Lane
-    calls_per_second: float
-
-
-@dataclass(frozen=True, slots=True)
-class DomainSize:
-    """How many rows a complete scan of a domain gave."""
-
-    domain_id: str
-    apps: int
-
-
-@dataclass(frozen=True, slots=True)
-class AppMarks:
-    """An app's timeline, as text."""
-
-    key: AppKey
-    marks: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part(SingleRow):
-    """A part of the run's timeline; `data` is JSON."""
-
-    part: str
-    data: str
-
-    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
-        """Give what writes it."""
-        return _PART, (run, self.part, self.data)
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of the run; `at` is epoch seconds."""
-
-    result: str
-    exit_code: int
-    at: float
-
-
-Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | End
 
 
 class JournalWriter:
@@ -318,9 +225,9 @@ class JournalWriter:
         execute("BEGIN IMMEDIATE")
         now = self._wall()
         execute(_ALIVE, (now, self._run))
-        intents = [entry.row() for entry in entries if isinstance(entry, Intent)]
+        intents = [entry for entry in entries if isinstance(entry, Intent)]
         if intents:
-            execute(_INTENTS, (self._run, _json(intents)))
+            self._commit_intents(intents)
         conclusions = [entry for entry in entries if isinstance(entry, Conclusion)]
         if conclusions:
             self._commit_conclusions(conclusions)
@@ -330,6 +237,9 @@ class JournalWriter:
         for entry in entries:
             if isinstance(entry, SingleRow):
                 execute(*entry.statement(self._run))
+                if isinstance(entry, OwnerConclusion):
+                    ended = (clean(str(entry.result.owner)), entry.in_doubt, False)
+                    unfinished.settle(self._connection, self._fleet, [ended])
             elif isinstance(entry, Rate):
                 execute(_RATE, (clean(entry.lane.account), clean(entry.lane.region), entry.calls_per_second, now))
             elif isinstance(entry, DomainSize):
@@ -338,6 +248,12 @@ class JournalWriter:
                 execute(_END, (entry.at, entry.result, entry.exit_code, self._run))
         execute("COMMIT")
 
+    def _commit_intents(self, intents: list[Intent]) -> None:
+        rows = [entry.row() for entry in intents]
+        self._connection.execute(_INTENTS, (self._run, _json(rows)))
+        begun = [(clean(str(entry.key)), entry.operation, entry.at, entry.owed) for entry in intents]
+        unfinished.begin(self._connection, self._fleet, begun)
+
     def _commit_conclusions(self, conclusions: list[Conclusion]) -> None:
         execute = self._connection.execute
         rows = [entry.row() for entry in conclusions]
@@ -345,7 +261,7 @@ class JournalWriter:
         done = [
             (row[0], entry.at)
             for entry, row in zip(conclusions, rows, strict=True)
-            if entry.once and entry.result.outcome in _DONE_ONCE
+            if entry.once and entry.result.outcome in DONE_ONCE
         ]
         if done:
             execute(_ONCE, (self._fleet, _json(done)))
@@ -353,6 +269,12 @@ class JournalWriter:
         if failures:
             execute(_COUNT, (self._fleet, self._run, _json(failures)))
         execute(_END_STREAKS, (self._fleet, self._run))
+        ended = [(str(row[0]), entry.in_doubt, entry.owed) for entry, row in zip(conclusions, rows, strict=True)]
+        unfinished.settle(self._connection, self._fleet, ended)
+        for entry in conclusions:
+            if entry.replaced_at:
+                key, spec_hash = clean(str(entry.result.key)), clean(entry.spec_hash)
+                unfinished.note_replaced(self._connection, self._fleet, key, spec_hash, entry.replaced_at)
 
     def _keep(self, entries: list[Entry]) -> None:
         self._kept = entries[:JOURNAL_PENDING_MAX_ROWS]

@@ -169,13 +169,18 @@ def _held_back(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, o
     """Decide about an app that is wanted and all the same left alone; None for every other."""
     if app.key in options.denied_keys:
         return _DENIED
-    if app.mode is Mode.ONCE and app.key not in options.replace_keys:
+    if app.mode is Mode.ONCE and app.key not in options.replace_keys and not _is_half_replaced(app, row, options):
         made = row is not None and ownership is Ownership.OURS and row.status in _MADE
         if made or app.key in options.once_done:
             return _DONE_ONCE
     if app.key in options.quarantined and not options.retry_quarantined:
         return _QUARANTINED
     return None
+
+
+def _is_half_replaced(app: DesiredApp, row: ObservedApp | None, options: PlanOptions) -> bool:
+    """Whether an earlier run deleted the app to replace it, and the new one was not seen in service."""
+    return app.key in options.half_replaced and (row is None or row.status is not AppStatus.IN_SERVICE)
 
 
 def _decide_in_service(

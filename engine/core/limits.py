@@ -95,6 +95,7 @@ JOURNAL_RETRY_SECONDS: Final = 5.0
 JOURNAL_FINISH_MAX_SECONDS: Final = 5.0
 JOURNAL_ASIDE_MAX_COUNT: Final = 9
 JOURNAL_DURATIONS_MAX_COUNT: Final = 5_000
+DOUBT_KEPT_MAX_SECONDS: Final = 86_400.0  # a call of an earlier run without an outcome is not on its way any longer
 
 # The timeline of a run, kept in the journal for its report.
 TIMELINE_MARKS_MAX_COUNT: Final = 40  # of one app; later ones take the place of the last
@@ -151,6 +152,7 @@ LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told
 
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
+CALL_LATE_MAX_SECONDS: Final = 60.0  # how late the service may still carry out a call whose answer was lost
 STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the generation before an accepted create
 DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25
 GENERATION_TOLERANCE_SECONDS: Final = 1.0

@@ -30,7 +30,8 @@ class PlanOptions:
     what `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason.
     `replace_keys` are replaced although they do not differ; `allow_destructive` are deleted, when declared absent,
     although nobody's tag says that they are ours. `adopt` gives declared apps in service that nobody owns this
-    fleet's tag. `once_done`, `quarantined` come from the journal, `denied_keys`, `findings` and `run_denied` from
+    fleet's tag. `once_done`, `half_replaced` (deleted to be replaced and not in service since)
+    and `quarantined` come from the journal, `denied_keys`, `findings` and `run_denied` from
     the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and `bucket_room` says of a bucket
     whether one more app fits; a bucket that is not there is unknown. `allowances` are what was typed behind
     `--allow-destructive`, counts included, and `version` is the appfleet that plans.
@@ -46,6 +47,7 @@ class PlanOptions:
     replace_keys: frozenset[AppKey] = frozenset()
     allow_destructive: frozenset[AppKey] = frozenset()
     once_done: frozenset[AppKey] = frozenset()
+    half_replaced: frozenset[AppKey] = frozenset()
     quarantined: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False
     adopt: bool = False

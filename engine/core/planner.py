@@ -199,6 +199,9 @@ def _findings(
     if orphans:
         way_out = "" if options.wants_prune else ". --prune deletes them"
         yield Finding("orphaned", _SAID, "", clean(_orphans_message(orphans) + way_out))
+    owed = [change.key for change in changes if change.action is Action.CREATE and change.key in options.half_replaced]
+    if owed:
+        yield Finding("half_replaced", _SAID, "", clean(_owed_message(owed)))
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
     if others:
         yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
@@ -221,6 +224,13 @@ def _orphans_message(orphans: list[AppKey]) -> str:
     more = len(orphans) - ORPHANS_NAMED_MAX_COUNT
     tail = f" and {more} more" if more > 0 else ""
     return f"{_apps(len(orphans))} of this fleet no longer declared: {named}{tail}"
+
+
+def _owed_message(owed: list[AppKey]) -> str:
+    named = ", ".join(map(str, owed[:ORPHANS_NAMED_MAX_COUNT]))
+    more = len(owed) - ORPHANS_NAMED_MAX_COUNT
+    tail = f" and {more} more" if more > 0 else ""
+    return f"{_apps(len(owed))} deleted by an earlier run to be replaced and not created again yet: {named}{tail}"
 
 
 def _foreign_message(others: list[tuple[AppKey, str]]) -> str:

@@ -12,6 +12,7 @@ from engine.core.errors import AccessDenied, AlreadyGone, BugError, CloudError, 
 from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, Whose, tag_value, whose, why_not_ours
+from engine.core.plan import Action
 from engine.executor.calls import StoppedError
 from engine.executor.judge import is_generation
 from engine.executor.owner_judge import is_same
@@ -56,6 +57,11 @@ class Delete(Protocol):
         """What the journal knows the thing's spec by."""
         ...
 
+    @property
+    def owed(self) -> bool:
+        """Whether the thing is deleted to be replaced, so that it must be created again."""
+        ...
+
     async def still_as_planned(self) -> bool:
         """Whether the very thing that the plan saw is there, with our tag; else the operation is settled here."""
         ...
@@ -85,7 +91,9 @@ async def carry_out(at: Settlement, delete: Delete) -> None:
         if not await delete.still_as_planned():
             return
         operation.reading = False
-        if not await at.journal.intend_durably(operation.key, delete.call, delete.spec_hash, at.wall()):
+        if not await at.journal.intend_durably(
+            operation.key, delete.call, delete.spec_hash, at.wall(), owed=delete.owed
+        ):
             at.end(operation, Outcome.SKIPPED, NOT_DURABLE)
             return
         await delete.send(lambda: _leaving(at, delete))
@@ -115,6 +123,7 @@ class AppDelete:
     def __init__(self, at: Settlement, operation: Operation) -> None:
         self.operation = operation
         self.spec_hash = operation.spec_hash
+        self.owed = operation.change.action is Action.DELETE_THEN_CREATE
         self._at = at
         self._reach = at.reaches[operation.key.domain]
         self._name = app_name(self._reach.domain_id, operation.key)
@@ -189,6 +198,7 @@ class OwnerDelete:
     """The delete of a user profile or of a space, whose volume goes with it."""
 
     spec_hash: Final = NO_SPEC_HASH
+    owed: Final = False
 
     def __init__(self, at: Settlement, operation: OwnerOperation) -> None:
         self.operation = operation

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
-from engine.core.plan import Action, Reason
-from engine.core.stages import ordered_steps
+from engine.core.outcome import ApplyReport, Outcome, Trouble
 from engine.executor.asking import unless_aborted
+from engine.executor.begin import WATCHED, Beginning
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.control import Cause, wait_for
 from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
 from engine.executor.link import Link
-from engine.executor.operation import AWAITING, Operation, Phase, first_phase, spec_hash
+from engine.executor.operation import Operation, Phase
 from engine.executor.owner_begin import begin_owners, owner_operations
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.owner_watch import OwnerWatcher
@@ -31,7 +30,7 @@ from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
-from engine.executor.troubles import ABORTED, INTERRUPTED, kept_trouble, run_errors
+from engine.executor.troubles import ABORTED, INTERRUPTED, run_errors
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
     from engine.core.identity import Lane, Owner
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control
     from engine.executor.owner_operation import OwnerOperation
@@ -140,8 +139,14 @@ class FleetRun:
     ) -> ApplyReport:
         """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens."""
         attention = asyncio.Event()
-        operations, results = self._operations(plan, weight, wait=wait and not plan.denied)
-        owned = [] if plan.denied else owner_operations(plan, weight, self.links, self.control, self.settings)
+        operations, results = self._beginning().operations(plan, weight, wait=wait and not plan.denied)
+        owned = (
+            []
+            if plan.denied
+            else owner_operations(
+                plan, weight, self.links, self.control, self.settings, self.memory.unfinished, self.wall()
+            )
+        )
         ledger = Ledger(
             len(operations) + len(owned), self.emit, self.journal, self.control.now, self.wall, attention.set
         )
@@ -214,55 +219,17 @@ class FleetRun:
             link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, may_call, stopped
         )
 
-    def _operations(
-        self, plan: Plan, weight: Callable[[DesiredApp], float], *, wait: bool
-    ) -> tuple[list[Operation], list[AppResult]]:
-        """Set apart what has to be worked on; everything else has its outcome already."""
-        operations: list[Operation] = []
-        results: list[AppResult] = []
-        if plan.denied:
-            results += (_denied(change) for change in plan.changes)
-        else:
-            operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
-        for change in plan.decisions:
-            if change.action is not Action.NONE or change.after is None:
-                continue
-            if change.reason is Reason.PENDING and wait:
-                operation = self._operation(len(operations), change)
-                operation.accepted_at = self.control.now()
-                operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
-                operations.append(operation)
-            else:
-                results.append(self._kept(change))
-        return operations, results
-
-    def _operation(self, rank: int, change: Change) -> Operation:
-        lane = self.links[change.key.domain].lane
-        operation = Operation(rank, change, lane, first_phase(change), prior=change.before)
-        if operation.phase in AWAITING:
-            operation.accepted_at = self.control.now()
-            operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
-        return operation
-
-    def _kept(self, change: Change) -> AppResult:
-        trouble = kept_trouble(change, self._listing_errors.get(change.key.domain))
-        outcome = Outcome.UNCHANGED
-        if trouble is not None:
-            outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED
-        seen = change.before.spec.instance_type if change.before is not None else None
-        result = AppResult(change.key, change.action, outcome, instance_type=seen or "", error=trouble)
-        self._remember_kept(change, result)
-        return result
-
-    def _remember_kept(self, change: Change, result: AppResult) -> None:
-        """Let the journal know what a row tells today and will not tell for ever.
-
-        A row that shows that an app of mode once was made vanishes; and an app that is in service has not failed.
-        """
-        once = change.reason is Reason.DONE_ONCE and change.key not in self.memory.once_done
-        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and change.key in self.memory.failures
-        if once or well:
-            self.journal.conclude(result, spec_hash(change.after), self.wall(), once=once, counts_as_failure=False)
+    def _beginning(self) -> Beginning:
+        return Beginning(
+            links=self.links,
+            settings=self.settings,
+            memory=self.memory,
+            journal=self.journal,
+            listing_errors=self._listing_errors,
+            now=self.control.now,
+            wall=self.wall,
+            emit=self.emit,
+        )
 
     def _settlements(self, ledger: Ledger, *, wait: bool) -> dict[Lane, Settlement]:
         settlements: dict[Lane, Settlement] = {}
@@ -307,7 +274,7 @@ class FleetRun:
         begin_owners(owned, operations, settlements)
         for operation in operations:
             settlement = settlements[operation.lane]
-            if operation.phase is Phase.SETTLE_CREATE or operation.phase in AWAITING:
+            if operation.phase in WATCHED:
                 settlement.watchers[operation.key.domain].watch(operation)
             else:
                 settlement.ready.push(operation)
@@ -325,9 +292,11 @@ class FleetRun:
                     task.cancel()
         for operation in operations:  # what was in flight when everything ended
             if operation.phase is not Phase.ENDED:
+                operation.cut_off = operation.attempts > 0
                 ledger.end(operation, Outcome.INTERRUPTED, _cut_off(operation))
         for owner_operation in owned:
             if owner_operation.phase is not Phase.ENDED:
+                owner_operation.cut_off = owner_operation.attempts > 0
                 ledger.end_owner(owner_operation, Outcome.INTERRUPTED, _cut_off(owner_operation))
 
     async def _until_over(
@@ -377,11 +346,6 @@ def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:
 
 def _cut_off(operation: Operation | OwnerOperation) -> Trouble:
     return ABORTED if operation.attempts else INTERRUPTED
-
-
-def _denied(change: Change) -> AppResult:
-    trouble = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
-    return AppResult(change.key, change.action, Outcome.DENIED, error=trouble)
 
 
 __all__ = ["FleetRun", "Link", "StoppedError"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.desired import Mode
 from engine.core.errors import BugError
 from engine.core.outcome import AppResult, Outcome, OwnerResult, Trouble
-from engine.core.plan import Action
+from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import OBSERVING, Phase
 from engine.executor.troubles import DEADLINE, INTERRUPTED, STOPPED_BY_BUG, never_settled
@@ -62,6 +62,7 @@ class Ledger:
         """Write down how `operation` ended. Raises BugError for one that had ended before."""
         if operation.phase is Phase.ENDED:
             raise BugError(f"{operation.key} ended twice, the second time as {outcome.value}")
+        in_doubt, owed = operation.in_doubt(outcome), operation.is_owed
         operation.phase = Phase.ENDED
         now = self._now()
         seconds = 0.0 if operation.first_call_at is None else now - operation.first_call_at
@@ -83,6 +84,9 @@ class Ledger:
             self._wall(),
             once=app is not None and app.mode is Mode.ONCE and operation.ours and outcome in MADE,
             counts_as_failure=operation.counts_as_failure and outcome is Outcome.FAILED,
+            in_doubt=in_doubt,
+            owed=owed,
+            replaced_at=operation.sent_wall if outcome is Outcome.REPLACED and _had_drifted(operation) else 0.0,
         )
         self._closed_one()
         event = _event(result, trouble or NOTHING)
@@ -93,6 +97,7 @@ class Ledger:
         """Write down how an owner's operation ended. Raises BugError for one that had ended before."""
         if operation.phase is Phase.ENDED:
             raise BugError(f"{operation.key} ended twice, the second time as {outcome.value}")
+        in_doubt = operation.cut_off or operation.phase in OBSERVING
         operation.phase = Phase.ENDED
         seconds = 0.0 if operation.first_call_at is None else self._now() - operation.first_call_at
         result = OwnerResult(
@@ -105,7 +110,7 @@ class Ledger:
             trouble,
         )
         self.owner_results.append(result)
-        self._journal.conclude_owner(result, self._wall())
+        self._journal.conclude_owner(result, self._wall(), in_doubt=in_doubt)
         if trouble is None:
             self._emit(OwnerSettled(result.owner, outcome.value, result.seconds))
         else:
@@ -116,6 +121,10 @@ class Ledger:
         self.open_count -= 1
         if self.open_count == 0:
             self._on_empty()
+
+
+def _had_drifted(operation: Operation) -> bool:
+    return operation.change.reason is Reason.DRIFT
 
 
 def _event(result: AppResult, trouble: Trouble) -> Event | None:  # noqa: PLR0911 - one case an outcome

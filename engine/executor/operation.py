@@ -18,6 +18,7 @@ from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.errors import BugError
 from engine.core.identity import QuotaBucket, folded
 from engine.core.observed import AppStatus
+from engine.core.outcome import Outcome
 from engine.core.owners import OwnerChange
 from engine.core.plan import Action, Change, Reason
 
@@ -47,6 +48,7 @@ class Phase(Enum):
 
 
 OBSERVING = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
+DELETING = frozenset({Phase.OBSERVE_DELETE, Phase.SETTLE_DELETE})
 AWAITING = frozenset({Phase.AWAIT_DELETING, Phase.AWAIT_PENDING})  # before the first call
 
 
@@ -76,6 +78,8 @@ class BaseOperation(Generic[C]):
     ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
     first_scan_ended_at: float | None = None  # of the two that clear an unknown call
+    doubt_until: float = float("-inf")  # until then a delete of unknown outcome may still be carried out
+    cut_off: bool = False  # the run ended while its call was under way
     absent_since: float | None = None
     failures: dict[str, int] = field(default_factory=dict)
     failing_since: dict[str, float] = field(default_factory=dict)
@@ -104,7 +108,8 @@ class Operation(BaseOperation[Change]):
 
     `choice` is the index into the app's instance types. `sent_wall` is the wall clock when the last CreateApp was
     sent: what the service's CreationTime is compared with. `prior` is the generation that stood before our create, so
-    that its old row is not taken for an answer.
+    that its old row is not taken for an answer. `owed`: an earlier run deleted the app to replace it, and it has not
+    been in service since; `in_service`: a look has shown that it is.
     """
 
     choice: int = 0
@@ -113,6 +118,9 @@ class Operation(BaseOperation[Change]):
     counts_as_failure: bool = False
     prior: ObservedApp | None = None
     spec_hash: str = ""
+    resent: bool = False  # DeleteApp was sent again, since nothing showed the first one
+    owed: bool = False
+    in_service: bool = False
 
     def __post_init__(self) -> None:
         """Work the hash out once: every intent and the outcome carry it."""
@@ -160,6 +168,21 @@ class Operation(BaseOperation[Change]):
         if self.change.before is None:
             raise BugError(f"{self.key} is to be deleted and was not observed")
         return self.change.before
+
+    def in_doubt(self, outcome: Outcome) -> bool:
+        """Whether it ends as `outcome` before anything has shown what became of its last call."""
+        if self.in_service or outcome is Outcome.DELETED:
+            return False
+        waits = self.ours and self.phase in (Phase.LOOK, Phase.AWAIT_DELETING)
+        return self.cut_off or waits or self.phase in OBSERVING or outcome is Outcome.STILL_PENDING
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the app was deleted, or may be, to be replaced, and is not in service again."""
+        if self.in_service or self.change.action is Action.DELETE:
+            return False
+        deleting = self.phase in DELETING or (self.cut_off and self.is_delete)
+        return self.owed or self.deleted or deleting
 
     @property
     def scopes(self) -> tuple[str, ...]:

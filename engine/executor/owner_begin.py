@@ -8,6 +8,7 @@ from engine.core.identity import SPACE
 from engine.core.owners import folded_owner, holder_of
 from engine.core.plan import Action
 from engine.core.stages import ordered_steps, owner_ranks
+from engine.executor.begin import begin_in_doubt
 from engine.executor.operation import Phase
 from engine.executor.owner_operation import OwnerOperation, first_owner_phase
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from engine.core.desired import DesiredApp
-    from engine.core.identity import Lane
+    from engine.core.identity import AppKey, Lane, Owner
     from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
     from engine.core.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from engine.executor.link import Link
     from engine.executor.operation import Operation
     from engine.executor.settlement import Settlement
+    from engine.ports.journal import Unfinished
 
 
 def owner_operations(
@@ -31,8 +33,13 @@ def owner_operations(
     links: Mapping[str, Link],
     control: Control,
     settings: Settings,
+    unfinished: Mapping[AppKey | Owner, Unfinished],
+    wall: float,
 ) -> list[OwnerOperation]:
-    """Give an operation for each owner of `plan`, each ranked with the first app that needs it."""
+    """Return an operation for each owner of `plan`, each ranked with the first app that needs it.
+
+    `unfinished` is what earlier runs began and did not end; `wall` is the time, in epoch seconds.
+    """
     if not plan.owners:
         return []
     ranks = owner_ranks(plan, ordered_steps(plan, weight))
@@ -48,6 +55,9 @@ def owner_operations(
         )
         operation.accepted_at = control.now()
         operation.settle_until = operation.accepted_at + settings.execution.settle_timeout
+        left = unfinished.get(change.owner)
+        if left is not None:
+            begin_in_doubt(operation, left, control.now(), wall, settings)
         operations.append(operation)
     return operations
 

@@ -30,11 +30,11 @@ from engine.executor.retry import (
     decide,
     trouble_of,
 )
-from engine.executor.troubles import IN_USE, REMOVED, bug_trouble, conflict, never_settled, still_pending
+from engine.executor.troubles import IN_USE, REMOVED, bug_trouble, conflict, still_pending
+from engine.executor.unknowns import Unknowns
 from engine.ports.events import (
     AppCreated,
     AppFellBack,
-    AppOutcomeUnknown,
     AppRetried,
     LaneStopped,
 )
@@ -98,6 +98,7 @@ class Settlement:
         self.draw = jitter
         self.gates = GateKeeper(ready, emit)
         self._on_bug = on_bug
+        self._unknowns = Unknowns(self)
         self._wait = wait
         self.owners = OwnerSettlement(self)
 
@@ -132,7 +133,7 @@ class Settlement:
         """Take in DeleteApp's yes, or the sight of an app that is Deleting already."""
         operation.forgive("throttling", "transient")
         operation.absent_since = None
-        self._await(operation, Phase.SETTLE_DELETE)
+        self.watch(operation, Phase.SETTLE_DELETE)
 
     def call_failed(self, operation: Operation, error: CloudError) -> None:
         """Take in the error of a delete or an adoption, or of the look before it."""
@@ -140,7 +141,7 @@ class Settlement:
 
     def delete_later(self, operation: Operation) -> None:
         """Take in that the app is Pending, so that it cannot be deleted yet."""
-        self._await(operation, Phase.AWAIT_PENDING)
+        self.watch(operation, Phase.AWAIT_PENDING)
 
     def delete_settled(self, operation: Operation) -> None:
         """Take in that the app is gone: the end of a delete, half of a replace."""
@@ -152,7 +153,7 @@ class Settlement:
         else:
             operation.deleted = True
             operation.prior = before
-            self._again_at_once(operation, Phase.CREATE)
+            self._unknowns.create_after_delete(operation)
         self.nudge()
 
     # What a scan shows.
@@ -164,6 +165,7 @@ class Settlement:
         now = self.control.now()
         match verdict:
             case Verdict.IN_SERVICE:
+                operation.in_service = True
                 self.end(operation, good_end(operation))
             case Verdict.REMOVED:
                 self.end(operation, Outcome.FAILED, REMOVED)
@@ -175,16 +177,16 @@ class Settlement:
                 self.end(operation, Outcome.FAILED, conflict(row))
             case Verdict.WAIT_DELETING:
                 operation.prior = row
-                self._await(operation, Phase.AWAIT_DELETING)
+                self.watch(operation, Phase.AWAIT_DELETING)
             case Verdict.CREATE if operation.ours:  # what was in the way is gone; a create of ours is unknown still
                 operation.prior = row or operation.prior
                 operation.first_scan_ended_at = operation.absent_since = None
-                self._await(operation, Phase.OBSERVE_CREATE)
+                self.watch(operation, Phase.OBSERVE_CREATE)
             case Verdict.CREATE:
                 operation.prior = row or operation.prior
-                self._again_at_once(operation, Phase.CREATE)
+                self.again_at_once(operation, Phase.CREATE)
             case Verdict.RESEND:
-                self._resend(operation, now)
+                self._unknowns.resend(operation, now)
             case Verdict.TRY_LATER:
                 self._decide(operation, IN_USE, None, now)
             case Verdict.DELETING:
@@ -192,7 +194,7 @@ class Settlement:
             case Verdict.DELETED:
                 self.delete_settled(operation)
             case Verdict.DELETE:
-                self._again_at_once(operation, Phase.DELETE)
+                self.again_at_once(operation, Phase.DELETE)
             case _:  # pragma: no cover - KEEP and FAILED are the watcher's
                 raise BugError(f"verdict {verdict} for {operation.key}")
         self.nudge()
@@ -250,6 +252,7 @@ class Settlement:
         """End an operation whose handling failed in a way that cannot happen."""
         self._on_bug(bug)
         if operation.phase is not Phase.ENDED:
+            operation.cut_off = operation.attempts > 0
             self.end(operation, Outcome.FAILED, bug_trouble(bug))
 
     def nudge(self) -> None:
@@ -280,9 +283,9 @@ class Settlement:
                 self._fall_back(operation, error)
             case Look():
                 operation.unknown_at = now
-                self._await(operation, Phase.LOOK)
+                self.watch(operation, Phase.LOOK)
             case ObserveFirst():
-                self._observe_first(operation, error, now)
+                self._unknowns.observe_first(operation, error, now)
             case Gone():
                 self.delete_settled(operation)
             case StopLane(trouble):
@@ -317,33 +320,7 @@ class Settlement:
         operation.choice += 1
         operation.forgive("capacity", "limit")
         self.emit(AppFellBack(operation.key, before, operation.instance_type, error.service_code or error.code))
-        self._again_at_once(operation, Phase.CREATE)
-
-    def _observe_first(self, operation: Operation, error: CloudError, now: float) -> None:
-        _, unknown_s = operation.fail("unknown", now)
-        self.emit(
-            AppOutcomeUnknown(
-                operation.key, operation.attempts, error.service_code or error.code, error.message, error.request_id
-            )
-        )
-        operation.unknown_at = now
-        operation.first_scan_ended_at = operation.absent_since = None
-        deleting = operation.is_delete
-        operation.ours = operation.ours or not deleting
-        operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
-        if unknown_s >= self.settings.backoffs.transient.give_up_after:
-            self.end(operation, Outcome.FAILED, never_settled(operation))
-        else:
-            self._await(operation, operation.phase)
-
-    def _resend(self, operation: Operation, now: float) -> None:
-        unknown_s = now - operation.failing_since.get("unknown", now)
-        deleting = operation.phase is Phase.OBSERVE_DELETE
-        if unknown_s >= self.settings.backoffs.transient.give_up_after:
-            self.end(operation, Outcome.FAILED, never_settled(operation))
-            return
-        operation.ours = operation.ours and deleting
-        self._again_at_once(operation, Phase.DELETE if deleting else Phase.CREATE)
+        self.again_at_once(operation, Phase.CREATE)
 
     def _settle_create(self, operation: Operation, now: float) -> None:
         if not self._wait:
@@ -352,9 +329,10 @@ class Settlement:
         operation.accepted_at = now
         operation.absent_since = None
         operation.settle_until = now + self.settings.execution.settle_timeout
-        self._await(operation, Phase.SETTLE_CREATE)
+        self.watch(operation, Phase.SETTLE_CREATE)
 
-    def _again_at_once(self, operation: Operation, phase: Phase) -> None:
+    def again_at_once(self, operation: Operation, phase: Phase) -> None:
+        """Let the next call of an operation be `phase`, as soon as its turn comes."""
         operation.phase = phase
         operation.absent_since = None
         if self.is_over:
@@ -362,7 +340,7 @@ class Settlement:
         else:
             self.ready.push(operation)
 
-    def _await(self, operation: Operation, phase: Phase) -> None:
+    def watch(self, operation: Operation, phase: Phase) -> None:
         """Hand an operation to its watcher; when the run is over, only unknown outcomes are still looked up."""
         operation.phase = phase
         if phase is Phase.SETTLE_DELETE or phase in AWAITING:

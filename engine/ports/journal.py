@@ -8,11 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from engine.core.identity import AppKey
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.identity import Lane, Owner
     from engine.core.outcome import AppResult, OwnerResult
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What an earlier run began with one app, user profile or space and did not end.
+
+    `operation` is the last call that was about to be sent, at `at` (epoch seconds). `in_doubt`: nothing has shown yet
+    whether that call was carried out, and it may still be. `owed`: the app was deleted to be replaced (or its delete
+    is in doubt), and the new one was not seen in service.
+    """
+
+    operation: str
+    at: float
+    in_doubt: bool
+    owed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The last replace of an app because of drift: the hash of the spec that was sent, and when, in epoch seconds."""
+
+    spec_hash: str
+    made_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +47,8 @@ class Memory:
     `once_done` are keys that this fleet made with mode once. `failures` counts, by key, the runs in a row that
     ended Failed with the same spec (its hash is the second part). `last_rates` are the last good create rates.
     `unclean_end_at` is when the last run was seen alive if it never wrote its end, else None. `domain_sizes` are
-    the rows of the last complete scan by domain id: they tell which listing is the cheaper one.
+    the rows of the last complete scan by domain id: they tell which listing is the cheaper one. `unfinished` holds
+    what no run has ended yet, and `replaced` the last replace of each app that had drifted.
     """
 
     once_done: frozenset[AppKey]
@@ -31,6 +57,13 @@ class Memory:
     unclean_end_at: float | None = None
     is_new: bool = False
     domain_sizes: Mapping[str, int] = field(default_factory=dict)
+    unfinished: Mapping[AppKey | Owner, Unfinished] = field(default_factory=dict)
+    replaced: Mapping[AppKey, Replaced] = field(default_factory=dict)
+
+    @property
+    def half_replaced(self) -> frozenset[AppKey]:
+        """The apps that an earlier run deleted to replace them and did not see in service again."""
+        return frozenset(key for key, left in self.unfinished.items() if left.owed and isinstance(key, AppKey))
 
 
 class Journal(Protocol):
@@ -45,15 +78,35 @@ class Journal(Protocol):
         """Note that `operation` will be called; committed with what else has gathered."""
         ...
 
-    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
-        """Note it and wait until it would survive a power cut; False when that cannot be had."""
+    async def intend_durably(
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+    ) -> bool:
+        """Note it and wait until it would survive a power cut; False if it does not.
+
+        `owed`: the app is deleted to be replaced, so it must be created again.
+        """
         ...
 
-    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
-        """Note an app's outcome; `counts_as_failure` feeds quarantine."""
+    def conclude(
+        self,
+        result: AppResult,
+        spec_hash: str,
+        at: float,
+        *,
+        once: bool,
+        counts_as_failure: bool,
+        in_doubt: bool = False,
+        owed: bool = False,
+        replaced_at: float = 0.0,
+    ) -> None:
+        """Note an app's outcome; `counts_as_failure` feeds quarantine.
+
+        `in_doubt` and `owed` are those of `Unfinished`: without them nothing is left for the next run. `replaced_at`
+        is when the CreateApp of a replace because of drift was sent, in epoch seconds; 0 for anything else.
+        """
         ...
 
-    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+    def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         """Note what became of a user profile or a space; `at` is epoch seconds."""
         ...
 
@@ -77,14 +130,33 @@ class NoJournal:
     def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
         """Do nothing."""
 
-    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:  # noqa: ARG002
-        """Say that it is not durable, so that nothing is deleted without a journal."""
+    async def intend_durably(
+        self,
+        key: AppKey | Owner,  # noqa: ARG002 - the names are the protocol's
+        operation: str,  # noqa: ARG002
+        spec_hash: str,  # noqa: ARG002
+        at: float,  # noqa: ARG002
+        *,
+        owed: bool = False,  # noqa: ARG002
+    ) -> bool:
+        """Return False, so that nothing is deleted without a journal."""
         return False
 
-    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+    def conclude(
+        self,
+        result: AppResult,
+        spec_hash: str,
+        at: float,
+        *,
+        once: bool,
+        counts_as_failure: bool,
+        in_doubt: bool = False,
+        owed: bool = False,
+        replaced_at: float = 0.0,
+    ) -> None:
         """Do nothing."""
 
-    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+    def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         """Do nothing."""
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:

@@ -7,12 +7,12 @@ durable has everything before it on the disk too. Not here: files, threads, SQL 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import JOURNAL_ALIVE_SECONDS, JOURNAL_GATHER_SECONDS
 from engine.core.outcome import Outcome
-from engine.ports.journal import Memory
+from engine.ports.journal import Memory, Replaced, Unfinished
 
 if TYPE_CHECKING:
     import random
@@ -35,6 +35,8 @@ class Disk:
     domain_sizes: dict[str, int] = field(default_factory=dict)
     unclean_end_at: float | None = None
     runs: int = 0
+    unfinished: dict[AppKey | Owner, Unfinished] = field(default_factory=dict)
+    replaced: dict[AppKey, Replaced] = field(default_factory=dict)
 
     def memory(self) -> Memory:
         """Give what the next run finds."""
@@ -45,6 +47,8 @@ class Disk:
             self.unclean_end_at,
             is_new=self.runs == 0,
             domain_sizes=dict(self.domain_sizes),
+            unfinished=dict(self.unfinished),
+            replaced=dict(self.replaced),
         )
 
 
@@ -75,9 +79,13 @@ class MemoryJournal:
 
     def intend(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> None:
         assert key, (operation, spec_hash, at)
+        self._begin(key, operation, at, owed=False)
 
-    async def intend_durably(self, key: AppKey | Owner, operation: str, spec_hash: str, at: float) -> bool:
+    async def intend_durably(
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+    ) -> bool:
         assert operation in DELETES, (key, spec_hash, at)
+        self._begin(key, operation, at, owed=owed)
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
         if self.dead or self.broken:
             return False
@@ -85,7 +93,18 @@ class MemoryJournal:
         self.durable.add(key)
         return True
 
-    def conclude(self, result: AppResult, spec_hash: str, at: float, *, once: bool, counts_as_failure: bool) -> None:
+    def conclude(
+        self,
+        result: AppResult,
+        spec_hash: str,
+        at: float,
+        *,
+        once: bool,
+        counts_as_failure: bool,
+        in_doubt: bool = False,
+        owed: bool = False,
+        replaced_at: float = 0.0,
+    ) -> None:
         assert at <= self._wall()
         assert result.key not in self.concluded, f"{result.key} was concluded twice"
         self.concluded.add(result.key)
@@ -99,13 +118,17 @@ class MemoryJournal:
                 disk.failures[result.key] = (count + 1 if failed == spec_hash else 1, spec_hash)
             elif result.outcome in ENDED_WELL:
                 disk.failures.pop(result.key, None)
+            if replaced_at:
+                disk.replaced[result.key] = Replaced(spec_hash, replaced_at)
+            self._settle(result.key, in_doubt, owed)
 
         self._put(write)
 
-    def conclude_owner(self, result: OwnerResult, at: float) -> None:
+    def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         assert at <= self._wall()
         assert result.owner not in self.concluded_owners, f"{result.owner} was concluded twice"
         self.concluded_owners.add(result.owner)
+        self._put(lambda: self._settle(result.owner, in_doubt, owed=False))
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         self._put(lambda: self._disk.rates.__setitem__(lane, calls_per_second))
@@ -126,6 +149,20 @@ class MemoryJournal:
         self.dead = True
         beats = (now - self._began) // JOURNAL_ALIVE_SECONDS
         self._disk.unclean_end_at = self._began + beats * JOURNAL_ALIVE_SECONDS
+
+    def _begin(self, key: AppKey | Owner, operation: str, at: float, *, owed: bool) -> None:
+        def write() -> None:
+            before = self._disk.unfinished.get(key)
+            owes = owed or (before is not None and before.owed)
+            self._disk.unfinished[key] = Unfinished(operation, at, in_doubt=True, owed=owes)
+
+        if operation != "AddTags":
+            self._put(write)
+
+    def _settle(self, key: AppKey | Owner, in_doubt: bool, owed: bool) -> None:
+        left = self._disk.unfinished.pop(key, None)
+        if left is not None and (in_doubt or owed):
+            self._disk.unfinished[key] = replace(left, in_doubt=in_doubt, owed=owed)
 
     def _put(self, write: Callable[[], None]) -> None:
         if not self.dead and not self.broken:

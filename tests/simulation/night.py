@@ -287,6 +287,7 @@ class Night:
             prune=scenario.prune and leaving is None,
             adopt=scenario.adopt and leaving is None,
             once_done=memory.once_done,
+            half_replaced=memory.half_replaced,
             quarantined=frozenset(
                 key for key, (count, failed) in memory.failures.items() if count >= limit and failed == hashes.get(key)
             ),

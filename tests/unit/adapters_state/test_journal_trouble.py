@@ -14,6 +14,7 @@ import pytest
 
 from engine.adapters import journal_schema, journal_writer
 from engine.adapters.journal import RunHeader, SqliteJournal
+from engine.adapters.journal_entries import Intent
 from engine.adapters.journal_reader import read_memory, run, runs
 from engine.adapters.journal_schema import SCHEMA_VERSION
 from engine.adapters.state_dir import StateDir
@@ -252,7 +253,7 @@ class TestWhileItRuns:
         writer = journal._writer
         assert writer is not None
         answers: list[bool] = []
-        entry = journal_writer.Intent(make_key(), "DeleteApp", "s1", 1.0)
+        entry = Intent(make_key(), "DeleteApp", "s1", 1.0)
         writer.put_durably(entry, answers.append)
         until(lambda: not writer._entries)
         writer.put_durably(entry, answers.append)

@@ -1,0 +1,121 @@
+"""What a run gives its journal to write: one entry for each fact, with its columns.
+
+Not here: when entries are committed (`journal_writer`), or the tables (`journal_schema`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.adapters.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
+from engine.core.outcome import Outcome
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.outcome import AppResult
+
+# The app was made by this fleet, or found as this fleet wants it after its own call.
+DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})
+# The app is well, or gone by decision: what failed before is no longer in a row.
+_ENDS_STREAK: Final = DONE_ONCE | {Outcome.UNCHANGED, Outcome.DELETED}
+_PART: Final = "INSERT OR REPLACE INTO timelines (run, part, data) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One call that is about to be made. `owed`: what it deletes must be created again."""
+
+    key: AppKey | Owner
+    operation: str
+    spec_hash: str
+    at: float
+    owed: bool = False
+
+    def row(self) -> tuple[str | float, ...]:
+        """Give the columns of `intents` after `run`."""
+        return clean(str(self.key)), self.operation, clean(self.spec_hash), self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What became of one app."""
+
+    result: AppResult
+    spec_hash: str
+    at: float
+    once: bool
+    counts_as_failure: bool
+    in_doubt: bool = False
+    owed: bool = False
+    replaced_at: float = 0.0
+
+    def row(self) -> tuple[str | float | int | None, ...]:
+        """Give the columns of `outcomes` after `run`."""
+        result, error = self.result, self.result.error
+        return (
+            clean(str(result.key)),
+            clean(self.spec_hash),
+            result.action.value,
+            result.outcome.value,
+            result.attempts,
+            result.seconds,
+            clean(result.instance_type),
+            clean(result.arn),
+            "" if error is None else clean(error.code, CODE_MAX_CHARS),
+            "" if error is None else clean(error.message),
+            "" if error is None else clean(error.hint),
+            self.at,
+            int(self.once),
+            int(self.counts_as_failure),
+            int(result.outcome in _ENDS_STREAK),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A lane's last good create rate, in calls a second."""
+
+    lane: Lane
+    calls_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSize:
+    """How many rows a complete scan of a domain gave."""
+
+    domain_id: str
+    apps: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppMarks:
+    """An app's timeline, as text."""
+
+    key: AppKey
+    marks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part(SingleRow):
+    """A part of the run's timeline; `data` is JSON."""
+
+    part: str
+    data: str
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Give what writes it."""
+        return _PART, (run, self.part, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of the run; `at` is epoch seconds."""
+
+    result: str
+    exit_code: int
+    at: float
+
+
+Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | End

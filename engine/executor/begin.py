@@ -1,0 +1,157 @@
+"""Where each app of a plan begins in a run: its operation and first phase, or its result where nothing is called.
+
+What an earlier run began and did not end comes first here: a call of which nobody knows whether it was carried out is
+looked up before anything is sent for its key, as a lost answer of this run would be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.core.observed import AppStatus
+from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.plan import Action, Reason
+from engine.core.stages import ordered_steps
+from engine.executor.operation import AWAITING, OBSERVING, Operation, Phase, first_phase, spec_hash
+from engine.executor.troubles import kept_trouble
+from engine.ports.events import AppOutcomeUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from engine.core.desired import DesiredApp
+    from engine.core.errors import AppfleetError
+    from engine.core.plan import Change, Plan
+    from engine.core.settings import Settings
+    from engine.executor.link import Link
+    from engine.executor.owner_operation import OwnerOperation
+    from engine.ports.events import Emit
+    from engine.ports.journal import Journal, Memory, Unfinished
+
+WATCHED: Final = OBSERVING | AWAITING | {Phase.SETTLE_CREATE}  # a look comes first, not a call
+UNFINISHED_CODE: Final = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the first steps of a run need. `now` is the loop's clock, `wall` epoch seconds."""
+
+    links: Mapping[str, Link]
+    settings: Settings
+    memory: Memory
+    journal: Journal
+    listing_errors: Mapping[str, AppfleetError]
+    now: Callable[[], float]
+    wall: Callable[[], float]
+    emit: Emit
+
+    def operations(
+        self, plan: Plan, weight: Callable[[DesiredApp], float], *, wait: bool
+    ) -> tuple[list[Operation], list[AppResult]]:
+        """Return what has to be worked on, and the results of everything else."""
+        operations: list[Operation] = []
+        results: list[AppResult] = []
+        if plan.denied:
+            results += (_denied(change) for change in plan.changes)
+        else:
+            operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
+        for change in plan.decisions:
+            if change.action is not Action.NONE or change.after is None:
+                continue
+            if change.reason is Reason.PENDING and wait:
+                operation = self._operation(len(operations), change)
+                self._settle_from_now(operation)
+                operations.append(operation)
+            else:
+                results.append(self._kept(change))
+        return operations, results
+
+    def _operation(self, rank: int, change: Change) -> Operation:
+        lane = self.links[change.key.domain].lane
+        operation = Operation(rank, change, lane, first_phase(change), prior=change.before)
+        left = self.memory.unfinished.get(change.key)
+        if left is not None:
+            operation.owed = left.owed
+            operation.sent_wall = left.at
+            if begin_in_doubt(operation, left, self.now(), self.wall(), self.settings):
+                self._tell(operation, left)
+        if operation.phase in AWAITING:
+            self._settle_from_now(operation)
+        return operation
+
+    def _settle_from_now(self, operation: Operation) -> None:
+        operation.accepted_at = self.now()
+        operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
+
+    def _tell(self, operation: Operation, left: Unfinished) -> None:
+        message = f"an earlier run ended before it knew what became of its {left.operation}"
+        self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
+
+    def _kept(self, change: Change) -> AppResult:
+        trouble = kept_trouble(change, self.listing_errors.get(change.key.domain))
+        outcome = Outcome.UNCHANGED
+        if trouble is not None:
+            outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED
+        seen = change.before.spec.instance_type if change.before is not None else None
+        result = AppResult(change.key, change.action, outcome, instance_type=seen or "", error=trouble)
+        self._remember_kept(change, result)
+        return result
+
+    def _remember_kept(self, change: Change, result: AppResult) -> None:
+        """Let the journal know what a row tells today and will not tell for ever.
+
+        A row that shows that an app of mode once was made vanishes; an app that is in service has not failed, and
+        ends what an earlier run began.
+        """
+        once = change.reason is Reason.DONE_ONCE and change.key not in self.memory.once_done
+        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and change.key in self.memory.failures
+        if once or well or self._ends_unfinished(change):
+            left = None if self._ends_unfinished(change) else self.memory.unfinished.get(change.key)
+            self.journal.conclude(
+                result,
+                spec_hash(change.after),
+                self.wall(),
+                once=once,
+                counts_as_failure=False,
+                in_doubt=left is not None and left.in_doubt,
+                owed=left is not None and left.owed,
+            )
+
+    def _ends_unfinished(self, change: Change) -> bool:
+        """Whether the row is that of the app which an earlier run was making, or no call can be under way any more."""
+        left, row = self.memory.unfinished.get(change.key), change.before
+        if left is None or row is None or row.status is not AppStatus.IN_SERVICE:
+            return False
+        return row.created_at >= left.at or self.wall() - left.at > CALL_LATE_MAX_SECONDS
+
+
+def begin_in_doubt(
+    operation: Operation | OwnerOperation, left: Unfinished, now: float, wall: float, settings: Settings
+) -> bool:
+    """Let an operation begin by finding out what became of an earlier run's call; return whether it does.
+
+    `now` is the loop's clock, `wall` epoch seconds. The first look waits until `first_after` has passed since the call.
+    """
+    if not left.in_doubt:
+        return False
+    creating = left.operation.startswith("Create")
+    match operation.phase:
+        case Phase.CREATE:
+            operation.phase, operation.ours = Phase.OBSERVE_CREATE, creating
+        case Phase.AWAIT_DELETING:
+            operation.ours = creating
+        case Phase.DELETE if not creating:
+            operation.phase = Phase.OBSERVE_DELETE
+        case _:
+            return False
+    passed_s = max(0.0, wall - left.at)
+    operation.unknown_at = now - min(passed_s, settings.observe.first_after)
+    operation.doubt_until = now + CALL_LATE_MAX_SECONDS - passed_s
+    return True
+
+
+def _denied(change: Change) -> AppResult:
+    trouble = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
+    return AppResult(change.key, change.action, Outcome.DENIED, error=trouble)

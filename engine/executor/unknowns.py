@@ -1,0 +1,66 @@
+"""Calls of apps whose outcome is unknown: when they are looked up, sent again, or given up.
+
+Not here: what a look shows (`judge`), or when it is made (`watcher`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.core.outcome import Outcome
+from engine.executor.operation import Phase
+from engine.executor.troubles import never_settled
+from engine.ports.events import AppOutcomeUnknown
+
+if TYPE_CHECKING:
+    from engine.core.errors import CloudError
+    from engine.executor.operation import Operation
+    from engine.executor.settlement import Settlement
+
+
+class Unknowns:
+    """The steps of one lane that follow when nobody knows whether a call was carried out."""
+
+    def __init__(self, settlement: Settlement) -> None:
+        self._at = settlement
+
+    def observe_first(self, operation: Operation, error: CloudError, now: float) -> None:
+        """Let looks show whether the call was carried out before anything else is sent for its key."""
+        _, unknown_s = operation.fail("unknown", now)
+        code = error.service_code or error.code
+        self._at.emit(AppOutcomeUnknown(operation.key, operation.attempts, code, error.message, error.request_id))
+        operation.unknown_at = now
+        operation.first_scan_ended_at = operation.absent_since = None
+        deleting = operation.is_delete
+        if deleting:
+            operation.doubt_until = now + CALL_LATE_MAX_SECONDS
+        operation.ours = operation.ours or not deleting
+        operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
+        if unknown_s >= self._at.settings.backoffs.transient.give_up_after:
+            self._at.end(operation, Outcome.FAILED, never_settled(operation))
+        else:
+            self._at.watch(operation, operation.phase)
+
+    def resend(self, operation: Operation, now: float) -> None:
+        """Send the call again, since two looks have not shown it."""
+        unknown_s = now - operation.failing_since.get("unknown", now)
+        deleting = operation.phase is Phase.OBSERVE_DELETE
+        if unknown_s >= self._at.settings.backoffs.transient.give_up_after:
+            self._at.end(operation, Outcome.FAILED, never_settled(operation))
+            return
+        operation.ours = operation.ours and deleting
+        operation.resent = operation.resent or deleting
+        self._at.again_at_once(operation, Phase.DELETE if deleting else Phase.CREATE)
+
+    def create_after_delete(self, operation: Operation) -> None:
+        """Create what was deleted. After a second DeleteApp wait until the first one can come no more.
+
+        DeleteApp names an app and not a generation, so a late one would delete the new app.
+        """
+        if not operation.resent or self._at.is_over or operation.doubt_until <= self._at.control.now():
+            self._at.again_at_once(operation, Phase.CREATE)
+            return
+        operation.phase = Phase.CREATE
+        operation.absent_since = None
+        self._at.ready.push_later(operation, operation.doubt_until)

@@ -1,0 +1,116 @@
+"""What an earlier run began and did not end is what the next run ends: replaces, and calls of unknown outcome."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.harness import QUICK, fault, fleet_text, lab_of, people, until
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Place
+
+OURS = {"appfleet:fleet": "e2e"}
+ONCE = 'mode = "once"\ninstance_type = "ml.t3.medium"'
+KEY = lab_of("u000")
+DENIED = QUICK + fault("access-denied", "CreateApp")
+
+
+@pytest.fixture
+def once(place: Place) -> Place:
+    """Give a fleet of one app of mode once that this fleet has made and that has drifted since."""
+    place.write(fleet_text(people(1), lab=ONCE))
+    assert place.apply().report["summary"] == {"created": 1}
+    place.write(fleet_text(people(1), lab='mode = "once"\ninstance_type = "ml.m5.large"'))
+    place.forget_calls()
+    return place
+
+
+def check_made_again(place: Place, *, why: str) -> None:
+    """Plan, status and apply say that the app is created, whatever its mode; after that it is done once more."""
+    place.scenario(QUICK)
+    planned = place.run("plan", "--format", "json").report
+    assert [(one["key"], one["action"], one["reason"]) for one in planned["changes"]] == [(KEY, "create", why)]
+    assert any(one["rule"] == "half_replaced" and KEY in one["message"] for one in planned["findings"])
+    assert "made before" not in place.run("status", "--all").out
+    ran = place.apply()
+    assert (ran.code, ran.report["summary"]) == (0, {"created": 1})
+    assert place.status_of(KEY) == "InService"
+    assert place.stats()["create_for_live_key"] == 0
+    after = place.run("plan", "--format", "json").report
+    assert (after["changes"], after["summary"]["none"]) == ([], 1)
+    assert not any(one["rule"] == "half_replaced" for one in after["findings"])
+
+
+def test_a_replace_whose_create_was_denied_is_made_by_the_next_run(once: Place) -> None:
+    """Row 36."""
+    once.scenario(DENIED)
+    ran = once.apply("--replace", KEY)
+    assert (ran.code, ran.outcomes()) == (3, {KEY: "failed"})
+    assert once.status_of(KEY) == "Deleted"
+    assert once.apply().outcomes() == {KEY: "failed"}  # however many nights it takes
+    check_made_again(once, why="absent")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_replace_that_was_cut_off_in_its_delete_is_made_by_the_next_run(once: Place, number: signal.Signals) -> None:
+    """Row 42: killed, or ended by two signals, while the DeleteApp has no answer yet."""
+    once.scenario(QUICK + fault("stall-after", "DeleteApp"))
+    with once.start("apply", "--yes", "--replace", KEY) as running:
+        until(lambda: once.calls().get("DeleteApp", {}).get("fault:stall-after", 0) == 1, "its delete hangs")
+        running.signal(number)
+        if number is signal.SIGINT:
+            until(lambda: '"run.interrupted"' in running.log_text(), "the first signal was taken")
+            running.signal(number)
+        running.end()
+    assert once.status_of(KEY) in ("Deleting", "Deleted")
+    until(lambda: once.status_of(KEY) == "Deleted", "the delete has settled")
+    check_made_again(once, why="absent")
+
+
+def test_a_replace_whose_new_app_failed_is_made_by_the_next_run(once: Place) -> None:
+    once.scenario(QUICK + '[[failure]]\nreason = "the script of the lifecycle configuration failed"\n')
+    ran = once.apply("--replace", KEY)
+    assert ran.outcomes() == {KEY: "failed"}
+    check_made_again(once, why="failed")
+
+
+def test_without_the_journal_an_app_of_mode_once_that_is_missing_is_created(once: Place) -> None:
+    """What is observed decides alone, so an app that is gone is made."""
+    once.scenario(DENIED)
+    once.apply("--replace", KEY)
+    for file in (once.folder / ".appfleet").glob("journal.sqlite*"):
+        file.unlink()
+    once.scenario(QUICK)
+    assert once.apply().report["summary"] == {"created": 1}
+
+
+def unfinished(place: Place) -> dict[str, tuple[str, int, int]]:
+    with sqlite3.connect(place.folder / ".appfleet" / "journal.sqlite") as connection:
+        rows = connection.execute("SELECT key, operation, in_doubt, owed FROM unfinished").fetchall()
+    return {key: (operation, in_doubt, owed) for key, operation, in_doubt, owed in rows}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_create_in_doubt_is_looked_up_before_it_is_sent_again(place: Place, number: signal.Signals) -> None:
+    """Row 40: killed, or ended by two signals, while CreateApp has no answer: the next run begins by looking."""
+    place.write(fleet_text(people(2)))
+    place.scenario(QUICK + fault("stall-after", "CreateApp"))
+    with place.start("apply", "--yes") as running:
+        until(lambda: place.calls().get("CreateApp", {}).get("fault:stall-after", 0) == 2, "two creates hang")
+        until(lambda: len(unfinished(place)) == 2, "their intents are on the disk")
+        running.signal(number)
+        if number is signal.SIGINT:
+            until(lambda: '"run.interrupted"' in running.log_text(), "the first signal was taken")
+            running.signal(number)
+        running.end()
+    assert set(unfinished(place).values()) == {("CreateApp", 1, 0)}
+
+    place.scenario(QUICK)
+    again = place.apply()
+    assert again.code == 0, again.err
+    assert place.stats()["create_for_live_key"] == 0
+    assert unfinished(place) == {}
