@@ -10,14 +10,13 @@ The text of a foreign exception is shown only where it is known what it says. It
 from __future__ import annotations
 
 import math
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 from botocore import exceptions as aws
 
+from engine.adapters.connection_errors import not_sent
 from engine.adapters.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
-from engine.core.errors import BugError, CloudError, CredentialsFailed, OutcomeUnknown, Rejected, Unreachable
+from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Rejected, TlsFailed
 from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
 from engine.core.redact import Redactor
 from engine.core.service_errors import error_from_service
@@ -58,8 +57,7 @@ _CREDENTIALS_HINT: Final = (
     "Try `aws sts get-caller-identity` with the same profile; for SSO, run aws sso login first; "
     "in cron, set AWS_PROFILE or the domain's `profile`"
 )
-_UNREACHABLE_HINT: Final = "Nothing was sent. Check the network, DNS, the proxy, the region and --endpoint-url"
-_TLS_HINT: Final = "Nothing was sent. Check the certificate authorities (AWS_CA_BUNDLE) and the proxy"
+_FILE_HINT: Final = "Nothing was sent. Check the AWS variable or the profile that names this file"
 _UNKNOWN_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
 _UNREADABLE_HINT: Final = (
     "Something between here and AWS answered in its place, or the answer was cut: "
@@ -68,7 +66,7 @@ _UNREADABLE_HINT: Final = (
 
 
 def translate(operation: str, error: Exception, redactor: Redactor | None = None) -> CloudError:
-    """Give the error of our tree for whatever a call raised; never raises.
+    """Return the error of our tree for whatever a call raised; never raises.
 
     `operation` is the API's name; `redactor` knows the secrets in use, which a hostile answer may repeat.
     """
@@ -92,34 +90,55 @@ def translate(operation: str, error: Exception, redactor: Redactor | None = None
             service_code=name,
             operation=operation,
         )
-    if (reason := _why_not_sent(error)) is not None:
-        return Unreachable(
-            _line(redact, f"{operation} was not sent: {reason}"),
-            hint=_TLS_HINT if isinstance(error, aws.SSLError) else _UNREACHABLE_HINT,
-            service_code=name,
-            operation=operation,
-        )
+    if (kept := not_sent(operation, error)) is not None:
+        return kept
     return _unknown(operation, error, name)
 
 
-def credentials_failure(error: Exception, redactor: Redactor | None = None) -> CredentialsFailed:
-    """Give the error for credentials that could not be had, whatever was raised on the way to them."""
-    if isinstance(error, CredentialsFailed):
+def credentials_failure(
+    error: Exception, redactor: Redactor | None = None, whose: str = ""
+) -> CredentialsFailed | TlsFailed:
+    """Return the error for credentials that appfleet could not get, whatever was raised on the way to them.
+
+    `whose` names the profile, where there is one.
+    """
+    if isinstance(error, CredentialsFailed | TlsFailed):
         return error
-    if isinstance(error, _CREDENTIAL_ERRORS):
+    name = type(error).__name__
+    said = f"Could not get AWS credentials{whose and f' ({whose})'}"
+    if isinstance(error, aws.ClientError):
+        cause = translate(error.operation_name, error, redactor)
         return CredentialsFailed(
-            _line(redactor or Redactor(), f"no credentials could be had: {error}").rstrip("."),
-            hint=_CREDENTIALS_HINT,
-            service_code=type(error).__name__,
+            f"{said}: {cause.message}",
+            hint=cause.hint,
+            service_code=cause.service_code,
+            operation=error.operation_name,
+            request_id=cause.request_id,
         )
-    cause = translate("AssumeRole", error, redactor)
-    return CredentialsFailed(
-        f"no credentials could be had: {cause.message}",
-        hint=cause.hint if isinstance(error, aws.ClientError) else _CREDENTIALS_HINT,
-        service_code=cause.service_code,
-        operation="AssumeRole",
-        request_id=cause.request_id,
-    )
+    if (kept := not_sent("AssumeRole", error)) is not None:
+        if isinstance(kept, CredentialsFailed | TlsFailed):
+            return kept
+        return CredentialsFailed(
+            f"{kept.message} to get AWS credentials{whose and f' ({whose})'}",
+            hint=kept.hint,
+            service_code=kept.service_code,
+            operation="AssumeRole",
+        )
+    why, hint = _local_trouble(error, redactor or Redactor())
+    return CredentialsFailed(f"{said}: {why}", hint=hint, service_code=name, operation="AssumeRole")
+
+
+def _local_trouble(error: Exception, redact: Redactor) -> tuple[str, str]:
+    """Return what went wrong on the way to credentials, and what to do; the words of strangers are left out."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time", _CREDENTIALS_HINT
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
+        return f"the connection broke: {_cause_of(error)}", _CREDENTIALS_HINT
+    if isinstance(error, OSError) and error.filename:
+        return _line(redact, f"{error.filename}: {error.strerror}"), _FILE_HINT
+    if isinstance(error, aws.BotoCoreError):
+        return _line(redact, str(error)).rstrip("."), _CREDENTIALS_HINT
+    return f"the AWS configuration of this machine cannot be used ({type(error).__name__})", _CREDENTIALS_HINT
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -174,26 +193,6 @@ def _line(redact: Redactor, value: Any) -> str:
     Cut only after it was redacted: a cut secret would no longer be known for one.
     """
     return redact.text(value)[: 4 * SHOWN_TEXT_MAX_CHARS] if isinstance(value, str) else ""
-
-
-def _why_not_sent(error: Exception) -> str | None:
-    """Say why no connection was made, or None where the request may have left.
-
-    The library calls a reset after the whole request was sent EndpointConnectionError too; the cause tells them apart.
-    """
-    if isinstance(error, aws.ConnectTimeoutError):
-        return "no connection in time"
-    if isinstance(error, aws.SSLError):
-        return f"no secure connection: {_cause_of(error)}"
-    if isinstance(error, aws.ProxyConnectionError):
-        return "no connection to the proxy"
-    if isinstance(error, aws.EndpointConnectionError):
-        cause = error.kwargs.get("error")
-        if isinstance(cause, aiohttp.ClientConnectorError | socket.gaierror):
-            return f"no connection: {_cause_of(error)}"
-    if isinstance(error, aws.HTTPClientError) and isinstance(error.kwargs.get("error"), BugError):
-        return str(error.kwargs["error"])
-    return None
 
 
 def _cause_of(error: aws.BotoCoreError) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore import exceptions as aws
 
 from engine.adapters.aws_errors import credentials_failure, translate
-from engine.core.errors import CredentialsFailed, OutcomeUnknown, Throttled, Unreachable
+from engine.core.errors import CredentialsFailed, OutcomeUnknown, Throttled, TlsFailed, Unreachable
 from engine.core.limits import (
     CREDENTIAL_ATTEMPT_MAX_SECONDS,
     CREDENTIAL_FAILURE_KEPT_SECONDS,
@@ -64,7 +64,7 @@ class CredentialGate:
         self._lock = asyncio.Lock()
         self._frozen: Any = None
         self._look_at = 0.0
-        self._failure: CredentialsFailed | None = None
+        self._failure: CredentialsFailed | TlsFailed | None = None
         self._failed_until = 0.0
 
     async def get_frozen_credentials(self) -> Any:
@@ -124,9 +124,9 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, _PASSING_SOURCES) or isinstance(translate("AssumeRole", error), _PASSING)
 
 
-def _again(failure: CredentialsFailed) -> CredentialsFailed:
+def _again(failure: CredentialsFailed | TlsFailed) -> CredentialsFailed | TlsFailed:
     """Give the same error as a new object, since each caller adds its own traceback to the one it gets."""
-    return CredentialsFailed(
+    return type(failure)(
         failure.message,
         hint=failure.hint,
         service_code=failure.service_code,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import aioboto3
+from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
@@ -28,8 +29,9 @@ from engine.adapters.account import AccountCalls
 from engine.adapters.aws_errors import credentials_failure, translate
 from engine.adapters.credentials import CredentialGate, GateTimes
 from engine.adapters.price_list import PriceCalls, endpoint_region
+from engine.adapters.routes import is_safe_url, without_password
 from engine.adapters.sagemaker import SageMakerCloud
-from engine.adapters.transport import SafeConfig, SafeSession, harden, is_safe_url, safe_config
+from engine.adapters.transport import SafeConfig, SafeSession, harden, safe_config
 from engine.core.errors import CloudError, CredentialsFailed, Rejected, UsageError, WrongAccountError
 from engine.core.limits import CALL_TOTAL_MAX_SECONDS, CONNECT_MAX_SECONDS, READ_MAX_SECONDS
 from engine.core.nearest import nearest
@@ -95,12 +97,6 @@ def foreign_endpoint(url: str) -> str:
     return "" if parts.scheme == "https" and host.endswith(_AWS_SUFFIXES) else url
 
 
-def _without_password(url: str) -> str:
-    """Give a URL as it may be shown, whatever stands before its host."""
-    scheme, separator, rest = url.partition("//")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
 @cache
 def _service_models(data_path: str | None) -> Any:
     """Give the loader of service models, one a process: reading SageMaker's takes longer than making a client."""
@@ -120,7 +116,10 @@ class _FleetSession(AioSession):  # type: ignore[misc]  # the library has no typ
     def create_client(self, *args: Any, **options: Any) -> Any:
         """Give the context of one client; also called by the library for the clients that credentials need."""
         given = options.get("config")
-        options["config"] = self._safe_config if given is None else self._safe_config.merge(given)
+        config = self._safe_config if given is None else self._safe_config.merge(given)
+        # The library reads these of the profile, and then forgets them.
+        proxies: dict[str, str] = self.get_config_variable("proxies_config") or {}
+        options["config"] = config.merge(AioConfig(proxies_config=proxies)) if proxies else config
         options["endpoint_url"] = options.get("endpoint_url") or self._explicit_endpoint_url
         return super().create_client(*args, **options)
 
@@ -145,7 +144,7 @@ class _Login:
             raise UsageError(f"the endpoint for {service} is not valid: {error}", hint=_ENDPOINT_HINT) from None
         if not is_safe_url(client.meta.endpoint_url):
             raise UsageError(
-                f"the endpoint for {service} is {_without_password(client.meta.endpoint_url)}: "
+                f"the endpoint for {service} is {without_password(client.meta.endpoint_url)}: "
                 "it has to be https, or http to this machine, without a user name, and a port has to be a number",
                 hint=_ENDPOINT_HINT,
             )
@@ -335,7 +334,7 @@ def _check_endpoints(explicit: str | None) -> None:
     for name, url in given.items():
         if url and not is_safe_url(url):
             raise UsageError(
-                f"{name} is {_without_password(url)}, which cannot be used: "
+                f"{name} is {without_password(url)}, which cannot be used: "
                 "it has to be https, or http to this machine, without a user name, and a port has to be a number",
                 hint=_ENDPOINT_HINT,
             )

@@ -1,18 +1,19 @@
 """How requests leave this machine and how answers come in: an HTTP session and a parser that cannot be fooled.
 
-`SafeSession` follows no redirect (the library underneath would hand the session token to whoever the redirect names),
-keeps no cookie, reads a bounded number of bytes, bounds a request's whole time (the wait for a free connection
-included) and speaks plain http with loopback only. `StrictJSONParser` takes an answer for a success only when it is
+`SafeSession` verifies the certificate and the name of every server and every proxy, follows no redirect (the library
+underneath would hand the session token to whoever the redirect names), keeps no cookie, reads a bounded number of
+bytes, bounds a request's whole time (the wait for a free connection included), speaks plain http with loopback only
+and sends nothing through a proxy but https. `StrictJSONParser` takes an answer for a success only when it is
 a 200 with one JSON object, and hands that object on as it is: who asked checks each field. `SafeConfig` keeps both in
 place when configurations are merged.
 
 It leans on insides of aiobotocore, which is why that is pinned exactly and every property has a test over loopback.
-Not here: what an error means (`aws_errors`), who is asked (`sessions`).
+Not here: whom a connection trusts (`tls`), which way it goes (`routes`), what an error means (`aws_errors`), who is
+asked (`sessions`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -21,8 +22,10 @@ import orjson
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, SSLError
 
+from engine.adapters.routes import SafeProxies, is_safe_url, origin_of
+from engine.adapters.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
 from engine.core.errors import BugError
 from engine.core.limits import (
     ANSWER_MAX_BYTES,
@@ -32,6 +35,9 @@ from engine.core.limits import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
     from botocore.config import Config
 
 _HTTP_OK: Final = 200
@@ -50,28 +56,6 @@ class UnsafeEndpointError(BotoCoreError):  # type: ignore[misc]  # the library h
     """A request that would have gone over plain http to another machine; it was not sent."""
 
     fmt = "Refused to send credentials over plain http to {host}"
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host's name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return host is not None and ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_safe_url(url: str) -> bool:
-    """Whether credentials may be sent there: https, or http to loopback, a real port, and no password to be shown."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # read only when asked for, and then it may be no number
-    except ValueError:
-        return False
-    if "@" in parts.netloc or not parts.hostname:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 class CappedResponse(aiohttp.ClientResponse):
@@ -112,6 +96,44 @@ class _StraightSession:
         return self._session.request(method, allow_redirects=False, **options)
 
 
+class ProvingConnector(aiohttp.TCPConnector):
+    """Connections on which the other side proves who it is: a server to `server`, a proxy that speaks TLS to `proxy`.
+
+    The library has one context for both, or none at all. They are asked for when a connection needs one, since a
+    session that speaks with loopback in plain http does without.
+    """
+
+    def __init__(
+        self, server: Callable[[], ssl.SSLContext], proxy: Callable[[], ssl.SSLContext], proxy_url: str, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._server_context = server
+        self._proxy_context = proxy
+        self._proxy_origin = origin_of(proxy_url) if proxy_url else ""
+
+    def _get_ssl_context(self, req: Any) -> ssl.SSLContext | None:
+        if not req.is_ssl():
+            return None
+        to_proxy = origin_of(str(req.url)) == self._proxy_origin
+        return self._proxy_context() if to_proxy else self._server_context()
+
+    async def _start_tls_connection(self, underlying_transport: Any, req: Any, *args: Any, **options: Any) -> Any:
+        """Speak TLS inside a connection to a proxy.
+
+        Inside TLS a refused certificate arrives as a TypeError of the event loop, in some versions of Python, which the
+        library tells as a connection that broke. No request was sent yet, whatever happens here.
+        """
+        try:
+            return await super()._start_tls_connection(underlying_transport, req, *args, **options)
+        except aiohttp.ClientConnectorError:
+            raise
+        except aiohttp.ClientConnectionError as error:
+            refused = certificate_error_in(error)
+            if refused is not None:
+                raise aiohttp.ClientConnectorCertificateError(req.connection_key, refused) from None
+            raise aiohttp.ClientConnectorError(req.connection_key, ConnectionAbortedError()) from None
+
+
 class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no types
     """The HTTP session of every client. Bounds are class attributes, since the library makes the instances."""
 
@@ -122,6 +144,7 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
         super().__init__(*args, **options)
         self._is_closed = False
         self._safe_origins: set[str] = set()
+        self._proxy_config = SafeProxies(options.get("proxies"), options.get("proxies_config"))
         given: Any = self._timeout
         self._timeout: Any = aiohttp.ClientTimeout(
             total=self.request_total_max_seconds,
@@ -130,40 +153,91 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
             sock_read=given.sock_read,
         )
 
+    @property
+    def bundle(self) -> Bundle:
+        """The certificate authorities that servers are verified against."""
+        return bundle_of(self._verify)
+
+    def _asked_bundle(self, error: SSLError) -> Bundle:
+        """Return the authorities that did not vouch: those for the proxy when it is the proxy that was refused."""
+        cause = error.kwargs.get("error")
+        proxy_url = self._proxy_config.proxy_url_for(error.kwargs["endpoint_url"])
+        is_proxy = proxy_url is not None and origin_of(proxy_url).endswith(f"//{cause.host}:{cause.port}")
+        return proxy_bundle(self._proxy_config.settings, self.bundle)[0] if is_proxy else self.bundle
+
+    def may_speak_plainly(self, url: str) -> bool:
+        """Whether a request to `url`, which is not https, may be sent."""
+        return is_safe_url(url)
+
     async def __aexit__(self, *exc_info: object) -> None:
         self._is_closed = True
         await super().__aexit__(*exc_info)
+
+    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+        return ProvingConnector(
+            self._server_context,
+            self._proxy_context,
+            proxy_url or "",
+            limit=self._max_pool_connections,
+            **self._connector_args,
+        )
+
+    def _server_context(self) -> ssl.SSLContext:
+        return server_context(self.bundle, (self._cert_file, self._key_file))
+
+    def _proxy_context(self) -> ssl.SSLContext:
+        return server_context(*proxy_bundle(self._proxy_config.settings, self.bundle))
 
     async def _get_session(self, proxy_url: str | None) -> _StraightSession:
         if self._is_closed:
             raise BugError("a client was used after it had been closed")
         session: _StraightSession | None = self._sessions.get(proxy_url)
         if session is None:
-            session = _StraightSession(
-                await self._exit_stack.enter_async_context(
-                    aiohttp.ClientSession(
-                        connector=self._create_connector(proxy_url),
-                        timeout=self._timeout,
-                        cookie_jar=aiohttp.DummyCookieJar(),
-                        skip_auto_headers={"CONTENT-TYPE"},
-                        auto_decompress=False,
-                        response_class=self.response_class,
-                    )
-                )
-            )
+            session = await self._open_session(self._create_connector(proxy_url))
             self._sessions[proxy_url] = session
         return session
 
+    async def _open_session(self, connector: aiohttp.TCPConnector) -> _StraightSession:
+        return _StraightSession(
+            await self._exit_stack.enter_async_context(
+                aiohttp.ClientSession(
+                    connector=connector,
+                    timeout=self._timeout,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    skip_auto_headers={"CONTENT-TYPE"},
+                    auto_decompress=False,
+                    response_class=self.response_class,
+                )
+            )
+        )
+
     async def send(self, request: Any) -> Any:
-        """Send one request, once. Raises UnsafeEndpointError before anything is sent over plain http elsewhere."""
+        """Send one request, once.
+
+        Raises before anything is sent: UnsafeEndpointError for plain http elsewhere, UnusableProxyError and
+        UnusableBundleError for what this machine's configuration names and what cannot be used.
+        """
         url: str = request.url
+        origin = origin_of(url)
+        if origin not in self._safe_origins:
+            self._check_way(url)
+            self._safe_origins.add(origin)
+        try:
+            return await super().send(request)
+        except SSLError as error:
+            error.kwargs["bundle"] = self._asked_bundle(error)  # this session alone knows it, and the message names it
+            raise
+
+    def _check_way(self, url: str) -> None:
+        """Find what is wrong on this machine here, before the library wraps it into an error of the network."""
         if not url.startswith("https://"):
-            origin = "/".join(url.split("/", 3)[:3])
-            if origin not in self._safe_origins:
-                if not is_safe_url(url):
-                    raise UnsafeEndpointError(host=urlsplit(url).hostname)
-                self._safe_origins.add(origin)
-        return await super().send(request)
+            if not self.may_speak_plainly(url):
+                raise UnsafeEndpointError(host=urlsplit(url).hostname)
+            return
+        self._server_context()
+        proxy_url = self._proxy_config.proxy_url_for(url)
+        if proxy_url is not None and proxy_url.startswith("https:"):
+            self._proxy_context()
 
 
 class SafeConfig(AioConfig):  # type: ignore[misc]  # the library has no types

@@ -19,7 +19,8 @@
     │   ├── Unreachable       AF410  nothing was sent: safe to try again
     │   ├── OutcomeUnknown    AF411  it may have been carried out: observed before it is tried again
     │   ├── ScanIncomplete    AF412  a listing that could not be completed: never read as "no apps"
-    │   └── NoCapacity        AF413  accepted, then failed for want of machines: fallback or later
+    │   ├── NoCapacity        AF413  accepted, then failed for want of machines: fallback or later
+    │   └── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
@@ -115,11 +116,13 @@ class CloudError(AppfleetError):
 
     `service_code` is the service's own code or the transport's exception name; `operation` is the API's name.
     `retry_after_s` is what the service asked for, in seconds. `may_have_acted` says whether a write could have
-    been carried out all the same; a read with that mark is simply asked again.
+    been carried out all the same; a read with that mark is simply asked again. `ends_lane` says that no other call of
+    the lane can succeed either, so that none is made.
     """
 
     code = "AF400"
     may_have_acted: ClassVar[bool] = False
+    ends_lane: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -216,12 +219,21 @@ class CredentialsFailed(CloudError):
     """Credentials that are missing, expired or refused, or a clock that is wrong: no call can succeed."""
 
     code = "AF409"
+    ends_lane = True
 
 
 class Unreachable(CloudError):
-    """The connection was never made, so nothing was sent."""
+    """The connection was never made, so nothing was sent.
+
+    `nobody_listens` says that asking again at once changes nothing: the connection was refused, or there is no such
+    host.
+    """
 
     code = "AF410"
+
+    def __init__(self, message: str, *, nobody_listens: bool = False, **more: object) -> None:
+        super().__init__(message, **more)  # type: ignore[arg-type]
+        self.nobody_listens = nobody_listens
 
 
 class OutcomeUnknown(CloudError):
@@ -241,6 +253,13 @@ class NoCapacity(CloudError):
     """The service accepted the app and then had no machine for it."""
 
     code = "AF413"
+
+
+class TlsFailed(CloudError):
+    """A server, or a proxy, whose certificate cannot be verified: nothing was sent, and asking again cannot help."""
+
+    code = "AF414"
+    ends_lane = True
 
 
 class LockHeldError(AppfleetError):

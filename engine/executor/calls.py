@@ -22,6 +22,7 @@ from engine.core.errors import (
     Rejected,
     StorageNotReady,
     Throttled,
+    TlsFailed,
     Unreachable,
 )
 from engine.executor.throttle import AdaptiveRate
@@ -47,6 +48,7 @@ ANSWER_KINDS: dict[type[CloudError], str] = {
     AccessDenied: "access_denied",
     Rejected: "rejected",
     CredentialsFailed: "credentials_failed",
+    TlsFailed: "tls_failed",
     Unreachable: "unreachable",
     OutcomeUnknown: "unknown",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.errors import CloudError, CredentialsFailed
+from engine.core.errors import CloudError
 from engine.executor.calls import StoppedError
 from engine.executor.judge import Scan, Verdict
 from engine.executor.owner_judge import judge_owner
@@ -42,10 +42,10 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
             return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
-        except CredentialsFailed as expired:
-            self._at.stop_lane(trouble_of(expired))
-            return
-        except CloudError:
+        except CloudError as error:
+            if error.ends_lane:
+                self._at.stop_lane(trouble_of(error))
+                return
             self._last_ended_at = self._control.now()
             return  # what is awaited stays so, until it expires
         self._last_ended_at = self._control.now()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.core.backoff import delay_s
 from engine.core.errors import (
     AlreadyGone,
-    CredentialsFailed,
+    CloudError,
     InUse,
     NoCapacity,
     OutcomeUnknown,
@@ -27,7 +27,6 @@ from engine.core.owners import owner_word
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
-    from engine.core.errors import CloudError
     from engine.core.settings import Backoff, Backoffs
     from engine.executor.ready import Waiting
 
@@ -92,7 +91,7 @@ def decide(  # noqa: C901, PLR0911 - one match statement that shows the whole po
     `now` is the loop's clock in seconds, `jitter` lies in [0, 1).
     """
     match error:
-        case CredentialsFailed():
+        case CloudError(ends_lane=True):
             return StopLane(trouble_of(error))
         case Throttled():
             return _again(operation, error, "throttling", backoffs.throttling, now, jitter)

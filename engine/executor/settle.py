@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from engine.core.errors import (
     AlreadyGone,
     CloudError,
-    CredentialsFailed,
     NotFound,
     OutcomeUnknown,
     Throttled,
@@ -72,7 +71,7 @@ class Watcher(DomainWatcher[Operation]):
             return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
         self._last_ended_at = self._control.now()
         if observed.error is not None:
-            if isinstance(observed.error, CredentialsFailed):
+            if isinstance(observed.error, CloudError) and observed.error.ends_lane:
                 self._at.stop_lane(trouble_of(observed.error))
             return
         if observed.scanned_whole:
@@ -118,10 +117,10 @@ class Watcher(DomainWatcher[Operation]):
             return  # it is still awaited, so the next scan asks again
         except (NotFound, AlreadyGone):
             reason = ""
-        except CredentialsFailed as expired:
-            self._at.stop_lane(trouble_of(expired))
-            return
         except CloudError as unread:
+            if unread.ends_lane:
+                self._at.stop_lane(trouble_of(unread))
+                return
             reason = f"the reason could not be read: {unread.message}"
         if self._awaited.pop(operation.folded, None) is None:
             return  # the run ended it while we asked

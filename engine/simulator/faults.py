@@ -33,6 +33,7 @@ class FaultKind(StrEnum):
     INTERNAL_ERROR_AFTER = "internal-error-after"  # 500, after
     UNAVAILABLE = "unavailable"  # 503, before
     REFUSED = "refused"  # no connection; over HTTP the same as reset-before
+    UNTRUSTED = "untrusted"  # whoever answers cannot prove who it is; over HTTP the same as reset-before
     RESET_BEFORE = "reset-before"
     RESET_AFTER = "reset-after"
     STALL_AFTER = "stall-after"  # carried out, and no answer ever comes
@@ -51,6 +52,7 @@ ACTS_BEFORE: Final = frozenset(
         FaultKind.INTERNAL_ERROR,
         FaultKind.UNAVAILABLE,
         FaultKind.REFUSED,
+        FaultKind.UNTRUSTED,
         FaultKind.RESET_BEFORE,
         FaultKind.EXPIRED_CREDENTIALS,
         FaultKind.ACCESS_DENIED,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from engine.core.errors import CloudError, OutcomeUnknown, Unreachable
+from engine.core.errors import CloudError, OutcomeUnknown, TlsFailed, Unreachable
 from engine.core.identity import SPACE, USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.service_errors import error_from_service
@@ -239,6 +239,8 @@ class MemoryCloud(MemoryOwners):
         kind = fault.kind.value
         if fault.kind is FaultKind.REFUSED:
             return Unreachable(f"{call.operation} was not sent: {kind}", service_code=kind, operation=call.operation)
+        if fault.kind is FaultKind.UNTRUSTED:
+            return TlsFailed(f"{call.operation} was not sent: {kind}", service_code=kind, operation=call.operation)
         return OutcomeUnknown(f"{call.operation} has no answer: {kind}", service_code=kind, operation=call.operation)
 
     def _check(self, operation: str, params: Mapping[str, object]) -> None:

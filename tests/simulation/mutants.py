@@ -155,6 +155,10 @@ def _credentials_are_retried() -> Any:
     return _decide_again(errors.CredentialsFailed)
 
 
+def _certificates_are_retried() -> Any:
+    return _decide_again(errors.TlsFailed)
+
+
 def _half_a_scan_is_used() -> Any:
     async def first_page(self: Any, owner: Any, pages_max: int) -> Any:
         page = await self._page(owner, "")
@@ -292,6 +296,7 @@ MUTANTS: Final = (
     Mutant("goes-on-after-a-signal", "no new calls after a signal", _goes_on_after_signal),
     Mutant("an-old-row-is-believed", "a listing may lag", _old_row_is_believed),
     Mutant("expired-credentials-are-retried", "the lane stops", _credentials_are_retried),
+    Mutant("refused-certificates-are-retried", "the lane stops", _certificates_are_retried),
     Mutant("half-a-scan-is-used", "complete scans alone", _half_a_scan_is_used),
     Mutant("generation-is-ignored", "the generation of the plan", _generation_is_ignored),
     Mutant("everything-is-ours", "nothing foreign is deleted", _everything_is_ours),

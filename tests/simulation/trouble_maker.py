@@ -140,7 +140,8 @@ def draw_troubles(rng: random.Random, scenario: Scenario) -> None:
         since = rng.uniform(0.0, NIGHT_SECONDS)
         scenario.strange.append((world_key(scenario.fleet, app.key), since, since + rng.uniform(10.0, 200.0)))
     if rng.random() < 0.05:
-        scenario.faults.insert(0, _rule(rng, scenario, Fault(FaultKind.EXPIRED_CREDENTIALS), "*", 1.0, lasts=200.0))
+        ends_lanes = FaultKind.UNTRUSTED if len(scenario.faults) % 2 else FaultKind.EXPIRED_CREDENTIALS
+        scenario.faults.insert(0, _rule(rng, scenario, Fault(ends_lanes), "*", 1.0, lasts=200.0))
 
 
 def _rule(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import CredentialsFailed, NoCapacity, OutcomeUnknown, QuotaExceeded, Throttled
+from engine.core.errors import NoCapacity, OutcomeUnknown, QuotaExceeded, Throttled
 from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
@@ -275,7 +275,7 @@ class Watch:
         self._in_flight[call.lane] -= 1
         if error is not None:
             self.faults_of_calls[error.code] += 1
-        if isinstance(error, CredentialsFailed) and self.phase == "apply":
+        if error is not None and error.ends_lane and self.phase == "apply":
             self._hopeless_lanes.add(call.lane)
         self.owners.answered(call, answer, error)
         self.quotas.heard_of_others(call, error)

@@ -15,6 +15,7 @@ from engine.core.desired import AppSpec, DesiredDomain, Source
 from engine.ports.cloud import AppName
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from engine.adapters.sagemaker import SageMakerCloud
@@ -62,6 +63,7 @@ class Hostile:
     answer: Any = b""
     requests: list[Request] = field(default_factory=list)
     url: str = ""
+    port: int = 0
     connections: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -95,8 +97,10 @@ class Hostile:
 
 
 @asynccontextmanager
-async def hostile(answer: Any = b"") -> AsyncIterator[Hostile]:
-    """Serve on a free loopback port until the block is left."""
+async def hostile(
+    answer: Any = b"", *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Hostile]:
+    """Serve on a free loopback port until the block is left; over TLS with a `context`, under the name `host`."""
     state = Hostile(answer)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -105,8 +109,9 @@ async def hostile(answer: Any = b"") -> AsyncIterator[Hostile]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20)
-    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, ssl=context)
+    state.port = server.sockets[0].getsockname()[1]
+    state.url = f"{'http' if context is None else 'https'}://{host}:{state.port}"
     try:
         yield state
     finally:

@@ -42,12 +42,12 @@ def answered(code: Any, message: Any = "", operation: str = "CreateApp", **metad
 
 
 CASES: dict[str, tuple[Exception, type[CloudError], str]] = {
-    "refused": (aws.EndpointConnectionError(endpoint_url=URL, error=REFUSED), Unreachable, "Connection refused"),
-    "no such name": (aws.EndpointConnectionError(endpoint_url=URL, error=NO_NAME), Unreachable, "Name or service"),
+    "refused": (aws.EndpointConnectionError(endpoint_url=URL, error=REFUSED), Unreachable, "connection refused"),
+    "no such name": (aws.EndpointConnectionError(endpoint_url=URL, error=NO_NAME), Unreachable, "host name not found"),
     "no such name, raw": (
         aws.EndpointConnectionError(endpoint_url=URL, error=socket.gaierror()),
         Unreachable,
-        "gaierror",
+        "host name not found",
     ),
     "reset after sending": (
         aws.EndpointConnectionError(endpoint_url=URL, error=RESET),
@@ -55,10 +55,10 @@ CASES: dict[str, tuple[Exception, type[CloudError], str]] = {
         "reset by peer",
     ),
     "no cause": (aws.EndpointConnectionError(endpoint_url=URL), OutcomeUnknown, "EndpointConnectionError"),
-    "connect time-out": (aws.ConnectTimeoutError(endpoint_url=URL, error=None), Unreachable, "no connection in time"),
+    "connect time-out": (aws.ConnectTimeoutError(endpoint_url=URL, error=None), Unreachable, "no answer in time"),
     "read time-out": (aws.ReadTimeoutError(endpoint_url=URL, error=None), OutcomeUnknown, "no answer in time"),
     "total time-out": (TimeoutError(), OutcomeUnknown, "no answer in time"),
-    "certificate": (aws.SSLError(endpoint_url=URL, error=ValueError("x")), Unreachable, "no secure connection"),
+    "certificate": (aws.SSLError(endpoint_url=URL, error=ValueError("x")), Unreachable, "connect securely"),
     "proxy": (aws.ProxyConnectionError(proxy_url="http://p", error=None), Unreachable, "proxy"),
     "closed": (
         aws.ConnectionClosedError(endpoint_url=URL, error=aiohttp.ServerDisconnectedError(), request=None),
@@ -170,7 +170,7 @@ def test_credentials_fail_with_the_reason_that_there_was() -> None:
     assert "sts:AssumeRole" in denied.hint
     assert denied.request_id == "r-1"
     missing = credentials_failure(aws.ProfileNotFound(profile="x"))
-    assert missing.message == "no credentials could be had: The config profile (x) could not be found"
+    assert missing.message == "Could not get AWS credentials: The config profile (x) could not be found"
     assert "no answer in time" in credentials_failure(TimeoutError()).message
 
 

@@ -92,6 +92,20 @@ def test_credentials_that_fail_stop_the_lane() -> None:
     assert trouble_of(errors.Unreachable("x")).code == "AF410"
 
 
+def test_a_server_that_cannot_prove_who_it_is_stops_the_lane() -> None:
+    error = errors.TlsFailed("expired", hint="renew", service_code="SSLError")
+    assert decide(an_operation(), error, 0.0, BACKOFFS, 0.5) == StopLane(trouble_of(error))
+
+
+def test_what_ends_a_lane_is_never_tried_again() -> None:
+    """Whatever the class: each one that says so stops the lane, in every phase."""
+    ending = [kind for kind in errors.all_error_classes() if issubclass(kind, errors.CloudError) and kind.ends_lane]
+    assert {kind.__name__ for kind in ending} == {"CredentialsFailed", "TlsFailed"}
+    for kind in ending:
+        for phase in Phase:
+            assert isinstance(decide(an_operation(phase=phase), kind("x"), 0.0, BACKOFFS, 0.5), StopLane)
+
+
 def test_every_class_of_cloud_error_has_its_decision() -> None:
     """Row 56's cousin: an error that nobody thought of ends one app and not the run."""
     kinds = [cls for cls in errors.all_error_classes() if issubclass(cls, errors.CloudError)]

@@ -267,6 +267,7 @@ async def test_a_silent_connection_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (FaultKind.RESET_BEFORE, b"reset"),
         (FaultKind.REFUSED, b"reset"),
+        (FaultKind.UNTRUSTED, b"reset"),
         (FaultKind.RESET_AFTER, b"reset"),
         (FaultKind.GARBAGE_AFTER, b"<html><body>Bad Gateway</body></html>"),
         (FaultKind.EMPTY_AFTER, b"{}"),

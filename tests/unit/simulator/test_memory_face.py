@@ -81,6 +81,14 @@ async def test_a_connection_that_is_refused_was_never_sent() -> None:
     assert not world.apps
 
 
+async def test_a_server_that_cannot_prove_itself_gets_nothing() -> None:
+    world = make_world()
+    with pytest.raises(errors.TlsFailed) as caught:
+        await a_cloud(world, fault=lambda _: Fault(FaultKind.UNTRUSTED)).create_app(LAB, AppSpec(), ())
+    assert caught.value.ends_lane
+    assert not world.apps
+
+
 async def test_an_answer_that_is_lost_hides_a_refusal_too() -> None:
     cloud = a_cloud(fault=lambda _: Fault(FaultKind.INTERNAL_ERROR_AFTER))
     with pytest.raises(errors.OutcomeUnknown, match="InternalFailure"):

@@ -1,0 +1,117 @@
+"""Why a connection was not made, in words, and whether trying again can help.
+
+Everything here happened before a request left this machine. Not here: answers, and what broke later (`aws_errors`).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from botocore import exceptions as aws
+
+from engine.adapters.routes import UnusableProxyError, origin_of
+from engine.adapters.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
+from engine.core.errors import BugError, CredentialsFailed, Rejected, TlsFailed, Unreachable
+
+if TYPE_CHECKING:
+    from engine.core.errors import CloudError
+
+_PROXY_ASKS_STATUS: Final = 407
+_CLIENT_STATUSES: Final = range(400, 500)
+_LISTENS_LATER: Final = frozenset({408, 425, 429})
+_MASKED: Final = "***"
+
+REACH_HINT: Final = "Check --endpoint-url / AWS_ENDPOINT_URL, the network and the proxy"
+_PROXY_HINT: Final = "Check HTTPS_PROXY and NO_PROXY, and the network"
+_PROXY_ASKS_HINT: Final = (
+    "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with special characters of the password percent-encoded; or name "
+    "the AWS hosts in NO_PROXY when they can be reached directly"
+)
+_PROXY_URL_HINT: Final = "Set HTTPS_PROXY=http://HOST:PORT, or unset it"
+_WORDS: Final = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ENETUNREACH: "network unreachable",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ECONNRESET: "connection reset",
+    errno.ETIMEDOUT: "no answer in time",
+    errno.EADDRNOTAVAIL: "no such address on this network",
+    errno.EMFILE: "this process may not open more files: raise ulimit -n",
+    errno.ENFILE: "this machine may not open more files",
+}
+
+
+def not_sent(operation: str, error: Exception) -> CloudError | None:
+    """Return the error for what kept a request from leaving, or None where it may have left."""
+    if isinstance(error, UnusableBundleError | UnusableProxyError):
+        return _unusable_here(operation, error)
+    if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
+        return _not_connected(operation, error)
+    return None
+
+
+def _unusable_here(operation: str, error: UnusableBundleError | UnusableProxyError) -> CloudError:
+    """Return the error for what this machine's configuration names and what cannot be used."""
+    kind, hint = (TlsFailed, BUNDLE_HINT) if isinstance(error, UnusableBundleError) else (Rejected, _PROXY_URL_HINT)
+    return kind(str(error), hint=hint, operation=operation, service_code=type(error).__name__)
+
+
+def _not_connected(operation: str, error: aws.BotoCoreError) -> CloudError | None:
+    more: dict[str, Any] = {"operation": operation, "service_code": type(error).__name__}
+    if isinstance(error, aws.SSLError):
+        return _insecure(error, more)
+    if isinstance(error, aws.ProxyConnectionError):
+        return _through_proxy(error, more)
+    if isinstance(error, aws.ConnectTimeoutError):
+        return Unreachable(f"Cannot connect to {_endpoint(error)} (no answer in time)", hint=REACH_HINT, **more)
+    if isinstance(error, aws.EndpointConnectionError):
+        cause = error.kwargs.get("error")
+        # The library calls a reset after the whole request was sent by the same name; the cause tells them apart.
+        if isinstance(cause, aiohttp.ClientConnectorError | socket.gaierror):
+            return _unreachable(f"Cannot connect to {_endpoint(error)}", cause, REACH_HINT, more)
+    # What is left may be one of our own that the library wrapped into one of its.
+    cause = error.kwargs.get("error")
+    if isinstance(cause, BugError):
+        return Unreachable(cause.message, hint=cause.hint, **more)
+    return not_sent(operation, cause) if isinstance(cause, UnusableBundleError | UnusableProxyError) else None
+
+
+def _insecure(error: aws.SSLError, more: dict[str, Any]) -> CloudError:
+    refusal = lasting_refusal(error)
+    if refusal is not None:
+        return TlsFailed(refusal.message, hint=refusal.hint, **more)
+    why = type(error.kwargs.get("error")).__name__
+    return Unreachable(f"Cannot connect securely to {_endpoint(error)} ({why})", hint=REACH_HINT, **more)
+
+
+def _through_proxy(error: aws.ProxyConnectionError, more: dict[str, Any]) -> CloudError:
+    shown = str(error.kwargs.get("proxy_url", ""))
+    proxy = origin_of(shown) if "//" in shown else "the proxy"
+    cause = error.kwargs.get("error")
+    if not isinstance(cause, aiohttp.ClientHttpProxyError):
+        return _unreachable(f"Cannot connect to the proxy {proxy}", cause, _PROXY_HINT, more)
+    if cause.status == _PROXY_ASKS_STATUS:
+        refused = "refused the user name and the password of HTTPS_PROXY"
+        asks = refused if _MASKED in shown else "asks for a user name and a password"
+        return CredentialsFailed(f"The proxy {proxy} {asks} (407)", hint=_PROXY_ASKS_HINT, **more)
+    return Unreachable(
+        f"The proxy {proxy} did not connect to the service (HTTP status {cause.status})",
+        hint=_PROXY_HINT,
+        nobody_listens=cause.status in _CLIENT_STATUSES and cause.status not in _LISTENS_LATER,
+        **more,
+    )
+
+
+def _unreachable(what: str, cause: object, hint: str, more: dict[str, Any]) -> Unreachable:
+    if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
+        return Unreachable(f"{what} (host name not found)", hint=hint, nobody_listens=True, **more)
+    number = getattr(cause, "errno", None)
+    why = _WORDS.get(number or 0) or (type(cause).__name__ if cause is not None else "no connection")
+    return Unreachable(f"{what} ({why})", hint=hint, nobody_listens=number == errno.ECONNREFUSED, **more)
+
+
+def _endpoint(error: aws.BotoCoreError) -> str:
+    url = str(error.kwargs.get("endpoint_url", ""))
+    return origin_of(url) if "//" in url else "the service"
