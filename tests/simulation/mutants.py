@@ -73,11 +73,11 @@ def hunt(mutant: Mutant, seeds: range) -> Found:
     return Found(None, len(seeds), "")
 
 
-def _decide_again(kind: type[Exception], where: Any = settlement) -> Any:
+def _decide_again(*kinds: type[Exception], where: Any = settlement) -> Any:
     right = retry.decide
 
     def decide(operation: Any, error: Any, *more: Any) -> Any:
-        return Again(1.0) if isinstance(error, kind) else right(operation, error, *more)
+        return Again(1.0) if isinstance(error, kinds) else right(operation, error, *more)
 
     return patch.object(where, "decide", decide)
 
@@ -151,12 +151,8 @@ def _old_row_is_believed() -> Any:
     return patch.object(judge, "STALE_ROW_MAX_SECONDS", -1.0)
 
 
-def _credentials_are_retried() -> Any:
-    return _decide_again(errors.CredentialsFailed)
-
-
-def _certificates_are_retried() -> Any:
-    return _decide_again(errors.TlsFailed)
+def _hopeless_lane_is_retried() -> Any:
+    return _decide_again(errors.CredentialsFailed, errors.TlsFailed)
 
 
 def _half_a_scan_is_used() -> Any:
@@ -248,7 +244,7 @@ def _owner_is_not_settled() -> Any:
 
 
 def _unknown_owner_is_resent() -> Any:
-    return _decide_again(errors.OutcomeUnknown, owner_settlement)
+    return _decide_again(errors.OutcomeUnknown, where=owner_settlement)
 
 
 def _one_look_clears_an_owner() -> Any:
@@ -295,8 +291,7 @@ MUTANTS: Final = (
     Mutant("deadline-is-missed", "no call after the deadline", _deadline_is_missed),
     Mutant("goes-on-after-a-signal", "no new calls after a signal", _goes_on_after_signal),
     Mutant("an-old-row-is-believed", "a listing may lag", _old_row_is_believed),
-    Mutant("expired-credentials-are-retried", "the lane stops", _credentials_are_retried),
-    Mutant("refused-certificates-are-retried", "the lane stops", _certificates_are_retried),
+    Mutant("a-hopeless-lane-is-retried", "the lane stops", _hopeless_lane_is_retried),
     Mutant("half-a-scan-is-used", "complete scans alone", _half_a_scan_is_used),
     Mutant("generation-is-ignored", "the generation of the plan", _generation_is_ignored),
     Mutant("everything-is-ours", "nothing foreign is deleted", _everything_is_ours),

@@ -196,7 +196,7 @@ class Watch:
             if not (is_look and drains and now <= control.stopped_at + DRAIN_MAX_SECONDS):
                 self.violation(f"{call.operation} after the run was stopped ({control.cause})")
         if self.phase == "apply" and call.lane in self._hopeless_lanes:
-            self.violation(f"{call.operation} in {call.lane} after its credentials had failed")
+            self.violation(f"{call.operation} in {call.lane} after a call that says that none can succeed")
 
     def _check_create(self, call: Call, key: AppId) -> None:
         change = self.changes.get(key)
