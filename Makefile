@@ -5,7 +5,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := engine tests benchmarks tools
+SOURCES := appfleet.py engine tests benchmarks tools
 
 .PHONY: help demo test check format bench docs clean
 

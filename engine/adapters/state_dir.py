@@ -296,7 +296,7 @@ def _prepare(path: Path, fd: int) -> str:
     """Close the folder to others and mark it as ours; give why it cannot be written, or an empty text."""
     ours = _is_ours(path, fd)
     try:
-        if os.fstat(fd).st_mode & _OTHERS:
+        if os.fstat(fd).st_mode & (_OTHERS | stat.S_ISGID):  # a folder made in a volume inherits its set-group-id bit
             _close_to_others(path, fd)
         if not ours:
             return _mark(path, fd)

@@ -51,7 +51,7 @@ def test_what_is_copied_is_all_that_the_package_names() -> None:
         "pyproject.toml",
         project["project"]["readme"],
         *project["project"]["license-files"],
-        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],
+        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"],
     }
     assert needed <= sources
     (install,) = (run for run in all_of("RUN") if "pip install" in run)
@@ -72,7 +72,7 @@ def test_the_program_runs_from_what_is_copied_alone(tmp_path: Path) -> None:
     write_fleet(fleet)
     for arguments in (["validate"], ["--state-dir", str(tmp_path / "state"), "plan", "--simulate"]):
         ran = subprocess.run(
-            [sys.executable, "-P", "-m", "engine", *arguments],
+            [sys.executable, "-P", "-m", "appfleet", *arguments],
             cwd=fleet, env={"PYTHONPATH": str(source), "PATH": "/usr/bin:/bin"},
             capture_output=True, text=True, check=False, timeout=RUN_MAX_SECONDS,
         )  # fmt: skip

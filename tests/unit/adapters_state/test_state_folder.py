@@ -84,6 +84,15 @@ def test_a_folder_of_ours_that_the_platform_reopened_is_closed_again_with_all_th
         assert set(modes_in(folder).values()) == {0o600}
 
 
+def test_a_folder_made_in_a_volume_with_fs_group_is_closed_from_the_first_night_on(tmp_path: Path) -> None:
+    """The bit that hands down the group is inherited from the volume."""
+    tmp_path.chmod(0o2775)
+    for _ in range(2):
+        with StateDir.open(tmp_path / "s") as state:
+            assert state.problem == ""
+        assert mode_of(tmp_path / "s") == 0o700
+
+
 def test_looking_closes_a_reopened_folder_of_ours(folder: Path) -> None:
     """`plan` and `status` read a database by its path, which the group could otherwise exchange meanwhile."""
     with StateDir.open(folder) as state:
