@@ -47,6 +47,13 @@ SEEDS ?= 10000
 JOBS ?= 2
 .PHONY: simulate mutants
 
+SECONDS ?= 300
+SEED ?= 1
+.PHONY: fuzz
+
+fuzz: $(STAMP)  ## hostile inputs for everything that reads one: SECONDS=300 SEED=1 JOBS=2
+	$(BIN)/python -m tools.fuzz --seconds $(SECONDS) --seed $(SEED) --jobs $(JOBS)
+
 simulate: $(STAMP)  ## nights of faults through the production executor: SEEDS=10000 JOBS=2
 	$(BIN)/python tools/simulate.py --seeds $(SEEDS) --jobs $(JOBS)
 

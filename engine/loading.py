@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from engine.config.fleet_file import load_fleet
 from engine.config.policy_file import load_policies
-from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,12 +93,12 @@ class Loaded:
 
     def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
         """Give the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
-        from engine.core.identity import parse_app_key
+        from engine.core.identity import KEY_PARTS, parse_app_key
 
         return frozenset(
             parse_app_key(allowance.pattern)
             for allowance in _allowances(allowed)
-            if str(allowance) == allowance.pattern
+            if str(allowance) == allowance.pattern and allowance.pattern.count("/") == KEY_PARTS - 1
         )
 
 
@@ -158,7 +157,4 @@ def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
 def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
     from engine.policy.guardrails import parse_allowance
 
-    try:
-        return tuple(parse_allowance(text) for text in texts)
-    except ValueError as error:
-        raise UsageError(f"--allow-destructive: {error}", hint="appfleet plan prints the keys of its apps") from None
+    return tuple(parse_allowance(text) for text in texts)

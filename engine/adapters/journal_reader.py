@@ -14,7 +14,7 @@ from engine.adapters.journal_owners import owner_counts, owners_of, unknown_owne
 from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
 from engine.adapters.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state_dir import JOURNAL_NAME
-from engine.core.errors import StateError
+from engine.core.errors import StateError, UsageError
 from engine.core.identity import Lane, parse_app_key
 from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import Outcome
@@ -201,5 +201,5 @@ def key_or_none(text: str) -> AppKey | None:
     """Read a key back, or give None for a row that another version wrote in another form."""
     try:
         return parse_app_key(text)
-    except ValueError:
+    except UsageError:
         return None

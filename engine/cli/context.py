@@ -132,8 +132,8 @@ def key_of(text: str, flag: str) -> AppKey:
 
     try:
         return parse_app_key(text)
-    except ValueError as error:
-        raise UsageError(f"{flag}: {error}", hint="appfleet plan prints the keys of its apps") from None
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error.message}", hint=error.hint) from None
 
 
 def next_apply(options: AppOptions, saved: Path | None = None) -> str:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from engine.core.errors import UsageError
+from engine.core.limits import KEY_SHOWN_MAX_CHARS
+from engine.core.text import clean
+
 OwnerKind = Literal["user", "space"]
 
 USER: Final = "user"
@@ -14,6 +18,11 @@ SPACE: Final = "space"
 OWNER_KINDS: Final[tuple[OwnerKind, ...]] = (SPACE, USER)
 
 KEY_PARTS: Final = 5
+OWNER_KEY_PARTS: Final = 3
+_KEY_HINT: Final = (
+    "Write DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, such as research/space/alice-lab/JupyterLab/default; "
+    "appfleet plan --all prints the keys of its apps"
+)
 
 
 class AppKey(NamedTuple):
@@ -86,15 +95,19 @@ class QuotaBucket(NamedTuple):
 def parse_app_key(text: str) -> AppKey:
     """Read a key from its written form.
 
-    Raises ValueError, with a message for people, when `text` is not five parts with a known owner kind.
+    Raises UsageError when `text` is not five parts with a known owner kind.
     """
     parts = text.split("/")
     if len(parts) != KEY_PARTS or not all(parts):
-        raise ValueError(
-            f"{text!r} is not an app key: write DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, "
-            "such as research/space/alice-lab/JupyterLab/default"
-        )
+        raise UsageError(f"{_quoted(text)} is not an app key", hint=_KEY_HINT)
     domain, kind, owner, app_type, app_name = parts
     if kind not in OWNER_KINDS:
-        raise ValueError(f"{text!r} is not an app key: its second part is {kind!r}, and must be user or space")
+        raise UsageError(
+            f"{_quoted(text)} is not an app key: its second part is {_quoted(kind)}, and must be user or space",
+            hint=_KEY_HINT,
+        )
     return AppKey(domain, SPACE if kind == SPACE else USER, owner, app_type, app_name)
+
+
+def _quoted(text: str) -> str:
+    return f'"{clean(text, KEY_SHOWN_MAX_CHARS)}"'

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from engine.core.cost import cost_from_json
 from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
-from engine.core.errors import StalePlanError
+from engine.core.errors import StalePlanError, UsageError
 from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
 from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, parse_app_key
@@ -46,7 +46,9 @@ def plan_from_json(document: object) -> Plan:
         plan = _read_plan(whole)
     except KeyError as error:
         _refuse(f"{error.args[0]} is missing")
-    except (AttributeError, TypeError, ValueError) as error:
+    except UsageError as error:
+        _refuse(f"it is not the document of a plan: {error.message}")
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         _refuse(f"it is not the document of a plan: {error}")
     if plan.fingerprint != whole.get("fingerprint"):
         _refuse(f"its changes have the fingerprint {plan.fingerprint}, and it says {whole.get('fingerprint')}")

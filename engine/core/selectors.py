@@ -171,5 +171,5 @@ def _read(flag: str, patterns: Iterable[str]) -> tuple[str, ...]:
 def _read_key(text: str) -> AppKey:
     try:
         return parse_app_key(text)
-    except ValueError as error:
-        raise UsageError(f"--key: {error}", hint="appfleet plan prints the keys of its apps") from None
+    except UsageError as error:
+        raise UsageError(f"--key: {error.message}", hint=error.hint) from None

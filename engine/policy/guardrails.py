@@ -7,13 +7,16 @@ large one. Not here: rules over desired apps (`admission`), deciding what is des
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from engine.core.errors import UsageError
 from engine.core.finding import Finding
-from engine.core.identity import parse_app_key
+from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
+from engine.core.limits import KEY_SHOWN_MAX_CHARS
 from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.text import clean
 from engine.policy.rules import Enforcement
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 _NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
 _TYPES_NAMED_MAX_COUNT: Final = 5
 _WILDCARDS: Final = frozenset("*?[")
+_COUNT: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +56,31 @@ class Allowance:
 def parse_allowance(text: str) -> Allowance:
     """Read `KEY` or `PATTERN=COUNT`.
 
-    Raises ValueError, with a message for people: a pattern without its count could cover more than was meant.
+    Raises UsageError: a pattern without its count could cover more than was meant.
     """
     pattern, equals, count = text.rpartition("=")
     if not equals:
         if _WILDCARDS & set(text):
-            raise ValueError(f"{text!r} is a pattern without a count: write it as {text}=COUNT")
-        return Allowance(str(parse_app_key(text)), 1)
-    if not pattern or not (count.isascii() and count.isdigit()) or int(count) < 1:
-        raise ValueError(f"{text!r} is not PATTERN=COUNT: write the number of apps behind the =, such as research/*=12")
-    return Allowance(pattern, int(count))
+            raise _refused(text, "is a pattern without a count", "Write it as PATTERN=COUNT, such as research/*=12")
+        return Allowance(_named(text), 1)
+    if not pattern or not _COUNT.fullmatch(count):
+        raise _refused(text, "is not PATTERN=COUNT", "Write the number of apps behind the =, such as research/*=12")
+    return Allowance(pattern if _WILDCARDS & set(pattern) else _named(pattern), int(count))
+
+
+def _named(text: str) -> str:
+    """Return a pattern without wildcards: the key of an app, or of a user profile or space."""
+    parts = text.split("/")
+    if len(parts) == OWNER_KEY_PARTS and all(parts) and parts[1] in OWNER_KINDS:
+        return text
+    try:
+        return str(parse_app_key(text))
+    except UsageError as error:
+        raise UsageError(f"--allow-destructive: {error.message}", hint=error.hint) from None
+
+
+def _refused(text: str, why: str, hint: str) -> UsageError:
+    return UsageError(f'--allow-destructive: "{clean(text, KEY_SHOWN_MAX_CHARS)}" {why}', hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,5 +135,7 @@ def _made_with(saved: Plan) -> dict[str, Any]:
             "retry_quarantined": told["retry_quarantined"] == "on",
             "allow_destructive": tuple(told["allow_destructive"].split()),
         }
-    except (KeyError, ValueError, UsageError) as error:
-        raise StalePlanError(f"the saved plan is not used: it names what no plan has: {error}", hint=_AGAIN) from None
+    except (KeyError, UsageError) as error:
+        said = error.message if isinstance(error, UsageError) else str(error)
+        why = f"the saved plan is not used: it names what no plan has: {said}"
+        raise StalePlanError(why, hint=_AGAIN) from None

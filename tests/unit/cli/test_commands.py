@@ -271,8 +271,8 @@ def test_a_status_that_is_not_whole_ends_1(engine: Engine, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["plan", "--key", "nonsense"], "--key: 'nonsense' is not an app key"),
-        (["apply", "--yes", "--replace=nonsense"], "--replace: 'nonsense' is not an app key"),
+        (["plan", "--key", "nonsense"], '--key: "nonsense" is not an app key'),
+        (["apply", "--yes", "--replace=nonsense"], '--replace: "nonsense" is not an app key'),
         (["apply", "--yes", "--deadline", "2"], "--deadline: "),
         (["apply", "--yes", "--lock-timeout", "soon"], "--lock-timeout: "),
         (["plan", "--format", "yaml"], "--format"),

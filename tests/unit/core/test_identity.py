@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.errors import UsageError
 from engine.core.identity import AppKey, Lane, Owner, QuotaBucket, folded, parse_app_key
 
 KEY = AppKey("research", "space", "alice-lab", "JupyterLab", "default")
@@ -36,12 +37,12 @@ def test_what_is_written_is_read_back(domain: str, kind: str, owner: str, app_ty
 
 @pytest.mark.parametrize("text", ["", "research", "a/user/b/c", "a/user/b/c/d/e", "a/user//c/d", "/user/b/c/d"])
 def test_other_than_five_parts_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not an app key: write DOMAIN/user\|space/OWNER"):
+    with pytest.raises(UsageError, match=r"is not an app key\. Write DOMAIN/user\|space/OWNER"):
         parse_app_key(text)
 
 
 def test_an_unknown_owner_kind_is_refused_and_named() -> None:
-    with pytest.raises(ValueError, match="its second part is 'team', and must be user or space"):
+    with pytest.raises(UsageError, match='its second part is "team", and must be user or space'):
         parse_app_key("research/team/alice/Canvas/default")
 
 

@@ -125,7 +125,7 @@ def _bad_action(document: Any) -> Any:
         (_without("fingerprint"), "its changes have the fingerprint sha256:"),
         (_with(inputs={"fleet.toml": "0" * 64}), "its changes have the fingerprint sha256:"),
         (_edited, "its changes have the fingerprint sha256:"),
-        (_bad_key, "it is not the document of a plan: 'research' is not an app key"),
+        (_bad_key, 'it is not the document of a plan: "research" is not an app key'),
         (_bad_action, "it is not the document of a plan: 'explode' is not a valid Action"),
         (
             _with(summary={"create": 9, "none": 9, "denied": 9, "unmanaged": 0}),

@@ -84,7 +84,7 @@ def test_pairs_are_sorted_and_named_as_the_flags() -> None:
     [
         ({"users": [""]}, "--user is empty. Leave --user out to select everything"),
         ({"app_types": ["a", ""]}, "--app-type is empty"),
-        ({"keys": ["research/alice"]}, "--key: 'research/alice' is not an app key"),
+        ({"keys": ["research/alice"]}, '--key: "research/alice" is not an app key'),
     ],
 )
 def test_what_cannot_be_meant_is_refused(told: dict[str, list[str]], message: str) -> None:

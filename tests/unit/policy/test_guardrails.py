@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.desired import Source
+from engine.core.errors import UsageError
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.settings import Safety
 from engine.policy.guardrails import Allowance, check_plan, parse_allowance
@@ -167,6 +168,7 @@ def test_cost_is_held_against_the_limit_in_all_domains_together() -> None:
     [
         ("research/user/a/Canvas/default", Allowance("research/user/a/Canvas/default", 1)),
         ("research/*=12", Allowance("research/*", 12)),
+        ("research/user/a=1", Allowance("research/user/a", 1)),
         ("research/user/a/Canvas/default=1", Allowance("research/user/a/Canvas/default", 1)),
     ],
 )
@@ -177,8 +179,11 @@ def test_an_allowance_is_read(text: str, allowance: Allowance) -> None:
 @pytest.mark.parametrize(
     ("text", "fragment"),
     [
-        ("research/*", "write it as research/*=COUNT"),
+        ("research/*", "is a pattern without a count"),
         ("research", "is not an app key"),
+        ("foo=1", "is not an app key"),
+        ("research/team/a=1", "is not an app key"),
+        ("research/*=" + "9" * 5_000, "not PATTERN=COUNT"),
         ("=3", "not PATTERN=COUNT"),
         ("research/*=", "not PATTERN=COUNT"),
         ("research/*=0", "not PATTERN=COUNT"),
@@ -188,7 +193,7 @@ def test_an_allowance_is_read(text: str, allowance: Allowance) -> None:
     ],
 )
 def test_what_is_no_allowance_is_refused(text: str, fragment: str) -> None:
-    with pytest.raises(ValueError, match=r"research|=3") as raised:
+    with pytest.raises(UsageError, match=r"--allow-destructive: ") as raised:
         parse_allowance(text)
     assert fragment in str(raised.value)
 
