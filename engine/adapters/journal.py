@@ -69,7 +69,7 @@ class SqliteJournal:
             opened = open_for_writing(state)
             try:
                 return cls._begun(state, opened, header, wall)
-            except (sqlite3.Error, ValueError, TypeError) as error:
+            except (sqlite3.Error, ValueError, TypeError, AttributeError, OverflowError) as error:
                 if isinstance(error, sqlite3.Error) and not is_corruption(error):
                     raise
                 damage = explain(error) if isinstance(error, sqlite3.Error) else "it holds what no run writes"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.adapters import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
 from engine.core.text import clean
 from engine.ports.history import OwnerRecord
@@ -68,7 +69,7 @@ def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ..
         "FROM owner_outcomes WHERE run = ?",
         (run,),
     )
-    found = [OwnerRecord(owner, *columns) for text, *columns in rows if (owner := owner_or_none(text)) is not None]
+    found = [_owner_record(owner, *columns) for text, *columns in rows if (owner := owner_or_none(text)) is not None]
     return tuple(sorted(found, key=lambda record: record.owner))
 
 
@@ -88,10 +89,35 @@ def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
     """Count the owners of the run of that number by outcome; raises sqlite3.Error."""
     if not _has_owners(connection):
         return {}
-    return dict(
-        connection.execute(
-            "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)
-        ).fetchall()
+    counted = connection.execute(
+        "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)
+    )
+    return {values.text(outcome): values.count(count) for outcome, count in counted}
+
+
+def _owner_record(
+    owner: Owner,
+    action: Any,
+    outcome: Any,
+    attempts: Any,
+    seconds: Any,
+    arn: Any,
+    error_code: Any,
+    error_message: Any,
+    error_hint: Any,
+    at: Any,
+) -> OwnerRecord:
+    return OwnerRecord(
+        owner,
+        values.text(action),
+        values.text(outcome),
+        values.count(attempts),
+        values.duration(seconds),
+        values.text(arn),
+        values.text(error_code),
+        values.text(error_message),
+        values.text(error_hint),
+        values.moment(at),
     )
 
 
@@ -101,7 +127,7 @@ def _has_owners(connection: sqlite3.Connection) -> bool:
 
 def owner_or_none(text: str) -> Owner | None:
     """Read an owner back, or give None for a row of something else."""
-    parts = text.split("/")
+    parts = values.text(text).split("/")
     if len(parts) != _OWNER_PARTS or parts[1] not in OWNER_KINDS or not all(parts):
         return None
     domain, kind, name = parts

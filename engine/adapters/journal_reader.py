@@ -10,12 +10,13 @@ from collections import defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from engine.adapters import journal_values as values
 from engine.adapters.journal_owners import owner_counts, owners_of, unknown_owners_of
 from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
 from engine.adapters.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state_dir import JOURNAL_NAME
-from engine.core.errors import StateError, UsageError
-from engine.core.identity import Lane, parse_app_key
+from engine.core.errors import StateError
+from engine.core.identity import Lane
 from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
@@ -76,22 +77,25 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         once_done=frozenset(
             key
             for (text,) in query("SELECT key FROM once_done WHERE fleet = ?", (fleet,))
-            if (key := key_or_none(text)) is not None
+            if (key := values.key_or_none(text)) is not None
         ),
         failures={
-            key: (int(count), str(spec_hash))
+            key: (values.count(count), values.text(spec_hash))
             for text, count, spec_hash in query(
                 "SELECT key, failures, spec_hash FROM streaks WHERE fleet = ?", (fleet,)
             )
-            if (key := key_or_none(text)) is not None
+            if (key := values.key_or_none(text)) is not None
         },
         last_rates={
-            Lane(str(account), str(region)): float(rate)
+            Lane(values.text(account), values.text(region)): values.rate(rate)
             for account, region, rate in query("SELECT account, region, rate FROM rates")
         },
-        unclean_end_at=float(last[1]) if last is not None and last[0] is None else None,
+        unclean_end_at=values.moment(last[1]) if last is not None and last[0] is None else None,
         is_new=is_new,
-        domain_sizes={str(domain): int(apps) for domain, apps in query("SELECT domain_id, apps FROM domain_sizes")},
+        domain_sizes={
+            values.text(domain): values.count(apps)
+            for domain, apps in query("SELECT domain_id, apps FROM domain_sizes")
+        },
         unfinished=unfinished_of(connection, fleet),
         replaced=replaced_of(connection, fleet),
     )
@@ -111,7 +115,7 @@ def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection]
         raise StateError(str(error), hint=hint) from None
     except sqlite3.Error as error:
         raise StateError(f"{where} could not be read: {explain(error)}", hint=hint) from None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise StateError(f"{where} holds what no run writes", hint=hint) from None
 
 
@@ -130,23 +134,23 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
     if row is None:
         return None
     apps = [
-        AppRecord(key, *columns)
+        _app_record(key, *columns)
         for text, *columns in connection.execute(
             "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "
             "error_hint, at FROM outcomes WHERE run = ?",
             (row[-1],),
         )
-        if (key := key_or_none(text)) is not None
+        if (key := values.key_or_none(text)) is not None
     ]
     intents = [
-        IntentRecord(key, *columns)
-        for text, *columns in connection.execute(
+        IntentRecord(key, values.text(operation), values.text(spec_hash), values.moment(at))
+        for text, operation, spec_hash, at in connection.execute(
             "SELECT key, operation, spec_hash, at FROM intents WHERE run = ?1 "
             "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run = ?1 AND outcomes.key = intents.key) "
             "ORDER BY rowid",
             (row[-1],),
         )
-        if (key := key_or_none(text)) is not None
+        if (key := values.key_or_none(text)) is not None
     ]
     return RunDetail(
         _run_record(connection, row),
@@ -159,13 +163,49 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
 
 def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRecord:
     run_id, fleet, version, started, alive_at, ended, result, exit_code, number = row
-    summary = dict(
-        connection.execute(
-            "SELECT outcome, count(*) FROM outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (number,)
-        ).fetchall()
+    counted = connection.execute(
+        "SELECT outcome, count(*) FROM outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (number,)
     )
-    owners = owner_counts(connection, number)
-    return RunRecord(run_id, fleet, version, started, alive_at, ended, result, exit_code, summary, owners)
+    return RunRecord(
+        values.text(run_id),
+        values.text(fleet),
+        values.text(version),
+        values.moment(started),
+        values.moment(alive_at),
+        values.moment_or_none(ended),
+        values.text(result),
+        None if exit_code is None else values.count(exit_code),
+        {values.text(outcome): values.count(count) for outcome, count in counted},
+        owner_counts(connection, number),
+    )
+
+
+def _app_record(
+    key: AppKey,
+    action: Any,
+    outcome: Any,
+    attempts: Any,
+    seconds: Any,
+    instance_type: Any,
+    arn: Any,
+    error_code: Any,
+    error_message: Any,
+    error_hint: Any,
+    at: Any,
+) -> AppRecord:
+    return AppRecord(
+        key,
+        values.text(action),
+        values.text(outcome),
+        values.count(attempts),
+        values.duration(seconds),
+        values.text(instance_type),
+        values.text(arn),
+        values.text(error_code),
+        values.text(error_message),
+        values.text(error_hint),
+        values.moment(at),
+    )
 
 
 def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
@@ -177,10 +217,10 @@ def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple
         (fleet, Outcome.CREATED.value, JOURNAL_DURATIONS_MAX_COUNT),
     )
     for text, instance_type, seconds in rows:
-        key = key_or_none(text)
+        key = values.key_or_none(text)
         if key is not None:
-            found[key.app_type, str(instance_type)].append(float(seconds))
-    return {kind: tuple(values) for kind, values in found.items()}
+            found[key.app_type, values.text(instance_type)].append(values.duration(seconds))
+    return {kind: tuple(known) for kind, known in found.items()}
 
 
 def _last_failures(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey, LastFailure]:
@@ -191,15 +231,7 @@ def _last_failures(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey
         (fleet,),
     )
     return {
-        key: LastFailure(str(run_id), float(started), str(outcome), str(message or ""))
+        key: LastFailure(values.text(run_id), values.moment(started), values.text(outcome), values.text(message))
         for text, run_id, started, outcome, message in rows
-        if (key := key_or_none(text)) is not None
+        if (key := values.key_or_none(text)) is not None
     }
-
-
-def key_or_none(text: str) -> AppKey | None:
-    """Read a key back, or give None for a row that another version wrote in another form."""
-    try:
-        return parse_app_key(text)
-    except UsageError:
-        return None

@@ -223,6 +223,8 @@ def _version(connection: sqlite3.Connection, state: StateDir) -> int:
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if owner != APPLICATION_ID and (tables or version):
         raise _Corrupt("it is a database of something else")
+    if version < 0:
+        raise _Corrupt("its form has a number that no appfleet writes")
     if version > SCHEMA_VERSION:
         raise JournalUnusable(
             f"{state.path / JOURNAL_NAME} was written by a newer appfleet (its form is {version}, this one knows "

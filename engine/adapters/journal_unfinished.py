@@ -7,11 +7,11 @@ transaction. Not here: when it is committed (`journal_writer`).
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from engine.adapters.journal_owners import owner_or_none
-from engine.core.identity import AppKey, parse_app_key
+from engine.adapters.journal_values import key_or_none, moment
+from engine.core.identity import AppKey
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.ports.journal import Replaced, Unfinished
 
@@ -79,7 +79,7 @@ def unfinished_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey | O
         return {}
     rows = connection.execute("SELECT key, operation, at, in_doubt, owed FROM unfinished WHERE fleet = ?", (fleet,))
     return {
-        key: Unfinished(str(operation), _time(at), bool(in_doubt), bool(owed))
+        key: Unfinished(str(operation), moment(at), bool(in_doubt), bool(owed))
         for text, operation, at, in_doubt, owed in rows
         if (key := _key(text)) is not None
     }
@@ -91,7 +91,7 @@ def replaced_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey, Repl
         return {}
     rows = connection.execute("SELECT key, spec_hash, made_at FROM replaced WHERE fleet = ?", (fleet,))
     return {
-        key: Replaced(str(spec_hash), _time(made_at))
+        key: Replaced(str(spec_hash), moment(made_at))
         for text, spec_hash, made_at in rows
         if isinstance(key := _key(text), AppKey)
     }
@@ -101,15 +101,5 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= UNFINISHED_SINCE
 
 
-def _time(value: Any) -> float:
-    seconds = float(value)
-    if not math.isfinite(seconds):
-        raise ValueError(f"{value!r} is not a time")
-    return seconds
-
-
 def _key(text: str) -> AppKey | Owner | None:
-    try:
-        return parse_app_key(text)
-    except ValueError:
-        return owner_or_none(text)
+    return key_or_none(text) or owner_or_none(text)

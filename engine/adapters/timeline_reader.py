@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from engine.adapters.journal_reader import key_or_none, read_journal, run_of, runs_of
+from engine.adapters import journal_values as values
+from engine.adapters.journal_reader import read_journal, run_of, runs_of
 from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
@@ -93,7 +94,7 @@ def _whole_name(connection: sqlite3.Connection, run_id: str) -> str | None:
 
 def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
     settled = [
-        float(seconds)
+        values.duration(seconds)
         for (seconds,) in connection.execute(
             "SELECT seconds FROM outcomes JOIN runs ON runs.id = outcomes.run "
             "WHERE run_id = ? AND outcome = ? AND seconds > 0",
@@ -128,24 +129,24 @@ def _timeline(connection: sqlite3.Connection, run_id: str) -> RunTimeline:
         "SELECT key, marks FROM app_timelines JOIN runs ON runs.id = app_timelines.run WHERE run_id = ?", (run_id,)
     )
     return RunTimeline(
-        queued_s=float(calls.get("queued_s", 0.0)),
-        marks={key: _marks(marks) for text, marks in rows if (key := key_or_none(text)) is not None},
+        queued_s=values.duration(calls.get("queued_s", 0.0)),
+        marks={key: _marks(marks) for text, marks in rows if (key := values.key_or_none(text)) is not None},
         calls=CallSlots(
-            width_s=float(calls.get("width_s", 1.0)),
+            width_s=max(values.duration(calls.get("width_s", 1.0)), 1.0),
             answers={
-                str(operation): {str(kind): tuple(map(int, counts)) for kind, counts in kinds.items()}
+                str(operation): {str(kind): tuple(map(values.count, counts)) for kind, counts in kinds.items()}
                 for operation, kinds in calls.get("answers", {}).items()
             },
-            rates={str(paced): tuple(map(float, rates)) for paced, rates in calls.get("rates", {}).items()},
+            rates={str(paced): tuple(map(values.duration, rates)) for paced, rates in calls.get("rates", {}).items()},
         ),
         buckets=_buckets(parts.get(BUCKETS_PART)),
         words=_words(parts.get(WORDS_PART)),
-        lost=int(calls.get("lost", 0)),
+        lost=values.count(calls.get("lost", 0)),
     )
 
 
 def _marks(text: str) -> tuple[tuple[float, Mark], ...]:
-    return tuple((int(mark[:-1]) / 1000, Mark(mark[-1])) for mark in text.split(" ") if mark)
+    return tuple((values.duration(int(mark[:-1]) / 1000), Mark(mark[-1])) for mark in text.split(" ") if mark)
 
 
 def _buckets(data: Mapping[str, Any] | None) -> tuple[BucketMark, ...]:
@@ -153,7 +154,14 @@ def _buckets(data: Mapping[str, Any] | None) -> tuple[BucketMark, ...]:
         return ()
     names = [str(name) for name in data.get("names", ())]
     return tuple(
-        BucketMark(float(at_s), names[number], BucketState(state), int(waiting), value, used)
+        BucketMark(
+            values.duration(at_s),
+            names[values.count(number)],
+            BucketState(state),
+            values.count(waiting),
+            None if value is None else values.count(value),
+            None if used is None else values.count(used),
+        )
         for at_s, number, state, waiting, value, used in data.get("marks", ())
         if 0 <= number < len(names)
     )
@@ -163,10 +171,10 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
     if data is None:
         return None
     return RunWords(
-        seconds=float(data.get("seconds", 0.0)),
-        summary={str(outcome): int(count) for outcome, count in data.get("summary", {}).items()},
+        seconds=values.duration(data.get("seconds", 0.0)),
+        summary={str(outcome): values.count(count) for outcome, count in data.get("summary", {}).items()},
         calls={
-            str(name): {str(kind): int(count) for kind, count in kinds.items()}
+            str(name): {str(kind): values.count(count) for kind, count in kinds.items()}
             for name, kinds in data.get("calls", {}).items()
         },
         errors=tuple(Trouble(*map(str, error)) for error in data.get("errors", ())),
@@ -176,13 +184,13 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
             for rule, enforcement, key, message in data.get("findings", ())
         ),
         kept=tuple(_kept_apps(entry) for entry in data.get("kept", ())),
-        prices={str(kind): float(usd) for kind, usd in data.get("prices", {}).items()},
+        prices={str(kind): values.duration(usd) for kind, usd in data.get("prices", {}).items()},
         asked=tuple((str(name), str(value)) for name, value in data.get("asked", ())),
     )
 
 
 def _kept_apps(entry: Mapping[str, Any]) -> KeptApps:
     keys: tuple[AppKey, ...] = tuple(
-        key for text in entry.get("keys", ()) if (key := key_or_none(str(text))) is not None
+        key for text in entry.get("keys", ()) if (key := values.key_or_none(str(text))) is not None
     )
     return KeptApps(str(entry.get("outcome", "")), Trouble(*map(str, entry.get("error", ("", "")))), keys)

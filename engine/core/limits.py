@@ -95,6 +95,10 @@ JOURNAL_BUSY_MAX_SECONDS: Final = 2.0
 JOURNAL_RETRY_SECONDS: Final = 5.0
 JOURNAL_FINISH_MAX_SECONDS: Final = 5.0
 JOURNAL_ASIDE_MAX_COUNT: Final = 9
+JOURNAL_MOMENT_MAX_SECONDS: Final = 253_402_300_799.0  # the last second of the year 9999: no clock shows a later one
+JOURNAL_DURATION_MAX_SECONDS: Final = 34_560_000.0  # 400 days
+JOURNAL_COUNT_MAX_COUNT: Final = 2_147_483_647
+JOURNAL_TEXT_MAX_CHARS: Final = 10_000
 JOURNAL_DURATIONS_MAX_COUNT: Final = 5_000
 DOUBT_KEPT_MAX_SECONDS: Final = 86_400.0  # a call of an earlier run without an outcome is not on its way any longer
 

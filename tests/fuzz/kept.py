@@ -15,7 +15,7 @@ from engine.core.errors import StateError
 from engine.executor.throttle import AdaptiveRate
 from engine.render.history_text import history_json, history_text
 from engine.render.report_html import report_html
-from tests.fuzz.targets import Target
+from tests.fuzz.targets import Target, shown
 from tools.report_sample import FLEET, NIGHTS, STARTED, write_nights
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 APPS: Final = 12
 _TABLES: Final = (
     "runs", "intents", "outcomes", "once_done", "streaks", "rates", "domain_sizes", "app_timelines", "timelines",
-    "owner_outcomes",
+    "owner_outcomes", "unfinished", "replaced",
 )  # fmt: skip
 
 
@@ -42,6 +42,10 @@ class _Kept(Target):
             connection.execute("INSERT INTO rates VALUES ('111122223333', 'eu-west-1', 7.5, 1.0)")
             connection.execute("INSERT INTO domain_sizes VALUES ('d-abcd1234efgh', 40, 1.0)")
             connection.execute("INSERT INTO once_done SELECT ?, key, 1.0 FROM outcomes LIMIT 2", (FLEET,))
+            connection.execute(
+                "INSERT INTO unfinished SELECT ?, key, 'CreateApp', 1.0, 1, 1 FROM outcomes LIMIT 2", (FLEET,)
+            )
+            connection.execute("INSERT INTO replaced SELECT ?, key, 'hash', 1.0 FROM outcomes LIMIT 2", (FLEET,))
             connection.commit()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -91,7 +95,7 @@ def _use(memory: Any) -> None:
 def _history(state: StateDir) -> str:
     runs(state)
     found = past_runs(state, fleet=None, limit=50)
-    history_text(found)
+    shown(history_text(found).replace("\n", ""))
     json.dumps(history_json(found), allow_nan=False)
     return f"{len(found)} runs"
 

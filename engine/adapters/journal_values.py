@@ -1,0 +1,74 @@
+"""The values of a journal, checked as if a stranger had written them: a kind, and bounds, for each.
+
+Whoever reads a row passes every column through here. Raises ValueError, which makes the journal a damaged one. Not
+here: what becomes of a damaged journal (`journal`, `journal_reader`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from engine.core.errors import UsageError
+from engine.core.identity import AppKey, parse_app_key
+from engine.core.limits import (
+    JOURNAL_COUNT_MAX_COUNT,
+    JOURNAL_DURATION_MAX_SECONDS,
+    JOURNAL_MOMENT_MAX_SECONDS,
+    JOURNAL_TEXT_MAX_CHARS,
+)
+from engine.core.settings import RATE_PER_SECOND
+
+_KINDS: Final = (int, float)
+
+
+def moment(value: Any) -> float:
+    """Return a time in epoch seconds."""
+    return _number(value, 0.0, JOURNAL_MOMENT_MAX_SECONDS)
+
+
+def moment_or_none(value: Any) -> float | None:
+    """Return a time in epoch seconds, or None where none was written."""
+    return None if value is None else moment(value)
+
+
+def duration(value: Any) -> float:
+    """Return a length of time in seconds."""
+    return _number(value, 0.0, JOURNAL_DURATION_MAX_SECONDS)
+
+
+def rate(value: Any) -> float:
+    """Return a rate that a run may have learnt, in calls a second."""
+    return _number(value, RATE_PER_SECOND.low, RATE_PER_SECOND.high)
+
+
+def count(value: Any) -> int:
+    """Return how many there are of something."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= JOURNAL_COUNT_MAX_COUNT:
+        raise ValueError("a journal holds what is not a count")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return a text of bounded length; an empty one where none was written."""
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > JOURNAL_TEXT_MAX_CHARS:
+        raise ValueError("a journal holds what is not a text, or one that is too long")
+    return value
+
+
+def key_or_none(value: Any) -> AppKey | None:
+    """Return a key, or None for a row that another version wrote in another form."""
+    try:
+        return parse_app_key(text(value))
+    except UsageError:
+        return None
+
+
+def _number(value: Any, least: float, most: float) -> float:
+    if not isinstance(value, _KINDS) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError("a journal holds what is not a number")
+    if not least <= value <= most:
+        raise ValueError("a journal holds a number that no run writes")
+    return float(value)
