@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask
-from engine.cli.output import show, write_result
+from engine.cli.output import say, show, write_result
 from engine.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from engine.config.starter import Answers
 
 QUESTIONS: Final = {
     "--name": ("Name of the fleet, such as ml-platform", ""),
     "--region": ("Region of the SageMaker domain", "eu-west-1"),
     "--domain-id": ("Id of the domain, such as d-abcd1234efgh", ""),
-    "--account": ("Its account, 12 digits, so that no other is touched; empty for any", ""),
+    "--account": ("AWS account id (12 digits; leave empty to skip the check)", ""),
     "--team": ("Name of the first team", "first"),
-    "--members": ("Its user profiles, with commas between them", ""),
+    "--members": ("Its user profiles, separated by commas", ""),
 }
 MAY_BE_EMPTY: Final = frozenset({"--account"})
 EXAMPLES: Final = {"--name": "ml-platform", "--domain-id": "d-abcd1234efgh", "--members": "alice, bob"}
@@ -28,64 +32,123 @@ EXAMPLES: Final = {"--name": "ml-platform", "--domain-id": "d-abcd1234efgh", "--
 
 def init(
     ctx: typer.Context,
-    name: Annotated[str | None, flags.flag("--name", help="Name of the fleet.")] = None,
-    region: Annotated[str | None, flags.flag("--region", help="Region of the domain.")] = None,
-    domain_id: Annotated[str | None, flags.flag("--domain-id", help="Id of the SageMaker domain.")] = None,
-    account: Annotated[str | None, flags.flag("--account", help="Account of the domain; empty for any.")] = None,
-    team: Annotated[str | None, flags.flag("--team", help="Name of the first team.")] = None,
+    name: Annotated[str | None, flags.flag("--name", help="Name of the fleet.", metavar="NAME")] = None,
+    region: Annotated[str | None, flags.flag("--region", help="Region of the domain.", metavar="REGION")] = None,
+    domain_id: Annotated[
+        str | None, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID")
+    ] = None,
+    account: Annotated[
+        str | None, flags.flag("--account", help="Account of the domain; empty for any.", metavar="ACCOUNT")
+    ] = None,
+    team: Annotated[str | None, flags.flag("--team", help="Name of the first team.", metavar="TEAM")] = None,
     members: Annotated[str | None, flags.flag("--members", help="User profiles of the team.", metavar="A,B")] = None,
-    out: Annotated[Path, flags.path_flag("--out", help="Folder to write to.", metavar="FOLDER")] = Path(),
+    out: Annotated[Path, flags.flag("--out", help="Folder to write to.", metavar="FOLDER")] = Path(),
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 
-    What no flag tells is asked, and the domains that the credentials at hand reach are offered. Where nobody can be
-    asked, it is an example, and is named. Nothing is overwritten, and the files are valid as they are written.
+    On a terminal, prompts for anything not given as a flag, and offers the domains that your credentials can list.
+    Elsewhere, uses example values and names them. Overwrites nothing. The files are valid as they are written.
     """
-    from engine.config.starter import Answers
-    from engine.starting import start_fleet
+    from engine.starting import require_free, start_fleet
 
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
+    _check_given(given)
+    require_free(out, _answers(_with_examples(given)))
     examples = [] if can_ask() else [flag for flag in EXAMPLES if given[flag] is None]
-    told = _asked(given, ctx.obj.endpoint_url) if can_ask() else _checked(_unasked(given))
-    people = tuple(part.strip() for part in told["--members"].split(",") if part.strip())
-    answers = Answers(
+    told = _asked(given, ctx.obj.endpoint_url, out) if can_ask() else _with_examples(given)
+    try:
+        written = start_fleet(out, _answers(told), _today())
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"{error.hint}. To use your answers: {_command(told, out)}") from None
+    text = "".join(f"wrote {path}\n" for path in written)
+    if examples:
+        what = ", ".join(f"{flag[2:].replace('-', ' ')} {told[flag]}" for flag in examples)
+        text += f"\nReplace these example values in the files: {what}\n"
+    fleet = "" if out == Path() else f" -f {shlex.quote(str(out / 'fleet.toml'))}"
+    steps = ("validate", "plan --simulate", "plan", "onboard TEAM --members NAME,NAME --app lab")
+    text += "\nNext:\n" + "".join(f"  appfleet{fleet} {step}\n" for step in steps)
+    return ExitCode.OK if write_result(text) else ExitCode.FAILED
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _answers(told: dict[str, str]) -> Answers:
+    from engine.config.starter import Answers
+
+    return Answers(
         name=told["--name"],
         domain_id=told["--domain-id"],
         region=told["--region"],
         account=told["--account"],
         team=told["--team"],
-        members=people,
+        members=tuple(part.strip() for part in told["--members"].split(",") if part.strip()),
     )
-    written = start_fleet(out, answers, datetime.now(UTC).date())
-    fleet = "" if out == Path() else f" -f {out / 'fleet.toml'}"
-    text = "".join(f"wrote {path}\n" for path in written)
-    if examples:
-        what = ", ".join(f"{flag[2:].replace('-', ' ')} {told[flag]}" for flag in examples)
-        text += f"\nExamples, to be replaced in fleet.toml by your own: {what}\n"
-    text += f"\nNext:\n  appfleet{fleet} validate\n  appfleet{fleet} plan --simulate\n  appfleet{fleet} plan\n"
-    return ExitCode.OK if write_result(text) else ExitCode.FAILED
 
 
-def _unasked(given: dict[str, str | None]) -> dict[str, str]:
-    """Give every answer where nobody can be asked: of a flag, usual, or an example."""
+def _with_examples(told: dict[str, str | None] | dict[str, str]) -> dict[str, str]:
+    """Return an answer to every question: the one given, else the usual one or an example."""
     usual = {flag: EXAMPLES.get(flag, answer) for flag, (_, answer) in QUESTIONS.items()}
-    return {flag: usual[flag] if answer is None else answer for flag, answer in given.items()}
+    return {flag: usual[flag] if told.get(flag) is None else str(told[flag]).strip() for flag in QUESTIONS}
 
 
-def _asked(given: dict[str, str | None], endpoint_url: str | None) -> dict[str, str]:
-    """Ask for what no flag tells. Raises UsageError where an answer is empty that may not be."""
+def _check_given(given: dict[str, str | None]) -> None:
+    """Raise UsageError for the first flag whose value makes no valid fleet, before anything is asked."""
     told: dict[str, str] = {}
+    for flag, answer in given.items():
+        if answer is not None:
+            told[flag] = answer.strip()
+            if not told[flag] and flag not in MAY_BE_EMPTY:
+                raise UsageError(f"init needs {flag}, and its value is empty", hint="Give it a value, or leave it out")
+            problem = _problem(told)
+            if problem is not None:
+                raise problem
+
+
+def _problem(told: dict[str, str]) -> UsageError | None:
+    """Return what is wrong with the newest answer: the others are right, or examples."""
+    from engine.starting import problem_with
+
+    return problem_with(_answers(_with_examples(told)), _today())
+
+
+def _asked(given: dict[str, str | None], endpoint_url: str | None, out: Path) -> dict[str, str]:
+    """Ask for what no flag gives. Raises KeyboardInterrupt at the end of input, after showing what was answered."""
+    told = {flag: answer.strip() for flag, answer in given.items() if answer is not None}
     offers: dict[str, str] = {}
-    for flag, (question, usual) in QUESTIONS.items():
-        if flag == "--domain-id" and given[flag] is None:
-            offers = _offers(told["--region"], endpoint_url)
-        answer = given[flag]
-        told[flag] = (_ask(question, offers.get(flag, usual)) if answer is None else answer).strip()
-    return _checked(told)
+    try:
+        for flag, (question, usual) in QUESTIONS.items():
+            if flag == "--domain-id" and given[flag] is None:
+                offers = _offers(told["--region"], endpoint_url)
+            if flag not in told:
+                told[flag] = _ask(flag, question, offers.get(flag, usual), told)
+    except KeyboardInterrupt:
+        if told:
+            say(f"\nNothing was written. To continue with these answers:\n  {_command(told, out)}")
+        raise
+    return told
+
+
+def _ask(flag: str, question: str, usual: str, told: dict[str, str]) -> str:
+    """Ask one question until its answer is right."""
+    while True:
+        show(f"{question}{f' [{usual}]' if usual else ''}: ")
+        line = sys.stdin.readline()
+        if not line:
+            raise KeyboardInterrupt
+        answer = line.strip() or usual
+        if not answer and flag not in MAY_BE_EMPTY:
+            say("  An answer is needed.")
+            continue
+        problem = _problem({**told, flag: answer})
+        if problem is None:
+            return answer
+        say(f"  {problem.message}. {problem.hint}")
 
 
 def _offers(region: str, endpoint_url: str | None) -> dict[str, str]:
-    """Show the domains that can be listed; give the one that is offered, and the account."""
+    """Show the domains that can be listed; return the one that is offered, and the account."""
     import asyncio
 
     from engine.core.text import clean
@@ -93,25 +156,14 @@ def _offers(region: str, endpoint_url: str | None) -> dict[str, str]:
 
     offer = asyncio.run(offered(region, endpoint_url))
     if offer is None:
-        show(f"No domain of {clean(region)} could be listed with the credentials at hand.\n")
+        show(f"Could not list the domains of {clean(region)} with your credentials.\n")
         return {}
     found = ", ".join(map(clean, offer.domain_ids)) or "none"
     show(f"Domains of account {clean(offer.account)} in {clean(region)}: {found}\n")
     return {"--domain-id": offer.domain_ids[0] if offer.domain_ids else "", "--account": offer.account}
 
 
-def _checked(told: dict[str, str]) -> dict[str, str]:
-    missing = [flag for flag, answer in told.items() if not answer and flag not in MAY_BE_EMPTY]
-    if missing:
-        raise UsageError(
-            f"init needs {', '.join(missing)}, and got nothing", hint="Give it as a flag, or leave the flag out"
-        )
-    return told
-
-
-def _ask(question: str, usual: str) -> str:
-    show(f"{question}{f' [{usual}]' if usual else ''}: ")
-    line = sys.stdin.readline()
-    if not line:
-        raise KeyboardInterrupt
-    return line.strip() or usual
+def _command(told: dict[str, str], out: Path) -> str:
+    """Return the command that has the answers as flags."""
+    flags_ = [word for flag, answer in told.items() for word in (flag, answer)]
+    return shlex.join(["appfleet", "init", *flags_, *([] if out == Path() else ["--out", str(out)])])

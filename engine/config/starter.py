@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from typing import Final
+
+from engine.policy.facts import APP_TYPES
+
+GIT_IGNORE_NAME: Final = ".gitignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +29,49 @@ class Answers:
 
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_COMMENT_GAP: Final = "  "
+_COMMENT_WIDTH_CHARS: Final = 110
+TEAMS_FOLDER: Final = "teams"
 
-_FLEET: Final = """# The apps that should exist. `appfleet validate` checks them, `appfleet plan` shows what is missing.
-schema = 1
-name   = {name}                # goes onto every app as the tag appfleet:fleet, and says whose it is
+# In each block of lines the comments begin in one column, however long the answers are.
+_FLEET: Final = """\
+# The apps that should exist. `appfleet validate` checks this file, `appfleet plan` lists what is missing.
+schema  = 1
+name    = {name}  # every app gets it as the tag appfleet:fleet, which says whose app it is
+include = ["teams/*.toml"]  # one file per team; `appfleet onboard TEAM` writes another
 
-# [defaults]                       # under every app below; what is set further down wins
+# [defaults]  # for every app; what is set further down wins
 # tags = {{ cost-center = "4711" }}
 
 [domains.main]
 id     = {domain_id}
 region = {region}
-{account}
-# profile  = "ml-prod"             # an AWS profile, if not the one of your shell
-# role_arn = "arn:aws:iam::111122223333:role/provisioner"
+{account}  # refuse to run with credentials of another account
+# profile  = "ml-prod"  # an AWS profile, if not the one of your shell
+# role_arn = "arn:aws:iam::111122223333:role/provisioner"  # a role to assume
 
-[apps.lab]                         # an app to be used by name
+[apps.lab]  # an app that teams use by its name
 type          = "JupyterLab"
 instance_type = "ml.t3.medium"
 
 # [apps.gpu-lab]
 # extends       = "lab"
 # instance_type = "ml.g5.xlarge"
-# fallback      = ["ml.g4dn.xlarge"]   # tried in this order when there is no capacity
-# expires       = 2027-12-31           # after that day the app is no longer wanted
-
-[domains.main.teams.{team}]
-members = {members}
-[domains.main.teams.{team}.spaces]
-"{{member}}-lab" = {{ apps = ["lab"] }}   # a private space for each member
+# fallback      = ["ml.g4dn.xlarge"]  # tried in this order when there is no capacity
+# expires       = 2027-12-31  # after that day the app is no longer wanted
 """
 
-_EXECUTION: Final = """# How a run goes. What stands here is the default; docs/limits.md has the bounds.
+_TEAM: Final = """# The first team. Another one: appfleet onboard TEAM --members carol,dave --app lab
+[domains.main.teams.{team}]
+members = {members}
+
+[domains.main.teams.{team}.spaces]
+"{{member}}-lab" = {{ apps = ["lab"] }}  # a private space for each member
+"""
+
+_EXECUTION: Final = """# How a run goes. These are the defaults; `appfleet schema policy` describes every key.
 [execution]
-create_rate     = 2.0      # CreateApp calls a second to begin with
+create_rate     = 2.0      # CreateApp calls per second at the start
 create_rate_max = 20.0     # how far the adaptive throttle may climb
 concurrency     = 16       # calls in flight
 settle_timeout  = "20m"    # then an app is reported as still pending
@@ -77,32 +91,70 @@ destroy_max = 10           # deletes and replaces in one run
 # create = true            # make the user profiles and spaces that the fleet declares, before their apps
 """
 
-_RULES: Final = """# Rules over every app, in CEL; docs/policies.md has the names that they may use.
+_RULES: Final = """# Rules for every app, in CEL. They may use
+{names}.
+# `appfleet explain KEY` shows what each rule says about an app.
 [[rule]]
 id          = "approved-instance-types"
 description = "Big machines need a word with the platform team"
 enforcement = "advisory"   # or skip, mandatory, remediate, disabled
 check       = 'instance_type == "" || !instance_type.startsWith("ml.p")'
-message     = "{instance_type} is large: talk to the platform team"
+message     = "{{instance_type}} is large: talk to the platform team"
+"""
+
+
+_IGNORED: Final = """# What appfleet writes and nobody else needs.
+.appfleet/
+plan.json
+report*.html
 """
 
 
 def starter_files(answers: Answers) -> dict[str, str]:
-    """Give the files by their path below the folder."""
-    account = f"account = {_quoted(answers.account)}         # a caller from another account is refused"
+    """Return the files by their path below the folder."""
     fleet = _FLEET.format(
         name=_quoted(answers.name),
         domain_id=_quoted(answers.domain_id),
         region=_quoted(answers.region),
-        account=account
-        if answers.account
-        else '# account = "111122223333"      # a caller from another account is refused',
-        team=answers.team if _BARE_KEY.fullmatch(answers.team) else _quoted(answers.team),
-        members=json.dumps(list(answers.members)),
+        account=f"account = {_quoted(answers.account)}" if answers.account else '# account = "111122223333"',
     )
-    return {"fleet.toml": fleet, "policies/execution.toml": _EXECUTION, "policies/rules.toml": _RULES}
+    team = _TEAM.format(
+        team=answers.team if _BARE_KEY.fullmatch(answers.team) else _quoted(answers.team),
+        members=json.dumps(list(answers.members), ensure_ascii=False),
+    )
+    return {
+        "fleet.toml": _aligned(fleet),
+        "policies/execution.toml": _EXECUTION,
+        "policies/rules.toml": _RULES.format(names=_commented(", ".join(sorted(APP_TYPES)))),
+        f"{TEAMS_FOLDER}/{answers.team}.toml": team,
+        GIT_IGNORE_NAME: _IGNORED,
+    }
+
+
+def _commented(text: str) -> str:
+    return textwrap.fill(text, _COMMENT_WIDTH_CHARS, initial_indent="# ", subsequent_indent="# ")
+
+
+def _aligned(text: str) -> str:
+    """Put the comments behind the values of each block, and its equals signs, into one column."""
+    return "\n\n".join("\n".join(_aligned_block(block.split("\n"))) for block in text.split("\n\n"))
+
+
+def _aligned_block(lines: list[str]) -> list[str]:
+    parts = [line.partition(f"{_COMMENT_GAP}# ") for line in lines]
+    assigned = [body.partition(" = ") for body, _, _ in parts]
+    key_width = max((len(key.rstrip()) for key, equals, _ in assigned if equals), default=0)
+    bodies = [
+        f"{key.rstrip():<{key_width}} = {value}" if equals else body
+        for (key, equals, value), (body, _, _) in zip(assigned, parts, strict=True)
+    ]
+    width = max((len(body) for body, (_, mark, _) in zip(bodies, parts, strict=True) if mark), default=0)
+    return [
+        f"{body:<{width}}{mark}{comment}" if mark else body
+        for body, (_, mark, comment) in zip(bodies, parts, strict=True)
+    ]
 
 
 def _quoted(text: str) -> str:
-    """Give a TOML string: for what names are made of, JSON writes the same."""
-    return json.dumps(text)
+    """Return a TOML string: for what names are made of, JSON writes the same."""
+    return json.dumps(text, ensure_ascii=False)

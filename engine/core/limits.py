@@ -146,6 +146,7 @@ PROGRESS_LINE_SECONDS: Final = 10.0
 PROGRESS_REDRAW_SECONDS: Final = 0.2
 METRICS_FILE_MAX_BYTES: Final = 1_000_000  # of the last file that is read for the time of the last success
 OFFERED_DOMAINS_MAX_COUNT: Final = 10  # by init, of those in the region
+OFFER_MAX_SECONDS: Final = 10.0  # init looks for them no longer; then it asks without an offer
 LIVE_REDRAW_SECONDS: Final = 0.5
 LIVE_GROUPS_SHOWN_MAX_COUNT: Final = 12  # lines of buckets; what is parked comes first
 FAILURES_SHOWN_MAX_COUNT: Final = 3

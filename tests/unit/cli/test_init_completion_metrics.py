@@ -17,6 +17,7 @@ from engine.loading import load
 from engine.simulator.owner_operations import add_domain
 from engine.simulator.thread_runner import SimulatorThread
 from engine.simulator.world import World
+from engine.steps.team_file import TeamAsked, write_team
 from tests.architecture.files import ROOT
 from tests.architecture.test_imports import LIBRARIES
 
@@ -39,6 +40,41 @@ def test_what_init_writes_is_a_fleet_as_it_is(run: Any) -> None:
     assert loaded.fleet.domains[0].account == "111122223333"
     assert loaded.warnings == ()
     assert loaded.admitted.findings == ()
+
+
+def test_what_init_writes_is_what_onboard_wants(run: Any) -> None:
+    """The next step of every newcomer: a team more."""
+    assert run(*GIVEN).code == 0
+    written = write_team(Path("fleet.toml"), TeamAsked("vision", ("carol",), apps=("lab",)))
+    assert written.is_new
+    loaded = load(Path("fleet.toml"), datetime.now(UTC).date())
+    assert {app.key.owner for app in loaded.fleet.apps} == {"alice-lab", "bob-lab", "carol-lab"}
+
+
+@pytest.mark.parametrize("account", ["", "111122223333"])
+@pytest.mark.parametrize("name", ["x", "a-name-that-is-longer-than-any-other"])
+def test_comments_and_equals_signs_stand_in_one_column_of_each_block(run: Any, name: str, account: str) -> None:
+    assert run("init", "--name", name, "--account", account).code == 0
+    for block in Path("fleet.toml").read_text().split("\n\n"):
+        lines = [line for line in block.splitlines() if " = " in line]
+        assert len({line.index("=") for line in lines}) <= 1, block
+        assert len({line.rindex("  # ") for line in lines if "  # " in line}) <= 1, block
+
+
+def test_init_hides_from_git_what_runs_leave_and_keeps_a_projects_own_list(run: Any) -> None:
+    assert run(*GIVEN).code == 0
+    assert {".appfleet/", "report*.html"} <= set(Path(".gitignore").read_text().splitlines())
+    Path("new").mkdir()
+    Path("new/.gitignore").write_text("mine\n")
+    assert run(*GIVEN, "--out", "new").code == 0
+    assert Path("new/.gitignore").read_text() == "mine\n"
+
+
+def test_no_file_of_init_names_a_page_that_is_not_installed_with_it(run: Any) -> None:
+    assert run(*GIVEN).code == 0
+    for path in Path().rglob("*.*"):
+        if path.is_file():
+            assert "docs/" not in path.read_text()
 
 
 def test_init_overwrites_nothing_and_writes_nothing_beside_it(run: Any) -> None:
@@ -75,8 +111,8 @@ def test_a_folder_that_cannot_be_written_is_refused(run: Any) -> None:
 def test_without_a_terminal_what_is_missing_is_an_example_that_is_named(run: Any) -> None:
     ran = run("init", "--name", "x")
     assert ran.code == 0
-    assert "Examples, to be replaced in fleet.toml by your own: domain id d-abcd1234efgh, members alice, bob" in ran.out
-    assert 'name   = "x"' in Path("fleet.toml").read_text()
+    assert "Replace these example values in the files: domain id d-abcd1234efgh, members alice, bob" in ran.out
+    assert load(Path("fleet.toml"), datetime.now(UTC).date()).fleet.name == "x"
     assert run("validate").code == 0
 
 
@@ -123,13 +159,74 @@ def test_where_nothing_can_be_listed_the_question_is_asked_all_the_same(
     typed("", "d-abcd1234efgh", "", "vision", "alice")
     ran = run("--endpoint-url", "http://127.0.0.1:1", "init", "--name", "x")
     assert ran.code == 0
-    assert "No domain of eu-west-1 could be listed" in ran.err
+    assert "Could not list the domains of eu-west-1" in ran.err
 
 
-def test_the_end_of_input_ends_the_questions(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "can_ask", lambda: True)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    assert run("init").code == 130
+def test_the_end_of_input_ends_the_questions(run: Any, typed: Any) -> None:
+    typed()
+    ran = run("init")
+    assert ran.code == 130
+    assert "To continue" not in ran.err  # nothing was answered
+
+
+def test_each_question_is_asked_again_until_its_answer_is_right(
+    run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    typed(
+        "", "bad\x7f", "ml",
+        "acme", "EU-WEST-1", "eu-west-1",
+        "", "acme", "d-abcd1234efgh",
+        "eu-west-1", "12", "111122223333",
+        "a b", "vision",
+        "", "al ice", "alice",
+    )  # fmt: skip
+    ran = run("init")
+    assert ran.code == 0
+    assert [ran.err.count(question) for question, _ in module.QUESTIONS.values()] == [3, 3, 3, 3, 2, 3]
+    for words in ("An answer is needed.", '"acme" is not an AWS region', '"acme" is not a domain id', "account of 12"):
+        assert words in ran.err
+    assert "error" not in ran.err
+    loaded = load(Path("fleet.toml"), datetime.now(UTC).date())
+    assert [str(app.key) for app in loaded.fleet.apps] == ["main/space/alice-lab/JupyterLab/default"]
+
+
+def test_the_answers_of_questions_that_were_broken_off_are_kept(
+    run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    typed("my fleet", "eu-west-1", "d-abcd1234efgh")
+    ran = run("init", "--out", "new")
+    assert ran.code == 130
+    command = "appfleet init --name 'my fleet' --region eu-west-1 --domain-id d-abcd1234efgh --out new"
+    assert f"Nothing was written. To continue with these answers:\n  {command}\n" in ran.err
+    assert not Path("new").exists()
+
+
+def test_files_that_are_there_are_told_before_the_first_question(run: Any, typed: Any) -> None:
+    typed()
+    Path("fleet.toml").write_text("mine")
+    ran = run("init")
+    assert ran.code == 64
+    assert "fleet.toml in .: there already" in ran.err
+    assert "Name of the fleet" not in ran.err
+
+
+def test_a_flag_that_is_wrong_is_told_before_the_first_question(run: Any, typed: Any) -> None:
+    typed()
+    ran = run("init", "--region", "acme")
+    assert ran.code == 64
+    assert '"acme" is not an AWS region' in ran.err
+    assert "Name of the fleet" not in ran.err
+
+
+def test_answers_that_cannot_be_written_are_kept_in_the_hint(run: Any, typed: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    Path("file").write_text("")
+    typed("ml", "", "d-abcd1234efgh", "", "", "alice")
+    ran = run("init", "--out", "file/below")
+    assert ran.code == 64
+    assert "To use your answers: appfleet init --name ml --region eu-west-1 --domain-id d-abcd1234efgh" in ran.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
