@@ -90,6 +90,7 @@ class AppOptions:
     plan_age_max_s: float = PLAN_AGE_MAX_SECONDS
     checksum: str = ""
     refresh_quotas: bool = False
+    strict: bool = False
 
     @property
     def state_path(self) -> Path:
@@ -217,7 +218,7 @@ async def apply(
 
 def _read(options: AppOptions, today: date) -> Loaded:
     """Read the files, and see that the flags that speak of them can be read too, before anything is called."""
-    loaded = load(options.fleet_file, today)
+    loaded = load(options.fleet_file, today, strict=options.strict)
     loaded.allowed_keys(options.allow_destructive)
     return loaded
 

@@ -50,7 +50,7 @@ def explained(
     account = made.lanes[0].account if made is not None and made.lanes else domain.account or "ACCOUNT"
     change = None if made is None or observed is None else _change(made, observed, key)
     if declared is None:
-        return Explanation(key, None, (), (), 0.0, (), change, trouble)
+        return Explanation(key, None, (), (), 0.0, (), change, trouble, loaded.file_findings)
     admission = loaded.policies.admission
     app = next(one for one in loaded.fleet.apps if one.key == declared.key)
     verdicts = admission.verdicts(declared, domain, today, loaded.declared, loaded.fleet.domains)
@@ -64,6 +64,7 @@ def explained(
         buckets=tuple(QuotaBucket(account, domain.region, app.key.app_type, one) for one in types),
         change=change,
         trouble=trouble,
+        findings=loaded.file_findings,
     )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.config.fleet_file import load_fleet
 from engine.config.policy_file import load_policies
+from engine.core.diagnostics import Severity
+from engine.core.errors import ConfigError
+from engine.core.finding import Finding
+from engine.core.limits import FILE_FINDINGS_MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from engine.config.policy_file import LoadedPolicies
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.diagnostics import Diagnostic
-    from engine.core.finding import Finding
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from engine.policy.guardrails import Allowance
     from engine.policy.testing import PolicyTestResult
     from engine.ports.journal import Memory
+
+
+FILES_RULE: Final = "files"
+_ADVISORY: Final = "advisory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,21 @@ class Loaded:
     folder: Path
     policy_paths: tuple[Path, ...]
     policy_patterns: tuple[str, ...] = ()
+
+    @property
+    def file_findings(self) -> tuple[Finding, ...]:
+        """What the files warn of, as findings of a plan and a run: nobody may have run `validate`."""
+        shown = self.warnings[:FILE_FINDINGS_MAX_COUNT]
+        findings = [_finding_of(warning) for warning in shown]
+        if len(shown) < len(self.warnings):
+            more = f"{len(self.warnings) - len(shown):,} more warnings: appfleet validate lists all"
+            findings.append(Finding(FILES_RULE, _ADVISORY, "", more))
+        return tuple(findings)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the files warn of and what the rules said."""
+        return (*self.file_findings, *self.admitted.findings)
 
     @property
     def settings(self) -> Settings:
@@ -114,10 +136,16 @@ class ValidateResult:
     policy_tests: tuple[PolicyTestResult, ...] = ()
 
 
-def load(fleet_file: Path, today: date, also: Sequence[str] = ()) -> Loaded:
-    """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError."""
+def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: bool = False) -> Loaded:
+    """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
+
+    `strict`: what the files are only warned about is an error, too.
+    """
     loaded = load_fleet(fleet_file, also)
     policies = load_policies(loaded.policy_files, loaded.folder)
+    warnings = (*loaded.of_defaults, *loaded.warnings, *policies.warnings)
+    if strict and warnings:
+        raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
     admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
@@ -126,16 +154,16 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = ()) -> Loaded:
         loaded.fleet.apps,
         policies,
         admitted,
-        (*loaded.warnings, *policies.warnings),
+        warnings,
         loaded.folder,
         loaded.policy_files,
         loaded.policies,
     )
 
 
-def validated(fleet_file: Path, today: date, *, policy_tests: bool = False) -> ValidateResult:
+def validated(fleet_file: Path, today: date, *, policy_tests: bool = False, strict: bool = False) -> ValidateResult:
     """Do what `load` does, run the policies' own tests when asked to, and give what a reader wants to know of it."""
-    loaded = load(fleet_file, today)
+    loaded = load(fleet_file, today, strict=strict)
     return ValidateResult(
         loaded.fleet,
         len(loaded.policies.inputs),
@@ -144,6 +172,12 @@ def validated(fleet_file: Path, today: date, *, policy_tests: bool = False) -> V
         loaded.admitted.run_denied,
         _tested(loaded) if policy_tests else (),
     )
+
+
+def _finding_of(warning: Diagnostic) -> Finding:
+    path = f"{warning.key_path}: " if warning.key_path else ""
+    source = f"{warning.file}:{warning.line}" if warning.line else warning.file
+    return Finding(FILES_RULE, _ADVISORY, "", f"{path}{warning.message}. {warning.hint}", source)
 
 
 def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:

@@ -145,7 +145,7 @@ def status() -> dict[str, Any]:
         fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, apps=arr(row), unmanaged=COUNT,
         teams=arr(obj(domain=TEXT, team=TEXT, declared=COUNT, conditions=maps(COUNT), expiring=COUNT)),
         foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT, quarantine_known=FLAG,
-        summary=maps(COUNT), errors=arr(TROUBLE),
+        summary=maps(COUNT), errors=arr(TROUBLE), findings=arr(FINDING),
     )  # fmt: skip
 
 
@@ -159,6 +159,7 @@ def explain() -> dict[str, Any]:
         "appfleet explain --format json",
         key=KEY, declared_at=or_null(TEXT), fields=arr(obj(field=TEXT, value=TEXT, layer=TEXT, source=TEXT)),
         rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT,
+        findings=arr(FINDING),
     )  # fmt: skip
 
 

@@ -76,6 +76,7 @@ def apply(
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
     refresh_quotas: flags.RefreshQuotasFlag = False,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
     domain: flags.DomainFlag = None,
     team: flags.TeamFlag = None,
@@ -86,10 +87,9 @@ def apply(
 ) -> int:
     """Plan, ask, then make it so.
 
-    Safe to run again at any time: what is there is left alone. Interrupt it once to stop in order, twice to stop at
-    once.
+    Safe to run again at any time: what is there stays. Press Ctrl-C once to stop cleanly, twice to stop now.
     """
-    from engine.cli.context import changes_of, duration_of, options_of, selectors_of
+    from engine.cli.context import changes_of, options_of, selectors_of
     from engine.cli.sinks import new_run_id
 
     approved = plan_file is not None or checksum is not None
@@ -101,15 +101,14 @@ def apply(
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(
         ctx.obj,
+        strict=strict,
         selectors=selectors,
         saved_plan=plan_file,
-        plan_age_max_s=duration_of(plan_age_max, "--plan-age-max"),
         checksum=checksum or "",
         refresh_quotas=refresh_quotas,
         run_id=new_run_id(),
         wait=not no_wait,
-        deadline_s=duration_of(deadline, "--deadline"),
-        lock_timeout_s=duration_of(lock_timeout, "--lock-timeout") or 0.0,
+        **_times(deadline, lock_timeout, plan_age_max),
         **asked,
     )
     if plan_file is not None:
@@ -117,6 +116,17 @@ def apply(
     if dry_run:
         return _dry_run(ctx.obj, options, format_.value)
     return _run(ctx.obj, options, format_.value, metrics_file, yes=yes)
+
+
+def _times(deadline: str | None, lock_timeout: str | None, plan_age_max: str) -> dict[str, float | None]:
+    """Read the durations, by the names that the options have for them. Raises UsageError, naming the flag."""
+    from engine.cli.context import duration_of
+
+    return {
+        "deadline_s": duration_of(deadline, "--deadline"),
+        "lock_timeout_s": duration_of(lock_timeout, "--lock-timeout") or 0.0,
+        "plan_age_max_s": duration_of(plan_age_max, "--plan-age-max"),
+    }
 
 
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:

@@ -155,6 +155,7 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
         return shlex.join([*parts, str(saved)])
     for kind, pattern in options.selectors.pairs():
         parts += [f"--{kind}", pattern]
+    parts += ["--strict"] if options.strict else []
     parts += ["--prune"] if options.prune else []
     parts += ["--adopt"] if options.adopt else []
     parts += ["--replace"] if options.replace_on_drift else []

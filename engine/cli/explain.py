@@ -26,6 +26,7 @@ def explain(
     format_: Annotated[
         ExplainFormat, flags.flag("--format", help="How the explanation is written.")
     ] = ExplainFormat.TEXT,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Show where each field of an app came from, what each rule said, and what the planner will do.
@@ -43,7 +44,7 @@ def explain(
 
     wanted = key_of(key, "KEY")
     options = options_of(
-        ctx.obj, selectors=Selectors(keys=(wanted,)), simulate=simulate_of(simulate), run_id=new_run_id()
+        ctx.obj, strict=strict, selectors=Selectors(keys=(wanted,)), simulate=simulate_of(simulate), run_id=new_run_id()
     )
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         explanation = asyncio.run(sinks.ticking(app.explain(options, wanted, sinks.emit)))

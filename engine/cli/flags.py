@@ -75,6 +75,9 @@ SimulateFlag = Annotated[
     ),
 ]
 
+StrictFlag = Annotated[
+    bool, flag("--strict", help="Refuse a fleet with warnings, such as a pattern that matches no file.")
+]
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
 AdoptFlag = Annotated[
     bool, flag("--adopt", help="Take over declared apps that nobody owns: give them this fleet's tag.")

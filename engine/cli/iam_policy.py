@@ -53,6 +53,8 @@ def iam_policy(
             hint="Run it twice, for one role that plans and one that applies",
         )
     loaded = load(globals_.fleet_file, datetime.now(UTC).date())
+    for warning in loaded.warnings:
+        say(warning.render())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
     document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes, prices=prices, read_only=read_only)
     if not deletes and not read_only:

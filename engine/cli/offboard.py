@@ -35,6 +35,7 @@ def offboard(
     ] = False,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
     allow_destructive: flags.AllowDestructiveFlag = None,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Delete a team's apps, and with --owners its spaces and user profiles.
@@ -51,6 +52,7 @@ def offboard(
         raise UsageError("offboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
     options: AppOptions = options_of(
         ctx.obj,
+        strict=strict,
         run_id=new_run_id(),
         command="offboard",
         simulate=simulate_of(simulate),

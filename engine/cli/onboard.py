@@ -42,6 +42,7 @@ def onboard(
     yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
     allow_destructive: flags.AllowDestructiveFlag = None,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Write teams/TEAM.toml, then plan, ask and run that team alone.
@@ -58,6 +59,7 @@ def onboard(
         raise UsageError("onboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
     options: AppOptions = options_of(
         ctx.obj,
+        strict=strict,
         run_id=new_run_id(),
         command="onboard",
         simulate=simulate_of(simulate),

@@ -40,6 +40,7 @@ def plan(
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
     refresh_quotas: flags.RefreshQuotasFlag = False,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
     domain: flags.DomainFlag = None,
     team: flags.TeamFlag = None,
@@ -63,7 +64,9 @@ def plan(
         simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(ctx.obj, selectors=selectors, run_id=new_run_id(), refresh_quotas=refresh_quotas, **asked)
+    options = options_of(
+        ctx.obj, strict=strict, selectors=selectors, run_id=new_run_id(), refresh_quotas=refresh_quotas, **asked
+    )
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app.plan(options, sinks.emit)))
         sinks.clear()

@@ -25,6 +25,7 @@ def status(
         str, flags.flag("--expiring-within", help="Name apps that expire within this time.", metavar="DURATION")
     ] = EXPIRING_WITHIN,
     all_: Annotated[bool, flags.flag("--all", help="Show every app, and name all that are not well.")] = False,
+    strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
     domain: flags.DomainFlag = None,
     team: flags.TeamFlag = None,
@@ -45,7 +46,9 @@ def status(
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
     selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(ctx.obj, selectors=selectors, simulate=simulate_of(simulate), run_id=new_run_id())
+    options = options_of(
+        ctx.obj, strict=strict, selectors=selectors, simulate=simulate_of(simulate), run_id=new_run_id()
+    )
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = asyncio.run(sinks.ticking(app.status(options, sinks.emit, within_s)))
         sinks.clear()

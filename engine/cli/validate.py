@@ -21,6 +21,7 @@ def validate(
     policy_tests: Annotated[
         bool, flags.flag("--policy-tests", help="Run the tests beside the policies, *.test.toml, as well.")
     ] = False,
+    strict: flags.StrictFlag = False,
 ) -> int:
     """Check the fleet file and the policies, offline.
 
@@ -32,7 +33,7 @@ def validate(
     from engine.loading import validated
     from engine.render.validate_text import validate_text
 
-    result = validated(globals_.fleet_file, datetime.now(UTC).date(), policy_tests=policy_tests)
+    result = validated(globals_.fleet_file, datetime.now(UTC).date(), policy_tests=policy_tests, strict=strict)
     for warning in result.warnings:
         say(warning.render())
     text = validate_text(

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from engine.config.beneath import FILE_FLAGS, FileProblem, open_beneath
-from engine.config.patterns import find_files, has_wildcards
+from engine.config.patterns import find_files, has_wildcards, nearest_pattern
 from engine.config.regular_file import path_problem, read_open
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
 
@@ -70,7 +70,8 @@ class Folder:
             raise FileProblem("is not a pattern for files", 'Write ** alone between slashes, such as "teams/**/*.toml"')
         if not has_wildcards(pattern):
             if not os.path.lexists(self.path / pattern):
-                raise FileProblem(f"there is no file {pattern} beside the fleet file", "Correct the path, or remove it")
+                hint = nearest_pattern(self.path, pattern) or "Correct the path, or remove it"
+                raise FileProblem(f"there is no file {pattern} beside the fleet file", hint)
             return (str(PurePosixPath(pattern)),)
         try:
             return find_files(self.path, pattern, self.max_files)

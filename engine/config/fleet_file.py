@@ -19,6 +19,7 @@ from engine.config.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTab
 from engine.config.layers import Definitions, check_uses, follow_extends
 from engine.config.members_file import read_members
 from engine.config.model_errors import check_table
+from engine.config.patterns import nearest_pattern
 from engine.config.problems import Code, Problems, TooMany, nearest, show_value
 from engine.config.tables import TableReader, read_shared
 from engine.config.toml_document import Document, parse_document
@@ -45,8 +46,9 @@ class LoadedFleet:
     """A valid fleet.
 
     `folder` is where the fleet file is; `policy_files` are paths that can be opened from here, sorted for each
-    pattern. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as written, for
-    commands that speak of them.
+    pattern. `of_defaults` are warnings of what nobody wrote: policies that are not where they are looked for unless
+    the file says otherwise. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as
+    written, for commands that speak of them.
     """
 
     fleet: DesiredFleet
@@ -57,6 +59,7 @@ class LoadedFleet:
     definitions: Mapping[str, AppDef]
     include: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    of_defaults: tuple[Diagnostic, ...] = ()
 
 
 def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
@@ -97,6 +100,7 @@ class _Loading:
         self._name = home.name
         self._fleet = FleetDef()
         self._reader = TableReader(self._problems, self._members)
+        self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
@@ -115,6 +119,7 @@ class _Loading:
             folder=self._folder.path,
             policy_files=policy_files,
             warnings=self._problems.warnings,
+            of_defaults=self._of_defaults.warnings,
             teams=tuple(
                 (name, team)
                 for name, domain in sorted(self._fleet.domains.items())
@@ -195,7 +200,7 @@ class _Loading:
         is_default = "policies" not in head.model_fields_set
         found: dict[str, None] = {}
         for index, pattern in enumerate(POLICIES_DEFAULT if is_default else head.policies):
-            where = place if is_default else place.at("policies", index)
+            where = place.at("policies") if is_default else place.at("policies", index)
             found |= dict.fromkeys(self._match(pattern, where, is_default=is_default))
         return tuple(self._folder.path / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
 
@@ -210,11 +215,16 @@ class _Loading:
             self._problems.error(Code.FILE, place, message, problem.hint)
             self._is_complete = False
             return ()
-        if not found and not is_default:
+        if not found:
             message = f"{show_value(pattern)} matches no file"
-            self._problems.warning(Code.EMPTY, place, message, "Correct the pattern, or remove it")
             if refuses_prune:
                 self._prune_refusals.append(f"{place.source}: {message}")
+            hint = nearest_pattern(self._folder.path, pattern) or "Correct the pattern, or remove it"
+            if is_default:
+                hint = "Put policy files there, or write policies = [] where none are meant"
+                message = f"no policy holds: {message}, and policies names no other"
+            problems = self._of_defaults if is_default else self._problems
+            problems.warning(Code.EMPTY, place, message, hint)
         return found
 
     def _members(self, name: str, place: Place) -> Mapping[str, Source]:

@@ -16,7 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from engine.config.beneath import FOLDER_FLAGS, FileProblem, OutsideProblem, open_beneath
+from engine.config.problems import show_value
 from engine.core.limits import PATTERN_ENTRIES_MAX_COUNT
+from engine.core.nearest import nearest as nearest_name
 
 _WILDCARDS: Final = frozenset("*?[")
 _ANY_DEPTH: Final = "**"
@@ -40,6 +42,26 @@ def find_files(folder: Path, pattern: str, max_files: int) -> tuple[str, ...]:
         candidate = (inside != real, inside)
         best[real] = min(best.get(real, candidate), candidate)
     return tuple(sorted(inside for _, inside in best.values()))
+
+
+def nearest_pattern(folder: Path, pattern: str) -> str:
+    """Give `Did you mean "policies/*.toml"?` where the first part that is not there is nearly one that is."""
+    parts = PurePosixPath(pattern).parts
+    for place, part in enumerate(parts):
+        below = folder.joinpath(*parts[:place])
+        if has_wildcards(part) or not below.is_dir():
+            return ""
+        if not (below / part).exists():
+            is_last = place == len(parts) - 1
+            try:
+                known = [entry.name for entry in os.scandir(below) if is_last or entry.is_dir()]
+            except OSError:
+                return ""
+            guess = nearest_name(part, known)
+            return (
+                f"Did you mean {show_value('/'.join((*parts[:place], guess, *parts[place + 1 :])))}?" if guess else ""
+            )
+    return ""
 
 
 @dataclass(slots=True)

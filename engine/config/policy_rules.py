@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.config.instance_types import warn_of_unknown_types
 from engine.config.policy_models import ExceptionTable, RuleTable
 from engine.config.problems import Code, nearest, show_path, show_value
 from engine.core.limits import RULES_MAX_COUNT
@@ -81,12 +82,15 @@ class RuleReader:
     def _check_form(self, table: RuleTable, place: Place) -> None:
         """Check which keys go together."""
         error = self.problems.error
+        sets = dict(sets_of(table.set))
+        for key, types in (("instance_type", (sets.get("instance_type"),)), ("fallback", sets.get("fallback", ()))):
+            warn_of_unknown_types(types, place.at("set", key), self.problems)
         if table.enforcement == "remediate":
             if table.scope != "app":
                 error(Code.CONFLICT, place.at("scope"), "a remediation changes one app", 'Write scope = "app"')
             if table.check is not None:
                 error(Code.CONFLICT, place.at("check"), "a remediation has no check", "Put the condition into match")
-            if not sets_of(table.set):
+            if not sets:
                 error(Code.VALUE, place, "a remediation must set something", 'Add set = { instance_type = "…" }')
         elif table.enforcement != "disabled":
             if table.check is None:

@@ -6,7 +6,6 @@ Not here: reading files (`fleet_file` does that) or what tables mean together (`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic_core import PydanticCustomError
@@ -25,9 +24,10 @@ from engine.config.fleet_models import (
     TeamTable,
     UserTable,
 )
+from engine.config.instance_types import warn_of_unknown_types
 from engine.config.model_errors import check_table, kind_of
-from engine.config.problems import Code, Place, nearest, show_value
-from engine.config.service_model import INSTANCE_TYPES, is_name
+from engine.config.problems import Code, Place, show_value
+from engine.config.service_model import is_name
 from engine.config.settings_check import check_settings
 from engine.config.written import AppDef, DomainDef, Entry, FleetDef, OwnerDef, TeamDef
 from engine.core.desired import Layer, Mode, Source
@@ -272,19 +272,9 @@ class TableReader:
             values["mode"] = Mode(values["mode"])
         if "fallback" in values:
             values["fallback"] = tuple(values["fallback"])
-        for key, types in (("instance_type", (values.get("instance_type"),)), ("fallback", values.get("fallback", ()))):
-            for item in types:
-                if item is not None and item not in INSTANCE_TYPES:
-                    hint = _nearest_type(item) or "Check it against the types that your region offers"
-                    message = f"{show_value(item)} is unknown to the installed SDK"
-                    self.problems.warning(Code.UNKNOWN_TYPE, place.at(key), message, hint)
+        warn_of_unknown_types((values.get("instance_type"),), place.at("instance_type"), self.problems)
+        warn_of_unknown_types(values.get("fallback", ()), place.at("fallback"), self.problems)
         return Layer(name, place.source, values)
-
-
-@cache
-def _nearest_type(text: str) -> str:
-    """Give the hint for an instance type: one that is newer than the SDK may stand in thousands of tables."""
-    return nearest(text, INSTANCE_TYPES)
 
 
 def label_fault(text: str) -> PydanticCustomError | None:

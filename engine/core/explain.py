@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, Source
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey, QuotaBucket
     from engine.core.plan import Change
 
@@ -42,6 +43,7 @@ class RuleLine:
 class Explanation:
     """All of it. `change` is None where nothing could be observed, and `trouble` says why.
 
+    `findings` is what the files are warned about.
     `buckets` are the quota buckets that a create would need, the fallbacks' behind it; `weight` is the priority.
     """
 
@@ -53,6 +55,7 @@ class Explanation:
     buckets: tuple[QuotaBucket, ...]
     change: Change | None
     trouble: str = ""
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the document of `explain --format json`."""
@@ -81,6 +84,7 @@ class Explanation:
             "buckets": [str(bucket) for bucket in self.buckets],
             "change": None if self.change is None else {**self.change.to_json()},
             "trouble": self.trouble,
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 

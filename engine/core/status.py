@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from engine.core.desired import DesiredApp
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp, ObservedFleet
     from engine.core.outcome import Trouble
@@ -99,6 +100,7 @@ class StatusFacts:
     failed_runs: Mapping[AppKey, int] = field(default_factory=dict)
     last: Mapping[AppKey, LastSeen] = field(default_factory=dict)
     is_new: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class StatusView:
     """Every row, sorted by key. `unmanaged` counts live apps that the fleet neither declares nor owns.
 
     `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
-    listed.
+    listed; `findings` is what the files are warned about.
     """
 
     fleet: str
@@ -191,6 +193,7 @@ class StatusView:
     foreign: tuple[tuple[AppKey, str], ...] = ()
     errors: tuple[Trouble, ...] = ()
     is_new: bool = False
+    findings: tuple[Finding, ...] = ()
     summary: dict[str, int] = field(init=False)
     teams: tuple[TeamLine, ...] = field(init=False)
 
@@ -232,6 +235,7 @@ class StatusView:
             "quarantine_known": not self.is_new,
             "summary": {"absent" if status == GONE else status: count for status, count in self.summary.items()},
             "errors": [error.to_json() for error in self.errors],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -270,6 +274,7 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
         tuple(foreign),
         errors,
         facts.is_new,
+        facts.findings,
     )
 
 

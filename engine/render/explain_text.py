@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.plan import Action
 from engine.core.text import clean
+from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, column_widths
 from engine.render.words import REASONS
 
@@ -39,6 +40,7 @@ def explain_text(explanation: Explanation, *, colour: bool = False) -> str:
         _fields(explanation),
         _rules(explanation, paint),
         _decision(explanation, paint),
+        findings_block(explanation.findings, paint),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, table_head, table_row
+from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
 from engine.render.status_text import expiring_lines, foreign_text, not_well, team_cells, verdict
 
@@ -22,7 +23,7 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
     page.add(f"### {verdict(view)}", "")
     page.add(f"- Fleet: {code(view.fleet)}", *(f"- Lane: {code(lane_text(lane))}" for lane in view.lanes), "")
     page.add(*(f"- Not listed: {code(f'{error.code}: {error.message}')}" for error in view.errors), "")
-    left_out = 0
+    left_out = findings_section(page, view.findings)
     cells = team_cells(view)
     if cells:
         titles, *rows = cells

@@ -9,6 +9,7 @@ from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COU
 from engine.core.plan import Reason
 from engine.core.status import FINE, Condition
 from engine.core.text import clean
+from engine.render.findings_text import findings_block
 from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
     WIDTH_MIN_CHARS,
@@ -93,6 +94,7 @@ def status_text(
         *_not_well(view, paint, width, every=every),
         *_expiring(view, paint, width, every=every),
         *_foreign(view, paint, width),
+        *([findings_block(view.findings, paint)] if view.findings else []),
         *_errors(view, paint),
         _sum(view, unfolded=unfolded),
     ]

@@ -157,7 +157,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         adopt=options.adopt,
         denied_keys=loaded.admitted.denied_keys,
         run_denied=loaded.admitted.run_denied,
-        findings=loaded.admitted.findings,
+        findings=loaded.findings,
         lanes=parts.plan_lanes,
         domain_lanes={name: link.lane for name, link in parts.run.links.items()},
         allowances=options.allow_destructive,

@@ -53,6 +53,7 @@ async def looked_at(
         failed_runs={key: count for key, (count, _) in memory.failures.items()},
         last=_last_seen(parts, loaded.fleet.name),
         is_new=memory.is_new,
+        findings=loaded.file_findings,
     )
     return status_of(made, observed, facts, errors)
 
