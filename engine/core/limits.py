@@ -160,7 +160,8 @@ LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
 CALL_LATE_MAX_SECONDS: Final = 60.0  # how late the service may still carry out a call whose answer was lost
-STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may still show the generation before an accepted create
+STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may lag: show what was before a call, and not what is
+IN_USE_WAIT_SECONDS: Final = 60.0  # after a second "in use" of a name that nothing shows; doubled for each later one
 DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25
 GENERATION_TOLERANCE_SECONDS: Final = 1.0
 TAG_PROOF_READS_MAX_COUNT: Final = 4  # of the tags of an app that was just adopted, until they show the fleet's

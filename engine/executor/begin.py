@@ -62,6 +62,7 @@ class Beginning:
                 continue
             if change.reason is Reason.PENDING and wait:
                 operation = self._operation(len(operations), change)
+                operation.prior = None  # what is Pending is the very app that is awaited
                 self._settle_from_now(operation)
                 operations.append(operation)
             else:
@@ -74,7 +75,6 @@ class Beginning:
         left = self.memory.unfinished.get(change.key)
         if left is not None:
             operation.owed = left.owed
-            operation.sent_wall = left.at
             if begin_in_doubt(operation, left, self.now(), self.wall(), self.settings):
                 self._tell(operation, left)
         if operation.phase in AWAITING:
@@ -140,8 +140,9 @@ def begin_in_doubt(
     match operation.phase:
         case Phase.CREATE:
             operation.phase, operation.ours = Phase.OBSERVE_CREATE, creating
+            operation.sent_wall = left.at
         case Phase.AWAIT_DELETING:
-            operation.ours = creating
+            operation.ours, operation.sent_wall = creating, left.at
         case Phase.DELETE if not creating:
             operation.phase = Phase.OBSERVE_DELETE
         case _:

@@ -1,15 +1,16 @@
 """What one row of a complete scan, or its absence, means for an operation that is awaited.
 
 Data in, one verdict out. A scan says something about an operation only if it began after the call that is asked about;
-`settle` sees to that. A listing may lag, so a row of the generation that stood before our create is not believed at
-once, and an app that is missing is not gone until two scans have missed it.
+`settle` sees to that. A listing may lag, so a row of the generation that was there before our create is never taken for
+the new app, whatever it says, and an app that is missing is not gone until two scans have missed it. What a listing
+does not show is a hint: `needs_asking` names the verdicts that DescribeApp has to confirm.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.drift import differing_fields
 from engine.core.limits import (
@@ -45,20 +46,27 @@ class Verdict(Enum):
     DELETING = auto()  # the unknown delete was carried out
     DELETED = auto()
     DELETE = auto()  # it is not Pending any more, so it can be deleted
+    ASK = auto()  # the row may be of an earlier generation: DescribeApp tells
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """When a scan began and ended, on the loop's clock in seconds."""
+    """When a scan began and ended, on the loop's clock in seconds.
+
+    `clock_ahead_s` is how far the wall clock is known to be ahead of the service's.
+    """
 
     began_at: float
     ended_at: float
+    clock_ahead_s: float = 0.0
 
 
 def judge(  # noqa: PLR0911 - one case a phase
     operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe
 ) -> Verdict:
-    """Give the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
+    """Return the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
+    if operation.phase in _AFTER_CREATE and _is_past(operation, row):
+        row = None
     match operation.phase:
         case Phase.SETTLE_CREATE:
             return _settling(operation, row, scan)
@@ -78,27 +86,62 @@ def judge(  # noqa: PLR0911 - one case a phase
             raise AssertionError(operation.phase)
 
 
+_AFTER_CREATE: Final = frozenset({Phase.LOOK, Phase.OBSERVE_CREATE})
+_OF_ABSENCE: Final = frozenset({Verdict.REMOVED, Verdict.TRY_LATER, Verdict.CREATE, Verdict.DELETED})
+
+
+def needs_asking(operation: Operation, verdict: Verdict, row: ObservedApp | None) -> bool:
+    """Whether DescribeApp is asked before `verdict` is believed, since it rests on what a listing does not show."""
+    if verdict is Verdict.RESEND:
+        return operation.phase is Phase.OBSERVE_CREATE
+    return verdict is Verdict.ASK or (row is None and verdict in _OF_ABSENCE)
+
+
+def believe(operation: Operation, row: ObservedApp | None) -> None:
+    """Take the generation of `row` for the one that is awaited from now on, whatever was there before."""
+    if row is None:
+        return
+    if is_generation(row, operation.prior):
+        operation.prior = None
+    operation.sent_wall = min(operation.sent_wall, row.created_at)
+
+
+def may_lag(operation: Operation, scan: Scan) -> bool:
+    """Whether what was accepted is so young that nothing need show it yet."""
+    return scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+
+
+def _is_past(operation: Operation, row: ObservedApp | None) -> bool:
+    """Whether a row that looks alive is of the generation that is known to be gone."""
+    prior = operation.prior
+    if row is None or prior is None or not row.status.is_alive or not is_generation(row, prior):
+        return False
+    return operation.deleted or not prior.status.is_alive
+
+
 def is_generation(row: ObservedApp, of: ObservedApp | None) -> bool:
     """Whether two rows of one key are the same app, and not one that was made again under its name."""
     return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
+
+
+_SETTLED: Final = {
+    AppStatus.IN_SERVICE: Verdict.IN_SERVICE,
+    AppStatus.FAILED: Verdict.FAILED,
+    AppStatus.DELETING: Verdict.REMOVED,
+    AppStatus.DELETED: Verdict.REMOVED,
+}
 
 
 def _settling(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
     if row is None:
         return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
-    # An earlier generation, by what we saw or by its CreationTime: our clock may be wrong, so only for a while.
-    earlier = is_generation(row, operation.prior) or row.created_at < operation.sent_wall - GENERATION_TOLERANCE_SECONDS
-    stale = earlier and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
-    match row.status:
-        case AppStatus.IN_SERVICE:
-            return Verdict.IN_SERVICE
-        case AppStatus.FAILED if not stale:
-            return Verdict.FAILED
-        case AppStatus.DELETING | AppStatus.DELETED if not stale:
-            return Verdict.REMOVED
-        case _:
-            return Verdict.KEEP
+    if is_generation(row, operation.prior):
+        return Verdict.KEEP if may_lag(operation, scan) else Verdict.ASK
+    verdict = _SETTLED.get(row.status, Verdict.KEEP)
+    # Made before our create was sent, by our clock, which may be wrong.
+    earlier = row.created_at < operation.sent_wall - scan.clock_ahead_s - GENERATION_TOLERANCE_SECONDS
+    return Verdict.ASK if earlier and verdict is not Verdict.KEEP else verdict
 
 
 def _looked(operation: Operation, row: ObservedApp | None) -> Verdict:
@@ -142,6 +185,9 @@ def cleared(operation: Operation | OwnerOperation, scan: Scan, observe: Observe)
         operation.first_scan_ended_at = scan.ended_at
         return Verdict.KEEP
     if scan.began_at < operation.first_scan_ended_at + observe.second_after:
+        return Verdict.KEEP
+    if scan.began_at < operation.unseen_until:
+        operation.first_scan_ended_at = scan.ended_at
         return Verdict.KEEP
     return Verdict.RESEND
 

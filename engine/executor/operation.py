@@ -78,6 +78,7 @@ class BaseOperation(Generic[C]):
     ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
     first_scan_ended_at: float | None = None  # of the two that clear an unknown call
+    unseen_until: float = float("-inf")  # until then what holds the name need not show, and nothing is sent again
     doubt_until: float = float("-inf")  # until then a delete of unknown outcome may still be carried out
     cut_off: bool = False  # the run ended while its call was under way
     absent_since: float | None = None
@@ -118,6 +119,9 @@ class Operation(BaseOperation[Change]):
     counts_as_failure: bool = False
     prior: ObservedApp | None = None
     spec_hash: str = ""
+    described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
+    in_use: int = 0  # answers that the name is in use while nothing showed what uses it
+    has_failed: bool = False  # a listing shows it Failed, and its reason is not read yet
     resent: bool = False  # DeleteApp was sent again, since nothing showed the first one
     owed: bool = False
     in_service: bool = False

@@ -1,42 +1,37 @@
 """The watcher of one domain's apps: one paged listing a tick, for everything of that domain that is awaited.
 
-An operation is judged only by a scan that began after the call that is asked about. New Failed apps get one
-DescribeApp each, for the reason that a listing does not tell.
+An operation is judged only by a scan that began after the call that is asked about. What a listing does not show is
+confirmed by one DescribeApp before it is believed.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.core.errors import (
-    AlreadyGone,
-    CloudError,
-    NotFound,
-    OutcomeUnknown,
-    Throttled,
-    Unreachable,
-)
+from engine.core.errors import CloudError
 from engine.core.identity import Owner, folded
 from engine.core.limits import (
+    ABSENT_TWICE_SECONDS,
     DESCRIBES_PER_SCAN_MAX_COUNT,
     DRAIN_MAX_SECONDS,
     LIST_PAGE_MAX_ROWS,
 )
 from engine.core.outcome import Outcome
-from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
-from engine.executor.judge import Scan, Verdict, judge
-from engine.executor.operation import Operation, scopes_of
+from engine.executor.failures import Failures
+from engine.executor.judge import Scan, Verdict, believe, is_generation, judge, may_lag, needs_asking
+from engine.executor.operation import Operation, Phase, scopes_of
 from engine.executor.retry import trouble_of
-from engine.executor.troubles import never_settled, no_reason
+from engine.executor.troubles import never_settled
 from engine.executor.watcher import DomainWatcher, asked_at
-from engine.ports.cloud import AppName
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp, ObservedDomain
+    from engine.core.outcome import Trouble
     from engine.executor.scan import Scanner
     from engine.executor.settlement import Settlement
 
@@ -46,10 +41,12 @@ class Watcher(DomainWatcher[Operation]):
 
     def __init__(self, scanner: Scanner, settlement: Settlement, rows: int) -> None:
         super().__init__(settlement.control, settlement.settings)
-        self._scanner = scanner
+        self.scanner = scanner
         self._at = settlement
         self._rows = rows
         self._alive: dict[AppKey, str] | None = None
+        self._clock_ahead_s = 0.0
+        self._failures = Failures(self)
 
     def _left_over(self, operation: Operation) -> None:
         self._at.left_over(operation)
@@ -65,7 +62,7 @@ class Watcher(DomainWatcher[Operation]):
         began_at = self._control.now()
         self._last_began_at = began_at
         try:
-            observed = await self._scanner.scan(owners, self._whole_pages)
+            observed = await self.scanner.scan(owners, self._whole_pages)
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
             return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
@@ -90,42 +87,82 @@ class Watcher(DomainWatcher[Operation]):
     async def _judge_all(self, observed: ObservedDomain, scan: Scan) -> None:
         rows: dict[Hashable, ObservedApp] = {folded(key): row for key, row in observed.apps.items()}
         failed: list[tuple[Operation, ObservedApp]] = []
-        for key, operation in list(self._awaited.items()):
+        unsure: list[tuple[Operation, ObservedApp | None]] = []
+        for operation in list(self._awaited.values()):
             if asked_at(operation) >= scan.began_at:
                 continue
-            row = rows.get(key)
+            row = rows.get(operation.folded)
             verdict = judge(operation, row, scan, self._observe)
             if verdict is Verdict.FAILED and row is not None:
+                operation.has_failed = True
                 failed.append((operation, row))
+            elif needs_asking(operation, verdict, row):
+                unsure.append((operation, row))
             elif verdict is not Verdict.KEEP:
-                del self._awaited[key]
-                self._at.take_verdict(operation, verdict, row)
-        for operation, row in failed[:DESCRIBES_PER_SCAN_MAX_COUNT]:
-            await self._describe(operation, row)
+                self._let_go(operation, verdict, row)
+        await self._failures.tell(failed)
+        await self._ask_about(unsure, scan)
 
-    async def _describe(self, operation: Operation, row: ObservedApp) -> None:
-        """Ask for the reason of one Failed app, and hand the app back with it."""
-        key = operation.key
-        name = AppName(self._scanner.domain.domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
-        cloud = self._scanner.cloud
-        try:
-            detail = await self._at.calls.read("DescribeApp", lambda: cloud.describe_app(name), self._scanner.may_call)
-            reason = detail.failure_reason
-        except StoppedError:
+    def _let_go(self, operation: Operation, verdict: Verdict, row: ObservedApp | None) -> None:
+        if self._awaited.pop(operation.folded, None) is not None:  # else the run ended it while we asked
+            self._at.take_verdict(operation, verdict, row)
+
+    def stop_lane(self, trouble: Trouble) -> None:
+        """Make no more calls in this lane."""
+        self._at.stop_lane(trouble)
+
+    def failed(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
+        """Hand a Failed app back with its reason."""
+        if self._awaited.pop(operation.folded, None) is not None:
+            self._at.failed_after_acceptance(operation, row, error)
+
+    async def _ask_about(self, unsure: list[tuple[Operation, ObservedApp | None]], scan: Scan) -> None:
+        """Let DescribeApp confirm what rests on what a listing does not show, or on a row of unsure generation.
+
+        One answer tells how far our clock is ahead, so that the other rows need not be asked about.
+        """
+        asked = 0
+        for operation, row in unsure:
+            if self._awaited.get(operation.folded) is not operation:
+                continue  # the run ended it while another one was asked about
+            began_at = self._control.now()
+            scan = replace(scan, clock_ahead_s=self._clock_ahead_s)
+            verdict = judge(operation, row, scan, self._observe)
+            if not needs_asking(operation, verdict, row):
+                if verdict is not Verdict.KEEP:
+                    self._let_go(operation, verdict, row)
+            elif asked < DESCRIBES_PER_SCAN_MAX_COUNT and began_at >= operation.described_at + ABSENT_TWICE_SECONDS:
+                asked += 1
+                operation.described_at = began_at
+                await self._confirm(operation, verdict, Scan(began_at, self._control.now()))
+
+    async def _confirm(self, operation: Operation, verdict: Verdict, scan: Scan) -> None:
+        described = await self._failures.describe(operation)
+        if described is None:
+            return  # not answered: it is still awaited, so the next scan asks again
+        row = described.row
+        if row is not None and operation.phase is Phase.SETTLE_CREATE:
+            row = self._newer(operation, row)
+        if row is None:
+            removed = verdict if verdict is not Verdict.ASK else Verdict.REMOVED
+            if removed is not Verdict.REMOVED or not may_lag(operation, scan):
+                self._let_go(operation, removed, None)
             return
-        except (Throttled, Unreachable, OutcomeUnknown):
-            return  # it is still awaited, so the next scan asks again
-        except (NotFound, AlreadyGone):
-            reason = ""
-        except CloudError as unread:
-            if unread.ends_lane:
-                self._at.stop_lane(trouble_of(unread))
-                return
-            reason = f"the reason could not be read: {unread.message}"
-        if self._awaited.pop(operation.folded, None) is None:
-            return  # the run ended it while we asked
-        error = failure_from_reason(reason) if reason else no_reason()
-        self._at.failed_after_acceptance(operation, row, error)
+        verdict = judge(operation, row, scan, self._observe)
+        if verdict is Verdict.FAILED:
+            operation.has_failed = True
+            self.failed(operation, row, described.error)
+        elif verdict not in (Verdict.KEEP, Verdict.ASK):
+            self._let_go(operation, verdict, row)
+
+    def _newer(self, operation: Operation, row: ObservedApp) -> ObservedApp | None:
+        """Return what DescribeApp showed of an accepted app; None for the tombstone of what was there before it."""
+        if is_generation(row, operation.prior):
+            return row if row.status.is_alive else None
+        if row.created_at < operation.sent_wall:  # accepted and there, so it is ours: our clock is ahead
+            self._clock_ahead_s = max(self._clock_ahead_s, operation.sent_wall - row.created_at)
+        believe(operation, row)
+        return row
 
     def _note_departures(self, observed: ObservedDomain) -> None:
         """Wake the gates of buckets that an app has left since the last whole scan."""

@@ -13,7 +13,7 @@ from engine.core.outcome import Outcome
 from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.gatekeeper import GateKeeper
-from engine.executor.judge import Verdict
+from engine.executor.judge import Verdict, believe
 from engine.executor.ledger import good_end, unmade_end
 from engine.executor.operation import AWAITING, OBSERVING, Phase, scopes_of
 from engine.executor.owner_operation import OwnerOperation
@@ -30,7 +30,7 @@ from engine.executor.retry import (
     decide,
     trouble_of,
 )
-from engine.executor.troubles import IN_USE, REMOVED, bug_trouble, conflict, still_pending
+from engine.executor.troubles import REASON_UNREAD, REMOVED, bug_trouble, conflict, still_pending
 from engine.executor.unknowns import Unknowns
 from engine.ports.events import (
     AppCreated,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from engine.executor.operation import Operation
     from engine.executor.reach import Reach
     from engine.executor.ready import ReadyQueue, Waiting
+    from engine.executor.retry import Decision
     from engine.executor.settle import Watcher
     from engine.ports.events import Emit
     from engine.ports.journal import Journal
@@ -171,6 +172,7 @@ class Settlement:
                 self.end(operation, Outcome.FAILED, REMOVED)
             case Verdict.ADOPT | Verdict.OURS:
                 operation.adopted = verdict is Verdict.ADOPT
+                believe(operation, row)
                 operation.forgive("unknown", "transient")
                 self._settle_create(operation, now)
             case Verdict.CONFLICT:
@@ -188,7 +190,7 @@ class Settlement:
             case Verdict.RESEND:
                 self._unknowns.resend(operation, now)
             case Verdict.TRY_LATER:
-                self._decide(operation, IN_USE, None, now)
+                self._unknowns.in_use(operation, now)
             case Verdict.DELETING:
                 self.delete_accepted(operation)
             case Verdict.DELETED:
@@ -218,6 +220,9 @@ class Settlement:
 
     def timed_out(self, operation: Operation) -> None:
         """End an operation whose time to settle is up, or that nobody waits for any more."""
+        if operation.has_failed:
+            self.end(operation, Outcome.FAILED, REASON_UNREAD)
+            return
         timeout_s, cause = self.settings.execution.settle_timeout, self.control.cause
         self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s, cause, self.stopped))
 
@@ -272,7 +277,12 @@ class Settlement:
     # The steps.
 
     def _decide(self, operation: Operation, error: CloudError, gate: Gate | None, now: float) -> None:
-        decision = decide(operation, error, now, self.settings.backoffs, self.draw())
+        self.carry_out(operation, decide(operation, error, now, self.settings.backoffs, self.draw()), error, now, gate)
+
+    def carry_out(
+        self, operation: Operation, decision: Decision, error: CloudError, now: float, gate: Gate | None = None
+    ) -> None:
+        """Do what was decided about `error`; `gate` is that of the quota that refused."""
         match decision:
             case Again(delay_s):
                 self._again(operation, error, delay_s, now)
@@ -328,6 +338,7 @@ class Settlement:
             return
         operation.accepted_at = now
         operation.absent_since = None
+        operation.has_failed = False
         operation.settle_until = now + self.settings.execution.settle_timeout
         self.watch(operation, Phase.SETTLE_CREATE)
 

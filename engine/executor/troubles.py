@@ -31,6 +31,11 @@ REMOVED: Final = Trouble(
     "it was accepted, and somebody deleted it before it was in service",
     "It is created again by the next run; find out who deletes it before then",
 )
+REASON_UNREAD: Final = Trouble(
+    "Failed",
+    "the app ended Failed, and the run ended before the reason was read",
+    "appfleet status shows the reason",
+)
 CONFLICT_HINT: Final = "Change the fleet to match the app, or delete the app, or apply with --replace KEY"
 
 

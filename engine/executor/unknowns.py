@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.core.limits import CALL_LATE_MAX_SECONDS, IN_USE_WAIT_SECONDS
 from engine.core.outcome import Outcome
 from engine.executor.operation import Phase
-from engine.executor.troubles import never_settled
-from engine.ports.events import AppOutcomeUnknown
+from engine.executor.retry import Again, decide
+from engine.executor.troubles import IN_USE, never_settled
+from engine.ports.events import AppOutcomeUnknown, AppRetried
 
 if TYPE_CHECKING:
     from engine.core.errors import CloudError
@@ -41,6 +42,28 @@ class Unknowns:
             self._at.end(operation, Outcome.FAILED, never_settled(operation))
         else:
             self._at.watch(operation, operation.phase)
+
+    def in_use(self, operation: Operation, now: float) -> None:
+        """Wait for what holds the name and does not show. A second time, or after a lost create, wait longer.
+
+        What holds it may be the app that a create of ours made, in listings that lag.
+        """
+        operation.in_use += 1
+        may_be_ours = operation.ours or "unknown" in operation.failing_since
+        decision = decide(operation, IN_USE, now, self._at.settings.backoffs, self._at.draw())
+        if not isinstance(decision, Again) or (operation.in_use == 1 and not may_be_ours):
+            self._at.carry_out(operation, decision, IN_USE, now)
+            return
+        doublings = operation.in_use - 1 if may_be_ours else operation.in_use - 2
+        wait_s = min(IN_USE_WAIT_SECONDS * 2**doublings, self._at.settings.backoffs.transient.give_up_after)
+        self._at.emit(
+            AppRetried(
+                operation.key, operation.attempts, wait_s, IN_USE.service_code, IN_USE.message, IN_USE.request_id
+            )
+        )
+        operation.unknown_at, operation.unseen_until = now, now + wait_s
+        operation.first_scan_ended_at = operation.absent_since = None
+        self._at.watch(operation, Phase.OBSERVE_CREATE)
 
     def resend(self, operation: Operation, now: float) -> None:
         """Send the call again, since two looks have not shown it."""

@@ -251,7 +251,7 @@ def test_a_look_before_a_delete_that_is_not_made_any_more_deletes_nothing(
     [
         ({"kind": FaultKind.ERROR, "code": "ResourceNotFound", "message": "gone"}, "Failed", "failed"),
         ({"kind": FaultKind.ACCESS_DENIED}, "Failed", "failed"),
-        ({"kind": FaultKind.EXPIRED_CREDENTIALS}, "still_pending", "still_pending"),
+        ({"kind": FaultKind.EXPIRED_CREDENTIALS}, "Failed", "failed"),
     ],
 )
 def test_a_failed_app_whose_reason_cannot_be_read(stage: Stage, fault: dict[str, Any], code: str, outcome: str) -> None:
@@ -330,7 +330,7 @@ def test_a_run_that_ends_while_a_reason_is_read_does_not_end_the_app_twice(stage
             await asyncio.sleep(1.0)
 
     stage.latency = latency
-    assert outcomes(run(stage))[CANVAS_B] == "still_pending"
+    assert outcomes(run(stage))[CANVAS_B] == "failed"
 
 
 def test_an_app_that_settles_does_not_wait_for_one_whose_outcome_is_observed_later(stage: Stage) -> None:

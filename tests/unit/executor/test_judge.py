@@ -43,14 +43,34 @@ def test_an_accepted_create_settles_by_its_status(status: str, verdict: Verdict)
     assert judge(accepted(), a_row(status=status, created_at=SENT_WALL), at(103.0), OBSERVE) is verdict
 
 
-@pytest.mark.parametrize("status", ["Failed", "Deleted", "Deleting"])
-def test_the_row_of_the_generation_before_is_not_believed_at_once(status: str) -> None:
+@pytest.mark.parametrize("status", ["InService", "Failed", "Deleted", "Deleting"])
+def test_the_row_of_the_generation_before_is_never_taken_for_the_new_app(status: str) -> None:
+    """Neither good news nor bad; after a while DescribeApp tells."""
     operation = accepted()
     operation.prior = a_row(status=status, created_at=500.0)
     old = a_row(status=status, created_at=500.0)
     assert judge(operation, old, at(103.0), OBSERVE) is Verdict.KEEP
-    late = at(100.0 + STALE_ROW_MAX_SECONDS)
-    assert judge(operation, old, late, OBSERVE) is (Verdict.FAILED if status == "Failed" else Verdict.REMOVED)
+    assert judge(operation, old, at(100.0 + STALE_ROW_MAX_SECONDS), OBSERVE) is Verdict.ASK
+
+
+@pytest.mark.parametrize("status", ["InService", "Failed", "Deleted", "Deleting", "Pending"])
+def test_a_row_from_before_our_create_by_our_clock_is_asked_about(status: str) -> None:
+    """Our clock may be ahead of the service's; once it is known how far, the row is believed."""
+    operation, row = accepted(), a_row(status=status, created_at=SENT_WALL - 20.0)
+    asked = Verdict.KEEP if status == "Pending" else Verdict.ASK
+    assert judge(operation, row, at(103.0), OBSERVE) is asked
+    known = Scan(103.0, 103.5, clock_ahead_s=20.0)
+    assert judge(operation, row, known, OBSERVE) is judge(accepted(), a_row(status=status, created_at=SENT_WALL),
+                                                          at(103.0), OBSERVE)  # fmt: skip
+
+
+@pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE])
+def test_a_stale_row_of_what_was_replaced_is_as_no_row(phase: Phase) -> None:
+    operation = accepted(phase)
+    operation.deleted = True
+    operation.prior = a_row(created_at=500.0)
+    shown = judge(operation, a_row(created_at=500.0), at(120.0), OBSERVE)
+    assert shown is judge(accepted(phase), None, at(120.0), OBSERVE)
 
 
 @pytest.mark.parametrize("phase", [Phase.SETTLE_CREATE, Phase.AWAIT_DELETING, Phase.SETTLE_DELETE])

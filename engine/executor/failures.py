@@ -1,0 +1,106 @@
+"""Why apps ended Failed: one DescribeApp for each kind of app, since a listing does not tell the reason.
+
+A Failed row is the outcome and its reason a detail: when more apps fail at once than may be asked about, the others
+take the reason of one like them. Not here: what follows from a reason (`retry`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
+
+from engine.core.errors import (
+    AlreadyGone,
+    CloudError,
+    NotFound,
+    OutcomeUnknown,
+    Throttled,
+    Unreachable,
+)
+from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
+from engine.core.service_errors import failure_from_reason
+from engine.executor.calls import StoppedError
+from engine.executor.retry import trouble_of
+from engine.executor.scan import observed_app
+from engine.executor.troubles import no_reason
+from engine.ports.cloud import app_name
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedApp
+    from engine.executor.operation import Operation
+    from engine.executor.settle import Watcher
+
+    Failed = tuple[Operation, ObservedApp]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What DescribeApp said: the row, None where there is no such app, and the failure's reason."""
+
+    row: ObservedApp | None
+    reason: str = ""
+
+    @property
+    def error(self) -> CloudError:
+        """What a Failed app ended with."""
+        return failure_from_reason(self.reason) if self.reason else no_reason()
+
+    def as_of(self, key: AppKey) -> CloudError:
+        """Return what an app like `key` ended with, whose own reason was not read."""
+        return failure_from_reason(f"{self.reason} (as {key})") if self.reason else no_reason()
+
+
+class Failures:
+    """Asks why apps of one domain failed."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    async def tell(self, failed: list[Failed]) -> None:
+        """Hand each Failed app back with its reason, or with that of one like it; some wait for the next scan."""
+        kinds: dict[Hashable, list[Failed]] = {}
+        for operation, row in failed:
+            kinds.setdefault(_kind(operation), []).append((operation, row))
+        asked = list(_in_turn(kinds.values()))[:DESCRIBES_PER_SCAN_MAX_COUNT]
+        read: dict[Hashable, tuple[AppKey, Described]] = {}
+        for operation, row in asked:
+            described = await self.describe(operation)
+            if described is not None:
+                read[_kind(operation)] = (operation.key, described)
+                self._watcher.failed(operation, row, described.error)
+        known = {operation.key for operation, _ in asked}
+        for operation, row in failed:
+            like = read.get(_kind(operation))
+            if like is not None and operation.key not in known:
+                self._watcher.failed(operation, row, like[1].as_of(like[0]))
+
+    async def describe(self, operation: Operation) -> Described | None:
+        """Read one app; None where it was not answered, so that it has to be asked again."""
+        scanner = self._watcher.scanner
+        name = app_name(scanner.domain.domain_id, operation.key)
+        try:
+            detail = await scanner.calls.read("DescribeApp", lambda: scanner.cloud.describe_app(name), scanner.may_call)
+        except (StoppedError, Throttled, Unreachable, OutcomeUnknown):
+            return None
+        except (NotFound, AlreadyGone):
+            return Described(None)
+        except CloudError as unread:
+            if unread.ends_lane:
+                self._watcher.stop_lane(trouble_of(unread))
+                return None
+            return Described(None, f"the reason could not be read: {unread.message}")
+        return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason)
+
+
+def _kind(operation: Operation) -> Hashable:
+    """Return what apps have in common that fail for one reason: all that is sent but the tags."""
+    return operation.key.app_type, operation.instance_type, replace(operation.app.spec, tags=())
+
+
+def _in_turn(kinds: Iterable[list[Failed]]) -> Iterable[Failed]:
+    """Return one of each kind, then a second one of each, and so on."""
+    return (one for one in chain.from_iterable(zip_longest(*kinds)) if one is not None)

@@ -1,0 +1,251 @@
+"""What an earlier run began and did not end: the next run begins with it, and looks before it sends anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.desired import AppSpec, Mode
+from engine.core.identity import parse_app_key
+from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.ports.journal import Memory, Unfinished
+from engine.simulator import app_operations, owner_operations
+from engine.simulator.faults import FaultKind
+from tests.fleets import an_app
+from tests.unit.executor.test_app_run import run
+from tests.unit.executor.test_listing_lag import CANVAS_ID
+from tests.unit.executor.test_owner_run import (
+    ALICE,
+    CANVAS_A,
+    CANVAS_B,
+    EPOCH,
+    SPACE_A,
+    NoteBook,
+    Stage,
+    outcomes,
+    owners_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.executor.fleet_run import FleetRun
+
+KEY = parse_app_key(CANVAS_A)
+OURS = {"appfleet:fleet": "ml"}
+
+
+class Kept(NoteBook):
+    """A journal that shows what is left when a run has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: dict[Any, dict[str, Any]] = {}
+        self.owed: list[bool] = []
+
+    async def intend_durably(self, *_: object, **more: object) -> bool:
+        self.owed.append(more["owed"] is True)
+        return True
+
+    def conclude(self, *told: Any, **ending: Any) -> None:
+        self.ends[told[0].key] = ending
+
+    def conclude_owner(self, *told: Any, **ending: Any) -> None:
+        self.ends[told[0].owner] = ending
+
+
+@pytest.fixture
+def stage() -> Stage:
+    made = Stage()
+    for name in ("alice", "bob"):
+        made.profile(name)
+    made.fleet = replace(made.fleet, apps=(an_app(CANVAS_A, None), an_app(CANVAS_B, None)), owners=())
+    made.journal = Kept()
+    return made
+
+
+def left(stage: Stage, operation: str, *, at: float = EPOCH, in_doubt: bool = True, owed: bool = False) -> None:
+    stage.memory = Memory(frozenset(), {}, {}, unfinished={KEY: Unfinished(operation, at, in_doubt, owed)})
+
+
+def made_late(stage: Stage) -> Callable[[FleetRun], None]:
+    def make(_: FleetRun) -> None:
+        app_operations.create_app(stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), dict(OURS))
+
+    return make
+
+
+def put(stage: Stage, status: str = "InService") -> None:
+    app_operations.place_app(stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), dict(OURS), status)
+
+
+def ending(stage: Stage, key: Any = KEY) -> dict[str, Any]:
+    return stage.journal.ends[key]  # type: ignore[attr-defined,no-any-return]
+
+
+def calls_of(report: Any, operation: str) -> int:
+    return sum(report.calls.get(operation, {}).values())
+
+
+def test_a_create_that_arrives_late_is_found_and_not_sent_again(stage: Stage) -> None:
+    """The others do not wait for it."""
+    left(stage, "CreateApp")
+    stage.at = [(9.7, made_late(stage))]
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created", CANVAS_B: "created"}
+    assert report.calls["CreateApp"] == {"ok": 1}
+    assert {str(one.key): one.seconds < 9.0 for one in report.apps}[CANVAS_B]
+    assert ending(stage)["in_doubt"] is False
+
+
+def test_a_create_that_never_arrives_is_sent_after_two_looks(stage: Stage) -> None:
+    left(stage, "CreateApp")
+    report = run(stage)
+    assert outcomes(report)[CANVAS_A] == "created"
+    started = {str(event.key): event for event in stage.events if event.name == "app.outcome_unknown"}
+    assert list(started) == [CANVAS_A]
+    assert report.seconds >= stage.settings.observe.first_after + stage.settings.observe.second_after
+
+
+def test_a_doubt_of_last_night_costs_two_looks_and_not_the_time_since_then(stage: Stage) -> None:
+    left(stage, "CreateApp", at=EPOCH - 80_000.0)
+    report = run(stage)
+    assert outcomes(report)[CANVAS_A] == "created"
+    assert report.seconds < stage.settings.observe.second_after + 20.0
+
+
+def test_what_is_known_to_have_ended_is_begun_at_once(stage: Stage) -> None:
+    left(stage, "CreateApp", in_doubt=False, owed=True)
+    report = run(stage)
+    assert all(one.seconds < 9.0 for one in report.apps)
+    assert ending(stage)["owed"] is False
+
+
+@pytest.mark.parametrize("status", ["Deleting", "Pending"])
+def test_what_is_under_way_is_waited_for(stage: Stage, status: str) -> None:
+    put(stage, status)
+    left(stage, "CreateApp")
+    assert outcomes(run(stage))[CANVAS_A] in ("created", "unchanged")
+
+
+REPLACES: dict[str, Any] = {"replace_keys": frozenset({KEY})}
+
+
+def test_a_delete_that_arrives_late_is_half_of_the_replace(stage: Stage) -> None:
+    put(stage)
+    left(stage, "DeleteApp", owed=True)
+    stage.at = [(9.0, lambda _: app_operations.delete_app(stage.world, CANVAS_ID))]
+    report = run(stage, **REPLACES)
+    assert outcomes(report)[CANVAS_A] == "replaced"
+    assert calls_of(report, "DeleteApp") == 0
+    assert ending(stage) == {**ending(stage), "owed": False, "in_doubt": False}
+
+
+def test_a_delete_that_is_sent_again_keeps_the_create_back_until_the_first_can_come_no_more(stage: Stage) -> None:
+    """DeleteApp names an app and no generation: the late one would delete the new app."""
+    put(stage)
+    left(stage, "DeleteApp", owed=True)
+
+    def late(_: FleetRun) -> None:
+        app = stage.world.apps.get(CANVAS_ID)
+        assert app is not None
+        if app.is_alive:
+            app_operations.delete_app(stage.world, CANVAS_ID)
+
+    stage.at = [(CALL_LATE_MAX_SECONDS - 5.0, late)]
+    report = run(stage, **REPLACES)
+    assert outcomes(report)[CANVAS_A] == "replaced"
+    assert report.calls["DeleteApp"] == {"ok": 1}
+    assert stage.world.apps[CANVAS_ID].status == "InService"
+    assert stage.journal.owed == [True]  # type: ignore[attr-defined]
+
+
+def test_a_lost_delete_of_this_run_that_comes_late_does_not_meet_the_new_app(stage: Stage) -> None:
+    put(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+
+    def late(_: FleetRun) -> None:
+        if stage.world.apps[CANVAS_ID].is_alive:
+            app_operations.delete_app(stage.world, CANVAS_ID)
+
+    stage.at = [(CALL_LATE_MAX_SECONDS - 5.0, late)]
+    assert outcomes(run(stage, **REPLACES))[CANVAS_A] == "replaced"
+    assert stage.world.apps[CANVAS_ID].status == "InService"
+
+
+def test_a_run_that_is_stopped_leaves_what_it_had_in_flight_in_doubt(stage: Stage) -> None:
+    put(stage)
+    for operation in ("CreateApp", "DeleteApp"):
+        stage.fault(FaultKind.STALL_AFTER, operation, count=9)
+    stage.at = [
+        (3.0, lambda fleet_run: fleet_run.control.interrupt()),
+        (4.0, lambda fleet_run: fleet_run.control.interrupt()),
+    ]
+    report = run(stage, **REPLACES)
+    assert set(outcomes(report).values()) == {"interrupted"}
+    assert ending(stage)["in_doubt"]
+    assert ending(stage)["owed"]
+    other = ending(stage, parse_app_key(CANVAS_B))
+    assert (other["in_doubt"], other["owed"]) == (True, False)
+
+
+def test_a_replace_that_is_interrupted_before_its_create_is_owed(stage: Stage) -> None:
+    put(stage)
+    stage.world.timing = replace(stage.world.timing, app_deleting=(30.0, 30.0))
+    stage.at = [(10.0, lambda fleet_run: fleet_run.control.interrupt())]
+    run(stage, **REPLACES)
+    assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (True, True)
+
+
+def test_a_row_in_service_ends_what_was_begun_only_when_it_is_the_new_one_or_no_call_can_come(stage: Stage) -> None:
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    put(stage)
+    for at, ended in ((EPOCH + 5.0, False), (EPOCH - CALL_LATE_MAX_SECONDS - 5.0, True), (EPOCH - 0.5, True)):
+        stage.time = 0.0
+        stage.journal = Kept()
+        left(stage, "DeleteApp", at=at, owed=True)
+        assert outcomes(run(stage)) == {CANVAS_A: "unchanged"}
+        assert (KEY in stage.journal.ends) is ended
+
+
+def test_a_doubt_that_is_left_stays_while_something_else_is_remembered(stage: Stage) -> None:
+    stage.fleet = replace(stage.fleet, apps=(replace(an_app(CANVAS_A, None), mode=Mode.ONCE),))
+    put(stage)
+    left(stage, "DeleteApp", at=EPOCH + 5.0, owed=True)
+    assert outcomes(run(stage)) == {CANVAS_A: "unchanged"}
+    assert ending(stage) == {**ending(stage), "once": True, "in_doubt": True, "owed": True}
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_an_owner_in_doubt_is_looked_up_first(arrives: bool) -> None:
+    stage = Stage()
+    stage.profile("alice")
+    stage.profile("bob")
+    stage.memory = Memory(frozenset(), {}, {}, unfinished={SPACE_A: Unfinished("CreateSpace", EPOCH, in_doubt=True)})
+
+    def late(_: FleetRun) -> None:
+        owner_operations.create_space(
+            stage.world, stage.domain, "alice-lab", owner="alice", sharing="Private",
+            settings={"AppType": "JupyterLab"}, tags={"appfleet:managed-by": "ml"}, at_once=True,
+        )  # fmt: skip
+
+    if arrives:
+        stage.at = [(9.0, late)]
+    report = stage.apply()
+    assert owners_of(report)[SPACE_A].value == "created"
+    assert calls_of(report, "CreateSpace") == (0 if arrives else 1)
+    assert ALICE not in owners_of(report) or owners_of(report)[ALICE].value == "unchanged"
+
+
+def test_an_owner_that_was_in_flight_is_left_in_doubt() -> None:
+    stage = Stage()
+    stage.journal = Kept()
+    stage.fault(FaultKind.STALL_AFTER, "CreateUserProfile", count=9)
+    stage.at = [
+        (3.0, lambda fleet_run: fleet_run.control.interrupt()),
+        (4.0, lambda fleet_run: fleet_run.control.interrupt()),
+    ]
+    stage.apply()
+    assert ending(stage, ALICE) == {"in_doubt": True}
