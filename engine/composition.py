@@ -7,11 +7,10 @@ comes before the lock's.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -40,7 +39,7 @@ from engine.ports.events import CallAnswered, RunInterrupted
 from engine.ports.journal import NoJournal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
     from engine.adapters.account import AccountCalls
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
     from engine.ports.journal import Memory
 
 VERSION: Final = version("appfleet")
-WORLD_NAME: Final = "simulated-world.json"
-SIMULATED_KEY: Final = "simulated"
 CALLER_OPERATION: Final = "GetCallerIdentity"
 DECLINED: Final = "declined"  # the word in the journal for a run whose plan got a no
 
@@ -128,7 +125,9 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         memory = journal.memory if journal is not None else read_memory(state, fleet.name)
         domains, endpoint_url = fleet.domains, options.endpoint_url
         if options.simulate is not None:
-            endpoint_url = stack.enter_context(_simulated(options, loaded))
+            from engine.steps.simulated import simulated
+
+            endpoint_url = stack.enter_context(simulated(options, loaded))
             domains = tuple(_in_simulation(domain) for domain in domains)
         clouds = await stack.enter_async_context(
             Clouds(
@@ -307,42 +306,8 @@ def _close_journal(
 
 def _in_simulation(domain: DesiredDomain) -> DesiredDomain:
     """Give a domain as a simulated world knows it: no profile, and a role that leads into the account that it names."""
-    role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/{SIMULATED_KEY}"
+    role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/simulated"
     return replace(domain, profile=None, role_arn=role)
-
-
-@contextmanager
-def _simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
-    """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
-    from pathlib import Path
-
-    from engine.simulator.fleet_world import extend_for_fleet, world_for_fleet
-    from engine.simulator.scenario import load_scenario
-    from engine.simulator.snapshot import load_world, save_world
-    from engine.simulator.thread_runner import SimulatorThread
-
-    kept = options.state_path / WORLD_NAME
-    world = load_world(kept)
-    if world is None:
-        world = world_for_fleet(loaded.fleet, time.time(), with_owners=not loaded.settings.create_owners)
-    else:
-        # People that the file has declared since, unless the run makes them itself.
-        extend_for_fleet(world, loaded.fleet, time.time(), with_owners=not loaded.settings.create_owners)
-    if options.simulate:
-        load_scenario(Path(options.simulate)).apply_to(world, time.time())
-    # The simulator takes any key; these are set so that no real one is looked for, let alone sent.
-    secrets = {"AWS_ACCESS_KEY_ID": SIMULATED_KEY, "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY}
-    before = {name: os.environ.pop(name, None) for name in (*secrets, "AWS_SESSION_TOKEN", "AWS_PROFILE")}
-    os.environ.update(secrets)
-    try:
-        with SimulatorThread(world) as simulator:
-            yield simulator.url
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        save_world(world, kept)
 
 
 def _why(cause: Cause) -> str:

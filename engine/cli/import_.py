@@ -48,8 +48,6 @@ def import_(
     if out is not None:
         require_free(out)
     options = options_of(ctx.obj, simulate=simulate_of(simulate), run_id=new_run_id(), command="import")
-    if out is not None and options.state_dir is None:
-        options = replace(options, fleet_file=out)  # the simulated world is kept where the file's own commands look
     asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = asyncio.run(sinks.ticking(app.import_domain(options, asked, sinks.emit)))
@@ -62,10 +60,18 @@ def import_(
     say(import_text(counts, imported.left_out, imported.bare_owners))
     if out is not None:
         say(f"wrote {out}")
-        plan, adopt = (_next(replace(options, fleet_file=out), words) for words in (["plan"], ["apply", "--adopt"]))
+        plan, adopt = (_next(_for_file(out, options), words) for words in (["plan"], ["apply", "--adopt"]))
         say(f"Next:\n  {plan}\n  {adopt}")
         say("No app is this fleet's own until it is adopted, and so none can be pruned or replaced.")
     return ExitCode.OK if written else ExitCode.FAILED
+
+
+def _for_file(out: Path, options: AppOptions) -> AppOptions:
+    """Return the options for commands over the new file: in a simulation they need the world that was imported."""
+    following = replace(options, fleet_file=out)
+    if options.simulate is None or following.state_path == options.state_path:
+        return following
+    return replace(following, state_dir=options.state_path)
 
 
 def _next(options: AppOptions, words: list[str]) -> str:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER
+from engine.core.nearest import nearest
+from engine.core.text import clean
 from engine.simulator import owner_operations as owners
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.world import DEFAULT_ACCOUNT, World
@@ -52,6 +55,15 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owne
         domain = by_name.get(owner.owner.domain)
         if domain is not None:
             _add_owner(world, domain, owner)
+
+
+def require_domain(world: World, domain_id: str) -> None:
+    """Raise UsageError for a domain that is not in the world."""
+    if domain_id in world.domains:
+        return
+    near = nearest(domain_id, world.domains)
+    hint = f"Did you mean {near}?" if near else f"It has: {', '.join(sorted(world.domains)) or 'none'}"
+    raise UsageError(f"the simulated account has no domain {clean(domain_id)}", hint=hint)
 
 
 def _add_owner(world: World, domain: Domain, declared: DesiredOwner) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shlex
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -148,3 +149,33 @@ def test_a_simulated_domain_is_imported_beside_its_world(tmp_path: Path) -> None
     assert ran.code == 0, ran.err
     assert "0 apps" in ran.err
     assert planned.code == 0, planned.err
+
+
+def test_the_world_is_the_one_that_the_other_commands_use(place: Place, tmp_path: Path) -> None:
+    """Where the file goes says nothing of which account is looked at."""
+    assert place.run("apply", "--yes", "--simulate", AWS_ENDPOINT_URL="").code == 0
+    out = tmp_path / "elsewhere" / "live.toml"
+    out.parent.mkdir()
+
+    ran = place.run(*ASKED, "--simulate", "--out", str(out), AWS_ENDPOINT_URL="")
+
+    assert ran.code == 0, ran.err
+    written = tomllib.loads(out.read_text())
+    assert written["domains"]["main"]["account"] == ACCOUNT
+    assert "4 apps" in ran.err
+    (command,) = (line.strip() for line in ran.err.splitlines() if " plan " in line and line.startswith("  appfleet"))
+    planned = place.run(*shlex.split(command)[1:], "--detailed-exitcode", AWS_ENDPOINT_URL="", log=False)
+    assert planned.code == 0, planned.out  # the same world, so there is nothing to do
+
+
+@pytest.mark.parametrize("first", [("apply", "--yes"), ("plan",), ()], ids=["a world", "a new world", "a fleet file"])
+def test_a_domain_that_the_simulated_account_does_not_have_is_refused(place: Place, first: tuple[str, ...]) -> None:
+    if first:
+        assert place.run(*first, "--simulate", AWS_ENDPOINT_URL="").code == 0
+    for domain_id, hint in ((DOMAIN_ID[:-1] + "x", f"Did you mean {DOMAIN_ID}?"), ("d-zzzz", f"It has: {DOMAIN_ID}")):
+        asked = ("import", "--simulate", "--domain-id", domain_id, "--region", "eu-west-1", "--out", "live.toml")
+        ran = place.run(*asked, AWS_ENDPOINT_URL="")
+        assert ran.code == 64
+        assert f"the simulated account has no domain {domain_id}. {hint}" in ran.err
+        assert not (place.folder / "live.toml").exists()
+    assert place.run(*ASKED, "--simulate", AWS_ENDPOINT_URL="").code == 0  # nothing was invented meanwhile
