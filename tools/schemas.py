@@ -97,7 +97,7 @@ COST_LINE: Final = obj(team=TEXT, hourly_usd=NUMBER, monthly_usd=NUMBER, apps=CO
 COST: Final = obj(hourly_usd=NUMBER, monthly_usd=NUMBER, teams=arr(COST_LINE), unpriced=arr(KEY))
 FORECAST: Final = obj(
     seconds=SECONDS, critical=TEXT, parked=COUNT, calls=maps(COUNT), curve=arr(SECONDS), rate_is_learnt=FLAG,
-    durations_are_known=FLAG,
+    durations_are_known=FLAG, fitting_seconds=SECONDS,
 )  # fmt: skip
 
 
@@ -116,7 +116,8 @@ def plan() -> dict[str, Any]:
         findings=arr(FINDING), quotas=arr(QUOTA), cost=or_null(COST),
         forecast=or_null(FORECAST),
         summary=obj(
-            create=COUNT, delete_then_create=COUNT, delete=COUNT, adopt=COUNT, none=COUNT, unmanaged=COUNT, denied=COUNT
+            create=COUNT, delete_then_create=COUNT, delete=COUNT, adopt=COUNT, none=COUNT, unmanaged=COUNT,
+            denied=COUNT, unknown=COUNT,
         ),
     )  # fmt: skip
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from engine.adapters.progress import rough
 from engine.adapters.run_state import RunState
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
+from engine.core.rough import rough
 from engine.core.text import clean
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.adapters.run_state import RunState
+from engine.core.rough import rough
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -70,15 +71,3 @@ class Progress:
         if left_s is not None:
             parts.append(f"about {rough(left_s)} left")
         return "; ".join(parts)
-
-
-def rough(seconds: float) -> str:
-    """Give a time that is only known about: `8 s`, `3 min`, `2 h 10 min`."""
-    whole = max(round(seconds), 1)
-    if whole < 100:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest // 10 * 10} min" if rest >= 10 else f"{hours} h"

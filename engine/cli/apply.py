@@ -156,7 +156,7 @@ def _run(globals_: Globals, options: AppOptions, format_: str, metrics_file: Pat
     import asyncio
 
     from engine import app
-    from engine.cli.context import next_apply
+    from engine.cli.context import next_after
     from engine.cli.metrics import measured
     from engine.cli.sinks import Sinks
 
@@ -169,7 +169,7 @@ def _run(globals_: Globals, options: AppOptions, format_: str, metrics_file: Pat
         measure(report)
         if sinks.note():
             report = dataclasses.replace(report, notes=(*report.notes, sinks.note()))
-        written = write_result(report_in(report, format_, next_apply(options)))
+        written = write_result(report_in(report, format_, next_after(report, options)))
     return report.exit_code if written else (report.exit_code or ExitCode.FAILED)
 
 
@@ -177,14 +177,14 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     import asyncio
 
     from engine import app
-    from engine.cli.context import next_apply
+    from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
     from engine.render.steps_text import steps_text
 
     with Sinks(globals_, options, quiet=True) as sinks:
         made, weight = asyncio.run(sinks.ticking(app.dry_run(options, sinks.emit)))
         sinks.clear()
-        text = plan_in(made, format_, next_apply(options))
+        text = plan_in(made, format_, next_after(made, options))
         if format_ == PlanFormat.TEXT:
             text += steps_text(made, colour=wants_colour(sys.stdout), weight=weight)
         written = write_result(text)

@@ -51,7 +51,7 @@ def _answer(word: str) -> bool:
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
     before = {number: signal.signal(number, signal.default_int_handler) for number in _STOPPING}
     try:
-        show(f"Make these changes? Only '{word}' is taken as a yes: ")
+        show(f"Apply these changes? Only '{word}' is accepted: ")
         return sys.stdin.readline().strip() == word
     finally:
         for number, handler in before.items():

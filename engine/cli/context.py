@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from engine.adapters.log_options import LogFormat, LogLevel
     from engine.app import AppOptions
     from engine.core.identity import AppKey
+    from engine.core.outcome import ApplyReport
+    from engine.core.plan import Plan
     from engine.core.selectors import Selectors
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
@@ -137,7 +139,7 @@ def key_of(text: str, flag: str) -> AppKey:
 
 
 def next_apply(options: AppOptions, saved: Path | None = None) -> str:
-    """Give the apply command that makes a plan with `options` so, as a reader would type it.
+    """Return the apply command that applies a plan with `options`, as a reader would type it.
 
     `saved` is where the plan was saved: it holds its selectors and flags itself.
     """
@@ -165,3 +167,26 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     for allowed in options.allow_destructive:
         parts += ["--allow-destructive", allowed]
     return shlex.join(parts)
+
+
+def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None = None) -> str:
+    """Return the command that is next after a plan or a run: the same one, with the flags that lift what stopped it.
+
+    A plan that was denied is made again, since a saved one keeps the flags that it was made with.
+    """
+    from dataclasses import replace
+
+    from engine.core.finding import allowed_flags
+    from engine.core.outcome import ApplyReport
+
+    if isinstance(made, ApplyReport) and made.only_quarantined:
+        options = replace(options, retry_quarantined=True)
+    denied = made.denied
+    flags = allowed_flags(made.findings) if denied else ()
+    given = {_pattern(flag): flag for flag in (*options.allow_destructive, *flags)}
+    return next_apply(replace(options, allow_destructive=tuple(given.values())), None if denied else saved)
+
+
+def _pattern(flag: str) -> str:
+    """Return the pattern of one value of --allow-destructive, without its count."""
+    return flag.rpartition("=")[0] or flag

@@ -94,7 +94,7 @@ def run(
 
     from engine import app as engine_app
     from engine.cli.apply import report_in
-    from engine.cli.context import next_apply
+    from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
 
     with Sinks(ctx.obj, options, quiet=False) as sinks:
@@ -105,7 +105,8 @@ def run(
             if written is not None and written.is_new:
                 say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
             return ExitCode.FAILED
-        text = report_in(report, format_, next_apply(options))
+        # What a guardrail refused here, `apply` would refuse too: it is this very command that needs the flag.
+        text = report_in(report, format_, "" if report.denied else next_after(report, options))
         if written is not None and format_ == PlanFormat.TEXT:
             text += "\n" + _people(report, options, written)
         done = write_result(text)

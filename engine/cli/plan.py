@@ -56,7 +56,7 @@ def plan(
     import asyncio
 
     from engine import app
-    from engine.cli.context import changes_of, next_apply, options_of, selectors_of
+    from engine.cli.context import changes_of, next_after, options_of, selectors_of
     from engine.cli.sinks import Sinks, new_run_id
 
     check_writable(out, "--out")
@@ -71,7 +71,7 @@ def plan(
         made = asyncio.run(sinks.ticking(app.plan(options, sinks.emit)))
         sinks.clear()
         saved = out is None or _save(made, out)
-        text = plan_in(made, format_.value, next_apply(options, out if saved else None), unfold=all_)
+        text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)
         written = write_result(text) and saved
     if not made.complete or not written:
         return ExitCode.FAILED

@@ -178,6 +178,18 @@ class QuotaExceeded(CloudError):
         super().__init__(message, **more)  # type: ignore[arg-type]
         self.facts = facts
 
+    def with_hint(self, hint: str) -> QuotaExceeded:
+        """Return this error with another hint: how much to ask for is known only when it is known what waits."""
+        return QuotaExceeded(
+            self.message,
+            facts=self.facts,
+            hint=hint,
+            service_code=self.service_code,
+            operation=self.operation,
+            request_id=self.request_id,
+            retry_after_s=self.retry_after_s,
+        )
+
 
 class InUse(CloudError):
     """ResourceInUse: something of that name is there, in whatever state."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MANDATORY = "mandatory"  # the enforcement that stops a run
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """What a rule or a guardrail said. `key` is empty where a group or the plan is meant.
 
-    `source` is the rule's `file:line`.
+    `source` is the rule's `file:line`. `allow` are the values of --allow-destructive that let through exactly what a
+    guardrail refused; a plan that was read back has none.
     """
 
     rule: str
@@ -17,6 +24,7 @@ class Finding:
     key: str
     message: str
     source: str = ""
+    allow: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, str]:
         """Give the entry of `findings`."""
@@ -27,3 +35,15 @@ class Finding:
             "message": self.message,
             "source": self.source,
         }
+
+
+def allowed_flags(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the values of --allow-destructive that let a refused plan through; none where they would not be enough.
+
+    What covers all domains covers each of them, so one such value stands alone.
+    """
+    stopping = [finding for finding in findings if finding.enforcement == MANDATORY]
+    if not stopping or not all(finding.allow for finding in stopping):
+        return ()
+    flags = tuple(dict.fromkeys(flag for finding in stopping for flag in finding.allow))
+    return next(((flag,) for flag in flags if flag.startswith("*=")), flags)

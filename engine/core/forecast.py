@@ -56,9 +56,9 @@ class ForecastInputs:
 class Forecast:
     """The course of a run. `seconds` counts from the first call to the last app's end.
 
-    `critical` is the bucket that ends last. `parked` apps find no place in their quota. `curve` tells at how many
-    seconds each tenth of the changes is done. `rate_is_learnt` and `durations_are_known` say what it rests on: without
-    them it is the configured rate, and the usual duration.
+    `critical` is the bucket that ends last. `parked` apps exceed their quota: they wait to the end, and the others are
+    done after `fitting_seconds`. `curve` tells at how many seconds each tenth of the changes is done. `rate_is_learnt`
+    and `durations_are_known` say what it assumes: without them the configured rate, and the usual duration.
     """
 
     seconds: float
@@ -68,6 +68,7 @@ class Forecast:
     curve: tuple[float, ...]
     rate_is_learnt: bool
     durations_are_known: bool
+    fitting_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Give `forecast` of `plan --format json`."""
@@ -79,6 +80,7 @@ class Forecast:
             "curve": list(self.curve),
             "rate_is_learnt": self.rate_is_learnt,
             "durations_are_known": self.durations_are_known,
+            "fitting_seconds": self.fitting_seconds,
         }
 
     def time_left_s(self, elapsed_s: float, done: int, total: int) -> float:
@@ -140,9 +142,10 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
         bunches += made
         parked += over
         ends += parked_until
-    ends += [(bunch.end_s(), bunch.bucket) for bunch in bunches]
-    seconds, critical = max(ends)
+    fitting = [(bunch.end_s(), bunch.bucket) for bunch in bunches]
+    seconds, critical = max([*ends, *fitting])
     seconds = min(seconds, inputs.execution.deadline)
+    fitting_s = min(max(fitting, default=(0.0, ""))[0], seconds)
     total = sum(map(len, by_lane.values()))
     tenths = (total * tenth / CURVE_POINTS for tenth in range(1, CURVE_POINTS))
     return Forecast(
@@ -153,6 +156,7 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
         rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
         durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
+        fitting_seconds=round(fitting_s, 1),
     )
 
 
@@ -168,6 +172,7 @@ def forecast_from_json(entry: Mapping[str, Any] | None) -> Forecast | None:
         tuple(float(point) for point in entry["curve"]),
         rate_is_learnt=bool(entry["rate_is_learnt"]),
         durations_are_known=bool(entry["durations_are_known"]),
+        fitting_seconds=float(entry.get("fitting_seconds", 0.0)),
     )
 
 

@@ -42,6 +42,9 @@ INCOMPLETE_OUTCOMES = frozenset(
 )
 
 
+QUARANTINED = "quarantined"  # the code of an app that failed in too many runs and is left alone
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why an app did not end well: a stable code (the service's, or one of ours), what, and what to do."""
@@ -158,6 +161,16 @@ class ApplyReport:
         if ends & INCOMPLETE_OUTCOMES:
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
+
+    @property
+    def only_quarantined(self) -> bool:
+        """Whether nothing but quarantined apps keeps the fleet from being as declared."""
+        unfinished = [app for app in self.apps if app.outcome in INCOMPLETE_OUTCOMES]
+        return (
+            bool(unfinished)
+            and all(app.error is not None and app.error.code == QUARANTINED for app in unfinished)
+            and not any(owner.outcome in INCOMPLETE_OUTCOMES for owner in self.owners)
+        )
 
     @property
     def exit_code(self) -> ExitCode:

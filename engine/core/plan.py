@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.core.owners import OwnerChange
 
 FORMAT_VERSION: Final = 1
+_COUNTED: Final = ("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied", "unknown")
 
 # One encoder for all: made anew for each of a hundred thousand changes it costs more than what it encodes.
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
@@ -166,9 +167,9 @@ class Plan:
     fleet; `unmanaged` counts the live undeclared rest. `complete` is false when a domain could not be listed.
     `denied` is true when a mandatory rule or a guardrail said no. `options` and `selectors` are what the user
     asked for, as sorted pairs of texts. A plan that was read back from its document holds the decisions that stand
-    there; `more_none` and `more_denied` count those that its summary counts and that stand nowhere. `version` is the
-    appfleet that made it. `owners` holds the user
-    profiles and spaces that are made, deleted or waited for, profiles first.
+    there; `more_none`, `more_denied` and `more_unknown` count those that its summary counts and that stand nowhere.
+    `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, deleted or waited
+    for, profiles first.
     """
 
     fleet: str
@@ -185,6 +186,7 @@ class Plan:
     quotas: tuple[QuotaLine, ...] = ()
     more_none: int = 0
     more_denied: int = 0
+    more_unknown: int = 0
     version: str = ""
     owners: tuple[OwnerChange, ...] = ()
     cost: PlanCost | None = None
@@ -210,17 +212,23 @@ class Plan:
 
     @property
     def summary(self) -> dict[str, int]:
-        """Count the actions; `none` counts declared apps alone, `denied` those that a skip rule denied."""
-        counts = dict.fromkeys(("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied"), 0)
+        """Count the actions; `none` counts declared apps alone, `denied` those that a skip rule denied.
+
+        `unknown` counts the declared apps of domains that could not be listed: nothing can be said of them.
+        """
+        counts = dict.fromkeys(_COUNTED, 0)
         for change in self.decisions:
             if change.action is not Action.NONE:
                 counts[change.action.value] += 1
             elif change.reason is Reason.DENIED:
                 counts["denied"] += 1
+            elif change.reason is Reason.DOMAIN_UNLISTED:
+                counts["unknown"] += 1
             elif change.after is not None:
                 counts["none"] += 1
         counts["none"] += self.more_none
         counts["denied"] += self.more_denied
+        counts["unknown"] += self.more_unknown
         counts["unmanaged"] = self.unmanaged
         return counts
 

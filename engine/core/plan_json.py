@@ -73,7 +73,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         inputs=tuple(_texts(whole["inputs"]).items()),
         selectors=tuple((kind, _text(value)) for kind, values in whole["selectors"].items() for value in values),
         options=tuple(_texts(whole["options"]).items()),
-        findings=tuple(Finding(**_texts(finding)) for finding in whole["findings"]),
+        findings=tuple(_read_finding(**_texts(finding)) for finding in whole["findings"]),
         quotas=tuple(_read_quota(line) for line in whole["quotas"]),
         version=_text(whole.get("version", "")),
         cost=cost_from_json(whole.get("cost")),
@@ -86,6 +86,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         unmanaged=_count(said["unmanaged"]),
         more_none=_count(said["none"]) - counted["none"],
         more_denied=_count(said["denied"]) - counted["denied"],
+        more_unknown=_count(said.get("unknown", 0)) - counted["unknown"],
     )
 
 
@@ -153,6 +154,10 @@ def _read_spec(entry: Mapping[str, Any]) -> AppSpec:
         recovery_mode=bool(entry["recovery_mode"]) if "recovery_mode" in entry else None,
         tags=tuple(sorted(_texts(entry.get("tags", {})).items())),
     )
+
+
+def _read_finding(rule: str, enforcement: str, key: str, message: str, source: str = "") -> Finding:
+    return Finding(rule, enforcement, key, message, source)
 
 
 def _read_quota(entry: Mapping[str, Any]) -> QuotaLine:

@@ -117,15 +117,16 @@ def quota_name(app_type: str, instance_type: str) -> str:
     return form.format(instance_type) if form and instance_type else ""
 
 
-def increase_command(quota: str, *, region: str = "", desired: int | None = None, code: str = "") -> str:
-    """Give the command line that asks for a higher quota, or the one that finds its code where that is not known.
+def increase_command(quota: str, *, region: str = "", used: int | None = None, waiting: int = 1, code: str = "") -> str:
+    """Return the command line that requests a higher quota, or the one that finds its code where that is not known.
 
-    `desired` is the value to ask for; NEW_VALUE stands in its place where it is not known. `code` is the quota's code
-    where the service told it. The line is safe to paste whatever the service called the quota.
+    It asks for what is in use and what waits together; NEW_VALUE takes that place where the use is not known. `code` is
+    the quota's code where the service reported it. The line is safe to paste whatever the service called the quota.
+    Every place that prints such a command prints this one: plan, run, log, report.
     """
     where = f" --region {region}" if _REGION.fullmatch(region) else ""
-    if code := code if _CODE.fullmatch(code) else _QUOTA_CODES.get(quota, ""):
-        value = "NEW_VALUE" if desired is None else str(desired)
+    if code := code_of(quota, code):
+        value = "NEW_VALUE" if used is None else str(used + waiting)
         return (
             "aws service-quotas request-service-quota-increase --service-code sagemaker "
             f"--quota-code {code} --desired-value {value}{where}"
@@ -134,17 +135,25 @@ def increase_command(quota: str, *, region: str = "", desired: int | None = None
     return f"aws service-quotas list-service-quotas --service-code sagemaker{wanted} --output text{where}"
 
 
-def quota_hint(facts: QuotaFacts) -> str:
-    """Give what a person can do about a full quota, with the command to type."""
+def code_of(quota: str, code: str = "") -> str:
+    """Return the code of a quota: the one that the service reported, else the one that is known; empty for neither."""
+    return code if _CODE.fullmatch(code) else _QUOTA_CODES.get(quota, "")
+
+
+def quota_hint(facts: QuotaFacts, *, region: str = "", waiting: int = 1, code: str = "") -> str:
+    """Return what a person can do about a full quota that `waiting` apps wait for; the command to type ends it."""
     if facts.user_profile or facts.app_type:
         return (
             "A user profile runs at most 4 KernelGateway apps of one instance type: "
             "delete one of them or declare another instance type"
         )
     if not facts.quota:
-        return "Delete apps of the same type, or ask for an increase under Service Quotas, Amazon SageMaker"
-    desired = (facts.used or 0) + (facts.requested or 1)
-    command = increase_command(facts.quota, desired=desired if facts.used is not None else None)
-    if facts.never_fits:
-        return f"Waiting cannot help, the limit is too small for one app; ask for an increase: {command}"
-    return f"It is tried again when apps of this quota go; to raise it: {command}"
+        return "Delete apps of the same type, or request an increase under Service Quotas, Amazon SageMaker"
+    command = increase_command(facts.quota, region=region, used=facts.used, waiting=waiting, code=code)
+    why = "Waiting does not help: the limit is too small for one app" if facts.never_fits else _RETRIES
+    if not code_of(facts.quota, code):
+        return f"{why}. To raise it, find the quota's code and request an increase with it: {command}"
+    return f"{why}. To raise it: {command}"
+
+
+_RETRIES: Final = "appfleet retries when quota frees up"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan, PlanLane
 
 GONE: Final = "-"  # shown where nothing is observed
+UNKNOWN: Final = "unknown"  # shown where nobody could look
 
 
 class Condition(StrEnum):
@@ -128,9 +129,9 @@ class StatusRow:
 
     @property
     def status(self) -> str:
-        """Give the service's word, or `-` where there is none."""
+        """Return the service's word, `-` where there is no app, `unknown` where its domain could not be listed."""
         if self.observed is None:
-            return GONE
+            return UNKNOWN if self.reason is Reason.DOMAIN_UNLISTED else GONE
         return self.observed.status_text or self.observed.status.value
 
     @property

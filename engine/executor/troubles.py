@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BugError, InUse, Rejected
 from engine.core.identity import USER
-from engine.core.outcome import Trouble
+from engine.core.outcome import QUARANTINED, Trouble
 from engine.core.plan import Change, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import Phase
@@ -159,7 +159,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
     match change.reason:
         case Reason.QUARANTINED:
             return Trouble(
-                "quarantined",
+                QUARANTINED,
                 "failed in too many runs in a row with the same spec",
                 "Change its spec, or apply with --retry-quarantined",
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -85,11 +86,15 @@ def _refused(text: str, why: str, hint: str) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The plan, or one domain of it: what a limit is held against. `owned` counts observed apps of this fleet."""
+    """The plan, or one domain of it: what a limit is compared with. `owned` counts observed apps of this fleet.
+
+    `destroyed` are the keys of all that the plan destroys here, apps and owners, also of what was allowed already.
+    """
 
     where: str
     pattern: str
     destroys: tuple[Change, ...]
+    destroyed: tuple[str, ...]
     creates: tuple[tuple[Change, DesiredApp], ...]
     owned: int
 
@@ -116,23 +121,26 @@ def check_plan(
     for allowance in allowances:
         check.allowance(allowance, destroyed)
     counted = tuple(c for c in destroys if not any(allowance.covers(str(c.key)) for allowance in allowances))
-    for part in _parts(counted, plan, owned):
+    for part in _parts(counted, destroyed, plan, owned):
         check.part(part)
     return tuple(sorted(check.findings))
 
 
-def _parts(destroys: tuple[Change, ...], plan: Plan, owned: Mapping[str, int]) -> Iterable[_Part]:
+def _parts(
+    destroys: tuple[Change, ...], destroyed: Sequence[str], plan: Plan, owned: Mapping[str, int]
+) -> Iterable[_Part]:
     creates = tuple(
         (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
     )
     names = sorted({change.key.domain for change in plan.changes})
     if len(names) != 1:
-        yield _Part("all domains together", "*", destroys, creates, sum(owned.values()))
+        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, sum(owned.values()))
     for name in names:
         yield _Part(
             f"domain {name}",
             f"{name}/*",
             tuple(change for change in destroys if change.key.domain == name),
+            tuple(key for key in destroyed if key.startswith(f"{name}/")),
             tuple(made for made in creates if made[0].key.domain == name),
             owned.get(name, 0),
         )
@@ -158,6 +166,7 @@ class _Check:
                 "allow_destructive",
                 f"--allow-destructive {clean(str(allowance))} stands for {_apps(allowance.count)}, and this plan "
                 f"destroys {covered:,} that match it: read the plan again, and write what it says",
+                (f"{allowance.pattern}={covered}",) if covered else (),
             )
 
     def part(self, part: _Part) -> None:
@@ -180,6 +189,7 @@ class _Check:
                 "destroy_max",
                 f"{part.where}: {_apps(count)} would be destroyed ({_split(part)}), more than the "
                 f"{self.safety.destroy_max:,} of [safety].destroy_max: if that is meant, {_way_out(part)}",
+                _allow(part),
             )
 
     def _share(self, part: _Part) -> None:
@@ -192,6 +202,7 @@ class _Check:
                 f"{part.where}: {count:,} of the {owned:,} apps that this fleet owns ({count / owned:.0%}) would be "
                 f"destroyed ({_split(part)}), more than the {self.safety.destroy_share_max:.0%} of "
                 f"[safety].destroy_share_max: if that is meant, {_way_out(part)}",
+                _allow(part),
             )
 
     def _cost(self, part: _Part) -> None:
@@ -235,10 +246,10 @@ class _Check:
         missing = next(kind for kind in types if self.prices.price(region, app_type, kind) is None)
         return clean(missing) or f"{app_type} without an instance type"
 
-    def _deny(self, limit: str, message: str) -> None:
+    def _deny(self, limit: str, message: str, allow: tuple[str, ...] = ()) -> None:
         source = self.sources.get(f"safety.{limit}")
         shown = "" if source is None else str(source)
-        self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown))
+        self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown, allow))
 
 
 def _apps(count: int) -> str:
@@ -253,11 +264,15 @@ def _split(part: _Part) -> str:
 
 
 def _way_out(part: _Part) -> str:
-    """Give the flags that let exactly this through, to be typed as they stand."""
-    keys = [str(change.key) for change in part.destroys]
-    if len(keys) <= _NAMED_MAX_COUNT:
-        return "add " + " ".join(f"--allow-destructive {key}" for key in keys)
-    return f"add --allow-destructive '{part.pattern}={len(keys)}'"
+    """Return the flags that let exactly this through, to be typed as they stand."""
+    return "add " + " ".join(f"--allow-destructive {shlex.quote(flag)}" for flag in _allow(part))
+
+
+def _allow(part: _Part) -> tuple[str, ...]:
+    """Return the keys, or the pattern with the count of all that it covers: also of owners, and of what was allowed."""
+    if len(part.destroys) <= _NAMED_MAX_COUNT:
+        return tuple(str(change.key) for change in part.destroys)
+    return (f"{part.pattern}={len(part.destroyed)}",)
 
 
 def _narrow(part: _Part) -> str:

@@ -96,10 +96,10 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
     lines = []
     change = explanation.change
     if change is None:
-        lines.append(f"What the planner will do is not known: {clean(explanation.trouble)}")
+        lines.append(f"What appfleet will do is not known: {clean(explanation.trouble)}")
     else:
         decision = paint("bold", _DECISIONS[change.action])
-        lines.append(f"The planner will {decision}: {REASONS[change.reason]}.")
+        lines.append(f"appfleet will {decision}: {REASONS[change.reason]}.")
         if change.before is not None:
             there = change.before
             lines.append(

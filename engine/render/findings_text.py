@@ -1,27 +1,79 @@
-"""The findings of rules and guardrails, as every text shows them."""
+"""The findings of rules, guardrails and checks, as every text shows them: those that say the same are one entry."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
+from engine.render.grouping import grouped_findings
+from engine.render.layout import count_of, names, with_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.finding import Finding
+    from engine.render.grouping import FindingGroup
     from engine.render.layout import Paint, Style
+
+_GUARDRAIL: Final = "safety."
+_OWNER_KEY_PARTS: Final = 3
+# What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
+CHECK_NAMES: Final = {
+    "adopt": "adoption",
+    "foreign": "apps of other fleets",
+    "listing": "listing of the domains",
+    "offboard": "offboarding",
+    "orphaned": "apps that are no longer declared",
+    "owners": "user profiles and spaces",
+    "ownership": "ownership",
+    "policies": "policy files",
+    "prune": "pruning",
+    "quota": "room in the quotas",
+    "quotas": "reading of the quotas",
+    "replace": "replacing",
+    "sso": "sign-in through IAM Identity Center",
+    "tags": "reading of the tags",
+    "undo": "undoing a run",
+}
 
 
 def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
-    """Give the findings, one each on two lines: where and what, then which rule and its place."""
+    """Return the findings: what and about how many, which they are, and which rule, guardrail or check says so."""
     if not findings:
         return ""
     lines = [paint("bold", "Findings:")]
-    for finding in findings:
-        style: Style = "red" if finding.enforcement == "mandatory" else "yellow"
-        subject = f"{clean(finding.key)}: " if finding.key else ""
-        source = f" ({clean(finding.source)})" if finding.source else ""
-        lines.append(f"  {paint(style, clean(finding.enforcement))} {subject}{clean(finding.message)}")
-        lines.append(f"      rule {clean(finding.rule)}{source}")
+    for group in grouped_findings(findings):
+        style: Style = "red" if group.enforcement == "mandatory" else "yellow"
+        subject = subject_of(group)
+        first, *rest = with_commands(f"{subject}: {group.message}" if subject else group.message, "")
+        lines.append(f"  {paint(style, clean(group.enforcement))} {first}")
+        lines += [f"    {line}" for line in rest]
+        if len(group.keys) > 1:
+            lines.append(f"      {names(group.keys)}")
+        lines.append(f"      {origin_of(group.rule, group.source)}")
     return "\n".join(lines)
+
+
+def subject_of(group: FindingGroup) -> str:
+    """Return the one key that a finding is about, or how many, such as `21 spaces`; empty where it has none."""
+    if len(group.keys) <= 1:
+        return clean(group.keys[0]) if group.keys else ""
+    kinds = {_kind(key) for key in group.keys}
+    return count_of(len(group.keys), kinds.pop()) if len(kinds) == 1 else f"{len(group.keys):,} apps and owners"
+
+
+def _kind(key: str) -> str:
+    parts = key.split("/")
+    if len(parts) != _OWNER_KEY_PARTS:
+        return "app"
+    return "user profile" if parts[1] == "user" else "space"
+
+
+def origin_of(rule: str, source: str) -> str:
+    """Return who says it: a rule or a guardrail with its place in the policy files, or a check of appfleet's own."""
+    where = f" ({clean(source)})" if source else ""
+    if rule.startswith(_GUARDRAIL):
+        return f"guardrail [safety].{clean(rule.removeprefix(_GUARDRAIL))}{where}"
+    if rule in CHECK_NAMES and not source:
+        return f"check: {CHECK_NAMES[rule]}"
+    return f"rule {clean(rule)}{where}"

@@ -20,6 +20,33 @@ NAMES_SHOWN_MAX_COUNT: Final = 5
 COLUMN_GAP: Final = "  "
 LAST_COLUMN_MIN_CHARS: Final = 12
 
+# What `appfleet` may be followed by where it begins a command and not a sentence.
+COMMAND_NAMES: Final = (
+    "apply",
+    "completion",
+    "explain",
+    "history",
+    "iam-policy",
+    "import",
+    "init",
+    "offboard",
+    "onboard",
+    "plan",
+    "prices",
+    "report",
+    "schema",
+    "simulate",
+    "status",
+    "validate",
+)
+_FLAGS: Final = r"(?:-[^ ]+ (?:'[^']*'|[^ '-][^ ]*) )*"
+# An argument that no sentence has there: a path, a key, a number, something quoted.
+_ARGUMENT: Final = r"[^ ]*(?:[/0-9A-Z']|\.[a-z])[^ ]*"
+_COMMAND: Final = re.compile(
+    r"(?:^|: )(?P<command>"
+    rf"appfleet {_FLAGS}(?:{'|'.join(COMMAND_NAMES)})(?:(?: [^ ]+)? -.*| {_ARGUMENT}(?: .*)?)?"
+    r"|aws [a-z0-9-]+ [a-z0-9-]+(?: -.*)?)$"
+)
 _WORD: Final = re.compile(r" *[^ ]+")
 _SGR_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")
 Style = Literal["bold", "dim", "red", "green", "yellow", "magenta", "cyan"]
@@ -107,7 +134,9 @@ def duration(seconds: float) -> str:
 def wrapped(text: str, width: int) -> str:
     """Break lines that are wider than a terminal of `width` characters, at blanks alone, so that names stay whole.
 
-    What goes on stands two characters deeper than its line. Colour has no width. For terminals: a file keeps its lines.
+    A continuation is indented two characters deeper than its line. A command is never broken: it moves to a line of
+    its own, where a terminal may fold it on the screen and a person can still copy it whole. Colour has no width.
+    For terminals: a file keeps its lines.
     """
     return "".join(_broken(line, width) for line in text.splitlines(keepends=True))
 
@@ -115,15 +144,42 @@ def wrapped(text: str, width: int) -> str:
 def _broken(line: str, width: int) -> str:
     if _visible(line.rstrip("\n")) <= width:
         return line
-    indent = len(line) - len(line.lstrip(" "))
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    end = "\n" if line.endswith("\n") else ""
+    words, command = split_command(line.strip())
+    if not command:
+        return "\n".join(_at_blanks(line, indent, width))
+    if not words:
+        return line
+    return "\n".join([*_at_blanks(indent + words, indent, width), f"{indent}{COLUMN_GAP}{command}{end}"])
+
+
+def _at_blanks(line: str, indent: str, width: int) -> list[str]:
     lines = [""]
     for word in _WORD.findall(line):
         fits = _visible(lines[-1] + word.rstrip()) <= width
         if fits or not lines[-1].strip():
             lines[-1] += word
         else:
-            lines.append(" " * (indent + len(COLUMN_GAP)) + word.lstrip(" "))
-    return "\n".join(part.rstrip(" ") for part in lines)
+            lines.append(indent + COLUMN_GAP + word.lstrip(" "))
+    return [part.rstrip(" ") for part in lines]
+
+
+def split_command(text: str) -> tuple[str, str]:
+    """Split words from the command that a person is to type: it is the whole text, or ends it behind a colon.
+
+    Without one the second text is empty. A command in the middle of a sentence belongs to the sentence.
+    """
+    found = _COMMAND.search(text)
+    return (text, "") if found is None else (text[: found.start("command")].rstrip(), found["command"])
+
+
+def with_commands(text: str, indent: str) -> list[str]:
+    """Give `text` indented, with the command that ends it on a line of its own."""
+    words, command = split_command(clean(text))
+    return (
+        [f"{indent}{words}", f"{indent}{COLUMN_GAP}{command}"] if words and command else [f"{indent}{words or command}"]
+    )
 
 
 def _visible(text: str) -> int:

@@ -1,12 +1,15 @@
 """Markdown that stays what we wrote, whatever stands in a name: escaping, tables, folds, and a bound on the whole.
 
-Text from outside goes into `<code>` with every character of meaning as an entity: there GitHub and GitLab make
-neither links nor mentions nor issue references of it, and neither a pipe nor a backtick ends the cell.
+Text from outside goes into `<code>` with every character of meaning as an entity: there GitHub and GitLab make neither
+links nor mentions nor issue references of it, and neither a pipe nor a backtick ends the cell. Sentences are written as
+sentences, and only what could be read as more than words is put into `<code>`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
@@ -16,63 +19,117 @@ if TYPE_CHECKING:
 
 # A comment on GitHub may have 65,536 characters; what is left is for a heading that a workflow adds.
 MARKDOWN_MAX_CHARS: Final = 64_000
-_TAIL_MAX_CHARS: Final = 400
+OPEN_ROWS_MAX_COUNT: Final = 25  # a longer table is folded away
+_MORE_MAX_CHARS: Final = 200  # of the line that says what did not fit
 _MEANING: Final = {ord(char): f"&#{ord(char)};" for char in "&<>|`@#*_~[]!\\$:"}
+# Words that are nothing but words. An address, a hash of a commit and whatever has a sign of Markdown's is none.
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9.,;:()'\"/+=?%-]*")
+_REFERENCE: Final = re.compile(r"://|^www\.|^[\"'(]*(?=[0-9]*[a-f])[0-9a-f]{7,40}\b|\bGH-[0-9]", re.IGNORECASE)
 
 
 def code(text: object) -> str:
-    """Give text from outside as inline code; empty text gives nothing."""
+    """Return text from outside as inline code; empty text gives nothing."""
     shown = clean(str(text))
     return f"<code>{shown.translate(_MEANING).replace('www.', 'www&#46;')}</code>" if shown else ""
 
 
+def prose(text: object) -> str:
+    """Return a sentence as a sentence; what is not plainly a word stands in it as inline code."""
+    words = clean(str(text)).split(" ")
+    parts = [(plain, " ".join(group)) for plain, group in groupby(words, key=_is_plain)]
+    return " ".join(part if plain else code(part) for plain, part in parts)
+
+
+def _is_plain(word: str) -> bool:
+    return _PLAIN_WORD.fullmatch(word) is not None and _REFERENCE.search(word) is None
+
+
 def table_head(*titles: str) -> list[str]:
-    """Give the two lines that open a table."""
-    return [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    """Return the two lines that open a table."""
+    return [f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
 
 
 def table_row(*cells: str) -> str:
-    """Give one line of a table; cells are ready Markdown."""
+    """Return one line of a table; cells are ready Markdown."""
     return f"| {' | '.join(cells)} |"
+
+
+def bullets(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return labelled lines as a list; a label that is indented belongs to the one before it."""
+    return [f"{'  ' if label.startswith(' ') else ''}- {prose(label.strip())}: {text}" for label, text in pairs]
+
+
+def size_of(lines: Iterable[str]) -> int:
+    """Return the characters that lines take with their line breaks."""
+    return sum(len(line) + 1 for line in lines)
+
+
+Noun = tuple[str, str]  # of one, and of several
+ROWS: Final[Noun] = ("row", "rows")
 
 
 @dataclass(slots=True)
 class Page:
-    """A document that never grows beyond `max_chars`: rows that no longer fit are counted, not written."""
+    """A document that never grows beyond `max_chars`, and never leaves anything out without saying so."""
 
     max_chars: int = MARKDOWN_MAX_CHARS
+    command: str = ""  # shows what did not fit
     _lines: list[str] = field(default_factory=list)
     _used: int = 0
+    _lost: bool = False
+
+    @property
+    def room(self) -> int:
+        """How many characters are left, beside the line that owns up to what is lost."""
+        return max(self.max_chars - self._used - _MORE_MAX_CHARS, 0)
 
     def add(self, *lines: str) -> bool:
         """Add the lines if all of them fit; tell whether they did."""
-        size = sum(len(line) + 1 for line in lines)
-        if self._used + size > self.max_chars - _TAIL_MAX_CHARS:
+        size = size_of(lines)
+        if size > self.room:
+            self._lost = True
             return False
         self._lines.extend(lines)
         self._used += size
         return True
 
-    def section(self, title: str, head: Sequence[str], rows: Iterable[str], *, folded: bool) -> int:
-        """Add a titled table, folded away or not, with as many rows as fit. Give the count of those left out."""
-        opening = ["<details>", f"<summary>{title}</summary>", ""] if folded else [f"**{title}**", ""]
-        closing = ["", "</details>", ""] if folded else [""]
-        reserve = sum(len(line) + 1 for line in closing)
-        left_out = 0
-        self.max_chars -= reserve  # so that an opened fold can always be closed
-        opened = self.add(*opening, *head)
-        for row in rows:
-            if left_out or not opened or not self.add(row):
-                left_out += 1
-        self.max_chars += reserve
-        if opened:
-            self._lines.extend(closing)
-            self._used += reserve
-        return left_out
+    def listed(self, lines: Sequence[str], what: Noun) -> None:
+        """Add as many of the lines as fit, then an empty one; say how many of `what` did not fit."""
+        self._fill([], lines, [""], what)
 
-    def text(self, left_out: int = 0, command: str = "") -> str:
-        """Give the page; `left_out` rows are owned up to, with the command that shows them."""
-        lines = list(self._lines)
-        if left_out:
-            lines += ["", f"_{left_out:,} more rows did not fit here; {code(command)} shows all of them._"]
-        return "\n".join(lines).rstrip("\n") + "\n"
+    def section(self, title: str, head: Sequence[str], rows: Sequence[str], what: Noun = ROWS) -> None:
+        """Add a titled table with as many rows as fit, a long one folded away; say how many did not."""
+        if len(rows) > OPEN_ROWS_MAX_COUNT:
+            self._fill(["<details>", f"<summary>{title}</summary>", "", *head], rows, ["", "</details>", ""], what)
+        else:
+            self.table(title, head, rows, what)
+
+    def table(self, title: str, head: Sequence[str], rows: Sequence[str], what: Noun = ROWS) -> None:
+        """Add a titled table that lies open however long it is, with as many rows as fit."""
+        self._fill([f"**{title}**", "", *head], rows, [""], what)
+
+    def _fill(self, opening: Sequence[str], rows: Sequence[str], closing: Sequence[str], what: Noun) -> None:
+        if not rows:
+            return
+        whole = [*opening, *rows, *closing]
+        if size_of(whole) <= self.room:
+            self.add(*whole)
+            return
+        left = self.room - size_of([*opening, *closing]) - _MORE_MAX_CHARS
+        shown = 0
+        for row in rows:
+            left -= len(row) + 1
+            if left < 0:
+                break
+            shown += 1
+        missing = len(rows) - shown
+        more = f"_{missing:,} more {what[missing != 1]} did not fit here{self._where()}._"
+        self.add(*([*opening, *rows[:shown], "", more, *closing] if shown else [more, ""]))
+
+    def _where(self) -> str:
+        return f"; {code(self.command)} shows all of them" if self.command else ""
+
+    def text(self) -> str:
+        """Return the page, ending in a line break."""
+        lost = ["", f"_Not everything fitted here{self._where()}._"] if self._lost else []
+        return "\n".join([*self._lines, *lost]).rstrip("\n") + "\n"

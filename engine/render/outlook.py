@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.cost import monthly_usd
+from engine.core.rough import rough
 from engine.core.text import clean
-from engine.render.layout import count_of, duration, names
+from engine.render.layout import count_of, names
 
 if TYPE_CHECKING:
     from engine.core.cost import PlanCost
@@ -17,7 +18,10 @@ TEAMS_SHOWN_MAX_COUNT: Final = 20
 
 
 def outlook_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Give pairs of a label and a text: the cost, a team a line, then the forecast; none where nothing is known."""
+    """Return pairs of a label and a text: the cost, one line per team, then the forecast; none if nothing is known.
+
+    A label that is indented belongs to the one before it.
+    """
     lines = [] if plan.cost is None else _cost_lines(plan.cost)
     return lines if plan.forecast is None else [*lines, *_forecast_lines(plan.forecast)]
 
@@ -38,18 +42,26 @@ def _cost_lines(cost: PlanCost) -> list[tuple[str, str]]:
 
 
 def _amount(hourly_usd: float) -> str:
-    return f"{hourly_usd:+,.2f} USD an hour, {monthly_usd(hourly_usd):+,.2f} a month"
+    return f"{hourly_usd:+,.2f} USD per hour, {monthly_usd(hourly_usd):+,.2f} per month"
 
 
 def _forecast_lines(forecast: Forecast) -> list[tuple[str, str]]:
     calls = ", ".join(f"{clean(name)} {count:,}" for name, count in forecast.calls)
-    text = f"done in about {duration(forecast.seconds)}; {clean(forecast.critical)} ends last; {calls}"
-    lines = [("Forecast", text)]
-    if forecast.parked:
-        lines.append(("  parked", f"{count_of(forecast.parked, 'app')} will find no place in a quota"))
-    unknown = []
+    lines = [("Forecast", _when(forecast)), ("  calls", calls)]
+    assumed = []
     if not forecast.rate_is_learnt:
-        unknown.append("the service's rate is not learnt yet, so the policy's is taken")
+        assumed.append("create_rate from the policy (no rate learned yet)")
     if not forecast.durations_are_known:
-        unknown.append("some kinds of app were never made here, so usual times are taken")
-    return [*lines, ("  rests on", "; ".join(unknown))] if unknown else lines
+        assumed.append("typical start-up times (no history for some app types)")
+    return [*lines, ("  assumes", " and ".join(assumed))] if assumed else lines
+
+
+def _when(forecast: Forecast) -> str:
+    """Say when the run is done; the wait for a quota is a bound and not an estimate, and never hides the rest."""
+    last = f"; {clean(forecast.critical)} ends last"
+    if not forecast.parked:
+        return f"about {rough(forecast.seconds)}{last}"
+    apps = count_of(forecast.parked, "app")
+    waits = f"{apps} {'exceeds its' if forecast.parked == 1 else 'exceed their'} quota and will wait"
+    rest = f"; the rest takes about {rough(forecast.fitting_seconds)}" if forecast.fitting_seconds else ""
+    return f"up to {rough(forecast.seconds)}: {waits}{rest}"

@@ -1,6 +1,7 @@
-"""A plan as Markdown, for a comment on a pull request: the sum first, then what a reviewer must see, then the rest.
+"""A plan as Markdown, for a comment on a pull request: the sum, then what a reviewer must not miss, then the rest.
 
-Long tables are folded away, and the whole stays below what a comment may have.
+What is deleted or replaced comes first and is never left out without a word. Room is reserved for findings, quotas,
+cost and the fingerprint, which is the last line always. What is created is folded by shape, as in text.
 """
 
 from __future__ import annotations
@@ -8,84 +9,186 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from engine.core.plan import Action
+from engine.core.plan import DESTROYING, Action, Fits
 from engine.core.text import clean
-from engine.render.layout import count_of
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, table_head, table_row
+from engine.render.findings_text import origin_of, subject_of
+from engine.render.grouping import grouped_findings
+from engine.render.layout import count_of, names
+from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, size_of, table_head, table_row
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import owner_rows
-from engine.render.plan_text import APPLY_COMMAND, header_lines, quota_cells, summary_line, told_lines, verdict_lines
-from engine.render.words import SYMBOLS, fallback, group_of, instance, why
+from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
+from engine.render.plan_text import (
+    APPLY_COMMAND,
+    header_lines,
+    quota_cells,
+    raise_it,
+    reasons,
+    summary_line,
+    told_lines,
+    verdict_lines,
+)
+from engine.render.words import SYMBOLS, group_of, instance, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from engine.core.finding import Finding
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Change, Plan, QuotaLine
 
-OPEN_ROWS_MAX_COUNT: Final = 25  # a longer table is folded away
 _PLAN_COMMAND: Final = "appfleet plan"
+_HEADER_VALUE_MAX_CHARS: Final = 1_000  # of what a line of the head says, such as the selectors
+_COMMAND_MAX_CHARS: Final = 4_000  # a longer one is a list of keys that nobody copies out of a comment
+_RESERVED_SHARE: Final = 5  # findings, and what ends the page, may each take a fifth of it
+_NAMED_CHARS: Final = 120  # of the owners of apps that are alike
+_COMPACT_ROW_OWNERS_COUNT: Final = 40
+_HEAD: Final = table_head("change", "group", "app", "instance type", "why")
 
 
 def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: int = MARKDOWN_MAX_CHARS) -> str:
-    """Give the plan, ending in a line break, in fewer than `max_chars` characters."""
-    page = Page(max_chars)
+    """Return the plan, ending in a line break, in at most `max_chars` characters."""
+    end = _end(plan, max_chars // _RESERVED_SHARE)
+    findings = Page(max_chars // _RESERVED_SHARE, _PLAN_COMMAND)
+    findings_section(findings, plan.findings)
+    told = findings.text().strip("\n")
+    page = Page(max_chars - len(end), _PLAN_COMMAND)
+    _head(page, plan, next_command)
+    destroys = [change for change in plan.changes if change.action in DESTROYING]
+    reserved = Page(page.room - len(told) - 2, _PLAN_COMMAND)
+    _destroys(reserved, destroys)
+    for block in (reserved.text().strip("\n"), told):
+        if block:
+            page.add(block, "")
+    owners = [table_row(code(symbol), prose(what), code(listed)) for symbol, what, listed in owner_rows(plan)]
+    page.section(_titled("User profiles and spaces", owners), table_head("change", "what", "which"), owners)
+    made = [change for change in plan.changes if change.action not in DESTROYING]
+    for domain, changes in groupby(made, key=lambda change: change.key.domain):
+        _made(page, domain, list(changes), fold=len(plan.changes) > FOLDED_ABOVE_CHANGES)
+    _left_alone(page, plan)
+    return page.text() + "\n" + end
+
+
+def _head(page: Page, plan: Plan, next_command: str) -> None:
     page.add(f"### {summary_line(plan)}", "")
-    page.add(*(f"- {label}: {code(text)}" for label, text in header_lines(plan)), "")
-    page.add(*verdict_lines(plan, code(next_command)), "")
-    left_out = findings_section(page, plan.findings)
-    owners = [table_row(code(symbol), what, code(listed)) for symbol, what, listed in owner_rows(plan)]
-    left_out += _section(page, "User profiles and spaces", ("", "what", "which"), owners)
-    for domain, changes in groupby(plan.changes, key=lambda change: change.key.domain):
-        left_out += _domain(page, domain, list(changes))
-    drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
-    left_out += _section(
-        page,
-        "Drift, reported and left alone",
-        ("app", "difference"),
-        [table_row(code(change.key), code(why(change))) for change in drifted],
-    )
-    left_out += _section(
-        page,
-        "Left alone",
-        ("what", "which"),
-        [table_row(label, code(text)) for label, text in told_lines(plan)],
-    )
-    quotas = [table_row(*(code(cell) for cell in quota_cells(line))) for line in plan.quotas]
-    left_out += _section(page, "Quotas", ("bucket", "used", "wanted", ""), quotas)
-    page.add(*(f"- {label}: {code(text)}" for label, text in outlook_lines(plan)), "")
-    page.add(f"Fingerprint {code(plan.fingerprint)}")
-    return page.text(left_out, _PLAN_COMMAND)
+    head = [(label, _shown(label, text)) for label, text in header_lines(plan)]
+    page.add(*bullets(head), "")
+    command = next_command if len(next_command) <= _COMMAND_MAX_CHARS else ""
+    for line in verdict_lines(plan, "COMMAND"):
+        words, found, _ = line.partition("COMMAND")
+        typed = f" {code(command) or 'the same command with apply'}" if found else ""
+        page.add(f"{prose(words.strip())}{typed}", "")
 
 
-def findings_section(page: Page, findings: Iterable[Finding]) -> int:
-    """Add what rules and guardrails said; give the count of rows that did not fit."""
-    rows = [
-        table_row(code(f.enforcement), code(f.rule), code(f.key), code(f.message), code(f.source)) for f in findings
-    ]
-    return _section(page, "Findings", ("enforcement", "rule", "app", "message", "where"), rows)
+def _shown(label: str, text: str) -> str:
+    """Return a line of the head: what was typed is code, what was found is prose; a list of many keys is cut."""
+    cut = clean(text, _HEADER_VALUE_MAX_CHARS)
+    return code(cut) if label in ("Fleet", "Only", "With") else prose(cut)
 
 
-def _section(page: Page, title: str, head: tuple[str, ...], rows: list[str]) -> int:
-    if not rows:
-        return 0
-    folded = len(rows) > OPEN_ROWS_MAX_COUNT
-    return page.section(f"{title} ({len(rows):,})", table_head(*head), rows, folded=folded)
-
-
-def _domain(page: Page, domain: str, changes: list[Change]) -> int:
-    ordered = sorted(changes, key=group_of)  # stable: within a group the order stays that of the keys
+def findings_section(page: Page, findings: Iterable[Finding]) -> None:
+    """Add what rules, guardrails and checks said: what stops the run first, what is alike once."""
     rows = [
         table_row(
-            code(SYMBOLS[change.action]),
-            code(group_of(change)),
-            code(f"{change.key.owner_kind}/{change.key.owner}"),
-            code(f"{change.key.app_type}/{change.key.app_name}"),
-            code(instance(change)),
-            code("; ".join(part for part in (why(change), fallback(change)) if part)),
+            prose(group.enforcement),
+            prose(subject_of(group)) + (f": {code(names(group.keys))}" if len(group.keys) > 1 else ""),
+            prose(group.message),
+            prose(origin_of(group.rule, group.source)),
         )
-        for change in ordered
+        for group in grouped_findings(findings)
     ]
-    title = f"Domain {code(clean(domain))}: {count_of(len(rows), 'change')}"
-    head = table_head("", "group", "owner", "app", "instance type", "why")
-    return page.section(title, head, rows, folded=len(rows) > OPEN_ROWS_MAX_COUNT)
+    page.section(
+        _titled("Findings", rows), table_head("enforcement", "about", "message", "where"), rows, ("finding", "findings")
+    )
+
+
+def _titled(title: str, rows: Sequence[str]) -> str:
+    return f"{title} ({len(rows):,})"
+
+
+def _destroys(page: Page, changes: Sequence[Change]) -> None:
+    """Add each delete and replace; where a row for each does not fit, the keys alone, many to a row."""
+    rows = [_row(change) for change in sorted(changes, key=lambda change: (change.key.domain, group_of(change)))]
+    title = f"Deletes and replaces: {count_of(len(changes), 'app')}"
+    if size_of([title, *_HEAD, *rows]) + len(title) > page.room:
+        head = table_head("change", "app", "why", "owners")
+        page.table(title, head, _compact_rows(changes), ("line of keys", "lines of keys"))
+    else:
+        page.table(title, _HEAD, rows)
+
+
+def _compact_rows(changes: Sequence[Change]) -> list[str]:
+    """Give rows of owners whose apps differ in nothing else: `research/space/…/JupyterLab/default` and their names."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for change in changes:
+        key = change.key
+        place = f"{key.domain}/{key.owner_kind}/…/{key.app_type}/{key.app_name}"
+        groups.setdefault((SYMBOLS[change.action], place, why(change)), []).append(clean(key.owner))
+    return [
+        table_row(code(symbol), code(place), prose(reason), code(" ".join(part)))
+        for (symbol, place, reason), owners in groups.items()
+        for part in _parts(owners)
+    ]
+
+
+def _parts(owners: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(owners), _COMPACT_ROW_OWNERS_COUNT):
+        yield owners[start : start + _COMPACT_ROW_OWNERS_COUNT]
+
+
+def _made(page: Page, domain: str, changes: Sequence[Change], *, fold: bool) -> None:
+    rows: list[str] = []
+    ordered = sorted(changes, key=group_of)  # stable: within a group the order stays that of the keys
+    for _, group in groupby(ordered, key=group_of):
+        members = list(group)
+        rows += [
+            _alike_row(item) if isinstance(item, Alike) else _row(item)
+            for item in (alike(members) if fold else members)
+        ]
+    page.section(f"Domain {code(clean(domain))}: {count_of(len(changes), 'change')}", _HEAD, rows)
+
+
+def _row(change: Change) -> str:
+    return table_row(
+        code(SYMBOLS[change.action]),
+        prose(group_of(change)),
+        code(change.key),
+        prose(instance(change)),
+        prose(reasons(change)),
+    )
+
+
+def _alike_row(fold: Alike) -> str:
+    first = fold.changes[0]
+    apps = f"{len(fold.changes):,} x {first.key.app_type}/{first.key.app_name}"
+    return table_row(
+        code(SYMBOLS[first.action]),
+        prose(group_of(first)),
+        f"{prose(apps)}: {code(fold.owners(_NAMED_CHARS))}",
+        prose(instance(first)),
+        prose(reasons(first)),
+    )
+
+
+def _left_alone(page: Page, plan: Plan) -> None:
+    drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
+    rows = [table_row(code(change.key), code(why(change))) for change in drifted]
+    page.section(_titled("Drift, reported only", rows), table_head("app", "difference"), rows)
+    rows = [table_row(prose(label), code(text)) for label, text in told_lines(plan)]
+    page.section(_titled("Left alone", rows), table_head("what", "which"), rows)
+
+
+def _end(plan: Plan, max_chars: int) -> str:
+    """Return quotas, cost and forecast in what room there is, and the fingerprint in any case."""
+    fingerprint = f"Fingerprint {code(plan.fingerprint)}\n"
+    table, rest = Page(max_chars // 2, _PLAN_COMMAND), Page(max_chars // 2 - len(fingerprint) - 4, _PLAN_COMMAND)
+    lines = sorted(plan.quotas, key=lambda line: line.fits is not Fits.NO)  # what does not fit is told first
+    rows = [table_row(*(prose(cell) for cell in quota_cells(line))) for line in lines]
+    table.section(_titled("Quotas", rows), table_head("bucket", "used", "wanted", "fits"), rows, ("quota", "quotas"))
+    rest.listed([command for line in lines if line.fits is Fits.NO for command in _raise(line)], ("line", "lines"))
+    rest.listed(bullets((label, prose(text)) for label, text in outlook_lines(plan)), ("line", "lines"))
+    parts = [part for page in (table, rest) if (part := page.text().strip("\n"))]
+    return "\n\n".join([*parts, fingerprint])
+
+
+def _raise(line: QuotaLine) -> list[str]:
+    return [f"To raise {prose(line.quota)}:", "", f"    {clean(raise_it(line))}", ""] if line.quota else []

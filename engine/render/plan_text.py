@@ -1,6 +1,7 @@
 """A plan for a terminal: what will be done to which app and why, then what a reader must know, then the sum.
 
-The layout turns from columns to two lines an app when the terminal is narrow; nothing is cut.
+Each app stands under its key, which every command takes. Columns become two lines per app when the terminal is narrow;
+nothing is cut.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.finding import allowed_flags
 from engine.core.plan import Action, Fits
 from engine.core.quota_text import increase_command
 from engine.core.text import clean
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from engine.render.layout import Style
 
 _SYMBOL_CHARS: Final = 3
+LABEL_CHARS: Final = 7  # of the longest label of the head
 _ASKED: Final = frozenset({"on", "true"})
 _NOT_ASKED: Final = frozenset({"", "off", "false", "never"})
 _INDENT: Final = "    "
@@ -50,10 +53,10 @@ def plan_text(
     next_command: str = APPLY_COMMAND,
     unfold: bool = False,
 ) -> str:
-    """Give the plan, ending in a line break. A long one is folded by shape, unless `unfold` asks for every app.
+    """Return the plan, ending in a line break. A long one is folded by shape, unless `unfold` asks for every app.
 
-    `width` is the terminal's, in characters. `next_command` is what a reader types to make it so; empty leaves
-    that line out.
+    `width` is the terminal's, in characters. `next_command` is what a reader types to apply it; empty leaves that line
+    out.
     """
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
@@ -75,8 +78,8 @@ def plan_text(
 
 
 def header_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Give the lines of the head as pairs of label and text, for every format."""
-    lines = [("Fleet", clean(plan.fleet)), *(("Lane", lane_text(lane)) for lane in plan.lanes)]
+    """Return the lines of the head as pairs of label and text, for every format."""
+    lines = [("Fleet", clean(plan.fleet)), *(("Account", lane_text(lane)) for lane in plan.lanes)]
     if plan.selectors:
         lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
     options = [_option(name, value) for name, value in plan.options if value not in _NOT_ASKED]
@@ -91,20 +94,21 @@ def _option(name: str, value: str) -> str:
 
 
 def lane_text(lane: PlanLane) -> str:
-    """Give `account 111122223333, region eu-west-1`, and the endpoint when it is not AWS's own."""
+    """Return `111122223333, region eu-west-1`, and the endpoint when it is not AWS's own."""
     endpoint = f", endpoint {clean(lane.endpoint)}" if lane.endpoint else ""
-    return f"account {clean(lane.account) or '(unknown)'}, region {clean(lane.region)}{endpoint}"
+    return f"{clean(lane.account) or '(unknown)'}, region {clean(lane.region)}{endpoint}"
 
 
 def summary_line(plan: Plan) -> str:
-    """Give the one line that sums the plan up."""
+    """Return the one line that sums the plan up. Apps of a domain that could not be listed are unknown."""
     counts = plan.summary
     adopted = f", {counts['adopt']:,} to adopt" if counts["adopt"] else ""
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
+    unknown = f", {counts['unknown']:,} unknown" if counts["unknown"] else ""
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
-        f"{counts['delete']:,} to delete{adopted}; {counts['none']:,} unchanged, {counts['unmanaged']:,} unmanaged"
-        f"{denied}{owners_summary(plan)}."
+        f"{counts['delete']:,} to delete{adopted}; {counts['none']:,} unchanged{unknown}, "
+        f"{counts['unmanaged']:,} unmanaged{denied}{owners_summary(plan)}."
     )
 
 
@@ -117,7 +121,7 @@ def _owners(plan: Plan, paint: Paint) -> str:
 
 
 def _header(plan: Plan, paint: Paint) -> str:
-    return "\n".join(f"{paint('bold', label.ljust(5))} {text}" for label, text in header_lines(plan))
+    return "\n".join(f"{paint('bold', label.ljust(LABEL_CHARS))} {text}" for label, text in header_lines(plan))
 
 
 def _legend(changes: Sequence[Change], paint: Paint) -> str:
@@ -133,18 +137,17 @@ def _legend(changes: Sequence[Change], paint: Paint) -> str:
     )
 
 
-def _row(change: Change) -> tuple[str, str, str, str]:
-    key = change.key
-    return (
-        f"{key.owner_kind}/{clean(key.owner)}",
-        f"{clean(key.app_type)}/{clean(key.app_name)}",
-        instance(change),
-        "; ".join(part for part in (why(change), fallback(change)) if part),
-    )
+def _row(change: Change) -> tuple[str, str, str]:
+    return clean(str(change.key)), instance(change), reasons(change)
+
+
+def reasons(change: Change) -> str:
+    """Return why, and which other instance types may be taken, in one line."""
+    return "; ".join(part for part in (why(change), fallback(change)) if part)
 
 
 def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool) -> list[str]:
-    """Give one block a domain and group, so that a reader finds his own team in one place."""
+    """Return one block per domain and group, so that readers find their own team in one place."""
     ordered = sorted(changes, key=lambda change: (change.key.domain, group_of(change)))
     blocks: list[tuple[str, list[tuple[str, Sequence[Change | Alike]]]]] = []
     for domain, in_domain in groupby(ordered, key=lambda change: change.key.domain):
@@ -177,17 +180,17 @@ def _alike_lines(fold: Alike, paint: Paint, width: int) -> list[str]:
 
 
 def _folded(fold: bool) -> str:
-    return "Apps that are made or adopted alike are told together; --all shows each of them." if fold else ""
+    return "Apps that are created or adopted alike are one line. --all shows the key of each of them." if fold else ""
 
 
 def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> list[str]:
-    """Give one change, in columns of `widths`, or one below the other where there are none."""
-    owner, app, machine, reason = _row(change)
+    """Return one change, in columns of `widths`, or one below the other where there are none."""
+    key, machine, reason = _row(change)
     symbol = paint(STYLES[change.action], SYMBOLS[change.action].rjust(_SYMBOL_CHARS))
     if widths:
-        line, apart = row_lines((owner, app, machine, reason), widths, _ROW_INDENT_CHARS, width)
+        line, apart = row_lines((key, machine, reason), widths, _ROW_INDENT_CHARS, width)
     else:
-        line, apart = f"{owner}/{app}", "  ".join(part for part in (machine, reason) if part)
+        line, apart = key, "  ".join(part for part in (machine, reason) if part)
     below = [f"{' ' * (_ROW_INDENT_CHARS + 2)}{apart}"] if apart else []
     return [f"{_INDENT}{symbol} {line}", *below]
 
@@ -224,7 +227,7 @@ def told_lines(plan: Plan) -> list[tuple[str, str]]:
 
 
 def quota_cells(line: QuotaLine) -> tuple[str, str, str, str]:
-    """Give bucket, use (`12 of 20`, `?` where unknown), what is wanted, and whether it fits."""
+    """Return bucket, use (`12 of 20`, `?` where unknown), what is wanted, and whether it fits."""
     used = "?" if line.used is None else f"{line.used:,}"
     value = "?" if line.value is None else f"{line.value:,}"
     fits = {Fits.YES: "fits", Fits.NO: "does not fit", Fits.UNKNOWN: "unknown"}[line.fits]
@@ -248,10 +251,9 @@ def _quotas(quotas: Sequence[QuotaLine], paint: Paint) -> str:
 
 
 def raise_it(line: QuotaLine) -> str:
-    """Give the command that asks for a quota in which everything would fit."""
+    """Return the command that asks for a quota in which everything would fit."""
     region = line.bucket.split("/")[1] if "/" in line.bucket else ""
-    desired = None if line.used is None else line.used + line.wanted
-    return increase_command(line.quota, region=region, desired=desired, code=line.code)
+    return increase_command(line.quota, region=region, used=line.used, waiting=line.wanted, code=line.code)
 
 
 def _fit_style(line: QuotaLine) -> Style:
@@ -269,14 +271,19 @@ def _sum(plan: Plan, paint: Paint, next_command: str) -> str:
 
 
 def verdict_lines(plan: Plan, next_command: str) -> list[str]:
-    """Say what follows from the plan, and what to type."""
+    """Say what follows from the plan, and what to type.
+
+    `next_command` is the one that fits the plan: after a refusal it has the flags that let the plan through.
+    """
     lines: list[str] = []
     if not plan.complete:
-        lines.append("A domain could not be listed: this plan does not cover it.")
+        lines.append("appfleet could not list every domain: nothing is known of the apps in the others.")
     if plan.denied:
         lines.append("Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings.")
+        if next_command and allowed_flags(plan.findings):
+            lines.append(f"If you mean these deletes and replaces, run: {next_command}")
     elif not (plan.changes or plan.owners):
-        lines.append("Nothing to do." if plan.complete else "Nothing to do in what could be listed.")
+        lines.append("Nothing to do." if plan.complete else "Nothing to do in the domains that appfleet could list.")
     elif next_command:
-        lines.append(f"To make it so: {next_command}")
+        lines.append(f"To apply this plan: {next_command}")
     return lines

@@ -5,20 +5,24 @@ Apps that ended for the same reason are told together: one full quota is one par
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome, RunResult
+from engine.core.finding import allowed_flags
+from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome, RunResult, Trouble
+from engine.core.plan import Action
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, count_of, duration, names
+from engine.render.grouping import common_text, owner_names, shape_of
+from engine.render.layout import Paint, count_of, duration, names, with_commands
 from engine.render.owners_text import owner_result_lines
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from engine.core.outcome import ApplyReport, AppResult, Trouble
+    from engine.core.outcome import ApplyReport, AppResult
     from engine.render.layout import Style
 
 _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
@@ -30,12 +34,15 @@ _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
 }
 NEXT_STEPS: Final = {
     RunResult.CONVERGED: "",
-    RunResult.INCOMPLETE: "Next: mend what is named above; what is done stays. Then run: {command}",
-    RunResult.DENIED: "Next: change the fleet or ask for an exception to the rule; nothing was changed.",
-    RunResult.INTERRUPTED: "Next: it goes on from what is there with: {command}",
-    RunResult.FAILED: "Next: mend the cause named above, then run: {command}",
+    RunResult.INCOMPLETE: "Next: fix the problems above (finished apps are kept), then run: {command}",
+    RunResult.DENIED: "Next: appfleet changed nothing. Fix what the findings name, then run: {command}",
+    RunResult.INTERRUPTED: "To continue: {command}",
+    RunResult.FAILED: "Next: fix the cause above, then run: {command}",
 }
-ONLY_PENDING: Final = "Next: they go on starting by themselves, and the next run picks them up: {command}"
+ONLY_PENDING: Final = "Next: SageMaker continues, and the next run picks these apps up: {command}"
+ONLY_QUARANTINED: Final = "Next: fix what made these apps fail, then try them again: {command}"
+IF_MEANT: Final = "Next: appfleet changed nothing. If you mean these deletes and replaces, run: {command}"
+OUT_OF_A_BUG: Final = "Next: report this bug, with the log of the run. The apps above are as listed."
 APPLY_COMMAND: Final = "appfleet apply"
 
 
@@ -49,18 +56,37 @@ class Trail:
 
 
 def trails(apps: Iterable[AppResult]) -> tuple[Trail, ...]:
-    """Group the apps that did not end well, in the order of the outcomes, the largest group of each first."""
-    grouped: dict[tuple[Outcome, Trouble | None], list[AppResult]] = {}
-    for app in apps:
-        if app.outcome not in GOOD_OUTCOMES:
-            grouped.setdefault((app.outcome, app.error), []).append(app)
+    """Group the apps that did not end well, in the order of the outcomes, the largest group of each first.
+
+    Troubles that differ in nothing but the names of the apps' owners are one: the service puts them into its answers.
+    """
+    unwell = [app for app in apps if app.outcome not in GOOD_OUTCOMES]
+    known = owner_names(str(app.key) for app in unwell)
+    grouped: dict[tuple[Outcome, bool, tuple[str, str, str] | None], list[AppResult]] = {}
+    for app in unwell:
+        deleting = app.outcome is Outcome.STILL_PENDING and app.action is Action.DELETE
+        grouped.setdefault((app.outcome, deleting, _shape(app.error, known)), []).append(app)
     order = list(Outcome)
-    found = [Trail(outcome, error, tuple(members)) for (outcome, error), members in grouped.items()]
+    found = [Trail(outcome, _common(members, known), tuple(members)) for (outcome, *_), members in grouped.items()]
     return tuple(sorted(found, key=lambda trail: (order.index(trail.outcome), -len(trail.apps), trail.apps[0].key)))
 
 
+def _shape(error: Trouble | None, known: frozenset[str]) -> tuple[str, str, str] | None:
+    if error is None:
+        return None
+    return error.code, shape_of(error.message, known), shape_of(error.hint, known)
+
+
+def _common(members: Sequence[AppResult], known: frozenset[str]) -> Trouble | None:
+    """Give the trouble of a group; its hint speaks of the first app, so that a command in it can be typed."""
+    errors = [app.error for app in members if app.error is not None]
+    if not errors:
+        return None
+    return Trouble(errors[0].code, common_text([error.message for error in errors], known), errors[0].hint)
+
+
 def report_text(report: ApplyReport, *, colour: bool = False, next_command: str = APPLY_COMMAND) -> str:
-    """Give the whole report, ending in a line break. `next_command` is what a reader types to go on."""
+    """Return the whole report, ending in a line break. `next_command` is what a reader types next."""
     paint = Paint(colour)
     blocks = [
         "\n".join(_trail_block(trail, paint) for trail in trails(report.apps)),
@@ -75,24 +101,49 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
 
 
 def result_line(report: ApplyReport) -> str:
-    """Give the run in one line."""
-    changed = sum(report.summary.get(outcome, 0) for outcome in GOOD_OUTCOMES - {Outcome.UNCHANGED})
-    if not changed and report.result is RunResult.CONVERGED:
-        done = f"nothing to do for {count_of(len(report.apps), 'app')}; it took"
-    else:
-        done = f"{changed:,} of {count_of(len(report.apps), 'app')} changed in"
+    """Return the run in one line."""
     run = f"Run {clean(report.run_id)} of fleet {clean(report.fleet)}"
-    return f"{run}: {report.result.value}; {done} {duration(report.seconds)}."
+    return f"{run}: {report.result.value}; {_done(report)} {duration(report.seconds)}."
+
+
+def _done(report: ApplyReport) -> str:
+    """Say how much was done. What the service accepted and has not finished counts as accepted, not as nothing."""
+    changed = sum(report.summary.get(outcome, 0) for outcome in GOOD_OUTCOMES - {Outcome.UNCHANGED})
+    apps = count_of(len(report.apps), "app")
+    if not changed and report.result is RunResult.CONVERGED:
+        return f"nothing to do for {apps}; it took"
+    pending = [app for app in report.apps if app.outcome is Outcome.STILL_PENDING and app.action is not Action.NONE]
+    if not pending:
+        return f"{changed:,} of {apps} changed in"
+    settled = "settled" if any(app.action is Action.DELETE for app in pending) else "in service"
+    return f"{changed + len(pending):,} of {apps} accepted, {changed:,} {settled} in"
 
 
 def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:
-    """Say what to do next, with the command; empty when nothing is left to do."""
+    """Return what to do next, with the command at its end; empty when nothing is left to do.
+
+    `command` is the one that fits how the run ended: it has the flags that let through what was refused.
+    """
     if report.bug:
-        return "Next: report this as a bug, with the log of the run. What was done is told above."
+        return OUT_OF_A_BUG
     unfinished = INCOMPLETE_OUTCOMES.intersection(report.summary)
     if report.result is RunResult.INCOMPLETE and unfinished == {Outcome.STILL_PENDING}:
         return ONLY_PENDING.format(command=command)
+    if report.result is RunResult.INCOMPLETE and report.only_quarantined:
+        return ONLY_QUARANTINED.format(command=command)
+    if report.result is RunResult.DENIED:
+        return _after_a_refusal(allowed_flags(report.findings), command)
     return NEXT_STEPS[report.result].format(command=command)
+
+
+def _after_a_refusal(flags: Sequence[str], command: str) -> str:
+    """Say what lets a refused run through. Without a command it is the one that was typed that is typed again."""
+    if not flags:
+        return NEXT_STEPS[RunResult.DENIED].format(command=command or "the same command")
+    if command:
+        return IF_MEANT.format(command=command)
+    added = " ".join(f"--allow-destructive {shlex.quote(clean(flag))}" for flag in flags)
+    return f"{IF_MEANT.partition(' run: ')[0]} run the same command with {added}"
 
 
 def calls_line(report: ApplyReport) -> str:
@@ -120,11 +171,16 @@ def _counts(report: ApplyReport) -> str:
     return "\n".join(lines)
 
 
+def trail_words(trail: Trail) -> str:
+    """Return how the apps of a trail ended, such as `Still starting`."""
+    if trail.outcome is not Outcome.STILL_PENDING:
+        return OUTCOMES[trail.outcome].capitalize()
+    return "Still being deleted" if trail.apps[0].action is Action.DELETE else "Still starting"
+
+
 def _trail_block(trail: Trail, paint: Paint) -> str:
-    style: Style = "red" if trail.outcome is Outcome.FAILED else "yellow"
-    head = paint(style, f"{OUTCOMES[trail.outcome].capitalize()}: {count_of(len(trail.apps), 'app')}")
-    keys = names([app.key for app in trail.apps])
-    lines = [f"{head}: {keys}"]
+    head = paint("red" if trail.outcome is Outcome.FAILED else "yellow", trail_words(trail))
+    lines = [f"{head}: {count_of(len(trail.apps), 'app')}: {names([app.key for app in trail.apps])}"]
     if trail.error is not None:
         lines += _trouble_lines(trail.error)
     return "\n".join(lines)
@@ -136,6 +192,4 @@ def _trouble_block(error: Trouble, paint: Paint) -> str:
 
 def _trouble_lines(error: Trouble) -> list[str]:
     lines = [f"    {clean(error.code)}: {clean(error.message)}"]
-    if error.hint:
-        lines.append(f"    {clean(error.hint)}")
-    return lines
+    return [*lines, *with_commands(error.hint, "    ")] if error.hint else lines

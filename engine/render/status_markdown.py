@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, table_head, table_row
+from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
 from engine.render.status_text import expiring_lines, foreign_text, not_well, team_cells, verdict
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from engine.core.status import StatusView
 
 _STATUS_COMMAND: Final = "appfleet status"
-_OPEN_ROWS_MAX_COUNT: Final = 25  # a longer table is folded away
 
 
 def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = MARKDOWN_MAX_CHARS) -> str:
-    """Give the status, ending in a line break, in fewer than `max_chars` characters."""
-    page = Page(max_chars)
+    """Return the status, ending in a line break, in at most `max_chars` characters."""
+    page = Page(max_chars, _STATUS_COMMAND)
     page.add(f"### {verdict(view)}", "")
-    page.add(f"- Fleet: {code(view.fleet)}", *(f"- Lane: {code(lane_text(lane))}" for lane in view.lanes), "")
-    page.add(*(f"- Not listed: {code(f'{error.code}: {error.message}')}" for error in view.errors), "")
-    left_out = findings_section(page, view.findings)
+    lanes = [("Account", prose(lane_text(lane))) for lane in view.lanes]
+    page.add(*bullets([("Fleet", code(view.fleet)), *lanes]), "")
+    page.listed(
+        [f"- Not listed: {prose(error.code)}: {prose(error.message)}" for error in view.errors], ("error", "errors")
+    )
+    findings_section(page, view.findings)
     cells = team_cells(view)
     if cells:
         titles, *rows = cells
         head = table_head(*(title.capitalize() for title in titles))
-        left_out += page.section("Teams", head, [table_row(code(row[0]), *row[1:]) for row in rows], folded=False)
+        page.section("Teams", head, [table_row(code(row[0]), *row[1:]) for row in rows], ("team", "teams"))
     for title, rows_of, way_out in not_well(view, every=every):
-        table = [table_row(code(key), code(why)) for key, why in rows_of]
-        folded = len(table) > _OPEN_ROWS_MAX_COUNT
-        left_out += page.section(f"{title}: {way_out}", table_head("app", "why"), table, folded=folded)
-    expiring = [table_row(code(key), code(day)) for key, day in expiring_lines(view, every=every)]
-    if expiring:
-        left_out += page.section("Expiring", table_head("app", "when"), expiring, folded=False)
+        table = [table_row(code(key), prose(why)) for key, why in rows_of]
+        page.section(f"{title}: {prose(way_out)}", table_head("app", "why"), table)
+    expiring = [table_row(code(key), prose(day)) for key, day in expiring_lines(view, every=every)]
+    page.section("Expiring", table_head("app", "when"), expiring)
     if view.foreign:
         page.add(f"Of other fleets: {code(clean(foreign_text(view)))}", "")
-    return page.text(left_out, _STATUS_COMMAND)
+    return page.text()

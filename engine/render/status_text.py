@@ -21,7 +21,7 @@ from engine.render.layout import (
     row_lines,
     wrapped,
 )
-from engine.render.plan_text import lane_text
+from engine.render.plan_text import LABEL_CHARS, lane_text
 from engine.render.words import shown
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def status_text(
     """
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
-    head = [f"{paint('bold', 'Fleet')} {clean(view.fleet)}"]
-    head += [f"{paint('bold', 'Lane'.ljust(5))} {lane_text(lane)}" for lane in view.lanes]
+    head = [f"{paint('bold', 'Fleet'.ljust(LABEL_CHARS))} {clean(view.fleet)}"]
+    head += [f"{paint('bold', 'Account'.ljust(LABEL_CHARS))} {lane_text(lane)}" for lane in view.lanes]
     unfolded = every or len(view.rows) <= STATUS_APPS_OPEN_MAX_COUNT
     blocks = [
         "\n".join(head),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.outcome import Outcome
-from engine.core.plan import Action, Reason
+from engine.core.plan import MAKING, Action, Reason
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ STYLES: Final[Mapping[Action, Style]] = {
 }
 
 REASONS: Final = {
-    Reason.ABSENT: "not there",
+    Reason.ABSENT: "missing",
     Reason.FAILED: "its last start failed",
     Reason.QUARANTINED: "failed in several runs with the same spec",
-    Reason.DELETING: "made again once it is deleted",
+    Reason.DELETING: "created again once it is deleted",
     Reason.PENDING: "still starting",
     Reason.IN_SYNC: "as declared",
-    Reason.DRIFT: "differs from what is declared",
-    Reason.DONE_ONCE: "mode once, and made before",
+    Reason.DRIFT: "differs from its declaration",
+    Reason.DONE_ONCE: "mode once, and created before",
     Reason.DECLARED_ABSENT: "declared absent",
     Reason.EXPIRED: "expired",
-    Reason.NOT_OWNED: "to be deleted or replaced, but not owned by this fleet",
+    Reason.NOT_OWNED: "should be deleted or replaced, but this fleet does not own it",
     Reason.GONE: "gone already",
-    Reason.NOT_DECLARED: "owned by this fleet and no longer declared",
-    Reason.ORPHANED: "owned by this fleet and no longer declared; prune is off",
+    Reason.NOT_DECLARED: "no longer declared",
+    Reason.ORPHANED: "no longer declared; prune is off",
     Reason.UNMANAGED: "not owned by this fleet",
     Reason.UNKNOWN_STATUS: "in a status that appfleet does not know",
-    Reason.UNOWNED: "nobody owns it: it gets this fleet's tag and is otherwise left as it is",
-    Reason.FORCED: "asked for with --replace",
+    Reason.UNOWNED: "no fleet owns it; it gets this fleet's tag and stays as it is",
+    Reason.FORCED: "named with --replace",
     Reason.DOMAIN_UNLISTED: "its domain could not be listed",
     Reason.DENIED: "denied by a rule",
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
@@ -55,7 +55,7 @@ REASONS: Final = {
 
 OUTCOMES: Final = {
     Outcome.CREATED: "created",
-    Outcome.ADOPTED: "adopted (there already)",
+    Outcome.ADOPTED: "adopted (existed already)",
     Outcome.REPLACED: "replaced",
     Outcome.DELETED: "deleted",
     Outcome.UNCHANGED: "unchanged",
@@ -83,9 +83,9 @@ TOLD_REASONS: Final = (
 )
 
 HINTS: Final = {
-    Reason.QUARANTINED: "change its spec, or apply with --retry-quarantined",
-    Reason.ORPHANED: "apply with --prune deletes them",
-    Reason.DOMAIN_UNLISTED: "they are skipped until it can be listed",
+    Reason.QUARANTINED: "change the spec, or apply with --retry-quarantined",
+    Reason.ORPHANED: "apply --prune deletes them",
+    Reason.DOMAIN_UNLISTED: "skipped until appfleet can list it",
     Reason.PENDING: "apply waits for them",
 }
 
@@ -119,8 +119,8 @@ def instance(change: Change) -> str:
 
 
 def fallback(change: Change) -> str:
-    """Give `fallback ml.g4dn.xlarge`, or empty where there is none."""
-    types = change.after.fallback if change.after is not None else ()
+    """Return `fallback ml.g4dn.xlarge` for an app that is made; empty where there is none."""
+    types = change.after.fallback if change.after is not None and change.action in MAKING else ()
     return clean(f"fallback {', '.join(types)}") if types else ""
 
 

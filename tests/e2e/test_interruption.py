@@ -259,7 +259,7 @@ def shown_until(terminal: int, text: str) -> str:
 
 def test_it_asks_and_takes_only_the_whole_word(place: Place) -> None:
     with at_a_terminal(place) as (process, terminal):
-        screen = shown_until(terminal, "as a yes: ")
+        screen = shown_until(terminal, "is accepted: ")
         os.write(terminal, b"y\n")
         out, _ = process.communicate(timeout=PROCESS_MAX_SECONDS)
     assert (process.returncode, out) == (1, "")
@@ -267,7 +267,7 @@ def test_it_asks_and_takes_only_the_whole_word(place: Place) -> None:
     assert lab_of("u000") in screen or "u000-lab" in screen
     assert "CreateApp" not in place.calls()
     with at_a_terminal(place) as (process, terminal):
-        shown_until(terminal, "as a yes: ")
+        shown_until(terminal, "is accepted: ")
         os.write(terminal, b"yes\n")
         out, _ = process.communicate(timeout=PROCESS_MAX_SECONDS)
     assert process.returncode == 0
@@ -278,7 +278,7 @@ def test_it_asks_and_takes_only_the_whole_word(place: Place) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_the_question_is_130_and_changes_nothing(place: Place, number: signal.Signals) -> None:
     with at_a_terminal(place) as (process, terminal):
-        shown_until(terminal, "as a yes: ")
+        shown_until(terminal, "is accepted: ")
         process.send_signal(number)
         out, _ = process.communicate(timeout=PROCESS_MAX_SECONDS)
     assert (process.returncode, out) == (130, "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_a_saved_plan_runs_without_a_question_and_once(place: Place) -> None:
     made = place.run("plan", "--out", "plan.json")
     assert made.code == 0, made.err
-    assert "To make it so: appfleet apply plan.json" in made.out
+    assert "To apply this plan: appfleet apply plan.json" in made.out
     path = place.folder / "plan.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["summary"]["create"] == 4

@@ -58,7 +58,7 @@ def test_plan_prints_the_plan_and_ends_0(engine: Engine, run: Run) -> None:
     ran = run("plan")
     assert ran.code == 0
     assert "Plan: 2 to create, 1 to replace, 2 to delete" in ran.out
-    assert "To make it so: appfleet apply\n" in ran.out
+    assert "To apply this plan: appfleet apply\n" in ran.out
     assert ran.err == ""
     assert engine.options.run_id
 
@@ -133,7 +133,7 @@ def test_the_plan_names_the_command_that_makes_it_so(engine: Engine, run: Run) -
         "--allow-destructive", LAB,
     )  # fmt: skip
     assert (
-        "To make it so: appfleet -f 'my fleet.toml' --state-dir s --endpoint-url http://127.0.0.1:1 apply "
+        "To apply this plan: appfleet -f 'my fleet.toml' --state-dir s --endpoint-url http://127.0.0.1:1 apply "
         f"--simulate=s.toml --team 'a*' --prune --replace --replace {LAB} --retry-quarantined "
         f"--allow-destructive {LAB}\n"
     ) in ran.out
@@ -206,8 +206,8 @@ def test_apply_shows_the_plan_asks_and_goes_on_with_yes(engine: Engine, run: Run
     assert run("apply").code == 3
     shown = screen.buffer.getvalue().decode()
     assert "Plan: 2 to create, 1 to replace, 2 to delete" in shown
-    assert "Make these changes? Only 'yes' is taken as a yes: " in shown
-    assert "To make it so" not in shown
+    assert "Apply these changes? Only 'yes' is accepted: " in shown
+    assert "To apply this plan" not in shown
     assert engine.confirmed
 
 

@@ -24,7 +24,7 @@ def test_a_saved_plan_is_the_document_and_the_next_command_names_it(engine: Engi
     ran = run("-f", "x/fleet.toml", "plan", "--team", "a", "--simulate", "--out", "my plan.json")
     assert ran.code == 0
     assert plan_from_json(json.loads((tmp_path / "my plan.json").read_text())).fingerprint == engine.plan.fingerprint
-    assert "To make it so: appfleet -f x/fleet.toml apply --simulate 'my plan.json'\n" in ran.out
+    assert "To apply this plan: appfleet -f x/fleet.toml apply --simulate 'my plan.json'\n" in ran.out
 
 
 def test_a_plan_that_cannot_be_saved_is_shown_and_the_exit_code_tells(
@@ -37,7 +37,7 @@ def test_a_plan_that_cannot_be_saved_is_shown_and_the_exit_code_tells(
     ran = run("plan", "--out", "plan.json")
     assert ran.code == 1
     assert "the plan could not be saved to plan.json: No space left on device" in ran.err
-    assert "To make it so: appfleet apply\n" in ran.out
+    assert "To apply this plan: appfleet apply\n" in ran.out
     assert engine.asked is not None
 
 

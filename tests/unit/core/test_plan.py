@@ -89,6 +89,7 @@ def test_the_summary_counts_actions_and_declared_apps() -> None:
         "none": 1,
         "unmanaged": 3,
         "denied": 1,
+        "unknown": 0,
     }
 
 
@@ -138,6 +139,7 @@ def test_the_document() -> None:
             "none": 1,
             "unmanaged": 0,
             "denied": 0,
+            "unknown": 0,
         },
     }
 

@@ -90,7 +90,7 @@ def test_without_an_answer_everything_is_unknown() -> None:
 
 
 def test_a_code_that_the_service_told_is_in_the_command() -> None:
-    told = increase_command("some quota", region="eu-west-1", desired=3, code="L-ABC123")
+    told = increase_command("some quota", region="eu-west-1", used=1, waiting=2, code="L-ABC123")
     assert "--quota-code L-ABC123 --desired-value 3 --region eu-west-1" in told
     assert "--quota-code" not in increase_command("some quota", code="L-1; rm")
 

@@ -123,7 +123,7 @@ def test_no_name_is_made_up() -> None:
 
 
 def test_a_quota_with_a_known_code_is_raised_by_its_code() -> None:
-    assert increase_command(LAB_MEDIUM, region="eu-west-1", desired=7) == (
+    assert increase_command(LAB_MEDIUM, region="eu-west-1", used=3, waiting=4) == (
         "aws service-quotas request-service-quota-increase --service-code sagemaker "
         "--quota-code L-71FAF417 --desired-value 7 --region eu-west-1"
     )
@@ -147,9 +147,14 @@ def test_a_command_is_safe_to_paste_whatever_the_quota_is_called(name: str) -> N
 def test_the_hint_says_what_to_type() -> None:
     full = QuotaFacts(quota=LAB_MEDIUM, value=2, used=2, requested=1)
     assert "--desired-value 3" in quota_hint(full)
-    assert "tried again" in quota_hint(full)
+    assert quota_hint(full).startswith("appfleet retries when quota frees up. To raise it: aws ")
+    waiting = quota_hint(full, region="eu-west-1", waiting=6)
+    assert waiting.endswith("--desired-value 8 --region eu-west-1")
+    odd = QuotaFacts(quota="Studio CodeEditor Apps running on ml.t3.medium instances", value=0, used=0, requested=1)
+    assert "find the quota's code and request an increase with it: aws service-quotas list-" in quota_hint(odd)
+    assert quota_hint(odd, waiting=5, code="L-ABC123").endswith("--quota-code L-ABC123 --desired-value 5")
     none = QuotaFacts(quota=LAB_MEDIUM, value=0, used=0, requested=1)
-    assert "Waiting cannot help" in quota_hint(none)
+    assert "Waiting does not help" in quota_hint(none)
     assert "--desired-value 1" in quota_hint(none)
     assert "NEW_VALUE" in quota_hint(QuotaFacts(quota=LAB_MEDIUM, value=3))
     assert "at most 4 KernelGateway" in quota_hint(QuotaFacts(app_type="KernelGateway"))

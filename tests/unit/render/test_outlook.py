@@ -11,7 +11,14 @@ from tests.fleets import CANVAS, key_of
 from tests.unit.render.samples import HOSTILE, a_plan
 
 FORECAST = Forecast(
-    200.0, "1/eu/JupyterLab/ml.t3.medium", 2, (("CreateApp", 1_200), ("ListApps", 14)), (1.0,) * 10, False, False
+    1_980.0,
+    "1/eu/JupyterLab/ml.t3.medium",
+    2,
+    (("CreateApp", 1_200), ("ListApps", 14)),
+    (1.0,) * 10,
+    False,
+    False,
+    200.0,
 )
 COST = PlanCost((CostLine("", -0.5, 1), CostLine("vision", 1.5, 3)), (key_of(CANVAS),))
 
@@ -19,20 +26,31 @@ COST = PlanCost((CostLine("", -0.5, 1), CostLine("vision", 1.5, 3)), (key_of(CAN
 def test_cost_and_forecast_are_told_in_text_and_markdown() -> None:
     plan = a_plan(cost=COST, forecast=FORECAST)
     text = plan_text(plan)
-    assert "Cost: +1.00 USD an hour, +730.00 a month\n" in text
-    assert "  team vision: +1.50 USD an hour, +1,095.00 a month\n" in text
-    assert "  no team: -0.50 USD an hour, -365.00 a month\n" in text
+    assert "Cost: +1.00 USD per hour, +730.00 per month\n" in text
+    assert "  team vision: +1.50 USD per hour, +1,095.00 per month\n" in text
+    assert "  no team: -0.50 USD per hour, -365.00 per month\n" in text
     assert f"  without a price: 1 app: {CANVAS}\n" in text
-    assert "Forecast: done in about 3 min 20 s; 1/eu/JupyterLab/ml.t3.medium ends last; CreateApp 1,200" in text
-    assert "  parked: 2 apps will find no place in a quota\n" in text
-    assert "not learnt yet" in text
-    assert "usual times are taken" in text
-    assert "done in about 3 min 20 s" in plan_markdown(plan)
+    assert "Forecast: up to 33 min: 2 apps exceed their quota and will wait; the rest takes about 3 min\n" in text
+    assert "  calls: CreateApp 1,200, ListApps 14\n" in text
+    assert (
+        "  assumes: create_rate from the policy (no rate learned yet) and typical start-up times (no history for some "
+        "app types)\n"
+    ) in text
+    assert "the rest takes about 3 min" in plan_markdown(plan)
+
+
+def test_the_wait_for_a_quota_is_a_bound_and_what_fits_an_estimate() -> None:
+    def told(**changes: object) -> str:
+        return dict(outlook_lines(a_plan(forecast=replace(FORECAST, **changes))))["Forecast"]  # type: ignore[arg-type]
+
+    assert told(parked=0, seconds=197.0) == "about 3 min; 1/eu/JupyterLab/ml.t3.medium ends last"
+    assert told(parked=1, fitting_seconds=0.0) == "up to 33 min: 1 app exceeds its quota and will wait"
+    assert told(seconds=42.0, parked=0).startswith("about 42 s")
 
 
 def test_what_is_known_is_not_excused() -> None:
     known = replace(FORECAST, parked=0, rate_is_learnt=True, durations_are_known=True)
-    assert [label for label, _ in outlook_lines(a_plan(forecast=known))] == ["Forecast"]
+    assert [label for label, _ in outlook_lines(a_plan(forecast=known))] == ["Forecast", "  calls"]
     assert [label for label, _ in outlook_lines(a_plan(cost=PlanCost((CostLine("a", 1.0, 1),))))] == ["Cost"]
     assert outlook_lines(a_plan()) == []
 

@@ -23,9 +23,9 @@ def plan_with(changes: list[Change]) -> Plan:
 
 def test_a_long_plan_tells_what_is_alike_together() -> None:
     text = plan_text(plan_with(changes_of(FOLDED_ABOVE_CHANGES + 1)), width=80)
-    assert "  team vision\n      + 101 x JupyterLab/default  ml.t3.medium  not there\n" in text
+    assert "  team vision\n      + 101 x JupyterLab/default  ml.t3.medium  missing\n" in text
     assert "spaces p000-t3, p001-t3, p002-t3, p003-t3, p004-t3 and 96 more" in text
-    assert "--all shows each of them" in text
+    assert "--all shows the key of each of them" in text
 
 
 def test_a_short_plan_and_an_unfolded_one_show_every_app() -> None:

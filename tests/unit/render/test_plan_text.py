@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from engine.core.finding import Finding
 from engine.core.plan import Action, Change, Reason
+from engine.core.plan_json import plan_from_json
 from engine.core.text import is_safe
 from engine.render.plan_text import plan_text, summary_line
 from engine.render.steps_text import STEPS_SHOWN_MAX_COUNT, steps_text
@@ -20,11 +22,11 @@ _SGR = re.compile(r"\x1b\[\d+m")
 def test_the_head_names_fleet_lanes_endpoint_selectors_and_what_was_asked() -> None:
     head = plan_text(a_plan()).split("\n\n")[0]
     assert head.splitlines() == [
-        "Fleet ml-platform",
-        "Lane  account 111122223333, region eu-west-1",
-        "Lane  account (unknown), region us-east-1, endpoint http://127.0.0.1:4566",
-        "Only  --team forecasting",
-        "With  --prune, --replace on-drift",
+        "Fleet   ml-platform",
+        "Account 111122223333, region eu-west-1",
+        "Account (unknown), region us-east-1, endpoint http://127.0.0.1:4566",
+        "Only    --team forecasting",
+        "With    --prune, --replace on-drift",
     ]
 
 
@@ -36,7 +38,8 @@ def test_options_that_were_not_asked_for_are_left_out_of_the_head() -> None:
 def test_a_bare_plan_has_no_empty_sections() -> None:
     text = plan_text(a_plan(decisions=(), selectors=(), options=(), findings=(), quotas=(), lanes=()))
     assert text == (
-        "Fleet ml-platform\n\nPlan: 0 to create, 0 to replace, 0 to delete; 0 unchanged, 2 unmanaged.\nNothing to do.\n"
+        "Fleet   ml-platform\n\n"
+        "Plan: 0 to create, 0 to replace, 0 to delete; 0 unchanged, 2 unmanaged.\nNothing to do.\n"
     )
 
 
@@ -45,32 +48,44 @@ def test_changes_are_grouped_by_domain_and_by_team_or_owner_in_aligned_columns()
     assert blocks[2].splitlines() == [
         "domain research",
         "  space old-lab",
-        "      - space/old-lab    JupyterLab/default     ml.t3.medium  owned by this fleet and no longer declared",
+        "      - research/space/old-lab/JupyterLab/default    ml.t3.medium  no longer declared",
         "  team forecasting",
-        "      + space/alice-lab  JupyterLab/default     ml.t3.medium  not there",
+        "      + research/space/alice-lab/JupyterLab/default  ml.t3.medium  missing",
         "  team vision",
         (
-            "    -/+ space/gpu-lab    JupyterLab/default     ml.g5.xlarge  "
+            "    -/+ research/space/gpu-lab/JupyterLab/default    ml.g5.xlarge  "
             "instance_type (unset) -> ml.g5.xlarge; fallback ml.g4dn.xlarge"
         ),
         "  user alice",
-        "      + user/alice       Canvas/default                       its last start failed",
-        "      - user/alice       KernelGateway/nightly  ml.t3.medium  expired on 2026-11-24",
+        "      + research/user/alice/Canvas/default                         its last start failed",
+        "      - research/user/alice/KernelGateway/nightly    ml.t3.medium  expired on 2026-11-24",
     ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_each_change_stands_there_with_the_key_that_a_command_takes(width: int) -> None:
+    words = plan_text(a_plan(), width=width).split()
+    assert {str(change.key) for change in a_plan().changes} <= set(words)
+
+
+def test_an_app_that_is_deleted_needs_no_fallback() -> None:
+    key = GPU_LAB
+    gone = Change(key_of(key), Action.DELETE, Reason.DECLARED_ABSENT, a_row(key), an_app(key, fallback=["ml.m5.large"]))
+    assert "fallback" not in plan_text(a_plan(decisions=(gone,)))
 
 
 def test_a_reason_that_does_not_fit_moves_closer_or_to_the_next_line() -> None:
     lines = plan_text(a_plan(), width=80).splitlines()
-    assert "      + user/alice       Canvas/default  its last start failed" in lines
-    assert "      + space/alice-lab  JupyterLab/default     ml.t3.medium  not there" in lines
-    row = lines.index("    -/+ space/gpu-lab    JupyterLab/default     ml.g5.xlarge")
+    assert "      + research/user/alice/Canvas/default  its last start failed" in lines
+    assert "      + research/space/alice-lab/JupyterLab/default  ml.t3.medium  missing" in lines
+    row = lines.index("    -/+ research/space/gpu-lab/JupyterLab/default    ml.g5.xlarge")
     assert lines[row + 1] == "          instance_type (unset) -> ml.g5.xlarge; fallback ml.g4dn.xlarge"
 
 
 def test_a_narrow_terminal_gets_one_thing_below_the_other_and_nothing_is_cut() -> None:
     lines = plan_text(a_plan(), width=60).splitlines()
-    row = lines.index("      + space/alice-lab/JupyterLab/default")
-    assert lines[row + 1] == "          ml.t3.medium  not there"
+    row = lines.index("      + research/space/alice-lab/JupyterLab/default")
+    assert lines[row + 1] == "          ml.t3.medium  missing"
     drift = lines.index("  ~ research/space/bob-lab/JupyterLab/default")
     assert lines[drift + 1] == "      instance_type ml.t3.large -> ml.t3.medium"
 
@@ -79,17 +94,26 @@ def test_the_end_sums_up_and_says_what_to_type() -> None:
     text = plan_text(a_plan(), next_command="appfleet apply --team forecasting")
     assert text.endswith(
         "Plan: 2 to create, 1 to replace, 2 to delete; 2 unchanged, 2 unmanaged.\n"
-        "To make it so: appfleet apply --team forecasting\n"
+        "To apply this plan: appfleet apply --team forecasting\n"
     )
-    assert "To make it so" not in plan_text(a_plan(), next_command="")
+    assert "To apply this plan" not in plan_text(a_plan(), next_command="")
+
+
+def test_apps_of_a_domain_that_could_not_be_listed_are_unknown_and_not_unchanged() -> None:
+    unlisted = Change(key_of(LAB), Action.NONE, Reason.DOMAIN_UNLISTED, None, an_app(LAB))
+    plan = a_plan(decisions=(unlisted,), complete=False)
+    assert summary_line(plan) == "Plan: 0 to create, 0 to replace, 0 to delete; 0 unchanged, 1 unknown, 2 unmanaged."
+    assert plan.summary["none"] == 0
+    assert plan.to_json()["summary"]["unknown"] == 1
+    assert plan_from_json(plan.to_json()).summary == plan.summary
 
 
 @pytest.mark.parametrize(
     ("more", "line"),
     [
         ({"decisions": ()}, "Nothing to do."),
-        ({"decisions": (), "complete": False}, "Nothing to do in what could be listed."),
-        ({"complete": False}, "A domain could not be listed: this plan does not cover it."),
+        ({"decisions": (), "complete": False}, "Nothing to do in the domains that appfleet could list."),
+        ({"complete": False}, "appfleet could not list every domain: nothing is known of the apps in the others."),
         ({"denied": True}, "Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings."),
     ],
 )
@@ -98,7 +122,7 @@ def test_the_last_line_fits_the_plan(more: dict[str, object], line: str) -> None
 
 
 def test_a_denied_plan_names_no_command() -> None:
-    assert "To make it so" not in plan_text(a_plan(denied=True))
+    assert "appfleet apply" not in plan_text(a_plan(denied=True))
 
 
 def test_an_undeclared_app_without_a_known_type_has_an_empty_column() -> None:
@@ -123,17 +147,25 @@ def test_what_is_left_alone_is_counted_named_and_explained() -> None:
     keys = [f"research/space/lab-{number}/JupyterLab/default" for number in range(7)]
     orphaned = tuple(Change(key_of(key), Action.NONE, Reason.ORPHANED, a_row(key)) for key in keys)
     text = plan_text(a_plan(decisions=orphaned))
-    assert "owned by this fleet and no longer declared; prune is off (7): research/space/lab-0" in text
-    assert "lab-4/JupyterLab/default and 2 more (apply with --prune deletes them)" in text
+    assert "no longer declared; prune is off (7): research/space/lab-0" in text
+    assert "lab-4/JupyterLab/default and 2 more (apply --prune deletes them)" in text
 
 
 def test_findings_and_quotas_tell_their_numbers() -> None:
     text = plan_text(a_plan())
     assert f"  advisory {LAB}: ml.t3.medium is old\n      rule approved-types (policies/guardrails.toml:12)" in text
-    assert "  mandatory too dear\n      rule spend\n" in text
+    assert "Findings:\n  mandatory too dear\n      rule spend\n" in text
     assert "  111122223333/eu-west-1/JupyterLab/ml.t3.medium  12 of 20 used  2 wanted  fits" in text
     assert "? of ? used" in text
     assert "does not fit" in text
+
+
+def test_a_plan_that_a_guardrail_refuses_says_what_lets_it_through() -> None:
+    refused = Finding("safety.destroy_max", "mandatory", "", "too many", "", ("research/*=12",))
+    text = plan_text(a_plan(denied=True, findings=(refused,)), next_command="appfleet apply --allow-destructive X")
+    assert text.endswith("If you mean these deletes and replaces, run: appfleet apply --allow-destructive X\n")
+    rule = Finding("spend", "mandatory", "", "too dear")
+    assert "appfleet apply" not in plan_text(a_plan(denied=True, findings=(refused, rule)))
 
 
 def test_colour_changes_nothing_but_colour() -> None:
@@ -159,7 +191,7 @@ def test_a_forced_replace_says_that_it_was_asked_for() -> None:
         key_of(LAB), Action.DELETE_THEN_CREATE, Reason.FORCED, a_row(LAB, instance_type="ml.t3.large"), an_app(LAB),
         ("instance_type",),
     )  # fmt: skip
-    assert why(forced) == "asked for with --replace; instance_type ml.t3.large -> ml.t3.medium"
+    assert why(forced) == "named with --replace; instance_type ml.t3.large -> ml.t3.medium"
 
 
 def test_a_dry_run_lists_the_calls_in_their_order() -> None:

@@ -43,7 +43,7 @@ def test_the_report_counts_outcomes_and_calls_and_says_what_is_next() -> None:
     assert "  Calls: CreateApp 1 ok, 6 limit exceeded; ListApps 2 ok\n" in text
     assert text.endswith(
         "Run 20261124T060000Z-abc123 of fleet ml-platform: incomplete; 1 of 5 apps changed in 3 min 20 s.\n"
-        "Next: mend what is named above; what is done stays. Then run: appfleet apply\n"
+        "Next: fix the problems above (finished apps are kept), then run: appfleet apply\n"
     )
 
 
@@ -56,10 +56,13 @@ def test_a_run_without_changes_says_that_there_was_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"interrupted": True}, "it goes on from what is there with: appfleet apply"),
-        ({"denied": True, "apps": ()}, "nothing was changed"),
-        ({"errors": (Trouble("AF409", "no credentials", "log in"),)}, "mend the cause"),
-        ({"bug": True}, "report this as a bug"),
+        ({"interrupted": True}, "To continue: appfleet apply"),
+        (
+            {"denied": True, "apps": ()},
+            "appfleet changed nothing. Fix what the findings name, then run: appfleet apply",
+        ),
+        ({"errors": (Trouble("AF409", "no credentials", "log in"),)}, "fix the cause above, then run: appfleet apply"),
+        ({"bug": True}, "report this bug"),
     ],
 )
 def test_each_result_has_its_next_step(more: dict[str, object], words: str) -> None:
@@ -75,7 +78,7 @@ def test_a_trouble_without_a_hint_and_an_end_without_a_trouble_leave_no_empty_li
     bare = AppResult(key_of(LAB), Action.CREATE, Outcome.STILL_PENDING)
     text = report_text(a_report(apps=(bare,), errors=(Trouble("AF410", "unreachable"),), notes=()))
     assert text.splitlines()[:4] == [
-        f"Still pending: 1 app: {LAB}",
+        f"Still starting: 1 app: {LAB}",
         "",
         "Failed for the run:",
         "    AF410: unreachable",
@@ -221,7 +224,7 @@ def test_the_status_as_markdown_has_the_teams_and_what_is_not_well() -> None:
     )
     assert "| Team | Declared | In service | Missing |" in text
     assert "**Drifted (2 apps): apply with --replace makes them as declared**" in text
-    assert "- Not listed: <code>AF407&#58; denied</code>" in text
+    assert "- Not listed: AF407: denied" in text
     assert all(is_safe(line) for line in status_markdown(a_status(a_hostile_plan())).splitlines())
 
 
