@@ -12,10 +12,10 @@ from typing import Any, Final
 from engine.core.errors import UsageError
 from engine.core.identity import AppKey, parse_app_key
 from engine.core.limits import (
-    JOURNAL_COUNT_MAX_COUNT,
-    JOURNAL_DURATION_MAX_SECONDS,
-    JOURNAL_MOMENT_MAX_SECONDS,
+    DURATION_MAX_SECONDS,
     JOURNAL_TEXT_MAX_CHARS,
+    KEPT_COUNT_MAX_COUNT,
+    MOMENT_MAX_SECONDS,
 )
 from engine.core.settings import RATE_PER_SECOND
 
@@ -24,7 +24,7 @@ _KINDS: Final = (int, float)
 
 def moment(value: Any) -> float:
     """Return a time in epoch seconds."""
-    return _number(value, 0.0, JOURNAL_MOMENT_MAX_SECONDS)
+    return _number(value, 0.0, MOMENT_MAX_SECONDS)
 
 
 def moment_or_none(value: Any) -> float | None:
@@ -34,7 +34,7 @@ def moment_or_none(value: Any) -> float | None:
 
 def duration(value: Any) -> float:
     """Return a length of time in seconds."""
-    return _number(value, 0.0, JOURNAL_DURATION_MAX_SECONDS)
+    return _number(value, 0.0, DURATION_MAX_SECONDS)
 
 
 def rate(value: Any) -> float:
@@ -44,7 +44,7 @@ def rate(value: Any) -> float:
 
 def count(value: Any) -> int:
     """Return how many there are of something."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= JOURNAL_COUNT_MAX_COUNT:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= KEPT_COUNT_MAX_COUNT:
         raise ValueError("a journal holds what is not a count")
     return value
 

@@ -15,6 +15,7 @@ from engine.simulator.faults import FailureRule
 from engine.simulator.records import DELETING, FAILED, app_id
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.service_error import ServiceError
+from engine.simulator.snapshot_values import checked, text
 
 if TYPE_CHECKING:
     from engine.core.identity import OwnerKind
@@ -147,10 +148,10 @@ def change_from_json(values: dict[str, Any]) -> Change:
     fields = dict(values)
     kind = _KINDS[fields.pop("kind")]
     if "app" in fields:
-        fields["app"] = AppRef(**fields["app"])
+        fields["app"] = checked(AppRef(**fields["app"]))
     if "rules" in fields:
-        fields["rules"] = tuple(FailureRule(**rule) for rule in fields["rules"])
+        fields["rules"] = tuple(checked(FailureRule(**rule)) for rule in fields["rules"])
     if "tags" in fields:
-        fields["tags"] = tuple((key, value) for key, value in fields["tags"])
-    change: Change = kind(**fields)
+        fields["tags"] = tuple((text(key), text(value)) for key, value in fields["tags"])
+    change: Change = checked(kind(**fields))
     return change

@@ -11,13 +11,17 @@ import random
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from engine.config.beneath import FileProblem
+from engine.config.regular_file import read_open
 from engine.core.desired import AppSpec
 from engine.core.errors import StateError
 from engine.core.limits import SIMULATED_WORLD_MAX_BYTES
+from engine.simulator import snapshot_values as values_of
 from engine.simulator.changes import change_from_json, change_to_json
 from engine.simulator.faults import FailureRule, Fault, FaultKind, FaultRule
 from engine.simulator.owner_operations import index_profile, index_space
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT_VERSION: Final = 1
+_STATUS_END: Final = 600
 _OWNER_FIELDS_LEFT_OUT: Final = frozenset({"gone", "live_apps", "spaces", "profiles"})
 
 
@@ -63,9 +68,9 @@ def world_from_json(document: Any) -> World:
     """Give the world of a document. Raises StateError for one that `world_to_json` did not make."""
     try:
         return _read(document)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise StateError(
-            f"the saved world of the simulator cannot be read: {error!r}",
+            f"the saved world of the simulator cannot be read: {type(error).__name__}: {error}",
             hint="Delete it; the next run with --simulate begins with a new one",
         ) from error
 
@@ -107,7 +112,7 @@ def save_world(world: World, path: Path) -> None:
 def load_world(path: Path) -> World | None:
     """Read a world from a file; None when there is none. A link is refused. Raises StateError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -115,13 +120,15 @@ def load_world(path: Path) -> World | None:
             f"the simulator's world cannot be read from {path}: {error.strerror}",
             hint="Delete it; the next run with --simulate begins with a new one",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(SIMULATED_WORLD_MAX_BYTES + 1)
-    if len(data) > SIMULATED_WORLD_MAX_BYTES:
+    try:
+        data = read_open(descriptor, str(path), SIMULATED_WORLD_MAX_BYTES)
+    except FileProblem as problem:
         raise StateError(
-            f"the simulator's world in {path} is larger than {SIMULATED_WORLD_MAX_BYTES:,} bytes",
+            f"the simulator's world cannot be read: {problem.message}",
             hint="Delete it; the next run with --simulate begins with a new one",
-        )
+        ) from None
+    finally:
+        os.close(descriptor)
     return parse_world(data)
 
 
@@ -166,33 +173,34 @@ def _read(document: dict[str, Any]) -> World:
     version, internal, gauss = document["random"]
     rng.setstate((version, tuple(internal), gauss))
     quotas = dict(document["quotas"])
-    exact = {(account, region, name): int(value) for account, region, name, value in quotas.pop("exact")}
+    exact = {(account, region, name): values_of.count(value) for account, region, name, value in quotas.pop("exact")}
     quotas["wording"] = Wording(quotas["wording"])
     timing: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in document["timing"].items()
     }
     world = World(
-        timing=Timing(**timing),
-        quotas=Quotas(**quotas, exact=exact),
+        timing=values_of.checked(Timing(**timing)),
+        quotas=values_of.checked(Quotas(**quotas, exact=exact)),
         request_limits={
-            name: None if limit is None else RequestLimit(*limit) for name, limit in document["request_limits"].items()
+            str(name): None if limit is None else _request_limit(*limit)
+            for name, limit in document["request_limits"].items()
         },
         rng=rng,
-        account=document["account"],
+        account=values_of.text(document["account"]),
     )
-    world.now = float(document["now"])
-    world.scenario = document["scenario"]
+    world.now = values_of.moment(document["now"])
+    world.scenario = values_of.text(document["scenario"])
     world.keep_replaced_rows = bool(document["keep_replaced_rows"])
-    world.failures = [FailureRule(**rule) for rule in document["failures"]]
+    world.failures = [values_of.checked(FailureRule(**rule)) for rule in document["failures"]]
     world.faults.rules = [_fault_rule(rule) for rule in document["faults"]]
     # A world that was saved before there were prices has those of a new one.
-    world.prices = {str(kind): float(usd) for kind, usd in document.get("prices", world.prices).items()}
+    world.prices = {str(kind): values_of.money(usd) for kind, usd in document.get("prices", world.prices).items()}
     _read_records(world, document)
-    world.continue_seq(int(document["seq"]))
+    world.continue_seq(values_of.count(document["seq"]))
     for at, change in document["scheduled"]:
-        world.schedule(float(at), change_from_json(change))
+        world.schedule(values_of.moment(at), change_from_json(change))
     world.after_first_create.changes = [
-        (float(delay), change_from_json(change)) for delay, change in document["after_first_create"]
+        (values_of.moment(delay), change_from_json(change)) for delay, change in document["after_first_create"]
     ]
     return world
 
@@ -200,24 +208,36 @@ def _read(document: dict[str, Any]) -> World:
 def _fault_rule(values: dict[str, Any]) -> FaultRule:
     fault = values["fault"]
     rest = _with_infinity({name: value for name, value in values.items() if name != "fault"}, ("until_at",))
-    return FaultRule(Fault(FaultKind(fault["kind"]), fault["code"], fault["message"], fault["status"]), **rest)
+    told = values_of.checked(Fault(FaultKind(fault["kind"]), fault["code"], fault["message"], fault["status"]))
+    if not HTTPStatus.CONTINUE <= told.status < _STATUS_END:
+        raise ValueError("a fault has a status that no answer has")
+    return values_of.checked(FaultRule(told, **rest))
+
+
+def _request_limit(rate: Any, burst: Any) -> RequestLimit:
+    limit = values_of.checked(RequestLimit(rate, burst))
+    if limit.rate <= 0.0 or limit.burst < 0.0:
+        raise ValueError("a request limit lets nothing through")
+    return limit
 
 
 def _read_records(world: World, document: dict[str, Any]) -> None:
     records: list[Domain | Profile | Space | App] = []
     for values in document["domains"]:
         rest = {name: value for name, value in values.items() if name not in ("profiles", "spaces")}
-        domain = Domain(**rest)
+        domain = values_of.checked(Domain(**rest))
         world.domains[domain.domain_id] = domain
         records.append(domain)
-        records += [Profile(**_with_infinity(one, ("due",))) for one in values["profiles"]]
-        records += [Space(**_with_infinity(one, ("due",))) for one in values["spaces"]]
+        records += [values_of.checked(Profile(**_with_infinity(one, ("due",)))) for one in values["profiles"]]
+        records += [values_of.checked(Space(**_with_infinity(one, ("due",)))) for one in values["spaces"]]
     for values in document["apps"]:
         fields = _with_infinity(values, ("due", "ended_at"))
-        fields["key"] = AppId(*fields["key"])
-        fields["bucket"] = Bucket(*fields["bucket"])
-        fields["spec"] = AppSpec(**fields["spec"])
-        records.append(App(**fields))
+        fields["key"] = values_of.texts(AppId(*fields["key"]))
+        fields["bucket"] = values_of.texts(Bucket(*fields["bucket"]))
+        if "tags" in fields["spec"]:
+            raise ValueError("the spec of an app has tags, which belong to the app")
+        fields["spec"] = values_of.checked(AppSpec(**fields["spec"]))
+        records.append(values_of.checked(App(**fields)))
     records.sort(key=lambda record: record.seq)  # the listings are in this order
     keep, world.keep_replaced_rows = world.keep_replaced_rows, True  # what was kept is kept
     for record in records:

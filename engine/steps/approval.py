@@ -101,12 +101,13 @@ def _document(path: Path) -> Any:
 
 def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
     try:
-        made_at = datetime.fromisoformat(saved.made_at)
-    except ValueError:
+        said = datetime.fromisoformat(saved.made_at)
+        made_at = None if said.tzinfo is None else said.astimezone(UTC)
+    except (ValueError, OverflowError):  # OverflowError: the first or last day that there is, in another zone
         made_at = None
-    if made_at is None or made_at.tzinfo is None:
+    if made_at is None:
         raise StalePlanError(f"the saved plan is not used: {clean(saved.made_at)} is not a time in UTC", hint=_AGAIN)
-    age_s = (now - made_at.astimezone(UTC)).total_seconds()
+    age_s = (now - made_at).total_seconds()
     if age_s > options.plan_age_max_s:
         raise StalePlanError(
             f"the saved plan is {age_s:,.0f} s old, older than the {options.plan_age_max_s:,.0f} s of --plan-age-max",

@@ -107,7 +107,7 @@ class AnswerTarget(Target):
         except (ValueError, RecursionError, KeyError, TypeError, OverflowError):
             status, body = 200, None
         raw = data if body is None else body.encode("utf-8", "surrogatepass") if isinstance(body, str) else _json(body)
-        self._server.answer = http(raw, status, "Connection: close") if status != 204 else http(b"", 204)
+        self._server.answer = http(raw, status) if status != 204 else http(b"", 204)
         self._server.requests.clear()
         return self._loop.run_until_complete(self._all())
 

@@ -6,6 +6,7 @@ what reads the inputs (`targets`), and which of them are kept (`session`).
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from typing import TYPE_CHECKING, Any, Final
@@ -132,9 +133,12 @@ class Mutator:
             document = json.loads(data)
         except (ValueError, RecursionError):
             return None
-        for _ in range(self._rng.randint(1, 3)):
-            document = self._node(document)
-        return json.dumps(document).encode("utf-8", "surrogatepass")
+        try:
+            for _ in range(self._rng.randint(1, 3)):
+                document = self._node(document)
+            return json.dumps(document).encode("utf-8", "surrogatepass")
+        except ValueError:  # a number of so many digits that Python does not write it
+            return None
 
     def _node(self, node: Any) -> Any:
         """Walk down by chance, and change what is met at the end."""
@@ -143,7 +147,7 @@ class Mutator:
             if self._rng.random() < 0.08:
                 node.pop(key)
             elif self._rng.random() < 0.05:
-                node[self._rng.choice(("", "x", "\x1b", key * 2, "__proto__"))] = node[key]
+                node[self._rng.choice(("", "x", "\x1b", key * 2, "__proto__"))] = copy.deepcopy(node[key])
             else:
                 node[key] = self._node(node[key])
             return node
@@ -153,9 +157,9 @@ class Mutator:
             if way < 0.06:
                 del node[at]
             elif way < 0.12:
-                node.insert(at, node[at])
+                node.insert(at, copy.deepcopy(node[at]))
             elif way < 0.14:
-                node.extend([node[at]] * self._rng.choice((2, 101, 1_000)))
+                node.extend(copy.deepcopy(node[at]) for _ in range(self._rng.choice((2, 101, 1_000))))
             else:
                 node[at] = self._node(node[at])
             return node
@@ -166,5 +170,5 @@ class Mutator:
             text = self._insert(node.encode("utf-8", "surrogatepass"), ())
             return text.decode("utf-8", "surrogateescape")
         if isinstance(node, (int, float)) and not isinstance(node, bool) and self._rng.random() < 0.4:
-            return self._rng.choice((-node, node + 1, node * 1_000, str(node), [node]))
-        return self._rng.choice(VALUES)
+            return self._rng.choice((-node, node + 1, node * 1_000, repr(node)[:4_000], [node]))
+        return copy.deepcopy(self._rng.choice(VALUES))

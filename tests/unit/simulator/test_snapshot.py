@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from engine.simulator.scenario import load_scenario
 from engine.simulator.snapshot import dump_world, load_world, parse_world, save_world, world_from_json, world_to_json
 from engine.simulator.world import Timing, World
 from tests.unit.simulator.worlds import DOMAIN_ID, START, add_space, call, create, make_world, pass_time, the_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STORM = Path(__file__).parents[3] / "scenarios" / "storm.toml"
 
@@ -158,3 +161,36 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(snapshot, "SIMULATED_WORLD_MAX_BYTES", 100)
     with pytest.raises(StateError, match="larger than 100 bytes"):
         load_world(path)
+
+
+HARM: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a clock that no clock shows": lambda world: world.update(now=1e300),
+    "a state of chance with a negative number": lambda world: world["random"][1].__setitem__(0, -1),
+    "times of one bound": lambda world: world["timing"].update(app_pending=[1.0]),
+    "times that run backwards": lambda world: world["timing"].update(app_pending=[2.0, 1.0]),
+    "a reason that is a number": lambda world: world["apps"][0].update(will_fail=0.1),
+    "an app that is due at no number": lambda world: world["apps"][0].update(due=float("nan")),
+    "a count below nothing": lambda world: world["domains"][0].update(next_uid=-1),
+    "a tag that is a list": lambda world: world["apps"][0].update(tags={"a": []}),
+    "a request limit that lets nothing through": lambda world: world["request_limits"].update(CreateApp=[0.0, 1.0]),
+    "a status that no answer has": lambda world: world["faults"][0]["fault"].update(status=7),
+    "a price below nothing": lambda world: world["prices"].update(x=-1.0),
+    "a change at no time": lambda world: world["scheduled"].append([float("inf"), world["scheduled"][0][1]]),
+    "a spec with tags": lambda world: world["apps"][0]["spec"].update(tags={"a": "b"}),
+    "a quota of another kind": lambda world: world["quotas"].update(spaces="many"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_a_world_is_checked_as_if_a_stranger_had_written_it(harm: Callable[[dict[str, Any]], object]) -> None:
+    document = world_to_json(a_rich_world())
+    harm(document)
+    with pytest.raises(StateError, match="the saved world of the simulator cannot be read") as refused:
+        world_from_json(document)
+    assert "Delete it" in refused.value.hint
+
+
+def test_a_pipe_in_the_place_of_a_world_hangs_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "world.json")
+    with pytest.raises(StateError, match="is not a regular file"):
+        load_world(tmp_path / "world.json")
