@@ -6,16 +6,18 @@ Here, and in `composition`, adapters are joined to the executor's ports; nowhere
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from engine.adapters.signals import Signals
+from engine.adapters.state_dir import STATE_DIR_NAME
+from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError, ScanIncomplete
 from engine.core.limits import PLAN_AGE_MAX_SECONDS
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.plan import Action, Plan
 from engine.core.redact import Redactor
 from engine.core.selectors import Selectors
@@ -23,10 +25,12 @@ from engine.executor.calls import StoppedError
 from engine.executor.control import Cause
 from engine.loading import Loaded, ValidateResult, load, validated
 from engine.steps.approval import approval_of
+from engine.steps.ends import why_stopped
 from engine.steps.planning import iso, planned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedFleet
     from engine.core.status import StatusView
     from engine.executor.control import Control
-    from engine.ports.events import Emit
+    from engine.ports.events import Emit, RunFinished
     from engine.steps.importing import ImportAsked, ImportResult
     from engine.steps.letting_go import Preparation
     from engine.steps.prices import PricesWritten
@@ -57,8 +61,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-STATE_DIR_NAME: Final = ".appfleet"
-
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
@@ -66,7 +68,8 @@ class AppOptions:
 
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file. Of
     `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed. `deadline_s` None: the policy's. `saved_plan` is
-    the file of a plan that was approved, and `checksum` the fingerprint of one.
+    the file of a plan that was approved, and `checksum` the fingerprint of one. `asks` says that somebody answers
+    before the run: its clock then starts at the yes.
     """
 
     fleet_file: Path
@@ -91,6 +94,8 @@ class AppOptions:
     checksum: str = ""
     refresh_quotas: bool = False
     strict: bool = False
+    asks: bool = False
+    signals: Signals = field(default_factory=Signals)
 
     @property
     def state_path(self) -> Path:
@@ -150,7 +155,7 @@ async def prices(options: AppOptions, regions: Sequence[str], out: Path | None, 
     # With regions that are named a fleet file is not needed; where there is one, its domains say whose credentials.
     loaded = _read(options, _today()) if not regions or options.fleet_file.exists() else None
     domains = () if loaded is None else loaded.fleet.domains
-    with _stopped_by_signals():
+    with _stopped_by_signals(options.signals):
         tables = await price_tables(options, domains, regions, emit)
     return put_prices(out, standing, tables, _today(), loaded)
 
@@ -181,7 +186,6 @@ async def apply(
     happens: a signal, the deadline, a bug.
     """
     from engine.composition import Begun, joined
-    from engine.ports.events import RunFinished
 
     started = _now()
     approval, options = approval_of(options, started)
@@ -189,7 +193,7 @@ async def apply(
     loaded = _read(options, started.date())
     loaded = preparation.fleet(loaded) if preparation is not None else loaded
     begun = Begun.now(options, loaded, emit)
-    with _signals(begun.control.interrupt):
+    with _stops(options, begun.control):
         beginning = Beginning(begun.control)
         report: ApplyReport | None = None
         try:
@@ -197,23 +201,35 @@ async def apply(
                 made, _ = await planned(options, loaded, parts, preparation, running=True)
                 beginning.is_over()
                 approval.check(made)
-                if (made.changes or made.owners) and not made.denied and not confirm(made):
-                    parts.decline()
-                    return None
+                if (made.changes or made.owners) and not made.denied:
+                    if not confirm(made):
+                        parts.decline()
+                        return None
+                    if options.asks:
+                        started = _now()
+                        parts.restart_clock(started.timestamp())
                 report = await _carried_out(loaded, parts, made, options, started)
-                report = replace(report, calls=begun.with_all_calls(report.calls))
-                parts.finish(report)
+                report = parts.finish(replace(report, calls=begun.with_all_calls(report.calls)))
         except AppfleetError as error:  # after a report: of closing what was open
             if report is None:
                 raise
-            report = replace(report, errors=(*report.errors, Trouble(error.code, error.message, error.hint)))
+            report = replace(report, errors=(*report.errors, trouble_of(error)))
         except BaseException as error:
             if not beginning.was_ended_by(error):
                 raise
             report = _stopped_report(options, loaded, begun, started)
-    counts = {outcome.value: count for outcome, count in report.summary.items()}
-    emit(RunFinished(report.result.value, round(report.seconds, 3), counts, int(report.exit_code)))
+    emit(finished(report))
     return report
+
+
+def finished(report: ApplyReport) -> RunFinished:
+    """Return the event that tells how a run ended: the last line of its log."""
+    from engine.ports.events import RunFinished
+
+    counts = {outcome.value: count for outcome, count in report.summary.items()}
+    error = report.error
+    texts = ("", "", "") if error is None else (error.code, error.message, error.hint)
+    return RunFinished(report.result.value, round(report.seconds, 3), counts, int(report.exit_code), *texts)
 
 
 def _read(options: AppOptions, today: date) -> Loaded:
@@ -250,7 +266,7 @@ async def _looking(
     from engine.composition import Begun, joined
 
     begun = Begun.now(options, loaded, emit)
-    with _signals(begun.control.interrupt):
+    with _stops(options, begun.control):
         beginning = Beginning(begun.control)
         try:
             async with joined(options, loaded, begun, writes=False) as parts:
@@ -259,8 +275,8 @@ async def _looking(
             if not beginning.was_ended_by(error):
                 raise
     if begun.control.cause is Cause.INTERRUPTED:
-        raise KeyboardInterrupt
-    why = _why_stopped(begun)
+        raise KeyboardInterrupt(begun.control.signal)
+    why = why_stopped(begun.control, begun.deadline_s)
     raise ScanIncomplete(why.message, hint=why.hint, operation="ListApps")
 
 
@@ -308,7 +324,7 @@ def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: 
     """Give the report of a run that was stopped before it had a plan: nothing was called but listings."""
     interrupted = begun.control.cause is Cause.INTERRUPTED
     outcome = Outcome.INTERRUPTED if interrupted else Outcome.SKIPPED
-    why = _why_stopped(begun)
+    why = why_stopped(begun.control, begun.deadline_s)
     return ApplyReport(
         run_id=options.run_id,
         fleet=loaded.fleet.name,
@@ -321,54 +337,34 @@ def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: 
         ),
         calls=begun.with_all_calls({}),
         interrupted=interrupted,
+        interrupted_by=begun.control.signal,
         errors=() if interrupted else (why,),
     )
 
 
-def _why_stopped(begun: Begun) -> Trouble:
-    if begun.control.cause is Cause.INTERRUPTED:
-        told = "the run was interrupted before it had a plan; nothing was changed"
-        return Trouble("interrupted", told, "Run the same command again")
-    return Trouble(
-        "deadline",
-        f"the run's deadline ({begun.deadline_s:g}s) came before everything was listed; nothing was changed",
-        "Give it more time with --deadline or [execution] deadline, or select less",
-    )
+def _stops(options: AppOptions, control: Control) -> AbstractContextManager[None]:
+    """Let signals stop the run in order."""
+    return options.signals.directed_to(control.interrupt, asyncio.get_running_loop().call_soon_threadsafe)
 
 
 @contextmanager
-def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP stop the run in order. A shell that ignores SIGINT for us is overruled."""
-    loop = asyncio.get_running_loop()
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in caught:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in caught:
-            loop.remove_signal_handler(number)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _stopped_by_signals(signals: Signals) -> Iterator[None]:
     """Let a signal cancel what the block awaits, and end it as KeyboardInterrupt: for commands that only look."""
     task = asyncio.current_task()
-    stops = 0
+    stops: list[str] = []
 
-    def stop() -> None:
-        nonlocal stops
-        stops += 1
-        if stops == 1 and task is not None:
+    def stop(name: str) -> None:
+        stops.append(name)
+        if len(stops) == 1 and task is not None:
             task.cancel()
 
-    with _signals(stop):
+    with signals.directed_to(stop, asyncio.get_running_loop().call_soon_threadsafe):
         try:
             yield
         except asyncio.CancelledError:
             if not stops:
                 raise
-            raise KeyboardInterrupt from None
+            raise KeyboardInterrupt(*stops[:1]) from None
 
 
 def _now() -> datetime:

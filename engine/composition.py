@@ -25,10 +25,10 @@ from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
 from engine.adapters.state_dir import StateDir
 from engine.adapters.throttle import ThrottlePace
 from engine.adapters.timeline import READS, WRITES, Timeline
-from engine.core.errors import AppfleetError, CloudError, ExitCode
+from engine.core.ending import DECLINED, trouble_of
+from engine.core.errors import AppfleetError, CloudError, NotConfirmedError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS
-from engine.core.outcome import RunResult
 from engine.core.plan import PlanLane
 from engine.executor.asking import ask_again
 from engine.executor.calls import ANSWER_KINDS
@@ -37,10 +37,10 @@ from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.ports.events import CallAnswered, RunInterrupted
 from engine.ports.journal import NoJournal
+from engine.steps.ends import JournalEnd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-    from types import TracebackType
 
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
 VERSION: Final = version("appfleet")
 CALLER_OPERATION: Final = "GetCallerIdentity"
-DECLINED: Final = "declined"  # the word in the journal for a run whose plan got a no
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,12 @@ class Begun:
         """Start the run's clock. Needs a running loop."""
         asked_s = options.deadline_s
         deadline_s = loaded.settings.execution.deadline if asked_s is None else asked_s
-        return cls(Control(deadline_s, lambda cause: emit(RunInterrupted(_why(cause)))), emit, deadline_s)
+
+        def on_stop(cause: Cause) -> None:
+            emit(RunInterrupted(_why(cause, control.signal), control.signal))
+
+        control = Control(deadline_s, on_stop)
+        return cls(control, emit, deadline_s)
 
     def with_all_calls(self, calls: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
         """Add the calls that were made before the run's own."""
@@ -90,19 +94,34 @@ class Joined:
     account: Callable[[DesiredDomain], Awaitable[AccountCalls | None]]
     version: str = VERSION
     keep_timeline: Callable[[ApplyReport], None] = lambda _: None
+    restart_timeline: Callable[[], None] = lambda: None
+    journal_note: Callable[[], str] = lambda: ""
 
-    def finish(self, report: ApplyReport) -> None:
-        """Write the run's end into the journal. A run that was cut off has none: what it had in flight may yet show."""
+    def restart_clock(self, started: float) -> None:
+        """Let the run begin now; `started` is the same moment in epoch seconds."""
+        self.run.control.restart()
+        self.restart_timeline()
+        if self.journal is not None:
+            self.journal.restart(started)
+
+    def finish(self, report: ApplyReport) -> ApplyReport:
+        """Write the run's end into the journal, and return the report with what could not be kept.
+
+        A run that was cut off has no clean end: what it had in flight may yet show.
+        """
         if self.journal is None:
-            return
+            return report
         self.keep_timeline(report)
-        if not self.run.control.aborted.is_set():
-            self.journal.finish(report.result.value, int(report.exit_code), time.time())
+        clean_end = not self.run.control.aborted.is_set()
+        self.journal.finish(report.result.value, int(report.exit_code), time.time(), report.error, clean_end=clean_end)
+        note = self.journal_note()
+        return replace(report, notes=(*report.notes, note)) if note else report
 
     def decline(self) -> None:
         """Write into the journal that the answer was no."""
         if self.journal is not None:
-            self.journal.finish(DECLINED, int(ExitCode.FAILED), time.time())
+            error = NotConfirmedError()
+            self.journal.finish(DECLINED, int(error.exit_code), time.time(), trouble_of(error))
 
 
 @asynccontextmanager
@@ -121,7 +140,8 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
             await stack.enter_async_context(FleetLock(state, fleet.name).acquire(holder, options.lock_timeout_s))
             journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
-            stack.push(partial(_close_journal, journal))
+            end = JournalEnd(journal, begun.control, begun.deadline_s, emit)
+            stack.push(end)
         memory = journal.memory if journal is not None else read_memory(state, fleet.name)
         domains, endpoint_url = fleet.domains, options.endpoint_url
         if options.simulate is not None:
@@ -154,7 +174,17 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
 
         run = _run(loaded, links, unreachable, begun.control, journal, memory, tell)
         keep = partial(_keep_timeline, timeline, options, loaded, links)
-        yield Joined(run, lanes, journal.notes, journal, state, clouds.account, keep_timeline=keep)
+        yield Joined(
+            run,
+            lanes,
+            journal.notes,
+            journal,
+            state,
+            clouds.account,
+            keep_timeline=keep,
+            restart_timeline=timeline.restart,
+            journal_note=end.note,
+        )
 
 
 async def price_tables(
@@ -284,35 +314,15 @@ async def _counted_caller(cloud: Cloud, begun: Begun) -> Caller:
     return caller
 
 
-def _close_journal(
-    journal: SqliteJournal,
-    kind: type[BaseException] | None,  # noqa: ARG001 - the protocol of an exit stack
-    error: BaseException | None,
-    trace: TracebackType | None,  # noqa: ARG001 - as above
-) -> None:
-    """Close the journal of a run that may not have written its end.
-
-    A run that could not begin called nothing that changes anything, so its end is as clean as that of the run before
-    it. After anything else the next run waits until calls in flight have come to light.
-    """
-    if isinstance(error, AppfleetError | asyncio.CancelledError | KeyboardInterrupt):
-        began_clean = journal.memory.unclean_end_at is None
-        if began_clean:
-            code = error.exit_code if isinstance(error, AppfleetError) else ExitCode.INTERRUPTED
-            result = RunResult.FAILED if isinstance(error, AppfleetError) else RunResult.INTERRUPTED
-            journal.finish(result.value, int(code), time.time())
-    journal.close()
-
-
 def _in_simulation(domain: DesiredDomain) -> DesiredDomain:
     """Give a domain as a simulated world knows it: no profile, and a role that leads into the account that it names."""
     role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/simulated"
     return replace(domain, profile=None, role_arn=role)
 
 
-def _why(cause: Cause) -> str:
+def _why(cause: Cause, signal: str) -> str:
     return {
-        Cause.INTERRUPTED: "a signal; calls in flight are finished, and no new ones are made",
+        Cause.INTERRUPTED: f"{signal or 'a signal'}; calls in flight are finished, and no new ones are made",
         Cause.DEADLINE: "the run's deadline; no new calls are made",
         Cause.BUG: "a bug in appfleet; calls in flight are finished, and no new ones are made",
     }[cause]

@@ -126,10 +126,20 @@ def apply() -> dict[str, Any]:
     """`apply --format json`."""
     return document(
         "appfleet apply --format json",
-        run_id=TEXT, fleet=TEXT, result=one_of(RunResult), started=TIME, seconds=SECONDS,
+        run_id=TEXT, fleet=TEXT, result=one_of(RunResult), exit_code={"type": "integer"}, error=or_null(TROUBLE),
+        started=TIME, seconds=SECONDS,
         summary={"type": "object", "properties": {one.value: COUNT for one in Outcome}},
         owners=arr(OWNER_RESULT), apps=arr(APP_RESULT), findings=arr(FINDING), calls=maps(maps(COUNT)),
         errors=arr(TROUBLE), notes=arr(TEXT),
+    )  # fmt: skip
+
+
+def failure() -> dict[str, Any]:
+    """`plan`, `status` and `explain` with `--format json`, where something ended them before their result."""
+    return document(
+        "appfleet: the end of a command that has no result",
+        run_id=TEXT, fleet=TEXT, result=one_of(RunResult), exit_code={"type": "integer"}, error=or_null(TROUBLE),
+        errors=arr(TROUBLE), complete=FLAG,
     )  # fmt: skip
 
 
@@ -168,7 +178,8 @@ def history() -> dict[str, Any]:
     """`history --format json`."""
     run = obj(
         run_id=TEXT, fleet=TEXT, version=TEXT, started=TIME, ended=or_null(TIME), seconds=SECONDS, result=TEXT,
-        exit_code=or_null({"type": "integer"}), apps=COUNT, summary=maps(COUNT), owners=maps(COUNT),
+        exit_code=or_null({"type": "integer"}), error=or_null(TROUBLE), apps=COUNT, summary=maps(COUNT),
+        owners=maps(COUNT),
         creates_per_minute=SECONDS, settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
     )  # fmt: skip
     return document("appfleet history --format json", runs=arr(run))
@@ -224,6 +235,7 @@ def _of_type(hint: Any) -> dict[str, Any]:
 SCHEMAS: Final = {
     "plan": plan,
     "apply": apply,
+    "failure": failure,
     "status": status,
     "explain": explain,
     "history": history,

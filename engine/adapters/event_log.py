@@ -77,10 +77,11 @@ class EventLog:
 
     def emit(self, event: Event) -> None:
         """Write `event` if its level is told. Never raises: a log must not end a run."""
-        if _LEVELS[event.level] < self._threshold:
+        level = event.loudness()
+        if _LEVELS[level] < self._threshold:
             return
         try:
-            self._write[event.level](event.name, facts=event.facts())
+            self._write[level](event.name, facts=event.facts())
         except Exception:  # noqa: BLE001  # whatever a fact holds; it is counted and owned up to in the end
             self._failed += 1
 

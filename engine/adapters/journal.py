@@ -14,15 +14,23 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.adapters.journal_entries import AppMarks, Conclusion, DomainSize, End, Intent, Part, Rate
+from engine.adapters.journal_end import End, Start
+from engine.adapters.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate
 from engine.adapters.journal_owners import OwnerConclusion
 from engine.adapters.journal_reader import memory_of, read_memory
-from engine.adapters.journal_schema import JournalUnusable, explain, is_corruption, open_for_writing, start_afresh
+from engine.adapters.journal_schema import (
+    JournalUnusable,
+    explain,
+    is_corruption,
+    open_beside,
+    open_for_writing,
+    start_afresh,
+)
 from engine.adapters.journal_unfinished import forget_old
 from engine.adapters.journal_writer import JournalWriter
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
-from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_RUNS_MAX_COUNT
+from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_REFUSALS_MAX_COUNT, JOURNAL_RUNS_MAX_COUNT
 from engine.core.text import clean
 from engine.ports.journal import NOTHING_REMEMBERED
 
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     from engine.adapters.journal_schema import Opened
     from engine.adapters.state_dir import StateDir
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult
+    from engine.core.outcome import AppResult, OwnerResult, Trouble
     from engine.ports.journal import Memory
 
 
@@ -154,6 +162,11 @@ class SqliteJournal:
         if self._writer is not None:
             self._writer.put(OwnerConclusion(result, at, in_doubt))
 
+    def restart(self, at: float) -> None:
+        """Let the run begin at `at`, epoch seconds: what passed before was a person's time."""
+        if self._writer is not None:
+            self._writer.put(Start(at))
+
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
         if self._writer is not None:
@@ -172,19 +185,62 @@ class SqliteJournal:
         """Keep a part of the run's timeline, JSON, in place of what was kept of it before."""
         return self._writer is not None and self._writer.put_if_room(Part(part, data))
 
-    def finish(self, result: str, exit_code: int, at: float, *, timeout_s: float = JOURNAL_FINISH_MAX_SECONDS) -> None:
-        """Write what is left and that the run ended so, then close.
+    def finish(
+        self,
+        result: str,
+        exit_code: int,
+        at: float,
+        error: Trouble | None = None,
+        *,
+        clean_end: bool = True,
+        timeout_s: float = JOURNAL_FINISH_MAX_SECONDS,
+    ) -> None:
+        """Write what is left and that the run ended so, then close; `error` says why it did not end well.
 
+        Without `clean_end` only the reason is kept: the next run then waits for calls that may have been in flight.
         Blocks for at most `timeout_s` seconds, usually some milliseconds: call it when the loop's work is over.
         """
         if self._writer is not None:
-            self._writer.put(End(result, exit_code, at))
+            self._writer.put(End(result, exit_code, at, error, clean_end))
             self.close(timeout_s=timeout_s)
 
     def close(self, *, timeout_s: float = JOURNAL_FINISH_MAX_SECONDS) -> None:
         """Write what is left and close without an end, as after a crash of ours; twice is harmless."""
         if self._writer is not None:
             self._writer.stop(timeout_s)
+
+
+def keep_refusal(state: StateDir, header: RunHeader, end: End) -> bool:
+    """Keep the end of a run that never held the lock, for `history` and `report`; whether it could be kept.
+
+    The lock need not be held: one row is added, and nothing that another run works with is changed. A run that is
+    there already, since it got as far as its journal, is left as it is. Raises StateError for an unsafe file.
+    """
+    try:
+        connection = open_beside(state)
+        if connection is None:
+            return False
+        with contextlib.closing(connection):
+            _keep_refusal(connection, header, end)
+    except (sqlite3.Error, OSError):
+        return False
+    return True
+
+
+def _keep_refusal(connection: sqlite3.Connection, header: RunHeader, end: End) -> None:
+    at, _, *rest = end.row()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(
+        "INSERT OR IGNORE INTO runs (run_id, fleet, version, started, alive_at, ended, result, exit_code, error_code, "
+        "error_message, error_hint, began) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
+        (clean(header.run_id), header.fleet, header.version, header.started, at, *rest),
+    )
+    connection.execute(
+        "DELETE FROM runs WHERE NOT began AND fleet = ?1 AND id NOT IN "
+        "(SELECT id FROM runs WHERE NOT began AND fleet = ?1 ORDER BY id DESC LIMIT ?2)",
+        (header.fleet, JOURNAL_REFUSALS_MAX_COUNT),
+    )
+    connection.execute("COMMIT")
 
 
 def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
@@ -208,7 +264,8 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
 def _prune(connection: sqlite3.Connection, fleet: str) -> None:
     """Keep the newest runs of the fleet, and the intents of runs that never wrote their end."""
     too_old = connection.execute(
-        "SELECT id FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT -1 OFFSET ?", (fleet, JOURNAL_RUNS_MAX_COUNT)
+        "SELECT id FROM runs WHERE fleet = ? AND began ORDER BY id DESC LIMIT -1 OFFSET ?",
+        (fleet, JOURNAL_RUNS_MAX_COUNT),
     ).fetchall()
     for table, column in (
         ("outcomes", "run"),

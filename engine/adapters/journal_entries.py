@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.adapters.journal_end import End, Start
 from engine.adapters.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
 from engine.core.outcome import Outcome
 from engine.core.text import clean
@@ -109,13 +110,4 @@ class Part(SingleRow):
         return _PART, (run, self.part, self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """The end of the run; `at` is epoch seconds."""
-
-    result: str
-    exit_code: int
-    at: float
-
-
-Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | End
+Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | Start | End

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.adapters import journal_values as values
 from engine.adapters.journal_owners import owner_counts, owners_of, unknown_owners_of
-from engine.adapters.journal_schema import JournalUnusable, explain, open_for_reading
+from engine.adapters.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
 from engine.adapters.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.identity import Lane
 from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
-from engine.core.outcome import Outcome
+from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
+_END_COLUMNS: Final = "error_code, error_message, error_hint, began"
+_NO_END_COLUMNS: Final = "'', '', '', 1"  # of a journal of an earlier form
+_NUMBER_PLACE: Final = 8  # of `id` among the columns
 
 
 def read_memory(state: StateDir, fleet: str) -> Memory:
@@ -72,7 +75,12 @@ def last_failures(state: StateDir, fleet: str) -> Mapping[AppKey, LastFailure]:
 def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Memory:
     """Read a fleet's memory over an open connection; raises sqlite3.Error."""
     query = connection.execute
-    last = query("SELECT ended, alive_at FROM runs WHERE fleet = ? ORDER BY id DESC LIMIT 1", (fleet,)).fetchone()
+    # A run that never held the lock called nothing: it must not hide the death of the one before it.
+    began = "began" if has_ends(connection) else "1"
+    last = query(
+        f"SELECT ended, alive_at FROM runs WHERE fleet = ? AND {began} ORDER BY id DESC LIMIT 1",  # noqa: S608
+        (fleet,),
+    ).fetchone()
     return Memory(
         once_done=frozenset(
             key
@@ -122,7 +130,8 @@ def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection]
 def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tuple[RunRecord, ...]:
     """Give past runs over an open connection, the newest first; raises sqlite3.Error."""
     rows = connection.execute(
-        f"SELECT {_RUN_COLUMNS} FROM runs WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",  # noqa: S608
+        f"SELECT {_columns(connection)} FROM runs "  # noqa: S608
+        "WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",
         (fleet, limit),
     ).fetchall()
     return tuple(_run_record(connection, row) for row in rows)
@@ -130,15 +139,19 @@ def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tu
 
 def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
     """Give one past run over an open connection; raises sqlite3.Error."""
-    row = connection.execute(f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?", (run_id,)).fetchone()  # noqa: S608
+    row = connection.execute(
+        f"SELECT {_columns(connection)} FROM runs WHERE run_id = ?",  # noqa: S608
+        (run_id,),
+    ).fetchone()
     if row is None:
         return None
+    number = row[_NUMBER_PLACE]
     apps = [
         _app_record(key, *columns)
         for text, *columns in connection.execute(
             "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "
             "error_hint, at FROM outcomes WHERE run = ?",
-            (row[-1],),
+            (number,),
         )
         if (key := values.key_or_none(text)) is not None
     ]
@@ -148,7 +161,7 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
             "SELECT key, operation, spec_hash, at FROM intents WHERE run = ?1 "
             "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run = ?1 AND outcomes.key = intents.key) "
             "ORDER BY rowid",
-            (row[-1],),
+            (number,),
         )
         if (key := values.key_or_none(text)) is not None
     ]
@@ -156,13 +169,13 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
         _run_record(connection, row),
         tuple(sorted(apps, key=lambda app: app.key)),
         tuple(intents),
-        owners_of(connection, row[-1]),
-        unknown_owners_of(connection, row[-1]),
+        owners_of(connection, number),
+        unknown_owners_of(connection, number),
     )
 
 
 def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunRecord:
-    run_id, fleet, version, started, alive_at, ended, result, exit_code, number = row
+    run_id, fleet, version, started, alive_at, ended, result, exit_code, number, *end = row
     counted = connection.execute(
         "SELECT outcome, count(*) FROM outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (number,)
     )
@@ -177,7 +190,23 @@ def _run_record(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunReco
         None if exit_code is None else values.count(exit_code),
         {values.text(outcome): values.count(count) for outcome, count in counted},
         owner_counts(connection, number),
+        *_end(*end),
     )
+
+
+def _end(code: Any, message: Any, hint: Any, began: Any) -> tuple[Trouble | None, bool]:
+    """Return why a run did not end well, and whether it ever held the lock."""
+    error = Trouble(values.text(code), values.text(message), values.text(hint))
+    return (error if error.code or error.message else None), bool(values.count(began))
+
+
+def has_ends(connection: sqlite3.Connection) -> bool:
+    """Return whether the journal keeps why runs ended: one of an earlier form does not."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= END_COLUMNS_SINCE
+
+
+def _columns(connection: sqlite3.Connection) -> str:
+    return f"{_RUN_COLUMNS}, {_END_COLUMNS if has_ends(connection) else _NO_END_COLUMNS}"
 
 
 def _app_record(

@@ -18,7 +18,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.adapters.state_dir import StateDir
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -57,7 +57,22 @@ OWNER_TABLES: Final = (
         run INTEGER NOT NULL, key TEXT NOT NULL, action TEXT, outcome TEXT, attempts INTEGER, seconds REAL, arn TEXT,
         error_code TEXT, error_message TEXT, error_hint TEXT, at REAL, PRIMARY KEY (run, key)) WITHOUT ROWID""",
 )
-_TABLES_SINCE: Final = {1: TABLES, 2: TIMELINE_TABLES, 3: OWNER_TABLES, 4: UNFINISHED_TABLES}
+# Since form 5: why a run did not end well, and whether it ever held the lock. One that never did called nothing, so it
+# says nothing about calls in flight.
+END_COLUMNS: Final = (
+    "ALTER TABLE runs ADD COLUMN began INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE runs ADD COLUMN error_code TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN error_message TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN error_hint TEXT NOT NULL DEFAULT ''",
+)
+END_COLUMNS_SINCE: Final = 5
+_TABLES_SINCE: Final = {
+    1: TABLES,
+    2: TIMELINE_TABLES,
+    3: OWNER_TABLES,
+    4: UNFINISHED_TABLES,
+    END_COLUMNS_SINCE: END_COLUMNS,
+}
 
 
 class JournalUnusable(Exception):
@@ -110,6 +125,32 @@ def open_for_writing(state: StateDir) -> Opened:
         return start_afresh(state, str(damage))
     except (sqlite3.Error, OSError) as error:
         raise _not_opened(state, error) from None
+
+
+def open_beside(state: StateDir) -> sqlite3.Connection | None:
+    """Open the journal to add a row beside a run that may hold the lock; None where it cannot be used.
+
+    A damaged file is left to the run that holds the lock: it may be using it. Raises StateError for a file that is
+    unsafe to use, and sqlite3.Error.
+    """
+    if state.fd is None or state.problem:
+        return None
+    for side in _SIDE_FILES:
+        state.has_file(JOURNAL_NAME + side)
+    connection = _connect(state, "rw" if state.has_file(JOURNAL_NAME) else "rwc")
+    try:
+        state.has_file(JOURNAL_NAME)
+        version = _version(connection, state)
+        connection.execute("PRAGMA journal_mode = WAL")
+        if version < SCHEMA_VERSION:
+            _bring_up_to_date(connection)
+    except (_Corrupt, JournalUnusable):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def start_afresh(state: StateDir, damage: str) -> Opened:

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from engine.adapters import journal_unfinished as unfinished
+from engine.adapters.journal_end import End
 from engine.adapters.journal_entries import (
     DONE_ONCE,
     AppMarks,
     Conclusion,
     DomainSize,
-    End,
     Entry,
     Intent,
     Rate,
@@ -84,7 +84,6 @@ _MARKS: Final = """
 _RATE: Final = "INSERT OR REPLACE INTO rates (account, region, rate, at) VALUES (?, ?, ?, ?)"
 _SIZE: Final = "INSERT OR REPLACE INTO domain_sizes (domain_id, apps, at) VALUES (?, ?, ?)"
 _ALIVE: Final = "UPDATE runs SET alive_at = max(alive_at, ?) WHERE id = ?"
-_END: Final = "UPDATE runs SET alive_at = max(alive_at, ?1), ended = ?1, result = ?2, exit_code = ?3 WHERE id = ?4"
 
 
 class JournalWriter:
@@ -244,8 +243,6 @@ class JournalWriter:
                 execute(_RATE, (clean(entry.lane.account), clean(entry.lane.region), entry.calls_per_second, now))
             elif isinstance(entry, DomainSize):
                 execute(_SIZE, (clean(entry.domain_id), entry.apps, now))
-            elif isinstance(entry, End):
-                execute(_END, (entry.at, entry.result, entry.exit_code, self._run))
         execute("COMMIT")
 
     def _commit_intents(self, intents: list[Intent]) -> None:

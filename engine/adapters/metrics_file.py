@@ -6,6 +6,7 @@ module that imports prometheus_client. Not here: the names' meaning for people (
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from engine.adapters.named_file import write_named
 from engine.config.beneath import FileProblem
 from engine.config.regular_file import read_regular
 from engine.core.errors import ExitCode
+from engine.core.finding import ENFORCEMENTS
 from engine.core.limits import METRICS_FILE_MAX_BYTES
 from engine.core.outcome import Outcome
 from engine.core.text import clean
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport
 
 FILE_MODE: Final = 0o644  # the collector runs as another user
+UNKNOWN_FLEET: Final = "unknown"  # of a fleet file that cannot be read, where no file of metrics knows better
 SUCCESS_AT: Final = "appfleet_last_success_timestamp_seconds"
 
 NAMES: Final = {
@@ -43,10 +46,13 @@ NAMES: Final = {
 def write_metrics(path: Path, fleet: str, report: ApplyReport | None, exit_code: int, now: float) -> None:
     """Replace the file in one step; `report` is None for a run that failed before it had one.
 
-    `now` is epoch seconds. The time of the last success is taken over from the file. Raises OSError.
+    `now` is epoch seconds. The time of the last success is taken over from the file, and so is the fleet's name where
+    `fleet` is empty, since its own file cannot be read. Raises OSError.
     """
-    succeeded_at = now if exit_code == ExitCode.OK else _last_success(path, clean(fleet))
-    write_named(path, metrics_text(fleet, report, exit_code, now, succeeded_at), FILE_MODE)
+    known = _known(path)
+    name = clean(fleet) or (next(iter(known)) if len(known) == 1 else UNKNOWN_FLEET)
+    succeeded_at = now if exit_code == ExitCode.OK else known.get(name, 0.0)
+    write_named(path, metrics_text(name, report, exit_code, now, succeeded_at), FILE_MODE)
 
 
 def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: float, succeeded_at: float) -> bytes:
@@ -70,21 +76,23 @@ def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: fl
             for kind, count in kinds.items():
                 calls.labels(fleet, operation, kind).set(count)
         findings = gauge("appfleet_last_run_findings", "enforcement")
-        for enforcement, count in Counter(finding.enforcement for finding in report.findings).items():
-            findings.labels(fleet, enforcement).set(count)
+        counts = Counter(finding.enforcement for finding in report.findings)
+        for enforcement in sorted({*ENFORCEMENTS, *counts}):  # also with 0: an alert must not miss its series
+            findings.labels(fleet, enforcement).set(counts[enforcement])
         longest = max((app.seconds for app in report.apps), default=0.0)
         gauge("appfleet_last_run_app_seconds_max").labels(fleet).set(longest)
     return generate_latest(registry)
 
 
-def _last_success(path: Path, fleet: str) -> float:
-    """Read the time of the last success from the file that stands there; 0 when it tells none."""
+def _known(path: Path) -> dict[str, float]:
+    """Read the time of the last success of each fleet from the file that is there; empty when it tells none."""
     try:
         text = read_regular(path, str(path), METRICS_FILE_MAX_BYTES).decode()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == SUCCESS_AT and sample.labels.get("fleet") == fleet:
-                    return float(sample.value)
+        return {
+            sample.labels["fleet"]: float(sample.value)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == SUCCESS_AT and sample.labels.get("fleet") and math.isfinite(sample.value)
+        }
     except (FileProblem, ValueError):  # not there, or not ours
-        return 0.0
-    return 0.0
+        return {}

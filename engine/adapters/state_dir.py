@@ -22,6 +22,7 @@ from engine.core.limits import STATE_FILE_MAX_BYTES
 if TYPE_CHECKING:
     from pathlib import Path
 
+STATE_DIR_NAME: Final = ".appfleet"  # beside the fleet file, unless --state-dir names another
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 IGNORE_NAME: Final = ".gitignore"

@@ -93,6 +93,10 @@ class Timeline:
             events.RunStarted: self._run_started,
         }
 
+    def restart(self) -> None:
+        """Let the run begin now: what passed before was a person's time."""
+        self._began_at = self._kept_at = self._clock()
+
     def emit(self, event: events.Event) -> None:
         """Take one event in. Never raises."""
         handler = self._handlers.get(type(event))

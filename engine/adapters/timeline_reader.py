@@ -6,12 +6,13 @@ Nothing here changes a file or needs the lock. A journal of an earlier form has 
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from engine.adapters import journal_values as values
-from engine.adapters.journal_reader import read_journal, run_of, runs_of
+from engine.adapters.journal_reader import has_ends, read_journal, run_of, runs_of
 from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
@@ -62,18 +63,26 @@ def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None
     detail = None if name is None else run_of(connection, name)
     if detail is None:
         return None
+    began = "began" if has_ends(connection) else "1"
     before_name = connection.execute(
-        "SELECT run_id FROM runs WHERE fleet = ?1 AND id < (SELECT id FROM runs WHERE run_id = ?2) "
-        "AND result <> ?3 ORDER BY id DESC LIMIT 1",
+        "SELECT run_id FROM runs WHERE fleet = ?1 AND id < (SELECT id FROM runs WHERE run_id = ?2) "  # noqa: S608
+        f"AND result <> ?3 AND {began} ORDER BY id DESC LIMIT 1",
         (detail.run.fleet, detail.run.run_id, *_DID_NOTHING),
     ).fetchone()
     before = None if before_name is None else run_of(connection, before_name[0])
     return RunStory(
         detail,
-        _timeline(connection, detail.run.run_id),
+        _with_error(_timeline(connection, detail.run.run_id), detail.run.error),
         before,
         None if before is None else _timeline(connection, before.run.run_id),
     )
+
+
+def _with_error(timeline: RunTimeline, error: Trouble | None) -> RunTimeline:
+    """Let the report of a run that ended before it had a result say why."""
+    if error is None or timeline.words is not None:
+        return timeline
+    return replace(timeline, words=RunWords(errors=(error,)))
 
 
 def _newest(connection: sqlite3.Connection, fleet: str | None) -> str | None:

@@ -10,7 +10,8 @@ import typer
 
 from engine.adapters.log_options import LogFormat
 from engine.cli import flags
-from engine.cli.context import FLEET_FILE_NAME, Globals
+from engine.cli.call import FLEET_FILE_NAME, Call
+from engine.cli.context import Globals
 from engine.cli.output import write_result
 
 _GLOBAL_HELP: Final = "Global flags (see appfleet --help) may stand before or after the command."
@@ -98,4 +99,5 @@ def _globals(
     ] = False,
 ) -> None:
     """Create the SageMaker Studio apps that fleet.toml declares, within rate and quota."""
-    ctx.obj = Globals(file, log_format, log_file, log_level, state_dir, endpoint_url)
+    call = ctx.obj if isinstance(ctx.obj, Call) else Call(())
+    ctx.obj = Globals(file, log_format, log_file, log_level, state_dir, endpoint_url, call)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ from engine.cli.ask import can_ask, confirm_with
 from engine.cli.named import path_of
 from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
-from engine.core.errors import ExitCode, UsageError
+from engine.core.errors import ExitCode, NotConfirmedError, UsageError
 
 if TYPE_CHECKING:
     from engine.app import AppOptions
@@ -67,7 +66,7 @@ def apply(
     no_wait: NoWaitFlag = False,
     deadline: DeadlineFlag = None,
     lock_timeout: LockTimeoutFlag = None,
-    metrics_file: MetricsFileFlag = None,
+    _metrics_file: MetricsFileFlag = None,  # the end reads it, also where a flag beside it is wrong
     plan_age_max: PlanAgeMaxFlag = "1h",
     checksum: ChecksumFlag = None,
     prune: flags.PruneFlag = False,
@@ -90,7 +89,6 @@ def apply(
     Safe to run again at any time: what is there stays. Press Ctrl-C once to stop cleanly, twice to stop now.
     """
     from engine.cli.context import changes_of, options_of, selectors_of
-    from engine.cli.sinks import new_run_id
 
     approved = plan_file is not None or checksum is not None
     if not (yes or dry_run or approved or can_ask()):
@@ -106,8 +104,8 @@ def apply(
         saved_plan=plan_file,
         checksum=checksum or "",
         refresh_quotas=refresh_quotas,
-        run_id=new_run_id(),
         wait=not no_wait,
+        asks=not (yes or approved),
         **_times(deadline, lock_timeout, plan_age_max),
         **asked,
     )
@@ -115,7 +113,7 @@ def apply(
         _refuse_beside_a_plan(options, dry_run=dry_run)
     if dry_run:
         return _dry_run(ctx.obj, options, format_.value)
-    return _run(ctx.obj, options, format_.value, metrics_file, yes=yes)
+    return _run(ctx.obj, options, format_.value, yes=yes)
 
 
 def _times(deadline: str | None, lock_timeout: str | None, plan_age_max: str) -> dict[str, float | None]:
@@ -152,25 +150,22 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
         )
 
 
-def _run(globals_: Globals, options: AppOptions, format_: str, metrics_file: Path | None, *, yes: bool) -> int:
+def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> int:
     import asyncio
 
     from engine import app
     from engine.cli.context import next_after
-    from engine.cli.metrics import measured
+    from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
 
-    with measured(metrics_file, options.fleet_file) as measure, Sinks(globals_, options, quiet=False) as sinks:
+    with Sinks(globals_, options, quiet=False) as sinks:
         confirm = confirm_with(sinks, yes=yes)
         report = asyncio.run(sinks.ticking(app.apply(options, sinks.emit, confirm)))
         sinks.clear()
-        if report is None:  # an answer of no
-            return ExitCode.FAILED
-        measure(report)
-        if sinks.note():
-            report = dataclasses.replace(report, notes=(*report.notes, sinks.note()))
-        written = write_result(report_in(report, format_, next_after(report, options)))
-    return report.exit_code if written else (report.exit_code or ExitCode.FAILED)
+        if report is None:
+            raise NotConfirmedError
+        report = sinks.noted(report)
+    return end_with_report(globals_.call, report, report_in(report, format_, next_after(report, options)))
 
 
 def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:

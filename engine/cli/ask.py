@@ -6,16 +6,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from engine.adapters.signals import caught_here, name_of
 from engine.cli.output import fitted, is_terminal, show, wants_colour, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from engine.cli.sinks import Sinks
     from engine.core.plan import Plan
 
 YES: Final = "yes"
-_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def can_ask() -> bool:
@@ -49,10 +50,14 @@ def _show(plan: Plan) -> None:
 def _answer(word: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _STOPPING}
+    before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
         show(f"Apply these changes? Only '{word}' is accepted: ")
         return sys.stdin.readline().strip() == word
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(name_of(number))

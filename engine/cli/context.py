@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from engine.cli.call import FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
-FLEET_FILE_NAME: Final = "fleet.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Globals:
     log_level: LogLevel | None
     state_dir: Path | None
     endpoint_url: str | None
+    call: Call = field(default_factory=lambda: Call(()))
 
 
 def selectors_of(
@@ -98,6 +100,8 @@ def options_of(globals_: Globals, **asked: Any) -> AppOptions:
         fleet_file=globals_.fleet_file,
         redactor=Redactor(known_secrets(os.environ)),
         state_dir=globals_.state_dir,
+        run_id=globals_.call.run_id,
+        signals=globals_.call.signals,
         endpoint_url=globals_.endpoint_url,
         **asked,
     )

@@ -8,12 +8,15 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from engine.adapters.state_dir import CRASH_PREFIX
-from engine.core.errors import AppfleetError, BugError
+from engine.core.ending import foreseen, leaves
+from engine.core.errors import BugError
 from engine.core.redact import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from engine.core.errors import AppfleetError
 
 CREDENTIAL_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _FILE_MODE: Final = 0o600
@@ -25,21 +28,9 @@ def known_secrets(environment: Mapping[str, str]) -> list[str]:
     return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 
-def foreseen(error: BaseException) -> AppfleetError | None:
-    """Give the error of ours that `error` is or holds; None when anything in it was not foreseen."""
-    leaves = list(_leaves(error))
-    found = [leaf for leaf in leaves if isinstance(leaf, AppfleetError)]
-    if len(found) < len(leaves):
-        return None
-    return max(found, key=lambda leaf: leaf.exit_code, default=None)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+def known_or_bug(error: BaseException, state_folder: Path) -> AppfleetError:
+    """Return the error of ours that `error` is, or a bug with its traceback put aside."""
+    return foreseen(error) or bug_of(error, state_folder)
 
 
 def bug_of(error: BaseException, state_folder: Path) -> BugError:
@@ -47,7 +38,7 @@ def bug_of(error: BaseException, state_folder: Path) -> BugError:
 
     The line names the exception's class and the place alone: its text may hold anything.
     """
-    first = next(_leaves(error))
+    first = next(leaves(error))
     frames = traceback.extract_tb(first.__traceback__)
     place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""  # noqa: PTH119  # text
     where = _keep(error, state_folder)

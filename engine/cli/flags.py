@@ -6,14 +6,13 @@ Every flag is also an environment variable, `--log-level` as APPFLEET_LOG_LEVEL;
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from engine.adapters.log_options import LogFormat, LogLevel
+from engine.cli.call import ENV_PREFIX
 from engine.cli.named import path_of
-
-ENV_PREFIX: Final = "APPFLEET_"
 
 
 def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's own word for it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from engine.cli import flags
 from engine.cli.output import write_result
 from engine.core.errors import ExitCode
-from engine.core.limits import FLEET_FILE_MAX_BYTES, HISTORY_SHOWN_MAX_COUNT
+from engine.core.limits import HISTORY_SHOWN_MAX_COUNT
 
 _SHOWN_DEFAULT_COUNT = 20
 
@@ -35,6 +34,7 @@ def history(
     from engine.adapters.state_dir import StateDir
     from engine.adapters.timeline_reader import past_runs
     from engine.cli.context import options_of
+    from engine.cli.fleet_name import fleet_name
     from engine.render.history_text import history_json, history_text
     from engine.render.json_text import json_text
 
@@ -46,17 +46,3 @@ def history(
     encoding = (sys.stdout.encoding if sys.stdout is not None else None) or "ascii"
     text = history_text(runs, unicode=encoding.lower().startswith("utf"))
     return ExitCode.OK if write_result(text) else ExitCode.FAILED
-
-
-def fleet_name(path: Path) -> str | None:
-    """Give the name that a fleet file has, or None where it cannot be read: history must be had all the same."""
-    import tomllib
-
-    from engine.config.beneath import FileProblem
-    from engine.config.regular_file import read_regular
-
-    try:
-        name = tomllib.loads(read_regular(path, str(path), FLEET_FILE_MAX_BYTES).decode()).get("name")
-    except (FileProblem, ValueError, RecursionError):
-        return None
-    return name if isinstance(name, str) and name else None

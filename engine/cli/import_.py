@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.context import FLEET_FILE_NAME
+from engine.cli.call import FLEET_FILE_NAME
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 
@@ -39,7 +39,7 @@ def import_(
 
     from engine import app
     from engine.cli.context import options_of, simulate_of
-    from engine.cli.sinks import Sinks, new_run_id
+    from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
     from engine.steps.importing import ImportAsked, put, require_free
 
@@ -47,7 +47,7 @@ def import_(
         out = None
     if out is not None:
         require_free(out)
-    options = options_of(ctx.obj, simulate=simulate_of(simulate), run_id=new_run_id(), command="import")
+    options = options_of(ctx.obj, simulate=simulate_of(simulate), command="import")
     asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = asyncio.run(sinks.ticking(app.import_domain(options, asked, sinks.emit)))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.cli.argv import command_of, prepare
+from engine.cli.call import Call
 from engine.cli.output import ensure_descriptors, say
-from engine.core.errors import AppfleetError, ConfigError, ExitCode
+from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,16 +30,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     ensure_descriptors()
     words = prepare(sys.argv[1:] if arguments is None else arguments)
+    call = Call(words)
+    # A process keeps its handlers to its very end: a signal must not change an exit code that is earned already.
+    with call.signals.caught(to_the_end=arguments is None):
+        return _ended(call)
+
+
+def _ended(call: Call) -> int:
+    """Run the command, and write its end whatever that is."""
     try:
-        return _run(words)
-    except KeyboardInterrupt:
-        say("appfleet: interrupted")
-        return ExitCode.INTERRUPTED
+        code = _run(call)
+    except KeyboardInterrupt as interrupt:
+        call.signals.hold()
+        from engine.cli.ending import end_with_interrupt
+
+        return end_with_interrupt(call, str(interrupt.args[0]) if interrupt.args else "")
     except Exception as error:  # noqa: BLE001  # the last resort: it becomes one line and a file
-        return _tell(error, words)
+        call.signals.hold()
+        from engine.cli.crash import known_or_bug
+        from engine.cli.ending import end_with_error
+
+        return end_with_error(call, known_or_bug(error, call.state_path))
+    if call.has_log and call.is_look:
+        from engine.cli.ending import end_of_look
+
+        return end_of_look(call, code)
+    return code
 
 
-def _run(words: list[str]) -> int:
+def _run(call: Call) -> int:
+    words = list(call.words)
     import typer
 
     from engine.cli.application import COMMANDS, build
@@ -52,59 +72,21 @@ def _run(words: list[str]) -> int:
     command = typer.main.get_command(build(named if named in COMMANDS else ""))
     try:
         # Not `command.main`: it has views of its own on interrupts and exit codes.
-        with command.make_context("appfleet", list(words)) as context:
+        with command.make_context("appfleet", list(words), obj=call) as context:
             return int(command.invoke(context) or ExitCode.OK)
     except typer.Exit as end:  # after --help and --version
         return int(end.exit_code)
     except typer.TyperException as error:
-        return _tell_usage(error)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            say(str(getattr(error, "message", error)))
+            return ExitCode.USAGE
+        raise _usage_error(error) from None
 
 
-def _tell_usage(error: Exception) -> int:
-    """Tell what is wrong with the flags, and which help has more."""
+def _usage_error(error: Exception) -> UsageError:
+    """Return what is wrong with the flags, and which help has more."""
     context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":
-        say(str(getattr(error, "message", error)))
-        return ExitCode.USAGE
     format_message = getattr(error, "format_message", None)
     message = " ".join((format_message() if format_message is not None else str(error)).split())
     path = context.command_path if context is not None else "appfleet"
-    say(f"appfleet: error AF101: {message.rstrip('.')}. See {path} --help")
-    return ExitCode.USAGE
-
-
-def _tell(error: Exception, words: Sequence[str]) -> int:
-    """Tell an error of ours as it is, and anything else as a bug with its traceback put aside."""
-    from engine.cli.crash import bug_of, foreseen
-
-    known = foreseen(error)
-    if known is None:
-        known = bug_of(error, _state_folder(words))
-    tell_error(known)
-    return known.exit_code
-
-
-def tell_error(error: AppfleetError) -> None:
-    """Write what is wrong: each problem of a file on a line of its own, and the error's own line last."""
-    if isinstance(error, ConfigError):
-        from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
-
-        for diagnostic in error.diagnostics[:DIAGNOSTICS_SHOWN_MAX_COUNT]:
-            say(diagnostic.render())
-        rest = len(error.diagnostics) - DIAGNOSTICS_SHOWN_MAX_COUNT
-        if rest > 0:
-            say(f"… and {rest:,} more")
-    say(f"appfleet: error {error.code}: {error}")
-
-
-def _state_folder(words: Sequence[str]) -> Path:
-    """Find the state folder without the parser, which may be what broke."""
-    given: dict[str, str] = {}
-    for name, following in zip(words, [*words[1:], ""], strict=True):
-        flag, equals, value = name.partition("=")
-        given.setdefault("--file" if flag == "-f" else flag, value if equals else following)
-    state = given.get("--state-dir") or os.environ.get("APPFLEET_STATE_DIR")
-    if state:
-        return Path(state)
-    file = given.get("--file") or os.environ.get("APPFLEET_FILE") or "fleet.toml"
-    return Path(file).absolute().parent / ".appfleet"
+    return UsageError(message.rstrip("."), hint=f"See {path} --help")

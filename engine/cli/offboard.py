@@ -44,7 +44,6 @@ def offboard(
     the next run reads, into offboarded/TEAM.toml; the command says which line when it has not been moved.
     """
     from engine.cli.context import options_of, simulate_of
-    from engine.cli.sinks import new_run_id
     from engine.steps.letting_go import OFFBOARDED_FOLDER
     from engine.steps.onboarding import offboarding_of
 
@@ -53,8 +52,8 @@ def offboard(
     options: AppOptions = options_of(
         ctx.obj,
         strict=strict,
-        run_id=new_run_id(),
         command="offboard",
+        asks=not yes,
         simulate=simulate_of(simulate),
         allow_destructive=tuple(allow_destructive or ()),
     )

@@ -9,9 +9,9 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
-from engine.cli.output import say, write_result
+from engine.cli.output import say
 from engine.cli.plan import PlanFormat
-from engine.core.errors import ExitCode, UsageError
+from engine.core.errors import NotConfirmedError, UsageError
 
 if TYPE_CHECKING:
     from engine.app import AppOptions
@@ -50,7 +50,6 @@ def onboard(
     Interrupted half-way, the same command goes on.
     """
     from engine.cli.context import options_of, simulate_of
-    from engine.cli.sinks import new_run_id
     from engine.steps.members import members_of
     from engine.steps.onboarding import onboarding_of, undoing_of
     from engine.steps.team_file import TeamAsked
@@ -60,8 +59,8 @@ def onboard(
     options: AppOptions = options_of(
         ctx.obj,
         strict=strict,
-        run_id=new_run_id(),
         command="onboard",
+        asks=not yes,
         simulate=simulate_of(simulate),
         allow_destructive=tuple(allow_destructive or ()),
     )
@@ -95,22 +94,23 @@ def run(
     from engine import app as engine_app
     from engine.cli.apply import report_in
     from engine.cli.context import next_after
+    from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
 
     with Sinks(ctx.obj, options, quiet=False) as sinks:
         confirm = confirm_with(sinks, yes=yes, word=word)
         report = asyncio.run(sinks.ticking(engine_app.apply(options, sinks.emit, confirm, preparation)))
         sinks.clear()
-        if report is None:  # an answer of no
+        if report is None:
             if written is not None and written.is_new:
                 say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
-            return ExitCode.FAILED
-        # What a guardrail refused here, `apply` would refuse too: it is this very command that needs the flag.
-        text = report_in(report, format_, "" if report.denied else next_after(report, options))
-        if written is not None and format_ == PlanFormat.TEXT:
-            text += "\n" + _people(report, options, written)
-        done = write_result(text)
-    return report.exit_code if done else (report.exit_code or ExitCode.FAILED)
+            raise NotConfirmedError
+        report = sinks.noted(report)
+    # What a guardrail refused here, `apply` would refuse too: it is this very command that needs the flag.
+    text = report_in(report, format_, "" if report.denied else next_after(report, options))
+    if written is not None and format_ == PlanFormat.TEXT:
+        text += "\n" + _people(report, options, written)
+    return end_with_report(ctx.obj.call, report, text)
 
 
 def _people(report: ApplyReport, options: AppOptions, written: TeamWritten) -> str:

@@ -6,18 +6,27 @@ A reader that went away (`| head`), a closed descriptor and a full disk end no r
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from engine.core.limits import (
+    RESULT_STALL_MAX_SECONDS,
+    RESULT_STALL_STOPPED_SECONDS,
+    RESULT_TOTAL_MAX_SECONDS,
+    WORDS_STALL_MAX_SECONDS,
+)
 from engine.core.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
 WIDTH_PIPED_CHARS: Final = 200  # a file or a mail has no width: keep columns
 _WIDTH_FALLBACK_CHARS: Final = 80
 _LINES_FALLBACK_COUNT: Final = 24
+_HURRIED: Final[list[bool]] = []  # not empty once a signal came while a result was written
 
 
 def ensure_descriptors() -> None:
@@ -72,47 +81,66 @@ def write_result(text: str) -> bool:
     """Write `text` to standard output; tell whether the caller's reader can have got it.
 
     False only for what should be told by the exit code too, such as a full disk. A reader that closed its end has
-    what it wanted.
+    what it wanted, and one that takes nothing for a while is left: what it did not take is counted and said.
     """
     stream = sys.stdout
     if stream is None:
         return True
+    data = text.encode(stream.encoding or "utf-8", "backslashreplace")
     try:
-        stream.flush()
-        stream.buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
-        stream.flush()
+        written = _write(stream, data, _result_stall_s, RESULT_TOTAL_MAX_SECONDS)
     except (OSError, ValueError) as error:
         _silence(stream)
         if isinstance(error, ValueError) or error.errno in (errno.EPIPE, errno.EBADF):
             return True
         say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
         return False
+    if written < len(data):
+        _silence(stream)
+        say(
+            f"appfleet: standard output took no more: {len(data) - written:,} of {len(data):,} bytes of the result "
+            "were not written. appfleet history and appfleet report show past runs"
+        )
     return True
+
+
+def hurry() -> None:
+    """Wait less for readers from now on: somebody asked the process to end."""
+    _HURRIED.append(True)
 
 
 def say(text: str) -> None:
     """Write lines to standard error. Each line is cleaned; a failure is of no consequence."""
-    stream = sys.stderr
-    if stream is None:
-        return
-    shown = "".join(f"{clean(line, 4 * len(line) + 1)}\n" for line in text.split("\n"))
-    try:
-        stream.write(shown.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8"))
-        stream.flush()
-    except (OSError, ValueError):
-        _silence(stream)
+    show("".join(f"{clean(line, 4 * len(line) + 1)}\n" for line in text.split("\n")))
 
 
 def show(text: str) -> None:
-    """Write text that `render` made, colours and all, to standard error."""
+    """Write text that `render` made, colours and all, to standard error. It waits for a reader only a little."""
     stream = sys.stderr
     if stream is None:
         return
+    data = text.encode(stream.encoding or "utf-8", "backslashreplace")
     try:
-        stream.buffer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
-        stream.flush()
+        if _write(stream, data, lambda: WORDS_STALL_MAX_SECONDS, WORDS_STALL_MAX_SECONDS) < len(data):
+            _silence(stream)
     except (OSError, ValueError):
         _silence(stream)
+
+
+def _result_stall_s() -> float:
+    return RESULT_STALL_STOPPED_SECONDS if _HURRIED else RESULT_STALL_MAX_SECONDS
+
+
+def _write(stream: TextIO, data: bytes, stall_s: Callable[[], float], total_s: float) -> int:
+    """Write to what is behind `stream`, in bounded time; how many bytes were written."""
+    from engine.adapters.patient_write import write_patiently
+
+    stream.flush()
+    try:
+        descriptor = stream.fileno()
+    except io.UnsupportedOperation:  # a stream in memory, as tests and embedders put in place
+        return int(stream.buffer.write(data))
+    return write_patiently(descriptor, data, stall_s, total_s)
 
 
 def _silence(stream: TextIO) -> None:

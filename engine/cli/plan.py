@@ -57,16 +57,14 @@ def plan(
 
     from engine import app
     from engine.cli.context import changes_of, next_after, options_of, selectors_of
-    from engine.cli.sinks import Sinks, new_run_id
+    from engine.cli.sinks import Sinks
 
     check_writable(out, "--out")
     asked = changes_of(
         simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(
-        ctx.obj, strict=strict, selectors=selectors, run_id=new_run_id(), refresh_quotas=refresh_quotas, **asked
-    )
+    options = options_of(ctx.obj, strict=strict, selectors=selectors, refresh_quotas=refresh_quotas, **asked)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app.plan(options, sinks.emit)))
         sinks.clear()

@@ -43,12 +43,12 @@ def prices(
 
     from engine import app
     from engine.cli.context import options_of
-    from engine.cli.sinks import Sinks, new_run_id
+    from engine.cli.sinks import Sinks
 
     if out == Path("-"):
         out = None
     check_writable(out, "--out")
-    options = options_of(ctx.obj, command="prices", run_id=new_run_id())
+    options = options_of(ctx.obj, command="prices")
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app.prices(options, tuple(region or ()), out, sinks.emit)))
         sinks.clear()

@@ -37,7 +37,7 @@ def report(
     from engine.adapters.state_dir import StateDir
     from engine.adapters.timeline_reader import past_runs, run_story
     from engine.cli.context import options_of
-    from engine.cli.history import fleet_name
+    from engine.cli.fleet_name import fleet_name
     from engine.render.report_html import report_html
 
     check_writable(out, "--out")

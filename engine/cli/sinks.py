@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from engine.adapters.event_log import EventLog, LibraryHandler
@@ -21,6 +20,7 @@ from engine.adapters.named_file import NamedFileError, open_to_append
 from engine.adapters.progress import Progress
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
+from engine.ports.events import RunFinished
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,16 +29,12 @@ if TYPE_CHECKING:
     from engine.adapters.live_view import LiveView
     from engine.app import AppOptions
     from engine.cli.context import Globals
+    from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.ports.events import Event
 
 T = TypeVar("T")
 _STDERR_FD = 2
-
-
-def new_run_id() -> str:
-    """Give the name of a run: its start in UTC and three random bytes, so that names sort by time."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +51,12 @@ class Sinks:
 
     def __init__(self, globals_: Globals, options: AppOptions, *, quiet: bool) -> None:
         """Open them. `quiet` is for commands that only look: their result is the point, and one line of progress."""
+        self._call = globals_.call
+        self._call.has_log = True
         self._screen = LineWriter(_STDERR_FD)
         terminal = is_terminal(sys.stderr)
         live = terminal and not quiet and _can_move_its_cursor()
+        self._is_live = live and globals_.log_file is None and globals_.log_format is LogFormat.AUTO
         plan = _decide(globals_, terminal=terminal, quiet=quiet, live=live)
         file_writer = None if plan.log_fd is None else LineWriter(plan.log_fd, owns_fd=True)
         self._log = EventLog(
@@ -76,6 +75,10 @@ class Sinks:
 
     def emit(self, event: Event) -> None:
         """Tell the log, then the progress. Never raises."""
+        if isinstance(event, RunFinished):
+            self._call.end_is_logged = True
+            if self._is_live:
+                return  # the result says it, on the same screen
         self._log.emit(event)
         if self._progress is not None:
             self._progress.emit(event)
@@ -107,6 +110,11 @@ class Sinks:
         self._screen.set_status(b"")
         self._screen.drain()
         self._log.drain()
+
+    def noted(self, report: ApplyReport) -> ApplyReport:
+        """Return the report with the sentence about log lines that were dropped, where there are any."""
+        note = self.note()
+        return replace(report, notes=(*report.notes, note)) if note else report
 
     def note(self) -> str:
         """Give the sentence about log lines that were dropped, or empty."""
@@ -158,9 +166,10 @@ def _decide(globals_: Globals, *, terminal: bool, quiet: bool, live: bool) -> _P
     level = globals_.log_level
     if level is None:
         level = LogLevel.INFO
-        if log_format is LogFormat.CONSOLE and log_fd is None:
+        if log_fd is None:
             # The live view shows what is throttled and parked: lines that say so once more would only chase it away.
-            level = LogLevel.ERROR if live else LogLevel.WARNING if quiet else LogLevel.INFO
+            level = LogLevel.ERROR if live and log_format is LogFormat.CONSOLE else level
+            level = LogLevel.WARNING if quiet else level
     return _Plan(log_format, level, log_fd)
 
 

@@ -42,13 +42,11 @@ def status(
 
     from engine import app
     from engine.cli.context import duration_of, options_of, selectors_of, simulate_of
-    from engine.cli.sinks import Sinks, new_run_id
+    from engine.cli.sinks import Sinks
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
     selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(
-        ctx.obj, strict=strict, selectors=selectors, simulate=simulate_of(simulate), run_id=new_run_id()
-    )
+    options = options_of(ctx.obj, strict=strict, selectors=selectors, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = asyncio.run(sinks.ticking(app.status(options, sinks.emit, within_s)))
         sinks.clear()

@@ -40,10 +40,18 @@ class Diagnostic:
 
     def render(self) -> str:
         """Give `fleet.toml:12: apps.lab.type: what is wrong. hint`, safe for a terminal."""
-        place = f"{self.file}:{self.line}" if self.line else self.file
         path = f" {self.key_path}:" if self.key_path else ""
         warning = " warning:" if self.severity is Severity.WARNING else ""
-        return clean(f"{place}:{warning}{path} {self.message}. {self.hint}".rstrip(" "))
+        return clean(f"{self.source()}:{warning}{path} {self.message}. {self.hint}".rstrip(" "))
+
+    def source(self) -> str:
+        """Return `fleet.toml:12`, or the file alone where all of it is meant."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def place(self) -> str:
+        """Return `fleet.toml:12: apps.lab.type: what is wrong`, safe for a terminal."""
+        path = f" {self.key_path}:" if self.key_path else ""
+        return clean(f"{self.source()}:{path} {self.message}")
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

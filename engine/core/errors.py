@@ -6,6 +6,7 @@
     ├── PolicyError           AF201  a policy file that is not valid, as a list of diagnostics  exit 64
     ├── DeniedError           AF301  a mandatory rule or a guardrail said no                    exit 4
     ├── StalePlanError        AF302  a saved plan that no longer fits                           exit 1
+    ├── NotConfirmedError     AF303  the answer to the question was not yes                     exit 1
     ├── CloudError            AF4xx  what a call came to; the class is the disposition
     │   ├── Throttled         AF401  too many calls a second: the lane slows
     │   ├── QuotaExceeded     AF402  a quota is full: its gate parks
@@ -24,6 +25,7 @@
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
+    ├── LockLostError         AF504  the lock was removed or replaced while the run worked      exit 1
     └── BugError              AF901  appfleet contradicted itself                               exit 70
 
 `str(error)` is safe for a terminal: one line, what and then the hint. `docs/errors.md` is generated from here.
@@ -109,6 +111,15 @@ class StalePlanError(AppfleetError):
     """A saved plan that was made from other files, by another version, or of what has changed since."""
 
     code = "AF302"
+
+
+class NotConfirmedError(AppfleetError):
+    """The answer to the question before a run was not yes; nothing was changed."""
+
+    code = "AF303"
+
+    def __init__(self) -> None:
+        super().__init__("Not applied: the answer was not yes", hint="Run it again and answer yes, or use --yes")
 
 
 class CloudError(AppfleetError):
@@ -291,6 +302,12 @@ class WrongAccountError(AppfleetError):
     """The caller's account is not the one that the fleet names."""
 
     code = "AF503"
+
+
+class LockLostError(AppfleetError):
+    """The lock file or the state folder was removed or replaced while the run held it, so the run stopped."""
+
+    code = "AF504"
 
 
 class BugError(AppfleetError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MANDATORY = "mandatory"  # the enforcement that stops a run
+MANDATORY: Final = "mandatory"  # the enforcement that stops a run
+ENFORCEMENTS: Final = ("advisory", "skip", MANDATORY, "remediate")  # of findings; a disabled rule has none
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,6 +19,7 @@ PROBLEMS_KEPT_MAX_COUNT: Final = 1_000
 POLICY_FILE_MAX_BYTES: Final = 1_000_000
 POLICY_FILES_MAX_COUNT: Final = 200
 DIAGNOSTICS_SHOWN_MAX_COUNT: Final = 100
+ENDING_PROBLEMS_MAX_COUNT: Final = 100  # of a broken file, in the JSON result of a run and in its log
 EXTENDS_MAX_DEPTH: Final = 32
 TOML_NESTING_MAX_DEPTH: Final = 32
 LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
@@ -89,6 +90,7 @@ STATE_FILE_MAX_BYTES: Final = 64_000_000
 LOCK_POLL_SECONDS: Final = 0.5
 LOCK_INFO_MAX_BYTES: Final = 4_096
 JOURNAL_RUNS_MAX_COUNT: Final = 100  # of each fleet; `once`, quarantine and rates outlive the runs that taught them
+JOURNAL_REFUSALS_MAX_COUNT: Final = 50  # of each fleet: runs that ended before they held the lock
 JOURNAL_PENDING_MAX_ROWS: Final = 200_000
 JOURNAL_GATHER_SECONDS: Final = 0.05  # what a kill can lose of intents that need not be durable
 JOURNAL_ALIVE_SECONDS: Final = 10.0
@@ -137,6 +139,15 @@ RULE_ID_MAX_CHARS: Final = 64
 RULE_TEXT_MAX_CHARS: Final = 1_000
 SEEN_VALUE_MAX_CHARS: Final = 200
 POLICY_TEST_APPS_MAX_COUNT: Final = 200  # of one test; each is asked beside all others
+
+# Results, and words on standard error.
+RESULT_STALL_MAX_SECONDS: Final = 10.0  # that a reader of the result takes nothing; the rest is then given up
+RESULT_STALL_STOPPED_SECONDS: Final = 1.0  # the same once a signal came while it was written
+RESULT_TOTAL_MAX_SECONDS: Final = 600.0  # of writing one result, however slowly its reader takes it
+WORDS_STALL_MAX_SECONDS: Final = 2.0  # that standard error takes nothing
+WRITE_LOOK_SECONDS: Final = 0.1  # how often a write that waits is looked at
+WRITE_CHUNK_BYTES: Final = 65_536
+PIPE_MAX_BYTES: Final = 1_048_576  # what a pipe is let hold, so that a result up to this size never waits for a pager
 
 # Logs and progress.
 LOG_QUEUE_MAX_LINES: Final = 20_000  # of a screen or disk that does not take them; what comes later is dropped

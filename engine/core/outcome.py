@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import ExitCode
+from engine.core.errors import BugError, DeniedError, ExitCode
+from engine.core.finding import MANDATORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, Owner
     from engine.core.plan import Action
+
+
+INTERRUPTED_CODE: Final = "interrupted"
+INCOMPLETE_CODE: Final = "incomplete"
+_RESULT_HINT: Final = "The result names each app with its reason"
 
 
 class Outcome(StrEnum):
@@ -125,7 +131,8 @@ class ApplyReport:
     """What a run did. `started` is an ISO 8601 time in UTC; `calls` counts answers by operation and kind.
 
     `errors` holds what failed for the run or a whole domain, not for one app. `notes` holds what a reader must
-    know although nothing failed (a new journal, a journal that could not be written).
+    know although nothing failed (a new journal, a journal that could not be written). `interrupted_by` names the
+    signal. `ended_by` is the exit code of the error that ended a run before it had a plan.
     """
 
     run_id: str
@@ -135,12 +142,14 @@ class ApplyReport:
     apps: tuple[AppResult, ...]
     calls: Mapping[str, Mapping[str, int]]
     interrupted: bool = False
+    interrupted_by: str = ""
     denied: bool = False
     bug: bool = False
     errors: tuple[Trouble, ...] = ()
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     owners: tuple[OwnerResult, ...] = ()
+    ended_by: ExitCode | None = None
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,6 +162,8 @@ class ApplyReport:
         """The run in one word, the gravest first."""
         if self.interrupted:
             return RunResult.INTERRUPTED
+        if self.denied and self.ended_by is not None:
+            return RunResult.DENIED
         if self.errors or self.bug:
             return RunResult.FAILED
         if self.denied:
@@ -177,6 +188,8 @@ class ApplyReport:
         """What the process tells the shell."""
         if self.bug:
             return ExitCode.BUG
+        if self.ended_by is not None and not self.interrupted:
+            return self.ended_by
         return {
             RunResult.INTERRUPTED: ExitCode.INTERRUPTED,
             RunResult.FAILED: ExitCode.FAILED,
@@ -185,13 +198,37 @@ class ApplyReport:
             RunResult.CONVERGED: ExitCode.OK,
         }[self.result]
 
+    @property
+    def error(self) -> Trouble | None:
+        """Why the run did not converge, the gravest reason first, in the same words for every channel; or None."""
+        match self.result:
+            case RunResult.CONVERGED:
+                return None
+            case RunResult.INTERRUPTED:
+                return interrupted_trouble(self.interrupted_by)
+            case RunResult.FAILED:
+                return _failed(self)
+            case RunResult.DENIED:
+                return self.errors[0] if self.errors else _denied(self)
+            case RunResult.INCOMPLETE:
+                return _incomplete(self)
+
+    def failure_json(self) -> dict[str, Any]:
+        """Return the document of a command that only looks and has no result, since something ended it."""
+        names = ("format_version", "run_id", "fleet", "result", "exit_code", "error", "errors")
+        document = self.to_json()
+        return {**{name: document[name] for name in names}, "complete": False}
+
     def to_json(self) -> dict[str, Any]:
         """Give the document of `apply --format json`."""
+        error = self.error
         return {
             "format_version": 1,
             "run_id": self.run_id,
             "fleet": self.fleet,
             "result": self.result.value,
+            "exit_code": int(self.exit_code),
+            "error": None if error is None else error.to_json(),
             "started": self.started,
             "seconds": round(self.seconds, 3),
             "summary": {outcome.value: count for outcome, count in self.summary.items()},
@@ -202,3 +239,42 @@ class ApplyReport:
             "errors": [error.to_json() for error in self.errors],
             "notes": list(self.notes),
         }
+
+
+def interrupted_trouble(signal: str) -> Trouble:
+    """Return the trouble of a run that a signal stopped; `signal` is its name, or empty where it is not known."""
+    by = f" by {signal}" if signal else ""
+    return Trouble(INTERRUPTED_CODE, f"The run was interrupted{by}", "Run the same command again to continue")
+
+
+def _failed(report: ApplyReport) -> Trouble:
+    bugs = [error for error in report.errors if error.code == BugError.code]
+    if report.bug and bugs:
+        return bugs[0]
+    if not report.errors:
+        return Trouble(BugError.code, "The run failed because of a bug in appfleet", BugError("").hint)
+    return report.errors[0]
+
+
+def _denied(report: ApplyReport) -> Trouble:
+    blocking = [finding for finding in report.findings if finding.enforcement == MANDATORY]
+    if not blocking:
+        return Trouble(DeniedError.code, "A mandatory rule or a guardrail denied the plan", _RESULT_HINT)
+    first = blocking[0]
+    more = f" (and {len(blocking) - 1:,} more)" if len(blocking) > 1 else ""
+    where = f" ({first.source})" if first.source else ""
+    subject = f"{first.key}: " if first.key else ""
+    return Trouble(
+        DeniedError.code,
+        f"Rule {first.rule}{where} denied the plan: {subject}{first.message}{more}",
+        "Nothing was changed. Change the fleet or the rule, then run again",
+    )
+
+
+def _incomplete(report: ApplyReport) -> Trouble:
+    counts = {outcome.value: count for outcome, count in report.summary.items() if outcome in INCOMPLETE_OUTCOMES}
+    shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
+    parts = [f"{shown} of {len(report.apps):,} apps"] if shown else []
+    parts += [f"{owners:,} user profiles or spaces did not end well"] if owners else []
+    return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)

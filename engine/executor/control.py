@@ -31,11 +31,21 @@ class Control:
         self.deadline_at = self.started_at + deadline_s
         self._on_stop = on_stop
         self.cause: Cause | None = None
+        self.signal = ""
         self.stopped_at = float("inf")
         self._listeners: list[Callable[[], None]] = []
         self.stopped = asyncio.Event()
         self.aborted = asyncio.Event()
-        self._loop.call_at(self.deadline_at, self.may_call)  # noticed also while everything waits for a back-off
+        self._deadline_s = deadline_s
+        # Noticed also while everything waits for a back-off.
+        self._alarm = self._loop.call_at(self.deadline_at, self.may_call)
+
+    def restart(self) -> None:
+        """Start the clock again: what passed before was a person's time, not the run's."""
+        self.started_at = self._loop.time()
+        self.deadline_at = self.started_at + self._deadline_s
+        self._alarm.cancel()
+        self._alarm = self._loop.call_at(self.deadline_at, self.may_call)
 
     def now(self) -> float:
         """Give the loop's time."""
@@ -76,9 +86,10 @@ class Control:
         """Call `listener` no more."""
         self._listeners.remove(listener)
 
-    def interrupt(self) -> None:
-        """Take a signal: the first one stops, a second one aborts."""
+    def interrupt(self, signal: str = "") -> None:
+        """Take a signal by its name: the first one stops, a second one aborts."""
         if self.cause is None:
+            self.signal = signal
             self.stop(Cause.INTERRUPTED)
         else:
             self.abort()

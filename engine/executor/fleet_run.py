@@ -164,13 +164,14 @@ class FleetRun:
             apps=tuple(sorted((*results, *ledger.results), key=lambda result: result.key)),
             calls=self.calls(),
             interrupted=self.control.cause is Cause.INTERRUPTED,
+            interrupted_by=self.control.signal,
             denied=plan.denied,
             bug=bool(self._bug),
             errors=(
                 *self.more_errors,
                 *run_errors(self._listing_errors, {lane: one.stopped for lane, one in settlements.items()}, self._bug),
             ),
-            notes=(*notes, *([self.journal.broken] if self.journal.broken else [])),
+            notes=tuple(notes),
             findings=plan.findings,
             owners=tuple(sorted(ledger.owner_results, key=lambda result: result.owner)),
         )

@@ -21,7 +21,7 @@ class RunRecord:
     """A past run. Times are epoch seconds; `ended` and `exit_code` are None where it never wrote its end.
 
     `summary` counts its apps by outcome, `owners` its user profiles and spaces; an outcome of another version is kept
-    as its text.
+    as its text. `error` says why it did not end well; `began` is False for one that ended before it held the lock.
     """
 
     run_id: str
@@ -34,6 +34,8 @@ class RunRecord:
     exit_code: int | None
     summary: Mapping[str, int]
     owners: Mapping[str, int] = field(default_factory=dict)
+    error: Trouble | None = None
+    began: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.outcome import Outcome
+from engine.core.outcome import INCOMPLETE_CODE, Outcome
 from engine.core.text import clean
 from engine.render.layout import aligned, column_widths, count_of, duration
 from engine.render.words import GOOD_OUTCOMES
@@ -13,6 +13,7 @@ from engine.render.words import GOOD_OUTCOMES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from engine.core.outcome import Trouble
     from engine.ports.history import PastRun
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -30,6 +31,7 @@ _HEAD: Final = (
     "Throttled",
 )
 _SECONDS_A_MINUTE: Final = 60.0
+_WHY_MAX_CHARS: Final = 300
 
 
 def history_text(runs: Sequence[PastRun], *, unicode: bool = True) -> str:
@@ -41,7 +43,9 @@ def history_text(runs: Sequence[PastRun], *, unicode: bool = True) -> str:
     head = (*_HEAD, *(("Profiles, spaces",) if with_owners else ()), *(("Fleet",) if len(fleets) > 1 else ()))
     rows = [head, *(_row(past, with_owners=with_owners, with_fleet=len(fleets) > 1) for past in runs)]
     widths = column_widths([*((*row, "") for row in rows)])
-    lines = [aligned(row, widths) for row in rows]
+    lines = [aligned(rows[0], widths)]
+    for past, row in zip(runs, rows[1:], strict=True):
+        lines += [aligned(row, widths), *_why(past.run.error)]
     trends = _trends(runs, unicode=unicode) if len(runs) > 1 and len(fleets) == 1 else []
     newest = clean(runs[0].run.run_id)
     return "\n".join([*lines, *([""] if trends else []), *trends, "", f"More of one: appfleet report {newest}"]) + "\n"
@@ -61,6 +65,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
                 "seconds": round(past.seconds, 3),
                 "result": past.run.result,
                 "exit_code": past.run.exit_code,
+                "error": None if past.run.error is None else past.run.error.to_json(),
                 "apps": past.wanted,
                 "summary": dict(past.run.summary),
                 "owners": dict(past.run.owners),
@@ -97,6 +102,13 @@ def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ..
     )
     owners = (_owners(run.owners),) if with_owners else ()
     return (*cells, *owners, *((clean(run.fleet),) if with_fleet else ()))
+
+
+def _why(error: Trouble | None) -> list[str]:
+    """Return the line that says why a run did not end well, where its counts do not."""
+    if error is None or error.code == INCOMPLETE_CODE:
+        return []
+    return [f"  {clean(error.code)}: {clean(error.message, _WHY_MAX_CHARS)}"]
 
 
 def _owners(counts: Mapping[str, int]) -> str:

@@ -22,7 +22,9 @@ def report_markdown(
 ) -> str:
     """Return the report, ending in a line break, in at most `max_chars` characters."""
     page = Page(max_chars, f"appfleet report {report.run_id}")
-    page.add(f"### Fleet {code(report.fleet)}: {report.result.value}", "", prose(result_line(report)), "")
+    page.add(
+        f"### Fleet {code(report.fleet or '(unknown)')}: {report.result.value}", "", prose(result_line(report)), ""
+    )
     step = next_step(report, next_command)
     if step:
         page.add(_with_command(step), "")

@@ -102,7 +102,9 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
 
 def result_line(report: ApplyReport) -> str:
     """Return the run in one line."""
-    run = f"Run {clean(report.run_id)} of fleet {clean(report.fleet)}"
+    run = f"Run {clean(report.run_id)}" + (f" of fleet {clean(report.fleet)}" if report.fleet else "")
+    if not report.apps and report.result is not RunResult.CONVERGED:
+        return f"{run}: {report.result.value} after {duration(report.seconds)}; nothing was changed."
     return f"{run}: {report.result.value}; {_done(report)} {duration(report.seconds)}."
 
 

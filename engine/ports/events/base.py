@@ -14,6 +14,10 @@ class Event:
     name: ClassVar[str] = ""
     level: ClassVar[str] = "info"
 
+    def loudness(self) -> str:
+        """Return how loud this one is; most events are as loud as their class."""
+        return self.level
+
     def facts(self) -> dict[str, Any]:
         """Give the fields by name, without those that are None or empty."""
         return {item.name: value for item in fields(self) if (value := getattr(self, item.name)) not in (None, "")}

@@ -64,11 +64,12 @@ class RuleFired(Event):
 
 @dataclass(frozen=True, slots=True)
 class JournalFailed(Event):
-    """The journal could not be written. Said once a run; creates go on."""
+    """The journal could not be opened or written. Said once a run; creates go on, deletes and replaces do not."""
 
     name = "journal.failed"
     level = "error"
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,42 @@ class LibraryWarned(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunInterrupted(Event):
-    """The run was asked to stop, or its deadline came: no new calls."""
+    """The run was asked to stop, or its deadline came: no new calls. `signal` is its name, such as SIGHUP, or empty."""
 
     name = "run.interrupted"
     level = "warning"
     cause: str
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The run ended; `result` is its one word, the counts are its outcomes."""
+    """The run or command ended: always the last line. `result` is its one word, the counts are its outcomes.
+
+    The level is error when the exit code is not 0; `code`, `message` and `hint` then say why, and what to do.
+    """
 
     name = "run.finished"
     result: str
     seconds: float
     summary: dict[str, int]
     exit_code: int
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+    def loudness(self) -> str:
+        """Return error for an end that is not well, so that a filter for errors finds every such run."""
+        return "error" if self.code else self.level
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFound(Event):
+    """A fleet or policy file has a problem. `source` is its file and line, `key_path` what it is about."""
+
+    name = "problem.found"
+    level = "error"
+    source: str
+    key_path: str
+    message: str
+    hint: str

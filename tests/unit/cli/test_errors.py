@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli.crash import bug_of, foreseen, known_secrets
+from engine.cli.crash import bug_of, known_secrets
 from engine.core.diagnostics import Diagnostic
+from engine.core.ending import foreseen
 from engine.core.errors import (
     AccessDenied,
     BugError,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli import application, flags, output
+from engine.cli import application, call, output
 from engine.cli.main import main
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_every_flag_has_its_environment_variable() -> None:
             long = next((name for name in option.opts if name.startswith("--")), None)
             if long is None or long in exempt:
                 continue
-            assert option.envvar == flags.ENV_PREFIX + long[2:].replace("-", "_").upper()
+            assert option.envvar == call.ENV_PREFIX + long[2:].replace("-", "_").upper()
             assert getattr(option, "help", "")
             checked += 1
     assert checked > 40

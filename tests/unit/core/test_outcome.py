@@ -88,6 +88,8 @@ def test_the_document() -> None:
         "run_id": "run-1",
         "fleet": "ml-platform",
         "result": "failed",
+        "exit_code": 1,
+        "error": trouble,
         "started": "2026-11-24T01:00:00Z",
         "seconds": 12.346,
         "summary": {"created": 1},

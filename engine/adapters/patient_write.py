@@ -1,0 +1,107 @@
+"""Writing to a descriptor whose reader may never read: a bounded wait, and the count of what was written.
+
+A pipe that nobody empties and a terminal that was stopped with Ctrl-S take nothing for hours, and a plain write waits
+as long. Here a thread writes and the caller watches it: when nothing moved for a while the rest is given up, and the
+thread ends with the process. Not here: what is written, and who is told of the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import stat
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import PIPE_MAX_BYTES, WRITE_CHUNK_BYTES, WRITE_LOOK_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ATOMIC_BYTES: Final = select.PIPE_BUF  # a pipe that is ready takes so many without a wait
+
+
+def write_patiently(fd: int, data: bytes, stall_s: Callable[[], float], total_s: float) -> int:
+    """Write `data`, and return how many bytes of it were written; fewer where the reader took nothing more.
+
+    `stall_s` is how long nothing may move, asked again and again; `total_s` bounds the whole. Raises OSError.
+    """
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode):
+        return _write_all(fd, data, lambda _: None)
+    if stat.S_ISFIFO(mode):
+        _widen(fd, len(data))
+        if len(data) <= _ATOMIC_BYTES and _is_ready(fd):
+            return _write_all(fd, data, lambda _: None)
+    return _Watched(fd, data).wait(stall_s, total_s)
+
+
+class _Watched:
+    """A thread that writes, and what is known of it."""
+
+    def __init__(self, fd: int, data: bytes) -> None:
+        self._changed = threading.Condition()
+        self._done = 0
+        self._error: OSError | None = None
+        self._ended = False
+        # Daemon: a reader that takes nothing must not keep the process from ending.
+        threading.Thread(target=self._work, args=(fd, data), name="appfleet-result", daemon=True).start()
+
+    def wait(self, stall_s: Callable[[], float], total_s: float) -> int:
+        began_at = moved_at = time.monotonic()
+        seen = 0
+        with self._changed:
+            while not self._ended:
+                self._changed.wait(WRITE_LOOK_SECONDS)
+                now = time.monotonic()
+                if self._done > seen:
+                    seen, moved_at = self._done, now
+                if now - moved_at >= stall_s() or now - began_at >= total_s:
+                    break
+            if self._error is not None:
+                raise self._error
+            return self._done
+
+    def _work(self, fd: int, data: bytes) -> None:
+        error: OSError | None = None
+        try:
+            _write_all(fd, data, self._moved)
+        except OSError as raised:
+            error = raised
+        with self._changed:
+            self._error, self._ended = error, True
+            self._changed.notify()
+
+    def _moved(self, done: int) -> None:
+        with self._changed:
+            self._done = done
+
+
+def _write_all(fd: int, data: bytes, moved: Callable[[int], None]) -> int:
+    view = memoryview(data)
+    done = 0
+    while done < len(data):
+        try:
+            done += os.write(fd, view[done : done + WRITE_CHUNK_BYTES])
+        except BlockingIOError:
+            # Somebody else set the shared descriptor to non-blocking: wait as a blocking one would.
+            select.select([], [fd], [], WRITE_LOOK_SECONDS)
+            continue
+        moved(done)
+    return done
+
+
+def _is_ready(fd: int) -> bool:
+    return bool(select.select([], [fd], [], 0)[1])
+
+
+def _widen(fd: int, wanted: int) -> None:
+    """Let a pipe hold all that is coming, where the system allows it: a pager may then read at its leisure."""
+    if hasattr(fcntl, "F_SETPIPE_SZ") and wanted > _ATOMIC_BYTES:
+        with contextlib.suppress(OSError):
+            held = fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
+            if held < wanted:
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, min(wanted, PIPE_MAX_BYTES))

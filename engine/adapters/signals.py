@@ -1,0 +1,88 @@
+"""Where SIGINT, SIGTERM and SIGHUP go, from the first moment of a command until its result is written.
+
+Before a run they end the command at once, as KeyboardInterrupt. During it they go to the run, which stops in order.
+After it they wait: everything is done by then, and a signal must not cost the result or change the exit code.
+A SIGHUP that was inherited as ignored (`nohup`) stays ignored; a SIGINT is not, since shells ignore it for whatever
+they start in the background, and a service manager could then not stop a run in order.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    CallSoon = Callable[[Callable[[str], None], str], object]
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def name_of(number: int) -> str:
+    """Return the name of a signal, such as SIGTERM."""
+    return signal.Signals(number).name
+
+
+def caught_here() -> tuple[signal.Signals, ...]:
+    """Return the signals to catch: an ignored SIGHUP is left alone."""
+    return tuple(
+        number for number in STOPPING if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    )
+
+
+class Signals:
+    """The way of signals in one command. `on_late` is called for each that comes when the run is over."""
+
+    def __init__(self, on_late: Callable[[], None] = lambda: None) -> None:
+        self._on_late = on_late
+        self._take: Callable[[str], object] | None = None
+        self._caught = False
+        self._over = False
+
+    @contextmanager
+    def caught(self, *, to_the_end: bool = False) -> Iterator[None]:
+        """Catch the signals for the length of the block; with `to_the_end` they are ignored after it.
+
+        Anywhere but in the main thread nothing is caught.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._arrive) for number in caught_here()}
+        self._caught = True
+        try:
+            yield
+        finally:
+            self._caught = False
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_IGN if to_the_end else signal.SIG_DFL if handler is None else handler)
+
+    @contextmanager
+    def directed_to(self, take: Callable[[str], None], call_soon: CallSoon) -> Iterator[None]:
+        """Let `take` have the name of each signal for the length of the block.
+
+        `call_soon` is the running loop's `call_soon_threadsafe`: it wakes the loop, which a handler alone does not.
+        """
+        with nullcontext() if self._caught else self.caught():
+            self._take = lambda name: call_soon(take, name)
+            try:
+                yield
+            finally:
+                self._take = None
+                self._over = True
+
+    def hold(self) -> None:
+        """Let signals wait from now on: what is left is to write the result."""
+        self._over = True
+
+    def _arrive(self, number: int, _frame: FrameType | None) -> None:
+        if self._take is not None:
+            self._take(name_of(number))
+        elif self._over:
+            self._on_late()
+        else:
+            raise KeyboardInterrupt(name_of(number))

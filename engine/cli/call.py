@@ -1,0 +1,137 @@
+"""One call of the command line: its words, its run, and what its end needs to know whatever ended it.
+
+Read from the words themselves, without the parser, which may be what refused them. Not here: what the end writes
+(`ending`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.log_options import LogFormat
+from engine.adapters.signals import Signals
+from engine.adapters.state_dir import STATE_DIR_NAME
+from engine.cli.argv import command_of
+from engine.cli.output import hurry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+JSON: Final = "json"
+MARKDOWN: Final = "markdown"
+ENV_PREFIX: Final = "APPFLEET_"
+FLEET_FILE_NAME: Final = "fleet.toml"
+_FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status", "explain", "history"})
+RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
+LOOKING: Final = frozenset({"plan", "status", "explain", "import", "prices"})  # they have a log and change nothing
+_HELP: Final = frozenset({"-h", "--help"})
+
+
+@dataclass
+class Call:
+    """What one call asked for, as far as its words tell; `words` went through `argv.prepare`.
+
+    `has_log` and `end_is_logged` are what its log holds so far.
+    """
+
+    words: Sequence[str]
+    started: float = field(default_factory=time.time)
+    started_at: float = field(default_factory=time.monotonic)
+    signals: Signals = field(default_factory=lambda: Signals(hurry))
+    has_log: bool = False
+    end_is_logged: bool = False
+
+    @cached_property
+    def run_id(self) -> str:
+        """The name of the run: its start in UTC and three random bytes, so that names sort by time."""
+        import secrets  # not needed for what has no run
+
+        return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.started))}-{secrets.token_hex(3)}"
+
+    @property
+    def command(self) -> str:
+        """The command, or empty where there is none."""
+        return command_of(self.words)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run was asked for: `apply --dry-run` is none."""
+        return self.command in RUNNING and not _HELP.intersection(self.words) and not self.is_set("--dry-run")
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it asks AWS and changes nothing."""
+        return not _HELP.intersection(self.words) and (self.command in LOOKING or self.is_set("--dry-run"))
+
+    @property
+    def format(self) -> str:
+        """The format of the result, such as json; text where none is given."""
+        return (self.value("--format") or "text").lower()
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the result is text for people: also where the format is none that there is."""
+        return self.format not in (JSON, MARKDOWN)
+
+    @property
+    def has_format(self) -> bool:
+        """Whether the command's result has a format, so that its end has one too."""
+        return self.command in _FORMATTED and not _HELP.intersection(self.words)
+
+    @property
+    def fleet_file(self) -> Path:
+        """The fleet file."""
+        return Path(self.value("--file") or self.value("-f") or FLEET_FILE_NAME)
+
+    @property
+    def state_path(self) -> Path:
+        """The state folder."""
+        given = self.value("--state-dir")
+        return Path(given) if given else self.fleet_file.absolute().parent / STATE_DIR_NAME
+
+    @property
+    def log_file(self) -> Path | None:
+        """The log file, or None where the log goes to standard error."""
+        given = self.value("--log-file")
+        return Path(given) if given else None
+
+    @property
+    def log_format(self) -> LogFormat:
+        """How log lines are written."""
+        given = (self.value("--log-format") or "").lower()
+        return LogFormat(given) if given in set(LogFormat) else LogFormat.AUTO
+
+    @property
+    def metrics_file(self) -> Path | None:
+        """The metrics file, or None."""
+        given = self.value("--metrics-file")
+        return Path(given) if given else None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self.started_at
+
+    def value(self, flag: str) -> str:
+        """Return the value of a flag as the words or its variable have it, or empty; the last word wins."""
+        found = ""
+        for word, following in zip(self.words, [*self.words[1:], ""], strict=True):
+            if word == "--":
+                break
+            name, equals, value = word.partition("=")
+            if name == flag:
+                found = value if equals else following
+            elif flag == "-f" and word.startswith("-f") and len(word) > len("-f"):
+                found = word.removeprefix("-f")
+        if found or not flag.startswith("--"):
+            return found
+        return os.environ.get(ENV_PREFIX + flag.removeprefix("--").replace("-", "_").upper(), "")
+
+    def is_set(self, flag: str) -> bool:
+        """Return whether a flag without a value is given."""
+        return flag in self.words

@@ -1,0 +1,135 @@
+"""The end of a call of the command line, written once into every channel.
+
+Whatever ended it is a report by then: of a run that got as far as its result, or made here of an error or a signal.
+What must last comes first (journal, metrics, log), and what waits for a reader comes last. A channel that fails does
+not keep the end from the others. Not here: how each channel is written (`end_channels`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engine.cli.call import JSON, MARKDOWN
+from engine.cli.crash import known_secrets
+from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
+from engine.cli.fleet_name import fleet_name
+from engine.cli.output import is_terminal, say, write_result
+from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
+from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
+from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
+from engine.core.outcome import Trouble
+from engine.core.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.cli.call import Call
+    from engine.core.errors import AppfleetError
+    from engine.core.outcome import ApplyReport
+
+
+def end_with_error(call: Call, error: AppfleetError) -> int:
+    """Write that `error` ended the call before it had a result; return the exit code."""
+    report = _redacted(failed_report(error, _head(call)))
+    _say_problems(call, error)
+    _end(call, report, journal_result(error), error)
+    if not is_json_on_stderr(call):
+        said = error.message if isinstance(error, NotConfirmedError) else f"error {error.code}: {error}"
+        say(f"appfleet: {_redactor().text(said)}")
+    # A command line that was refused is no run yet: whoever typed it reads standard error, a program its format.
+    if not (isinstance(error, UsageError) and call.is_text):
+        _write(call, report)
+    return int(error.exit_code)
+
+
+def end_with_interrupt(call: Call, signal: str) -> int:
+    """Write that a signal ended the call before it had a result; return the exit code."""
+    report = interrupted_report(signal, _head(call))
+    _end(call, report, report.result.value, None)
+    if not is_json_on_stderr(call):
+        say("appfleet: interrupted")
+    _write(call, report)
+    return int(ExitCode.INTERRUPTED)
+
+
+def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
+    """Write the result of a run; return the exit code. Its log and its journal have their ends already."""
+    write_metrics_of(call, report)
+    written = write_result(text)
+    error = report.error
+    if error is not None and not is_json_on_stderr(call):
+        end = f"{report.result.value} (exit code {int(report.exit_code)})"
+        say(_redactor().text(f"appfleet: run {report.run_id} {end}: {error.message}"))
+    return int(report.exit_code if written else (report.exit_code or ExitCode.FAILED))
+
+
+def end_of_look(call: Call, code: int) -> int:
+    """Write into the log how a command that only looks ended; return its exit code."""
+    if call.has_log and not call.end_is_logged:
+        word = word_of(code)
+        well = code in (ExitCode.OK, ExitCode.CHANGES)
+        error = None if well else Trouble(word, "The result says why", "")
+        log_end(call, word, code, error, ())
+    return code
+
+
+def _end(call: Call, report: ApplyReport, kept_as: str, error: AppfleetError | None) -> None:
+    """Write what lasts: journal and metrics of a run, and the log."""
+    problems = error.diagnostics if isinstance(error, ConfigError) else ()
+    channels: list[Callable[[], None]] = []
+    if call.is_run:
+        channels += [lambda: keep_in_journal(call, report, kept_as), lambda: write_metrics_of(call, report)]
+    if call.is_run or call.is_look:
+        channels.append(lambda: log_end(call, report.result.value, int(report.exit_code), report.error, problems))
+    for channel in channels:
+        with suppress(Exception):  # the others, and the exit code, are worth more than what is wrong with this one
+            channel()
+
+
+def _say_problems(call: Call, error: AppfleetError) -> None:
+    """Write each problem of a file on a line of its own; where the log is JSON on the same stream it has them."""
+    if not isinstance(error, ConfigError) or is_json_on_stderr(call):
+        return
+    for diagnostic in error.diagnostics[:DIAGNOSTICS_SHOWN_MAX_COUNT]:
+        say(diagnostic.render())
+    rest = len(error.diagnostics) - DIAGNOSTICS_SHOWN_MAX_COUNT
+    if rest > 0:
+        say(f"… and {rest:,} more")
+
+
+def _write(call: Call, report: ApplyReport) -> None:
+    """Write the result in the format that was asked for; text for people is not shown twice on one screen."""
+    if not call.has_format:
+        return
+    if call.format == JSON:
+        from engine.render.json_text import json_text
+
+        write_result(json_text(report.to_json() if call.is_run else report.failure_json()))
+    elif call.format == MARKDOWN:
+        from engine.render.report_markdown import report_markdown
+
+        write_result(report_markdown(report))
+    elif call.is_run and not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
+        from engine.render.report_text import report_text
+
+        write_result(report_text(report))
+
+
+def _head(call: Call) -> Head:
+    started = datetime.fromtimestamp(call.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Head(call.run_id, fleet_name(call.fleet_file) or "", started, call.seconds)
+
+
+def _redacted(report: ApplyReport) -> ApplyReport:
+    text = _redactor().text
+    errors = tuple(Trouble(error.code, text(error.message), text(error.hint)) for error in report.errors)
+    return replace(report, errors=errors)
+
+
+def _redactor() -> Redactor:
+    return Redactor(known_secrets(os.environ))
