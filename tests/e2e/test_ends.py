@@ -163,7 +163,7 @@ def check_metrics(place: Place, end: End) -> None:
     text = (place.folder / "m.prom").read_text()
     assert f'appfleet_last_run_exit_code{{fleet="e2e"}} {float(end.exit_code)}' in text
     assert 'appfleet_last_success_timestamp_seconds{fleet="e2e"} 0.0' not in text, "the last success is still known"
-    assert 'appfleet_last_run_findings{enforcement="skip",fleet="e2e"} 0.0' in text
+    assert 'appfleet_last_run_findings{enforcement="remediate",fleet="e2e"} 0.0' in text
 
 
 @pytest.mark.parametrize("name", ENDS)
