@@ -157,14 +157,8 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         reached = [domain for domain in domains if options.selectors.selects_domain(domain.name)]
         links, unreachable, lanes = await _links(clouds, reached, loaded, begun)
         if journal is None:
-            yield Joined(
-                _run(loaded, links, unreachable, begun.control, None, memory, emit),
-                lanes,
-                (),
-                None,
-                state,
-                clouds.account,
-            )
+            run = _run(loaded, links, unreachable, begun.control, None, memory, emit)
+            yield Joined(run, lanes, (), None, state, clouds.account)
             return
         timeline = _timeline(journal, links, memory, loaded)
 
