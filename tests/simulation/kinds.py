@@ -49,6 +49,7 @@ EXPECTED: Final = (
     "plan: user delete because offboarded",
     "plan: user none because pending",
     "run.killed",
+    "somebody retagged an owner that leaves",
     "space adopted",
     "space created",
     "space deleted",

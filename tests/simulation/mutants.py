@@ -5,6 +5,7 @@ They prove that the checkers bite. A patch holds for the length of a block, so n
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from engine.adapters.throttle import ThrottlePace
 from engine.core import errors
 from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership
+from engine.core.ownership import whose
 from engine.core.plan import Action
 from engine.executor import (
     deletes,
@@ -27,6 +29,7 @@ from engine.executor import (
     scan,
     settlement,
 )
+from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.control import Cause, Control
 from engine.executor.deletes import AppDelete, OwnerDelete
 from engine.executor.gate import Gate, GateState
@@ -40,7 +43,7 @@ from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 
@@ -259,6 +262,32 @@ def _owner_is_not_read_again() -> Any:
     return patch.object(OwnerDelete, "still_as_planned", _always)
 
 
+def _owner_tag_is_not_read_again() -> Any:
+    return patch.object(OwnerDelete, "_still_owned", _always)
+
+
+def _tag_of_nobody_will_do() -> Any:
+    right = whose
+    return patch.object(deletes, "whose", lambda value, ours: right(value or ours, ours))
+
+
+def _switch_is_asked_once() -> Any:
+    return patch.object(LaneCalls, "_check", lambda *_: None)
+
+
+@contextmanager
+def _stopped_lane_still_calls() -> Iterator[None]:
+    def check(_calls: LaneCalls, may_call: Callable[[], bool]) -> None:
+        if not may_call():
+            raise StoppedError
+
+    with (
+        patch.object(LaneCalls, "_check", check),
+        patch.object(Settlement, "may_call", lambda at: at.control.may_call()),
+    ):
+        yield
+
+
 def _every_owner_is_ours() -> Any:
     async def with_ownership(row: Any, _parts: Any) -> Any:
         return replace(row, ownership=Ownership.OURS)
@@ -308,6 +337,10 @@ MUTANTS: Final = (
     Mutant("one-look-clears-an-owner", "two looks before a resend", _one_look_clears_an_owner),
     Mutant("owner-before-its-delete-settled", "no create of what is Deleting", _owner_before_its_delete_settled),
     Mutant("owner-delete-is-not-read-again", "read just before a delete", _owner_is_not_read_again),
+    Mutant("owner-tag-is-not-read-again", "the tag, just before a delete", _owner_tag_is_not_read_again),
+    Mutant("a-tag-of-nobody-will-do", "no tag is not our tag", _tag_of_nobody_will_do),
+    Mutant("switch-is-asked-once", "the switch, after each await", _switch_is_asked_once),
+    Mutant("stopped-lane-still-calls", "the lane's switch, after each await", _stopped_lane_still_calls),
     Mutant("every-owner-is-ours", "no foreign owner is deleted", _every_owner_is_ours),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -30,6 +30,7 @@ from tests.simulation.night_lock import NightLock
 from tests.simulation.owner_maker import draw_leavers
 from tests.simulation.scenario import EPOCH, Scenario, make_scenario
 from tests.simulation.sim_cloud import SimCloud
+from tests.simulation.takeovers import draw_expiry, draw_takeovers
 from tests.simulation.trouble_maker import EVER, Disturbance
 from tests.simulation.verdicts import check_end, check_nothing_left, check_report, why_not_converged
 from tests.simulation.virtual_loop import StuckError, VirtualLoop
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from engine.steps.letting_go import Offboarding
 
 TODAY: Final = date(2026, 11, 24)
+CALM: Final = Disturbance()  # of the runs that see no trouble
 PAUSE_SECONDS: Final = 30.0  # between two runs
 RECOVERIES_MAX_COUNT: Final = 2
 
@@ -88,6 +90,7 @@ class Night:
         self.disk = Disk()
         self.order = random.Random(scenario.seed + 3)
         self.jitter = random.Random(scenario.seed + 4)
+        self.befalls = random.Random(scenario.seed + 11)
         self.time = 0.0
         self.lock = NightLock(self.watch)
         self.runs = 0
@@ -113,7 +116,7 @@ class Night:
         why = "nothing was reported"
         first = 1 if self.scenario.kind is Kind.CALM else RECOVERIES_MAX_COUNT
         for _ in range(first + self.scenario.adopt):  # what was adopted may be replaced by the next run
-            report = self._one_run(Disturbance(), retry_quarantined=True)
+            report = self._one_run(CALM, retry_quarantined=True)
             if self.watch.violations:
                 return
             if report is None or self.plan is None:
@@ -124,7 +127,7 @@ class Night:
         if why:
             self.watch.violation(f"no convergence although nothing goes wrong any more: {why}")
             return
-        self._one_run(Disturbance(), plan_only=True)
+        self._one_run(CALM, plan_only=True)
 
     def _one_run(
         self, disturbance: Disturbance, *, retry_quarantined: bool = False, plan_only: bool = False
@@ -253,6 +256,10 @@ class Night:
             return None
         self.plan = plan
         watch.planned(plan)
+        if leaving is not None:
+            draw_takeovers(self.befalls, watch, plan)
+        if disturbance is not CALM:
+            draw_expiry(self.befalls, watch, plan)
         watch.seen.update(f"plan: {change.action.value} because {change.reason.value}" for change in plan.decisions)
         if plan_only:
             check_nothing_left(watch, plan)

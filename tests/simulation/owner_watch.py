@@ -21,6 +21,7 @@ from tests.simulation.fleet_maker import FLEET_NAME
 from tests.simulation.owner_maker import standing_owner
 
 if TYPE_CHECKING:
+    from engine.core.desired import Tags
     from engine.core.errors import CloudError
     from engine.core.identity import OwnerKind
     from engine.core.outcome import ApplyReport, OwnerResult
@@ -64,10 +65,17 @@ class OwnerWatch:
         self.hidden: set[OwnerId] = set()  # what a listing has left out in this run
         self._writing: dict[OwnerId, str] = {}
         self._seen: dict[OwnerId, OwnerDetail] = {}  # what Describe last showed, until the delete that follows it
+        self._told: dict[str, tuple[float, Tags]] = {}  # what ListTags last told of an ARN, and when it was asked
+        self.retagged_at: dict[OwnerId, float] = {}  # when somebody else changed the tags, on the wall clock
 
     def planned(self, plan: Plan) -> None:
         """Take in what will be done about owners."""
         self.changes = {self._id_of(change.owner): change for change in plan.owners}
+        for key, change in self.changes.items():
+            there = self._standing(key)
+            theirs = there is not None and there.tags.get(MANAGED_TAG) != FLEET_NAME
+            if change.action is Action.DELETE and theirs:
+                self._watch.violation(f"the plan deletes {key}, which this fleet has not made")
         self._watch.seen.update(
             f"plan: {change.owner.kind} {change.action.value} because {change.reason.value}" for change in plan.owners
         )
@@ -126,10 +134,22 @@ class OwnerWatch:
             watch.violation(f"{what}, which was not read just before")
         elif abs(seen.row.created_at - change.before.created_at) > SAME_GENERATION_SECONDS:
             watch.violation(f"{what}, whose generation is not the plan's")
-        there = self._standing(key)
-        if there is not None and _is_generation(there, change) and there.tags.get(MANAGED_TAG) != FLEET_NAME:
-            watch.violation(f"{what}, which this fleet has not made")
+        else:
+            self._check_tag(what, key, change, seen.arn)
         self._check_emptied(what, key)
+
+    def _check_tag(self, what: str, key: OwnerId, change: OwnerChange, arn: str) -> None:
+        """Check that the tag was read just before, that it was ours, and that it still was when it was asked for."""
+        watch, there = self._watch, self._standing(key)
+        asked_at, tags = self._told.pop(arn, (float("-inf"), ()))
+        if asked_at == float("-inf"):
+            watch.violation(f"{what}, whose tag was not read just before")
+        elif dict(tags).get(MANAGED_TAG) != FLEET_NAME:
+            watch.violation(f"{what}, whose tag was read and is not ours")
+        if there is None or not _is_generation(there, change) or there.tags.get(MANAGED_TAG) == FLEET_NAME:
+            return
+        if self.retagged_at.get(key, float("-inf")) < watch.wall_of(asked_at):
+            watch.violation(f"{what}, which this fleet has not made")
 
     def _check_emptied(self, what: str, key: OwnerId) -> None:
         """Check that everything in an owner that the plan deletes as well is gone before it."""
@@ -163,7 +183,10 @@ class OwnerWatch:
     def answered(self, call: Call, answer: Any, error: CloudError | None) -> None:
         """Take in the answer of a call about an owner."""
         key = call.owner
+        if call.operation == "ListTags" and answer is not None:
+            self._told[call.arn] = (call.sent_at, answer)
         if key is not None and call.operation.startswith("Describe") and answer is not None:
+            self._told.pop(answer.arn, None)  # what was read before this look was not read just before the delete
             self._seen[key] = answer
         if key is None or call.operation not in OWNER_WRITES:
             return

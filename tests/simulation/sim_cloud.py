@@ -154,7 +154,8 @@ class SimCloud(OwnerCalls):
         return await self._call(call, lambda: self._inner.describe_app(app))
 
     async def list_tags(self, arn: str) -> Tags:
-        return await self._call(Call("ListTags", self.lane, "", self.watch.now()), lambda: self._inner.list_tags(arn))
+        call = Call("ListTags", self.lane, "", self.watch.now(), arn=arn)
+        return await self._call(call, lambda: self._inner.list_tags(arn))
 
     async def add_tags(self, arn: str, tags: Tags) -> None:
         call = Call("AddTags", self.lane, "", self.watch.now(), arn=arn)
