@@ -13,7 +13,7 @@ from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import AppStatus, Ownership
 from engine.core.owners import OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
-from engine.core.ownership import MANAGED_TAG
+from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
 from engine.core.plan import Action, Plan
 from engine.core.text import clean
 
@@ -41,12 +41,14 @@ def with_owner_deletes(
     }
     changes: dict[Owner, OwnerChange] = {}
     findings: list[Finding] = []
+    unread = False
     wanted = sorted(gone, key=lambda one: (one.owner.domain, one.owner.kind == USER, one.owner.name))
     for declared in wanted:  # spaces first: a profile goes when all of its spaces do
         owner = folded_owner(declared.owner)
         row = seen.get(owner)
         if row is None or row.is_deleting:
             continue
+        unread = unread or row.ownership is Ownership.UNREAD
         why = _why_not(row, owner, inhabited, seen, changes)
         if why:
             message = clean(f"{owner_word(declared.owner)} is not deleted: {why}")
@@ -55,9 +57,22 @@ def with_owner_deletes(
             changes[owner] = OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row)
     return replace(
         plan,
+        complete=plan.complete and not unread,
         owners=tuple(sorted(changes.values(), key=owner_order)),
         findings=tuple(sorted({*plan.findings, *findings})),
     )
+
+
+def _why_not_ours(row: ObservedOwner) -> str:
+    """Say what its tag says: whose it is and whether that is known are three different things to do about it."""
+    why = why_not_ours(MANAGED_TAG, Whose(row.ownership, row.managed_by), row.unread_because)
+    match row.ownership:
+        case Ownership.FOREIGN:
+            return f"{why}. Offboard it from that fleet, or delete it in the console"
+        case Ownership.NOBODY:
+            return f"{why}, so appfleet did not make it. Delete it in the console"
+        case _:
+            return f"{why}. Run again; if it stays so, allow the caller sagemaker:ListTags"
 
 
 def _why_not(
@@ -68,7 +83,7 @@ def _why_not(
     changes: Mapping[Owner, OwnerChange],
 ) -> str:
     if row.ownership is not Ownership.OURS:
-        return f"it has no tag {MANAGED_TAG} of this fleet, so appfleet did not make it. Delete it in the console"
+        return _why_not_ours(row)
     if owner in inhabited:
         return "an app that this plan does not delete lives in it. Delete that app first"
     if owner.kind == SPACE:

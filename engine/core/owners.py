@@ -46,7 +46,8 @@ class OwnerReason(StrEnum):
 class ObservedOwner:
     """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
 
-    `owner` is spelled as observed. The last three are of spaces alone. `arn` is empty where only a listing was read.
+    `owner` is spelled as observed. `owner_user`, `sharing` and `app_type` are of spaces alone. `arn` is empty where
+    only a listing was read. `managed_by` is the fleet that its tag names, `unread_because` why that was not read.
     """
 
     owner: Owner
@@ -57,6 +58,8 @@ class ObservedOwner:
     app_type: str = ""
     arn: str = ""
     ownership: Ownership = Ownership.UNREAD
+    managed_by: str = ""
+    unread_because: str = ""
 
     @property
     def is_in_service(self) -> bool:

@@ -14,6 +14,8 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from engine.core.identity import AppKey
+
 FLEET_TAG: Final = "appfleet:fleet"
 MANAGED_TAG: Final = "appfleet:managed-by"
 
@@ -50,4 +52,20 @@ def why_not_ours(tag: str, found: Whose, unread: str = "") -> str:
         case Ownership.OURS:
             return f"its tag {tag} names this fleet"
         case _:
-            return f"its tag {tag} could not be read" + (f" ({unread})" if unread else "")
+            return "its tags could not be read" + (f" ({unread})" if unread else "")
+
+
+READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:DescribeApp and sagemaker:ListTags"
+
+
+def not_owned(found: Whose, verb: str, key: AppKey) -> tuple[str, str]:
+    """Return why an app is not `verb` (deleted, replaced, adopted), by what its tag says, and what to do about it."""
+    why = why_not_ours(FLEET_TAG, found)
+    if found.ownership is Ownership.FOREIGN:
+        return why, "Take it out of one of the two fleets"
+    nobodys = found.ownership is Ownership.NOBODY
+    if nobodys:
+        why = f"{why}, so this fleet does not own it"
+    if verb == "deleted":
+        return why, f"--allow-destructive {key} deletes it all the same"
+    return why, "apply --adopt takes it over" if nobodys else READ_TAGS

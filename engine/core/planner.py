@@ -24,6 +24,7 @@ from engine.core.finding import Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
+from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.plan_options import PlanOptions
 from engine.core.text import clean
@@ -202,6 +203,10 @@ def _findings(
     owed = [change.key for change in changes if change.action is Action.CREATE and change.key in options.half_replaced]
     if owed:
         yield Finding("half_replaced", _SAID, "", clean(_owed_message(owed)))
+    prune = _prunes(desired, options)
+    unread = sorted(row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune))
+    if unread:
+        yield Finding("prune", _SKIPPED, "", clean(_unread_message(unread)))
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
     if others:
         yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
@@ -233,6 +238,13 @@ def _owed_message(owed: list[AppKey]) -> str:
     return f"{_apps(len(owed))} deleted by an earlier run to be replaced and not created again yet: {named}{tail}"
 
 
+def _unread_message(keys: list[AppKey]) -> str:
+    named = ", ".join(map(str, keys[:ORPHANS_NAMED_MAX_COUNT]))
+    more = len(keys) - ORPHANS_NAMED_MAX_COUNT
+    tail = f" and {more} more" if more > 0 else ""
+    return f"{_apps(len(keys))} not pruned, since it could not be read whose they are: {named}{tail}. {READ_TAGS}"
+
+
 def _foreign_message(others: list[tuple[AppKey, str]]) -> str:
     named = ", ".join(f"{key} ({fleet})" for key, fleet in others[:ORPHANS_NAMED_MAX_COUNT])
     more = len(others) - ORPHANS_NAMED_MAX_COUNT
@@ -250,18 +262,7 @@ def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
         why = "its quota has no room for the new app, so the old one would be lost"
         way_out = "Raise the quota, or free a place in it"
     else:
-        why, way_out = _not_owned(change, verb)
+        row = change.before
+        found = UNREAD if row is None else Whose(row.ownership, row.foreign_fleet)
+        why, way_out = not_owned(found, verb, change.key)
     return Finding(guard.value, _SKIPPED, str(change.key), clean(f"not {verb}: {why}. {way_out}"))
-
-
-def _not_owned(change: Change, verb: str) -> tuple[str, str]:
-    row = change.before
-    if row is not None and row.ownership is Ownership.FOREIGN:
-        return f"its tag appfleet:fleet names the fleet {row.foreign_fleet!r}", "Take it out of one of the two fleets"
-    unread = row is None or row.ownership is Ownership.UNREAD
-    why = "its tags could not be read" if unread else "it has no tag appfleet:fleet, so this fleet does not own it"
-    if verb == "deleted":
-        return why, f"--allow-destructive {change.key} deletes it all the same"
-    if verb == "adopted":
-        return why, "Run again, or let the caller read tags: sagemaker:DescribeApp and sagemaker:ListTags"
-    return why, "apply --adopt takes it over" if not unread else "Run again once its tags can be read"

@@ -102,7 +102,7 @@ class Adopter:
                 at.end(operation, Outcome.ADOPTED)
                 return
             seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, at.fleet))
-        at.end(operation, Outcome.FAILED, not_tagged(operation, seen))
+        at.end(operation, Outcome.FAILED, not_tagged(seen))
 
     def _may_prove(self) -> bool:
         """Whether what came of a call may still be read, as for every call whose outcome is unknown."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.errors import (
     AccessDenied,
@@ -52,6 +52,11 @@ ANSWER_KINDS: dict[type[CloudError], str] = {
     Unreachable: "unreachable",
     OutcomeUnknown: "unknown",
 }
+
+
+# What the reads of a lane are known as in events: those of SageMaker by the call that is most of them.
+LISTING_READS: Final = "ListApps"
+ACCOUNT_READS: Final = "ListServiceQuotas"
 
 
 class StoppedError(Exception):
@@ -101,8 +106,13 @@ class LaneCalls:
         reads: Pace,
         emit: Emit,
         learnt_rate: float | None = None,
+        *,
+        reads_as: str = LISTING_READS,
     ) -> None:
-        """Join the paces to their rates; `learnt_rate` is what an earlier run ended with. Needs a running loop."""
+        """Join the paces to their rates. Needs a running loop.
+
+        `learnt_rate` is what an earlier run ended with, `reads_as` what the reads' throttle is known as in events.
+        """
         self._loop = asyncio.get_running_loop()
         self._emit = emit
         start = execution.create_rate if learnt_rate is None else learnt_rate
@@ -113,11 +123,11 @@ class LaneCalls:
             AdaptiveRate(start, execution.create_rate_max, limit_is_known=learnt_rate is not None),
             emit,
         )
-        self._reads = Throttle(lane, "ListApps", reads, AdaptiveRate(execution.read_rate, execution.read_rate), emit)
+        self._reads = Throttle(lane, reads_as, reads, AdaptiveRate(execution.read_rate, execution.read_rate), emit)
         self._read_turn = asyncio.Lock()
         self.places = asyncio.Semaphore(execution.concurrency)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.failed: CredentialsFailed | None = None  # no later call of the lane can do better, so none is made
+        self.failed: CloudError | None = None  # no later call of the lane can do better, so none is made
 
     async def take_write(self) -> None:
         """Wait for the right to make one write; the dispatcher alone calls this."""
@@ -175,7 +185,7 @@ class LaneCalls:
         except CloudError as raised:
             error = raised
             kind = ANSWER_KINDS.get(type(raised), "rejected")
-            if isinstance(raised, CredentialsFailed) and self.failed is None:
+            if raised.ends_lane and self.failed is None:
                 self.failed = raised
             raise
         finally:

@@ -80,10 +80,10 @@ class Failures:
 
     async def describe(self, operation: Operation) -> Described | None:
         """Read one app; None where it was not answered, so that it has to be asked again."""
-        scanner = self._watcher.scanner
-        name = app_name(scanner.domain.domain_id, operation.key)
+        reach = self._watcher.scanner.reach
+        name = app_name(reach.domain_id, operation.key)
         try:
-            detail = await scanner.calls.read("DescribeApp", lambda: scanner.cloud.describe_app(name), scanner.may_call)
+            detail = await reach.ask_once("DescribeApp", lambda cloud: cloud.describe_app(name))
         except (StoppedError, Throttled, Unreachable, OutcomeUnknown):
             return None
         except (NotFound, AlreadyGone):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
@@ -16,7 +17,7 @@ from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.outcome import ApplyReport, Outcome, Trouble
 from engine.executor.asking import unless_aborted
 from engine.executor.begin import WATCHED, Beginning
-from engine.executor.calls import LaneCalls, StoppedError
+from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
 from engine.executor.control import Cause, wait_for
 from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
@@ -72,6 +73,7 @@ class FleetRun:
     more_errors: list[Trouble] = field(default_factory=list)
     settlements: dict[Lane, Settlement] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
+    _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
     _bug: str = ""
@@ -90,7 +92,7 @@ class FleetRun:
             known = self.memory.domain_sizes.get(link.domain.domain_id)
             pages = None if known is None else max(1, -(-known // LIST_PAGE_MAX_ROWS))
             with suppress(StoppedError):  # said once, below, and not as a group of many
-                observed[name] = await self._scanner(link, self.control.may_call).scan(owners[name], pages)
+                observed[name] = await Scanner(self.reach(name)).scan(owners[name], pages)
 
         names = sorted(owners)
         async with unless_aborted(self.control), asyncio.TaskGroup() as group:
@@ -120,12 +122,7 @@ class FleetRun:
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
         """Give what looks at the owners of a domain that can be reached."""
-        link = self.links[domain]
-        calls, asked = self.calls_of(link.lane), may_call or self.control.may_call
-        stopped = self.control.stopped
-        return OwnerScanner(
-            link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, asked, stopped
-        )
+        return OwnerScanner(self.reach(domain, may_call))
 
     async def apply(
         self,
@@ -179,7 +176,7 @@ class FleetRun:
     def calls(self) -> dict[str, dict[str, int]]:
         """Count the calls of all lanes so far: operation -> kind of answer -> how many."""
         total: dict[str, dict[str, int]] = {}
-        for calls in self._calls.values():
+        for calls in (*self._calls.values(), *self._account_calls.values()):
             for operation, kinds in calls.counts.items():
                 counted = total.setdefault(operation, {})
                 for kind, count in kinds.items():
@@ -190,16 +187,22 @@ class FleetRun:
         """Give the one LaneCalls of a lane."""
         calls = self._calls.get(lane)
         if calls is None:
-            calls = LaneCalls(
-                lane,
-                self.settings.execution,
-                self.make_pace(),
-                self.make_pace(),
-                self.emit,
-                self.memory.last_rates.get(lane),
-            )
-            self._calls[lane] = calls
+            calls = self._calls[lane] = self._lane_calls(lane, self.memory.last_rates.get(lane))
         return calls
+
+    def account_reach(self, domain: str) -> Reach:
+        """Return what the account's own APIs are asked through: they have a rate of their own, so a lane of their own.
+
+        What they refuse or throttle says nothing about SageMaker.
+        """
+        lane = self.links[domain].lane
+        if lane not in self._account_calls:
+            self._account_calls[lane] = self._lane_calls(lane, None, ACCOUNT_READS)
+        return replace(self.reach(domain), calls=self._account_calls[lane])
+
+    def _lane_calls(self, lane: Lane, learnt_rate: float | None, reads: str = LISTING_READS) -> LaneCalls:
+        execution = self.settings.execution
+        return LaneCalls(lane, execution, self.make_pace(), self.make_pace(), self.emit, learnt_rate, reads_as=reads)
 
     async def _let_last_calls_show(self) -> None:
         """Let calls that a killed run had in flight come to light before we say that something is absent."""
@@ -212,13 +215,6 @@ class FleetRun:
         if wait_s > 0.0:
             self.emit(RunWaited(round(wait_s, 3)))
             await wait_for(self.control.stopped, wait_s)
-
-    def _scanner(self, link: Link, may_call: Callable[[], bool]) -> Scanner:
-        calls = self.calls_of(link.lane)
-        stopped = self.control.stopped
-        return Scanner(
-            link.domain, link.cloud, calls, self.settings.backoffs, self.jitter, self.emit, may_call, stopped
-        )
 
     def _beginning(self) -> Beginning:
         return Beginning(
@@ -238,11 +234,10 @@ class FleetRun:
             if link.lane not in settlements:
                 settlements[link.lane] = self._settlement(link.lane, ledger, wait=wait)
             settlement = settlements[link.lane]
-            scanner = self._scanner(link, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
-            settlement.watchers[link.domain.name] = Watcher(scanner, settlement, self._rows.get(link.domain.name, 0))
-            settlement.reaches[link.domain.name] = self.reach(link.domain.name, settlement.may_call)
-            owners = self.owner_scanner(link.domain.name, lambda settlement=settlement: may_look(settlement))  # type: ignore[misc]
-            settlement.owners.watchers[link.domain.name] = OwnerWatcher(owners, settlement.owners)
+            name, looks = link.domain.name, self.reach(link.domain.name, partial(may_look, settlement))
+            settlement.reaches[name] = self.reach(name, settlement.may_call)
+            settlement.watchers[name] = Watcher(Scanner(looks), settlement, self._rows.get(name, 0))
+            settlement.owners.watchers[name] = OwnerWatcher(OwnerScanner(looks), settlement.owners)
         return settlements
 
     def _settlement(self, lane: Lane, ledger: Ledger, *, wait: bool) -> Settlement:

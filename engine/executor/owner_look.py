@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import CloudError
-from engine.executor.asking import ask_again, unless_aborted
 from engine.ports.events import OwnersUnread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
     from engine.core.identity import Owner
     from engine.core.owners import ObservedOwner
@@ -24,8 +23,7 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
     found: dict[Owner, ObservedOwner | None] = {}
     for name in sorted({owner.domain for owner in owners} & run.links.keys()):
         try:
-            async with unless_aborted(run.control):
-                found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
+            found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
         except CloudError as error:
             run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
     return found
@@ -36,16 +34,9 @@ async def auth_mode(run: FleetRun, domain: str) -> str:
 
     Raises StoppedError when the run is stopped meanwhile.
     """
-    link = run.links[domain]
-    calls, may_call = run.calls_of(link.lane), run.control.may_call
-
-    def ask() -> Awaitable[str]:
-        return calls.read("DescribeDomain", lambda: link.cloud.auth_mode(link.domain.domain_id), may_call)
-
+    domain_id = run.links[domain].domain.domain_id
     try:
-        async with unless_aborted(run.control):
-            stopped = run.control.stopped
-            return await ask_again("DescribeDomain", ask, run.settings.backoffs, run.jitter, run.emit, stopped=stopped)
+        return await run.reach(domain).ask("DescribeDomain", lambda cloud: cloud.auth_mode(domain_id))
     except CloudError as error:
         run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
         return ""

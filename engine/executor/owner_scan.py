@@ -5,28 +5,24 @@ Absence is only believed of a listing that reached its end or of an answer about
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import NotFound, Rejected, ScanIncomplete
 from engine.core.identity import OWNER_KINDS, Owner, OwnerKind
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
 from engine.core.owners import ObservedOwner, folded_owner
-from engine.executor.asking import ask_again
+from engine.executor.reads import pages
 from engine.ports.owners import listing_of, operation_of
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from engine.core.desired import DesiredDomain
-    from engine.core.settings import Backoffs
-    from engine.executor.calls import LaneCalls
-    from engine.ports.cloud import Cloud
-    from engine.ports.events import Emit
-    from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
-
-T = TypeVar("T")
+    from engine.executor.reach import Reach
+    from engine.ports.owners import OwnerPage, OwnerRow
 
 # How long a listing is followed, in pages, for each owner that is looked for: then it costs a quarter too much at most.
 LISTING_TRIAL_SHARE: Final = 0.25
@@ -34,19 +30,14 @@ LISTING_TRIAL_SHARE: Final = 0.25
 
 @dataclass(slots=True)
 class OwnerScanner:
-    """Looks at the owners of one domain through one lane.
+    """Looks at the owners of one domain."""
 
-    `jitter` gives numbers in [0, 1); `stopped` ends a back-off, so that what waits in one sees the end of the run.
-    """
+    reach: Reach
 
-    domain: DesiredDomain
-    cloud: Cloud
-    calls: LaneCalls
-    backoffs: Backoffs
-    jitter: Callable[[], float]
-    emit: Emit
-    may_call: Callable[[], bool]
-    stopped: asyncio.Event | None = None
+    @property
+    def domain(self) -> DesiredDomain:
+        """The domain."""
+        return self.reach.link.domain
 
     async def look(self, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner | None]:
         """Give what is there of each of `owners`, None for what is not. Raises CloudError and StoppedError."""
@@ -75,17 +66,12 @@ class OwnerScanner:
 
     async def describe(self, owner: Owner) -> ObservedOwner | None:
         """Ask for one owner; None when there is no record of it. Raises CloudError and StoppedError."""
-        operation = operation_of("Describe", owner.kind)
-
-        def call() -> Awaitable[OwnerDetail]:
-            return self.calls.read(
-                operation,
-                lambda: self.cloud.describe_owner(self.domain.domain_id, owner.kind, owner.name),
-                self.may_call,
-            )
-
+        domain_id = self.domain.domain_id
         try:
-            detail = await self._ask(operation, call)
+            detail = await self.reach.ask(
+                operation_of("Describe", owner.kind),
+                lambda cloud: cloud.describe_owner(domain_id, owner.kind, owner.name),
+            )
         except NotFound:
             return None
         return observed_owner(self.domain.name, detail.row, detail.arn)
@@ -98,38 +84,27 @@ class OwnerScanner:
         A listing that does not fit together (a token that comes twice or is refused) has not reached its end.
         """
         found: dict[Owner, ObservedOwner] = {}
-        token = ""
-        seen: set[str] = set()
-        for _ in range(pages_max):
-            try:
-                page = await self._page(kind, token)
-            except (Rejected, ScanIncomplete):
-                if not token:
-                    raise
-                return found, False
-            for row in page.rows:
-                observed = observed_owner(self.domain.name, row)
-                found[folded_owner(observed.owner)] = observed
-            token = page.next_token
-            if not token:
-                return found, True
-            if token in seen or (wanted is not None and wanted <= found.keys()):
-                break
-            seen.add(token)
+        count = 0
+        ask = partial(self._page, kind)
+        try:
+            async with aclosing(pages(ask, listing_of(kind), f"domain {self.domain.name}")) as listing:
+                async for page in listing:
+                    for row in page.rows:
+                        observed = observed_owner(self.domain.name, row)
+                        found[folded_owner(observed.owner)] = observed
+                    count += 1
+                    if not page.next_token:
+                        return found, True
+                    if count == pages_max or (wanted is not None and wanted <= found.keys()):
+                        break
+        except (Rejected, ScanIncomplete):
+            if not count:
+                raise
         return found, False
 
     async def _page(self, kind: OwnerKind, token: str) -> OwnerPage:
-        def call() -> Awaitable[OwnerPage]:
-            return self.calls.read(
-                listing_of(kind),
-                lambda: self.cloud.list_owners(self.domain.domain_id, kind, token=token),
-                self.may_call,
-            )
-
-        return await self._ask(listing_of(kind), call)
-
-    async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        return await ask_again(operation, call, self.backoffs, self.jitter, self.emit, stopped=self.stopped)
+        domain_id = self.domain.domain_id
+        return await self.reach.ask(listing_of(kind), lambda cloud: cloud.list_owners(domain_id, kind, token=token))
 
 
 def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:

@@ -10,30 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import CloudError, ScanIncomplete
+from engine.core.errors import CloudError
 from engine.core.identity import SPACE, USER
-from engine.core.limits import OWNERSHIP_READS_MAX_COUNT, SCAN_PAGES_MAX_COUNT
+from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
 from engine.core.observed import ObservedFleet, Ownership
-from engine.core.ownership import FLEET_TAG
-from engine.executor.asking import ask_again, unless_aborted
-from engine.ports.cloud import AppName
-from engine.ports.events import OwnershipUnread, TagIndexUnread
+from engine.core.owners import folded_owner
+from engine.core.ownership import FLEET_TAG, MANAGED_TAG, tag_value, whose
+from engine.ports.cloud import app_name
+from engine.ports.events import OwnershipUnread, OwnersUnread, TagIndexUnread
+from engine.ports.owners import operation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterable
 
     from engine.core.desired import Tags
-    from engine.core.identity import AppKey
+    from engine.core.identity import AppKey, Owner
     from engine.core.observed import ObservedApp
+    from engine.core.owners import ObservedOwner
     from engine.core.planner import OwnershipQuestions
-    from engine.core.settings import Backoffs
-    from engine.executor.calls import LaneCalls
-    from engine.executor.control import Control
     from engine.executor.fleet_run import FleetRun
-    from engine.executor.link import Link
-    from engine.ports.cloud import TaggedPage
-    from engine.ports.events import Emit
-
+    from engine.executor.reach import Reach
 
 APPS: Final = ("app",)
 OWNERS: Final = ("user-profile", "space", "domain")
@@ -66,11 +62,9 @@ def _path(arn: str) -> str:
 
 def owned_by(row: ObservedApp, fleet: str | None, ours: str) -> ObservedApp:
     """Give `row` with its ownership, when its tag names `fleet`; None: it has none."""
-    if fleet is None:
-        return replace(row, ownership=Ownership.NOBODY)
-    if fleet == ours:
-        return replace(row, ownership=Ownership.OURS)
-    return replace(row, ownership=Ownership.FOREIGN, foreign_fleet=fleet)
+    found = whose(fleet, ours)
+    foreign = found.fleet if found.ownership is Ownership.FOREIGN else ""
+    return replace(row, ownership=found.ownership, foreign_fleet=foreign)
 
 
 async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: OwnershipQuestions) -> ObservedFleet:
@@ -92,13 +86,12 @@ async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: Owne
             reader = _reader(run, key.domain)
             has_twin = twin_of(key) in rows
             if index is not None and not has_twin and (many or key in named_only):
-                owned = owned_by(rows[key], index.fleet_of(reader.link.domain.domain_id, key), run.fleet)
+                owned = owned_by(rows[key], index.fleet_of(reader.reach.domain_id, key), run.fleet)
                 proved = key in named_only or owned.ownership is not Ownership.OURS
             else:
                 owned, proved = rows[key], key in named_only
             if not proved:
-                async with unless_aborted(run.control):
-                    owned = await reader.read(rows[key], has_twin=has_twin)
+                owned = await reader.read(rows[key], has_twin=has_twin)
             read.setdefault(key.domain, {})[key] = owned
     return ObservedFleet(
         {
@@ -114,36 +107,37 @@ async def tagged_owners(run: FleetRun, domain: str) -> tuple[str, ...]:
     There must be none: their tags spread to apps that people open by hand, and prove nothing then. Raises CloudError
     and StoppedError.
     """
-    async with unless_aborted(run.control):
-        return await _reader(run, domain).tagged_owners()
+    return await _reader(run, domain).tagged_owners()
+
+
+async def read_owners(run: FleetRun, owners: Iterable[ObservedOwner]) -> dict[Owner, ObservedOwner]:
+    """Return profiles and spaces by their folded name, each with whose it is. Raises StoppedError."""
+    return {folded_owner(row.owner): await _reader(run, row.owner.domain).read_owner(row) for row in owners}
+
+
+async def tags_of(run: FleetRun, domain: str, arn: str) -> Tags:
+    """Read the tags of one resource, in the lane of `domain`. Raises CloudError and StoppedError."""
+    return await _reader(run, domain).tags(arn)
 
 
 async def _index(run: FleetRun, domain: str) -> TagIndex | None:
     try:
-        async with unless_aborted(run.control):
-            return await _reader(run, domain).index()
+        return await _reader(run, domain).index()
     except CloudError as error:
         run.emit(TagIndexUnread(run.links[domain].lane, error.service_code or error.code, error.message))
         return None
 
 
 def _reader(run: FleetRun, domain: str) -> OwnershipReader:
-    link = run.links[domain]
-    calls = run.calls_of(link.lane)
-    return OwnershipReader(run.fleet, link, calls, run.control, run.settings.backoffs, run.jitter, run.emit)
+    return OwnershipReader(run.fleet, run.reach(domain))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnershipReader:
-    """Reads the apps of one domain, and the index of its lane."""
+    """Reads whose the apps and owners of one domain are, and the index of its lane."""
 
     fleet: str
-    link: Link
-    calls: LaneCalls
-    control: Control
-    backoffs: Backoffs
-    jitter: Callable[[], float]
-    emit: Emit
+    reach: Reach
 
     async def read(self, row: ObservedApp, *, has_twin: bool = False) -> ObservedApp:
         """Give `row` with its ownership; UNREAD, and said as an event, where it cannot be read.
@@ -153,23 +147,38 @@ class OwnershipReader:
         """
         key = row.key
         if has_twin:
-            self.emit(OwnershipUnread(key, "one_arn_for_two", f"{key} and {twin_of(key)} have the same ARN"))
+            self.reach.emit(OwnershipUnread(key, "one_arn_for_two", f"{key} and {twin_of(key)} have the same ARN"))
             return row
-        domain_id = self.link.domain.domain_id
-        name = AppName(domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
+        name = app_name(self.reach.domain_id, key)
         try:
-            tags = await ask_again(
-                "ListTags",
-                lambda: self._tags(name),
-                self.backoffs,
-                self.jitter,
-                self.emit,
-                stopped=self.control.stopped,
-            )
+            detail = await self.reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name))
+            tags = await self.tags(detail.arn)
         except CloudError as error:
-            self.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
+            self.reach.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
             return row
-        return owned_by(row, dict(tags).get(FLEET_TAG), self.fleet)
+        return owned_by(row, tag_value(tags, FLEET_TAG), self.fleet)
+
+    async def read_owner(self, row: ObservedOwner) -> ObservedOwner:
+        """Return a profile or space with whose it is, by its own tag; UNREAD, with the reason, where it cannot be read.
+
+        Raises StoppedError.
+        """
+        owner, domain_id = row.owner, self.reach.domain_id
+        try:
+            detail = await self.reach.ask(
+                operation_of("Describe", owner.kind),
+                lambda cloud: cloud.describe_owner(domain_id, owner.kind, owner.name),
+            )
+            tags = await self.tags(detail.arn)
+        except CloudError as error:
+            self.reach.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
+            return replace(row, unread_because=error.message)
+        found = whose(tag_value(tags, MANAGED_TAG), self.fleet)
+        return replace(row, ownership=found.ownership, managed_by=found.fleet)
+
+    async def tags(self, arn: str) -> Tags:
+        """Read the tags of one resource. Raises CloudError and StoppedError."""
+        return await self.reach.ask("ListTags", lambda cloud: cloud.list_tags(arn))
 
     async def index(self) -> TagIndex:
         """Read the tag of every app of the lane. Raises CloudError and StoppedError."""
@@ -183,32 +192,9 @@ class OwnershipReader:
         return tuple(sorted(arn for arn, fleet in await self._tagged(OWNERS) if fleet == self.fleet))
 
     async def _tagged(self, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
-        cloud, may_call = self.link.cloud, self.control.may_call
-        token, seen = "", set[str]()
-        while token not in seen and len(seen) < SCAN_PAGES_MAX_COUNT:
-            seen.add(token)
-            at = token
-
-            def call(at: str = at) -> Awaitable[TaggedPage]:
-                return self.calls.read(
-                    "GetResources", lambda: cloud.tagged_resources(FLEET_TAG, kinds, token=at), may_call
-                )
-
-            page = await ask_again(
-                "GetResources", call, self.backoffs, self.jitter, self.emit, stopped=self.control.stopped
-            )
-            found += page.values
-            token = page.next_token
-            if not token:
-                return found
-        raise ScanIncomplete(
-            "GetResources gives the same page again and again",
-            hint="Something between here and AWS answers in its place: check the proxy and --endpoint-url",
-            operation="GetResources",
+        found = await self.reach.pages(
+            "GetResources",
+            lambda cloud, token: cloud.tagged_resources(FLEET_TAG, kinds, token=token),
+            f"lane {self.reach.link.lane}",
         )
-
-    async def _tags(self, name: AppName) -> Tags:
-        cloud, may_call = self.link.cloud, self.control.may_call
-        detail = await self.calls.read("DescribeApp", lambda: cloud.describe_app(name), may_call)
-        return await self.calls.read("ListTags", lambda: cloud.list_tags(detail.arn), may_call)
+        return [value for page in found for value in page.values]

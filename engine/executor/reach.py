@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.executor.asking import ask_again, unless_aborted
+from engine.executor.reads import pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from engine.executor.calls import LaneCalls
     from engine.executor.control import Control
     from engine.executor.link import Link
+    from engine.executor.reads import P
     from engine.ports.cloud import Cloud
     from engine.ports.events import Emit
 
@@ -45,14 +47,34 @@ class Reach:
         """The domain as the service names it."""
         return self.link.domain.domain_id
 
-    async def ask(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
-        """Read, again and again while the trouble passes."""
+    async def ask(
+        self, operation: str, call: Callable[[Cloud], Awaitable[T]], give_up_max_s: float = float("inf")
+    ) -> T:
+        """Read, again and again while the trouble passes, for at most `give_up_max_s` seconds."""
 
         async def once() -> T:
             return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call)
 
+        stopped = self.control.stopped
         async with unless_aborted(self.control):
-            return await ask_again(operation, once, self.backoffs, self.jitter, self.emit, stopped=self.control.stopped)
+            return await ask_again(
+                operation, once, self.backoffs, self.jitter, self.emit, give_up_max_s, stopped=stopped
+            )
+
+    async def pages(
+        self, operation: str, call: Callable[[Cloud, str], Awaitable[P]], of: str, give_up_max_s: float = float("inf")
+    ) -> list[P]:
+        """Read a listing to its end; `call` takes a token, `of` says what is listed. Raises ScanIncomplete too."""
+
+        async def page(token: str) -> P:
+            return await self.ask(operation, lambda cloud: call(cloud, token), give_up_max_s)
+
+        return [one async for one in pages(page, operation, of)]
+
+    async def ask_once(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
+        """Read once: whoever asks comes again by himself."""
+        async with unless_aborted(self.control):
+            return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call)
 
     async def look(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
         """Read once, in the place and turn that a worker holds."""

@@ -12,7 +12,10 @@ from engine.core.errors import ScanIncomplete
 from engine.core.limits import SCAN_PAGES_MAX_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+TOKEN_TWICE: Final = "the service returned the same NextToken twice"  # noqa: S105 - a sentence, no secret
+_HINT: Final = "Nothing was read from it. Check the proxy and --endpoint-url, then run again"
 
 
 class Page(Protocol):
@@ -26,12 +29,10 @@ class Page(Protocol):
 
 P = TypeVar("P", bound=Page)
 
-_HINT: Final = "Nothing was read from it. Check the proxy and --endpoint-url, then run again"
-
 
 async def pages(
     ask: Callable[[str], Awaitable[P]], operation: str, of: str, *, at_most: int = SCAN_PAGES_MAX_COUNT
-) -> AsyncIterator[P]:
+) -> AsyncGenerator[P, None]:
     """Yield each page that `ask` returns for a token, from the first one to the last one.
 
     `of` says what is listed. Raises ScanIncomplete where a token comes twice or more than `at_most` pages come, and
@@ -46,7 +47,7 @@ async def pages(
         if not token:
             return
         if token in seen:
-            raise _incomplete(operation, of, "the service returned the same NextToken twice")
+            raise _incomplete(operation, of, TOKEN_TWICE)
         seen.add(token)
     raise _incomplete(operation, of, f"more than {at_most} pages")
 

@@ -21,9 +21,7 @@ from engine.core.errors import (
     Throttled,
     Unreachable,
 )
-from engine.core.identity import AppKey
 from engine.core.outcome import Outcome, Trouble
-from engine.core.owners import owner_word
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
@@ -120,13 +118,8 @@ def _trouble(operation: Waiting, error: CloudError) -> Trouble:
     trouble = trouble_of(error)
     if not operation.reading:
         return trouble
-    why = f"{_word(operation)} was not deleted: it could not be read again just before ({error.message})"
+    why = f"not deleted: it could not be read again just before ({error.message})"
     return Trouble(trouble.code, why, trouble.hint)
-
-
-def _word(operation: Waiting) -> str:
-    key = operation.key
-    return str(key) if isinstance(key, AppKey) else owner_word(key)
 
 
 def trouble_of(error: CloudError) -> Trouble:

@@ -8,25 +8,25 @@ the scan afresh.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError, Rejected, ScanIncomplete
 from engine.core.identity import AppKey
 from engine.core.limits import SCAN_PAGES_MAX_COUNT, SCAN_RESTARTS_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, newest_by_key
-from engine.executor.asking import ask_again
+from engine.executor.reads import TOKEN_TWICE, pages
 from engine.ports.events import DomainListed, DomainListFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Sequence
 
     from engine.core.desired import DesiredDomain
     from engine.core.identity import Owner
-    from engine.core.settings import Backoffs
-    from engine.executor.calls import LaneCalls
+    from engine.executor.reach import Reach
     from engine.ports.cloud import AppPage, AppRow, Cloud
-    from engine.ports.events import Emit
 
 # A filtered scan first looks whether the whole domain is small: one page may hold all of it. It goes on with the
 # domain's pages for a quarter of what listing each owner costs, so it never pays more than a quarter too much.
@@ -43,16 +43,14 @@ class _ScanSpoiltError(Exception):
 
 @dataclass(slots=True)
 class Scanner:
-    """Lists one domain through one lane. `jitter` gives numbers in [0, 1); `stopped` ends the delays between tries."""
+    """Lists one domain."""
 
-    domain: DesiredDomain
-    cloud: Cloud
-    calls: LaneCalls
-    backoffs: Backoffs
-    jitter: Callable[[], float]
-    emit: Emit
-    may_call: Callable[[], bool]
-    stopped: asyncio.Event
+    reach: Reach
+
+    @property
+    def domain(self) -> DesiredDomain:
+        """The domain."""
+        return self.reach.link.domain
 
     async def scan(self, owners: Sequence[Owner] | None = None, whole_pages: int | None = None) -> ObservedDomain:
         """List the whole domain, or only `owners` where that takes fewer calls.
@@ -64,11 +62,11 @@ class Scanner:
         try:
             rows, whole, pages = await self._scan_afresh(owners, whole_pages)
         except CloudError as error:
-            self.emit(DomainListFailed(self.domain.name, error.service_code or error.code, str(error)))
+            self.reach.emit(DomainListFailed(self.domain.name, error.service_code or error.code, str(error)))
             return ObservedDomain(self.domain.name, started_at, error=error)
         apps = newest_by_key(observed_app(self.domain.name, row) for row in rows)
         seconds = asyncio.get_running_loop().time() - started_at
-        self.emit(DomainListed(self.domain.name, len(apps), pages, round(seconds, 3)))
+        self.reach.emit(DomainListed(self.domain.name, len(apps), pages, round(seconds, 3)))
         return ObservedDomain(self.domain.name, started_at, apps, scanned_whole=whole)
 
     async def _scan_afresh(
@@ -109,40 +107,44 @@ class Scanner:
     async def _list(self, owner: Owner | None, pages_max: int) -> tuple[list[AppRow], int]:
         """Read all pages of the domain or of one owner; the rows, and how many pages there were."""
         rows: list[AppRow] = []
-        token = ""
-        seen: set[str] = set()
-        for page_number in range(1, pages_max + 1):
-            page = await self._page(owner, token)
-            rows += page.rows
-            if not page.next_token:
-                return rows, page_number
-            if page.next_token in seen:
-                raise _ScanSpoiltError("the service gave the same NextToken twice")
-            seen.add(page.next_token)
-            token = page.next_token
+        count = 0
+        ends = True
+        try:
+            async with aclosing(pages(partial(self._page, owner), "ListApps", self._named)) as found:
+                async for page in found:
+                    rows += page.rows
+                    count += 1
+                    ends = not page.next_token
+                    if count == pages_max:
+                        break
+        except ScanIncomplete as repeated:
+            raise _ScanSpoiltError(TOKEN_TWICE) from repeated
+        if ends:
+            return rows, count
         if pages_max < SCAN_PAGES_MAX_COUNT:
             raise _TooLongError
         raise self._incomplete(f"more than {SCAN_PAGES_MAX_COUNT} pages")
 
     async def _page(self, owner: Owner | None, token: str) -> AppPage:
-        def call() -> Awaitable[AppPage]:
-            return self.calls.read("ListApps", lambda: self._call(owner, token), self.may_call)
-
         try:
-            return await ask_again("ListApps", call, self.backoffs, self.jitter, self.emit, stopped=self.stopped)
+            return await self.reach.ask("ListApps", lambda cloud: self._call(cloud, owner, token))
         except (Rejected, ScanIncomplete) as error:
             if token or isinstance(error, ScanIncomplete):
                 raise _ScanSpoiltError(f"a page was refused ({error.message})") from error
             raise
 
-    def _call(self, owner: Owner | None, token: str) -> Awaitable[AppPage]:
+    def _call(self, cloud: Cloud, owner: Owner | None, token: str) -> Awaitable[AppPage]:
         if owner is None:
-            return self.cloud.list_apps(self.domain.domain_id, token=token)
-        return self.cloud.list_apps(self.domain.domain_id, owner_kind=owner.kind, owner=owner.name, token=token)
+            return cloud.list_apps(self.domain.domain_id, token=token)
+        return cloud.list_apps(self.domain.domain_id, owner_kind=owner.kind, owner=owner.name, token=token)
+
+    @property
+    def _named(self) -> str:
+        return f"domain {self.domain.name} ({self.domain.domain_id})"
 
     def _incomplete(self, why: str) -> ScanIncomplete:
         return ScanIncomplete(
-            f"ListApps of domain {self.domain.name} ({self.domain.domain_id}) could not be completed: {why}",
+            f"ListApps of {self._named} could not be completed: {why}",
             hint="Nothing was read from it; run again, and if it stays, report it to AWS with the log's request ids",
             operation="ListApps",
         )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.desired import Mode
 from engine.core.errors import BugError, InUse, Rejected
 from engine.core.identity import USER
 from engine.core.outcome import QUARANTINED, Trouble
+from engine.core.ownership import UNREAD, Whose, not_owned
 from engine.core.plan import Change, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import Phase
@@ -128,11 +130,11 @@ def changed_since_plan(operation: Operation, how: str) -> Trouble:
     )
 
 
-def not_tagged(operation: Operation, seen: str) -> Trouble:
+def not_tagged(seen: str) -> Trouble:
     """Return the trouble of an adoption that the service accepted and whose tag does not show."""
     return Trouble(
         "not_tagged",
-        f"{operation.key} was not adopted: AddTags was accepted, but {seen}",
+        f"not adopted: AddTags was accepted, but {seen}",
         "Run again. If it stays so, set the tag appfleet:fleet by hand or ask AWS support",
     )
 
@@ -179,11 +181,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
                 "See the findings. [owners] create = true in a policy lets appfleet create what is missing",
             )
         case Reason.NOT_OWNED:
-            return Trouble(
-                "not_owned",
-                "declared absent, but this fleet does not own the app",
-                f"To delete it all the same, add --allow-destructive {key}",
-            )
+            return _not_owned(change)
         case Reason.UNKNOWN_STATUS:
             status = change.before.status_text if change.before is not None else ""
             return Trouble(
@@ -193,6 +191,15 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             )
         case _:
             return None
+
+
+def _not_owned(change: Change) -> Trouble:
+    """Return the trouble of an app that is to go or to be replaced, by whose its tag says that it is."""
+    row, after = change.before, change.after
+    verb = "deleted" if after is not None and after.mode is Mode.ABSENT else "replaced"
+    found = UNREAD if row is None else Whose(row.ownership, row.foreign_fleet)
+    why, way_out = not_owned(found, verb, change.key)
+    return Trouble("not_owned", f"not {verb}: {why}", way_out)
 
 
 def run_errors(

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.config.fleet_file import load_fleet
 from engine.core.desired import AppSpec, DesiredApp, Mode, Source
-from engine.core.errors import CloudError, DeniedError, UsageError
+from engine.core.errors import DeniedError, UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KINDS, Owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
-from engine.core.observed import Ownership
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
 from engine.core.owners import folded_owner
-from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.text import clean
-from engine.executor.asking import unless_aborted
+from engine.executor.ownership import read_owners
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,9 +107,7 @@ class Offboarding:
         """Add the deletes of owners that may go."""
         if not self.with_owners:
             return made
-        async with unless_aborted(parts.run.control):
-            seen = await self._look(parts)
-        made = with_owner_deletes(made, self.owners, seen, observed)
+        made = with_owner_deletes(made, self.owners, await self._look(parts), observed)
         if self.must_be_covered is not None:
             _require_cover(made, self.must_be_covered)
         return made
@@ -123,11 +119,8 @@ class Offboarding:
             scanner = parts.run.owner_scanner(name)
             for kind in OWNER_KINDS:
                 seen |= await scanner.all_of(kind)
-        for one in self.owners:
-            key = folded_owner(one.owner)
-            if key in seen:
-                seen[key] = await _with_ownership(seen[key], parts)
-        return seen
+        keys = {folded_owner(one.owner) for one in self.owners}
+        return seen | await read_owners(parts.run, [seen[key] for key in sorted(keys & seen.keys())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,27 +221,6 @@ def _still_declared(team: str, domain: str, source: Source, inside: str) -> Usag
         f"team {team} stands in {source}, which the next run reads, so what is deleted would be made again",
         hint=f"First {move} (no include may match it), then run this command again",
     )
-
-
-async def _with_ownership(row: ObservedOwner, parts: Joined) -> ObservedOwner:
-    """Read whose an owner is, by its own tag; UNREAD where that cannot be read."""
-    run = parts.run
-    link = run.links[row.owner.domain]
-    try:
-        detail = await run.owner_scanner(row.owner.domain).describe(row.owner)
-        if detail is None:
-            return row
-        tags = dict(
-            await run.calls_of(link.lane).read(
-                "ListTags", lambda: link.cloud.list_tags(detail.arn), run.control.may_call
-            )
-        )
-    except CloudError:
-        return row
-    fleet = tags.get(MANAGED_TAG)
-    if fleet is None:
-        return replace(row, ownership=Ownership.NOBODY)
-    return replace(row, ownership=Ownership.OURS if fleet == run.fleet else Ownership.FOREIGN)
 
 
 def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:

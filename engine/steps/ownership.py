@@ -8,16 +8,15 @@ from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
-from engine.core.ownership import FLEET_TAG
+from engine.core.ownership import FLEET_TAG, tag_value
 from engine.core.plan import Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership
-from engine.executor.asking import ask_again
-from engine.executor.ownership import read_ownership, tagged_owners
+from engine.executor.ownership import read_ownership, tagged_owners, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Iterable
 
-    from engine.core.desired import DesiredFleet, Tags
+    from engine.core.desired import DesiredFleet
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
@@ -82,19 +81,9 @@ async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[s
     found: list[str] = []
     for arn, domain in sorted(arns.items()):
         try:
-            tags = await _tags(run, domain, arn)
+            tags = await tags_of(run, domain, arn)
         except (NotFound, AlreadyGone):
             continue
-        if dict(tags).get(FLEET_TAG) == run.fleet:
+        if tag_value(tags, FLEET_TAG) == run.fleet:
             found.append(arn)
     return tuple(found)
-
-
-async def _tags(run: FleetRun, domain: str, arn: str) -> Tags:
-    link = run.links[domain]
-    calls, may_call = run.calls_of(link.lane), run.control.may_call
-
-    def ask() -> Awaitable[Tags]:
-        return calls.read("ListTags", lambda: link.cloud.list_tags(arn), may_call)
-
-    return await ask_again("ListTags", ask, run.settings.backoffs, run.jitter, run.emit, stopped=run.control.stopped)

@@ -11,6 +11,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,11 +29,12 @@ from engine.core.price_list import PriceTable, price_table
 from engine.core.settings import Backoffs
 from engine.core.text import clean
 from engine.executor.asking import ask_again
+from engine.executor.reads import pages
 from engine.policy.prices import PriceBook
 from engine.steps.new_file import put_file, toml_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
     from engine.adapters.price_list import OfferPage, PriceCalls
@@ -125,27 +127,18 @@ def _borrowed(domains: Sequence[DesiredDomain], region: str) -> DesiredDomain:
 
 async def price_of_region(calls: PriceCalls, region: str, emit: Emit) -> PriceTable:
     """Read all offers of a region. Raises CloudError, also where there is not one price among them."""
-    offers: list[Any] = []
-    token, seen = "", set[str]()
-    while token not in seen and len(seen) < PRICE_PAGES_MAX_COUNT:
-        seen.add(token)
-        at = token
 
-        def ask(at: str = at) -> Awaitable[OfferPage]:
-            return calls.offers(region, at)
+    async def page(token: str) -> OfferPage:
+        ask = partial(calls.offers, region, token)
+        return await ask_again(OPERATION, ask, Backoffs(), random.Random().random, emit, QUOTA_ASK_MAX_SECONDS)
 
-        page = await ask_again(OPERATION, ask, Backoffs(), random.Random().random, emit, QUOTA_ASK_MAX_SECONDS)
-        offers += page.offers
-        token = page.next_token
-        if not token:
-            break
+    listing = pages(page, OPERATION, f"the price list of {region}", at_most=PRICE_PAGES_MAX_COUNT)
+    offers: list[Any] = [offer async for one in listing for offer in one.offers]
     table = price_table(region, offers, calls.endpoint)
-    if token or not table.prices:
+    if not table.prices:
         why = f": {table.left_out[0]}" if table.left_out else ""
-        nothing = f"has no price that is understood among {len(offers)} offers{why}"
-        what = "does not come to an end" if token else nothing
         raise ScanIncomplete(
-            f"the price list of {region} {what}",
+            f"the price list of {region} has no price that is understood among {len(offers)} offers{why}",
             hint="Write [prices] by hand, from https://aws.amazon.com/sagemaker/pricing",
             operation=OPERATION,
         )

@@ -11,12 +11,11 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import AppfleetError, CloudError, ScanIncomplete, StateError
+from engine.core.errors import AppfleetError, CloudError, StateError
 from engine.core.finding import Finding
-from engine.core.limits import QUOTA_ASK_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, SCAN_PAGES_MAX_COUNT
+from engine.core.limits import QUOTA_ASK_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.quota_fit import (
     NO_FIT,
@@ -29,11 +28,9 @@ from engine.core.quota_fit import (
     wanted_buckets,
 )
 from engine.core.quota_text import bucket_of_quota
-from engine.executor.asking import ask_again
-from engine.executor.calls import ANSWER_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
@@ -41,7 +38,9 @@ if TYPE_CHECKING:
     from engine.core.identity import Lane, QuotaBucket
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
+    from engine.executor.fleet_run import FleetRun
     from engine.executor.link import Link
+    from engine.executor.reach import Reach
 
 CACHE_NAME: Final = "journal.quotas.json"
 _CACHE_VERSION: Final = 1
@@ -79,18 +78,18 @@ async def _lane_quotas(
             account = await parts.account(link.domain)
             if account is None:
                 return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
-            asking = _Asking(link, parts)
+            asking = _Asking(link, parts.run, account)
             values = cache.values(link) if cache is not None else None
             if values is None:
-                values = await asking.quotas(account)
+                values = await asking.quotas()
                 if cache is not None:
                     cache.keep(link, values)
-            ids = await asking.domains(account)
+            ids = await asking.domains()
             seen = _whole_domains(link, observed, parts)
             if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
                 return LaneQuotas(values), ""
             try:
-                used = None if ids <= seen else await asking.used(account)
+                used = None if ids <= seen else await asking.used()
             except CloudError as error:  # the values hold all the same; what is in use is not known
                 return LaneQuotas(values), error.message
     except TimeoutError:
@@ -116,75 +115,49 @@ def _is_whole(observed: ObservedFleet, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """Reads all pages, each asked again while its trouble passes. Service Quotas has a rate of its own."""
+    """Reads what an account has in a region.
+
+    What SageMaker itself is asked goes through the lane, as everything does that it answers; Service Quotas has a rate
+    of its own, and so a lane of its own.
+    """
 
     link: Link
-    parts: Joined
+    run: FleetRun
+    account: AccountCalls
 
-    async def quotas(self, account: AccountCalls) -> dict[str, QuotaValue]:
-        """Give the applied values of the quotas that a bucket can have."""
-        values: dict[str, QuotaValue] = {}
-        token = ""
-        for _ in range(SCAN_PAGES_MAX_COUNT):
-            page = await self._again("ListServiceQuotas", partial(account.list_quotas, token))
-            values |= {
-                name: value for name, value in page.values.items() if bucket_of_quota(name) or name == RUNNING_APPS
-            }
-            token = page.next_token
-            if not token:
-                break
-        return values
+    async def quotas(self) -> dict[str, QuotaValue]:
+        """Give the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
+        reach = self.run.account_reach(self.link.domain.name)
+        found = await reach.pages("ListServiceQuotas", lambda _, token: self.account.list_quotas(token), *self._bounds)
+        return {
+            name: value
+            for page in found
+            for name, value in page.values.items()
+            if bucket_of_quota(name) or name == RUNNING_APPS
+        }
 
-    async def domains(self, account: AccountCalls) -> set[str]:
-        """Give the ids of the account's domains in the region."""
-        ids: set[str] = set()
-        token = ""
-        for _ in range(SCAN_PAGES_MAX_COUNT):
-            page = await self._again("ListDomains", partial(account.list_domains, token))
-            ids.update(page.domain_ids)
-            token = page.next_token
-            if not token:
-                break
-        return ids
+    async def domains(self) -> set[str]:
+        """Give the ids of the account's domains in the region. Raises CloudError and StoppedError."""
+        found = await self._reach.pages("ListDomains", lambda _, token: self.account.list_domains(token), *self._bounds)
+        return {domain_id for page in found for domain_id in page.domain_ids}
 
-    async def used(self, account: AccountCalls) -> dict[QuotaBucket, int]:
-        """Count what is alive in the whole account and region. Raises CloudError where the listing has no end."""
-        alive: list[tuple[Lane, str, str | None]] = []
-        token, seen = "", set[str]()
-        while token not in seen and len(seen) < SCAN_PAGES_MAX_COUNT:
-            seen.add(token)
-            page = await self._again("ListApps", partial(account.list_apps, token))
-            alive += (
-                (self.link.lane, app_type, instance_type)
-                for app_type, instance_type, status in page.rows
-                if AppStatus.of(status).is_alive
-            )
-            token = page.next_token
-            if not token:
-                return count_used(alive)
-        raise ScanIncomplete(
-            f"ListApps of all of {self.link.lane} did not come to an end",
-            hint="Check the proxy and --endpoint-url",
-            operation="ListApps",
+    async def used(self) -> dict[QuotaBucket, int]:
+        """Count what is alive in the whole account and region. Raises CloudError and StoppedError."""
+        found = await self._reach.pages("ListApps", lambda _, token: self.account.list_apps(token), *self._bounds)
+        return count_used(
+            (self.link.lane, app_type, instance_type)
+            for page in found
+            for app_type, instance_type, status in page.rows
+            if AppStatus.of(status).is_alive
         )
 
-    async def _again(self, operation: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        run = self.parts.run
+    @property
+    def _reach(self) -> Reach:
+        return self.run.reach(self.link.domain.name)
 
-        async def counted() -> Any:
-            kind = "cancelled"
-            try:
-                answer = await call()
-                kind = "ok"
-            except CloudError as error:
-                kind = ANSWER_KINDS.get(type(error), "rejected")
-                raise
-            finally:
-                run.calls_of(self.link.lane).counts[operation][kind] += 1
-            return answer
-
-        backoffs = run.settings.backoffs
-        return await ask_again(operation, counted, backoffs, run.jitter, run.emit, QUOTA_ASK_MAX_SECONDS)
+    @property
+    def _bounds(self) -> tuple[str, float]:
+        return f"all of {self.link.lane}", QUOTA_ASK_MAX_SECONDS
 
 
 class QuotaCache:

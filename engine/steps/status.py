@@ -14,12 +14,11 @@ from engine.core.errors import CloudError, StateError
 from engine.core.limits import STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
-from engine.executor.asking import ask_again
-from engine.ports.cloud import AppName
+from engine.ports.cloud import app_name
 from engine.steps.planning import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from engine.app import AppOptions
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey
     from engine.executor.fleet_run import FleetRun
     from engine.loading import Loaded
-    from engine.ports.cloud import AppDetail
 
 _DAY_SECONDS: Final = 86_400.0
 _TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.STILL_PENDING.value})
@@ -68,16 +66,9 @@ async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppK
 
 
 async def _failure_reason(run: FleetRun, key: AppKey) -> str:
-    link = run.links[key.domain]
-    name = AppName(link.domain.domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
-    calls, may_call = run.calls_of(link.lane), run.control.may_call
-
-    def ask() -> Awaitable[AppDetail]:
-        return calls.read("DescribeApp", lambda: link.cloud.describe_app(name), may_call)
-
-    detail = await ask_again(
-        "DescribeApp", ask, run.settings.backoffs, run.jitter, run.emit, STATUS_REASON_ASK_MAX_SECONDS
-    )
+    reach = run.reach(key.domain)
+    name = app_name(reach.domain_id, key)
+    detail = await reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS)
     return detail.failure_reason
 
 

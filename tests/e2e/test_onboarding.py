@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.simulator.faults import FaultKind
 from engine.simulator.thread_runner import SimulatorThread
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, POLICY, QUICK, Place, fault, people, until
 
@@ -198,3 +199,57 @@ def test_a_team_goes_in_reverse_order_and_only_when_no_file_declares_it(empty: P
         "research/space/bob-lab": "deleted",
     }
     assert counted(empty) == (1, 0, 1)
+
+
+@pytest.fixture
+def leaving(empty: Place) -> Place:
+    """A team of one person, made, and about to leave."""
+    assert empty.run("onboard", "vision", "--members", "ann", "--app", "lab", "--yes").code == 0
+    (empty.folder / "offboarded").mkdir()
+    (empty.folder / "teams" / "vision.toml").rename(empty.folder / "offboarded" / "vision.toml")
+    return empty
+
+
+def offboard(place: Place, count: int) -> Ran:
+    allowed = ("--allow-destructive", f"research/*={count}") if count else ()
+    return place.run("offboard", "vision", "--owners", "--yes", *allowed, "--format", "json")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.THROTTLE, FaultKind.UNAVAILABLE])
+def test_a_tag_that_cannot_be_read_at_once_is_asked_for_again_before_a_team_goes(
+    leaving: Place, kind: FaultKind
+) -> None:
+    leaving.scenario(QUICK_OWNERS + fault(kind, "ListTags", max_count=1))
+    ran = offboard(leaving, 3)
+    assert ran.code == 0, ran.out + ran.err
+    assert counted(leaving) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [
+        ({"appfleet:managed-by": "others"}, "names the fleet 'others'. Offboard it from that fleet"),
+        ({}, "has no tag appfleet:managed-by, so appfleet did not make it"),
+    ],
+)
+def test_a_space_that_somebody_else_tagged_stays_and_it_is_said_whose_it_is(
+    leaving: Place, tags: dict[str, str], why: str
+) -> None:
+    def retag(world: World) -> None:
+        world.domains[DOMAIN_ID].spaces["ann-lab"].tags = dict(tags)
+
+    leaving.within(retag)
+    ran = offboard(leaving, 1)
+    assert counted(leaving) == (1, 1, 0)
+    messages = [finding["message"] for finding in ran.report["findings"]]
+    assert any("space ann-lab is not deleted" in message and why in message for message in messages), messages
+    assert "DeleteSpace" not in leaving.calls()
+
+
+def test_a_space_whose_tag_may_not_be_read_stays_and_nobody_says_that_appfleet_did_not_make_it(leaving: Place) -> None:
+    leaving.scenario(QUICK_OWNERS + fault(FaultKind.ACCESS_DENIED, "ListTags"))
+    ran = offboard(leaving, 0)
+    messages = [finding["message"] for finding in ran.report["findings"]]
+    assert any("could not be read" in message and "sagemaker:ListTags" in message for message in messages), ran.out
+    assert "did not make it" not in ran.out
+    assert counted(leaving)[:2] == (1, 1)

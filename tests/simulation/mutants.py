@@ -15,6 +15,7 @@ from engine.adapters.throttle import ThrottlePace
 from engine.core import errors
 from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership
+from engine.core.owners import folded_owner
 from engine.core.ownership import whose
 from engine.core.plan import Action
 from engine.executor import (
@@ -289,10 +290,10 @@ def _stopped_lane_still_calls() -> Iterator[None]:
 
 
 def _every_owner_is_ours() -> Any:
-    async def with_ownership(row: Any, _parts: Any) -> Any:
-        return replace(row, ownership=Ownership.OURS)
+    async def read_owners(_run: Any, owners: Any) -> Any:
+        return {folded_owner(row.owner): replace(row, ownership=Ownership.OURS) for row in owners}
 
-    return patch.object(letting_go, "_with_ownership", with_ownership)
+    return patch.object(letting_go, "read_owners", read_owners)
 
 
 def _owner_with_what_is_in_it() -> Any:

@@ -194,9 +194,26 @@ def test_an_owner_in_which_an_app_stays_is_left_with_its_profile() -> None:
 
 
 def test_an_owner_that_nobody_says_is_ours_is_left() -> None:
-    made = with_owner_deletes(plan(), (PROFILE,), {ALICE: seen(ALICE)}, observe())
+    made = with_owner_deletes(plan(), (PROFILE,), {ALICE: seen(ALICE, ownership=Ownership.NOBODY)}, observe())
     assert made.owners == ()
-    assert "appfleet did not make it" in made.findings[0].message
+    assert made.complete
+    assert "it has no tag appfleet:managed-by, so appfleet did not make it" in made.findings[0].message
+
+
+def test_an_owner_that_another_fleet_made_is_left_with_that_fleets_name() -> None:
+    row = seen(ALICE, ownership=Ownership.FOREIGN, managed_by="others")
+    (finding,) = with_owner_deletes(plan(), (PROFILE,), {ALICE: row}, observe()).findings
+    assert "names the fleet 'others'. Offboard it from that fleet" in finding.message
+
+
+def test_an_owner_whose_tag_could_not_be_read_is_left_and_nobody_says_whose_it_is() -> None:
+    row = seen(ALICE, unread_because="ListTags failed with ThrottlingException")
+    made = with_owner_deletes(plan(), (PROFILE,), {ALICE: row}, observe())
+    assert made.owners == ()
+    assert not made.complete
+    (finding,) = made.findings
+    assert "could not be read (ListTags failed with ThrottlingException). Run again" in finding.message
+    assert "appfleet did not make it" not in finding.message
 
 
 def test_an_owner_that_is_gone_or_going_is_nobodys_business() -> None:

@@ -210,7 +210,10 @@ def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pyt
 
     async def work(run: FleetRun) -> None:
         await run.observe({"research": None})
-        with pytest.raises(ScanIncomplete, match="the same page again"):
+        with pytest.raises(
+            ScanIncomplete,
+            match="could not be completed: the service returned the same NextToken twice",
+        ):
             await tagged_owners(run, "research")
 
     stage.do(work)

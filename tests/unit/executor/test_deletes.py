@@ -77,7 +77,7 @@ def test_an_owner_whose_tag_cannot_be_read_is_not_deleted_and_it_is_said_why(sta
     report = stage.let_go()
     assert owners_of(report)[BOB] is Outcome.FAILED
     assert "DeleteUserProfile" not in report.calls
-    assert message_of(report, BOB).startswith("user profile bob was not deleted: it could not be read again")
+    assert message_of(report, BOB).startswith("not deleted: it could not be read again")
     assert "ListTags" in message_of(report, BOB)
 
 

@@ -24,6 +24,7 @@ from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.owner_look import auth_mode, look_at_owners
+from engine.executor.owner_scan import OwnerScanner
 from engine.executor.ownership import read_ownership
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
@@ -541,7 +542,8 @@ def test_a_listing_that_does_not_fit_together_is_completed_one_by_one(second: ob
     wanted = [Owner("research", USER, f"u{number}") for number in range(8)]
 
     async def work(run: FleetRun) -> Any:
-        scanner = replace(run.owner_scanner("research"), cloud=cast("Cloud", Pages(second)))
+        reach = run.reach("research")
+        scanner = OwnerScanner(replace(reach, link=replace(reach.link, cloud=cast("Cloud", Pages(second)))))
         with pytest.raises(ScanIncomplete):
             await scanner.all_of(USER)
         return await scanner.look(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,11 +13,15 @@ from engine.core.errors import AccessDenied, CloudError, OutcomeUnknown, Rejecte
 from engine.core.identity import SPACE, Owner
 from engine.core.settings import Backoff, Backoffs, Execution
 from engine.executor.calls import LaneCalls, StoppedError
+from engine.executor.control import Control
+from engine.executor.link import Link
+from engine.executor.reach import Reach
 from engine.executor.scan import Scanner
 from engine.ports.cloud import AppPage, AppRow
 from tests.fleets import LANE, SOURCE
 
 if TYPE_CHECKING:
+    from engine.ports.cloud import Cloud
     from engine.ports.events import Event
 
 SHORT = Backoff(0.001, 0.002, 2.0, 0.05)
@@ -60,8 +64,8 @@ def scanner(cloud: Pages, events: list[Event] | None = None, *, may_call: bool =
     emit = (events if events is not None else []).append
     calls = LaneCalls(LANE, Execution(), FreePace(), FreePace(), emit)
     domain = DesiredDomain("research", "d-1", "eu-west-1", SOURCE)
-    stopped = asyncio.Event()
-    return Scanner(domain, cloud, calls, BACKOFFS, lambda: 0.5, emit, lambda: may_call, stopped)  # type: ignore[arg-type]
+    link = Link(domain, LANE, cast("Cloud", cloud))
+    return Scanner(Reach(link, calls, Control(3600.0, lambda _: None), BACKOFFS, lambda: 0.5, emit, lambda: may_call))
 
 
 async def test_all_pages_are_followed() -> None:

@@ -1,0 +1,147 @@
+"""The one place that asks the service: turns, stops, failed credentials, and listings followed to their end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
+from engine.core.identity import USER, Owner
+from engine.core.observed import ObservedFleet
+from engine.executor.calls import StoppedError
+from engine.executor.owner_look import auth_mode, look_at_owners
+from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
+from engine.executor.reads import pages
+from engine.simulator.faults import FaultKind
+from engine.steps.ownership import why_not_prune
+from engine.steps.status import failure_reasons
+from tests.fleets import LANE, a_row, an_app
+from tests.unit.executor.parts import decisive
+from tests.unit.executor.test_owner_run import ALICE, CANVAS_A, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.executor.fleet_run import FleetRun
+    from engine.simulator.memory_face import SimulatedCall
+
+KEY = an_app(CANVAS_A).key
+
+
+async def _whose(run: FleetRun) -> Any:
+    from engine.core.observed import ObservedDomain
+
+    row = a_row(CANVAS_A)
+    observed = ObservedFleet({"research": ObservedDomain("research", 0.0, {KEY: row})})
+    return await read_ownership(run, observed, decisive([KEY]))
+
+
+async def _prune(run: FleetRun) -> Any:
+    from engine.core.plan import Action, Change, Reason
+    from tests.unit.core.test_owners import plan
+
+    pruned = Change(KEY, Action.DELETE, Reason.NOT_DECLARED, a_row(CANVAS_A))
+    return await why_not_prune(run, replace(plan(), decisions=(pruned,)))
+
+
+async def _owners(run: FleetRun) -> Any:
+    from engine.core.owners import ObservedOwner
+
+    return await read_owners(run, [ObservedOwner(ALICE, "InService", 1.0)])
+
+
+READS: dict[str, Callable[[FleetRun], Awaitable[Any]]] = {
+    "listing": lambda run: run.observe({"research": None}),
+    "whose an app is": _whose,
+    "whose owners are": _owners,
+    "tagged owners": lambda run: tagged_owners(run, "research"),
+    "why not prune": _prune,
+    "tags": lambda run: tags_of(run, "research", f"arn:aws:sagemaker:{LANE.region}:{LANE.account}:domain/d-research"),
+    "owners": lambda run: look_at_owners(run, [ALICE]),
+    "all owners": lambda run: run.owner_scanner("research").all_of(USER),
+    "auth mode": lambda run: auth_mode(run, "research"),
+    "reasons": lambda run: failure_reasons(run, [KEY]),
+    "quotas": lambda run: run.account_reach("research").ask("ListServiceQuotas", lambda _: asyncio.sleep(30.0)),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_a_second_signal_cuts_off_every_read_before_a_plan_at_once(read: Callable[[FleetRun], Awaitable[Any]]) -> None:
+    stage = Stage()
+    stage.latency = lambda _: asyncio.sleep(30.0)
+    stage.at = [(1.0, lambda run: run.control.interrupt()), (1.5, lambda run: run.control.abort())]
+    with pytest.raises(StoppedError):
+        stage.do(read)
+    assert stage.time == pytest.approx(2.5)  # the second signal, and the second that the stage adds
+
+
+IN_THE_LANE = {name: read for name, read in READS.items() if name != "quotas"}  # those are a lane of their own
+
+
+@pytest.mark.parametrize("read", IN_THE_LANE.values(), ids=IN_THE_LANE)
+def test_after_failed_credentials_nothing_else_is_asked_in_that_lane(
+    read: Callable[[FleetRun], Awaitable[Any]],
+) -> None:
+    stage = Stage()
+    sent: list[str] = []
+
+    async def note(call: SimulatedCall) -> None:
+        if call.phase == "request":
+            sent.append(call.operation)
+
+    async def work(run: FleetRun) -> None:
+        stage.fault(FaultKind.EXPIRED_CREDENTIALS, "DescribeDomain")
+        assert await auth_mode(run, "research") == ""
+        stage.latency = note
+        sent.clear()
+        try:
+            await read(run)
+        except CredentialsFailed:
+            return
+
+    stage.latency = note
+    stage.do(work)
+    assert sent == []
+
+
+def test_many_reads_that_meet_failed_credentials_make_one_call_and_not_one_each() -> None:
+    stage = Stage()
+    stage.fault(FaultKind.EXPIRED_CREDENTIALS, "*", count=99)
+    owners = [Owner("research", USER, f"u{number}") for number in range(3)]
+    assert stage.do(lambda run: look_at_owners(run, owners)) == {}
+    assert stage.run is not None
+    assert sum(sum(kinds.values()) for kinds in stage.run.calls().values()) == 1
+
+
+class OnePage:
+    """A page that names the next one, or none."""
+
+    def __init__(self, next_token: str) -> None:
+        self.next_token = next_token
+
+
+def _asker(tokens: list[str]) -> Callable[[str], Awaitable[OnePage]]:
+    left = iter(tokens)
+
+    async def ask(_token: str) -> OnePage:
+        return OnePage(next(left))
+
+    return ask
+
+
+async def test_a_listing_ends_at_the_page_that_names_no_other() -> None:
+    found = [page.next_token async for page in pages(_asker(["a", "b", ""]), "ListThings", "all")]
+    assert found == ["a", "b", ""]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "why"), [(["a", "b", "a"], "the same NextToken twice"), (["a", "b", "c", "d"], "more than 3 pages")]
+)
+async def test_a_listing_without_an_end_is_an_error_and_no_short_listing(tokens: list[str], why: str) -> None:
+    with pytest.raises(ScanIncomplete, match=why) as raised:
+        _ = [page async for page in pages(_asker(tokens), "ListThings", "all of it", at_most=3)]
+    assert isinstance(raised.value, CloudError)
+    assert raised.value.message.startswith("ListThings of all of it could not be completed")
