@@ -28,6 +28,7 @@ from engine.executor.owner_scan import OwnerScanner
 from engine.executor.owner_watch import OwnerWatcher
 from engine.executor.reach import Reach
 from engine.executor.ready import ReadyQueue
+from engine.executor.retry import trouble_of
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
@@ -268,12 +269,7 @@ class FleetRun:
         attention: asyncio.Event,
     ) -> None:
         begin_owners(owned, operations, settlements)
-        for operation in operations:
-            settlement = settlements[operation.lane]
-            if operation.phase in WATCHED:
-                settlement.watchers[operation.key.domain].watch(operation)
-            else:
-                settlement.ready.push(operation)
+        _begin_apps(operations, settlements)
         self.control.tell(attention.set)
         async with asyncio.TaskGroup() as group:
             tasks = []
@@ -338,6 +334,19 @@ class FleetRun:
 def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:
     """Give all watchers of a lane, those of owners first: what they end may still be waited for by apps."""
     return (*settlement.owners.watchers.values(), *settlement.watchers.values())
+
+
+def _begin_apps(operations: Sequence[Operation], settlements: Mapping[Lane, Settlement]) -> None:
+    """Put apps where they begin, and end those of lanes in which planning found that no call can succeed."""
+    for operation in operations:
+        settlement = settlements[operation.lane]
+        if operation.phase in WATCHED:
+            settlement.watchers[operation.key.domain].watch(operation)
+        else:
+            settlement.ready.push(operation)
+    for settlement in settlements.values():
+        if settlement.calls.failed is not None:
+            settlement.stop_lane(trouble_of(settlement.calls.failed))
 
 
 def _cut_off(operation: Operation | OwnerOperation) -> Trouble:

@@ -116,6 +116,27 @@ def test_many_reads_that_meet_failed_credentials_make_one_call_and_not_one_each(
     assert sum(sum(kinds.values()) for kinds in stage.run.calls().values()) == 1
 
 
+def test_a_lane_whose_credentials_failed_while_it_was_planned_makes_no_call_at_all() -> None:
+    from engine.core.planner import plan_fleet
+    from tests.fleets import options
+
+    stage = Stage()
+    for name in ("alice", "bob"):
+        stage.profile(name)
+    stage.fleet = replace(stage.fleet, apps=stage.fleet.apps[1:], owners=())
+
+    async def work(run: FleetRun) -> Any:
+        plan = plan_fleet(stage.fleet, await run.observe({"research": None}), options())
+        stage.fault(FaultKind.EXPIRED_CREDENTIALS, "DescribeDomain")
+        await auth_mode(run, "research")
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    report = stage.do(work)
+    assert [(result.outcome.value, result.attempts) for result in report.apps] == [("skipped", 0)] * 2
+    assert "CreateApp" not in report.calls
+    assert report.exit_code == 1
+
+
 class OnePage:
     """A page that names the next one, or none."""
 
