@@ -22,6 +22,7 @@ from engine.adapters.lock import FleetLock, Holder
 from engine.adapters.loop_watch import LoopWatch
 from engine.adapters.run_words import run_words
 from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
+from engine.adapters.since_boot import since_boot
 from engine.adapters.state_dir import StateDir
 from engine.adapters.throttle import ThrottlePace
 from engine.adapters.timeline import READS, WRITES, Timeline
@@ -246,6 +247,7 @@ def _run(
         emit=emit,
         wall=time.time,
         jitter=random.Random().random,
+        since_boot=since_boot,
     )
 
 

@@ -14,7 +14,7 @@ from engine.core.finding import Finding
 from engine.core.limits import FILE_FINDINGS_MAX_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -77,6 +77,19 @@ class Loaded:
         """Give an app's priority."""
         domain = next(domain for domain in self.fleet.domains if domain.name == app.key.domain)
         return self.policies.admission.weight(app, domain)
+
+    def replaced_at(self, memory: Memory) -> Mapping[AppKey, float]:
+        """Return when each app was last replaced because of drift, of those that still have the spec of that time."""
+        from engine.executor.operation import spec_hash
+
+        if not memory.replaced:
+            return {}
+        apps = {app.key: app for app in self.fleet.apps}
+        return {
+            key: last.made_at
+            for key, last in memory.replaced.items()
+            if key in apps and spec_hash(apps[key]) == last.spec_hash
+        }
 
     def quarantined(self, memory: Memory) -> frozenset[AppKey]:
         """Name the apps that failed too many runs in a row with the spec that they still have."""

@@ -28,7 +28,10 @@ _HEAD: Final = """# Limits
 - **It raises no quota.** A full quota parks its apps; the report names the quota and the command that asks for more.
 - **It does not watch.** A run ends. What is stopped by idle shutdown after it comes back with the next run, unless its
   `mode` is `once`.
-- **Its lock holds on one machine.** Runs on two machines are kept apart by the service, which takes each name once.
+- **Its lock works on one machine.** Do not run one fleet from two machines at once. The service refuses a second create
+  of the same name. A delete names an app and not a generation, so it has no such guard: appfleet reads the app again at
+  most `LOOK_BEFORE_CHANGE_MAX_SECONDS` before it sends the delete, also after the process was stopped or the machine
+  slept. If the other machine replaces the app within that time, the new app is deleted.
 - **It compares what a listing tells.** Tags, recovery mode and what the service fills in by itself are sent and never
   compared.
 - **It moves no data.** Replacing an app keeps the space's volume; deleting a space deletes it.

@@ -2,7 +2,7 @@
 
 The lock is `flock` on a file that is never removed: there is no stale lock and no flag to force one. What the
 file says about its holder is for the message alone and never decides anything. It holds among processes of one
-machine; two machines are kept apart by the service, which takes an app's name once.
+machine. Between two machines the service guards creates alone, since it takes an app's name once.
 
 Two locks are taken, always in this order. A run that can use its lock file takes the state folder shared and the
 file exclusively, so fleets that share a folder do not wait for each other. A run that cannot make its lock file

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.desired import Mode
 from engine.core.drift import differing_fields
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import Action, Fits, Reason
 
@@ -28,6 +29,7 @@ class Guard(StrEnum):
     OWNERSHIP = "ownership"
     ADOPTION = "adopt"
     QUOTA = "quota"
+    CONVERGENCE = "convergence"
 
 
 class Decision(NamedTuple):
@@ -191,12 +193,19 @@ def _decide_in_service(
         return _IN_SYNC
     if not (forced or options.wants_replace):
         return _DRIFT_REPORTED
+    if not forced and _came_of_a_replace(row, options.replaced_at.get(app.key)):
+        return Decision(Action.NONE, Reason.DRIFT, Guard.CONVERGENCE)
     if ownership is not Ownership.OURS:
         return _NOT_OWNED if forced else _DRIFT_REPORTED
     reason = Reason.FORCED if forced else Reason.DRIFT
     if not _has_room(app, row, options):
         return Decision(Action.NONE, reason, Guard.QUOTA)
     return Decision(Action.DELETE_THEN_CREATE, reason)
+
+
+def _came_of_a_replace(row: ObservedApp, replaced_at: float | None) -> bool:
+    """Whether this very app is what a replace with the same spec made, so that another one would change nothing."""
+    return replaced_at is not None and abs(row.created_at - replaced_at) <= CLOCK_SKEW_MAX_SECONDS
 
 
 def _has_room(app: DesiredApp, row: ObservedApp, options: PlanOptions) -> bool:

@@ -168,6 +168,10 @@ RATE_WINDOW_SECONDS: Final = 10  # whole seconds over which calls a second are m
 LOOP_LOOK_SECONDS: Final = 1.0
 LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told
 
+# Before a delete or an adoption.
+LOOK_BEFORE_CHANGE_MAX_SECONDS: Final = 5.0  # between the look at a thing and its change; after more it looks again
+LOOKS_BEFORE_CHANGE_MAX_COUNT: Final = 3  # looks before one delete; then it waits under [backoff.transient]
+
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
 CALL_LATE_MAX_SECONDS: Final = 60.0  # how late the service may still carry out a call whose answer was lost

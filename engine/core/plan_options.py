@@ -28,6 +28,7 @@ class PlanOptions:
 
     `made_at` is an ISO 8601 time in UTC and `today` its day. `prune` and `replace_on_drift` switch on for one run
     what `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason.
+    `replaced_at` says when an app was last replaced because of drift with the spec that it still has, in epoch seconds.
     `replace_keys` are replaced although they do not differ; `allow_destructive` are deleted, when declared absent,
     although nobody's tag says that they are ours. `adopt` gives declared apps in service that nobody owns this
     fleet's tag. `once_done`, `half_replaced` (deleted to be replaced and not in service since)
@@ -56,6 +57,7 @@ class PlanOptions:
     findings: tuple[Finding, ...] = ()
     quotas: tuple[QuotaLine, ...] = ()
     lanes: tuple[PlanLane, ...] = ()
+    replaced_at: Mapping[AppKey, float] = field(default_factory=dict, hash=False)
     domain_lanes: Mapping[str, Lane] = field(default_factory=dict, hash=False)
     bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
     allowances: tuple[str, ...] = ()

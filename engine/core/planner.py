@@ -18,7 +18,7 @@ from engine.core.decision import (
     drifted_fields,
     ownership_matters,
 )
-from engine.core.desired import Mode
+from engine.core.desired import AppSpec, Mode
 from engine.core.errors import BugError
 from engine.core.finding import Finding
 from engine.core.identity import USER, AppKey, folded
@@ -40,6 +40,8 @@ __all__ = ["OwnershipQuestions", "PlanOptions", "needs_ownership", "plan_fleet"]
 # The words of a finding's `enforcement`: that app alone is left out, or it is only said.
 _SKIPPED: Final = "skip"
 _SAID: Final = "advisory"
+
+HALF_REPLACED: Final = "half_replaced"  # the rule of a finding
 
 _BY_KEY: Final = attrgetter("key")
 
@@ -202,7 +204,7 @@ def _findings(
         yield Finding("orphaned", _SAID, "", clean(_orphans_message(orphans) + way_out))
     owed = [change.key for change in changes if change.action is Action.CREATE and change.key in options.half_replaced]
     if owed:
-        yield Finding("half_replaced", _SAID, "", clean(_owed_message(owed)))
+        yield Finding(HALF_REPLACED, _SAID, "", clean(_owed_message(owed)))
     prune = _prunes(desired, options)
     unread = sorted(row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune))
     if unread:
@@ -261,8 +263,19 @@ def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
     if guard is Guard.QUOTA:
         why = "its quota has no room for the new app, so the old one would be lost"
         way_out = "Raise the quota, or free a place in it"
+    elif guard is Guard.CONVERGENCE:
+        why = f"a replace with the same spec did not clear its drift ({_differences(change, app)})"
+        way_out = f"Declare what the service reports, or leave the field out. Replace it anyway: --replace {change.key}"
     else:
         row = change.before
         found = UNREAD if row is None else Whose(row.ownership, row.foreign_fleet)
         why, way_out = not_owned(found, verb, change.key)
     return Finding(guard.value, _SKIPPED, str(change.key), clean(f"not {verb}: {why}. {way_out}"))
+
+
+def _differences(change: Change, app: DesiredApp) -> str:
+    seen = AppSpec() if change.before is None else change.before.spec
+    return ", ".join(
+        f"{name}: declared {getattr(app.spec, name)}, reported {getattr(seen, name) or 'nothing'}"
+        for name in change.differs
+    )

@@ -182,7 +182,7 @@ class StatusView:
     """Every row, sorted by key. `unmanaged` counts live apps that the fleet neither declares nor owns.
 
     `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
-    listed; `findings` is what the files are warned about.
+    listed; `findings` is what the files are warned about, and what earlier runs left.
     """
 
     fleet: str

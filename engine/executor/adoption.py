@@ -16,6 +16,7 @@ from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
+from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh
 from engine.executor.judge import is_generation
 from engine.executor.scan import observed_app
 from engine.executor.troubles import changed_since_plan, not_tagged
@@ -36,22 +37,26 @@ class Adopter:
     async def call(self, operation: Operation) -> None:
         """Look once more, tag the app that the plan saw, and see that the tag is there."""
         at, key = self._at, operation.key
+        read_at = at.since_boot()
         try:
             if not await self._still_as_planned(operation):
                 return
             added = ((FLEET_TAG, at.fleet),)
             await at.reaches[key.domain].write(
-                "AddTags", lambda cloud: cloud.add_tags(operation.arn, added), lambda: self._leaving(operation)
+                "AddTags", lambda cloud: cloud.add_tags(operation.arn, added), lambda: self._leaving(operation, read_at)
             )
         except (NotFound, AlreadyGone):
             at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is gone"))
+        except OldReadError:
+            at.call_failed(operation, READ_TOO_OLD)
         except CloudError as error:
             at.call_failed(operation, error)
         else:
             await self._prove(operation)
 
-    def _leaving(self, operation: Operation) -> None:
+    def _leaving(self, operation: Operation, read_at: float) -> None:
         at = self._at
+        require_fresh(at.since_boot() - read_at)
         operation.attempts += 1
         operation.first_call_at = operation.first_call_at or at.control.now()
         at.journal.intend(operation.key, "AddTags", operation.spec_hash, at.wall())

@@ -1,19 +1,24 @@
 """Deletes, of apps and of owners: what comes before each of them, in one order and in one place.
 
-The thing is read again with its tag; its intent is made durable; its lane still may call; and only then is it deleted.
+The thing is read again with its tag; its intent is made durable; its lane still may call; what was read is not older
+than some seconds; and only then is it deleted.
 What differs between an app and an owner is in the two classes below, and nothing else is.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.core.errors import AccessDenied, AlreadyGone, BugError, CloudError, NotFound
+from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, Whose, tag_value, whose, why_not_ours
 from engine.core.plan import Action
 from engine.executor.calls import StoppedError
+from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh
 from engine.executor.judge import is_generation
 from engine.executor.owner_judge import is_same
 from engine.executor.owner_scan import observed_owner
@@ -87,28 +92,34 @@ async def carry_out(at: Settlement, delete: Delete) -> None:
     """Read it again, make the intent durable, and only then delete: what the plan saw, or nothing."""
     operation = delete.operation
     try:
-        operation.reading = True
-        if not await delete.still_as_planned():
-            return
-        operation.reading = False
-        if not await at.journal.intend_durably(
-            operation.key, delete.call, delete.spec_hash, at.wall(), owed=delete.owed
-        ):
-            at.end(operation, Outcome.SKIPPED, NOT_DURABLE)
-            return
-        await delete.send(lambda: _leaving(at, delete))
+        for _ in range(LOOKS_BEFORE_CHANGE_MAX_COUNT):
+            operation.reading = True
+            read_at = at.since_boot()
+            if not await delete.still_as_planned():
+                return
+            if not await at.journal.intend_durably(
+                operation.key, delete.call, delete.spec_hash, at.wall(), owed=delete.owed
+            ):
+                at.end(operation, Outcome.SKIPPED, NOT_DURABLE)
+                return
+            with suppress(OldReadError):
+                await delete.send(partial(_leaving, at, delete, read_at))
+                delete.accepted()
+                return
+        delete.failed(READ_TOO_OLD)
     except StoppedError:
         at.left_over(operation)
     except CloudError as error:
         delete.failed(error)
-    else:
-        delete.accepted()
     finally:
         operation.reading = False
 
 
-def _leaving(at: Settlement, delete: Delete) -> None:
+def _leaving(at: Settlement, delete: Delete, read_at: float) -> None:
+    """Note that the delete leaves, if it still rests on what was read just now; raises OldReadError if not."""
+    require_fresh(at.since_boot() - read_at)
     operation = delete.operation
+    operation.reading = False
     operation.attempts += 1
     operation.sent_at = at.control.now()
     operation.first_call_at = operation.first_call_at or operation.sent_at

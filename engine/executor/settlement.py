@@ -78,6 +78,7 @@ class Settlement:
         jitter: Callable[[], float],
         wake: asyncio.Event,
         on_bug: Callable[[BaseException], None],
+        since_boot: Callable[[], float],
         *,
         wait: bool,
     ) -> None:
@@ -91,6 +92,7 @@ class Settlement:
         self.journal = journal
         self.emit = emit
         self.wall = wall
+        self.since_boot = since_boot
         self.wake = wake
         self.in_flight: set[Waiting] = set()
         self.stopped: Trouble | None = None

@@ -152,6 +152,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         allow_destructive=loaded.allowed_keys(options.allow_destructive),
         once_done=memory.once_done,
         half_replaced=memory.half_replaced,
+        replaced_at=loaded.replaced_at(memory),
         quarantined=loaded.quarantined(memory),
         retry_quarantined=options.retry_quarantined,
         adopt=options.adopt,

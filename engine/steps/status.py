@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from engine.adapters.journal_reader import last_failures, runs
 from engine.adapters.journal_reader import run as run_of
+from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
 from engine.core.limits import STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
+from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
 from engine.ports.cloud import app_name
 from engine.steps.planning import planned
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from engine.executor.fleet_run import FleetRun
     from engine.loading import Loaded
 
+_OF_EARLIER_RUNS: Final = frozenset(
+    {HALF_REPLACED, Guard.CONVERGENCE.value}
+)  # findings that a look at rows cannot give
 _DAY_SECONDS: Final = 86_400.0
 _TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.STILL_PENDING.value})
 
@@ -51,7 +56,7 @@ async def looked_at(
         failed_runs={key: count for key, (count, _) in memory.failures.items()},
         last=_last_seen(parts, loaded.fleet.name),
         is_new=memory.is_new,
-        findings=loaded.file_findings,
+        findings=(*loaded.file_findings, *(one for one in made.findings if one.rule in _OF_EARLIER_RUNS)),
     )
     return status_of(made, observed, facts, errors)
 

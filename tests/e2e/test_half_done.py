@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.harness import QUICK, fault, fleet_text, lab_of, people, until
+from engine.simulator import app_operations
+from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:
+    from engine.core.desired import AppSpec
     from tests.e2e.harness import Place
 
 OURS = {"appfleet:fleet": "e2e"}
@@ -114,3 +117,34 @@ def test_a_create_in_doubt_is_looked_up_before_it_is_sent_again(place: Place, nu
     assert again.code == 0, again.err
     assert place.stats()["create_for_live_key"] == 0
     assert unfinished(place) == {}
+
+
+def test_a_replace_that_did_not_clear_its_drift_is_not_done_a_second_night(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service reports nothing of a field that was sent. People lose their kernels once, and not each night."""
+    right = app_operations.create_app
+
+    def forgetful(world: Any, domain: Any, key: Any, owner: str, spec: AppSpec, tags: Any) -> Any:
+        return right(world, domain, key, owner, replace(spec, image_version_alias=None), tags)
+
+    monkeypatch.setattr(app_operations, "create_app", forgetful)
+    lab = 'instance_type = "ml.t3.medium"\nimage_version_alias = "2.2.1"'
+    place.write(fleet_text(people(1), lab=lab), policy=POLICY + '[safety]\nreplace = "on-drift"\n')
+    assert place.apply().report["summary"] == {"created": 1}
+    assert place.apply().report["summary"] == {"replaced": 1}
+    place.forget_calls()
+    third = place.apply()
+    assert (third.code, third.report["summary"]) == (0, {"unchanged": 1})
+    (finding,) = (one for one in third.report["findings"] if one["rule"] == "convergence")
+    assert "image_version_alias: declared 2.2.1, reported nothing" in finding["message"]
+    assert "DeleteApp" not in place.calls()
+    planned = place.run("plan", "--format", "json").report
+    assert [one["rule"] for one in planned["findings"]] == ["convergence"]
+    assert [(one["key"], one["differs"]) for one in planned["drift"]] == [(KEY, ["image_version_alias"])]
+    assert "did not clear its drift" in place.run("status").out
+    place.write(
+        fleet_text(people(1), lab=lab.replace("2.2.1", "2.2.2")), policy=POLICY + '[safety]\nreplace = "on-drift"\n'
+    )
+    assert place.apply().report["summary"] == {"replaced": 1}
+    assert place.apply("--replace", KEY).report["summary"] == {"replaced": 1}

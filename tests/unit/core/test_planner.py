@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.desired import Mode
 from engine.core.errors import BugError
 from engine.core.finding import Finding
-from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import Action, PlanLane, QuotaLine, Reason
 from engine.core.planner import needs_ownership, plan_fleet
@@ -149,3 +150,50 @@ def test_an_adoption_carried_out_leaves_the_app_as_it_was_and_ours() -> None:
     after = projected(observed, plan)
     assert after.domains["research"].apps[key_of(LAB)].ownership is Ownership.OURS
     assert plan_fleet(fleet, after, options(adopt=True)).changes == ()
+
+
+@pytest.mark.parametrize("status", [None, "Deleted", "Failed", "Deleting"])
+def test_a_half_done_replace_of_mode_once_is_made_and_named(status: str | None) -> None:
+    app = an_app(mode=Mode.ONCE)
+    rows = [] if status is None else [a_row(status=status)]
+    told = options(once_done=frozenset({app.key}), half_replaced=frozenset({app.key}))
+    plan = plan_fleet(a_fleet(app), observe(*rows), told)
+    assert [change.action for change in plan.changes] == [Action.CREATE]
+    (finding,) = plan.findings
+    assert (finding.rule, finding.enforcement) == ("half_replaced", "advisory")
+    assert finding.message.startswith("1 app deleted by an earlier run")
+    assert LAB in finding.message
+
+
+def test_many_half_done_replaces_are_counted_and_some_of_them_named() -> None:
+    keys = [f"research/user/u{number:02}/Canvas/default" for number in range(ORPHANS_NAMED_MAX_COUNT + 2)]
+    apps = [an_app(key, None) for key in keys]
+    plan = plan_fleet(a_fleet(*apps), observe(), options(half_replaced=frozenset(app.key for app in apps)))
+    assert plan.findings[0].message.endswith("and 2 more")
+
+
+def test_a_half_done_replace_whose_app_is_in_service_after_all_is_done_once() -> None:
+    app = an_app(mode=Mode.ONCE)
+    told = options(once_done=frozenset({app.key}), half_replaced=frozenset({app.key}))
+    plan = plan_fleet(a_fleet(app), observe(a_row()), told)
+    assert [(change.action, change.reason) for change in plan.decisions] == [(Action.NONE, Reason.DONE_ONCE)]
+    assert plan.findings == ()
+
+
+def test_what_a_replace_made_and_still_differs_is_not_replaced_again_but_said() -> None:
+    app, row = an_app(instance_type="ml.m5.large"), a_row(instance_type="ml.t3.medium", created_at=1_000.0)
+    for replaced_at, again in ((1_001.0, False), (1_000.0 - 2 * CLOCK_SKEW_MAX_SECONDS, True)):
+        told = options(replace_on_drift=True, replaced_at={app.key: replaced_at})
+        plan = plan_fleet(a_fleet(app), observe(row), told)
+        assert bool(plan.changes) is again
+        assert [finding.rule for finding in plan.findings] == ([] if again else ["convergence"])
+    told = options(replaced_at={app.key: 1_001.0}, replace_keys=frozenset({app.key}))
+    assert [change.reason for change in plan_fleet(a_fleet(app), observe(row), told).changes] == [Reason.FORCED]
+
+
+def test_a_replace_that_changed_nothing_says_what_differs() -> None:
+    app, row = an_app(instance_type="ml.m5.large"), a_row(instance_type="ml.t3.medium", created_at=1_000.0)
+    told = options(replace_on_drift=True, replaced_at={app.key: 1_000.0})
+    (finding,) = plan_fleet(a_fleet(app), observe(row), told).findings
+    assert "instance_type: declared ml.m5.large, reported ml.t3.medium" in finding.message
+    assert f"--replace {app.key}" in finding.message
