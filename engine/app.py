@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, TypeVar
 from engine.adapters.signals import Signals
 from engine.adapters.state_dir import STATE_DIR_NAME
 from engine.core.ending import trouble_of
-from engine.core.errors import AppfleetError, ScanIncomplete
+from engine.core.errors import AppfleetError, ScanIncomplete, UsageError
 from engine.core.limits import PLAN_AGE_MAX_SECONDS
 from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.plan import Action, Plan
 from engine.core.redact import Redactor
+from engine.core.selection import require_declared
 from engine.core.selectors import Selectors
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause
 from engine.loading import Loaded, ValidateResult, load, validated
 from engine.steps.approval import approval_of
 from engine.steps.ends import why_stopped
-from engine.steps.planning import iso, planned
+from engine.steps.planning import iso, keys_named, planned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -163,14 +164,18 @@ async def prices(options: AppOptions, regions: Sequence[str], out: Path | None, 
 async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
     """Give what is known of one app; the planner's decision is left out, with the reason, where nothing can be listed.
 
-    Raises UsageError for a key whose domain the fleet does not have. `options` must select `key` alone.
+    Raises UsageError for a key that names nothing declared or observed.
     """
     from engine.explaining import explained, find_app
 
     loaded = _read(options, _today())
-    find_app(loaded, key)
+    declared, _ = find_app(loaded, key)
+    key = key if declared is None else declared.key  # a user profile's name may be typed in any case
+    options = replace(options, selectors=Selectors(keys=(key,)))
     try:
         made, observed = await _looked(options, loaded, emit)
+    except UsageError:
+        raise
     except AppfleetError as error:
         return explained(loaded, key, _today(), trouble=str(error))
     return explained(loaded, key, _today(), made, observed)
@@ -190,7 +195,7 @@ async def apply(
     started = _now()
     approval, options = approval_of(options, started)
     confirm = approval.confirm(confirm)
-    loaded = _read(options, started.date())
+    loaded = _read(options, started.date(), laid_over=preparation is not None)
     loaded = preparation.fleet(loaded) if preparation is not None else loaded
     begun = Begun.now(options, loaded, emit)
     with _stops(options, begun.control):
@@ -232,10 +237,15 @@ def finished(report: ApplyReport) -> RunFinished:
     return RunFinished(report.result.value, round(report.seconds, 3), counts, int(report.exit_code), *texts)
 
 
-def _read(options: AppOptions, today: date) -> Loaded:
-    """Read the files, and see that the flags that speak of them can be read too, before anything is called."""
+def _read(options: AppOptions, today: date, *, laid_over: bool = False) -> Loaded:
+    """Read the files, and see that the flags that speak of them can be read too, before anything is called.
+
+    `laid_over`: a command declares more than the files do, and selects it.
+    """
     loaded = load(options.fleet_file, today, strict=options.strict)
-    loaded.allowed_keys(options.allow_destructive)
+    named = keys_named(options, loaded)
+    if not laid_over:
+        require_declared(options.selectors, named, loaded.fleet, loaded.teams)
     return loaded
 
 

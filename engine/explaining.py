@@ -50,6 +50,9 @@ def explained(
     account = made.lanes[0].account if made is not None and made.lanes else domain.account or "ACCOUNT"
     change = None if made is None or observed is None else _change(made, observed, key)
     if declared is None:
+        error = None if observed is None else observed.domains[key.domain].error
+        if error is not None:  # nobody knows whether it is there
+            change, trouble = None, str(error)
         return Explanation(key, None, (), (), 0.0, (), change, trouble, loaded.file_findings)
     admission = loaded.policies.admission
     app = next(one for one in loaded.fleet.apps if one.key == declared.key)

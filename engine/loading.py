@@ -39,9 +39,9 @@ _ADVISORY: Final = "advisory"
 class Loaded:
     """A fleet with its policies.
 
-    `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`.
-    `fleet` holds the apps as the rules left them, and every file that was read; `declared` the apps as they are
-    written.
+    `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`; `teams` are the
+    names of all teams. `fleet` holds the apps as the rules left them, and every file that was read; `declared` the
+    apps as they are written.
     """
 
     fleet: DesiredFleet
@@ -52,6 +52,7 @@ class Loaded:
     folder: Path
     policy_paths: tuple[Path, ...]
     policy_patterns: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
 
     @property
     def file_findings(self) -> tuple[Finding, ...]:
@@ -171,6 +172,7 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: boo
         loaded.folder,
         loaded.policy_files,
         loaded.policies,
+        tuple(sorted({team.name for _, team in loaded.teams})),
     )
 
 

@@ -38,12 +38,11 @@ def explain(
     from engine import app
     from engine.cli.context import key_of, options_of, simulate_of
     from engine.cli.sinks import Sinks
-    from engine.core.selectors import Selectors
     from engine.render.explain_text import explain_text
     from engine.render.json_text import json_text
 
     wanted = key_of(key, "KEY")
-    options = options_of(ctx.obj, strict=strict, selectors=Selectors(keys=(wanted,)), simulate=simulate_of(simulate))
+    options = options_of(ctx.obj, strict=strict, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         explanation = asyncio.run(sinks.ticking(app.explain(options, wanted, sinks.emit)))
         sinks.clear()

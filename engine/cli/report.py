@@ -39,16 +39,16 @@ def report(
     from engine.cli.context import options_of
     from engine.cli.fleet_name import fleet_name
     from engine.render.report_html import report_html
+    from engine.steps.past_runs import no_such_run
 
     check_writable(out, "--out")
     options = options_of(ctx.obj)
     with StateDir.open(options.state_path, create=False) as state:
         story = run_story(state, run_id=run, fleet=None if run else fleet_name(options.fleet_file))
         if story is None:
-            raise UsageError(
-                f"there is no run {run} in {options.state_path}" if run else f"there is no run in {options.state_path}",
-                hint="appfleet history lists the runs that are kept" if run else "appfleet apply makes one",
-            )
+            if run:
+                raise no_such_run(state, run, f"in {options.state_path}")
+            raise UsageError(f"there is no run in {options.state_path}", hint="appfleet apply makes one")
         beside = past_runs(state, fleet=story.detail.run.fleet, limit=RUNS_BESIDE_MAX_COUNT)
     page = report_html(story, command=command_of(ctx.obj, story), history=beside)
     if out is None:

@@ -15,6 +15,7 @@ from engine.core.errors import DeniedError, UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KINDS, Owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
+from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
 from engine.core.owners import folded_owner
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.composition import Joined
+    from engine.config.fleet_file import LoadedFleet
     from engine.core.desired import DesiredOwner
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
@@ -178,12 +180,16 @@ def offboarding(
             raise _still_declared(team, domain, standing.source, inside)
     if not (without.folder / inside).is_file():
         raise UsageError(
-            f"nothing says what team {team} was: there is no {without.folder / inside}",
-            hint="Put the team's table there, from version control if need be, or name its file with --from",
+            f"nothing says what team {clean(team, 80)} was: there is no {without.folder / inside}",
+            hint=_nearest_team(team, without, inside)
+            or "Put the team's table there, from version control if need be, or name its file with --from",
         )
     whole = load_fleet(fleet_file, (inside,))
     if team not in {standing.name for _, standing in whole.teams}:
-        raise UsageError(f"{inside} declares no team {team}", hint="Name the team as it is written there")
+        there = {standing.name for _, standing in whole.teams} - {standing.name for _, standing in without.teams}
+        guess = nearest(team, there)
+        hint = f"Did you mean {guess}?" if guess else "Name the team as it is written there"
+        raise UsageError(f"{inside} declares no team {clean(team, 80)}", hint=hint)
     kept_apps = {app.key for app in without.fleet.apps}
     kept_owners = {folded_owner(one.owner) for one in without.fleet.owners}
     return Offboarding(
@@ -195,10 +201,18 @@ def offboarding(
     )
 
 
-def undoing(detail: RunDetail | None, run_id: str, fleet: str) -> Undoing:
-    """Give what a past run made. Raises UsageError for a run that the journal does not have, or of another fleet."""
-    if detail is None or detail.run.fleet != fleet:
-        raise UsageError(f"the journal has no run {clean(run_id, 80)} of fleet {fleet}", hint="See: appfleet history")
+def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
+    """Give `Did you mean vision?` of the teams that are declared, and of those whose file lies beside `inside`."""
+    beside = (fleet.folder / inside).parent
+    known = {standing.name for _, standing in fleet.teams}
+    if beside.is_dir():
+        known |= {path.stem for path in beside.glob("*.toml")}
+    guess = nearest(team, known - {team})
+    return f"Did you mean {guess}?" if guess else ""
+
+
+def undoing(detail: RunDetail, run_id: str) -> Undoing:
+    """Give what a past run made. Raises UsageError for one that made nothing."""
     made = {app.key: app.at for app in detail.apps if app.outcome in _MADE and app.action == Action.CREATE.value}
     last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
     made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}

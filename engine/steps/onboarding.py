@@ -12,6 +12,7 @@ from engine.config.fleet_file import load_fleet
 from engine.core.identity import USER
 from engine.core.selectors import Selectors
 from engine.steps.letting_go import Offboarding, Onboarding, Undoing, offboarding, undoing
+from engine.steps.past_runs import no_such_run
 from engine.steps.team_file import TeamAsked, TeamWritten, write_team
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
     fleet = load_fleet(options.fleet_file).fleet.name
     with StateDir.open(options.state_path, create=False) as state:
         detail = journal_reader.run(state, run_id)
-    taking_back = undoing(detail, run_id, fleet)
+        if detail is None or detail.run.fleet != fleet:
+            raise no_such_run(state, run_id, f"of fleet {fleet} in {options.state_path}", fleet)
+    taking_back = undoing(detail, run_id)
     return replace(options, selectors=Selectors(teams=(run_id,))), taking_back
 
 

@@ -16,6 +16,7 @@ from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.quota_fit import NO_FIT
+from engine.core.selection import AskedKeys, require_found
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 from engine.steps.owners import with_declared_owners
@@ -46,7 +47,8 @@ async def planned(
 ) -> tuple[Plan, ObservedFleet]:
     """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails.
 
-    A plan that is `running` and idle costs its listings of apps and nothing more.
+    A plan that is `running` and idle costs its listings of apps and nothing more. Raises UsageError for a selector or a
+    key that matches nothing declared or observed.
     """
     fleet = loaded.fleet
     sizes = parts.run.memory.domain_sizes
@@ -59,6 +61,8 @@ async def planned(
             # What lets go is held against the whole domain: a share of what was looked for says nothing.
             owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
     observed = await parts.run.observe(owners)
+    if preparation is None:
+        require_found(options.selectors, keys_named(options, loaded), fleet, observed)
     asked = _plan_options(options, loaded, parts)
     made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
     # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
@@ -85,6 +89,14 @@ async def planned(
         )
     _tell(parts.run, made)
     return made, observed
+
+
+def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:
+    """Give the keys that flags name one by one. Raises UsageError for what is no key."""
+    return (
+        AskedKeys("--replace", options.replace_keys),
+        AskedKeys("--allow-destructive", loaded.allowed_keys(options.allow_destructive)),
+    )
 
 
 async def _owned(
