@@ -55,7 +55,7 @@ class AwsCalls:
         try:
             await self._credentials.get_frozen_credentials()
             async with asyncio.timeout(self._call_total_max_seconds):
-                return await method(**params)
+                return self._redactor.answer(await method(**params))
         except CloudError:
             raise
         except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included

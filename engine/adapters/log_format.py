@@ -47,7 +47,7 @@ def _safe(name: str, value: Any, redactor: Redactor, depth: int) -> Any:
     if is_secret_name(name):
         return REDACTED
     if isinstance(value, _TEXTS):
-        return redactor.text(clean(str(value)))
+        return clean(redactor.text(str(value)))
     if isinstance(value, _NUMBERS):
         return _safe_number(value)
     return _safe_group(value, redactor, depth)
@@ -65,7 +65,10 @@ def _safe_group(value: Any, redactor: Redactor, depth: int) -> Any:
     """Open maps and lists; of anything else tell the type alone, since its text may hold what nobody checked."""
     if depth < _NESTING_MAX_DEPTH:
         if isinstance(value, dict):
-            return {clean(str(name)): _safe(str(name), item, redactor, depth + 1) for name, item in value.items()}
+            return {
+                clean(redactor.text(str(name))): _safe(str(name), item, redactor, depth + 1)
+                for name, item in value.items()
+            }
         if type(value) in (list, tuple, set, frozenset):  # exactly: a named tuple of credentials is none of these
             return [_safe("", item, redactor, depth + 1) for item in value]
     return f"<{type(value).__name__}>"

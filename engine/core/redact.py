@@ -6,9 +6,13 @@ key id is replaced although nobody named it. Fields are also judged by their nam
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +21,11 @@ REDACTED: Final = "[redacted]"
 # Shorter values are words that stand in ordinary text; replacing them would hide nothing and ruin messages.
 SECRET_MIN_CHARS: Final = 8
 
+_BASE64_BYTES: Final = 3  # of base64: four characters for three bytes
+_BASE64_BITS: Final = 6
+_BYTE_BITS: Final = 8
+_ESCAPE: Final = re.compile(r"(?:%25)*%[0-9A-F]{2}")
+_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9]")
 _ACCESS_KEY_ID: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,124}\b")
 _SECRET_NAME: Final = re.compile(
     r"secret|password|passwd|credential|authorization|signature|private[_-]?key|access[_-]?key|(?:session|security)[_-]?token",
@@ -25,27 +34,102 @@ _SECRET_NAME: Final = re.compile(
 
 
 class Redactor:
-    """Replaces what is secret. `values` are the secrets that are known: they may grow as credentials change."""
+    """Replaces what is secret. `values` are the secrets that are known: they may grow as credentials change.
 
-    __slots__ = ("_values",)
+    A secret is found in whatever form an answer repeats it: as it is, URL-encoded (once or twice), escaped for JSON or
+    HTML, in base64 and in hexadecimal. A text that ends in the first characters of a secret was cut by somebody else,
+    and loses them too. So whoever cuts a text cuts it after this.
+    """
+
+    __slots__ = ("_heads", "_values")
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values: tuple[str, ...] = ()
+        self._values: frozenset[str] = frozenset()
+        self._heads: tuple[tuple[str, str], ...] = ()
         self.learn(values)
 
     def learn(self, values: Iterable[str]) -> None:
-        """Add secrets. The longest is replaced first, so that no piece of it is left over."""
-        known = {*self._values, *(value for value in values if len(value) >= SECRET_MIN_CHARS)}
-        self._values = tuple(sorted(known, key=lambda value: (-len(value), value)))
+        """Add secrets. The longest form is replaced first, so that no piece of it is left over."""
+        known = self._values.union(value for value in values if len(value) >= SECRET_MIN_CHARS)
+        if known != self._values:
+            self._values = known
+            forms = {form for value in known for form in forms_of(value)}
+            longest_first = sorted(forms, key=lambda form: (-len(form), form))
+            self._heads = tuple((form[:SECRET_MIN_CHARS], form) for form in longest_first)
 
     def text(self, text: str) -> str:
-        """Give `text` without known secrets and without access key ids."""
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, REDACTED)
+        """Return `text` without known secrets and without access key ids."""
+        near = [form for head, form in self._heads if head in text]
+        for form in near:
+            text = text.replace(form, REDACTED)
         if "AKIA" in text or "ASIA" in text:  # the search alone would cost more than the rest of a log line
-            return _ACCESS_KEY_ID.sub(REDACTED, text)
-        return text
+            text = _ACCESS_KEY_ID.sub(REDACTED, text)
+        return _without_torn_end(text, near)
+
+    def answer(self, answer: Any) -> Any:
+        """Return what a service answered without known secrets, also in names of fields; the same where it has none."""
+        if not self._heads:
+            return answer
+        texts: list[str] = []
+        _gather(answer, texts)
+        joined = "\n".join(texts)  # one search through all of it: an answer seldom holds any
+        return self._cleaned(answer) if any(head in joined for head, _ in self._heads) else answer
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self._cleaned(name): self._cleaned(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._cleaned(item) for item in value]
+        return value
+
+
+def forms_of(secret: str) -> frozenset[str]:
+    """Return `secret` in every form in which an answer may repeat it."""
+    urls = {quote(secret, safe=""), quote(secret, safe="/"), quote_plus(secret)}
+    urls |= {quote(url, safe="") for url in urls}
+    urls |= {_ESCAPE.sub(lambda found: found[0].lower(), url) for url in urls}
+    escaped = json.dumps(secret)[1:-1]
+    written = {secret, escaped, escaped.replace("/", "\\/"), escape(secret)}
+    written |= {
+        _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", secret),
+        _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04X}", secret),
+    }
+    raw = secret.encode()
+    encoded = {raw.hex(), raw.hex().upper()} | {form for skip in range(_BASE64_BYTES) for form in _in_base64(raw, skip)}
+    return frozenset(form for form in urls | written | encoded if len(form) >= SECRET_MIN_CHARS)
+
+
+def _without_torn_end(text: str, near: Iterable[str]) -> str:
+    """Return `text` without the first characters of a form at its end, where somebody cut it."""
+    for form in near:
+        at = text.rfind(form[:SECRET_MIN_CHARS], max(len(text) - len(form), 0))
+        if at >= 0 and form.startswith(text[at:]):
+            return text[:at] + REDACTED
+    return text
+
+
+def _in_base64(raw: bytes, skip: int) -> tuple[str, str]:
+    """Return what stands for `raw` alone in the base64 of a text that has `skip` bytes (of three) before it."""
+    whole = b64encode(b"\0" * skip + raw).decode()
+    first = -(-skip * _BYTE_BITS // _BASE64_BITS)  # what holds bits of the bytes before
+    last = (skip + len(raw)) * _BYTE_BITS // _BASE64_BITS  # from here on: bits of the bytes behind, or padding
+    core = whole[first:last]
+    return core, core.replace("+", "-").replace("/", "_")
+
+
+def _gather(value: Any, texts: list[str]) -> None:
+    if isinstance(value, str):
+        if len(value) >= SECRET_MIN_CHARS:
+            texts.append(value)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _gather(name, texts)
+            _gather(item, texts)
+    elif isinstance(value, list):
+        for item in value:
+            _gather(item, texts)
 
 
 @lru_cache(maxsize=1_024)

@@ -1,0 +1,95 @@
+"""Secrets are found in every form in which an answer may repeat them, whole or cut, and nothing else is touched."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from engine.core.redact import REDACTED, SECRET_MIN_CHARS, Redactor, forms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLE=KEY"
+TOKEN = "FwoGZXIvYXdzEJr//////////wEaDCanary+Session/Token0123456789abcdef=="
+REDACTOR = Redactor([SECRET, TOKEN])
+PIECE_CHARS = 12  # of a secret: a shorter piece may stand there by chance
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "URL": lambda text: quote(text, safe=""),
+    "URL with slashes": quote,
+    "URL of a form": quote_plus,
+    "URL in small letters": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
+    "URL twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON with escaped slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON with escapes": lambda text: text.replace("/", "\\u002f").replace("+", "\\u002b").replace("=", "\\u003d"),
+    "HTML": html.escape,
+    "base64": lambda text: b64encode(text.encode()).decode(),
+    "base64 for URLs": lambda text: urlsafe_b64encode(text.encode()).decode(),
+    "base64 behind one byte": lambda text: b64encode(b"x" + text.encode()).decode(),
+    "base64 behind two bytes": lambda text: b64encode(b"xy" + text.encode() + b"z").decode(),
+    "base64 for URLs in the middle": lambda text: urlsafe_b64encode(f"secret={text}&more=1".encode()).decode(),
+    "hexadecimal": lambda text: text.encode().hex(),
+}
+
+
+def pieces(form: str) -> list[str]:
+    """Every piece of a form that would tell something of the secret."""
+    return [form[at : at + PIECE_CHARS] for at in range(2, len(form) - PIECE_CHARS - 2)]
+
+
+@pytest.mark.parametrize("secret", [SECRET, TOKEN], ids=["secret", "token"])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_a_secret_is_found_in_every_form(secret: str, form: Callable[[str], str]) -> None:
+    written = form(secret)
+    shown = REDACTOR.text(f"Invalid token <{written}> in the request")
+    assert REDACTED in shown
+    around = 24  # characters of base64 that stand for what is before and behind the secret
+    assert len(shown) <= len(f"Invalid token <{REDACTED}> in the request") + around
+
+
+@given(st.sampled_from([SECRET, TOKEN]), st.sampled_from(sorted(FORMS)), st.integers(10, 200), st.text(max_size=30))
+def test_a_text_that_somebody_cut_shows_no_piece_either(secret: str, form: str, length: int, before: str) -> None:
+    assume(form not in {"base64 behind one byte", "base64 behind two bytes", "base64 for URLs in the middle"})
+    written = FORMS[form](secret)
+    shown = REDACTOR.text((before + written)[: len(before) + length])
+    assert not [piece for piece in pieces(written[:length]) if piece in shown]
+
+
+@given(st.text(max_size=200))
+def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
+    assume(not any(form[:SECRET_MIN_CHARS] in text for secret in (SECRET, TOKEN) for form in forms_of(secret)))
+    assume("AKIA" not in text)
+    assume("ASIA" not in text)
+    assert REDACTOR.text(text) == text
+
+
+def test_an_answer_loses_secrets_wherever_they_stand_and_is_the_same_without() -> None:
+    answer = {
+        "Apps": [{"AppName": "a" * 20, "Tags": {SECRET: [quote(TOKEN, safe="")]}, "CreationTime": 1.5}],
+        "N": None,
+    }
+    shown = json.dumps(REDACTOR.answer(answer))
+    assert SECRET not in shown
+    assert quote(TOKEN, safe="") not in shown
+    assert json.loads(shown)["Apps"][0]["CreationTime"] == 1.5
+    clean = {"Apps": [{"AppName": "alice-lab"}]}
+    assert REDACTOR.answer(clean) is clean
+    assert Redactor().answer(answer) is answer
+
+
+def test_what_is_learnt_later_is_found_too_and_short_words_are_not_secrets() -> None:
+    redactor = Redactor(["short"])
+    assert redactor.text(f"short {SECRET}") == f"short {SECRET}"
+    redactor.learn([SECRET])
+    redactor.learn([SECRET])
+    assert redactor.text(f"short {SECRET}") == f"short {REDACTED}"
