@@ -57,6 +57,7 @@ _CREDENTIALS_HINT: Final = (
     "Try `aws sts get-caller-identity` with the same profile; for SSO, run aws sso login first; "
     "in cron, set AWS_PROFILE or the domain's `profile`"
 )
+_SSO_HINT: Final = "Run aws sso login with the same profile (--profile NAME), then run this again"
 _FILE_HINT: Final = "Nothing was sent. Check the AWS variable or the profile that names this file"
 _UNKNOWN_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
 _UNREADABLE_HINT: Final = (
@@ -136,6 +137,8 @@ def _local_trouble(error: Exception, redact: Redactor) -> tuple[str, str]:
         return f"the connection broke: {_cause_of(error)}", _CREDENTIALS_HINT
     if isinstance(error, OSError) and error.filename:
         return _line(redact, f"{error.filename}: {error.strerror}"), _FILE_HINT
+    if isinstance(error, aws.SSOError | aws.TokenRetrievalError | aws.NoAuthTokenError):
+        return _line(redact, str(error)).rstrip("."), _SSO_HINT
     if isinstance(error, aws.BotoCoreError):
         return _line(redact, str(error)).rstrip("."), _CREDENTIALS_HINT
     return f"the AWS configuration of this machine cannot be used ({type(error).__name__})", _CREDENTIALS_HINT

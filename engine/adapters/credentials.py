@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore import exceptions as aws
 
 from engine.adapters.aws_errors import credentials_failure, translate
+from engine.adapters.credential_sources import check_keys
 from engine.core.errors import CredentialsFailed, OutcomeUnknown, Throttled, TlsFailed, Unreachable
 from engine.core.limits import (
     CREDENTIAL_ATTEMPT_MAX_SECONDS,
@@ -101,6 +102,7 @@ class CredentialGate:
             try:
                 async with asyncio.timeout(self._times.attempt_max):
                     frozen = await self._source.get_frozen_credentials()
+                check_keys(frozen, getattr(self._source, "method", ""))
             except Exception as error:  # noqa: BLE001 sources run processes, read files and call services
                 now = self._loop.time()
                 if self._lasts(self._times.last_use):

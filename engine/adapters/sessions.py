@@ -27,6 +27,7 @@ from botocore.loaders import create_loader
 
 from engine.adapters.account import AccountCalls
 from engine.adapters.aws_errors import credentials_failure, translate
+from engine.adapters.credential_sources import credential_resolver
 from engine.adapters.credentials import CredentialGate, GateTimes
 from engine.adapters.price_list import PriceCalls, endpoint_region
 from engine.adapters.routes import is_safe_url, without_password
@@ -110,8 +111,13 @@ class _FleetSession(AioSession):  # type: ignore[misc]  # the library has no typ
         super().__init__(profile=profile)
         self.user_agent_extra = ""
         self.set_config_variable("region", region)
+        # "auto" asks the metadata service for the region, and changes nothing that our configuration leaves open.
+        self.set_config_variable("defaults_mode", "legacy")
         self._safe_config = config
         self._explicit_endpoint_url = endpoint_url
+
+    def _create_credential_resolver(self) -> Any:
+        return credential_resolver(self, self._last_client_region_used)
 
     def create_client(self, *args: Any, **options: Any) -> Any:
         """Give the context of one client; also called by the library for the clients that credentials need."""
@@ -302,7 +308,7 @@ class Clouds:
             except (CloudError, UsageError):
                 raise
             except Exception as error:  # noqa: BLE001 sources run processes, read files and call services
-                raise credentials_failure(error, self.redactor) from None
+                raise credentials_failure(error, self.redactor, _whose(domain)) from None
             self._logins[key] = login
         return login
 
@@ -340,8 +346,20 @@ def _check_endpoints(explicit: str | None) -> None:
             )
 
 
+def _whose(domain: DesiredDomain) -> str:
+    profile = domain.profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+    return f"AWS profile {profile}" if profile else ""
+
+
 def _check_profile(session: _FleetSession, domain: DesiredDomain) -> None:
     """Raise CredentialsFailed, with the profiles that there are, for one that there is not."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if domain.profile is None and os.environ.get(name) == "":
+            raise CredentialsFailed(
+                f"{name} is set and empty, so no AWS profile can be used",
+                hint=f"Nothing was sent. Unset it (unset {name}), or set it to a profile's name",
+                operation="GetCallerIdentity",
+            )
     wanted: str | None = session.get_config_variable("profile")
     known: list[str] = session.available_profiles
     if wanted is None or wanted in known:

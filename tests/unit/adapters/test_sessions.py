@@ -167,7 +167,9 @@ async def test_no_credentials_are_said_to_be_missing(monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("aws_config")
 async def test_a_source_that_fails_is_a_failure_of_credentials() -> None:
     async with Clouds(gate_times=FAST_TIMES) as clouds:
-        with pytest.raises(CredentialsFailed, match="custom-process"):
+        with pytest.raises(
+            CredentialsFailed, match="credential_process of the AWS profile ml-process: /bin/false ended"
+        ):
             await clouds.connect(desired(profile="ml-process"))
 
 
