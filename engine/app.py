@@ -121,8 +121,9 @@ async def plan(options: AppOptions, emit: Emit) -> Plan:
 
 async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
     """List a live domain, and give its fleet file, proved to plan to nothing. Raises UsageError and CloudError."""
-    from engine.steps.importing import bare_fleet, checked, found_in
+    from engine.steps.importing import bare_fleet, checked, found_in, with_region
 
+    asked = with_region(asked)
     head = bare_fleet(asked)
     found = await _looking(options, head, emit, found_in)
     return checked(asked, found, _now())
@@ -214,7 +215,8 @@ async def apply(
                         started = _now()
                         parts.restart_clock(started.timestamp())
                 report = await _carried_out(loaded, parts, made, options, started)
-                report = parts.finish(replace(report, calls=begun.with_all_calls(report.calls)))
+                calls = begun.with_all_calls(report.calls)
+                report = parts.finish(replace(report, calls=calls, lanes=parts.plan_lanes))
         except AppfleetError as error:  # after a report: of closing what was open
             if report is None:
                 raise

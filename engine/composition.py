@@ -21,24 +21,19 @@ from engine.adapters.journal_reader import read_memory
 from engine.adapters.lock import FleetLock, Holder
 from engine.adapters.loop_watch import LoopWatch
 from engine.adapters.run_words import run_words
-from engine.adapters.sessions import Clouds, foreign_endpoint, verify_account
+from engine.adapters.sessions import Clouds
 from engine.adapters.since_boot import since_boot
 from engine.adapters.state_dir import StateDir
 from engine.adapters.throttle import ThrottlePace
 from engine.adapters.timeline import READS, WRITES, Timeline
 from engine.core.ending import DECLINED, trouble_of
-from engine.core.errors import AppfleetError, CloudError, NotConfirmedError
-from engine.core.identity import Lane
-from engine.core.limits import CALLER_MAX_SECONDS
-from engine.core.plan import PlanLane
-from engine.executor.asking import ask_again
-from engine.executor.calls import ANSWER_KINDS
+from engine.core.errors import AppfleetError, NotConfirmedError
 from engine.executor.control import Cause, Control
 from engine.executor.fleet_run import FleetRun
-from engine.executor.link import Link
-from engine.ports.events import CallAnswered, RunInterrupted
+from engine.ports.events import RunInterrupted
 from engine.ports.journal import NoJournal
 from engine.steps.ends import JournalEnd
+from engine.steps.reaching import CALLER_OPERATION, foreign_notes, reach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -47,14 +42,15 @@ if TYPE_CHECKING:
     from engine.app import AppOptions
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
+    from engine.core.plan import PlanLane
     from engine.core.price_list import PriceTable
+    from engine.core.settings import Settings
+    from engine.executor.link import Link
     from engine.loading import Loaded
-    from engine.ports.cloud import Caller, Cloud
     from engine.ports.events import Emit, Event
     from engine.ports.journal import Memory
 
 VERSION: Final = version("appfleet")
-CALLER_OPERATION: Final = "GetCallerIdentity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +152,15 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             )
         )
         reached = [domain for domain in domains if options.selectors.selects_domain(domain.name)]
-        links, unreachable, lanes = await _links(clouds, reached, loaded, begun)
+        backoffs = loaded.settings.backoffs if writes else replace(loaded.settings.backoffs, refused_s=0.0)
+        settings = replace(loaded.settings, backoffs=backoffs)
+        found = await reach(clouds, reached, backoffs, begun)
+        links, unreachable, lanes = found.links, found.unreachable, found.lanes
+        # A simulated world is nobody's mistake.
+        notes = foreign_notes(lanes, emit) if options.simulate is None else ()
         if journal is None:
-            run = _run(loaded, links, unreachable, begun.control, None, memory, emit)
-            yield Joined(run, lanes, (), None, state, clouds.account)
+            run = _run(loaded, settings, links, unreachable, begun.control, None, memory, emit)
+            yield Joined(run, lanes, notes, None, state, clouds.account)
             return
         timeline = _timeline(journal, links, memory, loaded)
 
@@ -167,12 +168,12 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             emit(event)
             timeline.emit(event)
 
-        run = _run(loaded, links, unreachable, begun.control, journal, memory, tell)
+        run = _run(loaded, settings, links, unreachable, begun.control, journal, memory, tell)
         keep = partial(_keep_timeline, timeline, options, loaded, links)
         yield Joined(
             run,
             lanes,
-            journal.notes,
+            (*notes, *journal.notes),
             journal,
             state,
             clouds.account,
@@ -228,6 +229,7 @@ def _keep_timeline(
 
 def _run(
     loaded: Loaded,
+    settings: Settings,
     links: dict[str, Link],
     unreachable: dict[str, AppfleetError],
     control: Control,
@@ -239,7 +241,7 @@ def _run(
         fleet=loaded.fleet.name,
         links=links,
         unreachable=unreachable,
-        settings=loaded.settings,
+        settings=settings,
         control=control,
         journal=journal if journal is not None else NoJournal(),
         memory=memory,
@@ -249,65 +251,6 @@ def _run(
         jitter=random.Random().random,
         since_boot=since_boot,
     )
-
-
-async def _links(
-    clouds: Clouds, domains: list[DesiredDomain], loaded: Loaded, begun: Begun
-) -> tuple[dict[str, Link], dict[str, AppfleetError], tuple[PlanLane, ...]]:
-    """Reach each domain, one after the other: its credentials, and whether they are of the account that it names."""
-    links: dict[str, Link] = {}
-    unreachable: dict[str, AppfleetError] = {}
-    lanes: set[PlanLane] = set()
-    callers: dict[int, Caller | CloudError] = {}
-    for domain in domains:
-        try:
-            cloud = await clouds.connect(domain)
-            caller = await _caller(cloud, callers, loaded, begun)
-        except CloudError as error:
-            unreachable[domain.name] = error
-            continue
-        verify_account(domain, caller)
-        links[domain.name] = Link(domain, Lane(caller.account, domain.region), cloud)
-        lanes.add(PlanLane(caller.account, domain.region, foreign_endpoint(cloud.endpoint) if cloud.endpoint else ""))
-    if unreachable and not links:
-        raise next(iter(unreachable.values()))
-    return links, unreachable, tuple(sorted(lanes))
-
-
-async def _caller(cloud: Cloud, callers: dict[int, Caller | CloudError], loaded: Loaded, begun: Begun) -> Caller:
-    """Ask once for each set of credentials."""
-    known = callers.get(id(cloud))
-    if known is None:
-        backoffs = loaded.settings.backoffs
-        jitter = random.Random().random
-
-        async def ask() -> Caller:
-            return await _counted_caller(cloud, begun)
-
-        try:
-            known = await ask_again(CALLER_OPERATION, ask, backoffs, jitter, begun.emit, CALLER_MAX_SECONDS)
-        except CloudError as error:
-            known = error
-        callers[id(cloud)] = known
-    if isinstance(known, CloudError):
-        raise known
-    return known
-
-
-async def _counted_caller(cloud: Cloud, begun: Begun) -> Caller:
-    """Make one call, and count what came of it as the run counts its own calls."""
-    sent_at = begun.control.now()
-    kind = "cancelled"
-    try:
-        caller = await cloud.caller()
-        kind = "ok"
-    except CloudError as error:
-        kind = ANSWER_KINDS.get(type(error), "rejected")
-        raise
-    finally:
-        begun.caller_calls[kind] += 1
-        begun.emit(CallAnswered(CALLER_OPERATION, kind, round(begun.control.now() - sent_at, 4)))
-    return caller
 
 
 def _in_simulation(domain: DesiredDomain) -> DesiredDomain:

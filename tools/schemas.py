@@ -127,7 +127,7 @@ def apply() -> dict[str, Any]:
     return document(
         "appfleet apply --format json",
         run_id=TEXT, fleet=TEXT, result=one_of(RunResult), exit_code={"type": "integer"}, error=or_null(TROUBLE),
-        started=TIME, seconds=SECONDS,
+        lanes=arr(LANE), started=TIME, seconds=SECONDS,
         summary={"type": "object", "properties": {one.value: COUNT for one in Outcome}},
         owners=arr(OWNER_RESULT), apps=arr(APP_RESULT), findings=arr(FINDING), calls=maps(maps(COUNT)),
         errors=arr(TROUBLE), notes=arr(TEXT),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import ProxyConfiguration
+from botocore.utils import get_environ_proxies
 from yarl import URL
 
 _PROXY_SCHEMES: Final = ("http", "https")
@@ -67,11 +68,17 @@ class SafeProxies(ProxyConfiguration):  # type: ignore[misc]  # the library has 
         parts = urlsplit(url)
         if parts.scheme != "https" or is_loopback(parts.hostname):
             return None
-        proxy: str | None = super().proxy_url_for(url)
-        if not proxy:
+        given: str = self._proxies.get("https") or ""
+        if not given:
             return None
-        check_proxy(proxy)
+        check_proxy(given if "://" in given else f"http://{given.removeprefix('//')}")
+        proxy: str = super().proxy_url_for(url)
         return proxy
+
+
+def check_way_to(url: str) -> None:
+    """Raise UnusableProxyError when the environment names a proxy for `url` that cannot be used."""
+    SafeProxies(get_environ_proxies(url)).proxy_url_for(url)
 
 
 def check_proxy(proxy: str) -> None:
@@ -79,6 +86,7 @@ def check_proxy(proxy: str) -> None:
     why = ""
     try:
         parts: Any = URL(proxy)
+        _ = parts.port
     except ValueError:
         why = "it is not a URL"
     else:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def import_(
     ctx: typer.Context,
     domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.")],
-    region: Annotated[str, flags.flag("--region", help="Region of the domain.")],
+    region: Annotated[
+        str,
+        flags.flag("--region", help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's)."),
+    ] = "",
     out: Annotated[
         Path | None, flags.path_flag("--out", help="File to write; without it, or with -, standard output.")
     ] = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, Owner
-    from engine.core.plan import Action
+    from engine.core.plan import Action, PlanLane
 
 
 INTERRUPTED_CODE: Final = "interrupted"
@@ -150,6 +150,7 @@ class ApplyReport:
     findings: tuple[Finding, ...] = ()
     owners: tuple[OwnerResult, ...] = ()
     ended_by: ExitCode | None = None
+    lanes: tuple[PlanLane, ...] = ()
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -229,6 +230,7 @@ class ApplyReport:
             "result": self.result.value,
             "exit_code": int(self.exit_code),
             "error": None if error is None else error.to_json(),
+            "lanes": [lane.to_json() for lane in self.lanes],
             "started": self.started,
             "seconds": round(self.seconds, 3),
             "summary": {outcome.value: count for outcome, count in self.summary.items()},

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.core.limits import REFUSED_RETRY_MAX_SECONDS
+
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -50,12 +52,17 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Backoffs:
-    """One back-off for each class of trouble that passes by itself."""
+    """One back-off for each class of trouble that passes by itself.
+
+    `refused_s` bounds, in seconds, how long reads are tried again where nobody listens. No policy sets it: commands
+    that only look do not try again.
+    """
 
     throttling: Backoff = Backoff(1 * SECOND, 60 * SECOND, 2.0, 15 * MINUTE)
     limit: Backoff = Backoff(5 * SECOND, 5 * MINUTE, 2.0, 30 * MINUTE)
     transient: Backoff = Backoff(1 * SECOND, 30 * SECOND, 2.0, 5 * MINUTE)
     capacity: Backoff = Backoff(30 * SECOND, 10 * MINUTE, 2.0, 1 * HOUR)
+    refused_s: float = REFUSED_RETRY_MAX_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,9 @@ async def ask_again(
             name, used = ("throttling", backoffs.throttling) if throttled else ("transient", backoffs.transient)
             now = loop.time()
             failures[name] = failures.get(name, 0) + 1
-            if now - since.setdefault(name, now) >= min(used.give_up_after, give_up_max_s):
+            refused = isinstance(error, Unreachable) and error.nobody_listens
+            bounds = (used.give_up_after, give_up_max_s, backoffs.refused_s if refused else float("inf"))
+            if now - since.setdefault(name, now) >= min(bounds):
                 raise
             delay = max(delay_s(used, failures[name], jitter()), min(error.retry_after_s or 0.0, used.max))
             code = error.service_code or error.code

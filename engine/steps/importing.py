@@ -56,6 +56,19 @@ class ImportResult:
     imported: Imported
 
 
+def with_region(asked: ImportAsked) -> ImportAsked:
+    """Return what was asked for with the region of the environment where none was named. Raises UsageError."""
+    from engine.adapters.endpoints import configured_region
+
+    region = asked.region or configured_region()
+    if not region:
+        raise UsageError(
+            "import needs the region of the domain, and neither a flag nor the environment sets one",
+            hint="Give --region, set AWS_REGION, or set `region` in the AWS profile",
+        )
+    return replace(asked, region=region)
+
+
 def bare_fleet(asked: ImportAsked) -> Loaded:
     """Give a fleet of the one domain and nothing in it, so that it is reached as any other.
 

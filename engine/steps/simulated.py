@@ -32,19 +32,37 @@ def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
     """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
     kept = options.state_path / WORLD_NAME
     world = _world(options, loaded, kept)
-    # The simulator takes any key; these are set so that no real one is looked for, let alone sent.
-    secrets = {"AWS_ACCESS_KEY_ID": SIMULATED_KEY, "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY}
-    before = {name: os.environ.pop(name, None) for name in (*secrets, "AWS_SESSION_TOKEN", "AWS_PROFILE")}
-    os.environ.update(secrets)
+    with _variables_of_the_simulation():
+        try:
+            with SimulatorThread(world) as simulator:
+                yield simulator.url
+        finally:
+            save_world(world, kept)
+
+
+@contextmanager
+def _variables_of_the_simulation() -> Iterator[None]:
+    """Take every AWS variable out of the environment, and set keys that the simulator takes.
+
+    So no real key is looked for, let alone sent, and nothing that is wrong with this machine's AWS configuration
+    matters.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    ours = {
+        "AWS_ACCESS_KEY_ID": SIMULATED_KEY,
+        "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    for name in given:
+        del os.environ[name]
+    os.environ.update(ours)
     try:
-        with SimulatorThread(world) as simulator:
-            yield simulator.url
+        yield
     finally:
-        for name, value in before.items():
+        for name in ours:
             os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        save_world(world, kept)
+        os.environ.update(given)
 
 
 def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:

@@ -220,7 +220,7 @@ USAGE_CASES: dict[str, tuple[list[str], dict[str, Any], str]] = {
     "an allowance that is none": (["plan", "--allow-destructive", "x=y=z"], {}, "--allow-destructive"),
     "a format that there is not": (["plan", "--format", "yaml"], {}, "--format"),
     "apply without a terminal": (["apply"], {}, "--yes"),
-    "plain http to another machine": (["plan"], {"AWS_ENDPOINT_URL": "http://192.0.2.1:80"}, "has to be https"),
+    "plain http to another machine": (["plan"], {"AWS_ENDPOINT_URL": "http://192.0.2.1:80"}, "must be https"),
     "an endpoint with a password": (
         ["plan", "--endpoint-url", "http://me:hunter2@127.0.0.1:9"],
         {},

@@ -35,6 +35,16 @@ class DomainListFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointNotAws(Event):
+    """Calls of a lane go to an endpoint that is not AWS's own."""
+
+    name = "lane.endpoint_noticed"
+    level = "warning"
+    lane: Lane
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallAnswered(Event):
     """A call to the service ended: `answer` is `ok` or the kind of trouble. Feeds the counters."""
 

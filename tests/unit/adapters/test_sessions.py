@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from engine.adapters.sessions import Clouds, foreign_endpoint, quiet_loggers, verify_account
+from engine.adapters.sessions import Clouds, quiet_loggers, verify_account
 from engine.adapters.transport import SafeSession
 from engine.core.errors import AccessDenied, CloudError, CredentialsFailed, Rejected, UsageError, WrongAccountError
 from engine.ports.cloud import Caller
@@ -153,7 +153,21 @@ async def test_many_profiles_are_not_all_shown(tmp_path: Path) -> None:
     async with Clouds() as clouds:
         with pytest.raises(CredentialsFailed) as caught:
             await clouds.connect(desired(profile="zzz"))
-    assert caught.value.hint.endswith("p08, p09 and 4 more")
+    assert "p08, p09 and 4 more" in caught.value.hint
+
+
+@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"])
+async def test_a_profile_of_the_fleet_beside_credentials_of_the_shell_says_which_wins(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual trouble of a first job in CI: keys from OIDC, and a profile that only exists at home."""
+    without_keys(monkeypatch)
+    monkeypatch.setenv(variable, "there")
+    async with Clouds() as clouds:
+        with pytest.raises(CredentialsFailed) as caught:
+            await clouds.connect(desired(profile="ml-prod"))
+    assert f"credentials of its own ({variable}), and a domain's `profile` wins over them" in caught.value.hint
+    assert "remove `profile` from the domain" in caught.value.hint
 
 
 async def test_no_credentials_are_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,22 +241,6 @@ async def test_a_foreign_sts_is_shown_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://api.sagemaker.eu-west-1.amazonaws.com", ""),
-        ("https://api.sagemaker.cn-north-1.amazonaws.com.cn", ""),
-        ("https://sagemaker.eu-west-1.api.aws", ""),
-        ("http://api.sagemaker.eu-west-1.amazonaws.com", "http://api.sagemaker.eu-west-1.amazonaws.com"),
-        ("https://amazonaws.com.example.org", "https://amazonaws.com.example.org"),
-        ("https://evilamazonaws.com", "https://evilamazonaws.com"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-    ],
-)
-def test_an_endpoint_is_shown_unless_it_is_aws_s_own(url: str, shown: str) -> None:
-    assert foreign_endpoint(url) == shown
-
-
-@pytest.mark.parametrize(
     "url", ["http://192.0.2.1", "http://example.org:8080", "ftp://localhost", "nonsense", "http://[", "http://"]
 )
 async def test_an_endpoint_that_is_not_safe_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +259,38 @@ async def test_a_password_in_an_endpoint_is_refused_and_not_shown() -> None:
         with pytest.raises(UsageError, match=r"--endpoint-url is https://example\.org/x, which") as caught:
             await clouds.connect(desired())
     assert "pass" not in str(caught.value).replace("profile", "")
+
+
+@pytest.mark.parametrize(
+    "service", ["SAGEMAKER", "RESOURCE_GROUPS_TAGGING_API", "SERVICE_QUOTAS", "PRICING", "SSO_OIDC"]
+)
+async def test_an_endpoint_of_one_service_that_is_not_safe_is_refused(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://localstack:4566")
+    async with Clouds() as clouds:
+        with pytest.raises(UsageError, match=f"AWS_ENDPOINT_URL_{service} is http://localstack:4566, which cannot"):
+            await clouds.connect(desired())
+
+
+@pytest.mark.parametrize("by_profile", [True, False])
+async def test_endpoints_of_variables_are_ignored_when_the_configuration_says_so(
+    by_profile: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the AWS CLI does; an endpoint that is named on the command line counts all the same."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localstack:4566")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    if by_profile:
+        (tmp_path / "config").write_text("[default]\nignore_configured_endpoint_urls = true\n")
+    else:
+        monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE")
+    async with Clouds() as clouds:
+        cloud = await clouds.connect(desired())
+        assert cloud.endpoint == ""
+        assert cloud._sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+    async with Clouds(endpoint_url="http://localstack:4566") as clouds:
+        with pytest.raises(UsageError, match="--endpoint-url is http://localstack:4566"):
+            await clouds.connect(desired())
 
 
 @pytest.mark.usefixtures("aws_config")
