@@ -272,6 +272,9 @@ class ScanIncomplete(CloudError):
     code = "AF412"
 
 
+NO_CAPACITY = "EC2InsufficientCapacityError"  # the service's code for it
+
+
 class NoCapacity(CloudError):
     """The service accepted the app and then had no machine for it."""
 

@@ -52,6 +52,10 @@ _QUOTA_CODES: Final = {
     },
 }
 
+_PROGRAM: Final = "aws "
+_COMMAND: Final = f": {_PROGRAM}"
+AND_THEN: Final = " && "  # between commands that a person is to type one after the other
+
 _NUMBER: Final = r"[0-9][0-9,]{0,17}"
 _LIMIT: Final = re.compile(
     rf"limit(?: '(?P<quota>[^']{{1,200}})')? is (?P<value>{_NUMBER}) [A-Za-z ]{{1,64}}?(?:,|\.|$)"
@@ -138,6 +142,12 @@ def increase_command(quota: str, *, region: str = "", used: int | None = None, w
 def code_of(quota: str, code: str = "") -> str:
     """Return the code of a quota: the one that the service reported, else the one that is known; empty for neither."""
     return code if _CODE.fullmatch(code) else _QUOTA_CODES.get(quota, "")
+
+
+def command_in(hint: str) -> str:
+    """Return the command that ends a hint of `quota_hint`; empty where it has none."""
+    _, found, command = hint.partition(_COMMAND)
+    return f"{_PROGRAM}{command}" if found else ""
 
 
 def quota_hint(facts: QuotaFacts, *, region: str = "", waiting: int = 1, code: str = "") -> str:

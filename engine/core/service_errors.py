@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engine.core.errors import CloudError, NoCapacity, OutcomeUnknown, QuotaExceeded, Rejected, Throttled
+from engine.core.errors import NO_CAPACITY, CloudError, NoCapacity, OutcomeUnknown, QuotaExceeded, Rejected, Throttled
 from engine.core.limits import SERVICE_MESSAGE_READ_MAX_CHARS
 from engine.core.quota_text import (
     bucket_of_quota,
@@ -149,7 +149,7 @@ def failure_from_reason(reason: str) -> NoCapacity | QuotaExceeded | Rejected:
         return NoCapacity(
             f"The app was accepted and then failed: {said}",
             hint="There was no machine of that type: it is tried again later, or give the app a `fallback` type",
-            service_code="EC2InsufficientCapacityError",
+            service_code=NO_CAPACITY,
             operation="CreateApp",
         )
     if is_quota_message(reason):

@@ -57,7 +57,7 @@ class FleetRun:
     `links` are the domains that can be reached; `unreachable` holds the error of each one that cannot. `wall` gives
     epoch seconds, `jitter` numbers in [0, 1); `on_bug` is told of every exception that should not have been.
     `since_boot` gives seconds that go on while the machine sleeps; without it the loop's clock is used.
-    `more_errors` are what planning found wrong and went on without.
+    `more_errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
     """
 
     fleet: str
@@ -74,6 +74,7 @@ class FleetRun:
     on_bug: Callable[[BaseException], None] = lambda _: None
     since_boot: Callable[[], float] | None = None
     more_errors: list[Trouble] = field(default_factory=list)
+    quota_codes: dict[str, str] = field(default_factory=dict)
     settlements: dict[Lane, Settlement] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
@@ -260,6 +261,7 @@ class FleetRun:
             wake=asyncio.Event(),
             on_bug=self._note_bug,
             since_boot=self.since_boot or self.control.now,
+            quota_codes=self.quota_codes,
             wait=wait,
         )
 

@@ -47,6 +47,7 @@ class Gate:
     probing: bool = False
     window: int = 1
     in_flight: int = 0
+    wanted: int = 0  # how many it held back when it ended, or when the run did
 
     def admits(self, now: float) -> bool:
         """Whether one more create may pass now. A parked gate admits a probe when one is due."""

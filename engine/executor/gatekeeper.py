@@ -7,21 +7,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.quota_text import quota_hint
 from engine.executor.gate import Gate, GateState
 from engine.ports.events import BucketEnded, BucketParked, BucketProbed, BucketReopened
 
 if TYPE_CHECKING:
-    from engine.core.errors import QuotaExceeded
+    from collections.abc import Collection, Mapping
+
+    from engine.core.errors import CloudError, QuotaExceeded
     from engine.executor.ready import ReadyQueue, Waiting
     from engine.ports.events import Emit
 
 
 class GateKeeper:
-    """Moves the gates of one lane. Times are the loop's clock, in seconds."""
+    """Move the gates of one lane. Times are the loop's clock, in seconds.
 
-    def __init__(self, ready: ReadyQueue, emit: Emit) -> None:
+    `in_flight` are the operations whose call is under way, `codes` the codes of quotas by their names, where the
+    service reported them: both go into the command that raises a quota.
+    """
+
+    def __init__(
+        self,
+        ready: ReadyQueue,
+        emit: Emit,
+        region: str = "",
+        in_flight: Collection[Waiting] = (),
+        codes: Mapping[str, str] | None = None,
+    ) -> None:
         self._ready = ready
         self._emit = emit
+        self._region = region
+        self._in_flight = in_flight
+        self._codes = codes if codes is not None else {}
 
     def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> Gate:
         """Take in a ResourceLimitExceeded; the gate that it concerns."""
@@ -33,6 +50,8 @@ class GateKeeper:
             waiting = self._ready.waiting_at(gate) + 1
             delay = round(gate.next_probe_at - now, 3)
             self._emit(BucketParked(gate.name, delay, waiting, error.message, facts.value, facts.used))
+        if gate.state is GateState.ENDED:  # a call that was under way when it ended: it is counted already
+            self._ask_for_all(gate)
         return gate
 
     def leave(self, operation: Waiting, now: float, *, accepted: bool, refused_by: Gate | None = None) -> None:
@@ -43,10 +62,19 @@ class GateKeeper:
             self._emit(BucketProbed(gate.name, ok=True))
             self._emit(BucketReopened(gate.name, round(now - gate.since, 3)))
 
-    def end_if_never(self, gate: Gate | None) -> None:
-        """End a gate whose limit is below one request: waiting cannot help."""
-        if gate is not None and gate.state is not GateState.ENDED and gate.error.facts.never_fits:
+    def end_if_never(self, gate: Gate | None, error: CloudError) -> CloudError:
+        """End a gate whose limit is below one request: waiting cannot help. Return what is said of `error` then."""
+        if gate is None or not gate.error.facts.never_fits:
+            return error
+        if gate.state is not GateState.ENDED:
             self._end(gate)
+        return gate.error
+
+    def count_waiting(self) -> None:
+        """Let the error of every gate ask for all that waits there, before it is taken out."""
+        for gate in self._ready.gates.values():
+            if gate.state is not GateState.OPEN:
+                self._count(gate)
 
     def turned_away(self, now: float) -> list[tuple[Waiting, QuotaExceeded]]:
         """Take out what waits at gates that let nothing through any more; forget gates that are open."""
@@ -63,5 +91,19 @@ class GateKeeper:
         return turned
 
     def _end(self, gate: Gate) -> None:
+        self._count(gate)
         gate.end()
         self._emit(BucketEnded(gate.name, self._ready.waiting_at(gate), gate.error.message, gate.error.hint))
+
+    def _count(self, gate: Gate) -> None:
+        passing = sum(gate in self._ready.gates_of(operation) for operation in self._in_flight)
+        gate.wanted = max(gate.wanted, self._ready.wanting(gate) + passing, 1)
+        self._ask_for_all(gate)
+
+    def _ask_for_all(self, gate: Gate) -> None:
+        """Let the gate's error name the command that makes room for all that the gate holds back, in the region."""
+        facts = gate.error.facts
+        code = self._codes.get(facts.quota, "")
+        gate.error = gate.error.with_hint(
+            quota_hint(facts, region=self._region, waiting=max(gate.wanted, 1), code=code)
+        )

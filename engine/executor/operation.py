@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp
     from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedApp
+    from engine.core.outcome import Trouble
     from engine.executor.gate import Gate
 
 
@@ -107,13 +108,15 @@ class BaseOperation(Generic[C]):
 class Operation(BaseOperation[Change]):
     """A change of an app.
 
-    `choice` is the index into the app's instance types. `sent_wall` is the wall clock when the last CreateApp was
-    sent: what the service's CreationTime is compared with. `prior` is the generation that stood before our create, so
-    that its old row is not taken for an answer. `owed`: an earlier run deleted the app to replace it, and it has not
-    been in service since; `in_service`: a look has shown that it is.
+    `choice` is the index into the app's instance types, `refused` says why each of those before it was not available.
+    `sent_wall` is the wall clock when the last CreateApp was sent: what the service's CreationTime is compared with.
+    `prior` is the generation that stood before our create, so that its old row is not taken for an answer. `owed`: an
+    earlier run deleted the app to replace it, and it has not been in service since; `in_service`: a look has shown
+    that it is.
     """
 
     choice: int = 0
+    refused: list[tuple[str, Trouble]] = field(default_factory=list)
     sent_wall: float = 0.0
     deleted: bool = False  # the delete of a replace is done
     counts_as_failure: bool = False

@@ -213,8 +213,8 @@ class OwnerSettlement:
                 self._lane.stop_lane(trouble)
                 self.left_over(operation)
             case End(outcome, trouble):
-                self._lane.gates.end_if_never(gate)
-                self.end(operation, outcome, trouble)
+                told = self._lane.gates.end_if_never(gate, error)
+                self.end(operation, outcome, trouble if told is error else trouble_of(told))
             case _:  # pragma: no cover - an owner has no fallback
                 raise BugError(f"{decision} for {operation.key}")
 

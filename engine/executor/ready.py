@@ -159,6 +159,12 @@ class ReadyQueue:
         """How many wait at one gate."""
         return len(self._waiting.get(gate, ()))
 
+    def wanting(self, gate: Gate) -> int:
+        """Count all that waits, in whatever place, for what this gate lets through."""
+        waiting = [entry[2] for entry in (*self._ready, *self._later)]
+        waiting += [operation for held in self._held.values() for operation in held]
+        return self.waiting_at(gate) + sum(gate in self.gates_of(operation) for operation in waiting)
+
     def gates_that_give_up(self, now: float) -> list[Gate]:
         """Give the gates whose time is up; a call that is under way there is answered first."""
         return [gate for gate in self.gates.values() if now >= gate.gives_up_at() and not gate.probing]

@@ -12,6 +12,7 @@ from engine.core.errors import BugError, CloudError, QuotaExceeded, Rejected
 from engine.core.outcome import Outcome
 from engine.core.plan import Action
 from engine.executor.control import Cause
+from engine.executor.fallbacks import after_fallbacks
 from engine.executor.gatekeeper import GateKeeper
 from engine.executor.judge import Verdict, believe
 from engine.executor.ledger import good_end, unmade_end
@@ -41,7 +42,7 @@ from engine.ports.events import (
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from engine.core.identity import Lane
     from engine.core.observed import ObservedApp
@@ -79,6 +80,7 @@ class Settlement:
         wake: asyncio.Event,
         on_bug: Callable[[BaseException], None],
         since_boot: Callable[[], float],
+        quota_codes: Mapping[str, str],
         *,
         wait: bool,
     ) -> None:
@@ -99,7 +101,7 @@ class Settlement:
         self.watchers: dict[str, Watcher] = {}
         self.ledger = ledger
         self.draw = jitter
-        self.gates = GateKeeper(ready, emit)
+        self.gates = GateKeeper(ready, emit, lane.region, self.in_flight, quota_codes)
         self._on_bug = on_bug
         self._unknowns = Unknowns(self)
         self._wait = wait
@@ -236,7 +238,7 @@ class Settlement:
             self.owners.end(operation, outcome, trouble)
             return
         self.gates.leave(operation, self.control.now(), accepted=False)
-        self.ledger.end(operation, outcome, trouble)
+        self.ledger.end(operation, outcome, after_fallbacks(operation, trouble))
         if operation.change.action is Action.DELETE:
             self.owners.settle_dependents(operation.key, outcome, trouble)
 
@@ -252,6 +254,7 @@ class Settlement:
 
     def drop_waiting(self) -> None:
         """End everything that waits for a call."""
+        self.gates.count_waiting()
         for operation, gate in self.ready.drain():
             self.left_over(operation, gate)
 
@@ -291,8 +294,7 @@ class Settlement:
             case Park(full):
                 self._park(operation, full, gate)
             case FallBack():
-                self.gates.end_if_never(gate)
-                self._fall_back(operation, error)
+                self._fall_back(operation, self.gates.end_if_never(gate, error))
             case Look():
                 operation.unknown_at = now
                 self.watch(operation, Phase.LOOK)
@@ -304,8 +306,8 @@ class Settlement:
                 self.stop_lane(trouble)
                 self.left_over(operation)
             case End(outcome, trouble):
-                self.gates.end_if_never(gate)
-                self.end(operation, outcome, trouble)
+                told = self.gates.end_if_never(gate, error)
+                self.end(operation, outcome, trouble if told is error else trouble_of(told))
             case _:  # pragma: no cover - there are no others
                 raise BugError(f"{decision} for {operation.key}")
 
@@ -329,6 +331,7 @@ class Settlement:
 
     def _fall_back(self, operation: Operation, error: CloudError) -> None:
         before = operation.instance_type
+        operation.refused.append((before, trouble_of(error)))
         operation.choice += 1
         operation.forgive("capacity", "limit")
         self.emit(AppFellBack(operation.key, before, operation.instance_type, error.service_code or error.code))

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -175,11 +176,12 @@ def split_command(text: str) -> tuple[str, str]:
 
 
 def with_commands(text: str, indent: str) -> list[str]:
-    """Give `text` indented, with the command that ends it on a line of its own."""
+    """Return `text` indented, with each of the commands that end it on a line of its own."""
     words, command = split_command(clean(text))
-    return (
-        [f"{indent}{words}", f"{indent}{COLUMN_GAP}{command}"] if words and command else [f"{indent}{words or command}"]
-    )
+    if not words:
+        return [f"{indent}{command}"]
+    commands = command.split(AND_THEN) if command else []
+    return [f"{indent}{words}", *(f"{indent}{COLUMN_GAP}{one}" for one in commands)]
 
 
 def _visible(text: str) -> int:

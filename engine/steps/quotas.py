@@ -63,6 +63,7 @@ async def quotas_of(
             known[link.lane], why = await _lane_quotas(
                 link, observed, parts, cache, narrowed=not options.selectors.is_empty
             )
+            parts.run.quota_codes.update({name: value.code for name, value in known[link.lane].values.items()})
             if why:
                 message = f"quotas of {link.lane} are not known: {why}. Nothing is held back because of it"
                 findings.append(Finding("quotas", "advisory", "", message))

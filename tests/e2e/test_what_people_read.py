@@ -1,0 +1,176 @@
+"""What a person reads at the end of a bad night: what, where, why and the command that helps, at any width.
+
+Each command is whole on a line of its own, apps that ended alike are one paragraph, and nothing is told wrong.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import termios
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people, until
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Place
+
+BIG = "ml.g5.xlarge"
+SMALL = "ml.g4dn.xlarge"
+_SGR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def on_a_terminal(place: Place, columns: int, *arguments: str, **environment: str) -> tuple[int, str]:
+    """Run one command to its end with a terminal of so many columns; its exit code, and what was written there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    variables = place.environment(TERM="xterm-256color", **environment)
+    with subprocess.Popen(
+        place.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, cwd=place.folder, env=variables
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # the other end is closed once the process has ended
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        os.close(ours)
+        code = process.wait(timeout=30)
+    return code, shown.decode().replace("\r\n", "\n")
+
+
+def plain(screen: str) -> str:
+    return _SGR.sub("", screen)
+
+
+def quota(instance_type: str, value: int) -> str:
+    return f'[[quota]]\napp_type = "JupyterLab"\ninstance_type = "{instance_type}"\nvalue = {value}\n'
+
+
+def test_adopting_apps_on_a_colour_terminal_shows_them_in_colour(place: Place) -> None:
+    place.write(fleet_text(people(2)))
+    for name in people(2):
+        place.put_app(lab_of(name))
+    code, screen = on_a_terminal(place, 100, "plan", "--adopt")
+    assert code == 0
+    assert "\x1b[35m  *\x1b[0m" in screen
+    assert "2 to adopt" in screen
+    code, screen = on_a_terminal(place, 100, "apply", "--adopt", "--yes")
+    assert code == 0
+    assert "2 adopted" in plain(screen)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_command_that_raises_a_quota_asks_for_all_that_waits_on_one_line(place: Place, columns: int) -> None:
+    place.write(fleet_text(people(6), lab=f'instance_type = "{BIG}"'))
+    place.scenario(QUICK + quota(BIG, 2))
+    code, screen = on_a_terminal(place, columns, "apply", "--yes")
+    assert code == 3
+    wanted = "--quota-code L-988CE6C5 --desired-value 6 --region eu-west-1"
+    commands = [line.strip() for line in plain(screen).splitlines() if line.strip().startswith("aws ")]
+    assert commands
+    assert all(command.endswith(wanted) for command in commands)
+    ran = place.apply()
+    hints = {app["error"]["hint"] for app in ran.report["apps"] if app["outcome"] == "parked"}
+    assert len(hints) == 1
+    assert hints.pop().endswith(wanted)
+    assert all(event["hint"].endswith(wanted) for event in ran.events("app.parked") + ran.events("bucket.ended"))
+    page = place.run("report", log=False).out
+    assert page.count(wanted) == 1
+
+
+def test_a_quota_of_zero_and_that_of_the_fallback_are_both_named_with_their_commands(place: Place) -> None:
+    place.write(fleet_text(people(3), lab=f'instance_type = "{BIG}"\nfallback = ["{SMALL}"]'))
+    place.scenario(QUICK + quota(BIG, 0) + quota(SMALL, 0))
+    ran = place.run("apply", "--yes")
+    assert ran.code == 3
+    assert "Failed: 3 apps: " in ran.out
+    assert f"{BIG}: " in ran.out
+    assert f"its fallback {SMALL}: " in ran.out
+    commands = [line.strip() for line in ran.out.splitlines() if line.strip().startswith("aws ")]
+    assert len(commands) == 2
+    assert "--quota-code L-988CE6C5 --desired-value 3 --region eu-west-1" in commands[0]
+    assert all("--region eu-west-1" in command for command in commands)
+
+
+def test_no_capacity_names_the_fallback_that_was_tried_as_well(place: Place) -> None:
+    place.write(fleet_text(people(2), lab=f'instance_type = "{BIG}"\nfallback = ["{SMALL}"]'))
+    place.scenario(
+        QUICK + "".join(f'[[failure]]\nreason = "capacity"\ninstance_type = "{kind}"\n' for kind in (BIG, SMALL))
+    )
+    ran = place.run("apply", "--yes")
+    assert ran.code == 3
+    assert f"EC2InsufficientCapacityError: {BIG} and its fallback {SMALL} had no capacity" in ran.out
+    assert "Failed: 2 apps: " in ran.out
+
+
+def test_interrupted_apps_are_one_paragraph_and_count_as_accepted(place: Place) -> None:
+    names = people(12)
+    place.write(fleet_text(names), POLICY)
+    place.scenario("schema = 1\n[times]\napp_pending = 3600\n")
+    with place.start("apply", "--yes") as running:
+        until(lambda: place.calls().get("CreateApp", {}).get("ok", 0) == len(names), "all are accepted")
+        running.signal(signal.SIGTERM)
+        ran = running.end()
+    assert ran.code == 130
+    assert ran.out.count("Still starting: 12 apps: ") == 1
+    assert ran.out.count("when the run was interrupted") == 1
+    assert "12 of 12 apps accepted, 0 in service in" in ran.out
+    assert "To continue: appfleet apply" in ran.out
+    told = ran.events("app.still_pending")
+    assert len(told) == 12
+    assert all(event["message"] and event["hint"] for event in told)
+
+
+def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: Place) -> None:
+    names = people(20)
+    place.write(fleet_text(names), POLICY)
+    assert place.apply().code == 0
+    absent = fleet_text(names, lab='instance_type = "ml.t3.medium"\nmode = "absent"')
+    place.write(absent, POLICY)
+    for command in (("plan",), ("apply", "--yes")):
+        ran = place.run(*command, "--domain", "research")
+        assert ran.code == 4
+        line = next(line for line in ran.out.splitlines() if "If you mean these deletes and replaces" in line)
+        assert line.endswith("run: appfleet apply --domain research --allow-destructive 'research/*=20'")
+    typed = shlex.split(line.partition("run: appfleet ")[2])
+    assert place.run(*typed, "--yes").code == 0
+
+
+def test_quarantined_apps_are_told_to_be_tried_again_with_the_flag_that_does(place: Place) -> None:
+    place.write(fleet_text(people(3)), POLICY)
+    place.scenario(QUICK + '[[failure]]\nreason = "it broke"\n')
+    for _ in range(3):
+        assert place.apply("--team", "vision").code == 3
+    ran = place.run("apply", "--yes", "--team", "vision")
+    assert ran.code == 3
+    assert "Skipped: 3 apps: " in ran.out
+    assert ran.out.rstrip().endswith("try them again: appfleet apply --team vision --retry-quarantined")
+    assert len(ran.events("app.skipped")) in (0, 3)
+
+
+def test_findings_that_say_the_same_are_one(place: Place) -> None:
+    place.write(fleet_text(people(1)), POLICY)
+    (place.folder / "fleet.toml").write_text(fleet_text(people(22)))  # the service has the first person alone
+    planned = place.run("plan")
+    findings = planned.out[planned.out.index("Findings:") :].split("\n\n")[0].splitlines()
+    assert len(findings) <= 5
+    assert any("21 spaces" in line for line in findings)
+    assert not any("rule owners" in line for line in findings)
+
+
+def test_an_answer_that_names_each_app_is_still_one_paragraph(place: Place) -> None:
+    place.write(fleet_text(people(5)), POLICY)
+    place.scenario(QUICK + fault("access-denied", "CreateApp"))
+    ran = place.run("apply", "--yes")
+    assert ran.code == 3
+    assert sum("AccessDeniedException" in line for line in ran.out.splitlines()) == 1
+    assert "Failed: 5 apps: " in ran.out
