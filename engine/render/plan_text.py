@@ -28,7 +28,18 @@ from engine.render.layout import (
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import owner_rows, owners_summary
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
-from engine.render.words import HINTS, REASONS, STYLES, SYMBOLS, TOLD_REASONS, fallback, group_of, instance, why
+from engine.render.words import (
+    HINTS,
+    KEPT_BACK_REASONS,
+    REASONS,
+    STYLES,
+    SYMBOLS,
+    TOLD_REASONS,
+    fallback,
+    group_of,
+    instance,
+    why,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,9 +116,11 @@ def summary_line(plan: Plan) -> str:
     adopted = f", {counts['adopt']:,} to adopt" if counts["adopt"] else ""
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
     unknown = f", {counts['unknown']:,} unknown" if counts["unknown"] else ""
+    kept_back = sum(change.reason in KEPT_BACK_REASONS and change.after is not None for change in plan.decisions)
+    left_alone = f", {kept_back:,} left alone" if kept_back else ""
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
-        f"{counts['delete']:,} to delete{adopted}; {counts['none']:,} unchanged{unknown}, "
+        f"{counts['delete']:,} to delete{adopted}; {counts['none'] - kept_back:,} unchanged{left_alone}{unknown}, "
         f"{counts['unmanaged']:,} unmanaged{denied}{owners_summary(plan)}."
     )
 

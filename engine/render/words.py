@@ -82,6 +82,11 @@ TOLD_REASONS: Final = (
     Reason.ORPHANED,
 )
 
+# Nothing is done about such an app although it is not as declared, so nobody should read that it is unchanged.
+KEPT_BACK_REASONS: Final = frozenset(
+    {Reason.OWNER_MISSING, Reason.NOT_OWNED, Reason.UNKNOWN_STATUS, Reason.QUARANTINED}
+)
+
 HINTS: Final = {
     Reason.QUARANTINED: "change the spec, or apply with --retry-quarantined",
     Reason.ORPHANED: "apply --prune deletes them",

@@ -158,13 +158,13 @@ def test_quarantined_apps_are_told_to_be_tried_again_with_the_flag_that_does(pla
 
 
 def test_findings_that_say_the_same_are_one(place: Place) -> None:
-    place.write(fleet_text(people(1)), POLICY)
-    (place.folder / "fleet.toml").write_text(fleet_text(people(22)))  # the service has the first person alone
+    (place.folder / "fleet.toml").write_text(fleet_text(people(25)))  # the service has the first four
     planned = place.run("plan")
     findings = planned.out[planned.out.index("Findings:") :].split("\n\n")[0].splitlines()
     assert len(findings) <= 5
     assert any("21 spaces" in line for line in findings)
     assert not any("rule owners" in line for line in findings)
+    assert "4 to create, 0 to replace, 0 to delete; 0 unchanged, 21 left alone, 0 unmanaged." in planned.out
 
 
 def test_an_answer_that_names_each_app_is_still_one_paragraph(place: Place) -> None:
