@@ -22,6 +22,7 @@ from engine.config.model_errors import check_table
 from engine.config.patterns import nearest_pattern
 from engine.config.problems import Code, Problems, TooMany, nearest, show_value
 from engine.config.tables import TableReader, read_shared
+from engine.config.team_pairs import refuse_endless_work
 from engine.config.toml_document import Document, parse_document
 from engine.config.written import DomainDef, FleetDef
 from engine.core.desired import DesiredDomain, DesiredFleet
@@ -102,6 +103,7 @@ class _Loading:
         self._reader = TableReader(self._problems, self._members)
         self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
+        self._members_read: dict[str, Mapping[str, Source] | None] = {}
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
@@ -228,7 +230,7 @@ class _Loading:
         return found
 
     def _members(self, name: str, place: Place) -> Mapping[str, Source]:
-        """Read a members file, which lies beside the file that names it."""
+        """Read a members file, which lies beside the file that names it, once for all teams that name it."""
         parent = PurePosixPath(Path(place.file).relative_to(self._folder.path).as_posix()).parent
         try:
             item = self._folder.read(inside_of(parent, name))
@@ -236,7 +238,9 @@ class _Loading:
             self._problems.error(Code.FILE, place, problem.message, problem.hint)
             self._is_complete = False
             return {}
-        members = read_members(item, self._problems)
+        if item.inside not in self._members_read:
+            self._members_read[item.inside] = read_members(item, self._problems)
+        members = self._members_read[item.inside]
         if members is None:
             self._is_complete = False
             return {}
@@ -254,6 +258,7 @@ class _Loading:
         self._check_domains()
         expander = Expander(Definitions(chains), fleet.defaults, problems)
         try:
+            refuse_endless_work(fleet.domains.values(), problems)
             for domain in fleet.domains.values():
                 domain.lost_people = domain.lost_people or not self._is_complete
                 expander.expand(domain)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engine.config.problems import Code, TooMany, show_value
-from engine.core.limits import FLEET_OWNERS_MAX_COUNT
+from engine.core.limits import FLEET_OWNERS_MAX_COUNT, TEAM_COMPARISONS_MAX_COUNT
 
 if TYPE_CHECKING:
     from engine.config.layers import Layers
@@ -77,6 +77,7 @@ class TeamLayers:
     problems: Problems
     _known: dict[tuple[int, ...], Layers] = field(default_factory=dict)
     _checked: set[tuple[object, ...]] = field(default_factory=set)
+    _compared: int = 0
 
     def of(self, teams: tuple[TeamDef, ...]) -> Layers:
         """Give the teams' layers, in the order of their names."""
@@ -96,6 +97,12 @@ class TeamLayers:
         if key in self._checked:
             return
         self._checked.add(key)
+        self._compared += len(teams) * (len(teams) - 1) // 2
+        if self._compared > TEAM_COMPARISONS_MAX_COUNT:
+            message = f"{who} and others are in so many teams that they cannot be compared ({len(teams):,} here)"
+            hint = "Put people who are in many teams into one"
+            self.problems.error(Code.LIMIT, teams[-1].place, message, hint)
+            raise TooMany
         settled = own.values if own is not None else {}
         for place, team in enumerate(teams):
             for earlier in teams[:place]:

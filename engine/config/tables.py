@@ -205,10 +205,11 @@ class TableReader:
         members: dict[str, Source] = {}
         for index, name in enumerate(model.members or ()):
             members.setdefault(name, place.at("members", index).source)
-        if model.members_file is not None:
-            for name, source in self.read_members(model.members_file, place.at("members_file")).items():
-                members.setdefault(name, source)
-        return members
+        if model.members_file is None:
+            return members
+        read = self.read_members(model.members_file, place.at("members_file"))
+        # Many teams may name one file: it is not copied for each of them.
+        return members | {name: source for name, source in read.items() if name not in members} if members else read
 
     def _split_entries(self, data: object, key: str, place: Place) -> tuple[tuple[Entry, ...], object]:
         """Read the entries of an `apps` list, and give the table without it.
