@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.adapters.aws_calls import creation_time, optional_text, required_text
 from engine.adapters.sagemaker_owners import OwnerCalls
 from engine.adapters.transport import UnreadableAnswerError
+from engine.core.arns import names_app
 from engine.core.desired import AppSpec
 from engine.core.errors import ScanIncomplete
 from engine.core.identity import SPACE, USER, OwnerKind
@@ -63,7 +64,7 @@ class SageMakerCloud(OwnerCalls):
         if token:
             params["NextToken"] = token
         answer = await self._call("ListApps", self._sagemaker.list_apps, params)
-        return self._read("ListApps", partial(_page, answer, domain_id))
+        return self._read("ListApps", partial(_page, answer, domain_id, owner_kind, owner))
 
     async def create_app(self, app: AppName, spec: AppSpec, tags: Tags) -> str:
         """CreateApp. Gives the ARN, never empty: an answer without one is OutcomeUnknown."""
@@ -117,10 +118,11 @@ class SageMakerCloud(OwnerCalls):
 
     def _detail(self, answer: Any, app: AppName) -> AppDetail:
         row = _row(answer, app.domain_id)
-        if (row.owner_kind, row.app_name) != (app.owner_kind, app.app_name):
+        told = (row.owner_kind, row.owner.casefold(), row.app_type, row.app_name)
+        if told != (app.owner_kind, app.owner.casefold(), app.app_type, app.app_name):
             raise UnreadableAnswerError("the answer is of another app")
         reason = optional_text(answer, "FailureReason") or ""
-        return AppDetail(row, required_text(answer, "AppArn"), self._redactor.text(reason))
+        return AppDetail(row, _app_arn(answer, app), self._redactor.text(reason))
 
 
 def _named(app: AppName) -> dict[str, Any]:
@@ -149,11 +151,24 @@ def _caller(answer: Any) -> Caller:
     return Caller(required_text(answer, "Account"), required_text(answer, "Arn"))
 
 
-def _page(answer: Any, domain_id: str) -> AppPage:
+def _app_arn(answer: Any, app: AppName) -> str:
+    """Read the ARN of the app that was asked for: its tags decide whose the app is."""
+    arn = required_text(answer, "AppArn")
+    if not names_app(arn, app.domain_id, app.owner, app.app_type, app.app_name):
+        raise UnreadableAnswerError("AppArn is of another app")
+    return arn
+
+
+def _page(answer: Any, domain_id: str, owner_kind: OwnerKind | None, owner: str) -> AppPage:
     rows = answer.get("Apps")
     if not isinstance(rows, list):
         raise UnreadableAnswerError("the answer has no list Apps")
-    return AppPage(tuple(_row(row, domain_id) for row in rows), optional_text(answer, "NextToken") or "")
+    apps = tuple(_row(row, domain_id) for row in rows)
+    if owner_kind is not None:
+        asked = (owner_kind, owner.casefold())
+        if any((app.owner_kind, app.owner.casefold()) != asked for app in apps):
+            raise UnreadableAnswerError("a row is of another owner than was asked for")
+    return AppPage(apps, optional_text(answer, "NextToken") or "")
 
 
 def _row(row: Any, domain_id: str) -> AppRow:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.adapters.aws_calls import AwsCalls, creation_time, inner, optional_text, required_text
 from engine.adapters.transport import UnreadableAnswerError
+from engine.core.arns import names_owner
 from engine.core.identity import USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
@@ -69,7 +70,7 @@ class OwnerCalls(AwsCalls):
         if row.name.casefold() != name.casefold():  # the service takes a profile's name in any case
             raise UnreadableAnswerError("the answer is of another owner")
         reason = optional_text(answer, "FailureReason") or ""
-        return OwnerDetail(row, required_text(answer, _arn_member(kind)), self._redactor.text(reason))
+        return OwnerDetail(row, _owner_arn(answer, domain_id, kind, name), self._redactor.text(reason))
 
 
 def _name_member(kind: OwnerKind) -> str:
@@ -78,6 +79,14 @@ def _name_member(kind: OwnerKind) -> str:
 
 def _arn_member(kind: OwnerKind) -> str:
     return "UserProfileArn" if kind == USER else "SpaceArn"
+
+
+def _owner_arn(answer: Any, domain_id: str, kind: OwnerKind, name: str) -> str:
+    """Read the ARN of the owner that was asked for: its tag decides whether it may be deleted."""
+    arn = required_text(answer, _arn_member(kind))
+    if not names_owner(arn, domain_id, kind, name):
+        raise UnreadableAnswerError(f"{_arn_member(kind)} is of another owner")
+    return arn
 
 
 def _page(answer: Any, domain_id: str, kind: OwnerKind) -> OwnerPage:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.core.errors import AccessDenied, AlreadyGone, BugError, CloudError, NotFound
+from engine.core.errors import AccessDenied, AlreadyGone, BugError, CloudError, InUse, NotFound
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
@@ -21,8 +21,9 @@ from engine.executor.calls import StoppedError
 from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh
 from engine.executor.judge import is_generation
 from engine.executor.owner_judge import is_same
-from engine.executor.owner_scan import observed_owner
+from engine.executor.owner_scan import observed_owner, what_lives_in
 from engine.executor.owner_troubles import changed_since_plan as owner_changed
+from engine.executor.owner_troubles import inhabited
 from engine.executor.scan import observed_app
 from engine.executor.troubles import NOT_DURABLE, changed_since_plan
 from engine.ports.cloud import app_name
@@ -83,13 +84,23 @@ class Delete(Protocol):
         """Handle the service's yes."""
         ...
 
-    def failed(self, error: CloudError) -> None:
-        """Handle the error of the delete, or of the look before it."""
+    async def failed(self, error: CloudError) -> None:
+        """Handle the error of the delete, or of the look before it. Raises StoppedError."""
         ...
 
 
 async def carry_out(at: Settlement, delete: Delete) -> None:
     """Read it again, make the intent durable, and only then delete: what the plan saw, or nothing."""
+    operation = delete.operation
+    try:
+        await _carry_out(at, delete)
+    except StoppedError:
+        at.left_over(operation)
+    finally:
+        operation.reading = False
+
+
+async def _carry_out(at: Settlement, delete: Delete) -> None:
     operation = delete.operation
     try:
         for _ in range(LOOKS_BEFORE_CHANGE_MAX_COUNT):
@@ -106,13 +117,9 @@ async def carry_out(at: Settlement, delete: Delete) -> None:
                 await delete.send(partial(_leaving, at, delete, read_at))
                 delete.accepted()
                 return
-        delete.failed(READ_TOO_OLD)
-    except StoppedError:
-        at.left_over(operation)
+        await delete.failed(READ_TOO_OLD)
     except CloudError as error:
-        delete.failed(error)
-    finally:
-        operation.reading = False
+        await delete.failed(error)
 
 
 def _leaving(at: Settlement, delete: Delete, read_at: float) -> None:
@@ -197,7 +204,7 @@ class AppDelete:
         """Handle the service's yes."""
         self._at.delete_accepted(self.operation)
 
-    def failed(self, error: CloudError) -> None:
+    async def failed(self, error: CloudError) -> None:
         """Handle the error of the delete, or of the look before it."""
         self._at.call_failed(self.operation, error)
 
@@ -260,9 +267,19 @@ class OwnerDelete:
         """Handle the service's yes."""
         self._at.owners.delete_accepted(self.operation)
 
-    def failed(self, error: CloudError) -> None:
-        """Handle the error of the delete, or of the look before it."""
-        self._at.owners.call_failed(self.operation, error)
+    async def failed(self, error: CloudError) -> None:
+        """Handle the error of the delete, or of the look before it.
+
+        What is refused because something lives in it is looked at: it will not empty itself.
+        """
+        inside: list[str] = []
+        if isinstance(error, InUse) and not self.operation.reading:
+            with suppress(CloudError):
+                inside = await what_lives_in(self._reach, self.operation.key)
+        if inside:
+            self._at.end(self.operation, Outcome.FAILED, inhabited(inside, error))
+        else:
+            self._at.owners.call_failed(self.operation, error)
 
     def _skip(self, how: str) -> None:
         self._at.end(self.operation, Outcome.SKIPPED, owner_changed(self.operation, how))

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import NotFound, Rejected, ScanIncomplete
-from engine.core.identity import OWNER_KINDS, Owner, OwnerKind
+from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
+from engine.core.observed import AppStatus
 from engine.core.owners import ObservedOwner, folded_owner
 from engine.executor.reads import pages
 from engine.ports.owners import listing_of, operation_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from engine.core.desired import DesiredDomain
     from engine.executor.reach import Reach
+    from engine.ports.cloud import AppPage
     from engine.ports.owners import OwnerPage, OwnerRow
 
 # How long a listing is followed, in pages, for each owner that is looked for: then it costs a quarter too much at most.
@@ -105,6 +107,38 @@ class OwnerScanner:
     async def _page(self, kind: OwnerKind, token: str) -> OwnerPage:
         domain_id = self.domain.domain_id
         return await self.reach.ask(listing_of(kind), lambda cloud: cloud.list_owners(domain_id, kind, token=token))
+
+
+async def what_lives_in(reach: Reach, owner: Owner) -> list[str]:
+    """Name what is in a profile or space and is not going: apps, and spaces that belong to a profile, sorted.
+
+    In a worker's place and turn. Raises CloudError and StoppedError.
+    """
+    domain_id = reach.domain_id
+
+    async def apps(token: str) -> AppPage:
+        return await reach.look(
+            "ListApps",
+            lambda cloud: cloud.list_apps(domain_id, owner_kind=owner.kind, owner=owner.name, token=token),
+        )
+
+    async def spaces(token: str) -> OwnerPage:
+        return await reach.look(listing_of(SPACE), lambda cloud: cloud.list_owners(domain_id, SPACE, token=token))
+
+    found = [
+        f"app {row.app_type}/{row.app_name} ({row.status})"
+        async for page in pages(apps, "ListApps", str(owner))
+        for row in page.rows
+        if AppStatus.of(row.status).is_alive and row.status != AppStatus.DELETING
+    ]
+    if owner.kind == USER:
+        found += [
+            f"space {row.name}"
+            async for page in pages(spaces, listing_of(SPACE), reach.link.domain.name)
+            for row in page.rows
+            if row.owner_user.casefold() == owner.name.casefold() and row.status != AppStatus.DELETING
+        ]
+    return sorted(found)
 
 
 def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import AppKey
 from engine.core.outcome import Outcome, Trouble
@@ -11,11 +11,13 @@ from engine.executor.operation import Phase
 from engine.executor.troubles import UNKNOWN_CODE
 
 if TYPE_CHECKING:
+    from engine.core.errors import CloudError
     from engine.core.identity import Owner
     from engine.core.owners import ObservedOwner
     from engine.executor.owner_operation import OwnerOperation
 
-_RUN_AGAIN = "Run again: the next run looks at what is there before it does anything"
+INHABITANTS_NAMED_MAX_COUNT: Final = 3
+_RUN_AGAIN: Final = "Run again: the next run looks at what is there before it does anything"
 
 
 def failed(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
@@ -61,6 +63,17 @@ def changed_since_plan(operation: OwnerOperation, how: str) -> Trouble:
         "changed_since_plan",
         f"{owner_word(operation.key)} was not deleted: {how}",
         "Check what is there now, then run again",
+    )
+
+
+def inhabited(inside: list[str], error: CloudError) -> Trouble:
+    """Return the trouble of an owner that the service does not delete because of what lives in it."""
+    named = ", ".join(inside[:INHABITANTS_NAMED_MAX_COUNT])
+    more = len(inside) - INHABITANTS_NAMED_MAX_COUNT
+    return Trouble(
+        error.service_code or error.code,
+        f"not deleted: in use by {named}" + (f" and {more} more" if more > 0 else ""),
+        "Delete what lives in it, then run the same command again",
     )
 
 

@@ -123,18 +123,73 @@ async def test_a_delete_is_done_when_the_answer_says_nothing_else(body: bytes) -
 
 
 async def test_a_description_adds_the_arn_and_the_reason() -> None:
-    body = ROW[:-1] + b',"AppArn":"arn:x","FailureReason":"EC2InsufficientCapacityError: %s"}' % SESSION_TOKEN.encode()
+    told = b',"AppArn":"%s","FailureReason":"EC2InsufficientCapacityError: %s"}'
+    body = ROW[:-1] + told % (ARN.encode(), SESSION_TOKEN.encode())
     async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
         detail = await cloud.describe_app(APP)
-    assert (detail.row.status, detail.arn) == ("InService", "arn:x")
+    assert (detail.row.status, detail.arn) == ("InService", ARN)
     assert detail.failure_reason == "EC2InsufficientCapacityError: [redacted]"
 
 
-async def test_a_description_of_another_app_is_none() -> None:
-    body = ROW.replace(b'"default"', b'"other"')[:-1] + b',"AppArn":"arn:x"}'
-    async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"AppName":"default"', b'"AppName":"other"'),
+        (b'"AppType":"JupyterLab"', b'"AppType":"CodeEditor"'),
+        (b'"SpaceName":"alice-lab"', b'"SpaceName":"bob-lab"'),
+        (b'"SpaceName":"alice-lab"', b'"UserProfileName":"alice-lab"'),
+        (b"/alice-lab/", b"/bob-lab/"),
+        (b"/jupyterlab/", b"/codeeditor/"),
+        (b"/default", b"/other"),
+        (b":app/d-abcd1234efgh/", b":app/d-other/"),
+        (b":app/", b":space/"),
+        (b":sagemaker:", b":s3:"),
+        (ARN.encode(), b"arn:x"),
+        (ARN.encode(), b"app/d-abcd1234efgh/alice-lab/jupyterlab/default"),
+    ],
+)
+async def test_a_description_of_a_neighbour_is_none(old: bytes, new: bytes) -> None:
+    """A caching proxy, or an answer that was mixed up: the neighbour's tag would decide whether ours is deleted."""
+    right = ROW[:-1] + b',"AppArn":"%s"}' % ARN.encode()
+    assert old in right
+    async with hostile(http(right.replace(old, new))) as server, cloud_at(server.url) as cloud:
         with pytest.raises(OutcomeUnknown, match="another app"):
             await cloud.describe_app(APP)
+
+
+@pytest.mark.parametrize(("kind", "owner"), [(SPACE, "bob-lab"), (USER, "alice-lab")])
+async def test_a_listing_of_one_owner_that_shows_anothers_apps_is_no_listing(kind: Any, owner: str) -> None:
+    async with hostile(http(b'{"Apps":[%s]}' % ROW)) as server, cloud_at(server.url) as cloud:
+        with pytest.raises(OutcomeUnknown, match="another owner"):
+            await cloud.list_apps(DOMAIN_ID, owner_kind=kind, owner=owner)
+        assert len((await cloud.list_apps(DOMAIN_ID, owner_kind=SPACE, owner="Alice-Lab")).rows) == 1
+
+
+OWNER_ARN = "arn:aws:sagemaker:eu-west-1:111122223333:space/d-abcd1234efgh/alice-lab"
+OWNER_ROW = (
+    b'{"DomainId":"d-abcd1234efgh","SpaceName":"alice-lab","Status":"InService","CreationTime":1700000000.5,'
+    b'"SpaceArn":"%s"}' % OWNER_ARN.encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"SpaceName":"alice-lab"', b'"SpaceName":"bob-lab"'),
+        (b"efgh/alice-lab", b"efgh/bob-lab"),
+        (b":space/", b":user-profile/"),
+        (b"space/d-abcd1234efgh", b"space/d-other"),
+        (b'"DomainId":"d-abcd1234efgh"', b'"DomainId":"d-other"'),
+        (OWNER_ARN.encode(), b"arn:x"),
+    ],
+)
+async def test_a_description_of_a_neighbours_space_is_none(old: bytes, new: bytes) -> None:
+    assert old in OWNER_ROW
+    async with hostile(http(OWNER_ROW)) as server, cloud_at(server.url) as cloud:
+        assert (await cloud.describe_owner(DOMAIN_ID, SPACE, "alice-lab")).arn == OWNER_ARN
+    async with hostile(http(OWNER_ROW.replace(old, new))) as server, cloud_at(server.url) as cloud:
+        with pytest.raises(OutcomeUnknown, match=r"another (owner|domain)"):
+            await cloud.describe_owner(DOMAIN_ID, SPACE, "alice-lab")
 
 
 async def test_tags_come_from_all_pages_sorted() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.errors import QuotaExceeded, ScanIncomplete
+from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.plan import Action, Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership, plan_fleet
@@ -281,3 +282,81 @@ def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
             await read_ownership(run, observed, OwnershipQuestions((), (key,)))
 
     stage.do(work)
+
+
+# The tag is read back.
+
+
+def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.add_tags", nothing)
+
+
+def test_a_yes_to_a_tag_that_does_not_show_is_no_adoption(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    _deaf(monkeypatch)
+    report = adopt(stage)
+    assert outcomes(report) == {CANVAS_A: "failed", CANVAS_B: "failed"}
+    assert {app.error.code for app in report.apps if app.error is not None} == {"not_tagged"}
+    (message,) = {app.error.message for app in report.apps if app.error is not None}
+    assert message == "not adopted: AddTags was accepted, but it shows no tag appfleet:fleet"
+    assert report.exit_code == 3
+    assert report.calls["AddTags"] == {"ok": 2}
+    assert report.calls["ListTags"]["ok"] == 2 * (1 + TAG_PROOF_READS_MAX_COUNT) + 2  # and what planning read
+
+
+def test_a_tag_that_shows_late_is_an_adoption(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    _deaf(monkeypatch)
+    late = TAG_PROOF_SECONDS * 2.5
+
+    def show(_: FleetRun) -> None:
+        for user in ("alice", "bob"):
+            tags_of(stage, user)[FLEET_TAG] = "ml"
+
+    stage.at = [(late, show)]
+    assert outcomes(adopt(stage)) == {CANVAS_A: "adopted", CANVAS_B: "adopted"}
+
+
+def test_a_tag_of_another_fleet_that_came_between_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def theirs(_self: Any, _arn: str, _tags: Any) -> None:
+        for user in ("alice", "bob"):
+            tags_of(stage, user)[FLEET_TAG] = "others"
+
+    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.add_tags", theirs)
+    report = adopt(stage)
+    assert "adopted" not in outcomes(report).values()
+    assert any("names the fleet 'others'" in app.error.message for app in report.apps if app.error is not None)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.THROTTLE, FaultKind.UNAVAILABLE])
+def test_a_tag_that_cannot_be_read_back_at_once_is_read_again(stage: Stage, kind: FaultKind) -> None:
+    stage.on_adopt = lambda: stage.fault(kind, "ListTags", count=2)
+    assert outcomes(adopt(stage)) == {CANVAS_A: "adopted", CANVAS_B: "adopted"}
+
+
+def test_a_tag_that_may_not_be_read_back_is_no_proof(stage: Stage) -> None:
+    stage.on_adopt = lambda: stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=99)
+    report = adopt(stage)
+    assert "failed" in outcomes(report).values()
+    assert any("its tags could not be read" in app.error.message for app in report.apps if app.error is not None)
+
+
+def test_a_signal_after_the_tag_still_lets_it_be_proved(stage: Stage) -> None:
+    def interrupt() -> None:
+        assert stage.run is not None
+        stage.run.control.stop(Cause.INTERRUPTED)
+
+    stage.on_adopt = interrupt
+    report = adopt(stage)
+    assert "adopted" in outcomes(report).values()
+
+
+def test_a_second_signal_leaves_the_tag_unproved_and_says_so(stage: Stage) -> None:
+    def abort() -> None:
+        assert stage.run is not None
+        stage.run.control.interrupt()
+        stage.run.control.abort()
+
+    stage.on_adopt = abort
+    assert set(outcomes(adopt(stage)).values()) <= {"interrupted", "failed"}

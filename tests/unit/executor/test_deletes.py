@@ -11,8 +11,11 @@ from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome
 from engine.core.ownership import MANAGED_TAG
 from engine.executor.control import Cause
+from engine.simulator import app_operations, owner_operations
 from engine.simulator.faults import FaultKind
-from tests.unit.executor.test_owner_run import ALICE, BOB, SPACE_A, Stage, all_created, code_of, owners_of
+from engine.simulator.records import app_id
+from tests.fleets import an_app
+from tests.unit.executor.test_owner_run import ALICE, BOB, DOMAIN_ID, SPACE_A, Stage, all_created, code_of, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,3 +201,55 @@ def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
 def test_spaces_have_a_tag_of_their_own_to_be_deleted_by(stage: Stage) -> None:
     assert stage.domain.spaces["alice-lab"].tags == {MANAGED_TAG: "ml"}
     assert Owner("research", SPACE, "alice-lab") == SPACE_A
+
+
+def _app_opens(stage: Stage, status: str = "InService") -> Callable[[FleetRun], None]:
+    def opens(_: FleetRun) -> None:
+        key = app_id(DOMAIN_ID, USER, "bob", "KernelGateway", "own")
+        app_operations.place_app(stage.world, stage.domain, key, "bob", an_app().spec, {}, status)
+
+    return opens
+
+
+def test_what_is_refused_because_something_lives_in_it_is_looked_at_once_and_told(stage: Stage) -> None:
+    """Somebody opens an app by hand in the middle of an offboarding."""
+    when(stage, "DescribeUserProfile", "request", _app_opens(stage))
+    report = stage.let_go()
+    assert owners_of(report)[BOB] is Outcome.FAILED
+    assert code_of(report, BOB) == "ResourceInUse"
+    assert message_of(report, BOB) == "not deleted: in use by app KernelGateway/own (InService)"
+    assert report.calls["DeleteUserProfile"] == {"ok": 1, "in_use": 1}  # alice's, and bob's once
+    assert owners_of(report)[ALICE] is Outcome.DELETED
+
+
+def test_a_space_that_somebody_makes_for_a_leaver_is_named(stage: Stage) -> None:
+    def makes(_: FleetRun) -> None:
+        owner_operations.create_space(
+            stage.world, stage.domain, "bobs-own", owner="bob", sharing="Private", at_once=True
+        )
+
+    when(stage, "DescribeUserProfile", "request", makes)
+    report = stage.let_go()
+    assert message_of(report, BOB) == "not deleted: in use by space bobs-own"
+    assert report.calls["DeleteUserProfile"] == {"ok": 1, "in_use": 1}
+
+
+def test_what_is_on_its_way_out_is_waited_for_and_then_the_owner_goes(stage: Stage) -> None:
+    def opens_and_goes(run: FleetRun) -> None:
+        _app_opens(stage)(run)
+        app_operations.delete_app(stage.world, app_id(DOMAIN_ID, USER, "bob", "KernelGateway", "own"))
+
+    when(stage, "DescribeUserProfile", "request", opens_and_goes)
+    report = stage.let_go()
+    assert owners_of(report)[BOB] is Outcome.DELETED
+
+
+def test_an_owner_in_use_whose_inside_cannot_be_read_is_asked_for_again(stage: Stage) -> None:
+    def opens(run: FleetRun) -> None:
+        _app_opens(stage)(run)
+        stage.fault(FaultKind.ACCESS_DENIED, "ListApps")
+
+    when(stage, "DescribeUserProfile", "request", opens)
+    report = stage.let_go()
+    assert message_of(report, BOB) == "not deleted: in use by app KernelGateway/own (InService)"
+    assert report.calls["DeleteUserProfile"]["in_use"] == 2

@@ -97,6 +97,7 @@ class Stage:
         )
         self.events: list[Any] = []
         self.on_call: dict[str, Callable[[FleetRun], None]] = {}  # once each, just before the call of an operation
+        self.on_adopt: Callable[[], None] = lambda: None
         self.settings = Settings()
         self.journal = NoteBook()
         self.memory: Memory = NOTHING_REMEMBERED
@@ -108,6 +109,8 @@ class Stage:
 
     def tell(self, run: FleetRun, event: Any) -> None:
         self.events.append(event)
+        if event.name == "app.adopt_started":
+            self.on_adopt()
         if event.name == "owner.call_started" and (act := self.on_call.pop(event.operation, None)) is not None:
             act(run)
 
