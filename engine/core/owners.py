@@ -7,6 +7,7 @@ apply never deletes one. Not here: what is asked of the service (`executor.owner
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import Ownership
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.plan import MAKING, Action, Change, Plan, Reason
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def folded_owner(owner: Owner) -> Owner:
 
 def owners_needed(plan: Plan, fleet: DesiredFleet) -> tuple[Owner, ...]:
     """Name the declared owners that the creates of `plan` need, sorted; none when it creates nothing."""
-    wanted = {change.key.owner_key for change in plan.changes if change.action is Action.CREATE}
+    wanted = {change.key.owner_key for change in plan.changes if change.action in MAKING}
     if not wanted:
         return ()
     return tuple(sorted(wanted & {declared.owner for declared in fleet.owners}))
@@ -175,7 +176,7 @@ def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOw
     decisions: list[Change] = []
     for change in plan.decisions:
         owner = change.key.owner_key
-        if change.action is Action.CREATE and owner in made.blocked:
+        if change.action in MAKING and owner in made.blocked:
             skipped[owner] += 1
             decisions.append(replace(change, action=Action.NONE, reason=Reason.OWNER_MISSING))
         else:
@@ -219,6 +220,8 @@ class _Owners:
                 if self._create
                 else "Look at it in the console",
             )
+        elif row is not None and not row.is_deleting and (other := _what_differs(declared, row)):
+            self.blocked[owner] = other
         elif row is not None and row.is_passing:
             self.changes[owner] = OwnerChange(owner, Action.NONE, OwnerReason.PENDING, row, declared)
         elif _must_be_made(row):
@@ -242,6 +245,26 @@ class _Owners:
                 return
         reason = OwnerReason.ABSENT if row is None else OwnerReason.DELETING
         self.changes[owner] = OwnerChange(owner, Action.CREATE, reason, row, declared)
+
+
+def _what_differs(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str] | None:
+    """Return why a space is not the one that is declared, and the way out; None where it is.
+
+    An app in somebody else's space is that person's, and a space takes apps of its one type alone.
+    """
+    space = owner_word(declared.owner)
+    wanted_user, wanted_type = declared.owner_user, declared.app_type
+    if wanted_user and row.owner_user and row.owner_user.casefold() != wanted_user.casefold():
+        return (
+            f"{space} belongs to {row.owner_user}, and the fleet declares it as {wanted_user}'s",
+            f"Choose another name for the space, or declare owner = {json.dumps(row.owner_user)}",
+        )
+    if wanted_type and row.app_type and row.app_type != wanted_type:
+        return (
+            f"{space} is a space for {row.app_type}, and the fleet declares {wanted_type} in it",
+            "Choose another name for the space, or declare an app of its type",
+        )
+    return None
 
 
 def _must_be_made(row: ObservedOwner | None) -> bool:

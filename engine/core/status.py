@@ -62,6 +62,7 @@ _BY_STATUS: Final = {
     AppStatus.DELETED: Condition.MISSING,
     AppStatus.UNKNOWN: Condition.UNKNOWN,
 }
+_SHOWN_FINDINGS: Final = frozenset({"owners", "claimed"})  # of a plan: what stands in the way of declared apps
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
 
 
@@ -275,7 +276,7 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
         tuple(foreign),
         errors,
         facts.is_new,
-        facts.findings,
+        tuple(sorted({*facts.findings, *(found for found in plan.findings if found.rule in _SHOWN_FINDINGS)})),
     )
 
 

@@ -168,6 +168,40 @@ def test_an_owner_has_the_rank_of_the_first_app_that_needs_it_and_a_profile_that
     assert owner_ranks(replace(made, owners=(going,)), ordered_steps(made)) == {going.owner: 1}
 
 
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("action", [Action.CREATE, Action.DELETE_THEN_CREATE])
+@pytest.mark.parametrize("status", ["InService", "Pending", "Updating", "Update_Failed"])
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        ({"owner_user": "mallory"}, "space alice-lab belongs to mallory, and the fleet declares it as alice's"),
+        ({"app_type": "CodeEditor"}, "space alice-lab is a space for CodeEditor, and the fleet declares JupyterLab"),
+    ],
+)
+def test_a_space_of_somebody_else_or_of_another_type_is_named_and_its_app_is_left_out(
+    create: bool, action: Action, status: str, there: dict[str, str], why: str
+) -> None:
+    rows = {SPACE_OWNER: seen(SPACE_OWNER, status, **there), ALICE: seen(ALICE)}
+    made = with_owners(plan(LAB, CANVAS, action=action), fleet(), rows, create=create)
+    assert [(change.key.app_type, change.action) for change in made.changes] == [("Canvas", action)]
+    (finding,) = made.findings
+    assert (finding.rule, finding.enforcement, finding.key) == ("owners", "skip", str(SPACE_OWNER))
+    assert finding.message.startswith(why)
+    assert "1 app that needs it is skipped" in finding.message
+
+
+@pytest.mark.parametrize("there", [{"owner_user": "ALICE", "app_type": "JupyterLab"}, {"owner_user": ""}, {}])
+def test_a_space_that_is_as_declared_or_says_nothing_of_it_is_used(there: dict[str, str]) -> None:
+    before = plan(LAB)
+    assert with_owners(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER, **there)}, create=True) is before
+
+
+def test_a_space_of_somebody_else_that_is_going_is_made_anew() -> None:
+    rows = {SPACE_OWNER: seen(SPACE_OWNER, "Deleting", owner_user="mallory"), ALICE: seen(ALICE)}
+    (change,) = with_owners(plan(LAB), fleet(), rows, create=True).owners
+    assert (change.action, change.reason) == (Action.CREATE, OwnerReason.DELETING)
+
+
 # Letting a team go.
 
 
