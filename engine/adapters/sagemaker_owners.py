@@ -65,6 +65,11 @@ class OwnerCalls(AwsCalls):
         answer = await self._call("DescribeDomain", self._sagemaker.describe_domain, {"DomainId": domain_id})
         return self._read("DescribeDomain", partial(required_text, answer, "AuthMode"))
 
+    async def domain_status(self, domain_id: str) -> str:
+        """DescribeDomain: the state of a domain."""
+        answer = await self._call("DescribeDomain", self._sagemaker.describe_domain, {"DomainId": domain_id})
+        return self._read("DescribeDomain", partial(required_text, answer, "Status"))
+
     def _owner_detail(self, answer: Any, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
         row = _row(answer, domain_id, kind, "")
         if row.name.casefold() != name.casefold():  # the service takes a profile's name in any case

@@ -24,6 +24,7 @@ from engine.executor.owner_judge import is_same
 from engine.executor.owner_scan import observed_owner, what_lives_in
 from engine.executor.owner_troubles import changed_since_plan as owner_changed
 from engine.executor.owner_troubles import inhabited
+from engine.executor.readiness import told_state
 from engine.executor.scan import observed_app
 from engine.executor.troubles import NOT_DURABLE, changed_since_plan
 from engine.ports.cloud import app_name
@@ -279,7 +280,7 @@ class OwnerDelete:
         if inside:
             self._at.end(self.operation, Outcome.FAILED, inhabited(inside, error))
         else:
-            self._at.owners.call_failed(self.operation, error)
+            self._at.owners.call_failed(self.operation, await told_state(self._reach, self.operation.key, error))
 
     def _skip(self, how: str) -> None:
         self._at.end(self.operation, Outcome.SKIPPED, owner_changed(self.operation, how))

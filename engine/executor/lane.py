@@ -19,6 +19,7 @@ from engine.executor.deletes import AppDelete, OwnerDelete, carry_out
 from engine.executor.operation import Phase
 from engine.executor.owner_calls import make_owner
 from engine.executor.owner_operation import OwnerOperation
+from engine.executor.readiness import told_state
 from engine.ports.cloud import app_name
 from engine.ports.events import AppCreateStarted
 
@@ -117,7 +118,7 @@ class LaneRunner:
         try:
             arn = await reach.write("CreateApp", lambda cloud: cloud.create_app(name, spec, tags), leaving)
         except CloudError as error:
-            at.create_failed(operation, error)
+            at.create_failed(operation, await told_state(reach, operation.key.owner_key, error))
         else:
             at.create_accepted(operation, arn)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import CloudError
+from engine.core.owners import holder_of
 from engine.core.ownership import MANAGED_TAG
 from engine.executor.deletes import NO_SPEC_HASH
+from engine.executor.readiness import told_state
 from engine.ports.events import OwnerCallStarted
 from engine.ports.owners import operation_of
 
@@ -32,6 +34,6 @@ async def make_owner(at: Settlement, operation: OwnerOperation) -> None:
     try:
         arn = await reach.write(name, lambda cloud: cloud.create_owner(reach.domain_id, declared, tags), leaving)
     except CloudError as error:
-        at.owners.call_failed(operation, error)
+        at.owners.call_failed(operation, await told_state(reach, holder_of(declared) or key, error))
     else:
         at.owners.accepted(operation, arn)

@@ -75,6 +75,10 @@ class OwnerCloud(Protocol):
         """DescribeDomain: how people sign in, `IAM` or `SSO`."""
         ...
 
+    async def domain_status(self, domain_id: str) -> str:
+        """DescribeDomain: the service's own word for the state of a domain."""
+        ...
+
 
 def operation_of(verb: str, kind: OwnerKind) -> str:
     """Give the API's name of a call about one owner: `Create` and a space are `CreateSpace`."""

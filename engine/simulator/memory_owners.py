@@ -12,6 +12,7 @@ from engine.simulator import owner_operations as owners
 from engine.simulator import tag_operations as tagging
 from engine.simulator.listing import read_token, write_token
 from engine.simulator.records import Space
+from engine.simulator.shapes import domain_details
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,6 +97,15 @@ class MemoryOwners:
         def act() -> str:
             self._check("DescribeDomain", {"DomainId": domain_id})
             return self._domain(domain_id).auth_mode
+
+        return await self._owner_call("DescribeDomain", domain_id, "", act)
+
+    async def domain_status(self, domain_id: str) -> str:
+        """DescribeDomain."""
+
+        def act() -> str:
+            self._check("DescribeDomain", {"DomainId": domain_id})
+            return str(domain_details(self._domain(domain_id))["Status"])
 
         return await self._owner_call("DescribeDomain", domain_id, "", act)
 

@@ -70,6 +70,7 @@ async def test_a_profile_is_made_with_role_settings_and_sso_identity(contract: C
     assert made.settings == {"StudioWebPortal": "ENABLED", "ExecutionRole": role}
     assert (made.sso_identifier, made.sso_value) == ("UserName", "carol@x")
     assert await contract.cloud.auth_mode(DOMAIN_ID) == "SSO"
+    assert await contract.cloud.domain_status(DOMAIN_ID) == "InService"
 
 
 async def test_a_space_without_an_owner_or_settings_sends_neither(contract: Contract) -> None:

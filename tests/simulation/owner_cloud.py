@@ -158,6 +158,10 @@ class OwnerCalls:
         call = Call("DescribeDomain", self.lane, domain_id, self.watch.now())
         return await self._call(call, lambda: self._inner.auth_mode(domain_id))
 
+    async def domain_status(self, domain_id: str) -> str:
+        call = Call("DescribeDomain", self.lane, domain_id, self.watch.now())
+        return await self._call(call, lambda: self._inner.domain_status(domain_id))
+
     def _of(self, verb: str, domain_id: str, kind: OwnerKind, name: str) -> Call:
         operation, key = operation_of(verb, kind), owner_id(domain_id, kind, name)
         return Call(operation, self.lane, domain_id, self.watch.now(), owner=key)
