@@ -135,7 +135,9 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         journal: SqliteJournal | None = None
         if writes:
             holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
-            await stack.enter_async_context(FleetLock(state, fleet.name).acquire(holder, options.lock_timeout_s))
+            lock = FleetLock(state, fleet.name)
+            await stack.enter_async_context(lock.acquire(holder, options.lock_timeout_s))
+            begun.control.guard_with(lambda: trouble_of(lock.lost_error()) if lock.is_lost() else None)
             journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
             end = JournalEnd(journal, begun.control, begun.deadline_s, emit)
             stack.push(end)
@@ -263,5 +265,6 @@ def _why(cause: Cause, signal: str) -> str:
     return {
         Cause.INTERRUPTED: f"{signal or 'a signal'}; calls in flight are finished, and no new ones are made",
         Cause.DEADLINE: "the run's deadline; no new calls are made",
+        Cause.LOCK_LOST: "the lock was removed or replaced; no new calls are made",
         Cause.BUG: "a bug in appfleet; calls in flight are finished, and no new ones are made",
     }[cause]

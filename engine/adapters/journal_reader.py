@@ -106,6 +106,7 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         },
         unfinished=unfinished_of(connection, fleet),
         replaced=replaced_of(connection, fleet),
+        last_failures=_last_failures(connection, fleet),
     )
 
 

@@ -28,12 +28,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from engine.adapters.state_dir import FILE_MODE, LOCK_SUFFIX
-from engine.core.errors import LockHeldError, StateError
+from engine.core.errors import LockHeldError, LockLostError, StateError
 from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from engine.adapters.state_dir import StateDir
 
@@ -142,8 +143,31 @@ class FleetLock:
             _close(file_fd)
             raise
         self._folder_fd, self._file_fd, self.degraded = folder_fd, file_fd, file_fd is None
+        if self.is_lost():  # between the opening and the lock somebody put another file there
+            self.release()
+            return False
         self._write_holder(holder)
         return True
+
+    def is_lost(self) -> bool:
+        """Return whether the lock file or the folder was removed or replaced, so that another run may hold the new one.
+
+        Two looks at the disk: cheap enough to ask before every call.
+        """
+        if self._folder_fd is None:
+            return False
+        path = self._state.path
+        if self._state.fd is not None and _is_another(path, self._folder_fd):
+            return True
+        return self._file_fd is not None and _is_another(path / self.file_name, self._file_fd)
+
+    def lost_error(self) -> LockLostError:
+        """Return the error of a run whose lock is lost."""
+        return LockLostError(
+            f"The lock {self._state.path / self.file_name} was removed or replaced while this run held it, so another "
+            "run may be working: no new calls are made",
+            hint="Find out what removes files from the state folder and exclude it there, then run again",
+        )
 
     def release(self) -> None:
         """Give the lock back; doing it twice is harmless."""
@@ -255,6 +279,17 @@ def parse_holder(data: bytes) -> Holder | None:
     if not all(isinstance(value, str) for value in values.values()):
         return None
     return Holder(pid=pid, **values)
+
+
+def _is_another(path: Path, descriptor: int) -> bool:
+    """Return whether `path` is no longer the file that was opened; what cannot be looked at is taken for the same."""
+    try:
+        found, held = path.stat(), os.fstat(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino)
 
 
 def _close(descriptor: int | None) -> None:

@@ -211,8 +211,8 @@ class RunState:
         self.groups.setdefault(name, Group()).wanted += 1
 
     def _app_ended(self, event: events.AppInService) -> None:  # or any other of _ENDS
-        if event.key in self.ended:
-            return
+        if event.key in self.ended or getattr(event, "action", "") == Action.NONE.value:
+            return  # counted already, or nothing was to be done for it
         self.ended.add(event.key)
         group = self._group(event.key)
         group.ended += 1

@@ -17,6 +17,7 @@ from engine.core.limits import (
     TIMELINE_MARKS_MAX_COUNT,
     TIMELINE_SLOTS_MAX_COUNT,
 )
+from engine.core.plan import Action
 from engine.core.text import clean
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
@@ -129,6 +130,8 @@ class Timeline:
             self._lost += 1
 
     def _mark(self, event: Any, at_s: float) -> None:
+        if getattr(event, "action", "") == Action.NONE.value:
+            return  # nothing was to be done for it
         key: AppKey = event.key
         mark = _MARKS[type(event)]
         marks = self._marks.setdefault(key, [])

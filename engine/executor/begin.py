@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import CALL_LATE_MAX_SECONDS
 from engine.core.observed import AppStatus
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
 from engine.core.plan import Action, Reason
 from engine.core.stages import ordered_steps
 from engine.executor.operation import AWAITING, OBSERVING, Operation, Phase, first_phase, spec_hash
-from engine.executor.troubles import kept_trouble
-from engine.ports.events import AppOutcomeUnknown
+from engine.executor.troubles import QUARANTINE, kept_trouble, quarantine_of
+from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WATCHED: Final = OBSERVING | AWAITING | {Phase.SETTLE_CREATE}  # a look comes first, not a call
 UNFINISHED_CODE: Final = "unfinished"
+DENIED: Final = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class Beginning:
         operations: list[Operation] = []
         results: list[AppResult] = []
         if plan.denied:
-            results += (_denied(change) for change in plan.changes)
+            for result in map(_denied, plan.changes):
+                results.append(result)
+                self._skipped(result, DENIED)
         else:
             operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
         for change in plan.decisions:
@@ -90,14 +93,26 @@ class Beginning:
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
 
     def _kept(self, change: Change) -> AppResult:
-        trouble = kept_trouble(change, self.listing_errors.get(change.key.domain))
+        runs, _ = self.memory.failures.get(change.key, (0, ""))
+        last = self.memory.last_failures.get(change.key)
+        quarantine = quarantine_of(runs, last) if runs else QUARANTINE
+        trouble = kept_trouble(change, self.listing_errors.get(change.key.domain), quarantine)
         outcome = Outcome.UNCHANGED
         if trouble is not None:
             outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED
         seen = change.before.spec.instance_type if change.before is not None else None
         result = AppResult(change.key, change.action, outcome, instance_type=seen or "", error=trouble)
         self._remember_kept(change, result)
+        if trouble is not None:
+            quarantined = trouble.code == QUARANTINED
+            run = last.run_id if quarantined and last is not None else ""
+            self._skipped(result, trouble, runs if quarantined else None, run)
         return result
+
+    def _skipped(self, result: AppResult, trouble: Trouble, runs: int | None = None, last_run: str = "") -> None:
+        """Let the log name an app that nothing is called for although it is not as declared."""
+        texts = (trouble.code, trouble.message, trouble.hint)
+        self.emit(AppSkipped(result.key, *texts, Action.NONE.value, runs, last_run))
 
     def _remember_kept(self, change: Change, result: AppResult) -> None:
         """Let the journal know what a row tells today and will not tell for ever.
@@ -154,5 +169,4 @@ def begin_in_doubt(
 
 
 def _denied(change: Change) -> AppResult:
-    trouble = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
-    return AppResult(change.key, change.action, Outcome.DENIED, error=trouble)
+    return AppResult(change.key, change.action, Outcome.DENIED, error=DENIED)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.core.outcome import Trouble
+
 
 class Cause(StrEnum):
     """Why no new calls are made."""
 
     INTERRUPTED = "interrupted"
     DEADLINE = "deadline"
+    LOCK_LOST = "lock_lost"
     BUG = "bug"
 
 
@@ -37,6 +40,8 @@ class Control:
         self.stopped = asyncio.Event()
         self.aborted = asyncio.Event()
         self._deadline_s = deadline_s
+        self._guard: Callable[[], Trouble | None] = lambda: None
+        self.lost: Trouble | None = None
         # Noticed also while everything waits for a back-off.
         self._alarm = self._loop.call_at(self.deadline_at, self.may_call)
 
@@ -52,10 +57,19 @@ class Control:
         return self._loop.time()
 
     def may_call(self) -> bool:
-        """Whether a new call may be made now; notices the deadline."""
-        if self.cause is None and self.now() >= self.deadline_at:
+        """Whether a new call may be made now; notices the deadline, and what the guard finds."""
+        if self.cause is not None:
+            return False
+        if self.now() >= self.deadline_at:
             self.stop(Cause.DEADLINE)
+        elif (lost := self._guard()) is not None:
+            self.lost = lost
+            self.stop(Cause.LOCK_LOST)
         return self.cause is None
+
+    def guard_with(self, guard: Callable[[], Trouble | None]) -> None:
+        """Ask `guard` before each call whether the run still has the right to make one; a trouble says why not."""
+        self._guard = guard
 
     def may_look(self, drain_max_s: float) -> bool:
         """Whether a read that settles an unknown outcome may still be made."""

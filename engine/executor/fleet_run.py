@@ -170,7 +170,12 @@ class FleetRun:
             bug=bool(self._bug),
             errors=(
                 *self.more_errors,
-                *run_errors(self._listing_errors, {lane: one.stopped for lane, one in settlements.items()}, self._bug),
+                *run_errors(
+                    self._listing_errors,
+                    {lane: one.stopped for lane, one in settlements.items()},
+                    self.control.lost,
+                    self._bug,
+                ),
             ),
             notes=tuple(notes),
             findings=plan.findings,

@@ -10,7 +10,7 @@ from engine.core.outcome import AppResult, Outcome, OwnerResult, Trouble
 from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import OBSERVING, Phase
-from engine.executor.troubles import DEADLINE, INTERRUPTED, STOPPED_BY_BUG, never_settled
+from engine.executor.troubles import DEADLINE, INTERRUPTED, LOCK_LOST, STOPPED_BY_BUG, never_settled
 from engine.ports.events import (
     AppAdopted,
     AppDeleted,
@@ -162,7 +162,9 @@ def unmade_end(
         return Outcome.SKIPPED, lane_stopped
     if cause is Cause.INTERRUPTED:
         return Outcome.INTERRUPTED, INTERRUPTED
-    return Outcome.SKIPPED, DEADLINE if cause is Cause.DEADLINE else STOPPED_BY_BUG
+    return Outcome.SKIPPED, {Cause.DEADLINE: DEADLINE, Cause.LOCK_LOST: LOCK_LOST}.get(
+        cause or Cause.BUG, STOPPED_BY_BUG
+    )
 
 
 def good_end(operation: Operation) -> Outcome:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedApp
     from engine.executor.operation import Operation
     from engine.executor.ready import Waiting
+    from engine.ports.history import LastFailure
 
 UNKNOWN_CODE: Final = "unknown"
 
@@ -64,6 +65,7 @@ def never_settled(operation: Waiting) -> Trouble:
 _STOPPED_WAITING: Final = {
     Cause.INTERRUPTED: "when the run was interrupted",
     Cause.DEADLINE: "at the run's deadline",
+    Cause.LOCK_LOST: "when the run lost its lock",
     Cause.BUG: "when the run stopped",
 }
 
@@ -98,6 +100,11 @@ IN_USE: Final = InUse(
 INTERRUPTED: Final = Trouble("interrupted", "the run was interrupted before its call", "Run again to go on")
 DEADLINE: Final = Trouble(
     "deadline", "the run's deadline came before its call", "Run again to go on, or give it more time with --deadline"
+)
+LOCK_LOST: Final = Trouble(
+    "lock_lost",
+    "the run lost its lock before its call",
+    "Find out what removes files from the state folder, then run again",
 )
 STOPPED_BY_BUG: Final = Trouble(
     "stopped", "the run stopped because of a bug in appfleet", "Report the bug, then run again"
@@ -152,19 +159,31 @@ ABORTED: Final = Trouble(
 )
 
 
+QUARANTINE: Final = Trouble(
+    QUARANTINED,
+    "failed in too many runs in a row with the same spec",
+    "Change its spec, or apply with --retry-quarantined",
+)
+
+
+def quarantine_of(runs: int, last: LastFailure | None) -> Trouble:
+    """Return why an app is left alone: in how many runs it failed, which was the last, and what that one said."""
+    message = f"failed in {runs:,} runs in a row with the same spec"
+    if last is not None:
+        said = last.message.rstrip(".")
+        message += f", last in run {last.run_id}" + (f": {said}" if said else "")
+    return Trouble(QUARANTINED, message, QUARANTINE.hint)
+
+
 def kept_trouble(  # noqa: PLR0911 - one case a reason
-    change: Change, listing_error: AppfleetError | None
+    change: Change, listing_error: AppfleetError | None, quarantine: Trouble = QUARANTINE
 ) -> Trouble | None:
     """Say why a declared app that the plan leaves alone is not as it should be; None where it is."""
     key = change.key
     owner = "user profile" if key.owner_kind == USER else "space"
     match change.reason:
         case Reason.QUARANTINED:
-            return Trouble(
-                QUARANTINED,
-                "failed in too many runs in a row with the same spec",
-                "Change its spec, or apply with --retry-quarantined",
-            )
+            return quarantine
         case Reason.DOMAIN_UNLISTED:
             why = "" if listing_error is None else f": {listing_error.message}"
             return Trouble(
@@ -203,10 +222,11 @@ def _not_owned(change: Change) -> Trouble:
 
 
 def run_errors(
-    unlisted: Mapping[str, AppfleetError], stopped: Mapping[Lane, Trouble | None], bug: str
+    unlisted: Mapping[str, AppfleetError], stopped: Mapping[Lane, Trouble | None], lost: Trouble | None, bug: str
 ) -> tuple[Trouble, ...]:
-    """Give what went wrong for more than one app: domains that could not be listed, lanes that were stopped, a bug."""
-    errors = [
+    """Return what went wrong for more than one app: a lost lock, domains that were not listed, lanes, a bug."""
+    errors = [] if lost is None else [lost]
+    errors += [
         Trouble(getattr(error, "service_code", "") or error.code, f"domain {name}: {error.message}", error.hint)
         for name, error in sorted(unlisted.items())
     ]

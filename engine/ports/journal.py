@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.core.identity import Lane, Owner
     from engine.core.outcome import AppResult, OwnerResult
+    from engine.ports.history import LastFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Memory:
     ended Failed with the same spec (its hash is the second part). `last_rates` are the last good create rates.
     `unclean_end_at` is when the last run was seen alive if it never wrote its end, else None. `domain_sizes` are
     the rows of the last complete scan by domain id: they tell which listing is the cheaper one. `unfinished` holds
-    what no run has ended yet, and `replaced` the last replace of each app that had drifted.
+    what no run has ended yet, and `replaced` the last replace of each app that had drifted. `last_failures` names the
+    run that last counted against each of `failures`, where it is still kept.
     """
 
     once_done: frozenset[AppKey]
@@ -59,6 +61,7 @@ class Memory:
     domain_sizes: Mapping[str, int] = field(default_factory=dict)
     unfinished: Mapping[AppKey | Owner, Unfinished] = field(default_factory=dict)
     replaced: Mapping[AppKey, Replaced] = field(default_factory=dict)
+    last_failures: Mapping[AppKey, LastFailure] = field(default_factory=dict)
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:

@@ -75,6 +75,8 @@ def why_stopped(control: Control, deadline_s: float) -> Trouble:
         by = f" by {control.signal}" if control.signal else ""
         message = f"the run was interrupted{by} before it had a plan; nothing was changed"
         return Trouble("interrupted", message, "Run the same command again")
+    if control.lost is not None:
+        return control.lost
     return Trouble(
         "deadline",
         f"the run's deadline ({deadline_s:g}s) came before everything was listed; nothing was changed",
@@ -87,7 +89,7 @@ def _end_of(error: BaseException, control: Control, deadline_s: float) -> tuple[
     known = foreseen(error)
     if known is not None:
         return journal_result(known), int(known.exit_code), trouble_of(known)
-    if control.cause is Cause.DEADLINE:
+    if control.cause in (Cause.DEADLINE, Cause.LOCK_LOST):
         return RunResult.FAILED.value, int(ExitCode.FAILED), why_stopped(control, deadline_s)
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         signal = control.signal or (str(error.args[0]) if error.args else "")

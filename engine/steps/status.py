@@ -12,7 +12,7 @@ from engine.adapters.journal_reader import last_failures, runs
 from engine.adapters.journal_reader import run as run_of
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
-from engine.core.limits import STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
+from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
@@ -83,7 +83,8 @@ def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
     with suppress(StateError):
         for key, failure in last_failures(parts.state, fleet).items():
             seen[key] = LastSeen(failure.run_id, _words(failure.outcome), failure.message, failure.started)
-        for newest in runs(parts.state, fleet=fleet, limit=1):
+        known = runs(parts.state, fleet=fleet, limit=JOURNAL_REFUSALS_MAX_COUNT + 1)
+        for newest in [run for run in known if run.began][:1]:  # the others did not get as far as any app
             detail = run_of(parts.state, newest.run_id)
             for app in () if detail is None else detail.apps:
                 if app.outcome in _TOLD:

@@ -168,7 +168,10 @@ class AppStillPending(Event):
 
 @dataclass(frozen=True, slots=True)
 class AppSkipped(Event):
-    """Nothing was done for the app, or nothing more."""
+    """Nothing was done for the app, or nothing more. `action` is none where the plan left it alone.
+
+    Of an app in quarantine, `runs` counts the runs in a row in which it failed, and `last_run` is the last of them.
+    """
 
     name = "app.skipped"
     level = "warning"
@@ -176,3 +179,6 @@ class AppSkipped(Event):
     code: str
     message: str
     hint: str
+    action: str = ""
+    runs: int | None = None
+    last_run: str = ""
