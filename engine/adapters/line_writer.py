@@ -14,15 +14,20 @@ import errno
 import os
 import select
 import threading
+import time
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import (
     LOG_CLOSE_MAX_SECONDS,
     LOG_GATHER_SECONDS,
     LOG_QUEUE_MAX_LINES,
+    LOG_REOPEN_LOOK_SECONDS,
     LOG_WRITABLE_POLL_SECONDS,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CLEAR_BELOW: Final = b"\x1b[J"  # from the cursor to the end of the screen
 # Nobody will ever read what is written after these; other errors (a full disk) may pass.
@@ -34,7 +39,8 @@ class LineWriter:
 
     On a terminal it can keep a status of one or more lines below them, which is redrawn in place. The descriptor is
     closed in the end when `owns_fd` is set. The thread is started by the first line, and ends with `close` or the
-    process. `gather_s` is how long a line may wait for company.
+    process. `gather_s` is how long a line may wait for company. `reopen` is given the descriptor now and then, and
+    gives another one where lines belong elsewhere by now.
     """
 
     def __init__(
@@ -44,8 +50,11 @@ class LineWriter:
         owns_fd: bool = False,
         queue_max_lines: int = LOG_QUEUE_MAX_LINES,
         gather_s: float = LOG_GATHER_SECONDS,
+        reopen: Callable[[int], int | None] = lambda _: None,
     ) -> None:
         self._fd = fd
+        self._reopen = reopen
+        self._looked_at = time.monotonic()
         self._owns_fd = owns_fd
         self._queue_max_lines = queue_max_lines
         self._gather_s = gather_s
@@ -167,10 +176,23 @@ class LineWriter:
                     continue  # a status that was set and taken back while this gathered
                 head = _erased(self._drawn)
                 self._drawn = status
+            self._follow()
             self._send(head + b"".join(lines) + status, lines=len(lines))
             with self._changed:
                 self._in_flight = None
                 self._sent.notify_all()
+
+    def _follow(self) -> None:
+        """Go on in the file that has the name now: the old one may have been renamed by a rotation of logs."""
+        now = time.monotonic()
+        if now - self._looked_at < LOG_REOPEN_LOOK_SECONDS:
+            return
+        self._looked_at = now
+        other = self._reopen(self._fd)
+        if other is not None:
+            if self._owns_fd:
+                os.close(self._fd)
+            self._fd, self._owns_fd = other, True
 
     def _send(self, data: bytes, *, lines: int) -> None:
         """Write all of `data`; what could not be written is counted in lines."""

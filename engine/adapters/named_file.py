@@ -75,6 +75,27 @@ def open_to_append(path: Path, mode: int = FILE_MODE) -> int:
         return os.open(_target(path), os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | _STREAM_FLAGS, mode)
 
 
+def reopened(path: Path) -> Callable[[int], int | None]:
+    """Return what opens `path` again for appending once its name stands for another file than the given descriptor.
+
+    So a log goes on in the new file after a rotation renamed the old one. Pipes and devices are left as they are.
+    """
+
+    def look(descriptor: int) -> int | None:
+        try:
+            held = os.fstat(descriptor)
+            if not stat.S_ISREG(held.st_mode) or _own_descriptor(path) is not None:
+                return None
+            found = path.stat() if path.exists() else None
+            if found is not None and (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino):
+                return None
+            return open_to_append(path)
+        except OSError:  # what cannot be opened now is looked at again; until then the old file takes the lines
+            return None
+
+    return look
+
+
 def put_named(
     path: Path, data: bytes, prove: Callable[[Path], None], *, mode: int = FILE_MODE, is_new: bool = False
 ) -> None:

@@ -14,6 +14,7 @@ import orjson
 from engine.adapters import journal_values as values
 from engine.adapters.journal_reader import has_ends, read_journal, run_of, runs_of
 from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
+from engine.core.limits import RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
     BucketMark,
@@ -113,7 +114,10 @@ def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
     words = _words(_parts(connection, record.run_id).get(WORDS_PART))
     return PastRun(
         run=record,
-        seconds=max((record.alive_at if record.ended is None else record.ended) - record.started, 0.0),
+        seconds=min(
+            max((record.alive_at if record.ended is None else record.ended) - record.started, 0.0),
+            RUN_SHOWN_MAX_SECONDS,
+        ),
         settle_median_s=statistics.median(settled) if settled else None,
         throttled=None if words is None else sum(kinds.get(_THROTTLED, 0) for kinds in words.calls.values()),
         wanted=None if words is None else sum(words.summary.values()),

@@ -13,6 +13,7 @@ from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME, Call
 from engine.cli.context import Globals
 from engine.cli.output import write_result
+from engine.core.errors import ExitCode
 
 _GLOBAL_HELP: Final = "Global flags (see appfleet --help) may stand before or after the command."
 _EPILOG: Final = """Every flag is also an environment variable: --log-level is APPFLEET_LOG_LEVEL.
@@ -81,8 +82,8 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        write_result(f"appfleet {version('appfleet')}\n")
-        raise typer.Exit
+        written = write_result(f"appfleet {version('appfleet')}\n")
+        raise typer.Exit(ExitCode.OK if written else ExitCode.FAILED)
 
 
 def _globals(

@@ -29,7 +29,7 @@ FLEET_FILE_NAME: Final = "fleet.toml"
 _FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status", "explain", "history"})
 RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
 LOOKING: Final = frozenset({"plan", "status", "explain", "import", "prices"})  # they have a log and change nothing
-_HELP: Final = frozenset({"-h", "--help"})
+HELP: Final = frozenset({"-h", "--help"})
 
 
 @dataclass
@@ -61,12 +61,12 @@ class Call:
     @property
     def is_run(self) -> bool:
         """Whether a run was asked for: `apply --dry-run` is none."""
-        return self.command in RUNNING and not _HELP.intersection(self.words) and not self.is_set("--dry-run")
+        return self.command in RUNNING and not HELP.intersection(self.words) and not self.is_set("--dry-run")
 
     @property
     def is_look(self) -> bool:
         """Whether it asks AWS and changes nothing."""
-        return not _HELP.intersection(self.words) and (self.command in LOOKING or self.is_set("--dry-run"))
+        return not HELP.intersection(self.words) and (self.command in LOOKING or self.is_set("--dry-run"))
 
     @property
     def format(self) -> str:
@@ -81,7 +81,7 @@ class Call:
     @property
     def has_format(self) -> bool:
         """Whether the command's result has a format, so that its end has one too."""
-        return self.command in _FORMATTED and not _HELP.intersection(self.words)
+        return self.command in _FORMATTED and not HELP.intersection(self.words)
 
     @property
     def fleet_file(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import traceback
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 from engine.adapters.state_dir import CRASH_PREFIX
 from engine.core.ending import foreseen, leaves
-from engine.core.errors import BugError
+from engine.core.errors import BugError, UsageError
 from engine.core.redact import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from engine.core.errors import AppfleetError
 
 CREDENTIAL_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+# What the system says of a name itself, and not of what we do with it.
+_REFUSALS: Final = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
 
@@ -28,9 +31,24 @@ def known_secrets(environment: Mapping[str, str]) -> list[str]:
     return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 
-def known_or_bug(error: BaseException, state_folder: Path) -> AppfleetError:
-    """Return the error of ours that `error` is, or a bug with its traceback put aside."""
-    return foreseen(error) or bug_of(error, state_folder)
+def known_or_bug(error: BaseException, state_folder: Path, words: Sequence[str] = ()) -> AppfleetError:
+    """Return the error of ours that `error` is, or a bug with its traceback put aside.
+
+    `words` are those of the command line: a path that they name and that the system refuses is a wrong flag.
+    """
+    return foreseen(error) or _refused_path(error, words) or bug_of(error, state_folder)
+
+
+def _refused_path(error: BaseException, words: Sequence[str]) -> UsageError | None:
+    first = next(leaves(error))
+    if not isinstance(first, OSError) or not isinstance(first.filename, str) or first.errno not in _REFUSALS:
+        return None
+    given = [part for word in words for part in (word, word.partition("=")[2]) if part]
+    if not any(part in first.filename for part in given if len(part) > 1 and not part.startswith("-")):
+        return None
+    return UsageError(
+        f"{first.filename}: {first.strerror or type(first).__name__}", hint="Name a file or folder that can be used"
+    )
 
 
 def bug_of(error: BaseException, state_folder: Path) -> BugError:

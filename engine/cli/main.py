@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from engine.cli.argv import command_of, prepare
-from engine.cli.call import Call
-from engine.cli.output import ensure_descriptors, say
+from engine.cli.call import HELP, Call
+from engine.cli.output import ensure_descriptors, lost_result, say
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _ended(call: Call) -> int:
         from engine.cli.crash import known_or_bug
         from engine.cli.ending import end_with_error
 
-        return end_with_error(call, known_or_bug(error, call.state_path))
+        return end_with_error(call, known_or_bug(error, call.state_path, call.words))
     if call.has_log and call.is_look:
         from engine.cli.ending import end_of_look
 
@@ -76,6 +76,10 @@ def _run(call: Call) -> int:
             return int(command.invoke(context) or ExitCode.OK)
     except typer.Exit as end:  # after --help and --version
         return int(end.exit_code)
+    except OSError as error:
+        if error.filename is not None or not HELP.intersection(words):
+            raise
+        return ExitCode.OK if lost_result(error) else ExitCode.FAILED  # the parser's own help, which it writes itself
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             say(str(getattr(error, "message", error)))

@@ -90,11 +90,7 @@ def write_result(text: str) -> bool:
     try:
         written = _write(stream, data, _result_stall_s, RESULT_TOTAL_MAX_SECONDS)
     except (OSError, ValueError) as error:
-        _silence(stream)
-        if isinstance(error, ValueError) or error.errno in (errno.EPIPE, errno.EBADF):
-            return True
-        say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
-        return False
+        return lost_result(error)
     if written < len(data):
         _silence(stream)
         say(
@@ -102,6 +98,16 @@ def write_result(text: str) -> bool:
             "were not written. appfleet history and appfleet report show past runs"
         )
     return True
+
+
+def lost_result(error: OSError | ValueError) -> bool:
+    """Take in that standard output failed; return whether its reader has what it wanted, since it closed its end."""
+    if sys.stdout is not None:
+        _silence(sys.stdout)
+    if isinstance(error, ValueError) or error.errno in (errno.EPIPE, errno.EBADF):
+        return True
+    say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
+    return False
 
 
 def hurry() -> None:

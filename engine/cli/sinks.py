@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from engine.adapters.event_log import EventLog, LibraryHandler
 from engine.adapters.line_writer import LineWriter
 from engine.adapters.log_options import LogFormat, LogLevel
-from engine.adapters.named_file import NamedFileError, open_to_append
+from engine.adapters.named_file import NamedFileError, open_to_append, reopened
 from engine.adapters.progress import Progress
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
@@ -58,7 +58,9 @@ class Sinks:
         live = terminal and not quiet and _can_move_its_cursor()
         self._is_live = live and globals_.log_file is None and globals_.log_format is LogFormat.AUTO
         plan = _decide(globals_, terminal=terminal, quiet=quiet, live=live)
-        file_writer = None if plan.log_fd is None else LineWriter(plan.log_fd, owns_fd=True)
+        file_writer = None
+        if plan.log_fd is not None and globals_.log_file is not None:
+            file_writer = LineWriter(plan.log_fd, owns_fd=True, reopen=reopened(globals_.log_file))
         self._log = EventLog(
             file_writer or self._screen,
             run_id=options.run_id,

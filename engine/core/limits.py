@@ -123,6 +123,7 @@ WORDS_NOTES_MAX_COUNT: Final = 50
 WORDS_KEPT_APPS_MAX_COUNT: Final = 5_000  # named of those that nothing was called for and that are not as declared
 
 # Reports and history.
+RUN_SHOWN_MAX_SECONDS: Final = 691_200.0  # a deadline is at most a week; what is longer is a clock that was set
 HISTORY_SHOWN_MAX_COUNT: Final = 1_000
 
 # The simulator.
@@ -160,6 +161,7 @@ PIPE_MAX_BYTES: Final = 1_048_576  # what a pipe is let hold, so that a result u
 LOG_QUEUE_MAX_LINES: Final = 20_000  # of a screen or disk that does not take them; what comes later is dropped
 LOG_GATHER_SECONDS: Final = 0.05  # how long a line may wait for others, to be written together with them
 LOG_CLOSE_MAX_SECONDS: Final = 2.0
+LOG_REOPEN_LOOK_SECONDS: Final = 1.0  # between two looks whether the log file was renamed
 LOG_WRITABLE_POLL_SECONDS: Final = 0.5
 PROGRESS_LINE_SECONDS: Final = 10.0
 PROGRESS_REDRAW_SECONDS: Final = 0.2

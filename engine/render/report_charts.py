@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.core.limits import TIMELINE_SLOTS_MAX_COUNT
 from engine.render.layout import duration
 from engine.render.report_spans import Phase, counts_over_time
 
@@ -102,7 +103,7 @@ def phases_chart(all_spans: Sequence[Sequence[Span]], end_s: float) -> Chart | N
 
 def calls_chart(calls: CallSlots, end_s: float, *, reads: bool) -> Chart | None:
     """Give calls a second by what came of them, with the rate that was allowed; None where none was made."""
-    slots = max(int(end_s / calls.width_s) + 1, 1)
+    slots = min(max(int(end_s / calls.width_s) + 1, 1), TIMELINE_SLOTS_MAX_COUNT)
     kinds: dict[str, list[float]] = {name: [0.0] * slots for name in (*ANSWERS.values(), OTHER)}
     for operation, answers in calls.answers.items():
         if operation.startswith(READ_PREFIXES) is not reads:

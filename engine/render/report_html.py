@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import Outcome
 from engine.core.text import clean
 from engine.ports.history import AppRecord
@@ -161,7 +162,19 @@ def _seconds(story: RunStory) -> float:
     words, run = story.timeline.words, story.detail.run
     if words is not None:
         return words.seconds
-    return max((run.alive_at if run.ended is None else run.ended) - run.started, 0.0)
+    by_the_wall = (run.alive_at if run.ended is None else run.ended) - run.started
+    shown = min(max(by_the_wall, 0.0), RUN_SHOWN_MAX_SECONDS)
+    seen = _last_seen_s(story)
+    # The timeline goes by a clock that nobody sets. A run that wrote no end lived a little longer than it shows.
+    return min(shown, seen + TIMELINE_KEEP_EVERY_SECONDS) if seen else shown
+
+
+def _last_seen_s(story: RunStory) -> float:
+    """Return the last moment of a run's timeline, in seconds after it began; 0 where there is none."""
+    timeline = story.timeline
+    slots = max((len(counts) for kinds in timeline.calls.answers.values() for counts in kinds.values()), default=0)
+    marks = (marks[-1][0] for marks in timeline.marks.values() if marks)
+    return max(slots * timeline.calls.width_s, max(marks, default=0.0), *(mark.at_s for mark in timeline.buckets), 0.0)
 
 
 def _tiles(summary: dict[str, int]) -> list[tuple[str, str, int, bool]]:

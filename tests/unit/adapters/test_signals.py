@@ -1,0 +1,91 @@
+"""Where a signal goes: before, during and after a run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from engine.adapters.signals import STOPPING, Signals, caught_here
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_before_a_run_a_signal_ends_the_command_by_its_name(number: signal.Signals) -> None:
+    with Signals().caught(), pytest.raises(KeyboardInterrupt, match=number.name):
+        signal.raise_signal(number)
+
+
+def test_in_a_run_it_goes_to_the_run_and_after_it_it_waits() -> None:
+    late: list[bool] = []
+    signals = Signals(lambda: late.append(True))
+    taken: list[str] = []
+
+    async def run() -> None:
+        arrived = asyncio.Event()
+
+        def take(name: str) -> None:
+            taken.append(name)
+            arrived.set()
+
+        with signals.directed_to(take, asyncio.get_running_loop().call_soon_threadsafe):
+            send(signal.SIGHUP)
+            await arrived.wait()
+
+    with signals.caught():
+        asyncio.run(run())
+        assert taken == ["SIGHUP"]
+        send(signal.SIGTERM)
+        while not late:
+            threading.Event().wait(0.01)
+    assert taken == ["SIGHUP"]
+
+
+def test_it_leaves_the_handlers_as_it_found_them() -> None:
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    with Signals().caught():
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
+    assert {number: signal.getsignal(number) for number in STOPPING} == before
+
+
+def test_a_process_that_has_its_exit_code_ignores_them_to_the_end() -> None:
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        with Signals().caught(to_the_end=True):
+            pass
+        assert {signal.getsignal(number) for number in STOPPING} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_an_ignored_hangup_stays_ignored_and_an_ignored_interrupt_does_not() -> None:
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
+    try:
+        assert caught_here() == (signal.SIGINT, signal.SIGTERM)
+        with Signals().caught():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            send(signal.SIGHUP)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_in_another_thread_nothing_is_caught() -> None:
+    seen: list[object] = []
+
+    def work() -> None:
+        with Signals().caught():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]

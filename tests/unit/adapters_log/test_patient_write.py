@@ -1,0 +1,80 @@
+"""Writes to readers that take their time, or never take anything."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.adapters.patient_write import write_patiently
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LARGE = b"x" * 3_000_000  # more than a pipe may be let hold
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_file_gets_all_of_it(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        assert write_patiently(file.fileno(), LARGE, lambda: 0.0, 0.0) == len(LARGE)
+    assert (tmp_path / "out").read_bytes() == LARGE
+
+
+def test_a_pipe_that_nobody_reads_takes_what_it_holds_and_no_more(pipe: tuple[int, int]) -> None:
+    written = write_patiently(pipe[1], LARGE, lambda: 0.2, 60.0)
+    assert 0 < written < len(LARGE)
+
+
+def test_a_reader_that_reads_gets_all_of_it_however_often_it_stops(pipe: tuple[int, int]) -> None:
+    got: list[bytes] = []
+
+    def read() -> None:
+        while sum(map(len, got)) < len(LARGE):
+            got.append(os.read(pipe[0], 100_000))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert write_patiently(pipe[1], LARGE, lambda: 60.0, 60.0) == len(LARGE)
+    reader.join()
+    assert b"".join(got) == LARGE
+
+
+def test_the_patience_is_asked_again_so_that_a_signal_can_end_it(pipe: tuple[int, int]) -> None:
+    asked: list[float] = []
+
+    def stall_s() -> float:
+        asked.append(0.0)
+        return 3_600.0 if len(asked) < 3 else 0.0
+
+    assert write_patiently(pipe[1], LARGE, stall_s, 3_600.0) < len(LARGE)
+    assert len(asked) == 3
+
+
+def test_the_whole_is_bounded_too(pipe: tuple[int, int]) -> None:
+    assert write_patiently(pipe[1], LARGE, lambda: 3_600.0, 0.0) < len(LARGE)
+
+
+def test_a_reader_that_went_away_and_a_full_disk_are_errors() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        write_patiently(writing, LARGE, lambda: 60.0, 60.0)
+    os.close(writing)
+    with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
+        write_patiently(full.fileno(), LARGE, lambda: 60.0, 60.0)
+
+
+def test_a_descriptor_that_somebody_set_to_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[1], False)
+    assert write_patiently(pipe[1], LARGE, lambda: 0.2, 60.0) < len(LARGE)
