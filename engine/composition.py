@@ -37,6 +37,7 @@ from engine.steps.reaching import CALLER_OPERATION, foreign_notes, reach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
@@ -134,10 +135,7 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
         journal: SqliteJournal | None = None
         if writes:
-            holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
-            lock = FleetLock(state, fleet.name)
-            await stack.enter_async_context(lock.acquire(holder, options.lock_timeout_s))
-            begun.control.guard_with(lambda: trouble_of(lock.lost_error()) if lock.is_lost() else None)
+            await stack.enter_async_context(_locked(options, fleet.name, state, begun.control))
             journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
             end = JournalEnd(journal, begun.control, begun.deadline_s, emit)
             stack.push(end)
@@ -183,6 +181,14 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             restart_timeline=timeline.restart,
             journal_note=end.note,
         )
+
+
+def _locked(options: AppOptions, fleet: str, state: StateDir, control: Control) -> AbstractAsyncContextManager[None]:
+    """Hold the fleet's lock, and let the run look before each call whether it still does."""
+    lock = FleetLock(state, fleet)
+    control.guard_with(lambda: trouble_of(lock.lost_error()) if lock.is_lost() else None)
+    holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
+    return lock.acquire(holder, options.lock_timeout_s)
 
 
 async def price_tables(
