@@ -79,7 +79,8 @@ OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one bef
 
 # Quotas and prices.
 PRICE_PAGES_MAX_COUNT: Final = 100  # of one region's offers, 100 a page
-QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one lane's quotas; what has no answer by then is unknown
+OPTIONAL_SERVICES_MAX_SECONDS: Final = 30.0  # of a whole run's waiting for the index of tags and quotas that are silent
+QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one region's prices
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 
 # Settling.

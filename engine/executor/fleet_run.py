@@ -23,6 +23,7 @@ from engine.executor.lane import LaneRunner
 from engine.executor.ledger import Ledger
 from engine.executor.link import Link
 from engine.executor.operation import Operation, Phase
+from engine.executor.optional import OptionalServices
 from engine.executor.owner_begin import begin_owners, owner_operations
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.owner_watch import OwnerWatcher
@@ -75,6 +76,7 @@ class FleetRun:
     since_boot: Callable[[], float] | None = None
     more_errors: list[Trouble] = field(default_factory=list)
     quota_codes: dict[str, str] = field(default_factory=dict)
+    optional: OptionalServices = field(default_factory=OptionalServices)
     settlements: dict[Lane, Settlement] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
@@ -121,7 +123,14 @@ class FleetRun:
         link = self.links[domain]
         asked = may_call or self.control.may_call
         return Reach(
-            link, self.calls_of(link.lane), self.control, self.settings.backoffs, self.jitter, self.emit, asked
+            link,
+            self.calls_of(link.lane),
+            self.control,
+            self.settings.backoffs,
+            self.jitter,
+            self.emit,
+            asked,
+            self.optional,
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.executor.fleet_run import FleetRun
     from engine.executor.reach import Reach
 
+INDEX_OPERATION: Final = "GetResources"
 APPS: Final = ("app",)
 OWNERS: Final = ("user-profile", "space", "domain")
 
@@ -192,8 +193,8 @@ class OwnershipReader:
         return tuple(sorted(arn for arn, fleet in await self._tagged(OWNERS) if fleet == self.fleet))
 
     async def _tagged(self, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
-        found = await self.reach.pages(
-            "GetResources",
+        found = await self.reach.optional_pages(
+            INDEX_OPERATION,
             lambda cloud, token: cloud.tagged_resources(FLEET_TAG, kinds, token=token),
             f"lane {self.reach.link.lane}",
         )

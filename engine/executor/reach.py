@@ -7,10 +7,11 @@ answer means.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.executor.asking import ask_again, unless_aborted
+from engine.executor.optional import OptionalServices
 from engine.executor.reads import pages
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Reach:
     jitter: Callable[[], float]
     emit: Emit
     may_call: Callable[[], bool]
+    optional: OptionalServices = field(default_factory=OptionalServices)
 
     @property
     def domain_id(self) -> str:
@@ -70,6 +72,19 @@ class Reach:
             return await self.ask(operation, lambda cloud: call(cloud, token), give_up_max_s)
 
         return [one async for one in pages(page, operation, of)]
+
+    async def optional_pages(self, operation: str, call: Callable[[Cloud, str], Awaitable[P]], of: str) -> list[P]:
+        """Read a listing of a service that a run can do without, within the run's bound for all of those."""
+
+        async def read(arrived: Callable[[], None]) -> list[P]:
+            async def page(cloud: Cloud, token: str) -> P:
+                found = await call(cloud, token)
+                arrived()
+                return found
+
+            return await self.pages(operation, page, of)
+
+        return await self.optional.ask(operation, self.link.lane, read)
 
     async def ask_once(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
         """Read once: whoever asks comes again by himself."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound
+from engine.core.finding import Finding
 from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
 from engine.core.ownership import FLEET_TAG, tag_value
 from engine.core.plan import Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership
-from engine.executor.ownership import read_ownership, tagged_owners, tags_of
+from engine.executor.ownership import INDEX_OPERATION, read_ownership, tagged_owners, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from engine.core.plan_options import PlanOptions
     from engine.executor.fleet_run import FleetRun
 
+TAGS_RULE: Final = "tags"
 TAGGED_OWNER: Final = "tagged_owner"
 
 
@@ -40,6 +42,21 @@ async def told_ownership(
     """Read whose the apps are that nobody declares, so that a reader can be told. Raises as `with_ownership` does."""
     telling = needs_ownership(fleet, observed, asked).telling
     return await read_ownership(run, observed, OwnershipQuestions((), telling)) if telling else observed
+
+
+def unread_tags(run: FleetRun) -> tuple[Finding, ...]:
+    """Say of which lanes the index of tags was not read, and why."""
+    return tuple(
+        Finding(
+            TAGS_RULE,
+            "advisory",
+            "",
+            f"tags in account {lane.account}, region {lane.region} were not read: {error.message}. "
+            "Which fleet owns the apps that this one does not declare is not known",
+        )
+        for (operation, lane), error in sorted(run.optional.unread.items(), key=lambda item: item[0])
+        if operation == INDEX_OPERATION
+    )
 
 
 async def why_not_prune(run: FleetRun, made: Plan) -> str:

@@ -20,7 +20,7 @@ from engine.core.selection import AskedKeys, require_found
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 from engine.steps.owners import with_declared_owners
-from engine.steps.ownership import told_ownership, why_not_prune, with_ownership
+from engine.steps.ownership import told_ownership, unread_tags, why_not_prune, with_ownership
 from engine.steps.quotas import quotas_of
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ async def planned(
         made = await with_declared_owners(made, loaded, parts)
     if preparation is not None:
         made = await preparation.plan(made, observed, parts)
+    if unread := unread_tags(parts.run):
+        made = replace(made, findings=tuple(sorted((*made.findings, *unread))))
     guarded = loaded.guardrails(made, observed, options.allow_destructive)
     if guarded:
         made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)

@@ -6,16 +6,15 @@ learnt is unknown, and a finding says why.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import AppfleetError, CloudError, StateError
 from engine.core.finding import Finding
-from engine.core.limits import QUOTA_ASK_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.quota_fit import (
     NO_FIT,
@@ -30,7 +29,7 @@ from engine.core.quota_fit import (
 from engine.core.quota_text import bucket_of_quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from engine.adapters.account import AccountCalls
     from engine.app import AppOptions
@@ -41,7 +40,12 @@ if TYPE_CHECKING:
     from engine.executor.fleet_run import FleetRun
     from engine.executor.link import Link
     from engine.executor.reach import Reach
+    from engine.executor.reads import Page
+    from engine.ports.cloud import Cloud
 
+P = TypeVar("P", bound="Page")
+
+QUOTAS_OPERATION: Final = "ListServiceQuotas"
 CACHE_NAME: Final = "journal.quotas.json"
 _CACHE_VERSION: Final = 1
 
@@ -75,28 +79,36 @@ async def _lane_quotas(
 ) -> tuple[LaneQuotas, str]:
     """Give what is known of a lane, and why that is not all."""
     try:
-        async with asyncio.timeout(QUOTA_ASK_MAX_SECONDS):
-            account = await parts.account(link.domain)
-            if account is None:
-                return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
-            asking = _Asking(link, parts.run, account)
-            values = cache.values(link) if cache is not None else None
-            if values is None:
-                values = await asking.quotas()
-                if cache is not None:
-                    cache.keep(link, values)
-            ids = await asking.domains()
-            seen = _whole_domains(link, observed, parts)
-            if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
-                return LaneQuotas(values), ""
-            try:
-                used = None if ids <= seen else await asking.used()
-            except CloudError as error:  # the values hold all the same; what is in use is not known
-                return LaneQuotas(values), error.message
-    except TimeoutError:
-        return LaneQuotas(), f"there was no answer within {QUOTA_ASK_MAX_SECONDS:g} s"
+        account = await parts.account(link.domain)
+        if account is None:
+            return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
+
+        async def ask(arrived: Callable[[], None]) -> tuple[LaneQuotas, str]:
+            asking = _Asking(link, parts.run, account, arrived)
+            return await _asked(asking, observed, parts, cache, narrowed=narrowed)
+
+        return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
     except AppfleetError as error:
         return LaneQuotas(), error.message
+
+
+async def _asked(
+    asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
+) -> tuple[LaneQuotas, str]:
+    link = asking.link
+    values = cache.values(link) if cache is not None else None
+    if values is None:
+        values = await asking.quotas()
+        if cache is not None:
+            cache.keep(link, values)
+    ids = await asking.domains()
+    seen = _whole_domains(link, observed, parts)
+    if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
+        return LaneQuotas(values), ""
+    try:
+        used = None if ids <= seen else await asking.used()
+    except CloudError as error:  # the values hold all the same; what is in use is not known
+        return LaneQuotas(values), error.message
     return LaneQuotas(values, sees_all=True, used=used), ""
 
 
@@ -125,11 +137,12 @@ class _Asking:
     link: Link
     run: FleetRun
     account: AccountCalls
+    arrived: Callable[[], None]
 
     async def quotas(self) -> dict[str, QuotaValue]:
         """Give the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
         reach = self.run.account_reach(self.link.domain.name)
-        found = await reach.pages("ListServiceQuotas", lambda _, token: self.account.list_quotas(token), *self._bounds)
+        found = await reach.pages("ListServiceQuotas", self._noted(self.account.list_quotas), *self._bounds)
         return {
             name: value
             for page in found
@@ -139,12 +152,12 @@ class _Asking:
 
     async def domains(self) -> set[str]:
         """Give the ids of the account's domains in the region. Raises CloudError and StoppedError."""
-        found = await self._reach.pages("ListDomains", lambda _, token: self.account.list_domains(token), *self._bounds)
+        found = await self._reach.pages("ListDomains", self._noted(self.account.list_domains), *self._bounds)
         return {domain_id for page in found for domain_id in page.domain_ids}
 
     async def used(self) -> dict[QuotaBucket, int]:
         """Count what is alive in the whole account and region. Raises CloudError and StoppedError."""
-        found = await self._reach.pages("ListApps", lambda _, token: self.account.list_apps(token), *self._bounds)
+        found = await self._reach.pages("ListApps", self._noted(self.account.list_apps), *self._bounds)
         return count_used(
             (self.link.lane, app_type, instance_type)
             for page in found
@@ -152,13 +165,23 @@ class _Asking:
             if AppStatus.of(status).is_alive
         )
 
+    def _noted(self, ask: Callable[[str], Awaitable[P]]) -> Callable[[Cloud, str], Awaitable[P]]:
+        """Return what reads a page, and says that it arrived."""
+
+        async def page(_: Cloud, token: str) -> P:
+            found = await ask(token)
+            self.arrived()
+            return found
+
+        return page
+
     @property
     def _reach(self) -> Reach:
         return self.run.reach(self.link.domain.name)
 
     @property
     def _bounds(self) -> tuple[str, float]:
-        return f"all of {self.link.lane}", QUOTA_ASK_MAX_SECONDS
+        return f"all of {self.link.lane}", OPTIONAL_SERVICES_MAX_SECONDS
 
 
 class QuotaCache:

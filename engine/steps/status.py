@@ -17,6 +17,7 @@ from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
 from engine.ports.cloud import app_name
+from engine.steps.ownership import TAGS_RULE
 from engine.steps.planning import planned
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from engine.loading import Loaded
 
 _OF_EARLIER_RUNS: Final = frozenset(
-    {HALF_REPLACED, Guard.CONVERGENCE.value}
+    {HALF_REPLACED, Guard.CONVERGENCE.value, TAGS_RULE}
 )  # findings that a look at rows cannot give
 _DAY_SECONDS: Final = 86_400.0
 _TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.STILL_PENDING.value})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from tests.e2e.harness import ACCOUNT, DOMAIN_ID, OTHER_DOMAIN_ID, POLICY, QUICK, fleet_text, lab_of, people
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, OTHER_DOMAIN_ID, POLICY, QUICK, fault, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -102,3 +102,26 @@ def test_a_simulated_world_is_kept_also_when_the_run_fails(place: Place) -> None
     assert place.calls() == {}
     world = (place.folder / ".appfleet" / "simulated-world.json").read_text()
     assert "wJalr" not in world
+
+
+def test_what_was_not_read_of_the_tags_is_said_in_every_form(place: Place) -> None:
+    """An app that nobody declares is there, and the index of tags refuses: asked once, and said wherever a plan is."""
+    place.put_app("research/space/u000-lab/CodeEditor/default")
+    place.scenario(QUICK + fault("access-denied", "GetResources"))
+    said = f"tags in account {ACCOUNT}, region eu-west-1 were not read"
+    for command in ("plan", "status"):
+        place.forget_calls()
+        ran = place.run(command, "--format", "json")
+        assert [one["message"] for one in ran.report["findings"] if said in one["message"]], command
+        assert sum(place.calls()["GetResources"].values()) == 1
+        for form in ("text", "markdown"):
+            shown = html.unescape(place.run(command, "--format", form).out)
+            assert said in " ".join(shown.replace("<code>", "").replace("</code>", "").split()), (command, form)
+
+
+def test_a_service_of_tags_that_nobody_listens_at_costs_a_plan_no_time(place: Place) -> None:
+    place.put_app("research/space/u000-lab/CodeEditor/default")
+    ran = place.run("plan", AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API="http://127.0.0.1:9")
+    assert ran.code == 0
+    assert ran.events("call.retried") == []
+    assert "Cannot connect to http://127.0.0.1:9 (connection refused)" in " ".join(ran.out.split())

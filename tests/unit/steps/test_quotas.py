@@ -62,7 +62,8 @@ FOUND: dict[str, Any] = {
 
 def asked(stage: Stage, account: Account, operation: str) -> Any:
     async def work(run: FleetRun) -> Any:
-        return await ASKS[operation](_Asking(run.links["research"], run, cast("AccountCalls", account)))
+        given = cast("AccountCalls", account)
+        return await ASKS[operation](_Asking(run.links["research"], run, given, lambda: None))
 
     return stage.do(work)
 

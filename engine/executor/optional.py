@@ -1,0 +1,67 @@
+"""Services that a run can do without: the index of tags, quotas and prices. What they may cost, and what was not read.
+
+All of them together have one bound for the whole run. One that did not answer, or refused, is not asked again: the
+same error comes back at once. Time in which answers arrive costs nothing, however many pages they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.core.errors import CloudError, Unreachable
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.core.identity import Lane
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class OptionalServices:
+    """One for a run. `unread` maps what was asked for, by operation and lane, to why it was not read."""
+
+    unread: dict[tuple[str, Lane], CloudError] = field(default_factory=dict)
+    _left_s: float = OPTIONAL_SERVICES_MAX_SECONDS
+
+    async def ask(self, operation: str, lane: Lane, call: Callable[[Callable[[], None]], Awaitable[T]]) -> T:
+        """Return what `call` gets; it is handed what to call whenever an answer arrives. Raises CloudError.
+
+        Whatever else `call` raises, a stop of the run included, passes as it is.
+        """
+        if (known := self.unread.get((operation, lane))) is not None:
+            raise copy.copy(known)
+        loop = asyncio.get_running_loop()
+        silent_since = loop.time()
+        try:
+            if self._left_s <= 0.0:
+                raise _no_time(operation)
+            async with asyncio.timeout(self._left_s) as scope:
+
+                def arrived() -> None:
+                    nonlocal silent_since
+                    silent_since = loop.time()
+                    scope.reschedule(silent_since + self._left_s)
+
+                return await call(arrived)
+        except TimeoutError:
+            error: CloudError = _no_time(operation)
+        except CloudError as raised:
+            error = raised
+        self._left_s -= loop.time() - silent_since
+        self.unread[operation, lane] = error
+        raise error
+
+
+def _no_time(operation: str) -> Unreachable:
+    return Unreachable(
+        f"{operation} did not answer within {OPTIONAL_SERVICES_MAX_SECONDS:g} s, which is all that a run waits for "
+        "services that it can do without",
+        hint="Check the network, and whether the service has an endpoint in this region",
+        operation=operation,
+    )

@@ -1,0 +1,102 @@
+"""What a run can do without costs a bounded time, once, and is remembered as not read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.core.errors import AccessDenied, CloudError, Unreachable
+from engine.core.identity import Lane
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
+from engine.executor.calls import StoppedError
+from engine.executor.optional import OptionalServices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.looptime
+
+HERE, THERE = Lane("111122223333", "eu-west-1"), Lane("111122223333", "us-east-1")
+
+
+async def silence(_: Callable[[], None]) -> str:
+    await asyncio.sleep(10_000)
+    return "late"
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_silent_services_of_all_lanes_cost_one_bound_in_all() -> None:
+    services = OptionalServices()
+    for operation in ("GetResources", "ListServiceQuotas"):
+        for lane in (HERE, THERE):
+            with pytest.raises(Unreachable, match="did not answer within 30 s"):
+                await services.ask(operation, lane, silence)
+    assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
+    assert len(services.unread) == 4
+
+
+async def test_one_that_failed_is_not_asked_again() -> None:
+    services = OptionalServices()
+    asked = 0
+
+    async def denied(_: Callable[[], None]) -> str:
+        nonlocal asked
+        asked += 1
+        raise AccessDenied("no", hint="allow it")
+
+    raised: list[CloudError] = []
+    for _ in range(3):
+        with pytest.raises(AccessDenied, match="no") as caught:
+            await services.ask("GetResources", HERE, denied)
+        raised.append(caught.value)
+    assert asked == 1
+    assert len({id(error) for error in raised[1:]}) == 2, "each caller adds its own traceback to its own error"
+    with pytest.raises(AccessDenied):
+        await services.ask("GetResources", THERE, denied)
+    assert asked == 2
+
+
+async def test_answers_that_keep_coming_cost_nothing() -> None:
+    services = OptionalServices()
+
+    async def many_pages(arrived: Callable[[], None]) -> str:
+        for _ in range(20):
+            await asyncio.sleep(20)
+            arrived()
+        return "all"
+
+    assert await services.ask("GetResources", HERE, many_pages) == "all"
+    assert now() == pytest.approx(400)
+    assert services.unread == {}
+    with pytest.raises(Unreachable):
+        await services.ask("ListServiceQuotas", HERE, silence)
+    assert now() == pytest.approx(400 + OPTIONAL_SERVICES_MAX_SECONDS)
+
+
+async def test_silence_after_some_pages_counts_from_the_last_one() -> None:
+    services = OptionalServices()
+
+    async def some(arrived: Callable[[], None]) -> str:
+        await asyncio.sleep(20)
+        arrived()
+        return await silence(arrived)
+
+    with pytest.raises(Unreachable):
+        await services.ask("GetResources", HERE, some)
+    assert now() == pytest.approx(20 + OPTIONAL_SERVICES_MAX_SECONDS)
+
+
+async def test_a_stop_of_the_run_passes_and_is_no_failure() -> None:
+    services = OptionalServices()
+
+    async def stopped(_: Callable[[], None]) -> str:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        await services.ask("GetResources", HERE, stopped)
+    assert services.unread == {}
