@@ -185,6 +185,7 @@ LOOKS_BEFORE_CHANGE_MAX_COUNT: Final = 3  # looks before one delete; then it wai
 # Watching what was called.
 ABSENT_TWICE_SECONDS: Final = 10.0  # between the two complete scans that miss an app before it counts as gone
 CALL_LATE_MAX_SECONDS: Final = 60.0  # how late the service may still carry out a call whose answer was lost
+CALL_LATE_FACTOR: Final = 4.0  # the same in times of [observe] first_after + second_after: 60 s by default
 STALE_ROW_MAX_SECONDS: Final = 60.0  # how long a listing may lag: show what was before a call, and not what is
 IN_USE_WAIT_SECONDS: Final = 60.0  # after a second "in use" of a name that nothing shows; doubled for each later one
 DESCRIBES_PER_SCAN_MAX_COUNT: Final = 25

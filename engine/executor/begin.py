@@ -16,6 +16,7 @@ from engine.core.plan import Action, Reason
 from engine.core.stages import ordered_steps
 from engine.executor.operation import AWAITING, OBSERVING, Operation, Phase, first_phase, spec_hash
 from engine.executor.troubles import QUARANTINE, kept_trouble, quarantine_of
+from engine.executor.unknowns import late_max_s
 from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def begin_in_doubt(
             return False
     passed_s = max(0.0, wall - left.at)
     operation.unknown_at = now - min(passed_s, settings.observe.first_after)
-    operation.doubt_until = now + CALL_LATE_MAX_SECONDS - passed_s
+    operation.doubt_until = now + late_max_s(settings.observe) - passed_s
     return True
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.limits import CALL_LATE_MAX_SECONDS, IN_USE_WAIT_SECONDS
+from engine.core.limits import CALL_LATE_FACTOR, IN_USE_WAIT_SECONDS
 from engine.core.outcome import Outcome
 from engine.executor.operation import Phase
 from engine.executor.retry import Again, decide
@@ -16,8 +16,14 @@ from engine.ports.events import AppOutcomeUnknown, AppRetried
 
 if TYPE_CHECKING:
     from engine.core.errors import CloudError
+    from engine.core.settings import Observe
     from engine.executor.operation import Operation
     from engine.executor.settlement import Settlement
+
+
+def late_max_s(observe: Observe) -> float:
+    """Return for how many seconds a call of unknown outcome may still be carried out, as far as is allowed for."""
+    return CALL_LATE_FACTOR * (observe.first_after + observe.second_after)
 
 
 class Unknowns:
@@ -35,7 +41,7 @@ class Unknowns:
         operation.first_scan_ended_at = operation.absent_since = None
         deleting = operation.is_delete
         if deleting:
-            operation.doubt_until = now + CALL_LATE_MAX_SECONDS
+            operation.doubt_until = now + late_max_s(self._at.settings.observe)
         operation.ours = operation.ours or not deleting
         operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
         if unknown_s >= self._at.settings.backoffs.transient.give_up_after:

@@ -9,6 +9,7 @@ from typing import Final
 
 EVERY_NIGHT_COUNT: Final = 1_000  # from so many nights on, each of these has to have happened in one of them
 EXPECTED: Final = (
+    "app begun in doubt",
     "app.adopted",
     "app.deleted",
     "app.failed",
@@ -21,6 +22,7 @@ EXPECTED: Final = (
     "bucket.ended",
     "bucket.reopened",
     "domain.list_failed",
+    "finding: half_replaced",
     "lane.stopped",
     "lane.throttled",
     "lock.refused",
@@ -35,6 +37,7 @@ EXPECTED: Final = (
     "plan: delete because expired",
     "plan: delete because not_declared",
     "plan: delete_then_create because drift",
+    "plan: delete_then_create because forced",
     "plan: none because done_once",
     "plan: none because not_owned",
     "plan: none because owner_missing",
@@ -48,6 +51,7 @@ EXPECTED: Final = (
     "plan: user create because deleting",
     "plan: user delete because offboarded",
     "plan: user none because pending",
+    "process.stopped",
     "run.killed",
     "somebody retagged an owner that leaves",
     "space adopted",

@@ -37,6 +37,7 @@ class Disk:
     runs: int = 0
     unfinished: dict[AppKey | Owner, Unfinished] = field(default_factory=dict)
     replaced: dict[AppKey, Replaced] = field(default_factory=dict)
+    lost: set[AppKey | Owner] = field(default_factory=set)  # of which an intent never got to the disk
 
     def memory(self) -> Memory:
         """Give what the next run finds."""
@@ -60,6 +61,7 @@ class MemoryJournal:
 
     def __init__(self, disk: Disk, wall: Callable[[], float], rng: random.Random, breaks_at: float) -> None:
         self.memory = disk.memory()
+        self.lost_before = frozenset(disk.lost)
         self.durable: set[AppKey | Owner] = set()
         self.concluded: set[AppKey] = set()
         self.concluded_owners: set[Owner] = set()
@@ -155,9 +157,12 @@ class MemoryJournal:
             before = self._disk.unfinished.get(key)
             owes = owed or (before is not None and before.owed)
             self._disk.unfinished[key] = Unfinished(operation, at, in_doubt=True, owed=owes)
+            self._disk.lost.discard(key)
 
-        if operation != "AddTags":
-            self._put(write)
+        if operation == "AddTags":
+            return
+        self._disk.lost.add(key)  # until it is written
+        self._put(write)
 
     def _settle(self, key: AppKey | Owner, in_doubt: bool, owed: bool) -> None:
         left = self._disk.unfinished.pop(key, None)

@@ -19,8 +19,8 @@ from engine.core.owners import folded_owner
 from engine.core.ownership import whose
 from engine.core.plan import Action
 from engine.executor import (
+    begin,
     deletes,
-    fleet_run,
     judge,
     owner_begin,
     owner_judge,
@@ -40,6 +40,7 @@ from engine.executor.retry import Again
 from engine.executor.settlement import Settlement
 from engine.executor.throttle import AdaptiveRate
 from engine.steps import letting_go
+from tests.simulation import late_mutants as late
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
 
@@ -94,10 +95,6 @@ def _one_scan_clears() -> Any:
     return patch.object(judge, "cleared", lambda *_: judge.Verdict.RESEND)
 
 
-def _absent_once_is_gone() -> Any:
-    return patch.object(judge, "missed_twice", lambda *_: True)
-
-
 def _gate_never_parks() -> Any:
     return patch.object(Gate, "admits", lambda gate, _now: gate.state is not GateState.ENDED)
 
@@ -149,10 +146,6 @@ def _goes_on_after_signal() -> Any:
         return control.cause is not Cause.DEADLINE
 
     return patch.object(Control, "may_call", may_call)
-
-
-def _old_row_is_believed() -> Any:
-    return patch.object(judge, "STALE_ROW_MAX_SECONDS", -1.0)
 
 
 def _hopeless_lane_is_retried() -> Any:
@@ -229,7 +222,7 @@ def _does_not_await_deleting(where: Any, name: str) -> Any:
 
 
 def _deleting_is_not_awaited() -> Any:
-    return _does_not_await_deleting(fleet_run, "first_phase")
+    return _does_not_await_deleting(begin, "first_phase")
 
 
 def _space_before_its_profile() -> Any:
@@ -308,7 +301,12 @@ def _owner_with_what_is_in_it() -> Any:
 MUTANTS: Final = (
     Mutant("unknown-create-is-resent", "observe first", _resend_unknown),
     Mutant("one-scan-clears-an-unknown", "two scans before a resend", _one_scan_clears),
-    Mutant("absent-once-is-gone", "two scans before absence", _absent_once_is_gone),
+    Mutant("absent-once-is-gone", "two scans and a question before absence", late.absent_once_is_gone),
+    Mutant("absence-is-not-asked-about", "DescribeApp before an absence is believed", late.absence_is_not_asked_about),
+    Mutant("half-done-replace-is-forgotten", "a replace is finished", late.half_done_replace_is_forgotten),
+    Mutant("calls-in-doubt-are-forgotten", "what is in doubt comes first", late.calls_in_doubt_are_forgotten),
+    Mutant("create-before-a-late-delete", "a lost delete is waited for", late.create_comes_before_a_late_delete),
+    Mutant("an-old-look-will-do", "a delete rests on a look just before it", late.an_old_look_will_do),
     Mutant("gate-never-parks", "a full quota is parked", _gate_never_parks),
     Mutant("probes-have-no-delay", "later and later", _no_probe_delay),
     Mutant("a-limit-of-zero-is-waited-for", "a hopeless quota ends at once", _zero_is_waited_for),
@@ -320,7 +318,7 @@ MUTANTS: Final = (
     Mutant("delete-without-an-intent", "a durable intent first", _delete_without_intent),
     Mutant("deadline-is-missed", "no call after the deadline", _deadline_is_missed),
     Mutant("goes-on-after-a-signal", "no new calls after a signal", _goes_on_after_signal),
-    Mutant("an-old-row-is-believed", "a listing may lag", _old_row_is_believed),
+    Mutant("an-old-row-is-believed", "no row of an earlier generation", late.old_row_in_service_is_believed),
     Mutant("a-hopeless-lane-is-retried", "the lane stops", _hopeless_lane_is_retried),
     Mutant("half-a-scan-is-used", "complete scans alone", _half_a_scan_is_used),
     Mutant("generation-is-ignored", "the generation of the plan", _generation_is_ignored),

@@ -13,6 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.throttle import ThrottlePace
+from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan import Action
 from engine.core.plan_options import PlanOptions
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from engine.composition import Joined
     from engine.core.desired import DesiredFleet
+    from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.core.settings import Settings
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
 
 TODAY: Final = date(2026, 11, 24)
 CALM: Final = Disturbance()  # of the runs that see no trouble
-PAUSE_SECONDS: Final = 30.0  # between two runs
 RECOVERIES_MAX_COUNT: Final = 2
 
 
@@ -96,11 +97,13 @@ class Night:
         self.runs = 0
         self.calls = 0
         self.plan: Plan | None = None
+        self.replaces = False
 
     def run(self) -> None:
         """Play the whole night."""
         self.play_disturbed()
         if not self.watch.violations:
+            self.time += self.scenario.app_late_max_s  # what is on its way arrives
             self.scenario.heal(EPOCH + self.time)
             self._recover()
 
@@ -138,7 +141,7 @@ class Night:
         try:
             return self._in(loop, disturbance, retry_quarantined=retry_quarantined, plan_only=plan_only)
         finally:
-            self.time = loop.time() + PAUSE_SECONDS
+            self.time = loop.time() + disturbance.pause_s
             loop.close()
 
     def _in(
@@ -241,6 +244,7 @@ class Night:
             loop.call_later(after, self._interrupt, control)
         report = None
         leaving = draw_leavers(self.order, scenario) if disturbance.offboards else None
+        self.replaces = disturbance.replaces
         try:
             plan = await self._planned(run, leaving, retry_quarantined=retry_quarantined)
         except StoppedError:
@@ -260,6 +264,7 @@ class Night:
             draw_takeovers(self.befalls, watch, plan)
         if disturbance is not CALM:
             draw_expiry(self.befalls, watch, plan)
+        watch.seen.update(f"finding: {finding.rule}" for finding in plan.findings)
         watch.seen.update(f"plan: {change.action.value} because {change.reason.value}" for change in plan.decisions)
         if plan_only:
             check_nothing_left(watch, plan)
@@ -279,6 +284,11 @@ class Night:
         self.watch.say("SIGINT")
         control.interrupt()
 
+    def _replaced(self, fleet: DesiredFleet) -> frozenset[AppKey]:
+        """Name the apps that are replaced as --replace KEY does: half of those of mode once, and a few others."""
+        wanted = [app for app in fleet.apps if app.mode is not Mode.ABSENT]
+        return frozenset(app.key for app in wanted if self.order.random() < (0.5 if app.mode is Mode.ONCE else 0.15))
+
     async def _planned(self, run: FleetRun, leaving: Offboarding | None, *, retry_quarantined: bool) -> Plan:
         """Plan as `steps.planning` does: with what a run asks about owners, and what one asks that lets people go."""
         scenario, memory = self.scenario, self.journal.memory
@@ -293,6 +303,10 @@ class Night:
             safety=scenario.settings.safety,
             prune=scenario.prune and leaving is None,
             adopt=scenario.adopt and leaving is None,
+            replace_keys=self._replaced(fleet) if self.replaces and leaving is None else frozenset(),
+            replaced_at={
+                key: last.made_at for key, last in memory.replaced.items() if last.spec_hash == hashes.get(key)
+            },
             once_done=memory.once_done,
             half_replaced=memory.half_replaced,
             quarantined=frozenset(

@@ -212,12 +212,16 @@ class OwnerWatch:
             if wrong := self._why_untrue(result):
                 watch.violation(f"{result.owner} ended {result.outcome} ({result.error}), but {wrong}")
 
+    def _may_have_made(self, owner: Owner) -> bool:
+        key = self._id_of(owner)
+        return bool(self.made[key] or self.unknown[key] or self._watch.late.is_in_doubt(owner))
+
     def _why_untrue(self, result: OwnerResult) -> str:  # noqa: PLR0911 - one look an outcome
         key, watch = self._id_of(result.owner), self._watch
         code = result.error.code if result.error is not None else ""
         match result.outcome:
             case Outcome.CREATED | Outcome.ADOPTED | Outcome.UNCHANGED:
-                if result.outcome is Outcome.CREATED and not self.made[key] and not self.unknown[key]:
+                if result.outcome is Outcome.CREATED and not self._may_have_made(result.owner):
                     return "no create of it was carried out"
                 there = self._standing(key)
                 at = watch.world.owner_in_service_at.get(key, float("-inf"))

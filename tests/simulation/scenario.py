@@ -13,6 +13,7 @@ from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, 
 from engine.simulator.quotas import Quotas, Wording
 from engine.simulator.request_limit import RequestLimit
 from engine.simulator.world import Timing
+from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.owner_maker import draw_owners, heal_owners
 from tests.simulation.sim_world import SimWorld
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from engine.simulator.records import AppId
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 3  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 4  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -51,6 +52,8 @@ class Scenario:
     latency: tuple[float, float]
     slow_share: float
     late_max_s: float
+    app_late_max_s: float = 0.0
+    freeze_probability: float = 0.0
     ticks: int = 0
     faults: list[FaultRule] = field(default_factory=list)
     strange: list[tuple[AppId, float, float]] = field(default_factory=list)
@@ -87,7 +90,7 @@ class Scenario:
         world.advance(now_wall)
         self.faults.clear()
         self.strange.clear()
-        self.slow_share = 0.0
+        self.slow_share = self.freeze_probability = 0.0
         world.failures.clear()
         world.clear_changes()
         world.after_first_create.changes.clear()
@@ -129,6 +132,7 @@ def make_scenario(seed: int) -> Scenario:
         latency=(0.1, 0.1) if kind is Kind.SCARCE else rng.choice([(0.01, 0.1), (0.05, 0.6), (0.3, 2.0)]),
         slow_share=rng.choice([0.0, 0.0, 0.03]) if kind is Kind.STORM else 0.0,
         late_max_s=LATE_SHARE * wait,
+        app_late_max_s=LATE_SHARE * wait,
     )
     if kind is not Kind.SCARCE:
         place_what_stands(rng, world, fleet, prune=scenario.prune)
@@ -141,6 +145,7 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     draw_owners(random.Random(seed + 8), scenario)
     scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
+    draw_delays(random.Random(seed + 21), scenario)
     return scenario
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown
+from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.service_errors import error_from_service
 from engine.ports.cloud import AppDetail, AppName, AppPage, Caller, TaggedPage
 from engine.simulator import app_operations as apps
 from engine.simulator import tag_operations as tagging
 from engine.simulator.faults import ROW_FAULTS, Fault, FaultKind
 from engine.simulator.memory_face import MemoryCloud, SimulatedCall
-from engine.simulator.records import AppId, app_id
+from engine.simulator.records import IN_SERVICE, AppId, app_id
 from engine.simulator.service_error import ServiceError
 from tests.simulation.calls import LATE, Call
 from tests.simulation.owner_cloud import OwnerCalls
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FROZEN_MAX_SECONDS: Final = 20.0
 TOKEN_REPEATS: Final = "token-repeats"
 TOKEN_EXPIRED: Final = Fault(FaultKind.ERROR, "ValidationException", "NextToken is not valid for this request.")
 
@@ -61,19 +63,22 @@ class LateCreate:
 
 @dataclass(slots=True)
 class LateDelete:
-    """A DeleteApp that the service carries out later, if the same generation still stands there."""
+    """A DeleteApp that the service carries out later, whatever stands under the name by then."""
 
+    cloud: SimCloud
     app: AppName
     created_at: float
+    replaces: bool
 
     def apply(self, world: Any) -> None:
-        """Carry it out."""
-        found = world.apps.get(key_of(self.app))
-        if found is not None and found.created_at == self.created_at:
-            try:
-                apps.delete_app(world, key_of(self.app))
-            except ServiceError:
-                return
+        """Carry it out, if the service still would."""
+        key = key_of(self.app)
+        found = world.apps.get(key)
+        try:
+            apps.delete_app(world, key)
+        except ServiceError:
+            return
+        self.cloud.watch.late.deleted(key, found, replaces=self.replaces, meant=self.created_at)
 
 
 class SimCloud(OwnerCalls):
@@ -114,7 +119,7 @@ class SimCloud(OwnerCalls):
 
         async def act() -> str:
             if self._fault is not None and self._fault.code == LATE:
-                delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+                delay = self._rng.uniform(0.0, self._scenario.app_late_max_s)
                 self._world.schedule(self._world.now + delay, LateCreate(self, app, spec, tags, run))
                 raise OutcomeUnknown("CreateApp has no answer: reset", service_code="reset", operation="CreateApp")
             before = self._world.apps.get(key)
@@ -126,7 +131,7 @@ class SimCloud(OwnerCalls):
                     self.watch.made_app(key, made, run)
 
         def lost() -> None:
-            delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+            delay = self._rng.uniform(0.0, self._scenario.app_late_max_s)
             self._world.schedule(self.watch.wall() + delay, LateCreate(self, app, spec, tags, run))
 
         return await self._call(call, act, lost)
@@ -135,23 +140,34 @@ class SimCloud(OwnerCalls):
         call = Call("DeleteApp", self.lane, app.domain_id, self.watch.now(), app)
         standing = self._world.apps.get(key_of(app))
         created_at = standing.created_at if standing is not None else 0.0
+        late = LateDelete(self, app, created_at, self.watch.late.replaces(key_of(app)))
 
         async def act() -> None:
             if self._fault is not None and self._fault.code == LATE:
-                delay = self._rng.uniform(0.0, self._scenario.late_max_s)
-                self._world.schedule(self._world.now + delay, LateDelete(app, created_at))
+                delay = self._rng.uniform(0.0, self._scenario.app_late_max_s)
+                self._world.schedule(self._world.now + delay, late)
                 raise OutcomeUnknown("DeleteApp has no answer: reset", service_code="reset", operation="DeleteApp")
-            await self._inner.delete_app(app)
+            found = self._world.apps.get(key_of(app))
+            alive = found is not None and found.status == IN_SERVICE
+            try:
+                await self._inner.delete_app(app)
+            finally:
+                if alive and found is not None and found.status != IN_SERVICE:
+                    self.watch.late.deleted(key_of(app), found, replaces=late.replaces, meant=found.created_at)
 
         def lost() -> None:
-            delay = self._rng.uniform(0.0, self._scenario.late_max_s)
-            self._world.schedule(self.watch.wall() + delay, LateDelete(app, created_at))
+            delay = self._rng.uniform(0.0, self._scenario.app_late_max_s)
+            self._world.schedule(self.watch.wall() + delay, late)
 
         await self._call(call, act, lost)
 
     async def describe_app(self, app: AppName) -> AppDetail:
         call = Call("DescribeApp", self.lane, app.domain_id, self.watch.now(), app)
-        return await self._call(call, lambda: self._inner.describe_app(app))
+        answer = await self._call(call, lambda: self._inner.describe_app(app))
+        share = self._scenario.freeze_probability
+        if share and self.watch.late.will_delete(key_of(app)) and self._rng.random() < share:
+            self.watch.late.freeze(self._rng.uniform(LOOK_BEFORE_CHANGE_MAX_SECONDS, FROZEN_MAX_SECONDS))
+        return answer
 
     async def list_tags(self, arn: str) -> Tags:
         call = Call("ListTags", self.lane, "", self.watch.now(), arn=arn)

@@ -75,11 +75,14 @@ class SimWorld(World):
     def shown(self, app: App) -> AppRow | None:
         """Give the row of an app as a listing shows it now; None for one that does not show yet."""
         seen_at = self.now - self.lags.get(app.seq, 0.0)
-        status = next((status for at, status in reversed(self.history[app.seq]) if at <= seen_at), "")
+        status = self._status_at(app, seen_at)
         if not status:
             older = self.previous.get(app.key)
-            return None if older is None else row_of(older, older.status)
+            return None if older is None else row_of(older, self._status_at(older, seen_at))
         return row_of(app, status)
+
+    def _status_at(self, app: App, at: float) -> str:
+        return next((status for since, status in reversed(self.history[app.seq]) if since <= at), "")
 
     def clear_changes(self) -> None:
         """Forget what other people and the account's owner still meant to do; calls on their way arrive."""

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import pytest
 
 from tests.simulation.mutants import MUTANTS, Mutant, hunt
 
-QUICK = ("unknown-create-is-resent", "pace-is-ignored", "gate-never-parks", "delete-is-not-read-again")
+QUICK = (
+    "unknown-create-is-resent",
+    "pace-is-ignored",
+    "gate-never-parks",
+    "delete-is-not-read-again",
+    "half-done-replace-is-forgotten",
+    "calls-in-doubt-are-forgotten",
+    "an-old-look-will-do",
+)
+
+
+def _names() -> dict[tuple[str, str], int]:
+    """Give what each name of the product stands for, in its modules and its classes."""
+    found: dict[tuple[str, str], int] = {}
+    for module_name, module in list(sys.modules.items()):
+        if not module_name.startswith(("engine.", "tests.simulation.memory_journal")):
+            continue
+        for name, value in vars(module).items():
+            found[module_name, name] = id(value)
+            if inspect.isclass(value) and value.__module__ == module_name:
+                found |= {(f"{module_name}.{name}", inner): id(what) for inner, what in vars(value).items()}
+    return found
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_deliberate_bug_changes_the_product_and_nothing_stays_changed(mutant: Mutant) -> None:
+    before = _names()
+    with mutant.apply():
+        assert _names() != before
+    assert _names() == before
 
 
 @pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.name in QUICK], ids=lambda mutant: mutant.name)

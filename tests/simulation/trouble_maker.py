@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
 
 EVER: Final = float("inf")
+PAUSE_SECONDS: Final = 30.0  # between two runs
 RIVAL_SHARE: Final = 0.2
 OFFBOARD_SHARE: Final = 0.12
 REMADE_AFTER_SECONDS: Final = 1.5  # two generations of one key are told apart by their CreationTime, to the second
@@ -70,7 +71,8 @@ class Disturbance:
     """How a run is cut short. Times are seconds after its beginning; `kill_at` counts turns of the loop.
 
     `offboards`: the run lets some owners go, with all that is in them. `rival_after` is when a second run of the fleet
-    begins, and `rival_waits_s` how long it waits for the lock.
+    begins, and `rival_waits_s` how long it waits for the lock. `replaces`: some apps are replaced as --replace KEY
+    does. `pause_s` is how long after this run the next one begins.
     """
 
     kill_at: int = -1
@@ -82,6 +84,8 @@ class Disturbance:
     rival_after: float = EVER
     rival_waits_s: float = 0.0
     offboards: bool = False
+    replaces: bool = False
+    pause_s: float = PAUSE_SECONDS
 
 
 def draw_disturbances(rng: random.Random) -> tuple[Disturbance, ...]:

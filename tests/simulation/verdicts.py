@@ -71,10 +71,11 @@ def _why_untrue(watch: Watch, key: AppId, change: Change, result: AppResult, *, 
 
 def _made(watch: Watch, key: AppId, change: Change, wait: bool) -> str:
     made = watch.made[key]
-    if not made and not watch.unknown[key]:
+    if not made and not watch.unknown[key] and not watch.late.is_in_doubt(change.key):
         return "no CreateApp of it was carried out"
-    if wait and change.action is not Action.NONE and not _ever_in_service(watch, key):
-        return "it never was in service"
+    older = float("-inf") if change.before is None else change.before.created_at
+    if wait and change.action is not Action.NONE and not _ever_in_service(watch, key, newer_than=older):
+        return "the new app never was in service"
     return ""
 
 
@@ -125,14 +126,17 @@ _CHECKS: Final[dict[Outcome, Callable[[Watch, AppId, Change, bool], str]]] = {
 }
 
 
-def _ever_in_service(watch: Watch, key: AppId) -> bool:
+def _ever_in_service(watch: Watch, key: AppId, newer_than: float = float("-inf")) -> bool:
     generations = [*watch.made[key], watch.world.apps.get(key), watch.world.previous.get(key)]
-    return any(app is not None and watch.world.was_in_service(app) for app in generations)
+    return any(
+        app is not None and app.created_at > newer_than and watch.world.was_in_service(app) for app in generations
+    )
 
 
 def check_end(watch: Watch, ended_at: float, interrupts: tuple[float, ...]) -> None:
     """Check that a run ended in time: after its deadline, after a signal, after a second one."""
     control = watch.run.control
+    ended_at -= watch.late.frozen_s
     if ended_at > control.deadline_at + END_MAX_SECONDS:
         watch.violation(f"the run ended {ended_at - control.deadline_at:.1f} s after its deadline")
     if control.aborted.is_set() and interrupts and ended_at > watch.began_at + max(interrupts) + 1.0:
@@ -165,5 +169,6 @@ def check_nothing_left(watch: Watch, plan: Plan) -> None:
         if change.action is not Action.NONE or change.reason not in SETTLED_REASONS:
             watch.violation(f"after convergence {change.key} is still to be {change.action} ({change.reason})")
     check_no_owner_left(watch, plan)
+    watch.late.check_nothing_owed(plan)
     if not plan.complete:
         watch.violation("after convergence a domain cannot be listed")

@@ -10,13 +10,15 @@ from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import NoCapacity, OutcomeUnknown, QuotaExceeded, Throttled
-from engine.core.limits import DRAIN_MAX_SECONDS
+from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
+from engine.executor.begin import UNFINISHED_CODE
 from engine.executor.control import Cause
-from engine.ports.events import Event, LaneStopped, LaneThrottled
+from engine.ports.events import AppOutcomeUnknown, Event, LaneStopped, LaneThrottled
 from engine.simulator.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
+from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
 from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
@@ -50,6 +52,7 @@ class Watch:
         self.seen: set[str] = set()  # what happened in the night, by name
         self.runs = 0
         self.hidden_at: dict[AppId, float] = {}
+        self.late = LateWatch(self)
         self.faults_of_calls: Counter[str] = Counter()
         self._epoch = epoch
         self._loop: VirtualLoop | None = None
@@ -79,6 +82,7 @@ class Watch:
         self._in_flight: Counter[Lane] = Counter()
         self._writing: dict[AppId, Call] = {}
         self._seen: dict[AppId, Any] = {}  # what DescribeApp last showed, until the delete that follows it
+        self.late.begin()
         self._hopeless_lanes: set[Lane] = set()
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
@@ -101,6 +105,11 @@ class Watch:
         """Give the loop's time."""
         assert self._loop is not None
         return self._loop.time()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass while the process does nothing."""
+        assert self._loop is not None
+        self._loop.start_at(self.now() + seconds)
 
     def wall(self) -> float:
         """Give epoch seconds."""
@@ -125,6 +134,8 @@ class Watch:
             return
         self.events[event.name] += 1
         self.seen.add(event.name)
+        if isinstance(event, AppOutcomeUnknown) and event.code == UNFINISHED_CODE:
+            self.seen.add("app begun in doubt")
         if event.name != "call.answered":
             self.say(event.name, " ".join(f"{k}={v}" for k, v in event.facts().items() if k != "hint"))
         if isinstance(event, LaneStopped):
@@ -153,6 +164,7 @@ class Watch:
     def made_app(self, key: AppId, app: App, run: int) -> None:
         """Take in that a CreateApp of ours was carried out; of an earlier run it is nothing that this one did."""
         self.say("carried out: CreateApp", key, app.spec.instance_type)
+        self.late.made[key].append(app)
         if run == self.runs:
             self.made[key].append(app)
 
@@ -216,10 +228,10 @@ class Watch:
         shows_nothing = found is stood and (found is None or not found.is_alive)
         if shows_nothing and self.now() < since + observe.first_after + observe.second_after - TICK:
             self.violation(f"CreateApp of {key} {self.now() - since:.1f} s after one of unknown outcome")
+        self.late.check_doubt(key, change)
         if found is not None and found.is_alive and found.tags.get(FLEET_TAG) == FLEET_NAME:
-            lagging = self.began_wall - self.world.lag_max_s < found.created_at <= self.began_wall
-            if lagging or self.hidden_at.get(key, float("-inf")) >= self.began_at:
-                return  # no listing could show it yet, or one had left it out: nobody could have known
+            if self.late.could_not_know(key, change, found):
+                return
             self.violation(f"CreateApp of {key}, which is {found.status} because of an earlier CreateApp of ours")
 
     def stands_as_planned(self, key: AppId, change: Change) -> bool:
@@ -254,8 +266,11 @@ class Watch:
         if change.key not in self.journal.durable:
             self.violation(f"DeleteApp of {key} without a durable intent")
         seen = self._seen.pop(key, None)
+        old_s = self.late.asked_s_ago(key)
         if seen is None:
             self.violation(f"DeleteApp of {key}, which was not read just before")
+        elif old_s > LOOK_BEFORE_CHANGE_MAX_SECONDS + TICK:
+            self.violation(f"DeleteApp of {key}, which was read {old_s:.1f} s ago")
         elif seen.row.created_at != change.before.created_at:
             self.violation(f"DeleteApp of {key}, whose generation is not the plan's")
         elif seen.row.spec != change.before.spec:
@@ -283,6 +298,7 @@ class Watch:
             return
         if call.operation == "DescribeApp":
             self._seen[key] = answer
+            self.late.asked_at[key] = call.sent_at
             if answer is not None and answer.failure_reason:
                 self._reason_seen(call, key, failure_from_reason(answer.failure_reason))
         if call.operation not in WRITES:

@@ -1,0 +1,74 @@
+"""Deliberate bugs about what comes late: half-done replaces, stale rows, absences, doubts, looks that are old."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from engine.core import decision
+from engine.core.observed import AppStatus
+from engine.executor import adoption, begin, deletes, judge, owner_begin, settle
+from engine.executor.judge import Verdict
+from engine.executor.operation import Operation, Phase
+from engine.executor.unknowns import Unknowns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def half_done_replace_is_forgotten() -> Any:
+    """Let `done_once` speak of apps that were deleted to be replaced."""
+    return patch.object(decision, "_is_half_replaced", lambda *_: False)
+
+
+def old_row_in_service_is_believed() -> Any:
+    """Believe good news of an earlier generation."""
+    right = judge._settling
+
+    def settling(operation: Any, row: Any, scan: Any) -> Verdict:
+        in_service = row is not None and row.status is AppStatus.IN_SERVICE
+        return Verdict.IN_SERVICE if in_service else right(operation, row, scan)
+
+    return patch.object(judge, "_settling", settling)
+
+
+def absence_is_not_asked_about() -> Any:
+    """Believe what a listing does not show."""
+    return patch.object(settle, "needs_asking", lambda _, verdict, __: verdict is Verdict.ASK)
+
+
+@contextmanager
+def absent_once_is_gone() -> Iterator[None]:
+    """Believe the first look that shows nothing."""
+    with absence_is_not_asked_about(), patch.object(judge, "missed_twice", lambda *_: True):
+        yield
+
+
+@contextmanager
+def calls_in_doubt_are_forgotten() -> Iterator[None]:
+    """Begin each key as if no run had been there before."""
+    with (
+        patch.object(begin, "begin_in_doubt", lambda *_: False),
+        patch.object(owner_begin, "begin_in_doubt", lambda *_: False),
+    ):
+        yield
+
+
+def create_comes_before_a_late_delete() -> Any:
+    """Create at once after a delete that had to be sent twice."""
+
+    def create_after_delete(unknowns: Unknowns, operation: Operation) -> None:
+        unknowns._at.again_at_once(operation, Phase.CREATE)
+
+    return patch.object(Unknowns, "create_after_delete", create_after_delete)
+
+
+@contextmanager
+def an_old_look_will_do() -> Iterator[None]:
+    """Delete on a look of whatever age."""
+    with (
+        patch.object(deletes, "require_fresh", lambda _: None),
+        patch.object(adoption, "require_fresh", lambda _: None),
+    ):
+        yield
