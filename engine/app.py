@@ -51,6 +51,7 @@ __all__ = [
     "AppOptions",
     "ValidateResult",
     "apply",
+    "auth_mode",
     "dry_run",
     "explain",
     "import_domain",
@@ -127,6 +128,15 @@ async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> 
     head = bare_fleet(asked)
     found = await _looking(options, head, emit, found_in)
     return checked(asked, found, _now())
+
+
+async def auth_mode(options: AppOptions, domain: str, emit: Emit) -> str:
+    """Ask how people sign in to a domain of the fleet, `IAM` or `SSO`; empty where that cannot be read."""
+    from engine.executor.owner_look import auth_mode as asked
+
+    options = replace(options, selectors=Selectors(domains=(domain,)))
+    loaded = _read(options, _today())
+    return await _looking(options, loaded, emit, lambda _options, _loaded, parts: asked(parts.run, domain))
 
 
 async def dry_run(options: AppOptions, emit: Emit) -> tuple[Plan, Callable[[DesiredApp], float]]:

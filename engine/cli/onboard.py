@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,12 +71,25 @@ def onboard(
     if team is None:
         raise UsageError("onboard needs the team's name", hint="Such as: appfleet onboard vision --members alice,bob")
     people = members_of([name for text in members or () for name in text.split(",")], members_file)
-    asked = TeamAsked(team, people, domain, like, tuple(app or ()))
-    written, options, alone = onboarding_of(options, asked)
+    asked = TeamAsked(team, people, domain, like, tuple(app or ()), people.identities)
+    written, options, alone = onboarding_of(options, asked, partial(_auth_mode, ctx, options))
     say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
     for note in written.notes:
         say(f"appfleet: {note}")
     return run(ctx, options, alone, format_.value, written, yes=yes)
+
+
+def _auth_mode(ctx: typer.Context, options: AppOptions, domain: str) -> str:
+    """Ask how people sign in to a domain, before anything is written."""
+    import asyncio
+
+    from engine import app as engine_app
+    from engine.cli.sinks import Sinks
+
+    with Sinks(ctx.obj, options, quiet=True) as sinks:
+        mode = asyncio.run(sinks.ticking(engine_app.auth_mode(options, domain, sinks.emit)))
+        sinks.clear()
+    return mode
 
 
 def run(

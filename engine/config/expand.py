@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.app_rules import ONE_A_SPACE, owner_fault
+from engine.config.identities import identity_of
 from engine.config.layers import merge_values
 from engine.config.people import NO_TEAMS, TeamLayers, gather_people
 from engine.config.problems import Code, TooMany, nearest, show_value
@@ -103,6 +104,7 @@ class _DomainExpansion:
             owned.add_all(table.apps, high, is_shared=False)
         attributes = table.attributes if table is not None else _NO_SETTINGS
         tags = self._tags_of(owned, person.source, high)
+        identity = identity_of(person, self._domain, self._problems)
         self._out.owners.append(
             DesiredOwner(
                 owned.owner,
@@ -111,7 +113,8 @@ class _DomainExpansion:
                 tags=tags,
                 settings=attributes.get("settings", _NO_SETTINGS),
                 execution_role=attributes.get("execution_role"),
-                sso_identity=attributes.get("sso_identity"),
+                sso_identity=identity.name,
+                sso_is_guessed=identity.is_guessed,
             )
         )
 

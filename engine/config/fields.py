@@ -30,6 +30,7 @@ ACCOUNT: Final = re.compile(r"[0-9]{12}")
 RESERVED_TAG_PREFIXES: Final = ("aws:", "appfleet:")
 CUSTOM: Final = "appfleet"  # the type of our own errors: their context holds message and hint
 
+MEMBER: Final = "{member}"  # stands for a person's user profile name
 _DATE_HINT: Final = "Write the day alone, without quotes: 2026-12-31"
 NAME_HINT: Final = "Use letters, digits and, inside, hyphens: at most 63 characters"
 
@@ -141,6 +142,12 @@ def _check_account(value: Any) -> Any:
     return value
 
 
+def _check_template(text: str) -> str:
+    if MEMBER not in text:
+        raise problem(f"{show_value(text)} is the same for everybody", f'Write {MEMBER} in it: "{MEMBER}@example.com"')
+    return text
+
+
 def _check_fleet_name(text: str) -> str:
     if not text.strip() or len(text) > TAG_VALUE_MAX_CHARS or not service.has_tag_chars(text) or not is_safe(text):
         raise problem(
@@ -227,5 +234,6 @@ LifecycleConfigArn = Annotated[
 SsoIdentity = Annotated[
     str, _matching(r"\S.*", service.SSO_VALUE_MAX_CHARS, "a user name of the identity provider", '"alice@example.com"')
 ]
+SsoTemplate = Annotated[SsoIdentity, AfterValidator(_check_template)]
 EbsGb = Annotated[int, Field(ge=service.EBS_GB_MIN, le=service.EBS_GB_MAX)]
 IdleMinutes = Annotated[int, Field(ge=service.IDLE_MINUTES_MIN, le=service.IDLE_MINUTES_MAX)]

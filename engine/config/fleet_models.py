@@ -33,6 +33,7 @@ from engine.config.fields import (
     RoleArn,
     Sharing,
     SsoIdentity,
+    SsoTemplate,
     Tags,
 )
 
@@ -110,7 +111,9 @@ class UserTable(OwnerTable):
     """`[domains.DOMAIN.users.NAME]`: a user profile and its apps."""
 
     execution_role: RoleArn | None = Field(None, description="The profile's execution role.")
-    sso_identity: SsoIdentity | None = Field(None, description="The user name in IAM Identity Center.")
+    sso_identity: SsoIdentity | None = Field(
+        None, description="The user name in IAM Identity Center; {member} stands for the profile's name."
+    )
 
 
 class SpaceTable(OwnerTable):
@@ -129,7 +132,10 @@ class TeamTable(LayerTable):
 
     members: list[Name] | None = Field(None, description="User profile names.")
     members_file: str | None = Field(
-        None, description="A CSV file, beside this one, whose first column holds user profile names."
+        None, description="A CSV file, beside this one, that names the members' user profiles or addresses."
+    )
+    sso_identity: SsoTemplate | None = Field(
+        None, description="Each member's user name in IAM Identity Center, such as {member}@example.com."
     )
 
 
@@ -143,6 +149,9 @@ class DomainTable(LayerTable):
     account: Account | None = Field(None, description="The account; a run as anybody else's caller is refused.")
     profile: AwsProfile | None = Field(None, description="The AWS profile to use.")
     role_arn: RoleArn | None = Field(None, description="The role to assume.")
+    sso_identity: SsoTemplate | None = Field(
+        None, description="Each profile's user name in IAM Identity Center, such as {member}@example.com."
+    )
 
 
 class IncludedTable(Table):

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.config import fields
 from engine.config.app_rules import DEFAULT_NAME, NAME_NEEDED, ONE_A_SPACE, RSTUDIO_OWNER, owner_fault, spec_faults
+from engine.config.fields import MEMBER
 from engine.config.service_model import APP_TYPES, SHARING_TYPES, is_name
 from engine.config.spaces import PRIVATE
-from engine.config.tables import MEMBER
 from engine.core.desired import COMPARED_FIELDS, AppSpec
 from engine.core.identity import SPACE, USER
 from engine.core.limits import LABEL_MAX_CHARS

@@ -129,6 +129,10 @@ class Problems:
         """Note an error of a whole file (`line` 0), or of a line that has no key."""
         self._keep(Diagnostic(code, file, line, "", message, hint))
 
+    def warn_of_file(self, code: Code, file: str, line: int, message: str, hint: str) -> None:
+        """Note a warning of a line that has no key."""
+        self._keep(Diagnostic(code, file, line, "", message, hint, Severity.WARNING))
+
     def _keep(self, diagnostic: Diagnostic) -> None:
         kept = self._errors if diagnostic.severity is Severity.ERROR else self._warnings
         if len(kept) < PROBLEMS_KEPT_MAX_COUNT:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from engine.config.fields import NAME_HINT
+from engine.config.fields import MEMBER, NAME_HINT
 from engine.config.problems import Code, TooMany, show_value
 from engine.config.service_model import is_name
-from engine.config.tables import MEMBER
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT
 
 if TYPE_CHECKING:

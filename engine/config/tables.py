@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic_core import PydanticCustomError
 
 from engine.config.app_rules import settings_faults
-from engine.config.fields import NAME_HINT, check_label
+from engine.config.fields import MEMBER, NAME_HINT, check_label
 from engine.config.fleet_models import (
     APP_FIELDS,
     LAYER_FIELDS,
@@ -41,10 +41,9 @@ if TYPE_CHECKING:
 
 Checked = TypeVar("Checked", bound=Table)
 
-MEMBER: Final = "{member}"
 _USER_ATTRIBUTES: Final = frozenset({"execution_role", "sso_identity", "settings"})
 _SPACE_ATTRIBUTES: Final = frozenset({"owner", "sharing", "ebs_gb", "idle_minutes", "settings"})
-_DOMAIN_ATTRIBUTES: Final = frozenset({"id", "region", "account", "profile", "role_arn"})
+_DOMAIN_ATTRIBUTES: Final = frozenset({"id", "region", "account", "profile", "role_arn", "sso_identity"})
 _DOMAIN_PARTS: Final = ("users", "spaces", "teams")
 
 _ONLY_APPS: Final = dict.fromkeys(
@@ -196,7 +195,7 @@ class TableReader:
             return None
         layer = self._layer(f"team {name}", model, LAYER_FIELDS, place)
         members = self._members(model, place)
-        return TeamDef(name, layer, members, user_apps, tuple(spaces), place, place.source)
+        return TeamDef(name, layer, members, user_apps, tuple(spaces), place, place.source, model.sso_identity)
 
     def _members(self, model: TeamTable, place: Place) -> Mapping[str, Source]:
         if model.members is None and model.members_file is None:
@@ -204,12 +203,15 @@ class TableReader:
             self.problems.error(Code.VALUE, place, "this team names no members", hint)
         members: dict[str, Source] = {}
         for index, name in enumerate(model.members or ()):
-            members.setdefault(name, place.at("members", index).source)
+            first = members.setdefault(name, here := place.at("members", index).source)
+            if first is not here:
+                message, hint = f"{show_value(name)} is there twice", "Remove one of the two"
+                self.problems.warning(Code.CONFLICT, place.at("members", index), message, hint)
         if model.members_file is None:
             return members
         read = self.read_members(model.members_file, place.at("members_file"))
-        # Many teams may name one file: it is not copied for each of them.
-        return members | {name: source for name, source in read.items() if name not in members} if members else read
+        # Many teams may name one file: it is not copied for each of them. The file also says how its people sign in.
+        return {**members, **read} if members else read
 
     def _split_entries(self, data: object, key: str, place: Place) -> tuple[tuple[Entry, ...], object]:
         """Read the entries of an `apps` list, and give the table without it.

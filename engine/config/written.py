@@ -53,7 +53,7 @@ class OwnerDef:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TeamDef:
-    """A team. `members` maps each name to where it was read."""
+    """A team. `members` maps each name to where it was read; `sso_identity` is written with `{member}`."""
 
     name: str
     layer: Layer | None
@@ -62,6 +62,7 @@ class TeamDef:
     spaces: tuple[OwnerDef, ...]
     place: Place
     source: Source
+    sso_identity: str | None = None
 
 
 @dataclass(slots=True)

@@ -123,9 +123,9 @@ class DesiredDomain:
 class DesiredOwner:
     """A user profile or a space that the fleet declares.
 
-    `settings` is passed through to the service as it is. For a profile `execution_role` and `sso_identity`
-    may be set; for a space `owner_user`, `sharing`, `app_type`, `ebs_gb` and `idle_minutes`. `teams` are the
-    teams that declare it, sorted.
+    `settings` is passed through to the service as it is. For a profile `execution_role` and `sso_identity` may be set
+    (`sso_is_guessed`: no key says it, and an address of a members file was taken); for a space `owner_user`, `sharing`,
+    `app_type`, `ebs_gb` and `idle_minutes`. `teams` are the teams that declare it, sorted.
     """
 
     owner: Owner
@@ -135,6 +135,7 @@ class DesiredOwner:
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     execution_role: str | None = None
     sso_identity: str | None = None
+    sso_is_guessed: bool = False
     owner_user: str | None = None
     sharing: str = ""
     app_type: str | None = None

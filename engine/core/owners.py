@@ -273,12 +273,12 @@ def _must_be_made(row: ObservedOwner | None) -> bool:
 
 def domains_with_new_profiles(plan: Plan) -> tuple[str, ...]:
     """Name the domains in which the plan makes user profiles, sorted."""
-    return tuple(sorted({change.owner.domain for change in _new_profiles(plan.owners)}))
+    return tuple(sorted({change.owner.domain for change in new_profiles(plan.owners)}))
 
 
 def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
     """Add what a reader must know about profiles that are made in a domain of this AuthMode."""
-    profiles = sum(1 for change in _new_profiles(plan.owners) if change.owner.domain == domain)
+    profiles = sum(1 for change in new_profiles(plan.owners) if change.owner.domain == domain)
     if auth_mode != SSO_MODE or not profiles:
         return plan
     count = "1 user profile" if profiles == 1 else f"{profiles} user profiles"
@@ -295,7 +295,8 @@ def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
     return replace(plan, findings=tuple(sorted({*plan.findings, finding})))
 
 
-def _new_profiles(changes: Iterable[OwnerChange]) -> Iterable[OwnerChange]:
+def new_profiles(changes: Iterable[OwnerChange]) -> Iterable[OwnerChange]:
+    """Give those of the changes that make a user profile."""
     return (change for change in changes if change.action is Action.CREATE and change.owner.kind == USER)
 
 

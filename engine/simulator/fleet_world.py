@@ -41,11 +41,20 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owne
     """
     world.advance(now)
     by_name: dict[str, Domain] = {}
+    # Only a domain of IAM Identity Center takes the user names that the fleet writes down.
+    sso = {one.owner.domain for one in fleet.owners if one.sso_identity is not None and not one.sso_is_guessed}
     for declared in fleet.domains:
         found = world.domains.get(declared.domain_id)
         if found is None:
             account = declared.account or world.account
-            found = owners.add_domain(world, declared.domain_id, declared.region, account, name=declared.name)
+            found = owners.add_domain(
+                world,
+                declared.domain_id,
+                declared.region,
+                account,
+                name=declared.name,
+                auth_mode="SSO" if declared.name in sso else "IAM",
+            )
         by_name[declared.name] = found
     if not with_owners:
         return

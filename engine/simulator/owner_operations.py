@@ -85,6 +85,11 @@ def create_profile(
         raise ServiceError(IN_USE, f"UserProfile [{name}] already exists in Domain [{domain.domain_id}].")
     if any(sso) and domain.auth_mode != "SSO":
         raise ServiceError(VALIDATION, "SingleSignOnUserValue is only supported when AuthMode of the Domain is SSO.")
+    if domain.auth_mode == "SSO" and not at_once and not all(sso):
+        raise ServiceError(
+            VALIDATION,
+            "SingleSignOnUserIdentifier and SingleSignOnUserValue are required when AuthMode of the Domain is SSO.",
+        )
     if not at_once:
         _check_owner_quota(world, domain, quotas.USER_PROFILES, spaces=False)
     now = round(world.now, 3)

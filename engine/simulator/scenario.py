@@ -151,9 +151,13 @@ def _failure(rule: FailureTable) -> FailureRule:
 
 
 def _fill_domain(world: World, table: DomainTable, account: str) -> None:
-    domain = world.domains.get(table.id) or owners.add_domain(
-        world, table.id, table.region, account, name=table.name, auth_mode=table.auth_mode, tags=table.tags
-    )
+    domain = world.domains.get(table.id)
+    if domain is None:
+        domain = owners.add_domain(
+            world, table.id, table.region, account, name=table.name, auth_mode=table.auth_mode, tags=table.tags
+        )
+    elif "auth_mode" in table.model_fields_set:
+        domain.auth_mode = table.auth_mode
     names = user_names(table)
     for name in names:
         if name.lower() not in domain.profiles:

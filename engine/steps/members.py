@@ -6,13 +6,10 @@ Every name that is wrong, twice there or not to be told from another is named, a
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from typing import TYPE_CHECKING, Final
 
 from engine.config.beneath import FileProblem
-from engine.config.members_file import HEADER_WORDS, delimiter_of
+from engine.config.people_file import Row, TableProblem, name_of, read_people
 from engine.config.regular_file import read_regular
 from engine.config.service_model import is_name
 from engine.core.errors import UsageError
@@ -20,72 +17,67 @@ from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT, FLEET_FILE_MAX_BYTES
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
 _HINT: Final = "A user profile's name has letters, digits and hyphens between them, at most 63; name each person once"
 
 
-def members_of(listed: Iterable[str], file: Path | None) -> tuple[str, ...]:
-    """Give the user profile names of `listed` and of the first column of `file`, in their order.
+class Members(tuple[str, ...]):  # noqa: SLOT001 - a tuple has no slots beside its items
+    """Names of user profiles in their order. `identities` maps those of them whose sign-in name is known to it."""
+
+    identities: Mapping[str, str]
+
+
+def members_of(listed: Iterable[str], file: Path | None) -> Members:
+    """Give the user profile names of `listed` and of the people in `file`, in their order.
 
     Raises UsageError that names every duplicate, every pair that differs only in case or is one local part, and every
     name that the service does not take.
     """
-    written = [("--members", text.strip()) for text in listed if text.strip()]
+    written = [("--members", _listed(text.strip())) for text in listed if text.strip()]
     if file is not None:
-        written += ((f"{file}:{line}", cell) for line, cell in _first_column(file))
+        written += ((f"{file}:{row.line}", row) for row in _rows(file))
     if not written:
         raise UsageError("no members are named", hint="Give --members alice,bob or --members-file people.csv")
     faults: list[str] = []
     first: dict[str, tuple[str, str]] = {}
-    for where, text in written:
-        name = _name_of(text)
+    for where, row in written:
+        name = name_of(row.text)
         if not is_name(name):
-            faults.append(f"{where}: {clean(text, 80)!r} is not a name that the service takes")
+            faults.append(f"{where}: {clean(row.text, 80)!r} is not a name that the service takes")
         elif name.casefold() in first:
-            faults.append(_clash(first[name.casefold()], (where, text)))
+            faults.append(_clash(first[name.casefold()], (where, row.text)))
         else:
-            first[name.casefold()] = (where, text)
+            first[name.casefold()] = (where, row.text)
     if faults:
         shown = "; ".join(faults[:DIAGNOSTICS_SHOWN_MAX_COUNT])
         raise UsageError(f"the members cannot be taken as they are: {shown}", hint=_HINT)
-    return tuple(_name_of(text) for _, text in written)
+    members = Members(name_of(row.text) for _, row in written)
+    members.identities = {name_of(row.text): row.sso_identity for _, row in written if row.sso_identity}
+    return members
+
+
+def _listed(text: str) -> Row:
+    return Row(0, text, text if "@" in text else "")
 
 
 def _clash(first: tuple[str, str], second: tuple[str, str]) -> str:
     (where, text), (_, known) = second, first
     if text == known:
         how = f"is named twice (first in {first[0]})"
-    elif "@" in text or "@" in known:
-        how = f"and {clean(known, 80)!r} ({first[0]}) come to one name, {_name_of(known)}"
+    elif name_of(text) == name_of(known):
+        how = f"and {clean(known, 80)!r} ({first[0]}) come to one name, {name_of(known)}"
     else:
         how = f"and {clean(known, 80)!r} ({first[0]}) differ only in case, and are one to the service"
     return f"{where}: {clean(text, 80)!r} {how}"
 
 
-def _name_of(text: str) -> str:
-    local, at, _ = text.partition("@")
-    return _NOT_IN_NAMES.sub("-", local).strip("-") if at else text
-
-
-def _first_column(file: Path) -> Iterator[tuple[int, str]]:
-    """Give line and first cell of each row with anything in it, but for a header."""
-    text = _read(file)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
-    is_first, line = True, 1
+def _rows(file: Path) -> tuple[Row, ...]:
     try:
-        for row in reader:
-            cell = row[0].strip() if row else ""
-            if any(other.strip() for other in row):
-                if not (is_first and cell.lower() in HEADER_WORDS):
-                    yield line, cell
-                is_first = False
-            line = reader.line_num + 1
-    except csv.Error:
-        message = f"{file}:{line}: this line is not a row of cells"
-        raise UsageError(message, hint="Check its quotes: a quoted cell ends with a quote") from None
+        return read_people(_read(file))
+    except TableProblem as problem:
+        raise UsageError(f"{file}:{problem.line}: {problem.message}", hint=problem.hint) from None
 
 
 def _read(file: Path) -> str:

@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING
 
 from engine.config.fleet_file import load_fleet
 from engine.core.identity import USER
+from engine.core.owners import SSO_MODE
 from engine.core.selectors import Selectors
 from engine.steps.letting_go import Offboarding, Onboarding, Undoing, offboarding, undoing
 from engine.steps.past_runs import no_such_run
 from engine.steps.team_file import TeamAsked, TeamWritten, write_team
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from engine.app import AppOptions
     from engine.core.identity import Owner
 
 
-def onboarding_of(options: AppOptions, asked: TeamAsked) -> tuple[TeamWritten, AppOptions, Onboarding]:
-    """Write the team's file, and give the run of that team alone. Raises UsageError and ConfigError."""
-    written = write_team(options.fleet_file, asked)
+def onboarding_of(
+    options: AppOptions, asked: TeamAsked, auth_mode: Callable[[str], str]
+) -> tuple[TeamWritten, AppOptions, Onboarding]:
+    """Write the team's file, and give the run of that team alone. Raises UsageError and ConfigError.
+
+    `auth_mode` gives how people sign in to a domain; it is asked where members have names to sign in with.
+    """
+    written = write_team(options.fleet_file, asked, lambda domain: auth_mode(domain) == SSO_MODE)
     selected = replace(options, selectors=Selectors(domains=(written.domain,), teams=(written.team,)))
     return written, selected, Onboarding(written.domain, written.team)
 

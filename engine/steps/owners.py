@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.owners import (
-    SSO_MODE,
-    domains_with_new_profiles,
-    holders_needed,
-    owners_needed,
-    with_owners,
-    with_sso_warning,
-)
+from engine.core.owners import domains_with_new_profiles, holders_needed, owners_needed, with_owners
+from engine.core.sso import with_auth_mode
 from engine.executor.owner_look import auth_mode, look_at_owners
 
 if TYPE_CHECKING:
@@ -36,6 +30,5 @@ async def with_declared_owners(made: Plan, loaded: Loaded, parts: Joined) -> Pla
         seen |= await look_at_owners(parts.run, holders)
     made = with_owners(made, fleet, seen, create=create)
     for domain in domains_with_new_profiles(made):
-        if await auth_mode(parts.run, domain) == SSO_MODE:
-            made = with_sso_warning(made, domain, SSO_MODE)
+        made = with_auth_mode(made, domain, await auth_mode(parts.run, domain))
     return made

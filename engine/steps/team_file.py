@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,7 @@ from engine.core.text import clean
 from engine.steps.new_file import put_file, toml_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from engine.config.written import Entry, TeamDef
@@ -36,13 +36,17 @@ _HEAD: Final = "# Written by appfleet onboard. It is yours from now on: appfleet
 
 @dataclass(frozen=True, slots=True)
 class TeamAsked:
-    """What the user wants: a team by name, its people, and either a team to be like or apps to have."""
+    """What the user wants: a team by name, its people, and either a team to be like or apps to have.
+
+    `identities` maps members to the names with which they sign in through IAM Identity Center, where those are known.
+    """
 
     team: str
     members: tuple[str, ...]
     domain: str | None = None
     like: str | None = None
     apps: tuple[str, ...] = ()
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,12 @@ class TeamWritten:
     notes: tuple[str, ...] = ()
 
 
-def write_team(fleet_file: Path, asked: TeamAsked) -> TeamWritten:
+def write_team(
+    fleet_file: Path, asked: TeamAsked, wants_identities: Callable[[str], bool] = lambda _: False
+) -> TeamWritten:
     """Write teams/TEAM.toml below the fleet file's folder, unless an equal one is there.
 
+    `wants_identities` says of a domain whether it needs its people's sign-in names; it is asked where some are known.
     The whole fleet is checked with the new file before it is put in place. Raises UsageError and ConfigError.
     """
     if len(asked.team) > LABEL_MAX_CHARS or not _TEAM_NAME.fullmatch(asked.team):
@@ -72,7 +79,11 @@ def write_team(fleet_file: Path, asked: TeamAsked) -> TeamWritten:
     _check_covered(fleet, inside, fleet_file)
     domain = _domain_of(fleet, asked)
     shape, notes = _shape(fleet, domain, asked)
-    document = {"domains": {domain: {"teams": {asked.team: {"members": list(asked.members), **shape}}}}}
+    own: dict[str, Any] = {"teams": {asked.team: {"members": list(asked.members), **shape}}}
+    users = _sign_ins(fleet, domain, asked, inside)
+    if users and wants_identities(domain):
+        own["users"] = users
+    document = {"domains": {domain: own}}
     written = TeamWritten(domain, asked.team, inside, asked.members, is_new=True, notes=notes)
     path = fleet.folder / inside
     if path.exists() or path.is_symlink():
@@ -88,11 +99,25 @@ def write_team(fleet_file: Path, asked: TeamAsked) -> TeamWritten:
     return written
 
 
+def _sign_ins(fleet: LoadedFleet, domain: str, asked: TeamAsked, inside: str) -> dict[str, dict[str, str]]:
+    """Give a table for each member with a known sign-in name, but for those whom another file declares."""
+    own = str(fleet.folder / inside)
+    known = {one.owner.name for one in fleet.fleet.owners if one.owner.domain == domain and one.source.file != own}
+    return {name: {"sso_identity": text} for name, text in sorted(asked.identities.items()) if name not in known}
+
+
 def _domain_of(fleet: LoadedFleet, asked: TeamAsked) -> str:
+    """Give the domain that the team is for. Raises UsageError where several will do, or the named one is not there."""
     names = [domain.name for domain in fleet.fleet.domains]
     if asked.domain is None:
         if len(names) == 1:
             return names[0]
+        models = sorted({name for name, team in fleet.teams if team.name == asked.like})
+        if len(models) == 1:
+            return models[0]
+        if models:
+            message = f"team {clean(str(asked.like), 80)} is in several domains"
+            raise UsageError(message, hint=f"Give --domain, one of: {', '.join(models)}")
         raise UsageError("onboard needs a domain", hint=f"Give --domain, one of: {', '.join(names)}")
     if asked.domain not in names:
         hint = nearest(asked.domain, names) or f"The fleet has: {', '.join(names)}"
@@ -133,6 +158,8 @@ def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     shape = _plain(model.layer.values if model.layer is not None else {})
     if "tags" in shape:
         shape["tags"] = {key: name if value == model.name else value for key, value in shape["tags"].items()}
+    if model.sso_identity is not None:
+        shape["sso_identity"] = model.sso_identity
     if model.user_apps:
         shape["user_apps"] = _entries(model.user_apps)
     spaces: dict[str, Any] = {}
@@ -207,7 +234,10 @@ def _require_equal(path: Path, document: Mapping[str, Any]) -> None:
     if standing != document:
         raise UsageError(
             f"{path} is there already and says something else",
-            hint="Edit it and run appfleet apply --team, or give the same members and shape, or move it away",
+            hint=(
+                f"To add or remove people edit members there, then run: appfleet apply --team {path.stem}. "
+                "Or give the same members and shape again, or move the file away"
+            ),
         )
 
 

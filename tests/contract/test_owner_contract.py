@@ -9,6 +9,7 @@ import pytest
 
 from engine.core import errors
 from engine.core.desired import DesiredOwner, Source
+from engine.core.errors import CloudError
 from engine.core.identity import SPACE, USER, Owner
 from engine.simulator import owner_operations
 from engine.simulator.faults import FaultKind
@@ -71,6 +72,17 @@ async def test_a_profile_is_made_with_role_settings_and_sso_identity(contract: C
     assert (made.sso_identifier, made.sso_value) == ("UserName", "carol@x")
     assert await contract.cloud.auth_mode(DOMAIN_ID) == "SSO"
     assert await contract.cloud.domain_status(DOMAIN_ID) == "InService"
+
+
+async def test_a_profile_needs_its_user_name_exactly_where_the_domain_signs_in_through_sso(contract: Contract) -> None:
+    domain = contract.world.domains[DOMAIN_ID]
+    domain.auth_mode = "SSO"
+    with pytest.raises(CloudError, match="are required when AuthMode of the Domain is SSO"):
+        await contract.cloud.create_owner(DOMAIN_ID, profile(), TAGS)
+    domain.auth_mode = "IAM"
+    with pytest.raises(CloudError, match="only supported when AuthMode of the Domain is SSO"):
+        await contract.cloud.create_owner(DOMAIN_ID, profile(sso_identity="carol@x"), TAGS)
+    assert "carol" not in domain.profiles
 
 
 async def test_a_space_without_an_owner_or_settings_sends_neither(contract: Contract) -> None:

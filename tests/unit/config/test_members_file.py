@@ -79,3 +79,23 @@ def test_too_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_million_wrong_lines_are_not_kept() -> None:
     assert len(_read("a_b\n" * (PROBLEMS_KEPT_MAX_COUNT + 5))[1]) == PROBLEMS_KEPT_MAX_COUNT
+
+
+def test_addresses_and_names_with_dots_become_names() -> None:
+    assert _read("upn\nana.silva@acme.example\njane.doe\n") == ({"ana-silva": 2, "jane-doe": 3}, [])
+
+
+def test_two_texts_that_become_one_name_are_an_error_and_the_same_text_twice_a_warning() -> None:
+    assert _read("a.b@x\nc@x\na-b@y\n")[1] == [
+        't.csv:3: "a-b@y" and "a.b@x" (line 1) become one name, a-b. Give one of them another user profile name'
+    ]
+    problems = Problems()
+    read_members(InputFile("t.csv", "t.csv", b"alice\nbob\nalice\n", ""), problems)
+    assert [d.render() for d in problems.warnings] == [
+        't.csv:3: warning: "alice" is there twice (first in line 1). Remove one of the two lines'
+    ]
+
+
+def test_a_header_that_is_not_known_is_told_with_its_line() -> None:
+    (only,) = _read("First Name [Required],Team\nana,vision\n")[1]
+    assert only.startswith('t.csv:1: "First Name [Required]" looks like a header, and none that holds the people')

@@ -61,3 +61,21 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "large.csv").write_bytes(b"a" * 5_000_001)
     with pytest.raises(UsageError, match="larger than"):
         members_of([], tmp_path / "large.csv")
+
+
+@pytest.mark.parametrize("title", ["userPrincipalName", "Email", "SamAccountName", "login", "E-Mail", "id", "Employee"])
+def test_a_title_is_nobody(tmp_path: Path, title: str) -> None:
+    (tmp_path / "people.csv").write_text(f"{title}\nana.silva@acme.example\nbo.li@acme.example\n")
+    members = members_of([], tmp_path / "people.csv")
+    assert tuple(members) == ("ana-silva", "bo-li")
+    assert members.identities == {"ana-silva": "ana.silva@acme.example", "bo-li": "bo.li@acme.example"}
+
+
+def test_a_title_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("users\nana\n")
+    with pytest.raises(UsageError, match=r'people\.csv:1: "users" looks like a header'):
+        members_of([], tmp_path / "people.csv")
+
+
+def test_a_name_with_dots_becomes_one_with_hyphens() -> None:
+    assert members_of(["jane.doe"], None) == ("jane-doe",)

@@ -66,6 +66,38 @@ def test_a_team_like_another_has_its_apps_member_spaces_and_tags(tmp_path: Path)
     assert list((tmp_path / "teams").iterdir()) == [tmp_path / "teams" / "vision.toml"]
 
 
+def test_the_domain_of_the_model_is_taken_where_it_is_in_one(tmp_path: Path) -> None:
+    other = '[domains.other]\nid = "d-000000000000"\nregion = "eu-west-1"\n'
+    file = fleet(tmp_path, FLEET + other)
+    assert write_team(file, asked(like="model", apps=())).domain == "research"
+    with pytest.raises(UsageError, match="onboard needs a domain"):
+        write_team(file, asked("next"))
+    fleet(tmp_path, FLEET + other + '[domains.other.teams.model]\nmembers = ["zoe"]\n')
+    with pytest.raises(UsageError, match="team model is in several domains") as refused:
+        write_team(file, asked("next", like="model", apps=()))
+    assert refused.value.hint == "Give --domain, one of: other, research"
+
+
+def test_one_more_person_is_told_where_to_be_added(tmp_path: Path) -> None:
+    file = fleet(tmp_path)
+    write_team(file, asked())
+    with pytest.raises(UsageError, match="says something else") as refused:
+        write_team(file, asked(members=("ann", "bob", "cy")))
+    assert "edit members there, then run: appfleet apply --team vision" in str(refused.value.hint)
+
+
+def test_sign_in_names_are_written_where_the_domain_wants_them(tmp_path: Path) -> None:
+    file = fleet(tmp_path)
+    given = asked(identities={"ann": "ann@a.example", "zoe": "zoe@a.example"})
+    write_team(file, given)
+    assert "sso_identity" not in (tmp_path / "teams" / "vision.toml").read_text()
+    (tmp_path / "teams" / "vision.toml").unlink()
+    for is_new in (True, False):
+        assert write_team(file, given, lambda domain: domain == "research").is_new is is_new
+    owners = {one.owner.name: one.sso_identity for one in load_fleet(file).fleet.owners if one.owner.kind == "user"}
+    assert owners == {"ann": "ann@a.example", "bob": None, "zoe": None}
+
+
 def test_apps_that_live_in_spaces_get_one_for_each_member(tmp_path: Path) -> None:
     write_team(fleet(tmp_path), asked(apps=("lab", "canvas")))
     team = tomllib.loads((tmp_path / "teams" / "vision.toml").read_text())["domains"]["research"]["teams"]["vision"]

@@ -1,0 +1,167 @@
+"""A table of people that a spreadsheet or an identity provider wrote: who stands in it, and how they sign in.
+
+The first line says which column holds the people, where it is a header. A first line that may be a header or a person
+is refused: a header taken for a person would be an app that runs, and costs, for nobody. Not here: reading the file,
+or what the people get.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.config.problems import show_value
+from engine.config.service_model import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Titles of a column of people, in lower case and without spaces, hyphens and underscores.
+HEADER_WORDS: Final = frozenset(
+    {
+        "user", "username", "userprofile", "userprofilename", "name", "member", "members", "profile", "login",
+        "samaccountname", "upn", "userprincipalname", "email", "mail", "emailaddress", "id", "userid", "employee",
+    }
+)  # fmt: skip
+_SSO_WORD: Final = "ssoidentity"
+# Which column says how people sign in where none is called so, the first one first.
+_ADDRESS_WORDS: Final = ("email", "mail", "userprincipalname", "upn", "emailaddress")
+# Titles of columns that hold no user profile names: a first line with one of them is no person.
+_OTHER_TITLES: Final = frozenset(
+    {
+        "users", "names", "people", "person", "persons", "employees", "staff", "displayname", "firstname", "lastname",
+        "givenname", "surname", "familyname", "fullname", "department", "team", "group", "role", "title", "jobtitle",
+        "office", "status", "account", "accountname", "alias", "benutzer", "benutzername", "nutzer", "nutzername",
+        "anmeldename", "mitarbeiter", "vorname", "nachname", "emailadresse", "mailadresse", _SSO_WORD,
+    }
+)  # fmt: skip
+DELIMITERS: Final = (",", ";", "\t")
+_NOT_IN_TITLES: Final = re.compile(r"[\s_-]+|\[[^\]]*\]\s*$|\([^)]*\)\s*$")  # also the remark in "Email [Required]"
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
+_DOTS: Final = re.compile(r"\.+")
+_NAME_THE_COLUMN: Final = "Call the column of the people username, or put the line username above the first person"
+
+
+class Row(NamedTuple):
+    """One person: the line, the cell as it was written, and the address or name that they sign in with, or nothing.
+
+    `is_guessed`: no column is called sso_identity, so an address was taken.
+    """
+
+    line: int
+    text: str
+    sso_identity: str
+    is_guessed: bool = True
+
+
+class TableProblem(Exception):
+    """What is wrong with the table, at a line, and what to do."""
+
+    def __init__(self, line: int, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+        self.hint = hint
+
+
+class _Line(NamedTuple):
+    number: int
+    cells: tuple[str, ...]
+
+    def cell(self, column: int) -> str:
+        return self.cells[column] if column < len(self.cells) else ""
+
+
+def name_of(text: str) -> str:
+    """Give the user profile's name of a person: an address stands for what is before its @, a dot for a hyphen."""
+    local, at, _ = text.partition("@")
+    pattern = _NOT_IN_NAMES if at else _DOTS
+    return pattern.sub("-", local).strip("-") if at or "." in text else text
+
+
+def read_people(text: str) -> tuple[Row, ...]:
+    """Give the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
+    lines = _lines(text)
+    if not lines:
+        return ()
+    header = _header(lines)
+    if header is None:
+        return tuple(Row(line.number, line.cell(0), _address(line.cell(0))) for line in lines)
+    words = [_word(cell) for cell in header.cells]
+    people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
+    named = [word for word in (_SSO_WORD, *_ADDRESS_WORDS) if word in words]
+    identity = words.index(named[0]) if named else people
+    if named and named[0] == _SSO_WORD:
+        return tuple(Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in lines[1:])
+    return tuple(
+        Row(line.number, line.cell(people), _address(line.cell(identity)) or _address(line.cell(people)))
+        for line in lines[1:]
+    )
+
+
+def delimiter_of(text: str) -> str:
+    """Give the delimiter that the first line with anything on it has most of, outside quotes."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    outside = "".join(first.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def _lines(text: str) -> list[_Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    lines: list[_Line] = []
+    number = 1
+    try:
+        for row in reader:
+            cells = tuple(cell.strip() for cell in row)
+            if any(cells):
+                lines.append(_Line(number, cells))
+            number = reader.line_num + 1
+    except csv.Error:
+        hint = "Check its quotes: a quoted cell ends with a quote"
+        raise TableProblem(number, "this line is not a row of cells", hint) from None
+    return lines
+
+
+def _header(lines: Sequence[_Line]) -> _Line | None:
+    """Give the first line where it is a header; raises TableProblem where nobody can tell."""
+    first, *others = lines
+    words = [_word(cell) for cell in first.cells]
+    if words[0] in HEADER_WORDS or _is_alone_without_address(first, others):
+        return first
+    is_title = _is_title(first.cell(0), others)
+    known = [place for place, word in enumerate(words) if place and word in HEADER_WORDS]
+    if known and (is_title or not first.cell(0) or (others and all("@" in line.cell(known[0]) for line in others))):
+        return first
+    shown = show_value(first.cell(0))
+    if is_title:
+        raise TableProblem(
+            first.number, f"{shown} looks like a header, and none that holds the people's names", _NAME_THE_COLUMN
+        )
+    for place, word in enumerate(words[1:], start=1):
+        is_known = word in HEADER_WORDS or word in _OTHER_TITLES
+        if others and is_known and all(_word(line.cell(place)) != word for line in others):
+            message = f"{shown} may be a header or a person: the same line says {show_value(first.cell(place))}"
+            raise TableProblem(first.number, message, _NAME_THE_COLUMN)
+    return None
+
+
+def _is_alone_without_address(first: _Line, others: Sequence[_Line]) -> bool:
+    return bool(others) and "@" not in first.cell(0) and all("@" in line.cell(0) for line in others)
+
+
+def _is_title(cell: str, others: Sequence[_Line]) -> bool:
+    """Whether a cell of the first line is no person: a known title, or words above names."""
+    if _word(cell) in _OTHER_TITLES:
+        return True
+    has_words = any(sign in cell for sign in " []()")
+    return has_words and bool(others) and all(is_name(name_of(line.cell(0))) for line in others)
+
+
+def _word(cell: str) -> str:
+    return _NOT_IN_TITLES.sub("", cell).lower()
+
+
+def _address(cell: str) -> str:
+    return cell if "@" in cell else ""

@@ -1,0 +1,84 @@
+"""What the AuthMode of a domain asks of the user profiles that a plan makes in it.
+
+A domain that signs people in through IAM Identity Center refuses a profile without a user name there, and any other
+domain refuses a profile with one. Not here: where the names come from (`config.identities`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from engine.core.finding import Finding
+from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.owners import SSO_MODE, new_profiles, with_sso_warning
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.core.owners import OwnerChange
+    from engine.core.plan import Plan
+
+_RULE: Final = "sso"
+_KEY: Final = "sso_identity"
+
+
+def with_auth_mode(plan: Plan, domain: str, auth_mode: str) -> Plan:
+    """Give the plan with what this AuthMode (empty: not known) means for the profiles that it makes in the domain.
+
+    A name that was only guessed from an address is sent where it is asked for and nowhere else. What the service would
+    refuse denies the plan, before anything is called.
+    """
+    if auth_mode != SSO_MODE:
+        plan = replace(plan, owners=tuple(_without_guess(change, domain) for change in plan.owners))
+    new = [change for change in new_profiles(plan.owners) if change.owner.domain == domain]
+    named = [change for change in new if change.after is not None and change.after.sso_identity is not None]
+    nameless = [change for change in new if change not in named]
+    plan = with_sso_warning(plan, domain, auth_mode)
+    if auth_mode == SSO_MODE and nameless:
+        finding = _missing_finding(domain, nameless)
+    elif auth_mode and auth_mode != SSO_MODE and named:
+        finding = _needless_finding(domain, auth_mode, named)
+    else:
+        return plan
+    return replace(plan, findings=tuple(sorted({*plan.findings, finding})), denied=True)
+
+
+def _without_guess(change: OwnerChange, domain: str) -> OwnerChange:
+    after = change.after
+    if after is None or not after.sso_is_guessed or change.owner.domain != domain:
+        return change
+    return replace(change, after=replace(after, sso_identity=None, sso_is_guessed=False))
+
+
+def _missing_finding(domain: str, nameless: Sequence[OwnerChange]) -> Finding:
+    message = (
+        f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), which needs their user names "
+        f"there, and {_profiles(len(nameless))} to be made without {_KEY}: {_names(nameless)}. Set {_KEY} in each "
+        f'profile\'s table, or {_KEY} = "{{member}}@example.com" for the team or the domain, or give a members file a '
+        f"column {_KEY}"
+    )
+    return Finding(_RULE, "mandatory", "", clean(message), _source(nameless))
+
+
+def _needless_finding(domain: str, auth_mode: str, named: Sequence[OwnerChange]) -> Finding:
+    message = (
+        f"domain {domain} has AuthMode {auth_mode}, which takes no {_KEY}, and {_profiles(len(named))} to be made with "
+        f"one: {_names(named)}. Remove {_KEY} from the profile, its team or the domain"
+    )
+    return Finding(_RULE, "mandatory", "", clean(message), _source(named))
+
+
+def _profiles(count: int) -> str:
+    return "1 user profile is" if count == 1 else f"{count:,} user profiles are"
+
+
+def _names(changes: Sequence[OwnerChange]) -> str:
+    names = ", ".join(change.owner.name for change in changes[:ORPHANS_NAMED_MAX_COUNT])
+    more = len(changes) - ORPHANS_NAMED_MAX_COUNT
+    return names + (f" and {more:,} more" if more > 0 else "")
+
+
+def _source(changes: Sequence[OwnerChange]) -> str:
+    return "" if changes[0].after is None else str(changes[0].after.source)

@@ -1,0 +1,89 @@
+"""Tables of people as identity providers and spreadsheets write them: who is a person, and which line is a header."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config.people_file import HEADER_WORDS, TableProblem, name_of, read_people
+
+TWO = ("ana.silva@acme.example", "bo.li@acme.example")
+
+
+def people(text: str) -> list[str]:
+    return [name_of(row.text) for row in read_people(text)]
+
+
+@pytest.mark.parametrize("word", sorted(HEADER_WORDS))
+def test_every_known_title_is_a_header_over_names_and_over_addresses(word: str) -> None:
+    assert people(f"{word.upper()}\nzoe\n") == ["zoe"]
+    assert people(f"{word}\n{TWO[0]}\n{TWO[1]}\n") == ["ana-silva", "bo-li"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["User Name", "User-Name", "user_name", "E-Mail", "e mail", "Email Address", "SamAccountName", "userPrincipalName",
+     "User Profile Name", "Members", "UserID", "Login", "Employee"],
+)  # fmt: skip
+def test_a_title_is_known_whatever_its_case_spaces_hyphens_and_underscores(title: str) -> None:
+    assert people(f"{title}\nzoe\n") == ["zoe"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "userPrincipalName,displayName,surname,mail\nana.silva@a.example,Ana Silva,Silva,ana@b.example\n",
+            [("ana-silva", "ana@b.example")],
+        ),
+        ("login,firstName,email\nana.silva,Ana,ana.silva@a.example\n", [("ana-silva", "ana.silva@a.example")]),
+        (
+            "First Name [Required],Last Name [Required],Email Address [Required]\nAna,Silva,ana.silva@a.example\n",
+            [("ana-silva", "ana.silva@a.example")],
+        ),
+        ("First Name;Last Name;User Name\nAna;Silva;ana\nBo;Li;bo\n", [("ana", ""), ("bo", "")]),
+        ("Department\tName\nVision\tana\n", [("ana", "")]),
+        (",username\n0,ana\n1,bo\n", [("ana", ""), ("bo", "")]),
+        ("Person,Mail\nAna,ana@a.example\nBo,bo@a.example\n", [("ana", "ana@a.example"), ("bo", "bo@a.example")]),
+        ("Zugang\nana@a.example\nbo@a.example\n", [("ana", "ana@a.example"), ("bo", "bo@a.example")]),
+        ("Zugang,email\nx@a.example,ana@a.example\n", [("ana", "ana@a.example")]),
+        ("username,sso_identity,mail\nana,ANA1,ana@a.example\n", [("ana", "ANA1")]),
+        ("username,upn,mail\nana,ana@upn.example,ana@mail.example\n", [("ana", "ana@mail.example")]),
+        ("alice,member\nbob,member\n", [("alice", ""), ("bob", "")]),
+        ("alice\nuser\n", [("alice", ""), ("user", "")]),
+        ("jane.doe\njohn.roe\n", [("jane-doe", ""), ("john-roe", "")]),
+        ("alice,Rome\nbob,Oslo\n", [("alice", ""), ("bob", "")]),
+        ("alice\n", [("alice", "")]),
+        ("username\n", []),
+        ("\n\n", []),
+    ],
+)  # fmt: skip
+def test_who_stands_in_a_table_and_how_they_sign_in(text: str, expected: list[tuple[str, str]]) -> None:
+    assert [(name_of(row.text), row.sso_identity) for row in read_people(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("First Name [Required],Last Name [Required]\nana,silva\n", "First Name [Required]"),
+        ("users\nzoe\n", "users"),
+        ("Full name\nzoe\nbo\n", "Full name"),
+        ("Benutzername\nzoe\n", "Benutzername"),
+        ("displayName,department\nzoe,vision\n", "displayName"),
+    ],
+)
+def test_a_first_line_that_looks_like_a_header_and_is_not_known_is_refused_by_name(text: str, cell: str) -> None:
+    with pytest.raises(TableProblem) as refused:
+        read_people("\n" + text)
+    assert refused.value.line == 2
+    assert refused.value.message == f'"{cell}" looks like a header, and none that holds the people\'s names'
+    assert "username" in refused.value.hint
+
+
+def test_a_first_line_that_may_be_a_header_or_a_person_is_refused_by_name() -> None:
+    with pytest.raises(TableProblem, match='"Zugang" may be a header or a person: the same line says "Team"'):
+        read_people("Zugang,Team\nzoe,vision\n")
+
+
+@pytest.mark.parametrize("text", ["<root_account>\nzoe\n", "a b\nc d\n", "a_b\n", "domain\\zoe\n"])
+def test_what_is_no_header_and_no_name_is_left_to_the_check_of_names(text: str) -> None:
+    assert read_people(text)[0].line == 1
