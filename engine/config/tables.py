@@ -25,6 +25,7 @@ from engine.config.fleet_models import (
     UserTable,
 )
 from engine.config.instance_types import warn_of_unknown_types
+from engine.config.members_file import MemberSource
 from engine.config.model_errors import check_table, kind_of
 from engine.config.problems import Code, Place, show_value
 from engine.config.service_model import is_name
@@ -211,7 +212,14 @@ class TableReader:
             return members
         read = self.read_members(model.members_file, place.at("members_file"))
         # Many teams may name one file: it is not copied for each of them. The file also says how its people sign in.
-        return {**members, **read} if members else read
+        if not members:
+            return read
+        kept = (
+            (name, source)
+            for name, source in read.items()
+            if name not in members or (isinstance(source, MemberSource) and source.sso_identity)
+        )
+        return members | dict(kept)
 
     def _split_entries(self, data: object, key: str, place: Place) -> tuple[tuple[Entry, ...], object]:
         """Read the entries of an `apps` list, and give the table without it.

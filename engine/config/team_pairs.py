@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.config.fields import MEMBER
 from engine.config.problems import Code, TooMany
-from engine.config.tables import MEMBER
 from engine.core.limits import TEAM_PAIRS_MAX_COUNT
 
 if TYPE_CHECKING:
