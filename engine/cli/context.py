@@ -147,14 +147,7 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
 
     `saved` is where the plan was saved: it holds its selectors and flags itself.
     """
-    parts = ["appfleet"]
-    if str(options.fleet_file) != FLEET_FILE_NAME:
-        parts += ["-f", str(options.fleet_file)]
-    if options.state_dir is not None:
-        parts += ["--state-dir", str(options.state_dir)]
-    if options.endpoint_url:
-        parts += ["--endpoint-url", options.endpoint_url]
-    parts.append("apply")
+    parts = [*_here(options), *(["--endpoint-url", options.endpoint_url] if options.endpoint_url else []), "apply"]
     if options.simulate is not None:
         parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
     if saved is not None:
@@ -171,6 +164,21 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     for allowed in options.allow_destructive:
         parts += ["--allow-destructive", allowed]
     return shlex.join(parts)
+
+
+def next_report(options: AppOptions) -> str:
+    """Return the report command that finds the runs of `options`, as a reader would type it from anywhere."""
+    return shlex.join([*_here(options), "report"])
+
+
+def _here(options: AppOptions) -> list[str]:
+    """Give the program with the flags that lead to this fleet and this state folder."""
+    parts = ["appfleet"]
+    if str(options.fleet_file) != FLEET_FILE_NAME:
+        parts += ["-f", str(options.fleet_file)]
+    if options.state_dir is not None:
+        parts += ["--state-dir", str(options.state_dir)]
+    return parts
 
 
 def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.output import write_result
+from engine.cli.output import fitted, width_of, write_result
 from engine.core.errors import ExitCode
 from engine.core.limits import HISTORY_SHOWN_MAX_COUNT
 
@@ -33,7 +33,7 @@ def history(
     """List past runs, with the trends of rate, failures and durations."""
     from engine.adapters.state_dir import StateDir
     from engine.adapters.timeline_reader import past_runs
-    from engine.cli.context import options_of
+    from engine.cli.context import next_report, options_of
     from engine.cli.fleet_name import fleet_name
     from engine.render.history_text import history_json, history_text
     from engine.render.json_text import json_text
@@ -44,5 +44,10 @@ def history(
     if format_ is HistoryFormat.JSON:
         return ExitCode.OK if write_result(json_text(history_json(runs))) else ExitCode.FAILED
     encoding = (sys.stdout.encoding if sys.stdout is not None else None) or "ascii"
-    text = history_text(runs, unicode=encoding.lower().startswith("utf"))
-    return ExitCode.OK if write_result(text) else ExitCode.FAILED
+    text = history_text(
+        runs,
+        unicode=encoding.lower().startswith("utf"),
+        width=width_of(sys.stdout),
+        report_command=next_report(options),
+    )
+    return ExitCode.OK if write_result(fitted(text, sys.stdout)) else ExitCode.FAILED

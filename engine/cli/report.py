@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.named import check_writable
-from engine.cli.output import say, write_result
+from engine.cli.output import is_terminal, say, write_result
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ RUNS_BESIDE_MAX_COUNT = 20
 
 def report(
     ctx: typer.Context,
-    run: Annotated[
-        str | None, typer.Argument(help="The run, or how its name begins; the newest one otherwise.")
-    ] = None,
+    run: Annotated[str | None, typer.Argument(help="Run id or unique prefix (default: latest).")] = None,
     out: Annotated[
-        Path | None, flags.path_flag("--out", help="Write the page to this file, not to standard output.")
+        Path | None,
+        flags.path_flag("--out", help="Write the page to this file; report-RUN.html on a terminal."),
     ] = None,
 ) -> int:
     """Write one run as an HTML page that needs nothing else.
@@ -51,6 +51,8 @@ def report(
             raise UsageError(f"there is no run in {options.state_path}", hint="appfleet apply makes one")
         beside = past_runs(state, fleet=story.detail.run.fleet, limit=RUNS_BESIDE_MAX_COUNT)
     page = report_html(story, command=command_of(ctx.obj, story), history=beside)
+    if out is None and is_terminal(sys.stdout):
+        out = Path(f"report-{story.detail.run.run_id}.html")  # a page is nothing to read on a terminal
     if out is None:
         return ExitCode.OK if write_result(page) else ExitCode.FAILED
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli import flags
-from engine.cli.output import wants_colour, width_of, write_result
+from engine.cli.output import fitted, wants_colour, width_of, write_result
 from engine.cli.plan import PlanFormat
 from engine.core.errors import ExitCode
 
@@ -65,4 +65,5 @@ def _in_format(view: StatusView, format_: PlanFormat, *, every: bool) -> str:
         case PlanFormat.MARKDOWN:
             return status_markdown(view, every=every)
         case PlanFormat.TEXT:
-            return status_text(view, colour=wants_colour(sys.stdout), width=width_of(sys.stdout), every=every)
+            text = status_text(view, colour=wants_colour(sys.stdout), width=width_of(sys.stdout), every=every)
+            return fitted(text, sys.stdout)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.outcome import INCOMPLETE_CODE, Outcome
 from engine.core.text import clean
-from engine.render.layout import aligned, column_widths, count_of, duration
+from engine.render.layout import (
+    COLUMN_GAP,
+    NOTHING,
+    WIDTH_DEFAULT_CHARS,
+    WIDTH_MIN_CHARS,
+    aligned,
+    column_widths,
+    count_of,
+    duration,
+    without_empty,
+)
 from engine.render.words import GOOD_OUTCOMES
 
 if TYPE_CHECKING:
@@ -30,25 +40,48 @@ _HEAD: Final = (
     "Created/min",
     "Throttled",
 )
+_COLUMNS_KEPT_COUNT: Final = 3  # which run, when, and how it ended
+REPORT_COMMAND: Final = "appfleet report"
 _SECONDS_A_MINUTE: Final = 60.0
 _WHY_MAX_CHARS: Final = 300
 
 
-def history_text(runs: Sequence[PastRun], *, unicode: bool = True) -> str:
-    """Give the runs, the newest first, ending in a line break. Without `unicode` the trends are numbers alone."""
+def history_text(
+    runs: Sequence[PastRun],
+    *,
+    unicode: bool = True,
+    width: int = WIDTH_DEFAULT_CHARS,
+    report_command: str = REPORT_COMMAND,
+) -> str:
+    """Return the runs, the newest first, ending in a line break. Without `unicode` the trends are numbers alone.
+
+    `width` is the terminal's, in characters: where the columns do not fit, a run has two lines. Columns in which
+    nothing but zeros would stand are left out. `report_command` shows one run, once its id is behind it.
+    """
     if not runs:
         return "No run is kept here yet. Run: appfleet apply\n"
     fleets = {past.run.fleet for past in runs}
     with_owners = any(past.run.owners for past in runs)
     head = (*_HEAD, *(("Profiles, spaces",) if with_owners else ()), *(("Fleet",) if len(fleets) > 1 else ()))
     rows = [head, *(_row(past, with_owners=with_owners, with_fleet=len(fleets) > 1) for past in runs)]
+    rows = without_empty(rows, _COLUMNS_KEPT_COUNT)
     widths = column_widths([*((*row, "") for row in rows)])
-    lines = [aligned(rows[0], widths)]
+    wide = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= max(width, WIDTH_MIN_CHARS)
+    lines = [aligned(rows[0], widths)] if wide else []
     for past, row in zip(runs, rows[1:], strict=True):
-        lines += [aligned(row, widths), *_why(past.run.error)]
+        lines += [aligned(row, widths)] if wide else _below_each_other(rows[0], row)
+        lines += _why(past.run.error)
     trends = _trends(runs, unicode=unicode) if len(runs) > 1 and len(fleets) == 1 else []
     newest = clean(runs[0].run.run_id)
-    return "\n".join([*lines, *([""] if trends else []), *trends, "", f"More of one: appfleet report {newest}"]) + "\n"
+    return (
+        "\n".join([*lines, *([""] if trends else []), *trends, "", f"To see one run: {report_command} {newest}"]) + "\n"
+    )
+
+
+def _below_each_other(head: Sequence[str], row: Sequence[str]) -> list[str]:
+    first, rest = row[:_COLUMNS_KEPT_COUNT], zip(head, row, strict=True)
+    told = [f"{title.lower()} {cell}" for title, cell in [*rest][_COLUMNS_KEPT_COUNT:] if cell not in NOTHING]
+    return [COLUMN_GAP.join(first), *([f"    {', '.join(told)}"] if told else [])]
 
 
 def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
@@ -121,7 +154,7 @@ def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
     """Give each trend from the oldest to the newest run."""
     oldest_first = list(reversed(runs))
     found = [
-        ("Created a minute", [_per_minute(past) for past in oldest_first], "{:.1f}"),
+        ("Created per minute", [_per_minute(past) for past in oldest_first], "{:.1f}"),
         ("Not well", [float(_not_well(past)) for past in oldest_first], "{:.0f}"),
         ("Seconds", [past.seconds for past in oldest_first], "{:.1f}"),
     ]
@@ -129,7 +162,7 @@ def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
     for name, values, form in found:
         drawn = f"{sparkline(values)}  " if unicode else ""
         numbers = f"{form.format(min(values))} to {form.format(max(values))}, now {form.format(values[-1])}"
-        lines.append(f"  {name.ljust(16)}  {drawn}{numbers}")
+        lines.append(f"  {name.ljust(18)}  {drawn}{numbers}")
     return lines
 
 

@@ -120,6 +120,19 @@ def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return COLUMN_GAP.join([*cells, *row[len(cells) :]]).rstrip()
 
 
+def without_empty(rows: Sequence[Sequence[str]], keep: int) -> list[tuple[str, ...]]:
+    """Return a table, its heads first, without the columns that are empty or zero in every row.
+
+    The first `keep` columns stay whatever they hold.
+    """
+    columns = zip(*rows, strict=True)
+    told = [place < keep or any(cell not in NOTHING for cell in cells[1:]) for place, cells in enumerate(columns)]
+    return [tuple(cell for cell, shown in zip(row, told, strict=True) if shown) for row in rows]
+
+
+NOTHING: Final = frozenset({"", "0", "-"})
+
+
 def duration(seconds: float) -> str:
     """Give `0.4 s`, `23.4 s`, `3 min 20 s` or `2 h 5 min`."""
     if seconds < 60:

@@ -11,6 +11,8 @@ from engine.core.status import FINE, Condition
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
 from engine.render.layout import (
+    COLUMN_GAP,
+    NOTHING,
     WIDTH_DEFAULT_CHARS,
     WIDTH_MIN_CHARS,
     Paint,
@@ -19,6 +21,7 @@ from engine.render.layout import (
     columns_fit,
     count_of,
     row_lines,
+    without_empty,
     wrapped,
 )
 from engine.render.plan_text import LABEL_CHARS, lane_text
@@ -54,25 +57,32 @@ _TITLES: Final = ("STATUS", "OWNER", "APP", "INSTANCE TYPE", "WANTED")
 WORDS: Final = {
     Condition.UNKNOWN: (
         "not known",
-        "their domain was not listed, or their status is one that appfleet does not know",
+        "appfleet could not list their domain, or does not know their status",
     ),
-    Condition.FAILED: ("failed", "apply makes them again"),
+    Condition.FAILED: ("failed", "apply creates them again"),
     Condition.QUARANTINED: ("quarantined", "change the spec, or apply with --retry-quarantined"),
-    Condition.MISSING: ("missing", "apply makes them"),
-    Condition.DRIFTED: ("drifted", "apply with --replace makes them as declared"),
-    Condition.STOPPING: ("being deleted", "apply makes them again where they are wanted"),
+    Condition.MISSING: ("missing", "apply creates them"),
+    Condition.DRIFTED: ("drifted", "apply --replace makes them as declared"),
+    Condition.STOPPING: ("being deleted", "apply creates them again if they are wanted"),
     Condition.STARTING: ("starting", "apply waits for them"),
     Condition.UNWANTED: ("no longer wanted", "apply deletes those that this fleet owns"),
-    Condition.ORPHANED: ("no longer declared", "apply with --prune deletes them"),
+    Condition.ORPHANED: ("no longer declared", "apply --prune deletes them"),
 }
+# Every condition has a column, so that the columns of a team add up; one that is empty for all teams is left out.
 TEAM_COLUMNS: Final = (
     ("IN SERVICE", Condition.IN_SERVICE),
     ("MISSING", Condition.MISSING),
     ("DRIFTED", Condition.DRIFTED),
     ("STARTING", Condition.STARTING),
+    ("STOPPING", Condition.STOPPING),
     ("FAILED", Condition.FAILED),
     ("QUARANTINED", Condition.QUARANTINED),
+    ("UNWANTED", Condition.UNWANTED),
+    ("ORPHANED", Condition.ORPHANED),
+    ("UNKNOWN", Condition.UNKNOWN),
+    ("DONE", Condition.DONE),
 )
+_TEAM_COLUMNS_KEPT_COUNT: Final = 2
 
 
 def status_text(
@@ -89,7 +99,7 @@ def status_text(
     unfolded = every or len(view.rows) <= STATUS_APPS_OPEN_MAX_COUNT
     blocks = [
         "\n".join(head),
-        *_teams(view, paint),
+        *_teams(view, paint, width),
         *(_domains(view.rows, paint, width) if unfolded else []),
         *_not_well(view, paint, width, every=every),
         *_expiring(view, paint, width, every=every),
@@ -114,7 +124,7 @@ def team_cells(view: StatusView) -> list[tuple[str, ...]]:
         )
         for team in view.teams
     ]
-    return [titles, *rows] if rows else []
+    return without_empty([titles, *rows], _TEAM_COLUMNS_KEPT_COUNT) if rows else []
 
 
 def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[tuple[str, str]], str]]:
@@ -163,17 +173,25 @@ def _why(row: StatusRow) -> str:
     return row.why
 
 
-def _teams(view: StatusView, paint: Paint) -> list[str]:
+def _teams(view: StatusView, paint: Paint, width: int) -> list[str]:
+    """Give the table of teams, or a line for each of them where the table is wider than the terminal."""
     cells = team_cells(view)
     if not cells:
         return []
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    if sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) > width:
+        return ["\n".join(_team_line(cells[0], row, paint) for row in cells[1:])]
     lines = []
     for place, row in enumerate(cells):
-        numbers = "  ".join(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        line = f"{row[0].ljust(widths[0])}  {numbers}".rstrip()
+        numbers = COLUMN_GAP.join(cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True))
+        line = f"{row[0].ljust(widths[0])}{COLUMN_GAP}{numbers}".rstrip()
         lines.append(paint("dim", line) if place == 0 else line)
     return ["\n".join(lines)]
+
+
+def _team_line(titles: Sequence[str], row: Sequence[str], paint: Paint) -> str:
+    counts = [f"{cell} {title.lower()}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell not in NOTHING]
+    return f"{paint('bold', row[0])}: {', '.join(counts)}"
 
 
 def _not_well(view: StatusView, paint: Paint, width: int, *, every: bool) -> list[str]:
@@ -269,7 +287,7 @@ def verdict(view: StatusView) -> str:
         f"{count:,} {'absent' if status == '-' else clean(status)}" for status, count in view.summary.items()
     )
     amiss = sum(row.condition not in FINE for row in view.rows)
-    well = f"{amiss:,} not as they should be" if amiss else "all is well"
+    well = f"{amiss:,} {'needs' if amiss == 1 else 'need'} attention" if amiss else "all is well"
     if not view.complete:
         well = f"{well}; not all could be listed" if amiss else "not all could be listed"
     return f"{count_of(len(view.rows), 'app')}: {counts or 'none'}; {view.unmanaged:,} unmanaged; {well}."
@@ -278,7 +296,7 @@ def verdict(view: StatusView) -> str:
 def _sum(view: StatusView, *, unfolded: bool) -> str:
     lines = [verdict(view)]
     if not unfolded:
-        lines.append("Each app has a line with --all.")
+        lines.append("--all shows every app.")
     if view.is_new:
-        lines.append("There is no journal here, so quarantine and past reasons are not known.")
+        lines.append("No run history found here, so quarantine and past reasons are unknown.")
     return "\n".join(lines)

@@ -26,13 +26,14 @@ def test_who_asks_in_the_morning_sees_what_is_not_well(place: Place) -> None:
     place.put_app("research/user/u000/KernelGateway/theirs", "ml.t3.medium", THEIRS)
     ran = place.run("status", "--expiring-within", "400000d")
     assert ran.code == 0
-    assert "vision         6           1        3        1         0       1            0         6" in ran.out
-    assert f"Failed (1 app): apply makes them again\n  {lab_of('u002')}  no capacity" in ran.out
-    assert "Missing (3 apps): apply makes them" in ran.out
+    assert "TEAM    DECLARED  IN SERVICE  MISSING  DRIFTED  FAILED  EXPIRING" in ran.out
+    assert "vision         6           1        3        1       1         6" in ran.out
+    assert f"Failed (1 app): apply creates them again\n  {lab_of('u002')}  no capacity" in ran.out
+    assert "Missing (3 apps): apply creates them" in ran.out
     assert f"  {lab_of('u001')}  differs in instance_type" in ran.out
     assert "Expiring within 400,000 days (6 apps):" in ran.out
     assert "Of other fleets: research/user/u000/KernelGateway/theirs (another-fleet)" in ran.out
-    assert "5 not as they should be" in ran.out
+    assert "5 need attention" in ran.out
     assert place.only_looked()
 
 
@@ -53,7 +54,7 @@ def test_many_apps_are_folded_and_all_unfolds_them(place: Place) -> None:
     place.write(fleet_text(people(40)))
     folded = place.run("status").out
     assert "and 30 more" in folded
-    assert "Each app has a line with --all." in folded
+    assert "--all shows every app." in folded
     assert lab_of("u039") not in folded
     assert lab_of("u039") in place.run("status", "--all").out
     assert place.run("status", "--team", "nobody").code == 64
@@ -87,4 +88,4 @@ def test_a_domain_that_is_not_listed_ends_it_with_1_and_its_apps_are_not_known(p
     assert "Not known (2 apps)" in ran.out
     assert "sagemaker:ListApps" in ran.out
     assert "not all could be listed" in ran.out
-    assert "There is no journal here, so quarantine and past reasons are not known." in ran.out
+    assert "No run history found here, so quarantine and past reasons are unknown." in ran.out

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people, until
+from tests.e2e.harness import APPFLEET, POLICY, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -174,3 +174,40 @@ def test_an_answer_that_names_each_app_is_still_one_paragraph(place: Place) -> N
     assert ran.code == 3
     assert sum("AccessDeniedException" in line for line in ran.out.splitlines()) == 1
     assert "Failed: 5 apps: " in ran.out
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_status_and_history_break_no_word_of_theirs(place: Place, columns: int) -> None:
+    place.write(fleet_text(people(4)), POLICY)
+    assert place.apply().code == 0
+    assert place.apply().code == 0
+    for command in ("status", "history", "plan"):
+        _, screen = on_a_terminal(place, columns, "--log-file", "log.jsonl", command)
+        wide = [line for line in plain(screen).splitlines() if len(line) > columns]
+        assert all(" " not in line.strip() or line.strip().startswith("appfleet ") for line in wide), wide
+
+
+def test_the_command_below_a_history_works_from_another_folder(place: Place) -> None:
+    assert place.apply().code == 0
+    elsewhere = place.folder / "elsewhere"
+    elsewhere.mkdir()
+    listed = subprocess.run(
+        [*APPFLEET, "-f", "../fleet.toml", "--state-dir", "../.appfleet", "history"],
+        cwd=elsewhere, env=place.environment(), capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    typed = shlex.split(listed.stdout.splitlines()[-1].partition(": appfleet ")[2])
+    shown = subprocess.run(
+        [*APPFLEET, *typed], cwd=elsewhere, env=place.environment(), capture_output=True, text=True, timeout=30,
+        check=True,
+    )  # fmt: skip
+    assert shown.stdout.startswith("<!doctype html>")
+
+
+def test_a_report_on_a_terminal_goes_to_a_file_that_is_named(place: Place) -> None:
+    assert place.apply().code == 0
+    code, screen = on_a_terminal(place, 80, "report")
+    assert code == 0
+    assert "<" not in screen
+    (page,) = place.folder.glob("report-*.html")
+    assert page.name in " ".join(screen.split())
+    assert page.read_text().startswith("<!doctype html>")

@@ -137,7 +137,7 @@ def test_the_status_puts_observed_beside_desired_in_columns() -> None:
         "  InService  space/old-lab    JupyterLab/default     ml.t3.medium   not declared, owned by this fleet" in text
     )
     assert "  InService  user/alice       KernelGateway/nightly  ml.t3.medium   expired\n" in text
-    assert text.endswith("7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 not as they should be.\n")
+    assert text.endswith("7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 need attention.\n")
 
 
 def test_the_status_of_a_narrow_terminal_has_two_lines_an_app() -> None:
@@ -219,11 +219,9 @@ def test_numbers_agree_with_their_noun() -> None:
 
 def test_the_status_as_markdown_has_the_teams_and_what_is_not_well() -> None:
     text = status_markdown(a_status(errors=(Trouble("AF407", "denied"),), is_new=True))
-    assert text.startswith(
-        "### 7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 not as they should be"
-    )
-    assert "| Team | Declared | In service | Missing |" in text
-    assert "**Drifted (2 apps): apply with --replace makes them as declared**" in text
+    assert text.startswith("### 7 apps: 4 InService, 1 absent, 1 Failed, 1 Pending; 2 unmanaged; 7 need attention")
+    assert "| Team | Declared | Missing |" in text
+    assert "**Drifted (2 apps): apply --replace makes them as declared**" in text
     assert "- Not listed: AF407: denied" in text
     assert all(is_safe(line) for line in status_markdown(a_status(a_hostile_plan())).splitlines())
 

@@ -351,7 +351,7 @@ def test_the_history_is_a_line_a_run_with_its_trends() -> None:
     text = history_text((newest, oldest))
     lines = text.splitlines()
     assert lines[1].split() == ["run-2", "1970-01-01", "00:01", "incomplete", "32", "30", "2", "1", "min", "30.0", "3"]
-    assert "Created a minute  ▅█  15.0 to 30.0, now 30.0" in text
+    assert "Created per minute  ▅█  15.0 to 30.0, now 30.0" in text
     assert "appfleet report run-2" in lines[-1]
     assert "▅" not in history_text((newest, oldest), unicode=False)
 
