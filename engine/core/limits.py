@@ -141,6 +141,9 @@ SCENARIO_ROWS_MAX_COUNT: Final = 200_000
 # Policies.
 EXPRESSION_MAX_CHARS: Final = 8_000
 EXPRESSION_NESTING_MAX_DEPTH: Final = 32  # the expression language's own bound; it refuses to parse what is deeper
+EXPRESSION_GROWTH_MAX_FACTOR: Final = 128  # how much larger the macros of one expression can make a value
+EXPRESSION_GROWING_CALLS_MAX_COUNT: Final = 2  # of join, format and quote in one expression
+EXPRESSION_SEPARATOR_MAX_CHARS: Final = 16  # of join
 MACRO_MAX_ITEMS: Final = 9_999  # all iterations of one evaluation together; the expression language stops there
 REMEMBERED_VERDICTS_MAX_COUNT: Final = 2_000  # of each rule, while one fleet is admitted
 RULES_MAX_COUNT: Final = 1_000

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.limits import EXPRESSION_MAX_CHARS, EXPRESSION_NESTING_MAX_DEPTH
+from engine.policy.cel_growth import growth_faults
 from engine.policy.cel_messages import REGEX_HINT, Flaw, failure_text, flaws_in, hint_for_name
 from engine.policy.cel_text import calls, calls_with_literal, fields_of_items, line_and_column, tokens, variables
 from engine.policy.facts import APP_TYPES, APPS, types_for
@@ -88,6 +89,8 @@ class Program:
             value = self.code.eval(bindings.activation).value()
         except RuntimeError as error:  # the library raises for some failures, and returns the others
             return Failed(failure_text(str(error)))
+        except MemoryError:
+            return Failed("it needs more memory than there is")
         if value is True or value is False:
             return bool(value)
         return Failed(failure_text(str(value)))
@@ -116,6 +119,7 @@ class Environment:
         words = tokens(text)
         _check_depth(text, words)
         self._check_functions(text, words)
+        _check_growth(text, words)
         try:
             code = self.library.compile(text)
             kind = code.return_type().name()  # which fails for kinds that Python has no word for
@@ -191,6 +195,15 @@ def _check_depth(text: str, words: tuple[Token, ...]) -> None:
                 raise ExpressionError((flaw,))
         elif word.kind == "other" and word.written in ")]}":
             depth -= 1
+
+
+def _check_growth(text: str, words: tuple[Token, ...]) -> None:
+    """Refuse what could make a value very much larger; raises ExpressionError."""
+    faults = growth_faults(words)
+    if faults:
+        raise ExpressionError(
+            tuple(Flaw(*line_and_column(text, word.start), message, hint) for word, message, hint in faults)
+        )
 
 
 def _check_app_fields(text: str, words: tuple[Token, ...]) -> None:
