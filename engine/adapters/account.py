@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from engine.adapters.aws_calls import AwsCalls, inner, optional_text, required_text
+from engine.adapters.aws_calls import AwsCalls, inner, optional_text, required_text, rows_of
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.quota_fit import QuotaValue
@@ -99,7 +99,7 @@ def _domain_page(answer: Any) -> DomainPage:
 
 
 def _rows(answer: Any, name: str) -> list[dict[str, Any]]:
-    rows = answer.get(name)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    rows = rows_of(answer, name)
+    if not all(isinstance(row, dict) for row in rows):
         raise UnreadableAnswerError(f"the answer has no list {name}")
     return rows

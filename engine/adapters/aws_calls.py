@@ -6,17 +6,45 @@ What `sagemaker` and `sagemaker_owners` stand on. Not here: any operation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from engine.adapters.aws_errors import translate
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.errors import CloudError
-from engine.core.limits import CALL_TOTAL_MAX_SECONDS
+from engine.core.limits import (
+    CALL_TOTAL_MAX_SECONDS,
+    FAILURE_REASON_MAX_CHARS,
+    LIST_PAGE_MAX_ROWS,
+    TAG_KEY_MAX_CHARS,
+    TAG_VALUE_MAX_CHARS,
+)
 
 if TYPE_CHECKING:
     from engine.core.redact import Redactor
 
+# How long a field may be, and how it must look, by its name in the API's model. What is only passed on has no form.
+_NAME: Final = (63, re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*"))
+_WORD: Final = (64, re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*"))
+_TOKEN: Final = (8_192, None)
+_ANY_FORM: Final[tuple[int, re.Pattern[str] | None]] = (2_048, None)
+_FORMS: Final[Mapping[str, tuple[int, re.Pattern[str] | None]]] = {
+    "Account": (12, re.compile(r"[0-9]{12}")),
+    "AppName": _NAME,
+    "AppType": _WORD,
+    "DomainId": _NAME,
+    "InstanceType": _WORD,
+    "Key": (TAG_KEY_MAX_CHARS, None),
+    "NextToken": _TOKEN,
+    "OwnerUserProfileName": _NAME,
+    "PaginationToken": _TOKEN,
+    "SharingType": _WORD,
+    "SpaceName": _NAME,
+    "Status": _WORD,
+    "UserProfileName": _NAME,
+    "Value": (TAG_VALUE_MAX_CHARS, None),
+}
 _EPOCH_MAX_SECONDS: Final = 253_402_300_800.0  # the year 10000
 Method = Callable[..., Awaitable[Any]]
 T = TypeVar("T")
@@ -71,19 +99,44 @@ class AwsCalls:
 
 
 def required_text(answer: Any, name: str) -> str:
-    """Give a field that must be there and say something."""
-    value = answer.get(name)
-    if not isinstance(value, str) or not value:
+    """Return a field that must be there and say something, in the form that the API's model gives it."""
+    value = optional_text(answer, name)
+    if value is None:
         raise UnreadableAnswerError(f"the answer has no {name}")
     return value
 
 
 def optional_text(answer: Any, name: str) -> str | None:
-    """Give a field that may be missing, null or empty, which is the same."""
+    """Return a field that may be missing, null or empty, which is the same; in the form of the API's model."""
     value = answer.get(name)
-    if value is not None and not isinstance(value, str):
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
         raise UnreadableAnswerError(f"{name} is not a text")
-    return value or None
+    longest, form = _FORMS.get(name, _ANY_FORM)
+    if len(value) > longest:
+        raise UnreadableAnswerError(f"{name} has {len(value):,} characters, and the API's own limit is {longest:,}")
+    if form is not None and not form.fullmatch(value):
+        raise UnreadableAnswerError(f"{name} is not in the form that the API gives it")
+    return value
+
+
+def failure_reason(answer: Any) -> str:
+    """Return why something failed; a longer text than the API gives is cut, since it is only shown."""
+    value = answer.get("FailureReason")
+    if value is not None and not isinstance(value, str):
+        raise UnreadableAnswerError("FailureReason is not a text")
+    return (value or "")[:FAILURE_REASON_MAX_CHARS]
+
+
+def rows_of(answer: Any, name: str) -> list[Any]:
+    """Return the rows of a page: no more than were asked for."""
+    rows = answer.get(name)
+    if not isinstance(rows, list):
+        raise UnreadableAnswerError(f"the answer has no list {name}")
+    if len(rows) > LIST_PAGE_MAX_ROWS:
+        raise UnreadableAnswerError(f"{name} has {len(rows):,} rows, and {LIST_PAGE_MAX_ROWS} were asked for")
+    return rows
 
 
 def inner(answer: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from engine.adapters.aws_calls import AwsCalls, optional_text
+from engine.adapters.aws_calls import AwsCalls, optional_text, rows_of
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 
@@ -69,8 +69,8 @@ def endpoint_region(region: str) -> str:
 
 def _offer_page(answer: Any) -> OfferPage:
     """Read an answer: each offer is JSON inside a text."""
-    texts = answer.get("PriceList")
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    texts = rows_of(answer, "PriceList")
+    if not all(isinstance(text, str) for text in texts):
         raise UnreadableAnswerError("the answer has no list PriceList of texts")
     try:
         offers = tuple(orjson.loads(text) for text in texts)

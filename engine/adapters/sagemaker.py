@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws_calls import creation_time, optional_text, required_text
+from engine.adapters.aws_calls import creation_time, failure_reason, optional_text, required_text, rows_of
 from engine.adapters.sagemaker_owners import OwnerCalls
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.arns import names_app
@@ -121,8 +121,7 @@ class SageMakerCloud(OwnerCalls):
         told = (row.owner_kind, row.owner.casefold(), row.app_type, row.app_name)
         if told != (app.owner_kind, app.owner.casefold(), app.app_type, app.app_name):
             raise UnreadableAnswerError("the answer is of another app")
-        reason = optional_text(answer, "FailureReason") or ""
-        return AppDetail(row, _app_arn(answer, app), self._redactor.text(reason))
+        return AppDetail(row, _app_arn(answer, app), failure_reason(answer))
 
 
 def _named(app: AppName) -> dict[str, Any]:
@@ -160,10 +159,7 @@ def _app_arn(answer: Any, app: AppName) -> str:
 
 
 def _page(answer: Any, domain_id: str, owner_kind: OwnerKind | None, owner: str) -> AppPage:
-    rows = answer.get("Apps")
-    if not isinstance(rows, list):
-        raise UnreadableAnswerError("the answer has no list Apps")
-    apps = tuple(_row(row, domain_id) for row in rows)
+    apps = tuple(_row(row, domain_id) for row in rows_of(answer, "Apps"))
     if owner_kind is not None:
         asked = (owner_kind, owner.casefold())
         if any((app.owner_kind, app.owner.casefold()) != asked for app in apps):
@@ -201,20 +197,17 @@ def _spec(told: Any) -> AppSpec:
 
 
 def _tagged_page(answer: Any, key: str) -> TaggedPage:
-    rows = answer.get("ResourceTagMappingList")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    rows = rows_of(answer, "ResourceTagMappingList")
+    if not all(isinstance(row, dict) for row in rows):
         raise UnreadableAnswerError("the answer has no list ResourceTagMappingList")
     values = tuple((required_text(row, "ResourceARN"), _tags(row)[0].get(key, "")) for row in rows)
     return TaggedPage(values, optional_text(answer, "PaginationToken") or "")
 
 
 def _tags(answer: Any) -> tuple[dict[str, str], str]:
-    rows = answer.get("Tags")
-    if not isinstance(rows, list):
-        raise UnreadableAnswerError("the answer has no list Tags")
     tags: dict[str, str] = {}
-    for row in rows:
+    for row in rows_of(answer, "Tags"):
         if not isinstance(row, dict) or not isinstance(row.get("Value"), str):
             raise UnreadableAnswerError("a tag is not a key and a value")
-        tags[required_text(row, "Key")] = row["Value"]
+        tags[required_text(row, "Key")] = optional_text(row, "Value") or ""
     return tags, optional_text(answer, "NextToken") or ""

@@ -8,7 +8,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws_calls import AwsCalls, creation_time, inner, optional_text, required_text
+from engine.adapters.aws_calls import (
+    AwsCalls,
+    creation_time,
+    failure_reason,
+    inner,
+    optional_text,
+    required_text,
+    rows_of,
+)
 from engine.adapters.transport import UnreadableAnswerError
 from engine.core.arns import names_owner
 from engine.core.identity import USER
@@ -74,8 +82,7 @@ class OwnerCalls(AwsCalls):
         row = _row(answer, domain_id, kind, "")
         if row.name.casefold() != name.casefold():  # the service takes a profile's name in any case
             raise UnreadableAnswerError("the answer is of another owner")
-        reason = optional_text(answer, "FailureReason") or ""
-        return OwnerDetail(row, _owner_arn(answer, domain_id, kind, name), self._redactor.text(reason))
+        return OwnerDetail(row, _owner_arn(answer, domain_id, kind, name), failure_reason(answer))
 
 
 def _name_member(kind: OwnerKind) -> str:
@@ -96,9 +103,7 @@ def _owner_arn(answer: Any, domain_id: str, kind: OwnerKind, name: str) -> str:
 
 def _page(answer: Any, domain_id: str, kind: OwnerKind) -> OwnerPage:
     member = "UserProfiles" if kind == USER else "Spaces"
-    rows = answer.get(member)
-    if not isinstance(rows, list):
-        raise UnreadableAnswerError(f"the answer has no list {member}")
+    rows = rows_of(answer, member)
     token = optional_text(answer, "NextToken") or ""
     return OwnerPage(tuple(_row(row, domain_id, kind, "Summary") for row in rows), token)
 

@@ -13,6 +13,7 @@ from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.app import AppOptions
@@ -62,7 +63,7 @@ def import_(
     counts = {"app": len(imported.keys), "shape": imported.shapes, "team": imported.teams}
     say(import_text(counts, imported.left_out, imported.bare_owners))
     if out is not None:
-        say(f"wrote {out}")
+        say(f"wrote {clean(str(out))}")
         plan, adopt = (_next(_for_file(out, options), words) for words in (["plan"], ["apply", "--adopt"]))
         say(f"Next:\n  {plan}\n  {adopt}")
         say("No app is this fleet's own until it is adopted, and so none can be pruned or replaced.")

@@ -13,6 +13,7 @@ from engine.cli.ask import can_ask, confirm_with
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
 from engine.core.errors import NotConfirmedError, UsageError
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.app import AppOptions
@@ -75,7 +76,7 @@ def onboard(
     written, options, alone = onboarding_of(options, asked, partial(_auth_mode, ctx, options))
     say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
     for note in written.notes:
-        say(f"appfleet: {note}")
+        say(f"appfleet: {clean(note)}")
     return run(ctx, options, alone, format_.value, written, yes=yes)
 
 

@@ -54,7 +54,7 @@ def prices(
         sinks.clear()
     written = write_result(made.text) if out is None else write_result(f"wrote {out}\n")
     for line in _remarks(made, str(out)):
-        say(f"appfleet: {line}")
+        say(f"appfleet: {clean(line)}")
     return ExitCode.OK if written else ExitCode.FAILED
 
 

@@ -12,6 +12,7 @@ from engine.cli import flags
 from engine.cli.named import check_writable
 from engine.cli.output import is_terminal, say, write_result
 from engine.core.errors import ExitCode, UsageError
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.cli.context import Globals
@@ -60,7 +61,7 @@ def report(
     except NamedFileError as error:
         say(f"appfleet: the report could not be written to {out}: {error}")
         return ExitCode.FAILED
-    say(f"appfleet: the report of run {story.detail.run.run_id} is in {out}")
+    say(f"appfleet: the report of run {clean(story.detail.run.run_id)} is in {out}")
     return ExitCode.OK
 
 

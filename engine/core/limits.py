@@ -40,6 +40,7 @@ APP_TAGS_MAX_COUNT: Final = 49  # the service takes 50, and appfleet:fleet is on
 TAG_KEY_MAX_CHARS: Final = 128
 TAG_VALUE_MAX_CHARS: Final = 256
 LIST_PAGE_MAX_ROWS: Final = 100
+FAILURE_REASON_MAX_CHARS: Final = 1_024
 
 # What is shown.
 SHOWN_TEXT_MAX_CHARS: Final = 1_000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,8 +25,8 @@ def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]]
         lines.append("left out:")
     for why, names in left_out.items():
         more = len(names) - NAMED_MAX_COUNT
-        shown = ", ".join(names[:NAMED_MAX_COUNT]) + (f" and {more:,} more" if more > 0 else "")
-        lines.append(f"  {counted(len(names), 'app')}: {why}: {shown}")
+        shown = ", ".join(map(clean, names[:NAMED_MAX_COUNT])) + (f" and {more:,} more" if more > 0 else "")
+        lines.append(f"  {counted(len(names), 'app')}: {clean(why)}: {shown}")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from engine.core.errors import UsageError
-from engine.core.limits import SIMULATED_CONNECTIONS_MAX_COUNT, SIMULATED_IDLE_MAX_SECONDS
+from engine.core.limits import LIST_PAGE_MAX_ROWS, SIMULATED_CONNECTIONS_MAX_COUNT, SIMULATED_IDLE_MAX_SECONDS
 from engine.simulator.api import OPERATIONS, SESSION_KEY_PREFIX, Caller, answer, live_key
 from engine.simulator.faults import ACTS_BEFORE, ROW_FAULTS, Fault, FaultKind
 from engine.simulator.http_wire import Connection, Reply, Request
@@ -108,7 +108,17 @@ class Server:
         self._connections.add(connection)
         self._drained.clear()
         self.world.stats.connected()
-        return len(self._connections) <= SIMULATED_CONNECTIONS_MAX_COUNT
+        return len(self._connections) <= SIMULATED_CONNECTIONS_MAX_COUNT or self._make_room(connection)
+
+    def _make_room(self, newest: Connection) -> bool:
+        """End the connection that has been silent longest, so that idle ones keep nobody out; whether one could be."""
+        idle = [connection for connection in self._connections if connection.is_idle and connection is not newest]
+        if not idle:
+            return False
+        silent = min(idle, key=lambda connection: connection.active_at)
+        self._connections.discard(silent)  # at once: it must not be chosen again before it is closed
+        silent.abort()
+        return True
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -260,7 +270,8 @@ def _with_wrong_rows(result: dict[str, Any], kind: FaultKind) -> dict[str, Any]:
     changed = dict(result)
     for member, rows in result.items():
         if isinstance(rows, list) and rows:
-            changed[member] = [*rows, rows[-1]] if kind is FaultKind.DUPLICATE_ROWS else rows[:-1]
+            doubled = [*rows, rows[-1]] if len(rows) < LIST_PAGE_MAX_ROWS else rows  # no page holds more than that
+            changed[member] = doubled if kind is FaultKind.DUPLICATE_ROWS else rows[:-1]
     return changed
 
 

@@ -148,6 +148,11 @@ class Connection(asyncio.Protocol):
         self._eof = False
         self.active_at = 0.0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer on it."""
+        return not self._waiting
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it when there are too many."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other

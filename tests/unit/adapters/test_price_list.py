@@ -51,9 +51,9 @@ async def test_a_last_page_has_no_token() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (b"{}", "no list PriceList of texts"),
-        (b'{"PriceList":null}', "no list PriceList of texts"),
-        (b'{"PriceList":[{"product":{}}]}', "no list PriceList of texts"),
+        (b"{}", "no list PriceList"),
+        (b'{"PriceList":null}', "no list PriceList"),
+        (b'{"PriceList":[{"product":{}}]}', "no list PriceList"),
         (b'{"PriceList":["{\\"product\\":"]}', "an offer is not JSON"),
         (b'{"PriceList":["{\\"usd\\":NaN}"]}', "an offer is not JSON"),
         (b'{"PriceList":["{}"],"NextToken":7}', "GetProducts"),

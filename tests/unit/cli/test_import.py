@@ -106,3 +106,10 @@ def test_the_summary_names_the_first_of_what_was_left_out(
 ) -> None:
     """Each reason has a line, with a count and a few names."""
     assert import_text({"app": 1}, left, bare) == told
+
+
+def test_a_name_with_a_line_break_forges_no_line() -> None:
+    text = import_text({"app": 1}, {"of a\nkind": ["space/a\nwrote fleet.toml\x1b[2J"]}, 0)
+    assert "\nwrote" not in text
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 3
