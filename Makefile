@@ -41,7 +41,7 @@ docs: $(STAMP)  ## write again what is generated in docs/
 	$(BIN)/python tools/make_docs.py
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 SEEDS ?= 10000
 JOBS ?= 2

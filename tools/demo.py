@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "demo"  # git ignores build/
 APPFLEET = [sys.executable, "-m", "engine"]
 COMMAND_MAX_SECONDS = 300
 GONE_POLLS_MAX_COUNT = 100
@@ -29,15 +30,16 @@ LOST = (("alice-lab", "JupyterLab"), ("kofi-code", "CodeEditor"))
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="appfleet-demo-") as folder, simulator() as url:
+    with simulator() as url:
+        prepare(FOLDER)
+        os.chdir(FOLDER)
         os.environ.update(
             AWS_ENDPOINT_URL=url,
             AWS_ACCESS_KEY_ID="simulated",
             AWS_SECRET_ACCESS_KEY="simulated",
-            APPFLEET_STATE_DIR=f"{folder}/state",
-            APPFLEET_LOG_FILE=f"{folder}/log.jsonl",
+            APPFLEET_LOG_FILE=str(FOLDER / "log.jsonl"),
         )
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "APPFLEET_STATE_DIR", "APPFLEET_FILE"):
             os.environ.pop(name, None)
         say("What would be done? Nothing is called but a listing.")
         run("plan")
@@ -45,7 +47,7 @@ def main() -> int:
         run("apply", "--yes")
         first = stats(url)
         expect(first["calls"]["CreateApp"].get("ThrottlingException", 0) >= 1, "no call was throttled")
-        expect("bucket.reopened" in log_events(Path(folder)), "no full quota opened again")
+        expect("bucket.reopened" in log_events(FOLDER), "no full quota opened again")
         say("The same command the next night: one listing, nothing to do.")
         reset(url)
         run("apply", "--yes")
@@ -56,8 +58,19 @@ def main() -> int:
         reset(url)
         run("apply", "--yes")
         expect(stats(url)["calls"]["CreateApp"] == {"ok": 2}, "the two lost apps were not created again")
-    say("That was the main job. Now point a fleet.toml at a domain of yours: see README.md.")
+        os.chdir(ROOT)
+    say(f"Look around: .venv/bin/appfleet -f {FOLDER.relative_to(ROOT)}/fleet.toml history")
+    say("That was the main job. For your own account, see 'Your first real account' in README.md.")
     return 0
+
+
+def prepare(folder: Path) -> None:
+    """Copy the example fleet to a folder that stays, so that every path and command that is printed is there later."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "fleet.toml", folder)
+    for name in ("teams", "policies"):
+        shutil.copytree(ROOT / name, folder / name)
 
 
 @contextmanager
@@ -70,7 +83,7 @@ def simulator() -> Iterator[str]:
             line = process.stdout.readline()
             url = next((word.rstrip(".") for word in line.split() if word.startswith("http://")), "")
             if not url:
-                sys.exit("the simulator did not start; its error stands above")
+                sys.exit("the simulator did not start; see its error above")
             yield url
         finally:
             process.terminate()
@@ -84,7 +97,7 @@ def say(text: str) -> None:
 def run(*arguments: str) -> None:
     """Run one command as a user would, and stop at the first that fails."""
     print(f"$ appfleet {' '.join(arguments)}", flush=True)
-    code = subprocess.run([*APPFLEET, *arguments], cwd=ROOT, check=False, timeout=COMMAND_MAX_SECONDS).returncode
+    code = subprocess.run([*APPFLEET, *arguments], check=False, timeout=COMMAND_MAX_SECONDS).returncode
     expect(code == 0, f"appfleet {' '.join(arguments)} ended with {code}")
 
 

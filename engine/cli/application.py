@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,7 @@ from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME, Call
 from engine.cli.context import Globals
 from engine.cli.output import write_result
+from engine.cli.usage import plain_help
 from engine.core.errors import ExitCode
 
 _GLOBAL_HELP: Final = "Global flags (see appfleet --help) may stand before or after the command."
@@ -55,6 +56,11 @@ COMMANDS: Final = (
     "prices",
     "completion",
 )
+
+
+def command_line(only: str = "") -> Any:
+    """Return the parser's command for `build(only)`, with plain words in its help."""
+    return plain_help(typer.main.get_command(build(only)))
 
 
 def build(only: str = "") -> typer.Typer:

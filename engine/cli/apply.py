@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PlanFileArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A plan that `plan --out` saved; it runs without a question.", metavar="[PLAN.json]", parser=path_of
+        help="A plan that `plan --out` saved; it runs without a question.", metavar="PLAN.json", parser=path_of
     ),
 ]
 YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]
@@ -84,7 +84,7 @@ def apply(
     app_type: flags.AppTypeFlag = None,
     key: flags.KeyFlag = None,
 ) -> int:
-    """Plan, ask, then make it so.
+    """Plan, ask, then apply the plan.
 
     Safe to run again at any time: what is there stays. Press Ctrl-C once to stop cleanly, twice to stop now.
     """
@@ -92,7 +92,7 @@ def apply(
 
     approved = plan_file is not None or checksum is not None
     if not (yes or dry_run or approved or can_ask()):
-        raise UsageError("apply cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     asked = changes_of(
         simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
     )

@@ -23,7 +23,7 @@ class Shell(StrEnum):
 
 
 def completion(shell: Annotated[Shell, typer.Argument(help="The shell to teach.")]) -> int:
-    """Print what makes a shell complete appfleet's commands and flags.
+    """Print a script for your shell that completes commands.
 
     For bash, put this into ~/.bashrc: eval "$(appfleet completion bash)"
     """
@@ -38,7 +38,7 @@ def answered(instruction: str) -> int:
     from typer._completion_classes import completion_init
     from typer.completion import shell_complete
 
-    from engine.cli.application import build
+    from engine.cli.application import command_line
 
     completion_init()
-    return shell_complete(typer.main.get_command(build()), {}, PROGRAM, COMPLETE_VARIABLE, instruction)
+    return shell_complete(command_line(), {}, PROGRAM, COMPLETE_VARIABLE, instruction)

@@ -29,9 +29,9 @@ def explain(
     strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
-    """Show where each field of an app came from, what each rule said, and what the planner will do.
+    """Show where an app's fields come from and what will be done.
 
-    Only the app's owner is listed. When nothing can be listed, the rest is told all the same.
+    Shows what each rule says, too. Lists only the app's owner; if that fails, everything else is shown all the same.
     """
     import asyncio
 

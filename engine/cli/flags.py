@@ -40,7 +40,7 @@ LogLevelFlag = Annotated[
     LogLevel | None,
     flag(
         "--log-level",
-        help="The quietest level that is told.",
+        help="Lowest level to log.",
         show_default="info; error below a live view, warning where nothing runs",
     ),
 ]
@@ -48,13 +48,16 @@ StateDirFlag = Annotated[
     Path | None,
     path_flag(
         "--state-dir",
-        help="Where journal and lock are kept.",
+        help="Folder for the journal and the lock.",
         metavar="FOLDER",
         show_default=".appfleet beside the fleet file",
     ),
 ]
 EndpointFlag = Annotated[
-    str | None, flag("--endpoint-url", help="Call this endpoint instead of AWS's own; plain http for loopback only.")
+    str | None,
+    flag(
+        "--endpoint-url", help="Call this endpoint instead of AWS's own; plain http for loopback only.", metavar="URL"
+    ),
 ]
 
 DomainFlag = Annotated[list[str] | None, flag("--domain", help="Only this domain.", metavar="GLOB")]

@@ -27,10 +27,13 @@ def history(
     ctx: typer.Context,
     format_: Annotated[HistoryFormat, flags.flag("--format", help="How the history is written.")] = HistoryFormat.TEXT,
     limit: Annotated[
-        int, flags.flag("--limit", help="How many runs, the newest first.", min=1, max=HISTORY_SHOWN_MAX_COUNT)
+        int,
+        flags.flag(
+            "--limit", help="How many runs, the newest first.", metavar="COUNT", min=1, max=HISTORY_SHOWN_MAX_COUNT
+        ),
     ] = _SHOWN_DEFAULT_COUNT,
 ) -> int:
-    """List past runs, with the trends of rate, failures and durations."""
+    """List past runs: one line each, with trends."""
     from engine.adapters.state_dir import StateDir
     from engine.adapters.timeline_reader import past_runs
     from engine.cli.context import next_report, options_of

@@ -37,7 +37,7 @@ def iam_policy(
         bool, flags.flag("--read-only", help="Allow what plan and status call, and no change of anything.")
     ] = False,
 ) -> int:
-    """Print the least IAM policy that this fleet needs. Nothing is called.
+    """Print the least IAM policy that this fleet needs.
 
     Example: appfleet iam-policy --format terraform > appfleet-iam.tf
     """

@@ -21,16 +21,25 @@ if TYPE_CHECKING:
 
 def import_(
     ctx: typer.Context,
-    domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.")],
+    domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID")],
     region: Annotated[
         str,
-        flags.flag("--region", help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's)."),
+        flags.flag(
+            "--region",
+            help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's).",
+            metavar="REGION",
+            show_default=False,
+        ),
     ] = "",
     out: Annotated[
         Path | None, flags.path_flag("--out", help="File to write; without it, or with -, standard output.")
     ] = None,
-    name: Annotated[str | None, flags.flag("--name", help="Name of the fleet; else the domain's id.")] = None,
-    domain_name: Annotated[str, flags.flag("--domain-name", help="The file's name for the domain.")] = "main",
+    name: Annotated[
+        str | None, flags.flag("--name", help="Name of the fleet (default: the domain's id).", metavar="NAME")
+    ] = None,
+    domain_name: Annotated[
+        str, flags.flag("--domain-name", help="The file's name for the domain.", metavar="NAME")
+    ] = "main",
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Write a fleet file from a live domain.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from engine.cli.argv import command_of, prepare
 from engine.cli.call import HELP, Call
 from engine.cli.output import ensure_descriptors, lost_result, say
+from engine.cli.usage import plain_message
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -62,14 +63,14 @@ def _run(call: Call) -> int:
     words = list(call.words)
     import typer
 
-    from engine.cli.application import COMMANDS, build
+    from engine.cli.application import COMMANDS, command_line
 
     if COMPLETE_VARIABLE in os.environ:
         from engine.cli.completion import answered
 
         return answered(os.environ[COMPLETE_VARIABLE])
     named = command_of(words)
-    command = typer.main.get_command(build(named if named in COMMANDS else ""))
+    command = command_line(named if named in COMMANDS else "")
     try:
         # Not `command.main`: it has views of its own on interrupts and exit codes.
         with command.make_context("appfleet", list(words), obj=call) as context:
@@ -91,6 +92,6 @@ def _usage_error(error: Exception) -> UsageError:
     """Return what is wrong with the flags, and which help has more."""
     context = getattr(error, "ctx", None)
     format_message = getattr(error, "format_message", None)
-    message = " ".join((format_message() if format_message is not None else str(error)).split())
+    message = plain_message(format_message() if format_message is not None else str(error))
     path = context.command_path if context is not None else "appfleet"
-    return UsageError(message.rstrip("."), hint=f"See {path} --help")
+    return UsageError(message, hint=f"See {path} --help")

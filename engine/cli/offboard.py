@@ -27,6 +27,7 @@ def offboard(
         flags.flag(
             "--from",
             help="The file, below the fleet file's folder, that says what the team was.",
+            metavar="FILE",
             show_default="offboarded/TEAM.toml",
         ),
     ] = None,
@@ -38,7 +39,7 @@ def offboard(
     strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
-    """Delete a team's apps, and with --owners its spaces and user profiles.
+    """Delete a team's apps; with --owners, its people and spaces.
 
     Nothing is deleted that anything else in the fleet still declares. First move the team's table out of the files that
     the next run reads, into offboarded/TEAM.toml; the command says which line when it has not been moved.
@@ -48,7 +49,7 @@ def offboard(
     from engine.steps.onboarding import offboarding_of
 
     if not (yes or can_ask()):
-        raise UsageError("offboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     options: AppOptions = options_of(
         ctx.obj,
         strict=strict,

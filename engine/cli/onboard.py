@@ -22,22 +22,29 @@ if TYPE_CHECKING:
     from engine.steps.team_file import TeamWritten
 
 
+LikeFlag = Annotated[
+    str | None,
+    flags.flag("--like", help="Give them what this team has: user apps, {member} spaces, tags.", metavar="TEAM"),
+]
+AppFlag = Annotated[
+    list[str] | None, flags.flag("--app", help="Give them this app of the fleet file. Repeatable.", metavar="NAME")
+]
+
+
 def onboard(
     ctx: typer.Context,
     team: Annotated[str | None, typer.Argument(help="The team's name: lower-case letters, digits, hyphens.")] = None,
     members: Annotated[
-        list[str] | None, flags.flag("--members", help="User profile names or e-mail addresses, with commas between.")
+        list[str] | None, flags.flag("--members", help="User profile names or e-mail addresses.", metavar="A,B")
     ] = None,
     members_file: Annotated[
         Path | None, flags.path_flag("--members-file", help="A CSV file whose first column holds the names.")
     ] = None,
-    like: Annotated[
-        str | None, flags.flag("--like", help="Give them what this team has: user apps, {member} spaces, tags.")
+    like: LikeFlag = None,
+    app: AppFlag = None,
+    domain: Annotated[
+        str | None, flags.flag("--domain", help="The domain, if the fleet has several.", metavar="NAME")
     ] = None,
-    app: Annotated[
-        list[str] | None, flags.flag("--app", help="Give them this app of the fleet file. Repeatable.")
-    ] = None,
-    domain: Annotated[str | None, flags.flag("--domain", help="The domain, where the fleet has several.")] = None,
     undo: Annotated[
         str | None, flags.flag("--undo", help="Delete exactly the apps that this run made.", metavar="RUN")
     ] = None,
@@ -47,9 +54,9 @@ def onboard(
     strict: flags.StrictFlag = False,
     simulate: flags.SimulateFlag = None,
 ) -> int:
-    """Write teams/TEAM.toml, then plan, ask and run that team alone.
+    """Write teams/TEAM.toml, then plan and apply that team alone.
 
-    Interrupted half-way, the same command goes on.
+    If it is interrupted, run the same command again to continue.
     """
     from engine.cli.context import options_of, simulate_of
     from engine.steps.members import members_of
@@ -57,7 +64,7 @@ def onboard(
     from engine.steps.team_file import TeamAsked
 
     if not (yes or can_ask()):
-        raise UsageError("onboard cannot ask: there is no terminal", hint="Give --yes to run without being asked")
+        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     options: AppOptions = options_of(
         ctx.obj,
         strict=strict,

@@ -51,7 +51,7 @@ def plan(
 ) -> int:
     """Show what apply would do, and change nothing.
 
-    Nothing is called but listings, and no lock is taken.
+    Makes read-only calls and takes no lock.
     """
     import asyncio
 

@@ -24,7 +24,8 @@ SHOWN_MAX_COUNT: Final = 10  # of the offers of a region that were left out, and
 def prices(
     ctx: typer.Context,
     region: Annotated[
-        list[str] | None, flags.flag("--region", help="A region; those of the fleet unless given. Repeatable.")
+        list[str] | None,
+        flags.flag("--region", help="A region (default: those of the fleet). Repeatable.", metavar="REGION"),
     ] = None,
     out: Annotated[
         Path | None,

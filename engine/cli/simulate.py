@@ -22,7 +22,9 @@ DEFAULT_REGION: Final = "eu-west-1"
 
 def simulate(
     ctx: typer.Context,
-    port: Annotated[int, flags.flag("--port", help="Listen here; 0 takes a free port.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, flags.flag("--port", help="Listen here; 0 takes a free port.", metavar="PORT", min=0, max=65535)
+    ] = 0,
     scenario: Annotated[
         Path | None, flags.path_flag("--scenario", help="Limits, times and faults of the world, as TOML.")
     ] = None,

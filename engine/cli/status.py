@@ -34,9 +34,9 @@ def status(
     app_type: flags.AppTypeFlag = None,
     key: flags.KeyFlag = None,
 ) -> int:
-    """Show observed apps beside the declared ones: a line a team, then what is not as it should be.
+    """Show the apps that exist beside the declared ones.
 
-    Nothing is called but what looks. It ends with 1 only where a domain could not be listed.
+    One line per team, then what needs attention. Makes read-only calls. Exits 1 only if a domain could not be listed.
     """
     import asyncio
 

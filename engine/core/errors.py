@@ -71,8 +71,9 @@ class AppfleetError(Exception):
         self.hint = clean(hint)
 
     def __str__(self) -> str:
-        """Give what happened and the hint on one line."""
-        return f"{self.message}. {self.hint}" if self.hint else self.message
+        """Return what happened and the hint on one line."""
+        stop = "" if self.message.endswith("?") else "."
+        return f"{self.message}{stop} {self.hint}" if self.hint else self.message
 
 
 class UsageError(AppfleetError):

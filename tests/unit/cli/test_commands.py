@@ -199,7 +199,7 @@ def test_the_exit_code_of_apply_is_the_report_s(engine: Engine, run: Run, more: 
 def test_apply_without_a_terminal_and_without_yes_is_refused_before_anything_is_done(engine: Engine, run: Run) -> None:
     ran = run("apply")
     assert ran.code == 64
-    assert "apply cannot ask: there is no terminal. Give --yes to run without being asked" in ran.err
+    assert "No terminal to ask for confirmation. Use --yes" in ran.err
     assert ran.out == ""
     assert engine.asked is None
 
