@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from tests.e2e.harness import Place, Ran, Running
 
 MANY = 40
-SLOW = POLICY.replace("create_rate = 200", "create_rate = 20").replace("create_rate_max = 200", "create_rate_max = 20")
+
+
+def at_rate(calls_per_second: int) -> str:
+    """Give a policy with a fixed rate of creates."""
+    return POLICY.replace("_rate = 200\ncreate", f"_rate = {calls_per_second}\ncreate").replace(
+        "create_rate_max = 200", f"create_rate_max = {calls_per_second}"
+    )
+
+
+SLOW = at_rate(20)
+# So slow that a busy machine has looked, and acted, long before the last of MANY is called.
+CRAWLING = at_rate(4)
 
 
 @pytest.fixture
@@ -31,6 +42,19 @@ def slow(place: Place) -> Place:
     """Give a fleet whose creates take about two seconds."""
     place.write(fleet_text(people(MANY)), policy=SLOW)
     return place
+
+
+@pytest.fixture
+def crawling(place: Place) -> Place:
+    """Give a fleet whose creates take about ten seconds: what happens in the middle of them does, on any machine."""
+    place.write(fleet_text(people(MANY)), policy=CRAWLING)
+    return place
+
+
+def finish(place: Place) -> Ran:
+    """Run once more, at full speed, what was left."""
+    place.write(fleet_text(people(MANY)))
+    return place.apply("--no-wait")
 
 
 @pytest.fixture
@@ -54,36 +78,37 @@ def check_all_told(ran: Ran, place: Place) -> None:
     """Every app has one outcome, and what the service accepted is what the run says that it created."""
     assert len(ran.report["apps"]) == MANY
     assert sum(ran.report["summary"].values()) == MANY
-    assert ran.report["summary"]["created"] == place.calls()["CreateApp"]["ok"]
+    assert ran.report["summary"].get("created", 0) == place.calls().get("CreateApp", {}).get("ok", 0)
     assert ran.events("run.finished")[0]["exit_code"] == ran.code
 
 
 def check_nothing_called_after_the_stop(ran: Ran) -> None:
     """The log of every call shows none that began after the run was told to stop."""
     names = [event["event"] for event in ran.events()]
-    last_call = max(place for place, name in enumerate(names) if name == "app.create_started")
+    last_call = max((place for place, name in enumerate(names) if name == "app.create_started"), default=-1)
     assert last_call < names.index("run.interrupted")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_130_at_a_signal_with_what_was_in_flight_finished(slow: Place, number: signal.Signals) -> None:
+def test_130_at_a_signal_with_what_was_in_flight_finished(crawling: Place, number: signal.Signals) -> None:
     """Row 39 and row 41: no new calls, calls in flight end by themselves, and the result is whole."""
-    with slow.start("apply", "--yes", "--no-wait", "--format", "json", "--log-level", "debug") as running:
-        created(running, 5)
+    with crawling.start("apply", "--yes", "--no-wait", "--format", "json", "--log-level", "debug") as running:
+        created(running, 3)
         running.signal(number)
         ran = running.end()
     assert ran.code == 130, ran.err
     assert ran.report["result"] == "interrupted"
-    check_all_told(ran, slow)
+    check_all_told(ran, crawling)
+    assert ran.report["summary"]["created"] >= 3
     assert ran.report["summary"]["interrupted"] >= 1
     check_nothing_called_after_the_stop(ran)
     assert "Traceback" not in ran.err
     if number is signal.SIGINT:
-        again = slow.apply("--no-wait")
+        again = finish(crawling)
         assert again.code == 0
         assert again.events("run.waited") == []
-        assert slow.stats()["create_for_live_key"] == 0
-        assert slow.calls()["CreateApp"] == {"ok": MANY}
+        assert crawling.stats()["create_for_live_key"] == 0
+        assert crawling.calls()["CreateApp"] == {"ok": MANY}
 
 
 def test_a_second_signal_does_not_wait_for_calls_in_flight(place: Place) -> None:
@@ -163,18 +188,21 @@ def _goal(path: Path) -> str:
         return ""
 
 
-def test_3_at_the_deadline_with_nothing_called_after_it(slow: Place) -> None:
-    """What was not begun by then is skipped, with the reason, and is done by the next run."""
-    ran = slow.apply("--no-wait", "--deadline", "1.5s", "--log-level", "debug")
+def test_3_at_the_deadline_with_nothing_called_after_it(crawling: Place) -> None:
+    """What was not begun by then is skipped, with the reason, and is done by the next run.
+
+    How much was begun by then is the machine's affair; it may be nothing.
+    """
+    ran = crawling.apply("--no-wait", "--deadline", "3s", "--log-level", "debug")
     assert ran.code == 3, ran.err
-    check_all_told(ran, slow)
+    check_all_told(ran, crawling)
     skipped = [app["error"] for app in ran.report["apps"] if app["outcome"] == "skipped"]
     assert skipped
     assert {error["code"] for error in skipped} == {"deadline"}
     assert all("--deadline" in error["hint"] for error in skipped)
     check_nothing_called_after_the_stop(ran)
-    again = slow.apply("--no-wait")
-    assert (again.code, slow.calls()["CreateApp"]) == (0, {"ok": MANY})
+    again = finish(crawling)
+    assert (again.code, crawling.calls()["CreateApp"]) == (0, {"ok": MANY})
 
 
 def test_1_when_the_deadline_comes_before_everything_is_listed(endless: Place) -> None:
@@ -209,15 +237,15 @@ def test_a_killed_run_is_carried_on_by_the_next_one(slow: Place, after: int) -> 
     until(lambda: all(slow.status_of(lab_of(name)) == "InService" for name in people(MANY)), "all are in service")
 
 
-def test_1_when_the_credentials_expire_in_the_middle(slow: Place) -> None:
+def test_1_when_the_credentials_expire_in_the_middle(crawling: Place) -> None:
     """Row 18: the lane stops with one error after its calls in flight; what is left is skipped."""
-    with slow.start("apply", "--yes", "--no-wait", "--format", "json") as running:
-        created(running, 5)
-        slow.scenario(QUICK + fault("expired-credentials", "*"))
+    with crawling.start("apply", "--yes", "--no-wait", "--format", "json") as running:
+        created(running, 3)
+        crawling.scenario(QUICK + fault("expired-credentials", "*"))
         ran = running.end()
     assert ran.code == 1
     assert ran.report["result"] == "failed"
-    check_all_told(ran, slow)
+    check_all_told(ran, crawling)
     (stopped,) = ran.events("lane.stopped")
     (error,) = ran.report["errors"]
     assert "lane 111122223333/eu-west-1 was stopped" in error["message"]
@@ -227,9 +255,9 @@ def test_1_when_the_credentials_expire_in_the_middle(slow: Place) -> None:
     refused = ran.report["calls"]["CreateApp"]["credentials_failed"]
     assert 1 <= refused <= 16  # those in flight
     assert ran.report["summary"]["skipped"] == MANY - ran.report["summary"]["created"]
-    slow.scenario(QUICK + "answer = 0\n")
-    assert slow.apply("--no-wait").code == 0
-    assert slow.stats()["create_for_live_key"] == 0
+    crawling.scenario(QUICK + "answer = 0\n")
+    assert finish(crawling).code == 0
+    assert crawling.stats()["create_for_live_key"] == 0
 
 
 # With somebody at a terminal.

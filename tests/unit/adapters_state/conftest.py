@@ -19,7 +19,7 @@ from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.plan import Action
 
 NOBODY = 65534
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 OpenState = Callable[..., StateDir]
 OpenJournal = Callable[..., SqliteJournal]

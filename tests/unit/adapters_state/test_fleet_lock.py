@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ME = Holder(os.getpid(), socket.gethostname(), "ann", "2026-11-24T01:00:00Z", "r1", "apply")
-TIMEOUT_S = 30
+TIMEOUT_S = 180
 
 HOLD = """
 import os, sys

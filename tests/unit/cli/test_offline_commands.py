@@ -42,7 +42,7 @@ match = 'app_type == "Canvas"'
 check = "false"
 message = "Canvas is not allowed"
 """
-SERVE_MAX_SECONDS = 30
+SERVE_MAX_SECONDS = 180
 
 
 @pytest.fixture
