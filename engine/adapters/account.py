@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from engine.adapters.aws_calls import AwsCalls, inner, optional_text, required_text, rows_of
 from engine.adapters.transport import UnreadableAnswerError
-from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.core.limits import LIST_PAGE_MAX_ROWS, QUOTA_VALUE_MAX_COUNT
 from engine.core.quota_fit import QuotaValue
 
 SERVICE_CODE: Final = "sagemaker"
@@ -87,7 +87,7 @@ def _quota_page(answer: Any) -> QuotaPage:
     values: dict[str, QuotaValue] = {}
     for row in _rows(answer, "Quotas"):
         value = row.get("Value")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= QUOTA_VALUE_MAX_COUNT:
             raise UnreadableAnswerError("Value of a quota is not a number")
         values[required_text(row, "QuotaName")] = QuotaValue(required_text(row, "QuotaCode"), int(value))
     return QuotaPage(values, optional_text(answer, "NextToken") or "")

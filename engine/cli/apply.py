@@ -138,7 +138,6 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
             ("--replace", options.replace_on_drift or bool(options.replace_keys)),
             ("--retry-quarantined", options.retry_quarantined),
             ("--allow-destructive", bool(options.allow_destructive)),
-            ("--checksum", bool(options.checksum)),
             ("--dry-run", dry_run),
         )
         if is_given

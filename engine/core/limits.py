@@ -82,6 +82,7 @@ OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one bef
 PRICE_PAGES_MAX_COUNT: Final = 100  # of one region's offers, 100 a page
 OPTIONAL_SERVICES_MAX_SECONDS: Final = 30.0  # of a whole run's waiting for the index of tags and quotas that are silent
 QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one region's prices
+QUOTA_VALUE_MAX_COUNT: Final = 999_999_999_999
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 
 # Settling.

@@ -78,6 +78,12 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     if options.saved_plan is None:
         return Approval(checksum=options.checksum), options
     saved = plan_from_json(_document(options.saved_plan))
+    if options.checksum and saved.fingerprint != options.checksum:
+        raise StalePlanError(
+            f"the saved plan {options.saved_plan} has the fingerprint {saved.fingerprint}, "
+            f"and {clean(options.checksum, 80)} was approved; nothing was changed",
+            hint="Somebody replaced or edited the file. Read it again, and approve the fingerprint that it has",
+        )
     if saved.denied:
         raise DeniedError(
             f"the saved plan {options.saved_plan} was denied when it was made, by a mandatory rule or a guardrail",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import AppfleetError, CloudError, StateError
 from engine.core.finding import Finding
-from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, QUOTA_VALUE_MAX_COUNT
 from engine.core.observed import AppStatus
 from engine.core.quota_fit import (
     NO_FIT,
@@ -206,8 +206,8 @@ class QuotaCache:
         try:
             if not 0.0 <= self._clock() - float(entry["at"]) < QUOTA_CACHE_MAX_SECONDS:
                 return None
-            return {str(name): QuotaValue(str(code), int(value)) for name, (code, value) in entry["quotas"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError):
+            return {str(name): _kept_value(code, value) for name, (code, value) in entry["quotas"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
 
     def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
@@ -217,6 +217,15 @@ class QuotaCache:
         document = {"version": _CACHE_VERSION, "lanes": self._lanes}
         with suppress(StateError):
             self._state.write_atomically(CACHE_NAME, json.dumps(document).encode())
+
+
+def _kept_value(code: object, value: object) -> QuotaValue:
+    """Return a value that was kept. Raises ValueError or TypeError for what no run keeps: that is asked again."""
+    if not isinstance(code, str) or not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("a quota that is kept is not a code and a number")
+    if not 0 <= value <= QUOTA_VALUE_MAX_COUNT:
+        raise ValueError("a quota that is kept has a number that no quota has")
+    return QuotaValue(code, value)
 
 
 def _cache_key(link: Link) -> str:

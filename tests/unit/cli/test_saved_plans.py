@@ -48,6 +48,11 @@ def test_a_saved_plan_and_its_age_reach_the_engine(engine: Engine, run: Run) -> 
     assert asked.refresh_quotas
 
 
+def test_a_fingerprint_may_be_given_beside_the_file(engine: Engine, run: Run) -> None:
+    run("apply", "plan.json", "--checksum", "sha256:1", "--yes")
+    assert (engine.options.checksum, engine.options.saved_plan) == ("sha256:1", Path("plan.json"))
+
+
 def test_a_checksum_reaches_the_engine_with_the_flags_beside_it(engine: Engine, run: Run) -> None:
     run("apply", "--checksum", "sha256:1", "--prune", "--yes")
     assert (engine.options.checksum, engine.options.prune, engine.options.saved_plan) == ("sha256:1", True, None)
@@ -61,7 +66,6 @@ def test_a_checksum_reaches_the_engine_with_the_flags_beside_it(engine: Engine, 
         (["--replace"], "--replace"),
         (["--retry-quarantined"], "--retry-quarantined"),
         (["--allow-destructive", LAB], "--allow-destructive"),
-        (["--checksum", "sha256:1"], "--checksum"),
         (["--dry-run", "--user", "a"], "--dry-run, --user"),
     ],
 )

@@ -120,3 +120,26 @@ def test_a_file_that_is_missing_a_pipe_or_huge_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr(approval, "PLAN_FILE_MAX_BYTES", 10)
     with pytest.raises(UsageError, match=r"larger than 10 bytes"):
         approval_of(saved(tmp_path, PLAN.to_json()), NOW)
+
+
+def test_a_fingerprint_beside_the_file_refuses_a_file_that_was_edited_and_computed_again(tmp_path: Path) -> None:
+    edited = plan_fleet(a_fleet(an_app(LAB)), observe(), options(prune=True, allowances=("research/*=9999",)))
+    for plan, checksum in ((PLAN, PLAN.fingerprint), (edited, edited.fingerprint)):
+        assert approval_of(replace(saved(tmp_path, plan.to_json()), checksum=checksum), NOW)[0].saved is not None
+    other = plan_fleet(a_fleet(an_app(LAB), an_app(CANVAS, None)), observe(), options())
+    with pytest.raises(StalePlanError, match=r"has the fingerprint sha256:\w+, and sha256:\w+ was approved"):
+        approval_of(replace(saved(tmp_path, other.to_json()), checksum=PLAN.fingerprint), NOW)
+
+
+def test_an_edited_plan_adds_no_change_that_the_fleet_does_not_call_for(tmp_path: Path) -> None:
+    more = plan_fleet(a_fleet(an_app(LAB), an_app(CANVAS, None)), observe(), options())
+    found, _ = approval_of(saved(tmp_path, more.to_json()), NOW)
+    made = plan_fleet(a_fleet(an_app(LAB)), observe(), options())
+    assert {change.key for change in made.changes} < {change.key for change in more.changes}
+    found.check(replace(made, inputs=more.inputs))  # what runs is what was planned now, and that is less
+
+
+@pytest.mark.parametrize("made_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-24", "\x00"])
+def test_a_time_that_no_zone_has_is_not_a_time(tmp_path: Path, made_at: str) -> None:
+    with pytest.raises(StalePlanError, match="is not a time in UTC"):
+        approval_of(saved(tmp_path, replace(PLAN, made_at=made_at).to_json()), NOW)
