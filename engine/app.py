@@ -81,6 +81,7 @@ class AppOptions:
     simulate: str | None = None
     prune: bool = False
     adopt: bool = False
+    from_fleet: str = ""
     replace_on_drift: bool = False
     replace_keys: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False

@@ -71,6 +71,7 @@ def apply(
     checksum: ChecksumFlag = None,
     prune: flags.PruneFlag = False,
     adopt: flags.AdoptFlag = False,
+    from_fleet: flags.FromFleetFlag = None,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
@@ -94,7 +95,13 @@ def apply(
     if not (yes or dry_run or approved or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     asked = changes_of(
-        simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
+        simulate,
+        replace,
+        allow_destructive,
+        prune=prune,
+        adopt=adopt,
+        from_fleet=from_fleet,
+        retry_quarantined=retry_quarantined,
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(
@@ -135,6 +142,7 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
         for name, is_given in (
             ("--prune", options.prune),
             ("--adopt", options.adopt),
+            ("--from-fleet", bool(options.from_fleet)),
             ("--replace", options.replace_on_drift or bool(options.replace_keys)),
             ("--retry-quarantined", options.retry_quarantined),
             ("--allow-destructive", bool(options.allow_destructive)),

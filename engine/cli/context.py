@@ -114,6 +114,7 @@ def changes_of(
     *,
     prune: bool,
     adopt: bool,
+    from_fleet: str | None,
     retry_quarantined: bool,
 ) -> dict[str, Any]:
     """Read the flags that plan and apply share, by the names that the options have for them.
@@ -124,11 +125,25 @@ def changes_of(
         "simulate": simulate_of(simulate),
         "prune": prune,
         "adopt": adopt,
+        "from_fleet": from_fleet_of(from_fleet, adopt=adopt),
         "replace_on_drift": "" in (replace or ()),
         "replace_keys": frozenset(key_of(text, "--replace") for text in replace or () if text),
         "retry_quarantined": retry_quarantined,
         "allow_destructive": tuple(allow_destructive or ()),
     }
+
+
+def from_fleet_of(name: str | None, *, adopt: bool) -> str:
+    """Read the name of the fleet that apps are moved from. Raises UsageError where it cannot mean anything."""
+    from engine.core.errors import UsageError
+
+    if name is None:
+        return ""
+    if not name.strip():
+        raise UsageError("--from-fleet names no fleet", hint="Give the old name of the fleet: --from-fleet OLD")
+    if not adopt:
+        raise UsageError("--from-fleet only works with --adopt", hint=f"Use --adopt --from-fleet {shlex.quote(name)}")
+    return name
 
 
 def key_of(text: str, flag: str) -> AppKey:
@@ -157,6 +172,7 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     parts += ["--strict"] if options.strict else []
     parts += ["--prune"] if options.prune else []
     parts += ["--adopt"] if options.adopt else []
+    parts += ["--from-fleet", options.from_fleet] if options.from_fleet else []
     parts += ["--replace"] if options.replace_on_drift else []
     for key in sorted(options.replace_keys):
         parts += ["--replace", str(key)]

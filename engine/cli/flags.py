@@ -84,6 +84,14 @@ AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, als
 AdoptFlag = Annotated[
     bool, flag("--adopt", help="Take over declared apps that nobody owns: give them this fleet's tag.")
 ]
+FromFleetFlag = Annotated[
+    str | None,
+    flag(
+        "--from-fleet",
+        help="With --adopt: also take over declared apps that this other fleet owns, such as after a rename.",
+        metavar="FLEET",
+    ),
+]
 PruneFlag = Annotated[bool, flag("--prune", help="Delete what this fleet owns and no longer declares.")]
 ReplaceFlag = Annotated[
     list[str] | None,

@@ -36,6 +36,7 @@ def plan(
     all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
     adopt: flags.AdoptFlag = False,
+    from_fleet: flags.FromFleetFlag = None,
     replace: flags.ReplaceFlag = None,
     retry_quarantined: flags.RetryQuarantinedFlag = False,
     allow_destructive: flags.AllowDestructiveFlag = None,
@@ -61,7 +62,13 @@ def plan(
 
     check_writable(out, "--out")
     asked = changes_of(
-        simulate, replace, allow_destructive, prune=prune, adopt=adopt, retry_quarantined=retry_quarantined
+        simulate,
+        replace,
+        allow_destructive,
+        prune=prune,
+        adopt=adopt,
+        from_fleet=from_fleet,
+        retry_quarantined=retry_quarantined,
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, strict=strict, selectors=selectors, refresh_quotas=refresh_quotas, **asked)

@@ -57,6 +57,7 @@ _GONE: Final = Decision(Action.NONE, Reason.GONE)
 _UNMANAGED: Final = Decision(Action.NONE, Reason.UNMANAGED)
 _NOT_OWNED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.OWNERSHIP)
 _ADOPTED: Final = Decision(Action.ADOPT, Reason.UNOWNED)
+_MOVED: Final = Decision(Action.ADOPT, Reason.FROM_FLEET)
 _ORPHANED: Final = Decision(Action.NONE, Reason.ORPHANED)
 _PRUNED: Final = Decision(Action.DELETE, Reason.NOT_DECLARED)
 
@@ -78,7 +79,7 @@ def decide_declared(
     if _is_unwanted(app, options):
         return _decide_unwanted(app, row, ownership, options)
     if _adopts(app, row, ownership, options):
-        return _ADOPTED
+        return _ADOPTED if ownership is Ownership.NOBODY else _MOVED
     wanted = _decide_wanted(app, row, ownership, differs, options)
     if options.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
         return wanted._replace(refused_by=Guard.ADOPTION)
@@ -99,14 +100,11 @@ def _decide_wanted(
 
 
 def _adopts(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> bool:
-    """Whether this app gets the fleet's tag: one that stands there, that nobody owns, and that no rule denies."""
-    return (
-        options.adopt
-        and row is not None
-        and row.status is AppStatus.IN_SERVICE
-        and ownership is Ownership.NOBODY
-        and app.key not in options.denied_keys
-    )
+    """Whether this app gets the fleet's tag: one in service that nobody owns, or --from-fleet, and no rule denies."""
+    if not options.adopt or row is None or row.status is not AppStatus.IN_SERVICE or app.key in options.denied_keys:
+        return False
+    moves = ownership is Ownership.FOREIGN and options.from_fleet != "" and row.foreign_fleet == options.from_fleet
+    return ownership is Ownership.NOBODY or moves
 
 
 def _is_unclear(row: ObservedApp | None, ownership: Ownership) -> bool:

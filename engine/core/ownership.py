@@ -6,6 +6,7 @@ of owners spread to apps that people open by hand.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.observed import Ownership
@@ -55,14 +56,21 @@ def why_not_ours(tag: str, found: Whose, unread: str = "") -> str:
             return "its tags could not be read" + (f" ({unread})" if unread else "")
 
 
+_TAKE_OUT: Final = "Take it out of one of the two fleets"
 READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:DescribeApp and sagemaker:ListTags"
+
+
+def way_to_move(fleet: str) -> str:
+    """Return what to do about declared apps that another fleet owns."""
+    command = f"appfleet apply --adopt --from-fleet {shlex.quote(fleet)}"
+    return f"{_TAKE_OUT}, or move it into this one, if that fleet was renamed: {command}"
 
 
 def not_owned(found: Whose, verb: str, key: AppKey) -> tuple[str, str]:
     """Return why an app is not `verb` (deleted, replaced, adopted), by what its tag says, and what to do about it."""
     why = why_not_ours(FLEET_TAG, found)
     if found.ownership is Ownership.FOREIGN:
-        return why, "Take it out of one of the two fleets"
+        return why, _TAKE_OUT if verb == "deleted" else way_to_move(found.fleet)
     nobodys = found.ownership is Ownership.NOBODY
     if nobodys:
         why = f"{why}, so this fleet does not own it"

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     UNMANAGED = "unmanaged"
     UNKNOWN_STATUS = "unknown_status"
     UNOWNED = "unowned"  # apply --adopt
+    FROM_FLEET = "from_fleet"  # apply --adopt --from-fleet: it is another fleet's until then
     FORCED = "forced"  # apply --replace KEY
     DOMAIN_UNLISTED = "domain_unlisted"
     DENIED = "denied"

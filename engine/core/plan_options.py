@@ -31,7 +31,8 @@ class PlanOptions:
     `replaced_at` says when an app was last replaced because of drift with the spec that it still has, in epoch seconds.
     `replace_keys` are replaced although they do not differ; `allow_destructive` are deleted, when declared absent,
     although nobody's tag says that they are ours. `adopt` gives declared apps in service that nobody owns this
-    fleet's tag. `once_done`, `half_replaced` (deleted to be replaced and not in service since)
+    fleet's tag, and with `from_fleet` those that the fleet of that name owns. `once_done`, `half_replaced` (deleted to
+    be replaced and not in service since)
     and `quarantined` come from the journal, `denied_keys`, `findings` and `run_denied` from
     the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and `bucket_room` says of a bucket
     whether one more app fits; a bucket that is not there is unknown. `allowances` are what was typed behind
@@ -52,6 +53,7 @@ class PlanOptions:
     quarantined: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False
     adopt: bool = False
+    from_fleet: str = ""
     denied_keys: frozenset[AppKey] = frozenset()
     run_denied: bool = False
     findings: tuple[Finding, ...] = ()
@@ -86,6 +88,7 @@ class PlanOptions:
         return (
             ("adopt", "on" if self.adopt else "off"),
             ("allow_destructive", " ".join(sorted(allowed))),
+            *((("from_fleet", self.from_fleet),) if self.from_fleet else ()),
             ("prune", "on" if self.wants_prune else "off"),
             ("replace", "on-drift" if self.wants_replace else "never"),
             ("replace_keys", " ".join(sorted(map(str, self.replace_keys)))),

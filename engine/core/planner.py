@@ -24,7 +24,7 @@ from engine.core.finding import Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
-from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned
+from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned, way_to_move
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.plan_options import PlanOptions
 from engine.core.text import clean
@@ -55,6 +55,10 @@ class _Joined:
     undeclared: list[ObservedApp] = field(default_factory=list)
 
 
+# What is declared so that it shall not be there.
+_UNWANTED: Final = frozenset({Reason.UNMANAGED, Reason.NOT_OWNED, Reason.GONE, Reason.EXPIRED, Reason.DECLARED_ABSENT})
+
+
 def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> Plan:
     """Decide about every selected app of `desired`, and every selected observed one that it does not declare.
 
@@ -83,6 +87,7 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
             changes.append(Change(row.key, action, reason, row))
     changes.sort(key=_BY_KEY)
     findings += _findings(desired, observed, options, joined, changes)
+    findings += _claims(options, joined, changes, {finding.key for finding in findings})
     return Plan(
         fleet=desired.name,
         made_at=options.made_at,
@@ -103,11 +108,13 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
 class OwnershipQuestions(NamedTuple):
     """The observed apps whose ownership is asked for, as they are spelled there, sorted.
 
-    On `decisive` ones it depends what is done; of `telling` ones it is only said whose they are.
+    On `decisive` ones it depends what is done; of `telling` ones, which nobody declares, it is only said whose they
+    are, and of `claimed` ones, which the fleet declares, whether another fleet owns them.
     """
 
     decisive: tuple[AppKey, ...]
     telling: tuple[AppKey, ...]
+    claimed: tuple[AppKey, ...] = ()
 
 
 def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> OwnershipQuestions:
@@ -121,10 +128,11 @@ def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: Pla
     undeclared = [row for row in joined.undeclared if row.ownership is Ownership.UNREAD and row.status.is_alive]
     decisive = {row.key for row in undeclared if ownership_matters(None, row, options, prune=prune)}
     telling = sorted(row.key for row in undeclared if row.key not in decisive)
-    decisive |= {
-        row.key for app, row in joined.declared if row is not None and ownership_matters(app, row, options, prune=prune)
-    }
-    return OwnershipQuestions(tuple(sorted(decisive)), tuple(telling))
+    unread = [(app, row) for app, row in joined.declared if row is not None and row.ownership is Ownership.UNREAD]
+    claims = {app.key: row.key for app, row in unread if row.status.is_alive}
+    decisive |= {row.key for app, row in unread if ownership_matters(app, row, options, prune=prune)}
+    claimed = tuple(sorted(key for key in claims.values() if key not in decisive))
+    return OwnershipQuestions(tuple(sorted(decisive)), tuple(telling), claimed)
 
 
 def _prunes(desired: DesiredFleet, options: PlanOptions) -> bool:
@@ -218,6 +226,29 @@ def _findings(
     for key in sorted(missing):
         message = "not replaced: no declared app of this key is selected and could be listed. The plan prints the keys"
         yield Finding("replace", _SKIPPED, str(key), message)
+
+
+def _claims(options: PlanOptions, joined: _Joined, changes: list[Change], said: set[str]) -> Iterator[Finding]:
+    """Say which declared apps another fleet owns, and may prune; what is not wanted, or `said` already, is left out."""
+    moving = {change.key for change in changes if change.reason is Reason.FROM_FLEET}
+    silent = moving | {change.key for change in changes if change.reason in _UNWANTED}
+    by_fleet: dict[str, list[AppKey]] = {}
+    for app, row in joined.declared:
+        claimed = row is not None and row.ownership is Ownership.FOREIGN and row.status.is_alive
+        if row is not None and claimed and app.key not in silent and str(app.key) not in said:
+            by_fleet.setdefault(row.foreign_fleet, []).append(app.key)
+    for fleet, keys in sorted(by_fleet.items()):
+        yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys))))
+    if options.adopt and options.from_fleet and not moving:
+        message = f"no declared app that is listed and in service is owned by the fleet {options.from_fleet!r}"
+        yield Finding("adopt", _SAID, "", clean(message))
+
+
+def _claimed_message(fleet: str, keys: list[AppKey]) -> str:
+    named = ", ".join(map(str, keys[:ORPHANS_NAMED_MAX_COUNT]))
+    more = len(keys) - ORPHANS_NAMED_MAX_COUNT
+    tail = f" and {more} more" if more > 0 else ""
+    return f"the fleet {fleet!r} owns {_apps(len(keys))} that this fleet declares: {named}{tail}. {way_to_move(fleet)}"
 
 
 def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:

@@ -1,4 +1,4 @@
-"""Adoption: a declared app that nobody owns gets this fleet's tag, and nothing else is done to it.
+"""Adoption: a declared app that nobody owns, or that moves from another fleet, gets this fleet's tag and nothing else.
 
 The app and its tags are read again just before: AddTags would overwrite the tag of another fleet without a word. They
 are read once more afterwards, since a yes to AddTags alone proves nothing. It may be sent twice, since the look before
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound, OutcomeUnknown, Throttled, Unreachable
 from engine.core.limits import DRAIN_MAX_SECONDS, TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
-from engine.core.observed import AppStatus
+from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
 from engine.executor.calls import StoppedError
@@ -77,7 +77,7 @@ class Adopter:
         if fleet == at.fleet:
             at.end(operation, Outcome.ADOPTED)
             return False
-        if fleet is None or fleet == before.foreign_fleet:
+        if fleet is None or (before.ownership is Ownership.FOREIGN and fleet == before.foreign_fleet):
             return True
         how = f"{why_not_ours(FLEET_TAG, whose(fleet, at.fleet))} by now"
         at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, how))

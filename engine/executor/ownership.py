@@ -75,10 +75,12 @@ async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: Owne
     alone. Raises StoppedError when the run is stopped meanwhile.
     """
     read: dict[str, dict[AppKey, ObservedApp]] = {}
-    lanes = sorted({run.links[key.domain].lane for key in (*questions.decisive, *questions.telling)})
+    claimed = frozenset(questions.claimed)
+    only_said = (*questions.telling, *questions.claimed)
+    lanes = sorted({run.links[key.domain].lane for key in (*questions.decisive, *only_said)})
     for lane in lanes:
         decisive = [key for key in questions.decisive if run.links[key.domain].lane == lane]
-        telling = [key for key in questions.telling if run.links[key.domain].lane == lane]
+        telling = [key for key in only_said if run.links[key.domain].lane == lane]
         many = len(decisive) > OWNERSHIP_READS_MAX_COUNT
         named_only = frozenset(telling)
         index = await _index(run, (*decisive, *telling)[0].domain) if many or telling else None
@@ -93,6 +95,8 @@ async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: Owne
                 owned, proved = rows[key], key in named_only
             if not proved:
                 owned = await reader.read(rows[key], has_twin=has_twin)
+            if key in claimed and owned.ownership is not Ownership.FOREIGN:
+                continue  # the index alone proves nothing, and nothing is said of it
             read.setdefault(key.domain, {})[key] = owned
     return ObservedFleet(
         {

@@ -20,6 +20,7 @@ _OWNER_KEY_PARTS: Final = 3
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
+    "claimed": "declared apps that another fleet owns",
     "foreign": "apps of other fleets",
     "listing": "listing of the domains",
     "offboard": "offboarding",

@@ -46,6 +46,7 @@ REASONS: Final = {
     Reason.ORPHANED: "no longer declared; prune is off",
     Reason.UNMANAGED: "not owned by this fleet",
     Reason.UNKNOWN_STATUS: "in a status that appfleet does not know",
+    Reason.FROM_FLEET: "the fleet of --from-fleet owns it; it gets this fleet's tag and stays as it is",
     Reason.UNOWNED: "no fleet owns it; it gets this fleet's tag and stays as it is",
     Reason.FORCED: "named with --replace",
     Reason.DOMAIN_UNLISTED: "its domain could not be listed",

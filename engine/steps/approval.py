@@ -137,6 +137,7 @@ def _made_with(saved: Plan) -> dict[str, Any]:
             "selectors": Selectors.parse(**selectors),
             "prune": told["prune"] == "on",
             "adopt": told["adopt"] == "on",
+            "from_fleet": told.get("from_fleet", ""),
             "replace_on_drift": told["replace"] == "on-drift",
             "replace_keys": frozenset(map(parse_app_key, told["replace_keys"].split())),
             "retry_quarantined": told["retry_quarantined"] == "on",

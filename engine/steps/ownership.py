@@ -37,11 +37,17 @@ async def with_ownership(
 
 
 async def told_ownership(
-    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions
+    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, *, running: bool
 ) -> ObservedFleet:
-    """Read whose the apps are that nobody declares, so that a reader can be told. Raises as `with_ownership` does."""
-    telling = needs_ownership(fleet, observed, asked).telling
-    return await read_ownership(run, observed, OwnershipQuestions((), telling)) if telling else observed
+    """Read whose the apps are where it is only said, and not by a plan that is `running` of what the fleet declares.
+
+    Raises as `with_ownership` does.
+    """
+    _, telling, claimed = needs_ownership(fleet, observed, asked)
+    if running:
+        claimed = ()
+    only_said = OwnershipQuestions((), telling, claimed)
+    return await read_ownership(run, observed, only_said) if telling or claimed else observed
 
 
 def unread_tags(run: FleetRun) -> tuple[Finding, ...]:

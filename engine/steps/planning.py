@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.adapters.journal_reader import settle_seconds
-from engine.core.errors import StateError
+from engine.core.errors import StateError, UsageError
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
@@ -51,6 +51,10 @@ async def planned(
     key that matches nothing declared or observed.
     """
     fleet = loaded.fleet
+    if options.from_fleet == fleet.name:
+        raise UsageError(
+            f"--from-fleet names this fleet itself, {fleet.name!r}", hint="Give the name that the fleet had before"
+        )
     sizes = parts.run.memory.domain_sizes
     owners = {}
     for domain in fleet.domains:
@@ -108,7 +112,7 @@ async def _owned(
     observed = await with_ownership(run, fleet, observed, asked)
     made = plan_fleet(fleet, observed, asked)
     if made.changes or not running:
-        told = await told_ownership(run, fleet, observed, asked)
+        told = await told_ownership(run, fleet, observed, asked, running=running)
         if told is not observed:
             observed, made = told, plan_fleet(fleet, told, asked)
     if refusal := await why_not_prune(run, made):
@@ -170,6 +174,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         quarantined=loaded.quarantined(memory),
         retry_quarantined=options.retry_quarantined,
         adopt=options.adopt,
+        from_fleet=options.from_fleet,
         denied_keys=loaded.admitted.denied_keys,
         run_denied=loaded.admitted.run_denied,
         findings=loaded.findings,

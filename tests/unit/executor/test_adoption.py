@@ -284,6 +284,51 @@ def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
     stage.do(work)
 
 
+# A fleet that was renamed.
+
+
+def move(stage: Stage, before: Any = lambda _run: None) -> ApplyReport:
+    async def work(run: FleetRun) -> ApplyReport:
+        asked = options(adopt=True, from_fleet="old")
+        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
+        plan = plan_fleet(stage.fleet, observed, asked)
+        before(run)
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    return stage.do(work)  # type: ignore[no-any-return]
+
+
+def test_what_the_old_name_owns_is_moved_and_what_others_own_is_not(stage: Stage) -> None:
+    tags_of(stage, "alice")[FLEET_TAG] = "old"
+    tags_of(stage, "bob")[FLEET_TAG] = "others"
+    report = move(stage)
+    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "unchanged"}
+    assert tags_of(stage, "alice") == {FLEET_TAG: "ml"}
+    assert tags_of(stage, "bob") == {FLEET_TAG: "others"}
+    assert set(report.calls) <= {"ListApps", "DescribeApp", "ListTags", "AddTags"}
+
+
+@pytest.mark.parametrize(("now", "outcome"), [("others", "skipped"), ("ml", "adopted"), (None, "adopted")])
+def test_what_changed_hands_since_the_plan_is_moved_only_from_the_old_name(
+    stage: Stage, now: str | None, outcome: str
+) -> None:
+    for user in ("alice", "bob"):
+        tags_of(stage, user)[FLEET_TAG] = "old"
+
+    def change(_run: FleetRun) -> None:
+        tags_of(stage, "alice").pop(FLEET_TAG)
+        if now is not None:
+            tags_of(stage, "alice")[FLEET_TAG] = now
+
+    report = move(stage, change)
+    assert outcomes(report) == {CANVAS_A: outcome, CANVAS_B: "adopted"}
+
+
+def test_an_empty_tag_is_somebodys_and_is_not_taken_for_none(stage: Stage) -> None:
+    report = adopt(stage, lambda _run: tags_of(stage, "alice").update({FLEET_TAG: ""}))
+    assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "adopted"}
+
+
 # The tag is read back.
 
 

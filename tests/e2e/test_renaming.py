@@ -1,0 +1,96 @@
+"""A fleet that gets another name: its apps are named as the old one's, and moved when that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.harness import fleet_text, lab_of, people
+
+if TYPE_CHECKING:
+    from tests.e2e.harness import Place
+
+NAMES = people(3)
+OLD = {"appfleet:fleet": "old name"}
+MOVE = ("--adopt", "--from-fleet", "old name")
+
+
+@pytest.fixture
+def renamed(place: Place) -> Place:
+    """Three labs that stand there as the old name's."""
+    place.write(fleet_text(NAMES))
+    for name in NAMES:
+        place.put_app(lab_of(name), tags=OLD)
+    return place
+
+
+def tags_of(place: Place, name: str) -> dict[str, str]:
+    return place.within(lambda world: dict(world.apps[place.identity(lab_of(name))].tags))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan",),
+        ("plan", "--format", "json"),
+        ("plan", "--format", "markdown"),
+        ("status",),
+        ("status", "--format", "json"),
+    ],
+)
+def test_declared_apps_of_another_fleet_are_named_with_the_way_to_move_them(
+    renamed: Place, command: tuple[str, ...]
+) -> None:
+    ran = renamed.run(*command)
+    assert ran.code == 0
+    shown = " ".join(ran.out.replace("&#x27;", "'").replace("&#39;", "'").split())
+    assert "the fleet 'old name' owns 3 apps that this fleet declares" in shown
+    assert "--adopt --from-fleet 'old name'" in shown
+    assert renamed.only_looked()
+
+
+def test_a_run_that_has_nothing_to_do_still_costs_its_listings(renamed: Place) -> None:
+    assert renamed.apply().code == 0
+    assert set(renamed.calls()) == {"ListApps", "GetCallerIdentity"}
+
+
+def test_they_are_moved_and_nothing_else_is_done_and_the_next_plan_is_quiet(renamed: Place) -> None:
+    plan = renamed.run("plan", *MOVE, "--format", "json").report
+    assert [(change["action"], change["reason"]) for change in plan["changes"]] == [("adopt", "from_fleet")] * 3
+    ran = renamed.apply(*MOVE)
+    assert ran.code == 0
+    assert {app["outcome"] for app in ran.report["apps"]} == {"adopted"}
+    assert all(tags_of(renamed, name)["appfleet:fleet"] == "e2e" for name in NAMES)
+    assert {"CreateApp", "DeleteApp"}.isdisjoint(renamed.calls())
+    quiet = renamed.run("plan", "--format", "json").report
+    assert quiet["changes"] == []
+    assert quiet["findings"] == []
+
+
+def test_a_saved_plan_keeps_what_it_moves(renamed: Place) -> None:
+    assert renamed.run("plan", *MOVE, "--out", "plan.json").code == 0
+    assert renamed.run("apply", "plan.json", "--format", "json").code == 0
+    assert all(tags_of(renamed, name)["appfleet:fleet"] == "e2e" for name in NAMES)
+    assert renamed.run("apply", "plan.json", "--adopt", "--from-fleet", "x").code == 64
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--from-fleet", "old name"), "--from-fleet only works with --adopt"),
+        (("--adopt", "--from-fleet", " "), "--from-fleet names no fleet"),
+        (("--adopt", "--from-fleet", "e2e"), "--from-fleet names this fleet itself"),
+    ],
+)
+def test_a_name_that_cannot_mean_anything_is_refused(renamed: Place, flags: tuple[str, ...], why: str) -> None:
+    for command in (("plan",), ("apply", "--yes")):
+        ran = renamed.run(*command, *flags)
+        assert ran.code == 64
+        assert why in ran.err
+    assert not any(name in renamed.calls() for name in ("AddTags", "CreateApp"))
+
+
+def test_a_name_that_owns_nothing_is_said(renamed: Place) -> None:
+    report = renamed.run("plan", "--adopt", "--from-fleet", "odl name", "--format", "json").report
+    assert any("owned by the fleet 'odl name'" in finding["message"] for finding in report["findings"])
