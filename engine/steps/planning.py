@@ -51,10 +51,6 @@ async def planned(
     key that matches nothing declared or observed.
     """
     fleet = loaded.fleet
-    if options.from_fleet == fleet.name:
-        raise UsageError(
-            f"--from-fleet names this fleet itself, {fleet.name!r}", hint="Give the name that the fleet had before"
-        )
     sizes = parts.run.memory.domain_sizes
     owners = {}
     for domain in fleet.domains:
@@ -98,7 +94,12 @@ async def planned(
 
 
 def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:
-    """Give the keys that flags name one by one. Raises UsageError for what is no key."""
+    """Give the keys that flags name one by one. Raises UsageError for what is no key, or no other fleet."""
+    if options.from_fleet == loaded.fleet.name:
+        raise UsageError(
+            f"--from-fleet names this fleet itself, {options.from_fleet!r}",
+            hint="Give the name that the fleet had before",
+        )
     return (
         AskedKeys("--replace", options.replace_keys),
         AskedKeys("--allow-destructive", loaded.allowed_keys(options.allow_destructive)),
