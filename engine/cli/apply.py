@@ -94,14 +94,9 @@ def apply(
     approved = plan_file is not None or checksum is not None
     if not (yes or dry_run or approved or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
+    takes = (adopt, from_fleet)
     asked = changes_of(
-        simulate,
-        replace,
-        allow_destructive,
-        prune=prune,
-        adopt=adopt,
-        from_fleet=from_fleet,
-        retry_quarantined=retry_quarantined,
+        simulate, replace, allow_destructive, prune=prune, takes=takes, retry_quarantined=retry_quarantined
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(

@@ -113,19 +113,19 @@ def changes_of(
     allow_destructive: Sequence[str] | None,
     *,
     prune: bool,
-    adopt: bool,
-    from_fleet: str | None,
+    takes: tuple[bool, str | None],
     retry_quarantined: bool,
 ) -> dict[str, Any]:
     """Read the flags that plan and apply share, by the names that the options have for them.
 
+    `takes` is what `--adopt` and `--from-fleet` say.
     A lone `--replace` stands for every app that has drifted. Raises UsageError for a key that is not one.
     """
     return {
         "simulate": simulate_of(simulate),
         "prune": prune,
-        "adopt": adopt,
-        "from_fleet": from_fleet_of(from_fleet, adopt=adopt),
+        "adopt": takes[0],
+        "from_fleet": from_fleet_of(takes[1], adopt=takes[0]),
         "replace_on_drift": "" in (replace or ()),
         "replace_keys": frozenset(key_of(text, "--replace") for text in replace or () if text),
         "retry_quarantined": retry_quarantined,

@@ -61,14 +61,9 @@ def plan(
     from engine.cli.sinks import Sinks
 
     check_writable(out, "--out")
+    takes = (adopt, from_fleet)
     asked = changes_of(
-        simulate,
-        replace,
-        allow_destructive,
-        prune=prune,
-        adopt=adopt,
-        from_fleet=from_fleet,
-        retry_quarantined=retry_quarantined,
+        simulate, replace, allow_destructive, prune=prune, takes=takes, retry_quarantined=retry_quarantined
     )
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, strict=strict, selectors=selectors, refresh_quotas=refresh_quotas, **asked)

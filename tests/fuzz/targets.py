@@ -403,9 +403,7 @@ class WordsTarget(Target):
                 parse_allowance,
                 lambda text: duration_of(text, "--deadline"),
                 lambda text: Selectors.parse(teams=[text], keys=[text]),
-                lambda text: changes_of(
-                    None, [text], [text], prune=False, adopt=True, from_fleet=text, retry_quarantined=False
-                ),
+                lambda text: changes_of(None, [text], [text], prune=False, takes=(True, text), retry_quarantined=False),
             ):
                 try:
                     seen.append(type(read(line)).__name__)
