@@ -32,6 +32,9 @@ BAR_MIN_CHARS: Final = 10
 BAR_DONE: Final = "━"
 BAR_LEFT: Final = "─"  # another sign, so that the bar can be read without colour
 WIDTH_MIN_CHARS: Final = 20
+ROW_FIXED_CHARS: Final = 14  # the state of a row, and the blanks between its cells
+PROBE_CHARS: Final = len("; next probe in 99 h 50 min")
+NAME_MIN_CHARS: Final = 12
 LINES_BESIDE_GROUPS: Final = 8  # the bar, the calls, failures, and the line on which a person types
 
 
@@ -103,7 +106,7 @@ class LiveView:
         parts = [self._head(width)]
         if self._state.running:
             parts.append(self._calls())
-            parts += self._groups(max(lines - LINES_BESIDE_GROUPS, 1))
+            parts += self._groups(max(lines - LINES_BESIDE_GROUPS, 1), width)
             parts += [self._failure(event) for event in self._state.failures]
         for part in parts:
             part.truncate(width, overflow="ellipsis")
@@ -145,15 +148,19 @@ class LiveView:
             line.append("; ").append(f"{len(state.failed):,} failed", "red")
         return line
 
-    def _groups(self, lines_max: int) -> list[Text]:
+    def _groups(self, lines_max: int, width: int) -> list[Text]:
         rows = self._rows()
         shown = rows[: min(LIVE_GROUPS_SHOWN_MAX_COUNT, lines_max)]
-        name_size = max((len(row.name) for row in shown), default=0)
         done_size = max((len(row.done) for row in shown), default=0)
+        waits = [row.more.partition(";")[0] for row in shown if row.state == "parked"]
+        promised = max(map(len, waits), default=0) + (PROBE_CHARS if waits else 0)
+        # A name gives way before the time of the next probe does: that is what a person waits for.
+        room = max(width - ROW_FIXED_CHARS - done_size - promised, NAME_MIN_CHARS)
+        name_size = min(max((len(row.name) for row in shown), default=0), room)
         drawn: list[Text] = []
         for row in shown:
             line = Text("  ").append(row.state.ljust(8), STYLES[row.state])
-            line.append(f"{row.name.ljust(name_size)}  {row.done.rjust(done_size)}")
+            line.append(f"{_cut(row.name, name_size).ljust(name_size)}  {row.done.rjust(done_size)}")
             if row.more:
                 line.append(f"  {row.more}", STYLES["parked"] if row.state == "parked" else "")
             drawn.append(line)
@@ -193,10 +200,15 @@ class LiveView:
         used = f"; {parked.used:,} of {parked.value:,} used" if parked.used is not None and parked.value else ""
         seconds = parked.probe_at - self._state.clock()
         probe = f"next probe in {rough(seconds)}" if seconds > 0 else "probing"
-        return f"{waiting:,} waiting{used}; {probe}"
+        return f"{waiting:,} waiting; {probe}{used}"
 
     def _failure(self, event: events.AppFailed) -> Text:
         return Text.assemble(("  failed  ", "red"), clean(f"{event.key}: {event.code}: {event.message}"))
+
+
+def _cut(name: str, size: int) -> str:
+    """Give a name in `size` characters: its end tells more than its beginning."""
+    return name if len(name) <= size else f"…{name[len(name) - size + 1 :]}"
 
 
 def clock_of(seconds: float) -> str:

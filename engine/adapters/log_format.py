@@ -102,7 +102,7 @@ def console_line(line: Mapping[str, Any], *, colour: bool) -> bytes:
     message = facts.pop("message", "")
     hint = facts.pop("hint", "")
     parts += [f"{name}={_shown(value)}" for name, value in facts.items()]
-    parts += [str(text) for text in (message, hint) if text]
+    parts.append(". ".join(str(text).rstrip(".") for text in (message, hint) if text))
     return " ".join(part for part in parts if part).rstrip().encode("utf-8", "backslashreplace")
 
 

@@ -15,6 +15,7 @@ from engine.core.errors import (
     CloudError,
     CredentialsFailed,
     InUse,
+    NoCapacity,
     NotFound,
     OutcomeUnknown,
     QuotaExceeded,
@@ -99,6 +100,30 @@ _NOT_THIS_SERVICE: Final = frozenset(
     {"UnknownOperationException", "UnknownOperation", "InvalidAction", "SerializationException"}
 )
 
+_CAPACITY: Final = frozenset(
+    {
+        "CapacityError",
+        "EC2InsufficientCapacityError",
+        "InsufficientCapacity",
+        "InsufficientCapacityException",
+        "InsufficientInstanceCapacity",
+    }
+)
+NO_CAPACITY_HINT: Final = (
+    "There was no machine of that type: appfleet tries again later. With a `fallback` type the app takes another one"
+)
+_IMAGE_WORDS: Final = (
+    "image",
+    "images",
+    "imageversion",
+    "appimageconfig",
+    "sagemakerimage",
+    "sagemakerimagearn",
+    "sagemakerimageversionarn",
+    "sagemakerimageversionalias",
+)
+_KMS_WORDS: Final = ("kms", "kms key")
+
 _CLOCK_WORDS: Final = ("signature expired", "signature not yet current", "is now earlier than", "is now later than")
 
 
@@ -106,8 +131,9 @@ _CLOCK_WORDS: Final = ("signature expired", "signature not yet current", "is now
 class ErrorRow:
     """One row: it fits when the code is one of `codes` and every other condition that is set holds too.
 
-    `fragments` are lower-cased words of which the message holds one; `operations` are the API's names; `silent` asks
-    for a message without words. `hint` may name `{operation}` and `{action}`, the IAM action.
+    `fragments` are lower-cased words of which the message holds one, as whole words and outside of names: what stands
+    in brackets or in an ARN is a user's word and decides nothing. `operations` are the API's names; `silent` asks for a
+    message without words. `hint` may name `{operation}` and `{action}`, the IAM action.
     """
 
     codes: frozenset[str]
@@ -119,8 +145,21 @@ class ErrorRow:
 
 
 ERROR_TABLE: Final = (
-    ErrorRow(_THROTTLES, Throttled, "The lane slows down by itself; nothing is to be done"),
+    ErrorRow(
+        _THROTTLES,
+        Throttled,
+        "Other callers use up this account's API rate. Run again later, or raise give_up_after in "
+        "[backoff.ThrottlingException]",
+    ),
     ErrorRow(frozenset({"ResourceLimitExceeded"}), QuotaExceeded, ""),
+    ErrorRow(_CAPACITY, NoCapacity, NO_CAPACITY_HINT),
+    ErrorRow(
+        _IN_USE | _VALIDATION,
+        Rejected,
+        "Waiting does not help: it has failed on the service's side. Open it in the SageMaker console for the reason",
+        ("update_failed", "delete_failed", "failed status", "status failed", "failed state", "status is failed"),
+        _NEEDS_A_READY_OWNER,
+    ),
     ErrorRow(
         _IN_USE,
         StorageNotReady,
@@ -158,21 +197,29 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _NOT_FOUND | _VALIDATION,
         NotFound,
-        "Look at the id and the region of the domain, and at the account",
+        "Check the domain's id, region and account in fleet.toml",
         _NOT_FOUND_WORDS,
         _OF_A_DOMAIN,
     ),
     ErrorRow(
+        _NOT_FOUND | _VALIDATION,
+        NotFound,
+        "Attach the image to the domain with an app image config, and check image_arn, image_version_arn and "
+        "image_version_alias in fleet.toml: region, account and spelling",
+        _IMAGE_WORDS,
+        _CREATE_APP,
+    ),
+    ErrorRow(
         _NOT_FOUND,
         NotFound,
-        "Look at the domain id, the region, and whether the user profile or space has been made "
-        "([owners] create = true lets appfleet make it)",
+        "Check the domain's id and region, and whether the user profile or space exists "
+        "([owners] create = true lets appfleet create it)",
     ),
     ErrorRow(
         _VALIDATION,
         NotFound,
-        "Look at the domain id, the region, and whether the user profile or space has been made "
-        "([owners] create = true lets appfleet make it)",
+        "Check the domain's id and region, and whether the user profile or space exists "
+        "([owners] create = true lets appfleet create it)",
         _NOT_FOUND_WORDS,
     ),
     ErrorRow(
@@ -234,6 +281,13 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _DENIED,
         AccessDenied,
+        "Let the caller and the domain's execution role use the KMS key: allow kms:CreateGrant, kms:Decrypt and "
+        "kms:DescribeKey in the policy of the key",
+        _KMS_WORDS,
+    ),
+    ErrorRow(
+        _DENIED,
+        AccessDenied,
         "Allow {action} on the app ARNs: every CreateApp sends the tag appfleet:fleet, so it needs sagemaker:AddTags "
         "too (`appfleet iam-policy` prints the whole policy)",
         operations=_CREATE_APP,
@@ -250,6 +304,13 @@ ERROR_TABLE: Final = (
         _SERVER_SIDE,
         OutcomeUnknown,
         "The service failed on its side and may have done it all the same; it is looked up before it is tried again",
+    ),
+    ErrorRow(
+        _NOT_THIS_SERVICE,
+        Rejected,
+        "SageMaker does not offer {operation} in this region: check `region` in fleet.toml. With an endpoint that "
+        "is not AWS's own, check --endpoint-url",
+        ("called region", "not supported in this region", "not available in this region"),
     ),
     ErrorRow(
         _NOT_THIS_SERVICE,

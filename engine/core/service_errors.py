@@ -9,6 +9,7 @@ Not here: what the client library raises when there was no answer (`adapters.aws
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from engine.core.errors import NO_CAPACITY, CloudError, NoCapacity, OutcomeUnknown, QuotaExceeded, Rejected, Throttled
@@ -21,7 +22,7 @@ from engine.core.quota_text import (
     quota_hint,
     quota_name,
 )
-from engine.core.service_error_table import ERROR_TABLE, ErrorRow
+from engine.core.service_error_table import ERROR_TABLE, NO_CAPACITY_HINT, ErrorRow
 
 __all__ = [
     "ERROR_TABLE",
@@ -68,16 +69,35 @@ def _code_of(text: str) -> str:
 
 def find_row(operation: str, service_code: str, message: str) -> ErrorRow | None:
     """Give the first row of the table that fits, or None for a code or a case that it does not hold."""
-    words = message[:SERVICE_MESSAGE_READ_MAX_CHARS].lower()
+    words = spoken_words(message)
     for row in ERROR_TABLE:
         if (
             service_code in row.codes
             and (not row.operations or operation in row.operations)
-            and (not row.fragments or any(fragment in words for fragment in row.fragments))
-            and not (row.silent and words.strip())
+            and (not row.fragments or any(_holds(words, fragment) for fragment in row.fragments))
+            and not (row.silent and message.strip())
         ):
             return row
     return None
+
+
+# What a user chose: `[alice-lcc]`, `arn:aws:iam::111122223333:role/malcc-lab`.
+_GIVEN_NAME: Final = re.compile(r"\[[^\]]*\]|\barn:[^\s,;)]*")
+
+
+def spoken_words(message: str) -> str:
+    """Return what the service itself says in a message, in lower case and without the names that users chose."""
+    return _GIVEN_NAME.sub(" ", message[:SERVICE_MESSAGE_READ_MAX_CHARS]).lower()
+
+
+@lru_cache(maxsize=256)
+def _word(fragment: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9_-]){re.escape(fragment)}(?![a-z0-9_-])")
+
+
+def _holds(words: str, fragment: str) -> bool:
+    """Whether the fragment stands there as words of its own, and not as a piece of another word."""
+    return fragment in words and _word(fragment).search(words) is not None
 
 
 def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
@@ -115,7 +135,7 @@ def error_from_service(
     row = find_row(operation, code, message)
     kind, hint = (row.kind, row.hint) if row else _unlisted(code, status)
     said = message.strip().rstrip(".") or "without a message"
-    text = f"{operation} was answered {code or status}: {said}"
+    text = f"{operation} failed with {code or status}: {said}"
     more: dict[str, Any] = {
         "service_code": code or str(status),
         "operation": operation,
@@ -128,27 +148,36 @@ def error_from_service(
     return kind(text, hint=hint.format(operation=operation, action=_action(operation, message)), **more)
 
 
-_CAPACITY_WORDS: Final = (
-    "insufficientcapacity",
-    "insufficientinstancecapacity",
-    "insufficient capacity",
-    "temporarily unavailable in supported availability zones",
+# Between the words stands what is missing, such as `ml.g5.xlarge` or `requested ML compute`; a disk is no machine.
+_MACHINE: Final = r"(?:[a-z0-9.]+ ){0,4}?"
+_CAPACITY_WORDS: Final = re.compile(
+    r"insufficient(?:instance)?capacity"
+    rf"|capacityerror|insufficient {_MACHINE}capacity|(?:do|does) not have (?:sufficient|enough) {_MACHINE}capacity"
+    rf"|unable to provision {_MACHINE}capacity|temporarily unavailable in supported availability zones"
 )
-_LIFECYCLE_WORDS: Final = ("lifecycleconfig", "lifecycle config", "lifecycle script", "lcc")
+_OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs) capacity")
+_LIFECYCLE_WORDS: Final = re.compile(r"lifecycle ?config|lifecycle script|(?<![a-z0-9_-])lcc(?![a-z0-9_-])")
+_INTERNAL_WORDS: Final = ("internalfailure", "internal failure", "internal error")
 _REASON_CODE: Final = re.compile(r"([A-Z][A-Za-z0-9]{2,60}):? ?")
+_INTERNAL_HINT: Final = "The service failed on its side; the next run tries again"
+_OWN_IMAGE_HINT: Final = (
+    "The app runs an image of your own, and then the cause is mostly its app image config: check kernel name, user and "
+    "group id and mount path there, and that the image is for this region. If they are right, the next run tries again"
+)
 
 
-def failure_from_reason(reason: str) -> NoCapacity | QuotaExceeded | Rejected:
-    """Give the error for the FailureReason of an app that was accepted and then ended Failed; never raises.
+def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity | QuotaExceeded | Rejected:
+    """Return the error for the FailureReason of an app that was accepted and then ended Failed; never raises.
 
-    Rejected has `service_code` InternalFailure where the service says that the fault was its own.
+    Rejected has `service_code` InternalFailure where the service says that the fault was its own. `own_image` tells
+    that the app runs a custom image: the service calls what is wrong with one a failure of its own, too.
     """
-    words = reason[:SERVICE_MESSAGE_READ_MAX_CHARS].lower()
+    words = spoken_words(reason)
     said = reason.strip().rstrip(".")
-    if any(word in words for word in _CAPACITY_WORDS):
+    if _CAPACITY_WORDS.search(words) and not _OTHER_CAPACITY.search(words):
         return NoCapacity(
             f"The app was accepted and then failed: {said}",
-            hint="There was no machine of that type: it is tried again later, or give the app a `fallback` type",
+            hint=NO_CAPACITY_HINT,
             service_code=NO_CAPACITY,
             operation="CreateApp",
         )
@@ -161,17 +190,21 @@ def failure_from_reason(reason: str) -> NoCapacity | QuotaExceeded | Rejected:
             service_code="ResourceLimitExceeded",
             operation="CreateApp",
         )
-    if "internalfailure" in words or "internal failure" in words or "internal error" in words:
-        code, hint = "InternalFailure", "The service failed on its side; the next run tries again"
-    elif any(word in words for word in _LIFECYCLE_WORDS):
-        code, hint = "LifecycleConfigFailed", "Correct the lifecycle configuration; its output is in CloudWatch Logs"
-    else:
-        named = _REASON_CODE.match(reason)
-        code = named[1] if named and ":" in named[0] else "Failed"
-        hint = "Look at the app's log group /aws/sagemaker/studio in CloudWatch; often a lifecycle script or an image"
+    code, hint = _failed_for(reason, words, own_image=own_image)
     return Rejected(
         f"The app was accepted and then failed: {said or 'the service gave no reason'}",
         hint=hint,
         service_code=code,
         operation="CreateApp",
     )
+
+
+def _failed_for(reason: str, words: str, *, own_image: bool) -> tuple[str, str]:
+    """Give the code and the hint of a failure that is neither a quota's nor for want of machines."""
+    if any(word in words for word in _INTERNAL_WORDS):
+        return "InternalFailure", _OWN_IMAGE_HINT if own_image else _INTERNAL_HINT
+    if _LIFECYCLE_WORDS.search(words):
+        return "LifecycleConfigFailed", "Correct the lifecycle configuration; its output is in CloudWatch Logs"
+    named = _REASON_CODE.match(reason)
+    code = named[1] if named and ":" in named[0] else "Failed"
+    return code, "Look at the app's log group /aws/sagemaker/studio in CloudWatch; often a lifecycle script or an image"

@@ -43,15 +43,17 @@ class Described:
 
     row: ObservedApp | None
     reason: str = ""
+    own_image: bool = False  # the app was made with an image that the fleet names
 
     @property
     def error(self) -> CloudError:
         """What a Failed app ended with."""
-        return failure_from_reason(self.reason) if self.reason else no_reason()
+        return failure_from_reason(self.reason, own_image=self.own_image) if self.reason else no_reason()
 
     def as_of(self, key: AppKey) -> CloudError:
         """Return what an app like `key` ended with, whose own reason was not read."""
-        return failure_from_reason(f"{self.reason} (as {key})") if self.reason else no_reason()
+        told = f"{self.reason} (as {key})"
+        return failure_from_reason(told, own_image=self.own_image) if self.reason else no_reason()
 
 
 class Failures:
@@ -93,7 +95,8 @@ class Failures:
                 self._watcher.stop_lane(trouble_of(unread))
                 return None
             return Described(None, f"the reason could not be read: {unread.message}")
-        return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason)
+        own_image = operation.app.spec.image_arn is not None or operation.app.spec.image_version_arn is not None
+        return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason, own_image)
 
 
 def _kind(operation: Operation) -> Hashable:

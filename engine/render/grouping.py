@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLACE: Final = "…"  # stands for the names in which texts differ
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_AS_ANOTHER: Final = re.compile(r" \(as [^ ()]*\)")
 _ENFORCEMENTS: Final = ("mandatory", "skip", "remediate", "advisory")
 
 
@@ -26,7 +27,8 @@ def owner_names(keys: Iterable[str]) -> frozenset[str]:
 
 
 def shape_of(text: str, names: frozenset[str]) -> str:
-    """Return `text` with `…` in the place of each of `names`."""
+    """Return `text` with `…` in the place of each of `names`, and without the app whose reason stands for others."""
+    text = _AS_ANOTHER.sub("", text)
     return _NAME.sub(lambda found: PLACE if found[0] in names else found[0], text) if names else text
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from engine.ports.history import AppRecord, RunStory
 
 _NEXT: Final = {
-    RunResult.CONVERGED.value: "Nothing is left to do. To see whether it still is so:",
-    RunResult.INCOMPLETE.value: "Mend what is named below, then run it again; what is done stays:",
-    RunResult.DENIED.value: "Nothing was changed. Change the fleet, or ask for an exception to the rule, then:",
-    RunResult.INTERRUPTED.value: "Run it again; it goes on from what is there:",
-    RunResult.FAILED.value: "Mend the cause named below, then run it again:",
+    RunResult.CONVERGED.value: "Nothing left to do. To check again:",
+    RunResult.INCOMPLETE.value: "Fix the problems below (finished apps are kept), then run:",
+    RunResult.DENIED.value: "appfleet changed nothing. Fix what the findings name, then run:",
+    RunResult.INTERRUPTED.value: "To continue:",
+    RunResult.FAILED.value: "Fix the cause below, then run:",
 }
 _ENDED: Final = {
     RunResult.CONVERGED.value: "converged",
@@ -30,7 +30,7 @@ _ENDED: Final = {
     RunResult.FAILED.value: "failed",
     "": "died without an end",
 }
-_WITHOUT_END: Final = "The run never wrote its end. Run it again; it looks first at what is there:"
+_WITHOUT_END: Final = "The run never wrote its end. Run it again: it looks at what exists before it does anything:"
 _CAUSE_MAX_CHARS: Final = 200
 
 
@@ -54,7 +54,7 @@ def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
     waits = any(app.outcome in {Outcome.PARKED.value, Outcome.STILL_PENDING.value} for app in apps)
     failed = any(app.outcome in {Outcome.FAILED.value, Outcome.DENIED.value} for app in apps)
     if run.result == RunResult.INCOMPLETE.value and waits and not failed:
-        return "Make room in the quotas below or wait, then run it again; what is done stays:"
+        return "Make room in the quotas below or wait (finished apps are kept), then run:"
     return _NEXT.get(run.result, "Run it again:")
 
 
@@ -64,7 +64,7 @@ def _causes(story: RunStory, apps: Sequence[AppRecord]) -> str:
     for outcome, words in (
         (Outcome.FAILED, "failed"),
         (Outcome.PARKED, "waited for a quota in vain"),
-        (Outcome.STILL_PENDING, "had not settled in time"),
+        (Outcome.STILL_PENDING, "still starting or being deleted"),
         (Outcome.DENIED, "denied by a rule"),
         (Outcome.SKIPPED, "skipped"),
         (Outcome.INTERRUPTED, "interrupted"),

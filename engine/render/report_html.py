@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from engine.core.finding import Finding
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import Outcome
+from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
 from engine.ports.history import AppRecord
-from engine.render.layout import count_of, duration
+from engine.render.findings_text import origin_of
+from engine.render.grouping import common_text, grouped_findings, owner_names, shape_of
+from engine.render.layout import count_of, duration, split_command
 from engine.render.report_charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report_differences import differences
 from engine.render.report_headline import headline, next_words
@@ -29,7 +33,7 @@ from engine.render.report_spans import Phase, SpanMaker, parked_times
 from engine.render.words import GOOD_OUTCOMES, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from engine.ports.history import PastRun, RunStory, RunTimeline
     from engine.render.report_spans import Span
@@ -81,6 +85,18 @@ class Failure:
     hint: str
     names: tuple[str, ...]
     more: int
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Findings that say the same, with who says it."""
+
+    enforcement: str
+    origin: str
+    message: str
+    names: tuple[str, ...]
+    more: int
 
 
 NAMED_MAX: Final = 12
@@ -119,7 +135,7 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
         buckets=bucket_rows(timeline.buckets, parked_times(timeline.buckets, end_s), end_s),
         failures=_failures(apps),
         errors=words.errors if words is not None else (),
-        findings=words.findings if words is not None else (),
+        findings=_findings(words.findings if words is not None else ()),
         notes=words.notes if words is not None else (),
         groups=_groups(apps, spans, timeline, end_s),
         total=len(apps),
@@ -216,25 +232,42 @@ def _row(app: AppRecord, spans: tuple[Span, ...], timeline: RunTimeline, end_s: 
 
 
 def _failures(apps: Sequence[AppRecord]) -> list[Failure]:
-    """Group what did not end well by why; the gravest outcome first, then the largest group."""
-    grouped: dict[tuple[str, str, str, str], list[AppRecord]] = {}
-    for app in apps:
-        if app.outcome not in _GOOD:
-            why = (app.outcome, app.error_code, app.error_message, app.error_hint)
-            grouped.setdefault(why, []).append(app)
+    """Group what did not end well by why, whatever names stand in it; the gravest outcome first, then the largest."""
+    unwell = [app for app in apps if app.outcome not in _GOOD]
+    known = owner_names(str(app.key) for app in unwell)
+    grouped: dict[tuple[str, str, str], list[AppRecord]] = {}
+    for app in unwell:
+        grouped.setdefault((app.outcome, app.error_code, shape_of(app.error_message, known)), []).append(app)
     order = {name: index for index, name in enumerate(_ORDER)}
     sorted_groups = sorted(grouped.items(), key=lambda item: (order.get(item[0][0], 99), -len(item[1]), item[0]))
+    return [_failure(outcome, members, known) for (outcome, *_), members in sorted_groups]
+
+
+def _failure(outcome: str, members: Sequence[AppRecord], known: frozenset[str]) -> Failure:
+    words, command = split_command(members[-1].error_hint)  # the last one knows best how many there are
+    return Failure(
+        outcome.replace("_", " "),
+        count_of(len(members), "app"),
+        members[0].error_code,
+        common_text([app.error_message for app in members], known),
+        words,
+        tuple(str(app.key) for app in members[:NAMED_MAX]),
+        max(len(members) - NAMED_MAX, 0),
+        tuple(command.split(AND_THEN)) if command else (),
+    )
+
+
+def _findings(rows: Iterable[tuple[str, str, str, str]]) -> list[Said]:
+    found = grouped_findings(Finding(rule, enforcement, key, message) for rule, enforcement, key, message in rows)
     return [
-        Failure(
-            outcome.replace("_", " "),
-            count_of(len(members), "app"),
-            code,
-            message,
-            hint,
-            tuple(str(app.key) for app in members[:NAMED_MAX]),
-            max(len(members) - NAMED_MAX, 0),
+        Said(
+            one.enforcement,
+            origin_of(one.rule, one.source),
+            one.message,
+            one.keys[:NAMED_MAX],
+            max(len(one.keys) - NAMED_MAX, 0),
         )
-        for (outcome, code, message, hint), members in sorted_groups
+        for one in found
     ]
 
 

@@ -292,8 +292,8 @@ def _assume_role(world: World, caller: Caller, params: Params) -> Params:
     return {
         "Credentials": {
             "AccessKeyId": f"{SESSION_KEY_PREFIX}{parts[4]}",
-            "SecretAccessKey": "simulated",
-            "SessionToken": "simulated",
+            "SecretAccessKey": "key-of-the-simulated-role",
+            "SessionToken": "token-of-the-simulated-role",
             "Expiration": world.now + params.get("DurationSeconds", SESSION_SECONDS),
         },
         "AssumedRoleUser": {

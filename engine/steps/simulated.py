@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 IMPORT: Final = "import"
 WORLD_NAME: Final = "simulated-world.json"
-SIMULATED_KEY: Final = "simulated"
+# Not a word that stands in answers: what is a key is taken out of everything that is shown.
+SIMULATED_KEY: Final = "key-of-the-simulated-account"
 
 
 @contextmanager

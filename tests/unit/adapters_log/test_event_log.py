@@ -88,7 +88,7 @@ def test_a_console_line_has_time_level_event_subject_and_the_rest(make_log: Any)
     log.emit(events.LaneThrottled(LANE, "CreateApp", 1.5))
     assert lines() == [
         f"06:06:22 info  app.created          {LAB} attempt=1 seconds=0.123 instance_type=ml.t3.medium",
-        f"06:06:22 error app.failed           {LAB} code=AccessDeniedException not allowed ask for it",
+        f"06:06:22 error app.failed           {LAB} code=AccessDeniedException not allowed. ask for it",
         f"06:06:22 warn  lane.throttled       {LANE} operation=CreateApp rate=1.5",
     ]
 

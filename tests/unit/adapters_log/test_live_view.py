@@ -78,11 +78,22 @@ def test_a_parked_bucket_stands_first_with_the_time_of_its_probe(view: LiveView,
     begin(view)
     view.emit(events.BucketParked(BUCKET, 20.0, 1, "full", value=4, used=4))
     clock.now += 12
-    assert "  parked  JupyterLab/ml.t3.medium    0/1  1 waiting; 4 of 4 used; next probe in 8 s" in view.frame()
+    assert "  parked  JupyterLab/ml.t3.medium    0/1  1 waiting; next probe in 8 s; 4 of 4 used" in view.frame()
     clock.now += 12
-    assert view.frame().split("\n")[2].endswith("1 waiting; 4 of 4 used; probing")
+    assert view.frame().split("\n")[2].endswith("1 waiting; probing; 4 of 4 used")
     view.emit(events.BucketReopened(BUCKET, 24.0))
     assert "parked" not in view.frame()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_promised_time_of_a_probe_is_never_cut(view: LiveView, screen: Screen, columns: int) -> None:
+    screen.columns = columns
+    begin(view)
+    long = "Maximum number of running Studio apps allowed per account in a region with a long name"
+    view.emit(events.BucketParked(long, 4_000.0, 1_234, "full", value=4, used=4))
+    lines = view.frame().split("\n")
+    assert any("1,234 waiting; next probe in 67 min" in line for line in lines)
+    assert all(len(line) < columns for line in lines)
 
 
 def test_a_quota_that_is_no_buckets_has_a_line_of_its_own(view: LiveView) -> None:

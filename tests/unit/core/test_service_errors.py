@@ -145,7 +145,7 @@ def test_the_namespace_and_the_tail_of_a_code_are_left_aside() -> None:
         operation="CreateApp", service_code="com.amazonaws.sagemaker#ResourceInUse:http://x/", message="taken"
     )
     assert type(error) is InUse
-    assert error.message == "CreateApp was answered ResourceInUse: taken"
+    assert error.message == "CreateApp failed with ResourceInUse: taken"
 
 
 @pytest.mark.parametrize(
@@ -246,3 +246,120 @@ def test_nothing_that_a_service_says_breaks_it(operation: str, code: str, messag
     reason = failure_from_reason(message)
     assert isinstance(reason, NoCapacity | QuotaExceeded | Rejected)
     assert is_safe(str(reason))
+
+
+# What people met in the field, and where the hint leads them: (operation, code, message, class, words of the hint).
+FIELD = [
+    (
+        "CreateApp",
+        "ResourceNotFound",
+        "SageMaker Image [forecast-image] is not attached to Domain [d-abcd1234efgh]",
+        NotFound,
+        "Attach the image to the domain",
+    ),
+    (
+        "CreateApp",
+        "ValidationException",
+        "ImageVersion with arn arn:aws:sagemaker:eu-west-1:111122223333:image-version/x/3 does not exist",
+        NotFound,
+        "Attach the image to the domain",
+    ),
+    ("CreateApp", "ResourceNotFound", "UserProfile [image-lab] does not exist", NotFound, "[owners] create = true"),
+    (
+        "ListApps",
+        "UnknownOperationException",
+        "The requested operation is not supported in the called region.",
+        Rejected,
+        "SageMaker does not offer ListApps in this region",
+    ),
+    ("ListApps", "UnknownOperationException", "", Rejected, "check --endpoint-url"),
+    (
+        "CreateApp",
+        "AccessDeniedException",
+        "User: arn:aws:sts::111122223333:assumed-role/p/x is not authorized to perform: kms:CreateGrant",
+        AccessDenied,
+        "use the KMS key",
+    ),
+    (
+        "CreateApp",
+        "AccessDeniedException",
+        "User: arn:aws:sts::111122223333:assumed-role/kms-admin/x is not authorized to perform: sagemaker:CreateApp",
+        AccessDenied,
+        "Allow sagemaker:CreateApp",
+    ),
+    ("CreateApp", "CapacityError", "Unable to provision requested ML compute capacity", NoCapacity, "fallback"),
+    (
+        "CreateApp",
+        "ValidationException",
+        "Unable to create App because Space [alice-lab] is not in InService, it is in Update_Failed",
+        Rejected,
+        "Waiting does not help",
+    ),
+    (
+        "DeleteUserProfile",
+        "ResourceInUse",
+        "Domain [d-abcd1234efgh] is in Delete_Failed state",
+        Rejected,
+        "Waiting does not help",
+    ),
+    (
+        "CreateApp",
+        "ValidationException",
+        "Unable to create App because Space [update_failed] is not in InService",
+        StorageNotReady,
+        "tried again",
+    ),
+    ("ListApps", "ThrottlingException", "Rate exceeded", Throttled, "Run again later"),
+]
+
+
+@pytest.mark.parametrize(("operation", "code", "message", "kind", "words"), FIELD)
+def test_what_people_met_leads_to_its_cause(
+    operation: str, code: str, message: str, kind: type[CloudError], words: str
+) -> None:
+    error = error_from_service(operation=operation, service_code=code, message=message)
+    assert type(error) is kind
+    assert words in error.hint
+
+
+CAPACITY = [
+    "EC2InsufficientCapacityError: Instance type 'ml.g5' is temporarily unavailable in supported availability zones",
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different instance type",
+    "We currently do not have sufficient ml.g5.xlarge capacity in the Availability Zone you requested (eu-west-1a)",
+    "We currently do not have sufficient p4d.24xlarge capacity in zones with support for 'gp2' volumes",
+    "InsufficientInstanceCapacity: There is insufficient capacity",
+    "Insufficient ml.p4d.24xlarge capacity",
+    "The service does not have enough capacity right now",
+]
+
+
+@pytest.mark.parametrize("reason", CAPACITY)
+def test_a_lack_of_machines_is_one_whatever_it_is_called(reason: str) -> None:
+    """The fallback is walked, and it counts for no quarantine."""
+    assert type(failure_from_reason(reason)) is NoCapacity
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("Role arn:aws:iam::111122223333:role/malcc-lab cannot be assumed", "Failed"),
+        ("UserProfile [lcc] has no role", "Failed"),
+        ("The lcc exited with 1", "LifecycleConfigFailed"),
+        ("LifecycleConfig execution failed with non zero exit code 1", "LifecycleConfigFailed"),
+        ("Insufficient disk capacity on the volume", "Failed"),
+        ("App [insufficient capacity] failed to start", "Failed"),
+        ("Space [internal error] has no volume", "Failed"),
+        ("ConfigurationError: kernel not found", "ConfigurationError"),
+        ("InternalFailure: An error occurred", "InternalFailure"),
+    ],
+)
+def test_a_name_that_a_user_chose_decides_nothing(reason: str, code: str) -> None:
+    error = failure_from_reason(reason)
+    assert type(error) is Rejected
+    assert error.service_code == code
+
+
+def test_a_failure_of_the_service_with_an_image_of_ones_own_leads_to_its_configuration() -> None:
+    assert "app image config" in failure_from_reason("InternalFailure", own_image=True).hint
+    assert "app image config" not in failure_from_reason("InternalFailure").hint
+    assert "app image config" not in failure_from_reason("The lcc exited with 1", own_image=True).hint

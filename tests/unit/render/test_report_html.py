@@ -202,7 +202,7 @@ def test_the_bucket_that_was_full_longest_comes_first() -> None:
 def test_a_converged_run_is_one_sentence_and_a_look() -> None:
     page = page_of(a_story())
     assert "<h1>The run of ml converged after 10.0 s: 1 of 1 app is as declared.</h1>" in page
-    assert "Nothing is left to do" in page
+    assert "Nothing left to do" in page
     assert "What went wrong" not in page
 
 
@@ -211,7 +211,7 @@ def test_an_incomplete_run_says_why_and_what_to_do() -> None:
     words = RunWords(seconds=10.0, summary={"created": 5, "failed": 3})
     page = page_of(a_story(*apps, run=a_run("incomplete"), timeline=a_timeline(words=words)))
     assert "ended incomplete after 10.0 s: 5 of 8 apps are as declared; 3 failed (mostly Bad).</h1>" in page
-    assert "Mend what is named below" in page
+    assert "Fix the problems below" in page
     assert "<code>appfleet apply</code>" in page
     assert "2 apps: Bad" in page
     assert "Bad it said" in page
