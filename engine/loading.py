@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.config.fleet_file import load_fleet
+from engine.config.dates import date_warnings
+from engine.config.fleet_file import find_policies, load_fleet
 from engine.config.policy_file import load_policies
 from engine.core.diagnostics import Severity
-from engine.core.errors import ConfigError
+from engine.core.errors import ConfigError, PolicyError
 from engine.core.finding import Finding
 from engine.core.limits import FILE_FINDINGS_MAX_COUNT
 
@@ -155,11 +156,15 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: boo
 
     `strict`: what the files are only warned about is an error, too.
     """
-    loaded = load_fleet(fleet_file, also)
+    try:
+        loaded = load_fleet(fleet_file, also)
+    except ConfigError as error:
+        raise _with_policies(error, fleet_file) from None
     policies = load_policies(loaded.policy_files, loaded.folder)
     warnings = (*loaded.of_defaults, *loaded.warnings, *policies.warnings)
     if strict and warnings:
         raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
+    warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
     admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
@@ -174,6 +179,19 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: boo
         loaded.policies,
         tuple(sorted({team.name for _, team in loaded.teams})),
     )
+
+
+def _with_policies(error: ConfigError, fleet_file: Path) -> ConfigError:
+    """Add what is wrong with the policies to what is wrong with the fleet's files: all problems in one go."""
+    diagnostics = error.diagnostics
+    if not fleet_file.exists() and len(diagnostics) == 1:
+        return ConfigError((replace(diagnostics[0], hint=f"{diagnostics[0].hint}, or make one with: appfleet init"),))
+    folder, files = find_policies(fleet_file)
+    try:
+        load_policies(files, folder)
+    except PolicyError as policy_error:
+        diagnostics += policy_error.diagnostics
+    return ConfigError(diagnostics)
 
 
 def validated(fleet_file: Path, today: date, *, policy_tests: bool = False, strict: bool = False) -> ValidateResult:

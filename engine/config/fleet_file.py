@@ -7,11 +7,13 @@ policies, which are only found (`policy_file` reads them).
 from __future__ import annotations
 
 import gc
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from engine.config.arns import check_arns, check_domain_role
 from engine.config.beneath import FileProblem
 from engine.config.expand import Expander
 from engine.config.files import Folder, home_of, inside_of
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from engine.core.desired import Source
     from engine.core.diagnostics import Diagnostic
 
+_POLICIES_KEY: Final = re.compile(rb"^[ \t]*[\"']?policies[\"']?[ \t]*=", re.MULTILINE)
 POLICY_TEST_SUFFIX: Final = ".test.toml"
 _ROOT_ONLY: Final = dict.fromkeys(
     ("schema", "name", "policies", "include", "defaults"), "Only the fleet file itself can set it"
@@ -70,6 +73,24 @@ def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
     """
     with _collector_paused():
         return _Loading(path).run(also)
+
+
+def find_policies(path: Path) -> tuple[Path, tuple[Path, ...]]:
+    """Give the folder and the policy files of a fleet file that is wrong elsewhere, so that they are checked as well.
+
+    Nothing where the file does not say which they are. Raises nothing.
+    """
+    try:
+        return _Loading(path).policies_alone()
+    except ConfigError:
+        pass
+    folder = Folder(path.parent)
+    try:  # what is no TOML can still show that it does not speak of policies
+        speaks = _POLICIES_KEY.search(folder.read(path.name).data)
+        found = () if speaks else folder.matching(POLICIES_DEFAULT[0])
+    except FileProblem:
+        return path.parent, ()
+    return path.parent, tuple(path.parent / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
 
 
 @contextmanager
@@ -131,6 +152,19 @@ class _Loading:
             include=tuple(head.include) if head is not None else (),
             policies=tuple(head.policies) if head is not None else (),
         )
+
+    def policies_alone(self) -> tuple[Path, tuple[Path, ...]]:
+        """Find the policies, and look at nothing else."""
+        root = self._read_root()
+        patterns = root.data.get("policies", POLICIES_DEFAULT)
+        is_known = isinstance(patterns, list | tuple) and all(isinstance(pattern, str) for pattern in patterns)
+        found: dict[str, None] = {}
+        for pattern in patterns if is_known else ():
+            found |= dict.fromkeys(self._match(pattern, root.place, is_default=True))
+        return self._folder.path, self._paths_of(found)
+
+    def _paths_of(self, found: Iterable[str]) -> tuple[Path, ...]:
+        return tuple(self._folder.path / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
 
     def _home(self, path: Path) -> Path:
         try:
@@ -204,7 +238,7 @@ class _Loading:
         for index, pattern in enumerate(POLICIES_DEFAULT if is_default else head.policies):
             where = place.at("policies") if is_default else place.at("policies", index)
             found |= dict.fromkeys(self._match(pattern, where, is_default=is_default))
-        return tuple(self._folder.path / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
+        return self._paths_of(found)
 
     def _match(
         self, pattern: str, place: Place, *, refuses_prune: bool = False, is_default: bool = False
@@ -264,6 +298,7 @@ class _Loading:
                 expander.expand(domain)
         except TooMany:
             pass  # noted; what was left out cannot be looked at
+        check_arns(expander.apps, expander.owners, fleet.domains, problems)
         return expander
 
     def _check_domains(self) -> None:
@@ -275,6 +310,7 @@ class _Loading:
                 hint = nearest(domain.name, others) if len(missing) > 1 else ""
                 message = f"this domain has no {' and no '.join(missing)}"
                 self._problems.error(Code.VALUE, domain.place, message, hint or f"Add {' and '.join(missing)}")
+            check_domain_role(domain, self._problems)
             domain_id = domain.own.get("id")
             if not isinstance(domain_id, str):
                 continue

@@ -6,6 +6,7 @@ type and the context of an error are used here. Not here: the checks themselves.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from engine.config.problems import Problems
 
+_QUOTED: Final = re.compile(r"'([^']*)'")
 Model = TypeVar("Model", bound=BaseModel)
 
 _WANTED: Final = {
@@ -76,8 +78,9 @@ def _note(
         wanted, hint = _WANTED[kind]
         problems.error(Code.VALUE, where, f"this must be {wanted}, and is {kind_of(detail['input'])}", hint)
     elif kind == "literal_error":
-        found = show_value(str(detail["input"]))
-        problems.error(Code.VALUE, where, f"{found} is not allowed here", f"It can be {context['expected']}")
+        found = str(detail["input"])
+        hint = nearest(found, _QUOTED.findall(context["expected"])) or f"It can be {context['expected']}"
+        problems.error(Code.VALUE, where, f"{show_value(found)} is not allowed here", hint)
     else:
         problems.error(Code.VALUE, where, "this value is not allowed here", f"The rule is {kind}")
 

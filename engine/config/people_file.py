@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.config.problems import show_value
 from engine.config.service_model import is_name
+from engine.config.toml_document import CONFLICT_MARKER
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +117,9 @@ def _lines(text: str) -> list[_Line]:
     try:
         for row in reader:
             cells = tuple(cell.strip() for cell in row)
+            if cells and CONFLICT_MARKER.fullmatch(cells[0]):
+                message = f"this is a Git conflict marker ({clean(cells[0], 80)})"
+                raise TableProblem(number, message, "Resolve the conflict, and remove the lines that Git wrote")
             if any(cells):
                 lines.append(_Line(number, cells))
             number = reader.line_num + 1

@@ -43,6 +43,7 @@ class Code(StrEnum):
     LIMIT = "AF119"
     EMPTY = "AF120"
     UNKNOWN_TYPE = "AF121"
+    DATE = "AF122"
 
 
 def show_path(path: Sequence[str | int]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic_core import PydanticCustomError
 
 from engine.config.app_rules import settings_faults
+from engine.config.arns import REGIONAL_KEYS
 from engine.config.fields import MEMBER, NAME_HINT, check_label
 from engine.config.fleet_models import (
     APP_FIELDS,
@@ -45,6 +46,7 @@ Checked = TypeVar("Checked", bound=Table)
 _USER_ATTRIBUTES: Final = frozenset({"execution_role", "sso_identity", "settings"})
 _SPACE_ATTRIBUTES: Final = frozenset({"owner", "sharing", "ebs_gb", "idle_minutes", "settings"})
 _DOMAIN_ATTRIBUTES: Final = frozenset({"id", "region", "account", "profile", "role_arn", "sso_identity"})
+CHECKED_LATER: Final = (*REGIONAL_KEYS, "expires")  # against the domain and the day; each keeps its line
 _DOMAIN_PARTS: Final = ("users", "spaces", "teams")
 
 _ONLY_APPS: Final = dict.fromkeys(
@@ -285,7 +287,8 @@ class TableReader:
             values["fallback"] = tuple(values["fallback"])
         warn_of_unknown_types((values.get("instance_type"),), place.at("instance_type"), self.problems)
         warn_of_unknown_types(values.get("fallback", ()), place.at("fallback"), self.problems)
-        return Layer(name, place.source, values)
+        places: dict[str, Source] = {key: place.at(key).source for key in CHECKED_LATER if key in values}
+        return Layer(name, place.source, values, places)
 
 
 def label_fault(text: str) -> PydanticCustomError | None:

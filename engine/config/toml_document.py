@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.problems import Code, Place
 from engine.config.toml_positions import Positions, scan
 from engine.core.limits import TOML_NESTING_MAX_DEPTH
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.config.files import InputFile
@@ -47,6 +49,11 @@ _SAID: Final = (
     ("Invalid statement", "a key cannot begin here", "Keys are letters, digits, - and _, or are quoted"),
     ("Invalid date or datetime", "there is no such date", "Write it as 2026-12-31"),
 )
+# Git's own lines, and no line of TOML or of a table of people.
+CONFLICT_MARKER: Final = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?:[ \t].*)?\r?$", re.MULTILINE)
+# Signs that look like a space or a quote and are none to TOML.
+_SPACES: Final = frozenset({"Zs", "Cf"})
+_QUOTES: Final = frozenset("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb")
 _NOT_KNOWN: Final = ("", "this is not TOML", "Compare it with the TOML 1.0 specification")
 _NESTING_HINT: Final = f"Keep it below {TOML_NESTING_MAX_DEPTH} levels"
 
@@ -78,7 +85,7 @@ def parse_document(item: InputFile, problems: Problems) -> Document | None:
             return None
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, message, hint = _explain(str(error), text)
+        line, message, hint = _conflict_marker(text) or _explain(str(error), text)
         problems.of_file(Code.SYNTAX, item.shown, line, message, hint)
         return None
     except RecursionError:
@@ -88,6 +95,21 @@ def parse_document(item: InputFile, problems: Problems) -> Document | None:
         problems.of_file(Code.SYNTAX, item.shown, 0, f"a value cannot be read: {error}", "Correct the value")
         return None
     return Document(item, data, scan(text))
+
+
+def _conflict_marker(text: str) -> tuple[int, str, str] | None:
+    """Find the first line that Git writes where it could not merge."""
+    found = CONFLICT_MARKER.search(text)
+    if found is None:
+        return None
+    hint = (
+        "Resolve the conflict: keep what is right of both sides, and remove the lines with <<<<<<<, ======= and >>>>>>>"
+    )
+    return (
+        text.count("\n", 0, found.start()) + 1,
+        f"this is a Git conflict marker ({clean(found[0].strip(), 80)})",
+        hint,
+    )
 
 
 def decode(item: InputFile, problems: Problems) -> str | None:
@@ -113,5 +135,18 @@ def _explain(said: str, text: str) -> tuple[int, str, str]:
         line, place = int(at[1]), f" (column {at[2]})"
     else:
         line, place = text.rstrip("\n").count("\n") + 1, " (at the end of the file)"
+    sign = _sign_at(text, line, int(at[2]) if at is not None and at[2] else 0)
+    if sign and unicodedata.category(sign) in _SPACES and not sign.isascii():
+        name = unicodedata.name(sign, "a special space").lower()
+        return line, f"this is no plain space, but U+{ord(sign):04X} ({name}){place}", "Replace it with a plain space"
+    if sign in _QUOTES:
+        return line, f"this is a typographic quote, and no quote to TOML{place}", 'Replace it with a plain one: "'
     _, message, hint = next((known for known in _SAID if known[0] in said), _NOT_KNOWN)
     return line, message + place, hint
+
+
+def _sign_at(text: str, line: int, column: int) -> str:
+    """Give the character at a place, both counted from 1; empty where there is none."""
+    lines = text.replace("\r\n", "\n").split("\n", line)
+    written = lines[line - 1] if line <= len(lines) else ""
+    return written[column - 1 : column] if column else ""

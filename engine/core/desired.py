@@ -74,12 +74,14 @@ class Layer:
     """One place that set fields of an app: `[defaults]`, an app definition, a team, an owner, an entry, a rule.
 
     `name` is how people call it (`defaults`, `apps.lab`, `team forecasting`, `rule default-lab-size`);
-    `values` holds the fields that it sets. Many apps share one Layer.
+    `values` holds the fields that it sets, and `places` the lines of those that are checked later. Many apps share one
+    Layer.
     """
 
     name: str
     source: Source
     values: Mapping[str, Any] = field(hash=False)
+    places: Mapping[str, Source] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
