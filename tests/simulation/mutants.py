@@ -139,6 +139,10 @@ def _deadline_is_missed() -> Any:
     return patch.object(Control, "may_call", lambda control: control.cause is None)
 
 
+def _lost_lock_is_not_noticed() -> Any:
+    return patch.object(Control, "guard_with", lambda *_: None)
+
+
 def _goes_on_after_signal() -> Any:
     def may_call(control: Control) -> bool:
         if control.cause is None and control.now() >= control.deadline_at:
@@ -317,6 +321,7 @@ MUTANTS: Final = (
     Mutant("delete-is-not-read-again", "read just before a delete", _delete_is_not_read_again),
     Mutant("delete-without-an-intent", "a durable intent first", _delete_without_intent),
     Mutant("deadline-is-missed", "no call after the deadline", _deadline_is_missed),
+    Mutant("a-lost-lock-is-not-noticed", "no call after the lock is lost", _lost_lock_is_not_noticed),
     Mutant("goes-on-after-a-signal", "no new calls after a signal", _goes_on_after_signal),
     Mutant("an-old-row-is-believed", "no row of an earlier generation", late.old_row_in_service_is_believed),
     Mutant("a-hopeless-lane-is-retried", "the lane stops", _hopeless_lane_is_retried),

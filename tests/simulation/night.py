@@ -23,6 +23,7 @@ from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.operation import spec_hash
+from engine.executor.troubles import LOCK_LOST
 from engine.steps.owners import with_declared_owners
 from engine.steps.ownership import why_not_prune, with_ownership
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
@@ -221,6 +222,8 @@ class Night:
         )
         deadline_s = min(disturbance.deadline_s, scenario.settings.execution.deadline)
         control = Control(deadline_s, lambda cause: watch.say("stopped:", cause))
+        watch.lock_lost_at = loop.time() + disturbance.lock_lost
+        control.guard_with(lambda: LOCK_LOST if loop.time() >= watch.lock_lost_at else None)
         clouds = {lane: SimCloud(scenario, lane, watch) for lane in set(scenario.lanes.values())}
         run = FleetRun(
             fleet=FLEET_NAME,

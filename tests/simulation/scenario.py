@@ -17,7 +17,14 @@ from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.owner_maker import draw_owners, heal_owners
 from tests.simulation.sim_world import SimWorld
-from tests.simulation.trouble_maker import Disturbance, draw_disturbances, draw_troubles, with_offboarding, with_rivals
+from tests.simulation.trouble_maker import (
+    Disturbance,
+    draw_disturbances,
+    draw_troubles,
+    with_lost_locks,
+    with_offboarding,
+    with_rivals,
+)
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
@@ -141,6 +148,7 @@ def make_scenario(seed: int) -> Scenario:
         world.lag_max_s = rng.choice([0.0, 0.0, LAG_SHARE * wait])
         draw_troubles(rng, scenario)
         scenario.disturbances = with_rivals(random.Random(seed + 5), draw_disturbances(rng))
+        scenario.disturbances = with_lost_locks(random.Random(seed + 14), scenario.disturbances)
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     draw_owners(random.Random(seed + 8), scenario)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EVER: Final = float("inf")
 PAUSE_SECONDS: Final = 30.0  # between two runs
 RIVAL_SHARE: Final = 0.2
+LOCK_LOST_SHARE: Final = 0.1
 OFFBOARD_SHARE: Final = 0.12
 REMADE_AFTER_SECONDS: Final = 1.5  # two generations of one key are told apart by their CreationTime, to the second
 NIGHT_SECONDS: Final = 600.0  # most trouble falls into the first ten minutes
@@ -72,7 +73,7 @@ class Disturbance:
 
     `offboards`: the run lets some owners go, with all that is in them. `rival_after` is when a second run of the fleet
     begins, and `rival_waits_s` how long it waits for the lock. `replaces`: some apps are replaced as --replace KEY
-    does. `pause_s` is how long after this run the next one begins.
+    does. `pause_s` is how long after this run the next one begins. At `lock_lost` somebody removes the lock's file.
     """
 
     kill_at: int = -1
@@ -86,6 +87,7 @@ class Disturbance:
     offboards: bool = False
     replaces: bool = False
     pause_s: float = PAUSE_SECONDS
+    lock_lost: float = EVER
 
 
 def draw_disturbances(rng: random.Random) -> tuple[Disturbance, ...]:
@@ -103,6 +105,14 @@ def with_rivals(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tu
         )
         if rng.random() < RIVAL_SHARE
         else disturbance
+        for disturbance in disturbances
+    )
+
+
+def with_lost_locks(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tuple[Disturbance, ...]:
+    """Let somebody remove the lock's file beside some of the runs."""
+    return tuple(
+        replace(disturbance, lock_lost=rng.uniform(0.0, 150.0)) if rng.random() < LOCK_LOST_SHARE else disturbance
         for disturbance in disturbances
     )
 

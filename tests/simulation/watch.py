@@ -60,6 +60,7 @@ class Watch:
         domains = {domain.domain_id: domain.name for domain in scenario.fleet.domains}
         self._domain_names = domains
         self.world.on_departure = self._departed
+        self.lock_lost_at = float("inf")
 
     def begin(self, loop: VirtualLoop, run: FleetRun, journal: MemoryJournal) -> None:
         """Watch the next run."""
@@ -200,6 +201,8 @@ class Watch:
         control, now = self.run.control, self.now()
         if now >= control.deadline_at:
             self.violation(f"{call.operation} at {now - control.deadline_at:.3f} s after the deadline")
+        if now >= self.lock_lost_at and call.operation in WRITES:
+            self.violation(f"{call.operation} at {now - self.lock_lost_at:.3f} s after the lock was lost")
         if control.aborted.is_set():
             self.violation(f"{call.operation} after the second signal")
         if control.cause is not None:
