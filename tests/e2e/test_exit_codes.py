@@ -152,7 +152,7 @@ def test_3_when_apps_are_still_pending_and_0_when_the_next_run_finds_them(place:
     ran = place.apply()
     assert ran.code == 3
     assert ran.report["summary"] == {"still_pending": 4}
-    assert all("Run again" in app["error"]["hint"] for app in ran.report["apps"])
+    assert all("the next run picks it up" in app["error"]["hint"] for app in ran.report["apps"])
     until(lambda: place.status_of(lab_of("u003")) == "InService", "the apps have started")
     again = place.apply()
     assert again.code == 0
