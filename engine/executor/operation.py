@@ -80,7 +80,7 @@ class BaseOperation(Generic[C]):
     adopted: bool = False
     first_scan_ended_at: float | None = None  # of the two that clear an unknown call
     unseen_until: float = float("-inf")  # until then what holds the name need not show, and nothing is sent again
-    doubt_until: float = float("-inf")  # until then a delete of unknown outcome may still be carried out
+    doubt_until: float = float("-inf")  # until then a call of unknown outcome may still be carried out
     cut_off: bool = False  # the run ended while its call was under way
     absent_since: float | None = None
     failures: dict[str, int] = field(default_factory=dict)
@@ -176,19 +176,19 @@ class Operation(BaseOperation[Change]):
             raise BugError(f"{self.key} is to be deleted and was not observed")
         return self.change.before
 
-    def in_doubt(self, outcome: Outcome) -> bool:
-        """Whether it ends as `outcome` before anything has shown what became of its last call."""
+    def in_doubt(self, outcome: Outcome, now: float) -> bool:
+        """Whether it ends as `outcome` while a call of it may still be carried out, as far as anybody knows."""
         if self.in_service or outcome is Outcome.DELETED:
             return False
         waits = self.ours and self.phase in (Phase.LOOK, Phase.AWAIT_DELETING)
-        return self.cut_off or waits or self.phase in OBSERVING or outcome is Outcome.STILL_PENDING
+        unknown = self.cut_off or waits or self.phase in OBSERVING or now < self.doubt_until
+        return unknown or outcome is Outcome.STILL_PENDING
 
-    @property
-    def is_owed(self) -> bool:
+    def is_owed(self, now: float) -> bool:
         """Whether the app was deleted, or may be, to be replaced, and is not in service again."""
         if self.in_service or self.change.action is Action.DELETE:
             return False
-        deleting = self.phase in DELETING or (self.cut_off and self.is_delete)
+        deleting = self.phase in DELETING or (self.is_delete and (self.cut_off or now < self.doubt_until))
         return self.owed or self.deleted or deleting
 
     @property

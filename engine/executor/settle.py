@@ -138,7 +138,7 @@ class Watcher(DomainWatcher[Operation]):
 
     async def _confirm(self, operation: Operation, verdict: Verdict, scan: Scan) -> None:
         described = await self._failures.describe(operation)
-        if described is None:
+        if described is None or self._awaited.get(operation.folded) is not operation:
             return  # not answered: it is still awaited, so the next scan asks again
         row = described.row
         if row is not None and operation.phase is Phase.SETTLE_CREATE:

@@ -157,6 +157,8 @@ class Settlement:
             self.end(operation, Outcome.DELETED)
         else:
             operation.deleted = True
+            if not operation.resent:
+                operation.doubt_until = float("-inf")
             operation.prior = before
             self._unknowns.create_after_delete(operation)
         self.nudge()
@@ -176,6 +178,7 @@ class Settlement:
                 self.end(operation, Outcome.FAILED, REMOVED)
             case Verdict.ADOPT | Verdict.OURS:
                 operation.adopted = verdict is Verdict.ADOPT
+                operation.doubt_until = float("-inf")
                 believe(operation, row)
                 operation.forgive("unknown", "transient")
                 self._settle_create(operation, now)

@@ -39,9 +39,8 @@ class Unknowns:
         self._at.emit(AppOutcomeUnknown(operation.key, operation.attempts, code, error.message, error.request_id))
         operation.unknown_at = now
         operation.first_scan_ended_at = operation.absent_since = None
+        operation.doubt_until = now + late_max_s(self._at.settings.observe)
         deleting = operation.is_delete
-        if deleting:
-            operation.doubt_until = now + late_max_s(self._at.settings.observe)
         operation.ours = operation.ours or not deleting
         operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
         if unknown_s >= self._at.settings.backoffs.transient.give_up_after:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from engine.core.desired import AppSpec, Mode
 from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.executor.control import Cause
 from engine.ports.journal import Memory, Unfinished
 from engine.simulator import app_operations, owner_operations
 from engine.simulator.faults import FaultKind
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.executor.fleet_run import FleetRun
+    from engine.simulator.memory_face import SimulatedCall
 
 KEY = parse_app_key(CANVAS_A)
 OURS = {"appfleet:fleet": "ml"}
@@ -249,3 +252,30 @@ def test_an_owner_that_was_in_flight_is_left_in_doubt() -> None:
     ]
     stage.apply()
     assert ending(stage, ALICE) == {"in_doubt": True}
+
+
+def test_a_lost_delete_that_ends_while_it_is_sent_again_is_still_owed(stage: Stage) -> None:
+    """The first one may come after the end of the run."""
+    put(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+    stage.at = [(8.0, lambda _: stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=99))]
+    report = run(stage, **REPLACES)
+    assert outcomes(report)[CANVAS_A] == "failed"
+    assert calls_of(report, "DeleteApp") == 1
+    assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (True, True)
+
+
+def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage) -> None:
+    """The deadline comes between the question about a lost create and its answer."""
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    stage.fault(FaultKind.RESET_BEFORE, "CreateApp")
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "DescribeApp" and call.phase == "request" and stage.run is not None:
+            stage.run.control.stop(Cause.DEADLINE)
+            await asyncio.sleep(1.0)
+
+    stage.latency = latency
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "failed"}
+    assert not report.bug
