@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from botocore import exceptions as aws
 
+from engine.adapters.resources import lacks_threads
 from engine.adapters.routes import UnusableProxyError, origin_of
 from engine.adapters.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
 from engine.core.errors import BugError, CredentialsFailed, Rejected, TlsFailed, Unreachable
@@ -71,10 +72,17 @@ def _not_connected(operation: str, error: aws.BotoCoreError) -> CloudError | Non
         # The library calls a reset after the whole request was sent by the same name; the cause tells them apart.
         if isinstance(cause, aiohttp.ClientConnectorError | socket.gaierror):
             return _unreachable(f"Cannot connect to {_endpoint(error)}", cause, REACH_HINT, more)
-    # What is left may be one of our own that the library wrapped into one of its.
+    return _wrapped(operation, error, more)
+
+
+def _wrapped(operation: str, error: aws.BotoCoreError, more: dict[str, Any]) -> CloudError | None:
+    """Return the error for one of ours, or of the system's, that the library wrapped into one of its own."""
     cause = error.kwargs.get("error")
     if isinstance(cause, BugError):
         return Unreachable(cause.message, hint=cause.hint, **more)
+    if lacks_threads(cause):  # names are looked up in threads
+        what = f"Cannot look up {_endpoint(error)} (this process may not start more threads)"
+        return Unreachable(what, hint="Raise the limit: ulimit -u, TasksMax= in systemd, the pids limit", **more)
     return not_sent(operation, cause) if isinstance(cause, UnusableBundleError | UnusableProxyError) else None
 
 

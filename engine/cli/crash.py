@@ -8,6 +8,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
+from engine.adapters.resources import shortage_of
 from engine.adapters.state_dir import CRASH_PREFIX
 from engine.core.ending import foreseen, leaves
 from engine.core.errors import BugError, UsageError
@@ -36,7 +37,7 @@ def known_or_bug(error: BaseException, state_folder: Path, words: Sequence[str] 
 
     `words` are those of the command line: a path that they name and that the system refuses is a wrong flag.
     """
-    return foreseen(error) or _refused_path(error, words) or bug_of(error, state_folder)
+    return foreseen(error) or shortage_of(error) or _refused_path(error, words) or bug_of(error, state_folder)
 
 
 def _refused_path(error: BaseException, words: Sequence[str]) -> UsageError | None:

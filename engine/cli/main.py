@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from engine.adapters.resources import require_open_files
 from engine.cli.argv import command_of, prepare
 from engine.cli.call import HELP, Call
 from engine.cli.output import ensure_descriptors, lost_result, say
@@ -60,6 +61,8 @@ def _ended(call: Call) -> int:
 
 
 def _run(call: Call) -> int:
+    if call.is_run or call.is_look:
+        require_open_files()
     words = list(call.words)
     import typer
 

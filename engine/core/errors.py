@@ -26,6 +26,7 @@
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
     ├── LockLostError         AF504  the lock was removed or replaced while the run worked      exit 1
+    ├── ShortageError         AF505  too few open files, threads or bytes for this process      exit 1
     └── BugError              AF901  appfleet contradicted itself                               exit 70
 
 `str(error)` is safe for a terminal: one line, what and then the hint. `docs/errors.md` is generated from here.
@@ -312,6 +313,12 @@ class LockLostError(AppfleetError):
     """The lock file or the state folder was removed or replaced while the run held it, so the run stopped."""
 
     code = "AF504"
+
+
+class ShortageError(AppfleetError):
+    """The system lets this process have too few open files, threads or bytes."""
+
+    code = "AF505"
 
 
 class BugError(AppfleetError):

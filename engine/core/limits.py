@@ -55,6 +55,9 @@ RUNS_NAMED_MAX_COUNT: Final = 5  # of those that begin with what was typed
 FILE_FINDINGS_MAX_COUNT: Final = 20  # warnings of the files that a plan, a run and a status repeat; validate lists all
 SERVICE_MESSAGE_READ_MAX_CHARS: Final = 4_000
 
+# What the system has to let the process have.
+OPEN_FILES_MIN_COUNT: Final = 64
+
 # Calls.
 CALL_TOTAL_MAX_SECONDS: Final = 30.0
 CONNECT_MAX_SECONDS: Final = 5.0

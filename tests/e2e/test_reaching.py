@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import shlex
+import subprocess
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -210,3 +212,24 @@ def test_a_domain_that_is_reached_does_not_wait_for_one_that_is_not(place: Place
     assert ran.code == 1
     assert ran.report["summary"] == {"created": 2, "skipped": 1}
     assert "names the AWS profile nobody" in json.dumps(ran.report["errors"])
+
+
+@pytest.mark.parametrize("command", [["plan"], ["status"], ["apply", "--yes"], ["plan", "--simulate"]])
+def test_too_few_open_files_are_said_with_the_limit_to_raise(place: Place, command: list[str]) -> None:
+    line = shlex.join(place.command(*command))
+    ran = subprocess.run(
+        ["sh", "-c", f"ulimit -n 8; exec {line}"],
+        cwd=place.folder,
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    told = " ".join(ran.stderr.split())
+    assert "AF505" in told
+    assert "This process may open 8 files, and appfleet needs at least 64" in told
+    assert "ulimit -n" in told
+    assert "Traceback" not in told
+    assert place.calls() == {}
