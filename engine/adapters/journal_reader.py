@@ -17,8 +17,8 @@ from engine.adapters.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.identity import Lane
-from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
-from engine.core.outcome import Outcome, Trouble
+from engine.core.limits import FLEET_APPS_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
+from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey
 
 T = TypeVar("T")
+_GOOD: Final = ", ".join(f"'{outcome.value}'" for outcome in sorted(GOOD_OUTCOMES))
 
 _RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
 _END_COLUMNS: Final = "error_code, error_message, error_hint, began"
@@ -138,8 +139,11 @@ def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tu
     return tuple(_run_record(connection, row) for row in rows)
 
 
-def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
-    """Give one past run over an open connection; raises sqlite3.Error."""
+def run_of(connection: sqlite3.Connection, run_id: str, most_apps: int = FLEET_APPS_MAX_COUNT) -> RunDetail | None:
+    """Return one past run over an open connection; raises sqlite3.Error.
+
+    Of more apps than `most_apps`, those that ended well are left out first.
+    """
     row = connection.execute(
         f"SELECT {_columns(connection)} FROM runs WHERE run_id = ?",  # noqa: S608
         (run_id,),
@@ -150,9 +154,9 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
     apps = [
         _app_record(key, *columns)
         for text, *columns in connection.execute(
-            "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "
-            "error_hint, at FROM outcomes WHERE run = ?",
-            (number,),
+            "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "  # noqa: S608
+            f"error_hint, at FROM outcomes WHERE run = ? ORDER BY outcome IN ({_GOOD}), key LIMIT ?",
+            (number, most_apps),
         )
         if (key := values.key_or_none(text)) is not None
     ]
@@ -166,12 +170,14 @@ def run_of(connection: sqlite3.Connection, run_id: str) -> RunDetail | None:
         )
         if (key := values.key_or_none(text)) is not None
     ]
+    record = _run_record(connection, row)
     return RunDetail(
-        _run_record(connection, row),
+        record,
         tuple(sorted(apps, key=lambda app: app.key)),
         tuple(intents),
         owners_of(connection, number),
         unknown_owners_of(connection, number),
+        max(sum(record.summary.values()) - most_apps, 0),
     )
 
 

@@ -14,7 +14,7 @@ import orjson
 from engine.adapters import journal_values as values
 from engine.adapters.journal_reader import has_ends, read_journal, run_of, runs_of
 from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
-from engine.core.limits import RUN_SHOWN_MAX_SECONDS
+from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
     BucketMark,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from engine.adapters.state_dir import StateDir
     from engine.core.identity import AppKey
-    from engine.ports.history import RunRecord
+    from engine.ports.history import RunDetail, RunRecord
 
 _TIMELINES_SINCE: Final = 2  # the journal's form
 _THROTTLED: Final = "throttled"
@@ -61,7 +61,7 @@ def run_story(state: StateDir, *, run_id: str | None, fleet: str | None) -> RunS
 
 def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None) -> RunStory | None:
     name = _newest(connection, fleet) if run_id is None else _whole_name(connection, run_id)
-    detail = None if name is None else run_of(connection, name)
+    detail = None if name is None else run_of(connection, name, REPORT_APPS_MAX_COUNT)
     if detail is None:
         return None
     began = "began" if has_ends(connection) else "1"
@@ -70,12 +70,12 @@ def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None
         f"AND result <> ?3 AND {began} ORDER BY id DESC LIMIT 1",
         (detail.run.fleet, detail.run.run_id, *_DID_NOTHING),
     ).fetchone()
-    before = None if before_name is None else run_of(connection, before_name[0])
+    before = None if before_name is None else run_of(connection, before_name[0], REPORT_APPS_MAX_COUNT)
     return RunStory(
         detail,
-        _with_error(_timeline(connection, detail.run.run_id), detail.run.error),
+        _with_error(_timeline(connection, detail), detail.run.error),
         before,
-        None if before is None else _timeline(connection, before.run.run_id),
+        None if before is None else _timeline(connection, before),
     )
 
 
@@ -133,7 +133,10 @@ def _parts(connection: sqlite3.Connection, run_id: str) -> dict[str, Any]:
     return {str(part): orjson.loads(data) for part, data in rows}
 
 
-def _timeline(connection: sqlite3.Connection, run_id: str) -> RunTimeline:
+def _timeline(connection: sqlite3.Connection, detail: RunDetail) -> RunTimeline:
+    """Read how the run went, with the moments of the apps that `detail` holds."""
+    run_id, listed = detail.run.run_id, {app.key for app in detail.apps}
+    has_all = not detail.apps_left_out
     parts = _parts(connection, run_id)
     if not parts:
         return RunTimeline()
@@ -143,7 +146,11 @@ def _timeline(connection: sqlite3.Connection, run_id: str) -> RunTimeline:
     )
     return RunTimeline(
         queued_s=values.duration(calls.get("queued_s", 0.0)),
-        marks={key: _marks(marks) for text, marks in rows if (key := values.key_or_none(text)) is not None},
+        marks={
+            key: _marks(marks)
+            for text, marks in rows
+            if (key := values.key_or_none(text)) is not None and (has_all or key in listed)
+        },
         calls=CallSlots(
             width_s=max(values.duration(calls.get("width_s", 1.0)), 1.0),
             answers={

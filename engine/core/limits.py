@@ -130,6 +130,7 @@ WORDS_NOTES_MAX_COUNT: Final = 50
 WORDS_KEPT_APPS_MAX_COUNT: Final = 5_000  # named of those that nothing was called for and that are not as declared
 
 # Reports and history.
+REPORT_APPS_MAX_COUNT: Final = 20_000  # of one run on one page; those that did not end well come first
 RUN_SHOWN_MAX_SECONDS: Final = 691_200.0  # a deadline is at most a week; what is longer is a clock that was set
 HISTORY_SHOWN_MAX_COUNT: Final = 1_000
 

@@ -42,6 +42,7 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+GOOD_OUTCOMES = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED})
 # An app that a `skip` rule denied is not what the fleet asks for, so the run is not converged.
 INCOMPLETE_OUTCOMES = frozenset(
     {Outcome.STILL_PENDING, Outcome.PARKED, Outcome.FAILED, Outcome.SKIPPED, Outcome.DENIED}

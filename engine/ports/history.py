@@ -85,7 +85,8 @@ class IntentRecord:
 class RunDetail:
     """A past run with its apps, sorted by key, the calls whose apps have no outcome, and its owners, sorted.
 
-    `unknown_owners` are those that were to be made or deleted and have no outcome.
+    `unknown_owners` are those that were to be made or deleted and have no outcome. `apps_left_out` counts what is not
+    in `apps`, where the reader asked for a bounded number of them.
     """
 
     run: RunRecord
@@ -93,6 +94,7 @@ class RunDetail:
     open_intents: tuple[IntentRecord, ...]
     owners: tuple[OwnerRecord, ...] = ()
     unknown_owners: tuple[Owner, ...] = ()
+    apps_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.outcome import INCOMPLETE_CODE, Outcome
+from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
 from engine.core.text import clean
 from engine.render.layout import (
     COLUMN_GAP,
@@ -18,7 +18,6 @@ from engine.render.layout import (
     duration,
     without_empty,
 )
-from engine.render.words import GOOD_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,11 +6,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import USER, Owner, OwnerKind
+from engine.core.outcome import GOOD_OUTCOMES
 from engine.core.owners import owner_order
 from engine.core.plan import Action
 from engine.core.text import clean
 from engine.render.layout import count_of, names
-from engine.render.words import GOOD_OUTCOMES, OUTCOMES, SYMBOLS
+from engine.render.words import OUTCOMES, SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.outcome import Outcome
+from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.render.layout import duration
-from engine.render.words import GOOD_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,9 +39,9 @@ class Differences:
 
 
 def differences(story: RunStory) -> Differences | None:
-    """Compare a run with the one before it; None where there is none."""
+    """Compare a run with the one before it; None where there is none, or not every app is at hand."""
     before = story.before
-    if before is None:
+    if before is None or before.apps_left_out or story.detail.apps_left_out:  # what is not here would seem to be gone
         return None
     then = {app.key: app for app in before.apps}
     now = {app.key: app for app in story.detail.apps}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from engine.core.outcome import Outcome, RunResult
+from engine.core.outcome import GOOD_OUTCOMES, Outcome, RunResult
 from engine.core.text import clean
 from engine.render.layout import count_of, duration
-from engine.render.words import GOOD_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

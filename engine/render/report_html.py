@@ -18,7 +18,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from engine.core.finding import Finding
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
-from engine.core.outcome import Outcome
+from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
 from engine.ports.history import AppRecord
@@ -30,7 +30,7 @@ from engine.render.report_differences import differences
 from engine.render.report_headline import headline, next_words
 from engine.render.report_owners import owner_lines, owners_not_well
 from engine.render.report_spans import Phase, SpanMaker, parked_times
-from engine.render.words import GOOD_OUTCOMES, OUTCOMES
+from engine.render.words import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -139,7 +139,8 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
         notes=words.notes if words is not None else (),
         groups=_groups(apps, spans, timeline, end_s),
         total=len(apps),
-        unlisted=max(sum(summary.values()) - len(apps), 0),
+        unlisted=max(sum(summary.values()) - len(apps) - story.detail.apps_left_out, 0),
+        left_out=story.detail.apps_left_out,
         changes=differences(story),
         history=history,
         moment=_moment,

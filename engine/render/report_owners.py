@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from engine.core.outcome import Outcome
+from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.render.owners_text import owners_counted
-from engine.render.words import GOOD_OUTCOMES, OUTCOMES
+from engine.render.words import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

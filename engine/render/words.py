@@ -67,9 +67,6 @@ OUTCOMES: Final = {
     Outcome.DENIED: "denied by a rule",
     Outcome.INTERRUPTED: "interrupted",
 }
-GOOD_OUTCOMES: Final = frozenset(
-    {Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED}
-)
 
 # What a reader should know of although nothing will be done, in the order in which it is told.
 TOLD_REASONS: Final = (

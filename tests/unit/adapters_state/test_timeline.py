@@ -18,10 +18,12 @@ from engine.adapters.timeline_reader import past_runs, run_story
 from engine.core.errors import StateError
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Action
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
+from engine.render.report_differences import differences
+from engine.render.report_html import report_html
 from tools.report_sample import FLEET, HOSTILE, NIGHTS, Clock, write_nights
 
 if TYPE_CHECKING:
@@ -313,3 +315,24 @@ def test_a_timeline_that_no_run_writes_is_an_error_with_a_way_out(
     journal.finish("converged", 0, 101.0)
     with pytest.raises(StateError, match="holds what no run writes"):
         run_story(state, run_id="r1", fleet=None)
+
+
+def test_a_report_of_very_many_apps_holds_those_that_did_not_end_well_and_says_what_it_leaves_out(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_nights(state, 40)
+    whole = run_story(state, run_id=None, fleet=None)
+    assert whole is not None
+    bad = {app.key for app in whole.detail.apps if app.outcome not in GOOD_OUTCOMES}
+    monkeypatch.setattr("engine.adapters.timeline_reader.REPORT_APPS_MAX_COUNT", len(bad) + 5)
+    cut = run_story(state, run_id=None, fleet=None)
+    assert cut is not None
+    assert len(cut.detail.apps) == len(bad) + 5
+    assert bad < {app.key for app in cut.detail.apps}
+    assert cut.detail.apps_left_out == len(whole.detail.apps) - len(bad) - 5
+    assert set(cut.timeline.marks) <= {app.key for app in cut.detail.apps}
+    page = report_html(cut, command="appfleet apply")
+    assert f"This page lists {len(bad) + 5} apps, first those that did not end well" in page
+    assert f"leaves out {cut.detail.apps_left_out} others" in page
+    assert differences(cut) is None
+    assert "leaves out" not in report_html(whole, command="appfleet apply")

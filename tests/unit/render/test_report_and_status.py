@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.finding import Finding
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
-from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, RunResult, Trouble
 from engine.core.plan import Action, Change, Fits, Reason
 from engine.core.text import is_safe
 from engine.render.json_text import json_text
@@ -18,7 +18,7 @@ from engine.render.report_text import NEXT_STEPS, report_text, result_line, trai
 from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
 from engine.render.validate_text import validate_text
-from engine.render.words import GOOD_OUTCOMES, OUTCOMES
+from engine.render.words import OUTCOMES
 from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_fleet, a_row, an_app, key_of
 from tests.unit.render.samples import BOB_LAB, DECISIONS, FULL, HOSTILE, a_hostile_plan, a_plan, a_report, a_status
 
