@@ -62,6 +62,7 @@ EXPECTED: Final = (
     "space parked",
     "space skipped",
     "space still_pending",
+    "two signals during a read before the plan",
     "unknown outcome: CreateSpace",
     "unknown outcome: CreateUserProfile",
     "unknown outcome: DeleteSpace",

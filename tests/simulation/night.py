@@ -10,6 +10,7 @@ import asyncio
 import random
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.throttle import ThrottlePace
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from engine.steps.letting_go import Offboarding
 
 TODAY: Final = date(2026, 11, 24)
+ABORT_AFTER_SECONDS: Final = 0.001  # between two signals that come in a hurry
 CALM: Final = Disturbance()  # of the runs that see no trouble
 RECOVERIES_MAX_COUNT: Final = 2
 
@@ -93,6 +95,7 @@ class Night:
         self.order = random.Random(scenario.seed + 3)
         self.jitter = random.Random(scenario.seed + 4)
         self.befalls = random.Random(scenario.seed + 11)
+        self.aborts: tuple[float, ...] = ()  # of a read before the plan, in seconds after the run began
         self.time = 0.0
         self.lock = NightLock(self.watch)
         self.runs = 0
@@ -243,8 +246,10 @@ class Night:
             on_bug=watch.on_bug,
         )
         watch.begin(loop, run, self.journal)
+        self.aborts = ()
         for after in disturbance.interrupts:
             loop.call_later(after, self._interrupt, control)
+        watch.on_read = partial(self._abort_at, disturbance.aborts_at_read, loop, control)
         report = None
         leaving = draw_leavers(self.order, scenario) if disturbance.offboards else None
         self.replaces = disturbance.replaces
@@ -252,7 +257,7 @@ class Night:
             plan = await self._planned(run, leaving, retry_quarantined=retry_quarantined)
         except StoppedError:
             self.journal.finish()
-            check_end(watch, loop.time(), disturbance.interrupts)
+            check_end(watch, loop.time(), (*disturbance.interrupts, *self.aborts))
             return None
         except CloudError as error:
             if leaving is None:
@@ -279,13 +284,22 @@ class Night:
         self.calls += sum(sum(kinds.values()) for kinds in run.calls().values())
         if report is not None:
             check_report(watch, plan, report, wait=disturbance.wait)
-            check_end(watch, loop.time(), disturbance.interrupts)
+            check_end(watch, loop.time(), (*disturbance.interrupts, *self.aborts))
             watch.say("ended:", report.result.value, dict(report.summary))
         return report
 
     def _interrupt(self, control: Control) -> None:
         self.watch.say("SIGINT")
         control.interrupt()
+
+    def _abort_at(self, wanted: int, loop: VirtualLoop, control: Control, read: int) -> None:
+        """Send two signals while the read of that number is under way."""
+        if read != wanted:
+            return
+        for after in (0.0, ABORT_AFTER_SECONDS):
+            loop.call_later(after, self._interrupt, control)
+        self.aborts = (loop.time() + ABORT_AFTER_SECONDS - self.watch.began_at,)
+        self.watch.seen.add("two signals during a read before the plan")
 
     def _replaced(self, fleet: DesiredFleet) -> frozenset[AppKey]:
         """Name the apps that are replaced as --replace KEY does: half of those of mode once, and a few others."""

@@ -21,6 +21,7 @@ from tests.simulation.trouble_maker import (
     Disturbance,
     draw_disturbances,
     draw_troubles,
+    with_aborted_reads,
     with_lost_locks,
     with_offboarding,
     with_rivals,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from engine.simulator.records import AppId
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 4  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 5  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -153,6 +154,7 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     draw_owners(random.Random(seed + 8), scenario)
     scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
+    scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)
     return scenario
 

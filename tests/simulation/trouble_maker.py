@@ -34,6 +34,7 @@ PAUSE_SECONDS: Final = 30.0  # between two runs
 RIVAL_SHARE: Final = 0.2
 LOCK_LOST_SHARE: Final = 0.1
 OFFBOARD_SHARE: Final = 0.12
+ABORTED_READ_SHARE: Final = 0.08
 REMADE_AFTER_SECONDS: Final = 1.5  # two generations of one key are told apart by their CreationTime, to the second
 NIGHT_SECONDS: Final = 600.0  # most trouble falls into the first ten minutes
 
@@ -74,6 +75,7 @@ class Disturbance:
     `offboards`: the run lets some owners go, with all that is in them. `rival_after` is when a second run of the fleet
     begins, and `rival_waits_s` how long it waits for the lock. `replaces`: some apps are replaced as --replace KEY
     does. `pause_s` is how long after this run the next one begins. At `lock_lost` somebody removes the lock's file.
+    `aborts_at_read`: two signals come while this read, counted from 1, is under way before the plan.
     """
 
     kill_at: int = -1
@@ -86,6 +88,7 @@ class Disturbance:
     rival_waits_s: float = 0.0
     offboards: bool = False
     replaces: bool = False
+    aborts_at_read: int = -1
     pause_s: float = PAUSE_SECONDS
     lock_lost: float = EVER
 
@@ -121,6 +124,16 @@ def with_offboarding(rng: random.Random, disturbances: tuple[Disturbance, ...]) 
     """Let some of the runs be those that let people go."""
     return tuple(
         replace(disturbance, offboards=True) if rng.random() < OFFBOARD_SHARE else disturbance
+        for disturbance in disturbances
+    )
+
+
+def with_aborted_reads(rng: random.Random, disturbances: tuple[Disturbance, ...]) -> tuple[Disturbance, ...]:
+    """Let two signals come while some of the runs still read: at any read before the plan, the first ones most."""
+    return tuple(
+        replace(disturbance, aborts_at_read=int(10 ** rng.uniform(0.0, 1.7)))
+        if rng.random() < ABORTED_READ_SHARE
+        else disturbance
         for disturbance in disturbances
     )
 

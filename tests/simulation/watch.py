@@ -25,6 +25,8 @@ from tests.simulation.rate_watch import RateWatch
 from tests.simulation.sim_cloud import Call, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey, Lane
     from engine.core.plan import Change, Plan
@@ -51,6 +53,7 @@ class Watch:
         self.dead = False
         self.seen: set[str] = set()  # what happened in the night, by name
         self.runs = 0
+        self.on_read: Callable[[int], None] = lambda _: None
         self.hidden_at: dict[AppId, float] = {}
         self.late = LateWatch(self)
         self.faults_of_calls: Counter[str] = Counter()
@@ -71,6 +74,7 @@ class Watch:
         self.began_at = loop.time()
         self.began_wall = self.wall()
         self.dead = False
+        self.reads = 0
         self.phase = "observe"
         self.plan: Plan | None = None
         self.changes: dict[AppId, Change] = {}
@@ -177,6 +181,9 @@ class Watch:
         what = key or call.owner or call.domain_id
         self.say("->", call.operation, what, call.spec.instance_type if call.spec else "")
         self._check_may_call(call)
+        if self.phase == "observe":
+            self.reads += 1
+            self.on_read(self.reads)
         self._in_flight[call.lane] += 1
         limit = self.scenario.settings.execution.concurrency
         if self._in_flight[call.lane] > limit:
