@@ -253,3 +253,86 @@ def test_an_owner_in_use_whose_inside_cannot_be_read_is_asked_for_again(stage: S
     report = stage.let_go()
     assert message_of(report, BOB) == "not deleted: in use by app KernelGateway/own (InService)"
     assert report.calls["DeleteUserProfile"]["in_use"] == 2
+
+
+def test_an_app_that_somebody_opens_in_a_space_that_goes_is_named(stage: Stage) -> None:
+    def opens(_: FleetRun) -> None:
+        key = app_id(DOMAIN_ID, SPACE, "alice-lab", "JupyterLab", "default")
+        app_operations.place_app(stage.world, stage.domain, key, "alice-lab", an_app().spec, {}, "InService")
+
+    when(stage, "DescribeSpace", "request", opens)
+    report = stage.let_go()
+    assert message_of(report, SPACE_A) == "not deleted: in use by app JupyterLab/default (InService)"
+
+
+def test_a_quota_error_of_an_owners_delete_is_its_end_and_no_bug(stage: Stage) -> None:
+    """No gate stands before a call that makes nothing."""
+    stage.fault(FaultKind.ERROR, "DeleteSpace", code="ResourceLimitExceeded", message="The limit is 1.")
+    report = stage.let_go()
+    assert owners_of(report)[SPACE_A] is Outcome.FAILED
+    assert code_of(report, SPACE_A) == "ResourceLimitExceeded"
+    assert not report.bug
+
+
+# An app whose tag the plan could not read, and that --allow-destructive names.
+
+NAMED = "research/user/bob/Canvas/default"
+
+
+def delete_named(stage: Stage, meanwhile: Callable[[], None] = lambda: None, ownership: str = "unread") -> Any:
+    """Plan with one app of unknown ownership that is declared absent and named, then let something happen."""
+    from engine.core.desired import Mode
+    from engine.core.observed import Ownership
+    from engine.core.planner import plan_fleet
+    from tests.fleets import key_of, options
+
+    key = key_of(NAMED)
+    fleet = replace(stage.fleet, apps=(an_app(NAMED, None, mode=Mode.ABSENT),), owners=())
+
+    async def work(run: FleetRun) -> Any:
+        observed = await run.observe({"research": None})
+        domain = observed.domains["research"]
+        rows = {key: replace(domain.apps[key], ownership=Ownership(ownership))}
+        observed = replace(observed, domains={"research": replace(domain, apps=rows)})
+        plan = plan_fleet(fleet, observed, options(allow_destructive=frozenset({key})))
+        meanwhile()
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    (result,) = stage.do(work).apps
+    return result
+
+
+def bobs_app(stage: Stage) -> Any:
+    return stage.world.apps[app_id(DOMAIN_ID, USER, "bob", "Canvas", "default")]
+
+
+@pytest.mark.parametrize("tags", [{}, {"appfleet:fleet": "ml"}])
+def test_a_named_app_that_no_other_fleet_claims_goes(stage: Stage, tags: dict[str, str]) -> None:
+    bobs_app(stage).tags = tags
+    assert delete_named(stage).outcome is Outcome.DELETED
+
+
+def test_a_named_app_whose_tags_may_not_be_read_goes(stage: Stage) -> None:
+    result = delete_named(stage, lambda: stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=9))
+    assert result.outcome is Outcome.DELETED
+
+
+def test_a_named_app_that_another_fleet_claims_stays(stage: Stage) -> None:
+    bobs_app(stage).tags = {"appfleet:fleet": "others"}
+    result = delete_named(stage)
+    assert result.outcome is Outcome.SKIPPED
+    assert "names the fleet 'others'" in result.error.message
+
+
+def test_a_named_app_that_was_nobodys_and_is_ours_by_now_is_left_to_the_next_run(stage: Stage) -> None:
+    bobs_app(stage).tags = {"appfleet:fleet": "ml"}
+    result = delete_named(stage, ownership="nobody")
+    assert result.outcome is Outcome.SKIPPED
+    assert "its tag appfleet:fleet names this fleet, which is not what it said" in result.error.message
+
+
+def test_an_app_of_ours_whose_tags_may_not_be_read_any_more_stays(stage: Stage) -> None:
+    deny = lambda: stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=9)  # noqa: E731
+    result = delete_named(stage, deny, ownership="ours")
+    assert result.outcome is Outcome.FAILED
+    assert result.error.message.startswith("not deleted: it could not be read again just before")

@@ -166,3 +166,24 @@ async def test_a_listing_without_an_end_is_an_error_and_no_short_listing(tokens:
         _ = [page async for page in pages(_asker(tokens), "ListThings", "all of it", at_most=3)]
     assert isinstance(raised.value, CloudError)
     assert raised.value.message.startswith("ListThings of all of it could not be completed")
+
+
+@pytest.mark.parametrize("operation", ["DescribeUserProfile", "ListTags"])
+def test_an_owner_whose_tag_cannot_be_read_is_unread_and_says_why(operation: str) -> None:
+    from engine.core.observed import Ownership
+
+    stage = Stage()
+    stage.profile("alice", tags={"appfleet:managed-by": "ml"})
+    stage.fault(FaultKind.ACCESS_DENIED, operation, count=9)
+    (row,) = stage.do(_owners).values()
+    assert row.ownership is Ownership.UNREAD
+    assert operation in row.unread_because
+    assert [event.name for event in stage.events if event.name == "owner.unread"] == ["owner.unread"]
+
+
+@pytest.mark.parametrize(("tags", "whose"), [({"appfleet:managed-by": "ml"}, "ours"), ({}, "nobody")])
+def test_an_owner_is_who_its_own_tag_says(tags: dict[str, str], whose: str) -> None:
+    stage = Stage()
+    stage.profile("alice", tags=tags)
+    (row,) = stage.do(_owners).values()
+    assert (row.ownership.value, row.unread_because) == (whose, "")

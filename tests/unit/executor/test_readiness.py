@@ -73,3 +73,20 @@ def test_a_space_whose_person_failed_for_good_ends_at_once_with_the_persons_stat
     assert owners_of(report) == {SPACE_A: Outcome.FAILED}
     assert "user profile alice is Update_Failed, so nothing can be made in it" in messages(report)
     assert {ALICE, BOB}.isdisjoint(owners_of(report))
+
+
+def test_a_refusal_of_what_is_in_service_by_now_is_tried_again() -> None:
+    stage = only_bobs_canvas()
+    stage.fault(FaultKind.ERROR, "CreateApp", code="ValidationException", message=REFUSAL)
+    report = stage.apply()
+    assert outcomes(report) == {CANVAS_B: "created"}
+    assert report.calls["DescribeDomain"] == {"ok": 1}
+
+
+def test_a_volume_that_is_not_attached_yet_is_not_looked_into() -> None:
+    stage = only_bobs_canvas()
+    message = "Unable to create app [default] because storage is not in Available status"
+    stage.fault(FaultKind.ERROR, "CreateApp", code="ResourceInUse", message=message)
+    report = stage.apply()
+    assert outcomes(report) == {CANVAS_B: "created"}
+    assert "DescribeDomain" not in report.calls
