@@ -34,7 +34,7 @@ BAR_LEFT: Final = "─"  # another sign, so that the bar can be read without col
 WIDTH_MIN_CHARS: Final = 20
 ROW_FIXED_CHARS: Final = 14  # the state of a row, and the blanks between its cells
 PROBE_CHARS: Final = len("; next probe in 99 h 50 min")
-NAME_MIN_CHARS: Final = 12
+NAME_MIN_CHARS: Final = 6
 LINES_BESIDE_GROUPS: Final = 8  # the bar, the calls, failures, and the line on which a person types
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LISTING: Final = "listing"  # the check that says which domains could not be listed
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
 ENFORCEMENTS: Final = ("advisory", "skip", MANDATORY, "remediate")  # of findings; a disabled rule has none
 

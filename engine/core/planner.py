@@ -20,7 +20,7 @@ from engine.core.decision import (
 )
 from engine.core.desired import AppSpec, Mode
 from engine.core.errors import BugError
-from engine.core.finding import Finding
+from engine.core.finding import LISTING, Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
@@ -254,7 +254,7 @@ def _claimed_message(fleet: str, keys: list[AppKey]) -> str:
 def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:
     domain = observed.domains.get(name)
     why = "it was not listed" if domain is None or domain.error is None else str(domain.error).rstrip(".")
-    return Finding("listing", _SKIPPED, "", clean(f"domain {name}: {_apps(apps)} left alone: {why}"))
+    return Finding(LISTING, _SKIPPED, "", clean(f"domain {name}: {_apps(apps)} left alone: {why}"))
 
 
 def _orphans_message(orphans: list[AppKey]) -> str:

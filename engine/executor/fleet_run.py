@@ -118,6 +118,10 @@ class FleetRun:
                 self.journal.note_domain_size(self.links[name].domain.domain_id, len(domain.apps))
         return ObservedFleet({name: observed[name] for name in names})
 
+    def note_listing_error(self, name: str, error: AppfleetError) -> None:
+        """Say of a domain that could not be listed what was found out about it since."""
+        self._listing_errors[name] = error
+
     def reach(self, domain: str, may_call: Callable[[], bool] | None = None) -> Reach:
         """Return a domain that can be reached, with the switch of whoever calls: the run's, unless it is another."""
         link = self.links[domain]

@@ -185,7 +185,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
         case Reason.QUARANTINED:
             return quarantine
         case Reason.DOMAIN_UNLISTED:
-            why = "" if listing_error is None else f": {listing_error.message}"
+            why = "" if listing_error is None else " (the error is named with the run)"
             return Trouble(
                 "domain_unlisted",
                 f"domain {key.domain} could not be listed{why}",

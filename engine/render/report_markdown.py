@@ -8,7 +8,15 @@ from engine.render.layout import names, split_command
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row
 from engine.render.owners_text import owner_result_lines
 from engine.render.plan_markdown import findings_section
-from engine.render.report_text import APPLY_COMMAND, calls_line, next_step, result_line, trail_words, trails
+from engine.render.report_text import (
+    APPLY_COMMAND,
+    calls_line,
+    findings_beside_errors,
+    next_step,
+    result_line,
+    trail_words,
+    trails,
+)
 from engine.render.words import OUTCOMES
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ def report_markdown(
     troubles = list(_troubles(report))
     page.section("What went wrong", table_head("outcome", "apps", "code", "message", "hint"), troubles)
     page.listed([f"- {prose(line.strip())}" for line in owner_result_lines(report.owners)], ("line", "lines"))
-    findings_section(page, report.findings)
+    findings_section(page, findings_beside_errors(report))
     page.listed(bullets(("Note", prose(note)) for note in report.notes), ("note", "notes"))
     calls = calls_line(report)
     if calls:

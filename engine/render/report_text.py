@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.finding import allowed_flags
+from engine.core.finding import LISTING, allowed_flags
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, Outcome, RunResult, Trouble
 from engine.core.plan import Action
 from engine.core.text import clean
@@ -22,6 +22,7 @@ from engine.render.words import OUTCOMES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from engine.core.finding import Finding
     from engine.core.outcome import ApplyReport, AppResult
     from engine.render.layout import Style
 
@@ -92,12 +93,17 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
         "\n".join(_trail_block(trail, paint) for trail in trails(report.apps)),
         "\n".join(owner_result_lines(report.owners)),
         "\n".join(_trouble_block(error, paint) for error in report.errors),
-        findings_block(report.findings, paint),
+        findings_block(findings_beside_errors(report), paint),
         "\n".join(f"Note: {clean(note)}" for note in report.notes),
         _counts(report),
         _closing(report, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def findings_beside_errors(report: ApplyReport) -> list[Finding]:
+    """Return the findings but those of domains that could not be listed: the errors of the run name them already."""
+    return [finding for finding in report.findings if not (report.errors and finding.rule == LISTING)]
 
 
 def result_line(report: ApplyReport) -> str:

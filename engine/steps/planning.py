@@ -19,6 +19,7 @@ from engine.core.quota_fit import NO_FIT
 from engine.core.selection import AskedKeys, require_found
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
+from engine.steps.missing_domains import with_missing_domains_explained
 from engine.steps.owners import with_declared_owners
 from engine.steps.ownership import told_ownership, unread_tags, why_not_prune, with_ownership
 from engine.steps.quotas import quotas_of
@@ -60,7 +61,7 @@ async def planned(
         if reached != ():
             # What lets go is held against the whole domain: a share of what was looked for says nothing.
             owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
-    observed = await parts.run.observe(owners)
+    observed = await with_missing_domains_explained(await parts.run.observe(owners), parts)
     if preparation is None:
         require_found(options.selectors, keys_named(options, loaded), fleet, observed)
     asked = _plan_options(options, loaded, parts)

@@ -92,6 +92,21 @@ async def _lane_quotas(
         return LaneQuotas(), error.message
 
 
+async def domain_ids(link: Link, parts: Joined) -> set[str]:
+    """Return the ids of the domains of a lane's account and region; none where SageMaker is not AWS's own.
+
+    Raises CloudError and StoppedError.
+    """
+    account = await parts.account(link.domain)
+    if account is None:
+        return set()
+
+    async def ask(arrived: Callable[[], None]) -> set[str]:
+        return await _Asking(link, parts.run, account, arrived).domains()
+
+    return await parts.run.optional.ask("ListDomains", link.lane, ask)
+
+
 async def _asked(
     asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
 ) -> tuple[LaneQuotas, str]:

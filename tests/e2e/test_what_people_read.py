@@ -6,6 +6,7 @@ Each command is whole on a line of its own, apps that ended alike are one paragr
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import APPFLEET, POLICY, QUICK, fault, fleet_text, lab_of, people, until
+from tests.e2e.harness import ACCOUNT, APPFLEET, DOMAIN_ID, POLICY, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -211,3 +212,25 @@ def test_a_report_on_a_terminal_goes_to_a_file_that_is_named(place: Place) -> No
     (page,) = place.folder.glob("report-*.html")
     assert page.name in " ".join(screen.split())
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_a_domain_that_does_not_exist_is_told_once_with_its_line_and_the_domains_that_do(place: Place) -> None:
+    fleet = place.folder / "fleet.toml"
+    fleet.write_text(fleet_text(people(4)).replace(DOMAIN_ID, "d-research00009"))
+    said = f"no domain d-research00009 in eu-west-1 of account {ACCOUNT} (fleet.toml:3). Domains there: {DOMAIN_ID}"
+    planned = place.run("plan")
+    assert planned.code == 1
+    assert planned.out.count("d-research00009") == 1
+    assert said in planned.out
+    assert "0 unchanged, 4 unknown, 0 unmanaged." in planned.out
+    assert json.loads(place.run("plan", "--format", "json").out)["summary"]["none"] == 0
+    assert "0 unchanged, 4 unknown" in place.run("plan", "--format", "markdown").out
+    shown = place.run("status")
+    assert shown.code == 1
+    assert "4 apps: 4 unknown; " in shown.out
+    assert "absent" not in shown.out
+    assert f"Domains there: {DOMAIN_ID}" in shown.out
+    ran = place.run("apply", "--yes")
+    assert ran.code == 1
+    assert ran.out.count("d-research00009") == 1
+    assert place.calls()["ListDomains"] == {"ok": 5}
