@@ -104,8 +104,8 @@ class Watcher(DomainWatcher[Operation]):
         await self._ask_about(unsure, scan)
 
     def _let_go(self, operation: Operation, verdict: Verdict, row: ObservedApp | None) -> None:
-        if self._awaited.pop(operation.folded, None) is not None:  # else the run ended it while we asked
-            self._at.take_verdict(operation, verdict, row)
+        del self._awaited[operation.folded]
+        self._at.take_verdict(operation, verdict, row)
 
     def stop_lane(self, trouble: Trouble) -> None:
         """Make no more calls in this lane."""
@@ -129,8 +129,7 @@ class Watcher(DomainWatcher[Operation]):
             scan = replace(scan, clock_ahead_s=self._clock_ahead_s)
             verdict = judge(operation, row, scan, self._observe)
             if not needs_asking(operation, verdict, row):
-                if verdict is not Verdict.KEEP:
-                    self._let_go(operation, verdict, row)
+                self._let_go(operation, verdict, row)
             elif asked < DESCRIBES_PER_SCAN_MAX_COUNT and began_at >= operation.described_at + ABSENT_TWICE_SECONDS:
                 asked += 1
                 operation.described_at = began_at

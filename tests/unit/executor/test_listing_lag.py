@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from engine.core.errors import NotFound
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECONDS
-from engine.core.settings import Execution
+from engine.core.settings import Execution, Observe
 from engine.simulator.faults import INTERNAL, LIFECYCLE, FailureRule, FaultKind
 from engine.simulator.memory_face import MemoryCloud
 from engine.simulator.records import app_id
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.ports.cloud import AppRow
+    from engine.simulator.memory_face import SimulatedCall
 
     Show = Callable[[Stage, AppRow], AppRow | None]
 
@@ -285,3 +287,26 @@ def test_a_failed_app_whose_reason_was_not_read_in_time_is_failed_all_the_same(s
     report = run(stage)
     assert outcomes(report) == {CANVAS_A: "failed"}
     assert "reason" in str(report.apps[0].error)
+
+
+def test_apps_that_the_run_lets_go_while_one_of_them_is_asked_about_end_once(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """A signal comes while DescribeApp is asked; the app of unknown outcome keeps the run alive."""
+    for name in ("bob", "cy"):
+        stage.profile(name)
+    keys = [f"research/user/{name}/Canvas/default" for name in ("alice", "bob", "cy")]
+    stage.fleet = replace(stage.fleet, apps=tuple(an_app(key, None) for key in keys))
+    stage.settings = replace(stage.settings, observe=Observe(first_after=40.0, second_after=10.0))
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp")
+    listings(later_than(1e6))
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "DescribeApp" and call.phase == "request" and stage.run is not None:
+            stage.run.control.interrupt()
+            await asyncio.sleep(0.5)
+
+    stage.latency = latency
+    report = run(stage)
+    assert not report.bug
+    assert [outcomes(report)[key] for key in keys] == ["failed", "still_pending", "still_pending"]

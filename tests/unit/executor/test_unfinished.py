@@ -267,8 +267,7 @@ def test_a_lost_delete_that_ends_while_it_is_sent_again_is_still_owed(stage: Sta
 
 def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage) -> None:
     """The deadline comes between the question about a lost create and its answer."""
-    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
-    stage.fault(FaultKind.RESET_BEFORE, "CreateApp")
+    stage.fault(FaultKind.RESET_BEFORE, "CreateApp", count=2)
 
     async def latency(call: SimulatedCall) -> None:
         if call.operation == "DescribeApp" and call.phase == "request" and stage.run is not None:
@@ -277,5 +276,5 @@ def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage)
 
     stage.latency = latency
     report = run(stage)
-    assert outcomes(report) == {CANVAS_A: "failed"}
+    assert outcomes(report) == {CANVAS_A: "failed", CANVAS_B: "failed"}
     assert not report.bug
