@@ -28,8 +28,7 @@ class _Inline:
 
 def fleet_text(head: str, document: Mapping[str, Any]) -> str:
     """Give `head`, each line of it a comment, and the document: its own keys, domains, apps, then who has them."""
-    encoder = toml.TomlEncoder()
-    encoder.dump_funcs[list] = lambda items: _list([str(encoder.dump_value(item)) for item in items])
+    encoder = neat_encoder()
     encoder.dump_funcs[_Inline] = lambda table: table.text
 
     def inlined(value: Any) -> Any:
@@ -59,8 +58,15 @@ def fleet_text(head: str, document: Mapping[str, Any]) -> str:
     return text
 
 
+def neat_encoder() -> Any:
+    """Return the writer of the toml package with lists as people write them: `["a", "b"]`."""
+    encoder = toml.TomlEncoder()
+    encoder.dump_funcs[list] = lambda items: _list([str(encoder.dump_value(item)) for item in items])
+    return encoder
+
+
 def _list(items: list[str]) -> str:
-    """Give a list on one line, or where that is too long on several."""
+    """Return a list on one line, or where that is too long on several."""
     line = f"[{', '.join(items)}]"
     if len(line) <= _LINE_MAX_CHARS:
         return line

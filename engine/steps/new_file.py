@@ -23,7 +23,9 @@ def toml_text(head: str, document: Mapping[str, Any]) -> str:
     """Give `document` as TOML below `head`. Raises BugError where it reads back otherwise than it was meant."""
     import toml
 
-    text: str = head + toml.dumps(document)
+    from engine.config.fleet_text import neat_encoder
+
+    text: str = head + toml.dumps(document, encoder=neat_encoder())
     if tomllib.loads(text) != document:
         raise BugError("what was to be written as TOML reads back otherwise")
     return text

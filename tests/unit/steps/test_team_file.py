@@ -156,3 +156,12 @@ def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "teams").write_text("not a folder")
     with pytest.raises(UsageError, match="cannot be written"):
         write_team(file, asked())
+
+
+def test_lists_are_written_as_people_write_them(tmp_path: Path) -> None:
+    write_team(fleet(tmp_path), asked(members=tuple(f"person-{number:02}" for number in range(12))))
+    text = (tmp_path / "teams" / "vision.toml").read_text()
+    assert 'apps = ["lab"]' in text
+    assert "[ " not in text
+    assert ",]" not in text
+    assert max(map(len, text.splitlines())) <= 110
