@@ -1,7 +1,8 @@
 """Where the events of a run go: the log and the progress, opened before the run and closed after it.
 
 On a terminal both share the screen: log lines scroll above the live view of a run, or above one line where a command
-only looks. In a pipe, progress is one line each ten seconds, and none where the lines are JSON: the log tells it there.
+only looks. In a pipe, progress is one line every ten seconds, and none where the lines are JSON or there is a log file:
+the log has it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Sinks:
         self._libraries = LibraryHandler(self._log.emit)
         self._timer: asyncio.TimerHandle | None = None
         screen_is_json = plan.log_fd is None and plan.log_format is LogFormat.JSON
-        silent = screen_is_json or (quiet and not terminal)
+        # Where a log file tells it, a pipe stays empty: cron mails every line that a run which went well prints there.
+        silent = screen_is_json or (not terminal and (quiet or plan.log_fd is not None))
         self._progress = None if silent else self._make_progress(terminal=terminal, live=live)
 
     def emit(self, event: Event) -> None:

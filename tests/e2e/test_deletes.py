@@ -27,7 +27,8 @@ def test_declared_absent_deletes_what_is_ours_and_names_what_is_not(place: Place
     assert ran.outcomes() == {lab_of("u000"): "deleted", lab_of("u001"): "skipped", lab_of("u002"): "skipped"}
     refused = {app["key"]: app["error"] for app in ran.report["apps"] if app["error"]}
     assert all(error["code"] == "not_owned" for error in refused.values())
-    assert all("--allow-destructive" in error["hint"] for error in refused.values())
+    assert f"--allow-destructive {lab_of('u002')}" in refused[lab_of("u002")]["hint"]
+    assert "--allow-destructive" not in refused[lab_of("u001")]["hint"]  # another fleet's
     assert place.calls()["DeleteApp"] == {"ok": 1}
     assert [place.status_of(lab_of(name)) for name in people(3)] == ["Deleted", "InService", "InService"]
     assert place.calls()["DescribeApp"]["ok"] >= 1

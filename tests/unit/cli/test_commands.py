@@ -368,6 +368,18 @@ def test_with_a_console_log_in_a_pipe_the_progress_is_plain_lines(
     assert "\n0 s: 0 of 5 done\n" in run("apply", "--yes", "--log-format", "console").err
 
 
+def test_with_a_log_file_nothing_of_the_progress_goes_into_a_pipe(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron would mail it every night."""
+    monkeypatch.setattr("engine.cli.sinks.PROGRESS_LINE_SECONDS", 0.0)
+    engine.events = (events.RunStarted("ml-platform", "1", 5),)
+    for log_format in ("json", "console"):
+        ran = run("apply", "--yes", "--log-format", log_format, "--log-file", f"{log_format}.log")
+        assert "of 5 done" not in ran.err
+        assert "run.started" in Path(f"{log_format}.log").read_text()
+
+
 def test_a_reader_that_went_away_changes_no_exit_code(
     engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
