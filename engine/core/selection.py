@@ -128,14 +128,13 @@ def _require_keys(asked: AskedKeys, known: set[AppKey], observed: ObservedFleet)
     missing = [key for key in sorted(asked.keys) if key not in known and (asked.reached or key.domain in whole)]
     if not missing:
         return
-    spelled = {folded(key): key for key in known if key.owner_kind == USER}
-    for key in missing:
-        same = spelled.get(folded(key))
-        guess = str(same) if same is not None else nearest_key(key, known)
-        raise UsageError(
-            f"{clean(f'{asked.flag} {key}'.strip())} names no app that is declared or there",
-            hint=f"Did you mean {clean(guess)}?" if guess else _STATUS_HINT,
-        )
+    key = missing[0]
+    same = next((one for one in sorted(known) if folded(one) == folded(key)), None)
+    guess = str(same) if same is not None else nearest_key(key, known)
+    raise UsageError(
+        f"{clean(f'{asked.flag} {key}'.strip())} names no app that is declared or there",
+        hint=f"Did you mean {clean(guess)}?" if guess else _STATUS_HINT,
+    )
 
 
 def _require_common(selectors: Selectors, fleet: DesiredFleet, observed: ObservedFleet) -> None:
