@@ -148,8 +148,9 @@ class OwnerSettlement:
 
     def timed_out(self, operation: OwnerOperation) -> None:
         """End an operation whose time to settle is up, or that nobody waits for any more."""
-        timeout_s, cause = self.settings.execution.settle_timeout, self.control.cause
-        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s, cause, self._lane.stopped))
+        timeout_s, control = self.settings.execution.settle_timeout, self.control
+        why = still_pending(operation, timeout_s, control.cause, self._lane.stopped, control.signal)
+        self.end(operation, Outcome.STILL_PENDING, why)
 
     def never_settled(self, operation: OwnerOperation) -> None:
         """Take in an operation of which no look could show what became of its call."""

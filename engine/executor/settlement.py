@@ -230,8 +230,9 @@ class Settlement:
         if operation.has_failed:
             self.end(operation, Outcome.FAILED, REASON_UNREAD)
             return
-        timeout_s, cause = self.settings.execution.settle_timeout, self.control.cause
-        self.end(operation, Outcome.STILL_PENDING, still_pending(operation, timeout_s, cause, self.stopped))
+        timeout_s, control = self.settings.execution.settle_timeout, self.control
+        why = still_pending(operation, timeout_s, control.cause, self.stopped, control.signal)
+        self.end(operation, Outcome.STILL_PENDING, why)
 
     # The ends.
 

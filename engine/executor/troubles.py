@@ -71,7 +71,7 @@ _STOPPED_WAITING: Final = {
 
 
 def still_pending(
-    operation: Waiting, timeout_s: float, cause: Cause | None, lane_stopped: Trouble | None = None
+    operation: Waiting, timeout_s: float, cause: Cause | None, lane_stopped: Trouble | None = None, signal: str = ""
 ) -> Trouble:
     """Return the trouble of what was accepted and has not settled.
 
@@ -82,7 +82,7 @@ def still_pending(
     if cause is None and lane_stopped is None:
         when = f"within settle_timeout ({timeout_s:g} s)"
     else:
-        when = _STOPPED_WAITING[cause or Cause.BUG]
+        when = _STOPPED_WAITING[cause or Cause.BUG] + (f" ({signal})" if signal else "")
     before = " (it was Pending before this run)" if operation.change.reason.value == Reason.PENDING.value else ""
     return Trouble(
         "still_pending",

@@ -123,7 +123,7 @@ def test_interrupted_apps_are_one_paragraph_and_count_as_accepted(place: Place) 
         ran = running.end()
     assert ran.code == 130
     assert ran.out.count("Still starting: 12 apps: ") == 1
-    assert ran.out.count("when the run was interrupted") == 1
+    assert ran.out.count("when the run was interrupted (SIGTERM)") == 1
     assert "12 of 12 apps accepted, 0 in service in" in ran.out
     assert "To continue: appfleet apply" in ran.out
     told = ran.events("app.still_pending")
