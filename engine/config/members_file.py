@@ -53,6 +53,8 @@ def read_members(item: InputFile, problems: Problems) -> dict[str, MemberSource]
     is_valid = True
     for row in rows:
         is_valid = _take(row, item.shown, members, problems) and is_valid
+        if problems.is_full:
+            return None
         if len(members) > FLEET_OWNERS_MAX_COUNT:
             message = f"the file names more than {FLEET_OWNERS_MAX_COUNT:,} members"
             problems.of_file(Code.LIMIT, item.shown, row.line, message, "Split it into several fleets")

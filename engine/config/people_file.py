@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from engine.config.problems import show_value
 from engine.config.service_model import is_name
 from engine.config.toml_document import CONFLICT_MARKER
+from engine.core.limits import PEOPLE_LINES_MAX_COUNT
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ def delimiter_of(text: str) -> str:
 
 
 def _lines(text: str) -> list[_Line]:
+    count = max(text.count("\n"), text.count("\r"))
+    if count > PEOPLE_LINES_MAX_COUNT:  # counted first: even blank lines cost time
+        message = f"the table has {count:,} lines, more than {PEOPLE_LINES_MAX_COUNT:,}"
+        raise TableProblem(PEOPLE_LINES_MAX_COUNT + 1, message, "Remove blank lines, or split it into several files")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     lines: list[_Line] = []
     number = 1

@@ -15,6 +15,7 @@ LINKS_FOLLOWED_MAX_COUNT: Final = 40  # of one path, as systems have it; more ar
 PATTERN_ENTRIES_MAX_COUNT: Final = 200_000  # files and folders that one pattern looks at
 FLEET_APPS_MAX_COUNT: Final = 200_000
 FLEET_OWNERS_MAX_COUNT: Final = 200_000  # user profiles and spaces of one domain, each
+PEOPLE_LINES_MAX_COUNT: Final = 250_000  # of one table of people, blank ones too
 TEAM_PAIRS_MAX_COUNT: Final = 400_000  # of a member and an entry or a space, of all teams together
 TEAM_COMPARISONS_MAX_COUNT: Final = 400_000  # of two teams of one person
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000

@@ -43,6 +43,8 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
     faults: list[str] = []
     first: dict[str, tuple[str, str]] = {}
     for where, row in written:
+        if len(faults) >= DIAGNOSTICS_SHOWN_MAX_COUNT:
+            break
         name = name_of(row.text)
         if not is_name(name):
             faults.append(f"{where}: {clean(row.text, 80)!r} is not a name that the service takes")
@@ -51,7 +53,7 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
         else:
             first[name.casefold()] = (where, row.text)
     if faults:
-        shown = "; ".join(faults[:DIAGNOSTICS_SHOWN_MAX_COUNT])
+        shown = "; ".join(faults)
         raise UsageError(f"the members cannot be taken as they are: {shown}", hint=_HINT)
     members = Members(name_of(row.text) for _, row in written)
     members.identities = {name_of(row.text): row.sso_identity for _, row in written if row.sso_identity}

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config import fleet_file, people, team_pairs
+from engine.config import fleet_file, people, people_file, team_pairs
+from engine.config.files import InputFile
 from engine.config.fleet_file import load_fleet
 from engine.config.members_file import read_members
+from engine.config.problems import Problems
 from engine.core.errors import ConfigError
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 
@@ -76,3 +78,21 @@ def test_teams_of_one_person_are_compared_within_bounds(tmp_path: Path, monkeypa
     with pytest.raises(ConfigError) as refused:
         load_fleet(path)
     assert "so many teams that they cannot be compared (8 here)" in refused.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("line", ["\n", "a\r", "a\n", "a_b\n"])
+def test_a_table_of_very_many_lines_is_refused_before_it_is_read(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people_file, "PEOPLE_LINES_MAX_COUNT", 100)
+    assert isinstance(people_file.read_people("user\n" + "u\n" * 99), tuple)
+    monkeypatch.setattr("csv.reader", lambda *_, **__: pytest.fail("the table was read"))
+    with pytest.raises(people_file.TableProblem) as refused:
+        people_file.read_people(line * 101)
+    assert refused.value.message == "the table has 101 lines, more than 100"
+    assert refused.value.hint
+
+
+def test_problems_of_a_table_stop_at_their_bound() -> None:
+    problems = Problems()
+    item = InputFile("p.csv", "p.csv", b"user\n" + b"a_b\n" * 5_000, "")
+    assert read_members(item, problems) is None
+    assert len(problems.errors) == PROBLEMS_KEPT_MAX_COUNT
