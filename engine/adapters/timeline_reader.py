@@ -73,17 +73,19 @@ def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None
     before = None if before_name is None else run_of(connection, before_name[0], REPORT_APPS_MAX_COUNT)
     return RunStory(
         detail,
-        _with_error(_timeline(connection, detail), detail.run.error),
+        _with_error(_timeline(connection, detail), detail.run),
         before,
         None if before is None else _timeline(connection, before),
     )
 
 
-def _with_error(timeline: RunTimeline, error: Trouble | None) -> RunTimeline:
+def _with_error(timeline: RunTimeline, run: RunRecord) -> RunTimeline:
     """Let the report of a run that ended before it had a result say why."""
-    if error is None or timeline.words is not None:
+    if run.error is None or timeline.words is not None:
         return timeline
-    return replace(timeline, words=RunWords(errors=(error,)))
+    ended = run.alive_at if run.ended is None else run.ended
+    seconds = min(max(ended - run.started, 0.0), RUN_SHOWN_MAX_SECONDS)
+    return replace(timeline, words=RunWords(seconds=seconds, errors=(run.error,)))
 
 
 def _newest(connection: sqlite3.Connection, fleet: str | None) -> str | None:

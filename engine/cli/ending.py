@@ -113,11 +113,11 @@ def _write(call: Call, report: ApplyReport) -> None:
     elif call.format == MARKDOWN:
         from engine.render.report_markdown import report_markdown
 
-        write_result(report_markdown(report))
+        write_result(report_markdown(report, next_command=f"appfleet {call.command}"))
     elif call.is_run and not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
         from engine.render.report_text import report_text
 
-        write_result(report_text(report))
+        write_result(report_text(report, next_command=f"appfleet {call.command}"))
 
 
 def _head(call: Call) -> Head:

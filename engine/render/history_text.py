@@ -70,7 +70,8 @@ def history_text(
     for past, row in zip(runs, rows[1:], strict=True):
         lines += [aligned(row, widths)] if wide else _below_each_other(rows[0], row)
         lines += _why(past.run.error)
-    trends = _trends(runs, unicode=unicode) if len(runs) > 1 and len(fleets) == 1 else []
+    begun = [past for past in runs if past.run.began]  # the others did nothing that a trend could be of
+    trends = _trends(begun, unicode=unicode) if len(begun) > 1 and len(fleets) == 1 else []
     newest = clean(runs[0].run.run_id)
     return (
         "\n".join([*lines, *([""] if trends else []), *trends, "", f"To see one run: {report_command} {newest}"]) + "\n"

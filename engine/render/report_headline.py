@@ -40,6 +40,8 @@ def headline(story: RunStory, apps: Sequence[AppRecord], summary: Mapping[str, i
     total = sum(summary.values())
     ended = _ENDED.get(run.result, f"ended {clean(run.result)}")
     what = f"The run of {clean(run.fleet)} {ended} after {duration(seconds)}: "
+    if not total and run.error is not None:  # it ended before it had a plan: there is nothing to count
+        return f"{what}{clean(run.error.message, _CAUSE_MAX_CHARS).rstrip('.')}."
     what += f"{good:,} of {count_of(total, 'app')} {'is' if good == 1 else 'are'} as declared"
     causes = _causes(story, apps)
     return f"{what}; {causes}." if causes else f"{what}."
