@@ -211,6 +211,9 @@ def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
         if is_corruption(error):
             raise _Corrupt(explain(error)) from None
         raise
+    except ValueError:  # SQLite quotes the damaged part, and Python cannot read that as text
+        connection.close()
+        raise _Corrupt("a part of it is not text") from None
     except BaseException:
         connection.close()
         raise
@@ -238,6 +241,9 @@ def _open_in_mode(state: StateDir, mode: str) -> sqlite3.Connection:
         if is_corruption(error):
             raise _Corrupt(explain(error)) from None
         raise
+    except ValueError:  # SQLite quotes the damaged part, and Python cannot read that as text
+        connection.close()
+        raise _Corrupt("a part of it is not text") from None
     except BaseException:
         connection.close()
         raise
