@@ -123,7 +123,7 @@ def _anything_is_adopted() -> Any:
     return patch.object(judge, "differing_fields", lambda *_: ())
 
 
-async def _always(*_: Any) -> bool:
+async def _always(*_: Any, **__: Any) -> bool:
     return True
 
 
