@@ -2,8 +2,9 @@
 
 Data in, one verdict out. A scan says something about an operation only if it began after the call that is asked about;
 `settle` sees to that. A listing may lag, so a row of the generation that was there before our create is never taken for
-the new app, whatever it says, and an app that is missing is not gone until two scans have missed it. What a listing
-does not show is a hint: `needs_asking` names the verdicts that DescribeApp has to confirm.
+the new app, whatever it says, nor the tombstone of an earlier app for the end of the one that is deleted; and an app
+that is missing is not gone until two scans have missed it. What a listing does not show is a hint: `needs_asking` names
+the verdicts that DescribeApp has to confirm.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def judge(  # noqa: PLR0911 - one case a phase
     operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe
 ) -> Verdict:
     """Return the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
-    if operation.phase in _AFTER_CREATE and _is_past(operation, row):
+    if _says_nothing(operation, row):
         row = None
     match operation.phase:
         case Phase.SETTLE_CREATE:
@@ -87,6 +88,7 @@ def judge(  # noqa: PLR0911 - one case a phase
 
 
 _AFTER_CREATE: Final = frozenset({Phase.LOOK, Phase.OBSERVE_CREATE})
+_AFTER_DELETE: Final = frozenset({Phase.AWAIT_DELETING, Phase.SETTLE_DELETE, Phase.OBSERVE_DELETE})
 _OF_ABSENCE: Final = frozenset({Verdict.REMOVED, Verdict.TRY_LATER, Verdict.CREATE, Verdict.DELETED})
 
 
@@ -94,7 +96,7 @@ def needs_asking(operation: Operation, verdict: Verdict, row: ObservedApp | None
     """Whether DescribeApp is asked before `verdict` is believed, since it rests on what a listing does not show."""
     if verdict is Verdict.RESEND:
         return operation.phase is Phase.OBSERVE_CREATE
-    return verdict is Verdict.ASK or (row is None and verdict in _OF_ABSENCE)
+    return verdict is Verdict.ASK or (_says_nothing(operation, row) and verdict in _OF_ABSENCE)
 
 
 def believe(operation: Operation, row: ObservedApp | None) -> None:
@@ -106,17 +108,31 @@ def believe(operation: Operation, row: ObservedApp | None) -> None:
     operation.sent_wall = min(operation.sent_wall, row.created_at)
 
 
-def may_lag(operation: Operation, scan: Scan) -> bool:
+def may_lag(operation: Operation | OwnerOperation, scan: Scan) -> bool:
     """Whether what was accepted is so young that nothing need show it yet."""
     return scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
 
 
-def _is_past(operation: Operation, row: ObservedApp | None) -> bool:
+def _says_nothing(operation: Operation, row: ObservedApp | None) -> bool:
+    """Whether a row is none, or one of an app that was there before the one that is asked about."""
+    past = _is_past if operation.phase in _AFTER_CREATE else _is_older
+    return row is None or past(operation, row)
+
+
+def _is_past(operation: Operation, row: ObservedApp) -> bool:
     """Whether a row that looks alive is of the generation that is known to be gone."""
     prior = operation.prior
-    if row is None or prior is None or not row.status.is_alive or not is_generation(row, prior):
+    if prior is None or not row.status.is_alive or not is_generation(row, prior):
         return False
     return operation.deleted or not prior.status.is_alive
+
+
+def _is_older(operation: Operation, row: ObservedApp) -> bool:
+    """Whether a row is of an app that was there before the one whose end is awaited: of that one it tells nothing."""
+    awaited = operation.prior if operation.phase is Phase.AWAIT_DELETING else operation.change.before
+    if awaited is None or operation.phase not in _AFTER_DELETE:
+        return False
+    return row.created_at < awaited.created_at and not is_generation(row, awaited)
 
 
 def is_generation(row: ObservedApp, of: ObservedApp | None) -> bool:

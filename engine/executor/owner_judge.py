@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, GENERATION_TOLERANCE_SECONDS, STALE_ROW_MAX_SECONDS
-from engine.executor.judge import Scan, Verdict, cleared, missed_twice
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, GENERATION_TOLERANCE_SECONDS
+from engine.executor.judge import Scan, Verdict, cleared, may_lag, missed_twice
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def is_same(row: ObservedOwner, of: ObservedOwner | None) -> bool:
 
 def _settling(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan) -> Verdict:
     if row is None:
-        return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
+        gone = missed_twice(operation, scan) and not may_lag(operation, scan)
+        return Verdict.REMOVED if gone else Verdict.KEEP
     operation.absent_since = None
-    stale = is_same(row, operation.prior) and scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+    stale = is_same(row, operation.prior) and may_lag(operation, scan)
     if stale and operation.ours and not operation.adopted:
         return Verdict.KEEP  # neither good news nor bad: it is not the one that was accepted
     if row.is_in_service:

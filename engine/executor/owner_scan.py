@@ -43,17 +43,26 @@ class OwnerScanner:
 
     async def look(self, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner | None]:
         """Give what is there of each of `owners`, None for what is not. Raises CloudError and StoppedError."""
+        return (await self.look_closely(owners))[0]
+
+    async def look_closely(self, owners: Iterable[Owner]) -> tuple[dict[Owner, ObservedOwner | None], frozenset[Owner]]:
+        """Return what `look` does, and the owners that a listing does not show and that were not asked for one by one.
+
+        A listing may lag, so those need not be gone. Raises CloudError and StoppedError.
+        """
         wanted = {folded_owner(owner): owner for owner in owners}
         found: dict[Owner, ObservedOwner | None] = {}
+        unshown: set[Owner] = set()
         for kind in OWNER_KINDS:
             of_kind = {key for key in wanted if key.kind == kind}
             if len(of_kind) > OWNER_DESCRIBES_MAX_COUNT:
                 pages = max(1, int(len(of_kind) * LISTING_TRIAL_SHARE))
                 listed, whole = await self._list(kind, of_kind, pages)
                 found |= {key: listed.get(key) for key in of_kind if whole or key in listed}
+            unshown |= {wanted[key] for key in of_kind & found.keys() if found[key] is None}
             for key in sorted(of_kind - found.keys()):
                 found[key] = await self.describe(wanted[key])
-        return {wanted[key]: row for key, row in found.items()}
+        return {wanted[key]: row for key, row in found.items()}, frozenset(unshown)
 
     async def all_of(self, kind: OwnerKind) -> dict[Owner, ObservedOwner]:
         """Give every owner of a kind, from one listing that reached its end. Raises CloudError and StoppedError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import CloudError
+from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.executor.calls import StoppedError
 from engine.executor.judge import Scan, Verdict
 from engine.executor.owner_judge import judge_owner
@@ -13,6 +14,10 @@ from engine.executor.retry import trouble_of
 from engine.executor.watcher import DomainWatcher, asked_at
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from engine.core.identity import Owner
+    from engine.core.owners import ObservedOwner
     from engine.executor.owner_scan import OwnerScanner
     from engine.executor.owner_settlement import OwnerSettlement
 
@@ -38,7 +43,11 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
         began_at = self._control.now()
         self._last_began_at = began_at
         try:
-            found = await self._scanner.look([operation.key for operation in self._awaited.values()])
+            found, unshown = await self._scanner.look_closely([operation.key for operation in self._awaited.values()])
+            self._last_ended_at = self._control.now()
+            unsure = self._judge_all(found, unshown, Scan(began_at, self._last_ended_at))
+            for operation in unsure[:DESCRIBES_PER_SCAN_MAX_COUNT]:
+                await self._ask_about(operation)
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
             return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
@@ -48,13 +57,36 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
                 return
             self._last_ended_at = self._control.now()
             return  # what is awaited stays so, until it expires
-        self._last_ended_at = self._control.now()
-        scan = Scan(began_at, self._last_ended_at)
-        for key, operation in list(self._awaited.items()):
-            if operation.key not in found or asked_at(operation) >= began_at:
+
+    def _judge_all(
+        self, found: Mapping[Owner, ObservedOwner | None], unshown: Collection[Owner], scan: Scan
+    ) -> list[OwnerOperation]:
+        """Let go of what the look settles; return what rests on a listing that does not show an owner."""
+        unsure: list[OwnerOperation] = []
+        for operation in list(self._awaited.values()):
+            if operation.key not in found or asked_at(operation) >= scan.began_at:
                 continue
-            row = found[operation.key]
-            verdict = judge_owner(operation, row, scan, self._observe)
-            if verdict is not Verdict.KEEP:
-                del self._awaited[key]
-                self._at.take_verdict(operation, verdict, row)
+            verdict = judge_owner(operation, found[operation.key], scan, self._observe)
+            if verdict is Verdict.KEEP:
+                continue
+            if operation.key in unshown:
+                unsure.append(operation)
+            else:
+                self._let_go(operation, verdict, found[operation.key])
+        return unsure
+
+    async def _ask_about(self, operation: OwnerOperation) -> None:
+        """Let one call confirm what a listing does not show. Raises CloudError and StoppedError."""
+        if self._awaited.get(operation.folded) is not operation:
+            return  # the run ended it while another one was asked about
+        began_at = self._control.now()
+        row = await self._scanner.describe(operation.key)
+        if self._awaited.get(operation.folded) is not operation:
+            return
+        verdict = judge_owner(operation, row, Scan(began_at, self._control.now()), self._observe)
+        if verdict is not Verdict.KEEP:
+            self._let_go(operation, verdict, row)
+
+    def _let_go(self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None) -> None:
+        del self._awaited[operation.folded]
+        self._at.take_verdict(operation, verdict, row)

@@ -386,7 +386,7 @@ def test_a_watcher_of_owners_that_may_not_ask_any_more_waits_for_the_end(monkeyp
         raise StoppedError
 
     monkeypatch.setattr("engine.executor.owner_watch.OwnerWatcher._scanner", None, raising=False)
-    monkeypatch.setattr("engine.executor.owner_scan.OwnerScanner.look", _once_then(stopped))
+    monkeypatch.setattr("engine.executor.owner_scan.OwnerScanner.look_closely", _once_then(stopped))
     stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=30.0))
     report = stage.apply()
     assert Outcome.STILL_PENDING in owners_of(report).values()
@@ -395,7 +395,7 @@ def test_a_watcher_of_owners_that_may_not_ask_any_more_waits_for_the_end(monkeyp
 def _once_then(then: Any) -> Any:
     from engine.executor.owner_scan import OwnerScanner
 
-    look = OwnerScanner.look
+    look = OwnerScanner.look_closely
     looked: list[bool] = []
 
     async def instead(self: OwnerScanner, *more: Any) -> Any:

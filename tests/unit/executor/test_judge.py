@@ -7,7 +7,7 @@ import pytest
 from engine.core.limits import ABSENT_TWICE_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.plan import Action
 from engine.core.settings import Observe
-from engine.executor.judge import Scan, Verdict, is_generation, judge
+from engine.executor.judge import Scan, Verdict, is_generation, judge, needs_asking
 from engine.executor.operation import Operation, Phase
 from tests.fleets import a_row
 from tests.unit.executor.parts import an_operation
@@ -193,6 +193,20 @@ def test_a_delete_is_judged_by_the_generation_that_it_was_sent_for(
         operation = an_operation(phase=phase, action=Action.DELETE, before=a_row(created_at=5.0))
         operation.unknown_at = operation.accepted_at = 90.0
         assert judge(operation, row, at(101.0), OBSERVE) is verdict  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("phase", [Phase.SETTLE_DELETE, Phase.OBSERVE_DELETE, Phase.AWAIT_DELETING])
+@pytest.mark.parametrize("status", ["Deleted", "Failed", "InService"])
+def test_a_row_of_an_earlier_app_does_not_tell_the_end_of_the_one_that_is_deleted(status: str, phase: Phase) -> None:
+    """A listing that lags far behind leaves out the app and shows what had its name before."""
+    operation = an_operation(phase=phase, action=Action.DELETE, before=a_row(created_at=5_000.0))
+    operation.prior = operation.change.before
+    operation.unknown_at = operation.accepted_at = 90.0
+    earlier = a_row(status=status, created_at=5.0)
+    assert judge(operation, earlier, at(101.0), OBSERVE) is Verdict.KEEP
+    verdict = judge(operation, earlier, at(101.5 + ABSENT_TWICE_SECONDS), OBSERVE)
+    assert verdict in (Verdict.DELETED, Verdict.CREATE)  # as of an app that two listings do not show ...
+    assert needs_asking(operation, verdict, earlier)  # ... so DescribeApp is asked
 
 
 def test_an_unknown_delete_is_sent_again_after_two_scans_that_show_the_app() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.desired import Mode
 from engine.core.errors import NotFound
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.settings import Execution, Observe
@@ -310,3 +311,23 @@ def test_apps_that_the_run_lets_go_while_one_of_them_is_asked_about_end_once(
     report = run(stage)
     assert not report.bug
     assert [outcomes(report)[key] for key in keys] == ["failed", "still_pending", "still_pending"]
+
+
+def test_the_tombstone_of_an_earlier_app_is_no_proof_that_a_lost_delete_was_carried_out(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """The first DeleteApp never arrives; from then on listings show what had the name before. The second one does."""
+    run(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+
+    def sent() -> int:
+        return sum(event.name == "app.delete_started" for event in stage.events)
+
+    def show(_: Stage, row: AppRow) -> AppRow:
+        return replace(row, status="Deleted", created_at=row.created_at - 86_000.0) if sent() else row
+
+    listings(show)
+    stage.fleet = replace(stage.fleet, apps=(replace(an_app(CANVAS_A, None), mode=Mode.ABSENT),))
+    assert outcomes(run(stage)) == {CANVAS_A: "deleted"}
+    assert sent() == 2
+    assert stage.world.apps[CANVAS_ID].status == "Deleted"

@@ -1,0 +1,84 @@
+"""Listings of owners that lag: what they do not show is asked for one by one before anything is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.desired import DesiredOwner
+from engine.core.identity import USER, Owner
+from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT
+from engine.core.ownership import MANAGED_TAG
+from engine.simulator.faults import FaultKind
+from engine.simulator.memory_face import MemoryCloud
+from tests.fleets import SOURCE, an_app
+from tests.unit.executor.test_owner_run import Stage, outcomes, owners_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.ports.owners import OwnerRow
+
+    Shows = Callable[[Stage, OwnerRow], bool]
+
+NAMES = [f"p{number}" for number in range(OWNER_DESCRIBES_MAX_COUNT + 2)]  # more than are asked for one by one
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """Give a fleet of so many profiles, each with an app, that its owners are listed."""
+    made = Stage()
+    made.fleet = replace(
+        made.fleet,
+        apps=tuple(an_app(f"research/user/{name}/Canvas/default", None) for name in NAMES),
+        owners=tuple(DesiredOwner(Owner("research", USER, name), SOURCE) for name in NAMES),
+    )
+    return made
+
+
+def let_listings_show(monkeypatch: pytest.MonkeyPatch, stage: Stage, shows: Shows) -> None:
+    right = MemoryCloud.list_owners
+
+    async def list_owners(cloud: MemoryCloud, *asked: Any, **more: Any) -> Any:
+        page = await right(cloud, *asked, **more)
+        return replace(page, rows=tuple(row for row in page.rows if shows(stage, row)))
+
+    monkeypatch.setattr(MemoryCloud, "list_owners", list_owners)
+
+
+@pytest.mark.parametrize("lag_s", [25.0, 90.0, 1e6])
+def test_owners_that_were_accepted_and_that_no_listing_shows_are_asked_for_and_are_not_removed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lag_s: float
+) -> None:
+    let_listings_show(monkeypatch, stage, lambda at, row: at.world.now - row.created_at >= lag_s)
+    report = stage.apply()
+    assert set(owners_of(report).values()) == {"created"}
+    assert set(outcomes(report).values()) == {"created"}
+
+
+def test_a_create_of_an_owner_whose_answer_was_lost_is_not_sent_again_for_one_that_is_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_listings_show(monkeypatch, stage, lambda at, row: at.world.now - row.created_at >= 1e6)
+    stage.fault(FaultKind.RESET_AFTER, "CreateUserProfile", count=len(NAMES))
+    report = stage.apply()
+    assert set(owners_of(report).values()) == {"created"}
+    assert report.calls["CreateUserProfile"] == {"unknown": len(NAMES)}
+
+
+def test_owners_that_a_listing_stops_showing_are_not_deleted_before_they_are_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting takes longer than one look, and the listing shows none of them from the first delete on."""
+    for name in NAMES:
+        stage.profile(name, tags={MANAGED_TAG: "ml"})
+    stage.fleet = replace(stage.fleet, apps=())
+    stage.world.timing = replace(stage.world.timing, profile_deleting=(40.0, 40.0))
+    planned: list[bool] = []
+    let_listings_show(monkeypatch, stage, lambda *_: not planned)
+    stage.on_call["DeleteUserProfile"] = lambda _: planned.append(True)
+    report = stage.let_go()
+    assert set(owners_of(report).values()) == {"deleted"}
+    assert report.seconds >= 40.0
