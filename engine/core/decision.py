@@ -171,11 +171,16 @@ def _held_back(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, o
         return _DENIED
     if app.mode is Mode.ONCE and app.key not in options.replace_keys and not _is_half_replaced(app, row, options):
         made = row is not None and ownership is Ownership.OURS and row.status in _MADE
-        if made or app.key in options.once_done:
+        if made or (app.key in options.once_done and not _has_failed(row)):
             return _DONE_ONCE
     if app.key in options.quarantined and not options.retry_quarantined:
         return _QUARANTINED
     return None
+
+
+def _has_failed(row: ObservedApp | None) -> bool:
+    """Whether what a run was not waited for (--no-wait), or what came after it, never got into service."""
+    return row is not None and row.status is AppStatus.FAILED
 
 
 def _is_half_replaced(app: DesiredApp, row: ObservedApp | None, options: PlanOptions) -> bool:

@@ -91,6 +91,18 @@ def test_without_the_journal_an_app_of_mode_once_that_is_missing_is_created(once
     assert once.apply().report["summary"] == {"created": 1}
 
 
+def test_an_app_of_mode_once_that_nobody_waited_for_and_that_failed_is_created_again(place: Place) -> None:
+    """With --no-wait it counts as made as soon as it is accepted."""
+    place.write(fleet_text(people(1), lab=ONCE))
+    place.scenario(QUICK + '[[failure]]\nreason = "the script of the lifecycle configuration failed"\n')
+    assert place.apply("--no-wait").report["summary"] == {"created": 1}
+    until(lambda: place.status_of(KEY) == "Failed", "it has failed")
+    place.scenario(QUICK)
+    assert place.apply().report["summary"] == {"created": 1}
+    assert place.status_of(KEY) == "InService"
+    assert place.apply().report["summary"] == {"unchanged": 1}
+
+
 def unfinished(place: Place) -> dict[str, tuple[str, int, int]]:
     with sqlite3.connect(place.folder / ".appfleet" / "journal.sqlite") as connection:
         rows = connection.execute("SELECT key, operation, in_doubt, owed FROM unfinished").fetchall()

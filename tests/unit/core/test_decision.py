@@ -102,6 +102,17 @@ def test_a_replace_has_a_cause_and_room() -> None:
             assert told.replace_keys or (told.replace_on_drift and row.spec.instance_type == "ml.t3.medium")
 
 
+def test_a_failed_app_of_mode_once_is_never_done() -> None:
+    """Accepted by a run with --no-wait and Failed since: the journal knows it as made, and nobody ever used it."""
+    for app, row, _, told, decision in _every_decision():
+        if app.mode is not Mode.ONCE or app.expires is not None or row is None:
+            continue
+        if row.status is AppStatus.FAILED and not (told.denied_keys or told.quarantined):
+            assert decision == (Action.CREATE, Reason.FAILED, None)
+        if row.status is AppStatus.DELETED and told.once_done and not (told.denied_keys or told.replace_keys):
+            assert decision == (Action.NONE, Reason.DONE_ONCE, None)
+
+
 def test_ownership_matters_exactly_where_the_answer_changes_what_is_done() -> None:
     for app, row, told in product(_every_app(), _every_row(), _every_option()):
         if row is None:
