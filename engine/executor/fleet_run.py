@@ -34,6 +34,7 @@ from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
 from engine.executor.troubles import ABORTED, INTERRUPTED, run_errors
+from engine.executor.unknowns import late_max_s
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
@@ -84,13 +85,16 @@ class FleetRun:
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
     _bug: str = ""
 
-    async def observe(self, owners: Mapping[str, Sequence[Owner] | None]) -> ObservedFleet:
+    async def observe(
+        self, owners: Mapping[str, Sequence[Owner] | None], *, create_in_doubt_at: float | None = None
+    ) -> ObservedFleet:
         """List the domains that `owners` names, all at once: whole (None), or these owners where that is cheaper.
 
-        A domain that cannot be listed stands there with its error. Raises StoppedError when the run is stopped
+        `create_in_doubt_at` is when the last create was sent that may still make what is to go, in epoch seconds: it is
+        waited for, since what a listing does not show yet would be left behind. A domain that cannot be listed stands there with its error. Raises StoppedError when the run is stopped
         meanwhile.
         """
-        await self._let_last_calls_show()
+        await self._let_last_calls_show(create_in_doubt_at)
         observed: dict[str, ObservedDomain] = {}
 
         async def one(name: str) -> None:
@@ -226,14 +230,17 @@ class FleetRun:
         execution = self.settings.execution
         return LaneCalls(lane, execution, self.make_pace(), self.make_pace(), self.emit, learnt_rate, reads_as=reads)
 
-    async def _let_last_calls_show(self) -> None:
-        """Let calls that a killed run had in flight come to light before we say that something is absent."""
-        ended_at = self.memory.unclean_end_at
-        if ended_at is None:
-            return
-        # The journal knows when that run was last seen alive; it may have lived until just before the next beat.
-        due_s = ended_at + JOURNAL_ALIVE_SECONDS + self.settings.observe.second_after - self.wall()
-        wait_s = min(due_s, self.settings.observe.second_after)
+    async def _let_last_calls_show(self, create_in_doubt_at: float | None) -> None:
+        """Let calls that an earlier run had in flight come to light before we say that something is absent."""
+        observe, wall = self.settings.observe, self.wall()
+        wait_s = 0.0
+        if self.memory.unclean_end_at is not None:
+            # The journal knows when that run was last seen alive; it may have lived until just before the next beat.
+            due_s = self.memory.unclean_end_at + JOURNAL_ALIVE_SECONDS + observe.second_after - wall
+            wait_s = min(due_s, observe.second_after)
+        if create_in_doubt_at is not None:
+            late_s = late_max_s(observe)
+            wait_s = max(wait_s, min(create_in_doubt_at + late_s - wall, late_s))
         if wait_s > 0.0:
             self.emit(RunWaited(round(wait_s, 3)))
             await wait_for(self.control.stopped, wait_s)

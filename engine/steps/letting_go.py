@@ -22,6 +22,7 @@ from engine.core.owners import folded_owner
 from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.text import clean
 from engine.executor.ownership import read_owners
+from engine.executor.troubles import UNKNOWN_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedFleet
     from engine.core.owners import ObservedOwner
     from engine.loading import Loaded
-    from engine.ports.history import RunDetail
+    from engine.ports.history import AppRecord, RunDetail
 
 OFFBOARDED_FOLDER: Final = "offboarded"
 _MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
@@ -213,12 +214,18 @@ def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
 
 def undoing(detail: RunDetail, run_id: str) -> Undoing:
     """Give what a past run made. Raises UsageError for one that made nothing."""
-    made = {app.key: app.at for app in detail.apps if app.outcome in _MADE and app.action == Action.CREATE.value}
+    made = {app.key: app.at for app in detail.apps if app.action == Action.CREATE.value and _may_be_made(app)}
     last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
     made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}
     if not made:
         raise UsageError(f"run {clean(run_id, 80)} made no app", hint="See: appfleet history")
     return Undoing(run_id, detail.run.started, made)
+
+
+def _may_be_made(app: AppRecord) -> bool:
+    """Whether the run made an app, or sent a create of which it never knew what became."""
+    cut_off = app.outcome == Outcome.INTERRUPTED.value and app.attempts > 0
+    return app.outcome in _MADE or cut_off or app.error_code == UNKNOWN_CODE
 
 
 def _with_absent(loaded: Loaded, absent: tuple[DesiredApp, ...]) -> Loaded:

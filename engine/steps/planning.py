@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.adapters.journal_reader import settle_seconds
+from engine.core.desired import Mode
 from engine.core.errors import StateError, UsageError
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.plan_options import PlanOptions
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from engine.core.quota_fit import QuotaFit
     from engine.executor.fleet_run import FleetRun
     from engine.loading import Loaded
+    from engine.ports.journal import Memory
     from engine.steps.letting_go import Preparation
 
 
@@ -61,7 +63,10 @@ async def planned(
         if reached != ():
             # What lets go is held against the whole domain: a share of what was looked for says nothing.
             owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
-    observed = await with_missing_domains_explained(await parts.run.observe(owners), parts)
+    in_doubt_at = create_in_doubt_at(fleet, parts.run.memory, lets_go=preparation is not None and preparation.lets_go)
+    observed = await with_missing_domains_explained(
+        await parts.run.observe(owners, create_in_doubt_at=in_doubt_at), parts
+    )
     if preparation is None:
         require_found(options.selectors, keys_named(options, loaded), fleet, observed)
     asked = _plan_options(options, loaded, parts)
@@ -92,6 +97,22 @@ async def planned(
         )
     _tell(parts.run, made)
     return made, observed
+
+
+def create_in_doubt_at(fleet: DesiredFleet, memory: Memory, *, lets_go: bool) -> float | None:
+    """Return when the last create was sent that may still make what shall not be there; None where there is none.
+
+    A command that lets go waits for every one, since profiles and spaces go with their apps.
+    """
+    unwanted = {app.key for app in fleet.apps if app.mode is Mode.ABSENT}
+    return max(
+        (
+            left.at
+            for key, left in memory.unfinished.items()
+            if left.in_doubt and left.operation.startswith("Create") and (lets_go or key in unwanted)
+        ),
+        default=None,
+    )
 
 
 def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:

@@ -177,6 +177,22 @@ def test_undo_takes_back_what_a_run_made_and_nothing_else(empty: Place) -> None:
     assert unknown.code == 64
 
 
+def test_undo_takes_back_what_a_run_sent_and_never_saw(empty: Place) -> None:
+    """Two signals while CreateApp has no answer: the app is there all the same, and it goes."""
+    empty.scenario(QUICK_OWNERS + fault("stall-after", "CreateApp"))
+    with empty.start("onboard", "vision", "--members", "ann", "--app", "lab", "--yes", "--format", "json") as running:
+        until(lambda: empty.calls().get("CreateApp", {}).get("fault:stall-after", 0) == 1, "its create hangs")
+        running.signal(signal.SIGINT)
+        until(lambda: '"run.interrupted"' in running.log_text(), "the first signal was taken")
+        running.signal(signal.SIGINT)
+        first = running.end()
+    empty.scenario(QUICK_OWNERS)
+    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), "--yes", "--format", "json")
+    key = "research/space/ann-lab/JupyterLab/default"
+    assert (undone.code, undone.outcomes().get(key)) == (0, "deleted"), undone.out + undone.err
+    assert empty.status_of(key) == "Deleted"
+
+
 def test_a_team_goes_in_reverse_order_and_only_when_no_file_declares_it(empty: Place) -> None:
     assert empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes").code == 0
     assert empty.run("onboard", "speech", "--members", "bob", "--app", "canvas", "--yes").code == 0

@@ -19,7 +19,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunWaited(Event):
-    """The last run of this fleet died; `seconds` passed before anything was listed, so that its last calls show."""
+    """An earlier run died or ended with calls in doubt; `seconds` pass before anything is listed, so that they show."""
 
     name = "run.waited"
     seconds: float

@@ -30,7 +30,9 @@ from engine.executor.ownership import read_ownership
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.troubles import kept_trouble, still_pending
+from engine.executor.unknowns import late_max_s
 from engine.ports.journal import Memory
+from engine.simulator import app_operations
 from engine.simulator.faults import FaultKind
 from engine.simulator.records import app_id
 from tests.fleets import LANE, SOURCE, a_row, an_app, options
@@ -139,6 +141,26 @@ def test_after_a_run_that_died_its_last_calls_may_show_first(stage: Stage) -> No
     late.fleet = replace(late.fleet, apps=(), owners=())
     run(late)
     assert not [event for event in late.events if event.name == "run.waited"]
+
+
+@pytest.mark.parametrize(("ago_s", "waits"), [(5.0, True), (500.0, False)])
+def test_a_create_in_doubt_of_what_is_to_go_may_show_first(stage: Stage, ago_s: float, *, waits: bool) -> None:
+    """Else it would come to light when nobody looks for it any more."""
+    stage.at.append(
+        (
+            10.0,
+            lambda _: app_operations.place_app(
+                stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), {}, "InService"
+            ),
+        )
+    )
+
+    async def work(fleet_run: FleetRun) -> Any:
+        return await fleet_run.observe({"research": None}, create_in_doubt_at=EPOCH - ago_s)
+
+    seen = [str(key) for key in stage.do(work).domains["research"].apps]
+    told = [event.seconds for event in stage.events if event.name == "run.waited"]
+    assert (seen, told) == (([CANVAS_A], [late_max_s(Observe()) - ago_s]) if waits else ([], []))
 
 
 def test_a_bug_in_a_lane_ends_the_run_in_order_and_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
