@@ -91,8 +91,8 @@ class FleetRun:
         """List the domains that `owners` names, all at once: whole (None), or these owners where that is cheaper.
 
         `create_in_doubt_at` is when the last create was sent that may still make what is to go, in epoch seconds: it is
-        waited for, since what a listing does not show yet would be left behind. A domain that cannot be listed stands there with its error. Raises StoppedError when the run is stopped
-        meanwhile.
+        waited for, since what a listing does not show yet would be left behind. A domain that cannot be listed stands
+        there with its error. Raises StoppedError when the run is stopped meanwhile.
         """
         await self._let_last_calls_show(create_in_doubt_at)
         observed: dict[str, ObservedDomain] = {}

@@ -84,7 +84,7 @@ async def test_a_run_that_could_not_begin_is_a_clean_end(
     def refuse(*_: object) -> None:
         raise WrongAccountError("another account")
 
-    monkeypatch.setattr("engine.composition.verify_account", refuse)
+    monkeypatch.setattr("engine.steps.reaching.verify_account", refuse)
     with pytest.raises(WrongAccountError):
         await app.apply(options, lambda _: None, lambda _: True)
     assert unclean_end_at(options) is None
@@ -96,7 +96,7 @@ async def test_a_simulated_world_is_kept_though_the_command_fails(
     def refuse(*_: object) -> None:
         raise WrongAccountError("another account")
 
-    monkeypatch.setattr("engine.composition.verify_account", refuse)
+    monkeypatch.setattr("engine.steps.reaching.verify_account", refuse)
     with pytest.raises(WrongAccountError):
         await app.plan(options, lambda _: None)
     assert json.loads((options.state_path / "simulated-world.json").read_bytes())

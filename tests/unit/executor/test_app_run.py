@@ -146,14 +146,11 @@ def test_after_a_run_that_died_its_last_calls_may_show_first(stage: Stage) -> No
 @pytest.mark.parametrize(("ago_s", "waits"), [(5.0, True), (500.0, False)])
 def test_a_create_in_doubt_of_what_is_to_go_may_show_first(stage: Stage, ago_s: float, *, waits: bool) -> None:
     """Else it would come to light when nobody looks for it any more."""
-    stage.at.append(
-        (
-            10.0,
-            lambda _: app_operations.place_app(
-                stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), {}, "InService"
-            ),
-        )
-    )
+
+    def arrives(_: FleetRun) -> None:
+        app_operations.place_app(stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), {}, "InService")
+
+    stage.at.append((10.0, arrives))
 
     async def work(fleet_run: FleetRun) -> Any:
         return await fleet_run.observe({"research": None}, create_in_doubt_at=EPOCH - ago_s)
