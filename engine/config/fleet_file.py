@@ -210,7 +210,7 @@ class _Loading:
     def _read_includes(self, patterns: Iterable[str], place: Place) -> None:
         for index, pattern in enumerate(patterns):
             where = place.at(index)
-            for inside in self._match(pattern, where, refuses_prune=True):
+            for inside in self._match(pattern, where, is_include=True):
                 self._read_included(inside, where)
 
     def _read_included(self, inside: str, place: Place) -> None:
@@ -230,6 +230,11 @@ class _Loading:
         own = {key: value for key, value in document.data.items() if key not in {"apps", "domains"}}
         if own:
             check_table(IncludedTable, own, document.place, self._problems, _ROOT_ONLY)
+        if not any(document.data.values()):
+            message = f"{item.shown} declares nothing"
+            hint = "It may have been cut off. Restore it, or remove it"
+            self._problems.warning(Code.EMPTY, document.place, "this file declares nothing", hint)
+            self._prune_refusals.append(f"{place.source}: {message}")
         read_shared(self._reader, document, self._fleet)
 
     def _find_policies(self, head: FleetTable, place: Place) -> tuple[Path, ...]:
@@ -241,7 +246,7 @@ class _Loading:
         return self._paths_of(found)
 
     def _match(
-        self, pattern: str, place: Place, *, refuses_prune: bool = False, is_default: bool = False
+        self, pattern: str, place: Place, *, is_include: bool = False, is_default: bool = False
     ) -> tuple[str, ...]:
         try:
             found = self._folder.matching(pattern)
@@ -251,9 +256,12 @@ class _Loading:
             self._problems.error(Code.FILE, place, message, problem.hint)
             self._is_complete = False
             return ()
-        if not found:
+        policies = tuple(inside for inside in found if is_include or not inside.endswith(POLICY_TEST_SUFFIX))
+        if not policies:
             message = f"{show_value(pattern)} matches no file"
-            if refuses_prune:
+            if found:
+                message += f" but tests of policies (*{POLICY_TEST_SUFFIX})"
+            if is_include:
                 self._prune_refusals.append(f"{place.source}: {message}")
             hint = nearest_pattern(self._folder.path, pattern) or "Correct the pattern, or remove it"
             if is_default:

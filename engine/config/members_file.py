@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.config.fields import NAME_HINT
-from engine.config.people_file import HEADER_WORDS, TableProblem, name_of, read_people
+from engine.config.people_file import TableProblem, name_of, read_people
 from engine.config.problems import Code, show_value
 from engine.config.service_model import SSO_VALUE_MAX_CHARS, is_name
 from engine.config.toml_document import decode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.config.people_file import Row
     from engine.config.problems import Problems
 
-__all__ = ["HEADER_WORDS", "MemberSource", "read_members"]
+__all__ = ["MemberSource", "read_members"]
 
 
 @dataclass(frozen=True, slots=True)

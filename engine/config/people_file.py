@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.config.problems import show_value
 from engine.config.service_model import is_name
+from engine.config.titles import ADDRESS_WORDS, HEADER_WORDS, SSO_WORD, is_other_title, title_word
 from engine.config.toml_document import CONFLICT_MARKER
 from engine.core.limits import PEOPLE_LINES_MAX_COUNT
 from engine.core.text import clean
@@ -21,27 +22,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Titles of a column of people, in lower case and without spaces, hyphens and underscores.
-HEADER_WORDS: Final = frozenset(
-    {
-        "user", "username", "userprofile", "userprofilename", "name", "member", "members", "profile", "login",
-        "samaccountname", "upn", "userprincipalname", "email", "mail", "emailaddress", "id", "userid", "employee",
-    }
-)  # fmt: skip
-_SSO_WORD: Final = "ssoidentity"
-# Which column says how people sign in where none is called so, the first one first.
-_ADDRESS_WORDS: Final = ("email", "mail", "userprincipalname", "upn", "emailaddress")
-# Titles of columns that hold no user profile names: a first line with one of them is no person.
-_OTHER_TITLES: Final = frozenset(
-    {
-        "users", "names", "people", "person", "persons", "employees", "staff", "displayname", "firstname", "lastname",
-        "givenname", "surname", "familyname", "fullname", "department", "team", "group", "role", "title", "jobtitle",
-        "office", "status", "account", "accountname", "alias", "benutzer", "benutzername", "nutzer", "nutzername",
-        "anmeldename", "mitarbeiter", "vorname", "nachname", "emailadresse", "mailadresse", _SSO_WORD,
-    }
-)  # fmt: skip
 DELIMITERS: Final = (",", ";", "\t")
-_NOT_IN_TITLES: Final = re.compile(r"[\s_-]+|\[[^\]]*\]\s*$|\([^)]*\)\s*$")  # also the remark in "Email [Required]"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
 _DOTS: Final = re.compile(r"\.+")
 _NAME_THE_COLUMN: Final = "Call the column of the people username, or put the line username above the first person"
@@ -92,16 +73,24 @@ def read_people(text: str) -> tuple[Row, ...]:
     header = _header(lines)
     if header is None:
         return tuple(Row(line.number, line.cell(0), _address(line.cell(0))) for line in lines)
-    words = [_word(cell) for cell in header.cells]
+    words = [title_word(cell) for cell in header.cells]
     people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
-    named = [word for word in (_SSO_WORD, *_ADDRESS_WORDS) if word in words]
+    _refuse_second_header(header, lines)
+    named = [word for word in (SSO_WORD, *ADDRESS_WORDS) if word in words]
     identity = words.index(named[0]) if named else people
-    if named and named[0] == _SSO_WORD:
+    if named and named[0] == SSO_WORD:
         return tuple(Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in lines[1:])
     return tuple(
         Row(line.number, line.cell(people), _address(line.cell(identity)) or _address(line.cell(people)))
         for line in lines[1:]
     )
+
+
+def _refuse_second_header(header: _Line, lines: Sequence[_Line]) -> None:
+    for line in lines[1:]:
+        if line.cells == header.cells:
+            message = f"this line is the header of line {header.number} once more"
+            raise TableProblem(line.number, message, "Remove it: a table has one header")
 
 
 def delimiter_of(text: str) -> str:
@@ -137,11 +126,15 @@ def _lines(text: str) -> list[_Line]:
 def _header(lines: Sequence[_Line]) -> _Line | None:
     """Give the first line where it is a header; raises TableProblem where nobody can tell."""
     first, *others = lines
-    words = [_word(cell) for cell in first.cells]
+    words = [title_word(cell) for cell in first.cells]
     if words[0] in HEADER_WORDS or _is_alone_without_address(first, others):
         return first
+
+    def differs(place: int) -> bool:
+        return not others or all(title_word(line.cell(place)) != words[place] for line in others)
+
     is_title = _is_title(first.cell(0), others)
-    known = [place for place, word in enumerate(words) if place and word in HEADER_WORDS]
+    known = [place for place, word in enumerate(words) if place and word in HEADER_WORDS and differs(place)]
     if known and (is_title or not first.cell(0) or (others and all("@" in line.cell(known[0]) for line in others))):
         return first
     shown = show_value(first.cell(0))
@@ -150,10 +143,12 @@ def _header(lines: Sequence[_Line]) -> _Line | None:
             first.number, f"{shown} looks like a header, and none that holds the people's names", _NAME_THE_COLUMN
         )
     for place, word in enumerate(words[1:], start=1):
-        is_known = word in HEADER_WORDS or word in _OTHER_TITLES
-        if others and is_known and all(_word(line.cell(place)) != word for line in others):
+        if others and (word in HEADER_WORDS or is_other_title(word)) and differs(place):
             message = f"{shown} may be a header or a person: the same line says {show_value(first.cell(place))}"
             raise TableProblem(first.number, message, _NAME_THE_COLUMN)
+    if _is_alone_with_capitals(first, others):
+        message = f"{shown} may be a header or a person: it alone is written with capital letters"
+        raise TableProblem(first.number, message, _NAME_THE_COLUMN)
     return None
 
 
@@ -161,16 +156,20 @@ def _is_alone_without_address(first: _Line, others: Sequence[_Line]) -> bool:
     return bool(others) and "@" not in first.cell(0) and all("@" in line.cell(0) for line in others)
 
 
+def _is_alone_with_capitals(first: _Line, others: Sequence[_Line]) -> bool:
+    return len(others) > 1 and _has_capitals(first) and not any(map(_has_capitals, others))
+
+
+def _has_capitals(line: _Line) -> bool:
+    return line.cell(0) != line.cell(0).lower()
+
+
 def _is_title(cell: str, others: Sequence[_Line]) -> bool:
     """Whether a cell of the first line is no person: a known title, or words above names."""
-    if _word(cell) in _OTHER_TITLES:
+    if is_other_title(title_word(cell)):
         return True
     has_words = any(sign in cell for sign in " []()")
     return has_words and bool(others) and all(is_name(name_of(line.cell(0))) for line in others)
-
-
-def _word(cell: str) -> str:
-    return _NOT_IN_TITLES.sub("", cell).lower()
 
 
 def _address(cell: str) -> str:

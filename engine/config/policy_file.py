@@ -148,6 +148,9 @@ def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
     """Take what is right of a file, and note what is wrong: one slip hides no other."""
     place, problems = document.place, merged.problems
     data = dict(document.data)
+    if not any(data.values()):
+        hint = "It may have been cut off. Restore it, or remove it"
+        problems.warning(Code.EMPTY, place, "this file holds no rule and no setting", hint)
     for name, model in _ARRAYS.items():
         written = data.pop(name, [])
         if not isinstance(written, list):

@@ -156,3 +156,41 @@ def test_a_team_that_is_onboarded_hears_of_it_too(run: Run, tmp_path: Path) -> N
     write(tmp_path, RULES + '\ninclude = ["teams/*.toml"]')
     ran = run("onboard", "vision", "--members", "ana", "--app", "lab", "--yes", "--simulate")
     assert SAID in ran.out, ran
+
+
+EMPTY = ("", "# nothing yet\n", "[safety]\n")
+
+
+@pytest.mark.parametrize("text", EMPTY)
+def test_a_policy_file_that_holds_nothing_is_a_finding(run: Run, tmp_path: Path, text: str) -> None:
+    write(tmp_path, 'policies = ["rules/*.toml"]')
+    (tmp_path / "rules" / "guards.toml").write_text(text)
+    ran = run("plan", "--simulate")
+    assert ran.code == 0
+    assert "this file holds no rule and no setting. It may have been cut off" in ran.out
+    assert "rules/guards.toml:1" in ran.out
+    assert run("plan", "--simulate", "--strict").code == 64
+
+
+@pytest.mark.parametrize("head", ['policies = ["rules/*.toml"]', 'policies = ["rules/guards.test.toml"]'])
+def test_a_pattern_of_policies_that_matches_only_tests_is_a_finding(run: Run, tmp_path: Path, head: str) -> None:
+    write(tmp_path, head)
+    (tmp_path / "rules" / "guards.test.toml").write_text("")
+    ran = run("plan", "--simulate")
+    assert ran.code == 0
+    assert "matches no file but tests of policies (*.test.toml)" in ran.out
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[apps]\n"])
+def test_an_included_file_that_declares_nothing_is_a_finding_and_refuses_prune(
+    run: Run, tmp_path: Path, text: str
+) -> None:
+    write(tmp_path, 'policies = []\ninclude = ["teams/*.toml"]')
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "vision.toml").write_text(text)
+    ran = run("plan", "--simulate")
+    assert ran.code == 0
+    assert "this file declares nothing. It may have been cut off" in ran.out
+    assert "teams/vision.toml:1" in ran.out
+    pruned = run("apply", "--simulate", "--prune", "--yes")
+    assert "nothing is pruned: fleet.toml:5: teams/vision.toml declares nothing" in pruned.out

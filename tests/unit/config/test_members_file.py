@@ -6,8 +6,9 @@ import pytest
 
 from engine.config import members_file
 from engine.config.files import InputFile
-from engine.config.members_file import HEADER_WORDS, read_members
+from engine.config.members_file import read_members
 from engine.config.problems import Problems
+from engine.config.titles import HEADER_WORDS
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 
 

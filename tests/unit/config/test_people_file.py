@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config.people_file import HEADER_WORDS, TableProblem, name_of, read_people
+from engine.config.people_file import TableProblem, name_of, read_people
+from engine.config.titles import HEADER_WORDS
 
 TWO = ("ana.silva@acme.example", "bo.li@acme.example")
 
@@ -22,7 +23,8 @@ def test_every_known_title_is_a_header_over_names_and_over_addresses(word: str) 
 @pytest.mark.parametrize(
     "title",
     ["User Name", "User-Name", "user_name", "E-Mail", "e mail", "Email Address", "SamAccountName", "userPrincipalName",
-     "User Profile Name", "Members", "UserID", "Login", "Employee"],
+     "User Profile Name", "Members", "UserID", "Login", "Employee", "user.name", "Username:", "Username*", "* username",
+     "# user"],
 )  # fmt: skip
 def test_a_title_is_known_whatever_its_case_spaces_hyphens_and_underscores(title: str) -> None:
     assert people(f"{title}\nzoe\n") == ["zoe"]
@@ -49,6 +51,9 @@ def test_a_title_is_known_whatever_its_case_spaces_hyphens_and_underscores(title
         ("username,sso_identity,mail\nana,ANA1,ana@a.example\n", [("ana", "ANA1")]),
         ("username,upn,mail\nana,ana@upn.example,ana@mail.example\n", [("ana", "ana@mail.example")]),
         ("alice,member\nbob,member\n", [("alice", ""), ("bob", "")]),
+        ("Alice,member\nbob,member\n", [("Alice", ""), ("bob", "")]),
+        ("Alice\nbob\nCarol\n", [("Alice", ""), ("bob", ""), ("Carol", "")]),
+        ("david\ntrinidad\n", [("david", ""), ("trinidad", "")]),
         ("alice\nuser\n", [("alice", ""), ("user", "")]),
         ("jane.doe\njohn.roe\n", [("jane-doe", ""), ("john-roe", "")]),
         ("alice,Rome\nbob,Oslo\n", [("alice", ""), ("bob", "")]),
@@ -69,6 +74,32 @@ def test_who_stands_in_a_table_and_how_they_sign_in(text: str, expected: list[tu
         ("Full name\nzoe\nbo\n", "Full name"),
         ("Benutzername\nzoe\n", "Benutzername"),
         ("displayName,department\nzoe,vision\n", "displayName"),
+        *(
+            (f"{title}\nzoe\n", title)
+            for title in (
+                "EmployeeID",
+                "Employee Number",
+                "LoginName",
+                "User-Login",
+                "UserEmail",
+                "Work E-Mail",
+                "Participants",
+                "netid",
+                "uid",
+                "cn",
+                "Owner",
+                "students",
+                "Team-Members",
+                "mailNickname",
+                "objectId",
+                "users:",
+                "Account.Name",
+                "Utilisateur",
+                "Usuario",
+                "Teilnehmer",
+                "Courriel",
+            )
+        ),
     ],
 )
 def test_a_first_line_that_looks_like_a_header_and_is_not_known_is_refused_by_name(text: str, cell: str) -> None:
@@ -87,3 +118,15 @@ def test_a_first_line_that_may_be_a_header_or_a_person_is_refused_by_name() -> N
 @pytest.mark.parametrize("text", ["<root_account>\nzoe\n", "a b\nc d\n", "a_b\n", "domain\\zoe\n"])
 def test_what_is_no_header_and_no_name_is_left_to_the_check_of_names(text: str) -> None:
     assert read_people(text)[0].line == 1
+
+
+def test_a_first_line_that_alone_has_capitals_is_refused_as_a_header_or_a_person() -> None:
+    with pytest.raises(TableProblem, match='"Data-Scientologists" may be a header or a person') as refused:
+        read_people("Data-Scientologists\nzoe\nbo\n")
+    assert (refused.value.line, "username" in refused.value.hint) == (1, True)
+
+
+def test_a_header_that_comes_again_in_a_table_is_no_person() -> None:
+    with pytest.raises(TableProblem, match="the header of line 1 once more") as refused:
+        read_people("username,team\nzoe,a\nusername,team\nbo,b\n")
+    assert refused.value.line == 3
