@@ -327,7 +327,7 @@ def _has_content(state: StateDir, side: str = "") -> bool:
 
 
 def _new_note(state: StateDir) -> tuple[str, ...]:
-    return (f"The journal {state.path / JOURNAL_NAME} is new: no earlier run is remembered",)
+    return (f"No run history found; starting a new journal in {state.path / JOURNAL_NAME}",)
 
 
 def _primary(error: sqlite3.Error) -> int:

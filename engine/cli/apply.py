@@ -41,7 +41,7 @@ LockTimeoutFlag = Annotated[
 ]
 MetricsFileFlag = Annotated[
     Path | None,
-    flags.path_flag("--metrics-file", help="Write what the run came to here, for Prometheus."),
+    flags.path_flag("--metrics-file", help="Write the result of the run here, for Prometheus."),
 ]
 PlanAgeMaxFlag = Annotated[
     str,

@@ -111,7 +111,7 @@ AllowDestructiveFlag = Annotated[
     list[str] | None,
     flag(
         "--allow-destructive",
-        help="Let these deletes and replaces pass the guardrails; the count must match. Repeatable.",
+        help="Allow this app, or exactly COUNT apps matching PATTERN, to be deleted or replaced. Repeatable.",
         metavar="KEY|PATTERN=COUNT",
     ),
 ]

@@ -44,9 +44,8 @@ def import_(
 ) -> int:
     """Write a fleet file from a live domain.
 
-    Apps that are there become the declared ones, repeated shapes become [apps], and people who have the same become
-    teams. The file is planned against what was listed before it is written, and comes to nothing to do. Nothing is
-    changed in the domain, and no file is overwritten.
+    Existing apps become declared apps, repeated shapes become [apps], and people with the same apps become teams.
+    Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
     import asyncio
 

@@ -25,8 +25,7 @@ def validate(
 ) -> int:
     """Check the fleet file and the policies, offline.
 
-    Every problem is told at once, as FILE:LINE: where: what. hint
-    A policy test that fails ends with 1.
+    Lists all problems at once. Exits 1 when a policy test fails.
     """
     globals_: Globals = ctx.obj
     # Not through `app`: what it needs to run things would double the time that this takes.

@@ -66,7 +66,7 @@ class Expander:
     def add_app(self, app: DesiredApp, place: Place) -> None:
         """Keep one app; raises TooMany."""
         if len(self.apps) >= FLEET_APPS_MAX_COUNT:
-            message = f"the fleet comes to more than {FLEET_APPS_MAX_COUNT:,} apps"
+            message = f"the fleet has more than {FLEET_APPS_MAX_COUNT:,} apps"
             self.problems.error(Code.LIMIT, place, message, "Split it into several fleets")
             raise TooMany
         self.apps.append(app)

@@ -53,7 +53,7 @@ def check_label(text: str) -> str:
 def check_name(text: str) -> str:
     """Check a name that the service keeps: of an app, a space or a user profile."""
     if not service.is_name(text):
-        raise problem(f"{show_value(text)} is not a name that the service takes", NAME_HINT)
+        raise problem(f"{show_value(text)} is not a valid name", NAME_HINT)
     return text
 
 
@@ -101,7 +101,7 @@ def _check_tag(key: str, value: str) -> None:
 def _check_fallback(types: list[str]) -> list[str]:
     twice = next((item for place, item in enumerate(types) if item in types[:place]), None)
     if twice is not None:
-        raise problem(f"{show_value(twice)} stands twice in the list", "Name each instance type once")
+        raise problem(f"{show_value(twice)} is in the list twice", "Name each instance type once")
     return types
 
 

@@ -69,7 +69,7 @@ def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Probl
         return False
     name = name_of(row.text)
     if not is_name(name):
-        message = f"{show_value(row.text)} is not a name that the service takes"
+        message = f"{show_value(row.text)} is not a valid name"
         problems.of_file(Code.NAME, file, row.line, message, NAME_HINT)
         return False
     if len(row.sso_identity) > SSO_VALUE_MAX_CHARS or not row.sso_identity.isprintable():

@@ -76,7 +76,7 @@ def _note(
         problems.error(Code.VALUE, where, f"{detail['input']} is {said}", hint)
     elif kind in _WANTED:
         wanted, hint = _WANTED[kind]
-        problems.error(Code.VALUE, where, f"this must be {wanted}, and is {kind_of(detail['input'])}", hint)
+        problems.error(Code.VALUE, where, f"expected {wanted}, found {kind_of(detail['input'])}", hint)
     elif kind == "literal_error":
         found = str(detail["input"])
         hint = nearest(found, _QUOTED.findall(context["expected"])) or f"It can be {context['expected']}"

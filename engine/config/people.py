@@ -50,7 +50,7 @@ def gather_people(domain: DomainDef, problems: Problems) -> dict[str, Person]:
                 grown = teams_of_few[key] = (*person.teams, team)
             person.teams = grown
     if len(people) > FLEET_OWNERS_MAX_COUNT:
-        message = f"the domain comes to more than {FLEET_OWNERS_MAX_COUNT:,} user profiles"
+        message = f"the domain has more than {FLEET_OWNERS_MAX_COUNT:,} user profiles"
         problems.error(Code.LIMIT, domain.place, message, "Split it into several fleets")
         raise TooMany
     _refuse_same_but_case(people, problems)

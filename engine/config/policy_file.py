@@ -201,7 +201,7 @@ def _put_price(path: KeyPath, price: object, place: Place, merged: _Merged) -> N
         )
     elif not service.INSTANCE_TYPE_FORM.fullmatch(str(path[-1])) and path[-1] not in service.APP_TYPES:
         hint = nearest(str(path[-1]), service.APP_TYPES) or 'Write it like "ml.t3.medium" = 0.05'
-        merged.problems.error(Code.VALUE, here, "is no instance type, no app type and no region", hint)
+        merged.problems.error(Code.VALUE, here, "is not an instance type, an app type or a region", hint)
     elif (
         isinstance(price, bool) or not isinstance(price, int | float) or not HOURLY_USD.low <= price <= HOURLY_USD.high
     ):

@@ -64,7 +64,7 @@ def format_duration(seconds: float) -> str:
 
 def _read_duration(value: object, bound: Bound) -> float:
     if not isinstance(value, str):
-        raise problem("this must be a duration, in quotes", _DURATION_HINT)
+        raise problem("expected a duration in quotes", _DURATION_HINT)
     try:
         seconds = parse_duration(value)
     except ValueError:
@@ -264,7 +264,7 @@ class RuleTable(Table):
     id: RuleId = Field(description="The rule's name in every message; small letters, digits and hyphens.")
     enforcement: Literal["advisory", "skip", "mandatory", "remediate", "disabled"] = Field(
         default=...,
-        description="What a no means: it is said, that app is denied, the run is denied; or the app is changed.",
+        description="What a denial does: report only, deny that app, deny the run, or change the app.",
     )
     scope: Literal["app", "owner", "team", "domain", "fleet"] = Field(
         default="app", description="What the rule is asked about: each app, or each group of apps."

@@ -60,7 +60,7 @@ def _check(value: Any, shape: dict[str, Any], place: Place, problems: Problems) 
     kind = shape["type"]
     if not isinstance(value, _WANTED.get(kind, ())) or (isinstance(value, bool) and kind != "boolean"):
         said = _SAID.get(kind, "a number")
-        problems.error(Code.VALUE, place, f"this must be {said}, and is {kind_of(value)}", f"Write {said}")
+        problems.error(Code.VALUE, place, f"expected {said}, found {kind_of(value)}", f"Write {said}")
     elif kind in _CHECKS:
         _CHECKS[kind](value, shape, place, problems)
 

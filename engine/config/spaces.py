@@ -58,7 +58,7 @@ def gather_spaces(domain: DomainDef, problems: Problems) -> Iterator[Space]:
     for name, part in _all_parts(domain, problems):
         parts.setdefault(name, []).append(part)
         if len(parts) > FLEET_OWNERS_MAX_COUNT:
-            message = f"the domain comes to more than {FLEET_OWNERS_MAX_COUNT:,} spaces"
+            message = f"the domain has more than {FLEET_OWNERS_MAX_COUNT:,} spaces"
             problems.error(Code.LIMIT, part.table.place, message, "Split it into several fleets")
             raise TooMany
     domain.spaces = {}  # their tables are let go one by one

@@ -54,7 +54,7 @@ _ONLY_APPS: Final = dict.fromkeys(
 )
 _ELSEWHERE: Final[dict[type[Table], dict[str, str]]] = {
     LayerTable: _ONLY_APPS,
-    DomainTable: _ONLY_APPS | {"apps": "Apps stand under users, spaces or teams of the domain"},
+    DomainTable: _ONLY_APPS | {"apps": "Write apps under users, spaces or teams of the domain"},
     UserTable: _ONLY_APPS | {"owner": "Only a space has an owner; the table's own name is the user profile"},
     SpaceTable: _ONLY_APPS | {"members": "A space has one owner; members belong to a team"},
     TeamTable: _ONLY_APPS
@@ -102,7 +102,7 @@ class TableReader:
                 first = found.get(name)
                 if first is not None:
                     hint = "Merge the two tables into one"
-                    self.problems.error(Code.CONFLICT, where, f"this table stands in {first.source} already", hint)
+                    self.problems.error(Code.CONFLICT, where, f"this table is already in {first.source}", hint)
                     continue
                 made = read(name, table, where)
                 if made is not None:
@@ -114,7 +114,7 @@ class TableReader:
         """Give the named tables below `key`: (name, table, place); what is no table is noted."""
         found = data.get(key, {})
         if not isinstance(found, dict):
-            message = f"this must be a table, and is {kind_of(found)}"
+            message = f"expected a table, found {kind_of(found)}"
             hint = "Write it as a table whose keys are names"
             self.problems.error(Code.VALUE, place.at(key), message, hint)
             return
@@ -123,7 +123,7 @@ class TableReader:
 
     def _domain_own(self, known: DomainDef, own: dict[str, Any], place: Place) -> None:
         if known.own_place is not None:
-            message = f"the domain's own keys stand in {known.own_place.source} already"
+            message = f"the domain's own keys are already in {known.own_place.source}"
             hint = "Keep them in one file; other files add users, spaces and teams"
             self.problems.error(Code.CONFLICT, place.at(next(iter(own))), message, hint)
             return
@@ -138,7 +138,7 @@ class TableReader:
 
     def _user(self, name: str, data: object, place: Place) -> OwnerDef | None:
         if not is_name(name):
-            message = f"{show_value(name)} is not a name that the service takes"
+            message = f"{show_value(name)} is not a valid name"
             self.problems.error(Code.NAME, place, message, self._name_hint(name))
             return None
         return self._owner(USER, name, data, place)
@@ -146,13 +146,15 @@ class TableReader:
     def _space(self, name: str, data: object, place: Place) -> OwnerDef | None:
         if MEMBER in name:
             hint = "Put it under spaces of a team"
-            self.problems.error(Code.NAME, place, f"{MEMBER} stands for the members of a team, and here is none", hint)
+            self.problems.error(
+                Code.NAME, place, f"{MEMBER} stands for a member of a team, and there is no team here", hint
+            )
             return None
         return self._any_space(name, data, place)
 
     def _any_space(self, name: str, data: object, place: Place) -> OwnerDef | None:
         if not is_name(name.replace(MEMBER, "m")):
-            message = f"{show_value(name)} is not a name that the service takes"
+            message = f"{show_value(name)} is not a valid name"
             self.problems.error(Code.NAME, place, message, self._name_hint(name))
             return None
         return self._owner(SPACE, name, data, place)
@@ -160,7 +162,7 @@ class TableReader:
     @staticmethod
     def _name_hint(name: str) -> str:
         if "{" in name:
-            return f"Only {MEMBER} may stand in braces, and only in a space of a team"
+            return f"Only {MEMBER} is allowed in braces, and only in a space of a team"
         if "_" in name or "." in name or "@" in name:
             return "Use hyphens: the service takes no underscores, dots or other characters"
         return NAME_HINT
@@ -233,7 +235,7 @@ class TableReader:
         rest = {name: value for name, value in data.items() if name != key}
         items = data[key]
         if not isinstance(items, list):
-            message = f"this must be a list, and is {kind_of(items)}"
+            message = f"expected a list, found {kind_of(items)}"
             self.problems.error(Code.VALUE, place.at(key), message, 'Write it as ["lab", "canvas"]')
             return (), rest
         entries: list[Entry | None] = []
@@ -305,7 +307,7 @@ def read_shared(reader: TableReader, document: Document, fleet: FleetDef) -> Non
     for name, data, place in reader.tables(document.data, "apps", document.place):
         first = fleet.apps.get(name)
         if first is not None:
-            message = f"this definition stands in {first.place.source} already"
+            message = f"this definition is already in {first.place.source}"
             reader.problems.error(Code.CONFLICT, place, message, "Rename one of the two, or remove it")
             continue
         made = reader.app(name, data, place)
@@ -315,7 +317,7 @@ def read_shared(reader: TableReader, document: Document, fleet: FleetDef) -> Non
             fleet.broken_apps.add(name)
     for name, data, place in reader.tables(document.data, "domains", document.place):
         if not isinstance(data, dict):
-            message = f"this must be a table, and is {kind_of(data)}"
+            message = f"expected a table, found {kind_of(data)}"
             reader.problems.error(Code.VALUE, place, message, "Write it as [domains.NAME]")
             continue
         known = fleet.domains.setdefault(name, DomainDef(name, place))

@@ -31,10 +31,10 @@ _SAID: Final = (
     ("Cannot declare", "this table is declared twice", "Merge the two tables into one"),
     ("Cannot mutate", "this table was closed where it was written", "Put the key into that table itself"),
     ("Cannot redefine", "this table was defined before in another way", "Merge the two into one table"),
-    ("Duplicate inline", "this key stands twice in one inline table", "Write each key once"),
+    ("Duplicate inline", "this key is twice in one inline table", "Write each key once"),
     ("Expected '='", "a key must be followed by = and a value", 'Write it as key = "value"'),
     ("Expected ']'", "this table header has no closing bracket", "Write it as [name.of.table]"),
-    ("Expected newline", "something stands behind the value", "Put each key on a line of its own; text needs quotes"),
+    ("Expected newline", "there is something behind the value", "Put each key on a line of its own; text needs quotes"),
     ("Invalid value", "this is not a TOML value", 'Text needs quotes: "like this"; true and false are lower-case'),
     ("Unclosed array", "this array has no closing bracket", "Put a comma between items, and close it with ]"),
     ("Unclosed inline", "this inline table has no closing brace", "Close it with }, on the line where it began"),
@@ -42,11 +42,15 @@ _SAID: Final = (
     ("Unterminated string", "this text has no closing quote", "Close it with the quote that opened it"),
     ("Expected \"'", "this text has no closing quote", "Close it with the quote that opened it"),
     ("Unescaped", "a backslash begins no known escape", "Write it twice, or put the text between single quotes"),
-    ("Illegal character", "a control character or a line break stands inside a value", "Remove it, or close the quote"),
-    ("Found invalid character", "a control character stands here", "Remove it"),
+    (
+        "Illegal character",
+        "there is a control character or a line break inside a value",
+        "Remove it, or close the quote",
+    ),
+    ("Found invalid character", "there is a control character here", "Remove it"),
     ("not a Unicode scalar", "an escape names no character", "Correct the escape"),
-    ("Invalid initial character", "a key cannot begin here", "Keys are letters, digits, - and _, or are quoted"),
-    ("Invalid statement", "a key cannot begin here", "Keys are letters, digits, - and _, or are quoted"),
+    ("Invalid initial character", "expected a key here", "Keys are letters, digits, - and _, or are quoted"),
+    ("Invalid statement", "expected a key here", "Keys are letters, digits, - and _, or are quoted"),
     ("Invalid date or datetime", "there is no such date", "Write it as 2026-12-31"),
 )
 # Git's own lines, and no line of TOML or of a table of people.
@@ -138,7 +142,7 @@ def _explain(said: str, text: str) -> tuple[int, str, str]:
     sign = _sign_at(text, line, int(at[2]) if at is not None and at[2] else 0)
     if sign and unicodedata.category(sign) in _SPACES and not sign.isascii():
         name = unicodedata.name(sign, "a special space").lower()
-        return line, f"this is no plain space, but U+{ord(sign):04X} ({name}){place}", "Replace it with a plain space"
+        return line, f"this is not a plain space but U+{ord(sign):04X} ({name}){place}", "Replace it with a plain space"
     if sign in _QUOTES:
         return line, f"this is a typographic quote, and no quote to TOML{place}", 'Replace it with a plain one: "'
     _, message, hint = next((known for known in _SAID if known[0] in said), _NOT_KNOWN)

@@ -53,7 +53,7 @@ def plan_from_json(document: object) -> Plan:
     if plan.fingerprint != whole.get("fingerprint"):
         _refuse(f"its changes have the fingerprint {plan.fingerprint}, and it says {whole.get('fingerprint')}")
     if plan.summary != whole["summary"]:
-        _refuse(f"its changes come to {plan.summary}, and it says {whole['summary']}")
+        _refuse(f"its changes are {plan.summary}, and it says {whole['summary']}")
     return plan
 
 

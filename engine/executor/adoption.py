@@ -70,7 +70,7 @@ class Adopter:
         detail = await reach.look("DescribeApp", lambda cloud: cloud.describe_app(name))
         row = observed_app(key.domain, detail.row)
         if not is_generation(row, before) or row.status is not AppStatus.IN_SERVICE:
-            at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is not the app that stood there"))
+            at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is not the app that was there"))
             return False
         operation.arn = detail.arn
         fleet = tag_value(await reach.look("ListTags", lambda cloud: cloud.list_tags(detail.arn)), FLEET_TAG)

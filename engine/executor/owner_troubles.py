@@ -44,8 +44,8 @@ def conflict(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
     there = "something else" if row is None else f"owner {row.owner_user or '-'}, app type {row.app_type or '-'}"
     return Trouble(
         "conflict",
-        f"{owner_word(operation.key)} stands there and is not as declared: {there}",
-        "Change the fleet to what stands there, or choose another name",
+        f"{owner_word(operation.key)} exists and is not as declared: {there}",
+        "Change the fleet to match it, or choose another name",
     )
 
 

@@ -97,9 +97,9 @@ IN_USE: Final = InUse(
     service_code="ResourceInUse",
     operation="CreateApp",
 )
-INTERRUPTED: Final = Trouble("interrupted", "the run was interrupted before its call", "Run again to go on")
+INTERRUPTED: Final = Trouble("interrupted", "the run was interrupted before its call", "Run again to continue")
 DEADLINE: Final = Trouble(
-    "deadline", "the run's deadline came before its call", "Run again to go on, or give it more time with --deadline"
+    "deadline", "the run's deadline came before its call", "Run again to continue, or give it more time with --deadline"
 )
 LOCK_LOST: Final = Trouble(
     "lock_lost",

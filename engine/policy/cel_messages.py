@@ -155,9 +155,9 @@ def _syntax(said: str, expression: str) -> tuple[str, str]:
     text = _EXPECTING.sub("", said.partition("Syntax error: ")[2])
     for word in tokens(expression):
         if word.kind == "name" and word.written in _WORD_OPERATORS:
-            return f"{word.written} is no operator", f"Write {_WORD_OPERATORS[word.written]}"
+            return f'"{word.written}" is not an operator in CEL', f"Use {_WORD_OPERATORS[word.written]}"
     if "error at: '=" in text:
-        return "= is no comparison", "Write == to compare"
+        return "= does not compare in CEL", "Use =="
     if "<EOF>" in text and "mismatched" in text:
         return "the expression ends too early", "Close every bracket and quote, and end with a value"
     return f"this cannot be read: {clean(text)}", _SYNTAX_HINT

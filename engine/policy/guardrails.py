@@ -164,8 +164,8 @@ class _Check:
         if covered != allowance.count:
             self._deny(
                 "allow_destructive",
-                f"--allow-destructive {clean(str(allowance))} stands for {_apps(allowance.count)}, and this plan "
-                f"destroys {covered:,} that match it: read the plan again, and write what it says",
+                f"--allow-destructive {clean(str(allowance))} allows {_apps(allowance.count)}, but this plan "
+                f"destroys {covered:,} that match it: read the plan again and use its count",
                 (f"{allowance.pattern}={covered}",) if covered else (),
             )
 

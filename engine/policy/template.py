@@ -51,7 +51,7 @@ def parse_template(text: str, names: Mapping[str, str]) -> Template:
             _check_name(name, names)
             pieces.append((True, name))
         elif written in {"{", "}"}:
-            raise TemplateError(f"a single {written} stands in the message", f"Write {written}{written} for the brace")
+            raise TemplateError(f"a single {written} is in the message", f"Write {written}{written} for the brace")
         else:
             pieces.append((False, {"{{": "{", "}}": "}"}.get(written, written)))
     return Template(tuple(pieces))
@@ -63,6 +63,6 @@ def _check_name(name: str, names: Iterable[str]) -> None:
     if name not in names:
         close = nearest(name, names)
         raise TemplateError(
-            f"the message speaks of {{{clean(name)}}}, which is no name here",
+            f"the message speaks of {{{clean(name)}}}, which is not a name here",
             f"Did you mean {{{close}}}?" if close else f"Known are {', '.join(names)}",
         )

@@ -14,15 +14,13 @@ NAMED_MAX_COUNT: Final = 5
 
 def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]], bare_owners: int) -> str:
     """Give the summary; `counts` by the word for one, `left_out` why -> what."""
-    lines = [
-        ", ".join(counted(count, word) for word, count in counts.items())
-        + "; planned against what was listed: nothing to do"
-    ]
+    imported = ", ".join(counted(count, word) for word, count in counts.items())
+    lines = [f"Imported {imported}. Checked: planning this file shows no changes."]
     if bare_owners:
         bare = counted(bare_owners, "user profile or space", "user profiles and spaces")
-        lines.append(f"not in the file: {bare} without an app")
+        lines.append(f"Not in the file: {bare} without an app")
     if left_out:
-        lines.append("left out:")
+        lines.append("Left out:")
     for why, names in left_out.items():
         more = len(names) - NAMED_MAX_COUNT
         shown = ", ".join(map(clean, names[:NAMED_MAX_COUNT])) + (f" and {more:,} more" if more > 0 else "")

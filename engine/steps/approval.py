@@ -87,7 +87,7 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     if saved.denied:
         raise DeniedError(
             f"the saved plan {options.saved_plan} was denied when it was made, by a mandatory rule or a guardrail",
-            hint="Its findings say why; mend that and make it again with: appfleet plan --out FILE",
+            hint="Its findings say why. Fix that, then save a new plan: appfleet plan --out FILE",
         )
     _check_age(saved, options, now)
     return Approval(saved), replace(options, **_made_with(saved))

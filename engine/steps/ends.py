@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOT_KEPT: Final = (
     "What this run did may be missing from history, and `once`, quarantine and the learned rate may be out of date. "
-    "Creates go on without it; deletes and replaces are not sent. Free some space or fix the folder's owner and mode, "
+    "Creates continue without it; deletes and replaces are not sent. Free some space, fix the folder's owner and mode, "
     "or choose another folder: appfleet --state-dir DIR apply"
 )
 

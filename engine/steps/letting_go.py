@@ -159,7 +159,7 @@ class Undoing:
             if change.action is Action.DELETE and until is not None and row is not None:
                 earliest = self.started - CLOCK_SKEW_MAX_SECONDS
                 if not earliest <= row.created_at <= until + CLOCK_SKEW_MAX_SECONDS:
-                    message = f"not deleted: what stands there was not made by run {self.run_id}"
+                    message = f"not deleted: the app there was not made by run {self.run_id}"
                     findings.append(Finding("undo", "skip", str(change.key), clean(message)))
                     decisions.append(replace(change, action=Action.NONE, reason=Reason.NOT_OWNED))
                     continue
@@ -239,7 +239,7 @@ def _still_declared(team: str, domain: str, source: Source, inside: str) -> Usag
     own_file = source.file.endswith(f"teams/{team}.toml")
     move = f"move {source.file} to {inside}" if own_file else f"move [domains.{domain}.teams.{team}] to {inside}"
     return UsageError(
-        f"team {team} stands in {source}, which the next run reads, so what is deleted would be made again",
+        f"team {team} is still in {source}, which the next run reads: that run would create its apps again",
         hint=f"First {move} (no include may match it), then run this command again",
     )
 

@@ -47,7 +47,7 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
             break
         name = name_of(row.text)
         if not is_name(name):
-            faults.append(f"{where}: {clean(row.text, 80)!r} is not a name that the service takes")
+            faults.append(f"{where}: {clean(row.text, 80)!r} is not a valid name")
         elif name.casefold() in first:
             faults.append(_clash(first[name.casefold()], (where, row.text)))
         else:
@@ -69,7 +69,7 @@ def _clash(first: tuple[str, str], second: tuple[str, str]) -> str:
     if text == known:
         how = f"is named twice (first in {first[0]})"
     elif name_of(text) == name_of(known):
-        how = f"and {clean(known, 80)!r} ({first[0]}) come to one name, {name_of(known)}"
+        how = f"and {clean(known, 80)!r} ({first[0]}) both become {name_of(known)}"
     else:
         how = f"and {clean(known, 80)!r} ({first[0]}) differ only in case, and are one to the service"
     return f"{where}: {clean(text, 80)!r} {how}"

@@ -113,7 +113,7 @@ def asked_regions(domains: Sequence[DesiredDomain], regions: Sequence[str]) -> d
     asked = {} if regions else known
     for region in regions:
         if not REGION.fullmatch(region):
-            raise UsageError(f"{clean(region, 80)!r} is no region", hint="Give --region as in eu-west-1")
+            raise UsageError(f"{clean(region, 80)!r} is not a region", hint="Give --region as in eu-west-1")
         asked[region] = known.get(region) or _borrowed(domains, region)
     return dict(sorted(asked.items()))
 

@@ -92,7 +92,7 @@ def write_team(
     standing = next((team for name, team in fleet.teams if (name, team.name) == (domain, asked.team)), None)
     if standing is not None:
         raise UsageError(
-            f"team {asked.team} stands in {standing.source} already",
+            f"team {asked.team} is already in {standing.source}",
             hint="Add the people there, or choose another name",
         )
     _put(fleet_file, path, document)
@@ -172,12 +172,8 @@ def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         spaces[space.name] = {**_plain(space.attributes), **own, "apps": _entries(space.apps)}
     if spaces:
         shape["spaces"] = spaces
-    notes = (
-        (f"not copied from team {model.name}, since they belong to that team: spaces {', '.join(literal)}",)
-        if literal
-        else ()
-    )
-    return shape, notes
+    named = f"{'space' if len(literal) == 1 else 'spaces'} {', '.join(literal)}"
+    return shape, ((f"Not copied (belongs to team {model.name}): {named}",) if literal else ())
 
 
 def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def nights(open_journal: OpenJournal, make_result: MakeResult) -> Nights:
 def test_the_first_run_is_told_that_its_journal_is_new(open_journal: OpenJournal, folder: Path) -> None:
     journal = open_journal()
     assert journal.memory.is_new
-    assert journal.notes == (f"The journal {folder / 'journal.sqlite'} is new: no earlier run is remembered",)
+    assert journal.notes == (f"No run history found; starting a new journal in {folder / 'journal.sqlite'}",)
     assert journal.broken == ""
     journal.finish("converged", 0, 101.0)
     second = open_journal("r2")

@@ -91,9 +91,9 @@ def test_every_choice_has_the_nearest_word(run: Run, tmp_path: Path, written: st
         (FLEET + ">>>>>>> topic\r\n", "fleet.toml:14: this is a Git conflict marker (>>>>>>> topic)"),
         (
             FLEET.replace("type =", "type\u00a0=", 1),
-            "fleet.toml:4: this is no plain space, but U+00A0 (no-break space) (column 5). Replace it",
+            "fleet.toml:4: this is not a plain space but U+00A0 (no-break space) (column 5). Replace it",
         ),
-        (FLEET.replace("type =", "\u200btype =", 1), "fleet.toml:4: this is no plain space, but U+200B (zero width"),
+        (FLEET.replace("type =", "\u200btype =", 1), "fleet.toml:4: this is not a plain space but U+200B (zero width"),
         (FLEET.replace('"Canvas"', "\u201cCanvas\u201d"), "fleet.toml:7: this is a typographic quote, and no quote"),
     ],
 )

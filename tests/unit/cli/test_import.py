@@ -29,7 +29,7 @@ def test_a_file_is_written_with_the_commands_that_go_on(
 
     told = capfd.readouterr()
     assert told.out == ""
-    assert "0 apps, 0 shapes, 0 teams; planned against what was listed: nothing to do" in told.err
+    assert "Imported 0 apps, 0 shapes, 0 teams. Checked: planning this file shows no changes." in told.err
     assert "appfleet -f live.toml plan --simulate" in told.err
     assert tomllib.loads((tmp_path / "live.toml").read_text())["name"] == "d-abcd1234efgh"
     assert (tmp_path / ".appfleet").is_dir()
@@ -82,21 +82,21 @@ def test_without_out_the_file_is_the_result(
 @pytest.mark.parametrize(
     ("left", "bare", "told"),
     [
-        ({}, 0, "1 app; planned against what was listed: nothing to do"),
+        ({}, 0, "Imported 1 app. Checked: planning this file shows no changes."),
         (
             {},
             2,
             (
-                "1 app; planned against what was listed: nothing to do\n"
-                "not in the file: 2 user profiles and spaces without an app"
+                "Imported 1 app. Checked: planning this file shows no changes.\n"
+                "Not in the file: 2 user profiles and spaces without an app"
             ),
         ),
         (
             {"it is odd": tuple("abcdefg")},
             0,
             (
-                "1 app; planned against what was listed: nothing to do\n"
-                "left out:\n  7 apps: it is odd: a, b, c, d, e and 2 more"
+                "Imported 1 app. Checked: planning this file shows no changes.\n"
+                "Left out:\n  7 apps: it is odd: a, b, c, d, e and 2 more"
             ),
         ),
     ],

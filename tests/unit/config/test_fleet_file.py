@@ -173,7 +173,7 @@ def test_too_many_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert shown == [
         (
-            "fleet.toml:16: domains.research.teams.t.user_apps[0]: the fleet comes to more than 3 apps. "
+            "fleet.toml:16: domains.research.teams.t.user_apps[0]: the fleet has more than 3 apps. "
             "Split it into several fleets"
         )
     ]
@@ -189,7 +189,7 @@ def test_too_many_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module
         + '[domains.research.teams.t.spaces]\n"{member}-x" = {}\n',
     )
     assert len(shown) == 1
-    assert f"the domain comes to more than 3 {what}" in shown[0]
+    assert f"the domain has more than 3 {what}" in shown[0]
 
 
 def test_a_fault_of_a_team_is_told_once_and_not_for_each_member(tmp_path: Path) -> None:
@@ -284,10 +284,7 @@ def test_the_domains_table_and_a_domain_must_be_tables(tmp_path: Path) -> None:
 def test_a_team_that_is_no_table(tmp_path: Path) -> None:
     shown = _refused(tmp_path, HEAD + "[domains.research.teams]\nx = 1\n")
     assert shown == [
-        (
-            "fleet.toml:15: domains.research.teams.x: this must be a table, and is a whole number. "
-            "Write it as { key = value }"
-        )
+        ("fleet.toml:15: domains.research.teams.x: expected a table, found a whole number. Write it as { key = value }")
     ]
 
 

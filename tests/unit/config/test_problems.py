@@ -79,11 +79,11 @@ def test_one_of() -> None:
         ({"most": 10}, "f.toml: most: 10 is more than 9. Use 9 or less"),
         ({"less": 9}, "f.toml: less: 9 is not less than 9. Use less than 9"),
         ({"odd": 3}, "f.toml: odd: this value is not allowed here. The rule is multiple_of"),
-        ({"more": "1"}, "f.toml: more: this must be a number, and is text. Write it without quotes"),
+        ({"more": "1"}, "f.toml: more: expected a number, found text. Write it without quotes"),
         ({"word": 3}, "f.toml: word: \"3\" is not allowed here. It can be 'one' or 'two'"),
         ({"one": {"leas": 1}}, 'f.toml: one.leas: there is no such key. Did you mean "least"?'),
         ({"many": [{"leas": 1}]}, 'f.toml: many[0].leas: there is no such key. Did you mean "least"?'),
-        ([], "f.toml: this must be a table, and is a list. Write it as { key = value }"),
+        ([], "f.toml: expected a table, found a list. Write it as { key = value }"),
         ({"inner": {"x": {"leas": 1}}}, 'f.toml: inner.x.leas: there is no such key. Did you mean "least"?'),
     ],
 )
@@ -137,9 +137,9 @@ def test_settings_that_the_service_takes() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"SecurityGroups": [True]}, "settings.SecurityGroups[0]: this must be text, and is true or false"),
+        ({"SecurityGroups": [True]}, "settings.SecurityGroups[0]: expected text, found true or false"),
         ({"SecurityGroups": ["sg"] * 6}, "settings.SecurityGroups: 6 items is more than 5"),
-        ({"CustomPosixUserConfig": {"Uid": True, "Gid": 1001}}, "Uid: this must be a whole number"),
+        ({"CustomPosixUserConfig": {"Uid": True, "Gid": 1001}}, "Uid: expected a whole number"),
         ({"CustomPosixUserConfig": {"Uid": 1, "Gid": 1001}}, "Uid: 1 is less than 10000"),
         ({"ExecutionRole": "arn:aws:iam::x:role/nothing"}, "does not have the form that the service takes"),
         ({"DefaultLandingUri": "x" * 2000}, "2000 characters is more than 1023"),

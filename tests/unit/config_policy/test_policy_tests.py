@@ -84,7 +84,7 @@ HEAD = 'today = 2026-11-24\n[[test]]\nname = "t"\n'
         (f"{HEAD}app = {{}}\napps = [{{}}]\n", ":2", "either app or apps"),
         (f"{HEAD}apps = []\n", ":2", "either app or apps"),
         (f"{HEAD}app = {{ instance = 'x' }}\n", ":4", "there is no such key"),
-        (f"{HEAD}app = {{ tags = 'x' }}\n", ":4", "must be a table"),
+        (f"{HEAD}app = {{ tags = 'x' }}\n", ":4", "expected a table"),
         (f"{HEAD}app = {{}}\nexpect = {{ r = 'no' }}\n", ":5", "not allowed here"),
         (f"{HEAD}apps = [{{}}, {{}}]\n", ":4", "there are two apps"),
         (f"{HEAD}apps = [{{ copies = 200 }}, {{ owner = 'b' }}]\n", ":4", "more than 200 apps"),

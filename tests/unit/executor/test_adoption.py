@@ -103,7 +103,7 @@ def test_what_was_made_again_or_is_gone_since_the_plan_is_left_alone(stage: Stag
     report = adopt(stage, meanwhile)
     assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "skipped"}
     messages = sorted(app.error.message for app in report.apps if app.error is not None)
-    assert messages == ["not adopted: it is gone", "not adopted: it is not the app that stood there"]
+    assert messages == ["not adopted: it is gone", "not adopted: it is not the app that was there"]
 
 
 def test_a_lost_answer_is_followed_by_a_look_and_not_by_a_second_tag(stage: Stage) -> None:

@@ -87,7 +87,7 @@ def test_destroys_that_are_allowed_are_not_counted_and_the_others_are() -> None:
 def test_an_allowance_that_does_not_fit_the_plan_exactly_denies_it(allow: str) -> None:
     findings = _check(*map(_delete, range(3)), allow=allow)
     assert _rules(findings) == ["safety.allow_destructive"]
-    assert f"--allow-destructive {allow} stands for" in findings[0].message
+    assert f"--allow-destructive {allow} allows" in findings[0].message
 
 
 def test_the_share_counts_only_from_the_floor_on() -> None:

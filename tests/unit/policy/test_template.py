@@ -29,10 +29,10 @@ def test_values_cannot_bring_control_characters_into_a_message() -> None:
         ("{", APP_TYPES, "a single {", "Write {{"),
         ("a } b", APP_TYPES, "a single }", "Write }}"),
         ("{}", APP_TYPES, "speaks of {}", "Known are"),
-        ("{team.__class__}", APP_TYPES, "no name here", "Known are"),
-        ("{team!r}", APP_TYPES, "no name here", "?"),
-        ("{hourly_usd:.2f}", APP_TYPES, "no name here", "?"),
-        ("{0}", APP_TYPES, "no name here", "Known are"),
+        ("{team.__class__}", APP_TYPES, "not a name here", "Known are"),
+        ("{team!r}", APP_TYPES, "not a name here", "?"),
+        ("{hourly_usd:.2f}", APP_TYPES, "not a name here", "?"),
+        ("{0}", APP_TYPES, "not a name here", "Known are"),
     ],
 )
 def test_a_message_that_speaks_of_something_else_is_refused(

@@ -28,9 +28,9 @@ def test_an_address_stands_for_its_local_part_with_hyphens() -> None:
     [
         (["a", "b", "a"], "'a' is named twice"),
         (["ann", "Ann"], "differ only in case"),
-        (["a.b@x", "a-b@y"], "come to one name, a-b"),
-        (["no name"], "'no name' is not a name"),
-        (["a\x1b[2J"], "is not a name"),
+        (["a.b@x", "a-b@y"], "both become a-b"),
+        (["no name"], "'no name' is not a valid name"),
+        (["a\x1b[2J"], "is not a valid name"),
         ([], "no members are named"),
     ],
 )

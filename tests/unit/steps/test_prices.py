@@ -183,7 +183,7 @@ def test_a_region_without_a_domain_is_asked_about_as_a_domain_of_the_same_partit
 
 
 def test_what_is_no_region_is_refused() -> None:
-    with pytest.raises(UsageError, match="'EU' is no region"):
+    with pytest.raises(UsageError, match="'EU' is not a region"):
         asked_regions((), ["EU"])
 
 

@@ -128,7 +128,7 @@ def test_an_equal_file_is_accepted_and_another_is_left_alone(tmp_path: Path) -> 
         (FLEET, {"apps": ("labb",)}, "lab"),
         (FLEET, {"apps": ()}, "either --like TEAM or --app NAME"),
         (FLEET, {"like": "model"}, "either --like TEAM or --app NAME"),
-        (FLEET, {"team": "model"}, "stands in"),
+        (FLEET, {"team": "model"}, "is already in"),
         (
             FLEET + '[domains.other]\nid = "d-wxyz9876stuv"\nregion = "eu-west-1"\n',
             {},
