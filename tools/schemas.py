@@ -147,7 +147,7 @@ def status() -> dict[str, Any]:
     """`status --format json`."""
     row = obj(
         key=KEY, wanted={"enum": ["", "running", "once", "absent", "expired"]}, status=or_null(TEXT),
-        condition=one_of(Condition), why=TEXT, expires_in_days=or_null(COUNT),
+        condition=one_of(Condition), why=TEXT, hint=TEXT, expires_in_days=or_null(COUNT),
         reason=one_of(Reason), team=TEXT, desired=or_null(obj(tuple(SPEC), **SPEC)), observed=or_null(BEFORE),
         differs=arr(TEXT),
     )  # fmt: skip

@@ -70,13 +70,14 @@ _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT
 class LastSeen:
     """What the last run that had to do with an app made of it: the outcome, and what was said.
 
-    `started` is when that run began, in epoch seconds, where it is to be told.
+    `started` is when that run began, in epoch seconds, where it is to be shown. `hint` is what the run advised.
     """
 
     run_id: str
     outcome: str
     message: str
     started: float | None = None
+    hint: str = ""
 
     @property
     def text(self) -> str:
@@ -109,6 +110,7 @@ class StatusFacts:
 class StatusRow:
     """One app: `desired` or `observed` may be None, not both. `reason` is how the planner sees it, `why` is for people.
 
+    `hint` is what the last run advised, such as the command that raises a quota.
     `expires_in_days` is set where the app is still wanted and will soon not be.
     """
 
@@ -120,6 +122,7 @@ class StatusRow:
     differs: tuple[str, ...] = ()
     why: str = ""
     expires_in_days: int | None = None
+    hint: str = ""
 
     @property
     def wanted(self) -> str:
@@ -149,6 +152,7 @@ class StatusRow:
             "condition": self.condition.value,
             "reason": self.reason.value,
             "why": self.why,
+            "hint": self.hint,
             "team": self.team,
             "desired": None if self.desired is None else self.desired.spec.to_json(),
             "observed": None if self.observed is None else self.observed.to_json(),
@@ -257,6 +261,7 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
                 change.differs,
                 _why(change.key, condition, change.before, facts),
                 left if left is not None and change.reason is not Reason.EXPIRED else None,
+                _hint(change.key, condition, facts),
             )
         )
     declared = {change.key for change in plan.decisions}
@@ -318,6 +323,12 @@ def _why(key: AppKey, condition: Condition, observed: ObservedApp | None, facts:
         age_s = facts.now - observed.created_at
         return f"for {age_s / 60:,.0f} minutes" if age_s > facts.slow_after_s else ""
     return said if condition is Condition.MISSING else ""
+
+
+def _hint(key: AppKey, condition: Condition, facts: StatusFacts) -> str:
+    """Return what the last run advised for an app whose reason it knows; a reason of the service's own has none."""
+    last = facts.last.get(key)
+    return last.hint if last is not None and condition is Condition.MISSING else ""
 
 
 def _days_left(desired: DesiredApp | None, facts: StatusFacts) -> int | None:

@@ -13,6 +13,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
+from engine.core.quota_text import AND_THEN
+from engine.render.layout import split_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +40,13 @@ def prose(text: object) -> str:
     words = clean(str(text)).split(" ")
     parts = [(plain, " ".join(group)) for plain, group in groupby(words, key=_is_plain)]
     return " ".join(part if plain else code(part) for plain, part in parts)
+
+
+def with_command(text: str) -> str:
+    """Return a sentence as prose, with each of the commands that end it as code."""
+    words, command = split_command(clean(text))
+    commands = [code(one) for one in command.split(AND_THEN) if one]
+    return " ".join(part for part in (prose(words), *commands) if part)
 
 
 def _is_plain(word: str) -> bool:

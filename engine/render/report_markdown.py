@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.render.layout import names, split_command
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row
+from engine.render.layout import names
+from engine.render.markdown import (
+    MARKDOWN_MAX_CHARS,
+    Page,
+    bullets,
+    code,
+    prose,
+    table_head,
+    table_row,
+    with_command,
+)
 from engine.render.owners_text import owner_result_lines
 from engine.render.plan_markdown import findings_section
 from engine.render.report_text import (
@@ -35,7 +44,7 @@ def report_markdown(
     )
     step = next_step(report, next_command)
     if step:
-        page.add(_with_command(step), "")
+        page.add(with_command(step), "")
     counts = [table_row(OUTCOMES[outcome], f"{count:,}") for outcome, count in report.summary.items()]
     page.section("Outcomes", table_head("outcome", "apps"), counts)
     troubles = list(_troubles(report))
@@ -53,21 +62,16 @@ def report_markdown(
 
 def _troubles(report: ApplyReport) -> Iterator[str]:
     for error in report.errors:
-        yield table_row("the run", "", code(error.code), prose(error.message), _with_command(error.hint))
+        yield table_row("the run", "", code(error.code), prose(error.message), with_command(error.hint))
     for trail in trails(report.apps):
         why = trail.error
-        cells = ("", "", "") if why is None else (code(why.code), prose(why.message), _with_command(why.hint))
+        cells = ("", "", "") if why is None else (code(why.code), prose(why.message), with_command(why.hint))
         yield table_row(trail_words(trail), _which(trail.apps), *cells)
 
 
 def _which(apps: tuple[AppResult, ...]) -> str:
     count = f"{len(apps):,}: " if len(apps) > 1 else ""
     return f"{count}{code(names([app.key for app in apps]))}"
-
-
-def _with_command(text: str) -> str:
-    words, command = split_command(text)
-    return f"{prose(words)} {code(command)}".strip()
 
 
 def _app_row(app: AppResult) -> str:

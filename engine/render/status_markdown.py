@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.text import clean
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row
+from engine.render.markdown import (
+    MARKDOWN_MAX_CHARS,
+    Page,
+    bullets,
+    code,
+    prose,
+    table_head,
+    table_row,
+    with_command,
+)
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
 from engine.render.status_text import expiring_lines, foreign_text, not_well, team_cells, verdict
 
 if TYPE_CHECKING:
     from engine.core.status import StatusView
+    from engine.render.status_text import Unwell
 
 _STATUS_COMMAND: Final = "appfleet status"
+_AS_ABOVE: Final = "as above"
 
 
 def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = MARKDOWN_MAX_CHARS) -> str:
@@ -32,10 +43,18 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
         head = table_head(*(title.capitalize() for title in titles))
         page.section("Teams", head, [table_row(code(row[0]), *row[1:]) for row in rows], ("team", "teams"))
     for title, rows_of, way_out in not_well(view, every=every):
-        table = [table_row(code(key), prose(why)) for key, why in rows_of]
+        table = [row for group in rows_of for row in _unwell_rows(group)]
         page.section(f"{title}: {prose(way_out)}", table_head("app", "why"), table)
     expiring = [table_row(code(key), prose(day)) for key, day in expiring_lines(view, every=every)]
     page.section("Expiring", table_head("app", "when"), expiring)
     if view.foreign:
         page.add(f"Of other fleets: {code(clean(foreign_text(view)))}", "")
     return page.text()
+
+
+def _unwell_rows(group: Unwell) -> list[str]:
+    """Return a row for each app of a group; the reason and what helps are in the first one alone."""
+    cells = [*(code(key) for key in group.keys), *([f"and {group.more:,} more"] if group.more else [])]
+    why = f"{group.why.rstrip('.')}." if group.why and group.hint else group.why
+    said = f"{prose(why)} {with_command(group.hint)}".strip()
+    return [table_row(cell, said if place == 0 else _AS_ABOVE * bool(said)) for place, cell in enumerate(cells)]

@@ -1,7 +1,8 @@
-"""Observed apps beside the desired ones, for a terminal: a line a team, then what is not well, then each app."""
+"""Observed apps beside the desired ones, for a terminal: one line per team, what is not well, then each app."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from engine.core.plan import Reason
 from engine.core.status import FINE, Condition
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
+from engine.render.grouping import common_text, owner_names, shape_of
 from engine.render.layout import (
     COLUMN_GAP,
     NOTHING,
@@ -21,6 +23,7 @@ from engine.render.layout import (
     columns_fit,
     count_of,
     row_lines,
+    with_commands,
     without_empty,
     wrapped,
 )
@@ -127,18 +130,47 @@ def team_cells(view: StatusView) -> list[tuple[str, ...]]:
     return without_empty([titles, *rows], _TEAM_COLUMNS_KEPT_COUNT) if rows else []
 
 
-def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[tuple[str, str]], str]]:
-    """Give what is not well, worst first: a title with its count, (key, why) of each, and what can be done."""
-    told: list[tuple[str, list[tuple[str, str]], str]] = []
+@dataclass(frozen=True, slots=True)
+class Unwell:
+    """Apps that are not well for one reason: the first of their keys, how many more there are, why and what helps."""
+
+    keys: tuple[str, ...]
+    more: int
+    why: str
+    hint: str
+
+
+def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[Unwell], str]]:
+    """Return what is not well, worst first: a title with its count, the apps by their reason, and what can be done."""
+    found: list[tuple[str, list[Unwell], str]] = []
     for condition, (words, way_out) in WORDS.items():
         rows = view.of(condition)
-        shown_rows = rows if every else rows[:ORPHANS_NAMED_MAX_COUNT]
-        lines = [(clean(str(row.key)), clean(_why(row))) for row in shown_rows]
-        if len(rows) > len(shown_rows):
-            lines.append((f"and {len(rows) - len(shown_rows):,} more", "--all names them"))
-        if lines:
-            told.append((f"{words[0].upper()}{words[1:]} ({count_of(len(rows), 'app')})", lines, way_out))
-    return told
+        if rows:
+            title = f"{words[0].upper()}{words[1:]} ({count_of(len(rows), 'app')})"
+            found.append((title, _by_reason(rows, every=every), way_out))
+    return found
+
+
+def _by_reason(rows: Sequence[StatusRow], *, every: bool) -> list[Unwell]:
+    """Group rows whose reasons differ in nothing but the names of their owners; without `every`, name the first ones.
+
+    The largest groups come first, so that what most apps suffer from is never among those left out.
+    """
+    owners = owner_names(str(row.key) for row in rows)
+    groups: dict[str, list[StatusRow]] = {}
+    for row in rows:
+        groups.setdefault(shape_of(_why(row), owners), []).append(row)
+    left = len(rows) if every else ORPHANS_NAMED_MAX_COUNT
+    found: list[Unwell] = []
+    for members in sorted(groups.values(), key=len, reverse=True):
+        keys = tuple(clean(str(row.key)) for row in members[:left])
+        left -= len(keys)
+        if not keys:
+            break
+        why = common_text([_why(row) for row in members], owners)
+        found.append(Unwell(keys, len(members) - len(keys), clean(why), clean(members[0].hint)))
+    hidden = len(rows) - sum(len(group.keys) + group.more for group in found)
+    return [*found, Unwell((), hidden, "", "")] if hidden else found
 
 
 def expiring_lines(view: StatusView, *, every: bool) -> list[tuple[str, str]]:
@@ -198,9 +230,20 @@ def _not_well(view: StatusView, paint: Paint, width: int, *, every: bool) -> lis
     blocks = []
     for title, rows, way_out in not_well(view, every=every):
         lines = [f"{paint('bold', title)}: {way_out}"]
-        lines += _pairs(rows, width)
+        lines += [line for group in rows for line in _unwell_lines(group, width)]
         blocks.append("\n".join(lines))
     return blocks
+
+
+def _unwell_lines(group: Unwell, width: int) -> list[str]:
+    """Return one app and its reason on a line, or all apps of one reason, then the reason once, and what helps."""
+    more = [(f"and {group.more:,} more", "--all names them")] if group.more else []
+    if len(group.keys) == 1 and not more:
+        lines = _pairs([(group.keys[0], group.why)], width)
+    else:
+        lines = _pairs([*((key, "") for key in group.keys), *more], width)
+        lines += [f"      {group.why}"] if group.why else []
+    return lines + (with_commands(group.hint, "      ") if group.hint else [])
 
 
 def _pairs(rows: Sequence[tuple[str, str]], width: int) -> list[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey
     from engine.executor.fleet_run import FleetRun
     from engine.loading import Loaded
+    from engine.ports.history import AppRecord, RunRecord
 
 _OF_EARLIER_RUNS: Final = frozenset(
     {HALF_REPLACED, Guard.CONVERGENCE.value, TAGS_RULE}
@@ -89,8 +90,12 @@ def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
             detail = run_of(parts.state, newest.run_id)
             for app in () if detail is None else detail.apps:
                 if app.outcome in _TOLD:
-                    seen[app.key] = LastSeen(newest.run_id, _words(app.outcome), app.error_message, newest.started)
+                    seen[app.key] = _last_of(app, newest)
     return seen
+
+
+def _last_of(app: AppRecord, run: RunRecord) -> LastSeen:
+    return LastSeen(run.run_id, _words(app.outcome), app.error_message, run.started, app.error_hint)
 
 
 def _words(outcome: str) -> str:

@@ -50,6 +50,23 @@ def test_it_says_what_the_last_run_came_to(place: Place) -> None:
     assert "| <code>vision</code> | 3 | 2 | 1 |" in place.run("status", "--format", "markdown").out
 
 
+def test_apps_that_wait_for_one_quota_are_one_paragraph_with_the_command_that_raises_it(place: Place) -> None:
+    place.write(fleet_text(people(4), lab='instance_type = "ml.g5.xlarge"'))
+    place.scenario(QUICK + '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.g5.xlarge"\nvalue = 1\n')
+    assert place.apply().code == 3
+    command = "--quota-code L-988CE6C5 --desired-value 4 --region eu-west-1"
+    text = place.run("status").out
+    assert text.count("parked in run ") == 1
+    assert [line.strip().partition("--quota")[0] for line in text.splitlines() if line.endswith(command)] == [
+        "aws service-quotas request-service-quota-increase --service-code sagemaker "
+    ]
+    markdown = place.run("status", "--format", "markdown").out
+    assert markdown.count("parked in run ") == 1
+    assert f"{command}</code>" in markdown
+    shown = json.loads(place.run("status", "--format", "json").out)
+    assert all(row["hint"].endswith(command) for row in shown["apps"] if row["condition"] == "missing")
+
+
 def test_many_apps_are_folded_and_all_unfolds_them(place: Place) -> None:
     place.write(fleet_text(people(40)))
     folded = place.run("status").out
