@@ -222,6 +222,7 @@ def _keep_timeline(
 ) -> None:
     """Keep the rest of the timeline, with what the result says, what the apps cost, and what the run was asked for."""
     from engine.policy.prices import PriceBook
+    from engine.steps.next_options import asked_pairs, lifting
 
     book = PriceBook(loaded.settings.prices)
 
@@ -229,10 +230,7 @@ def _keep_timeline(
         link = links.get(domain)
         return None if link is None else book.price(link.domain.region, app_type, instance_type)
 
-    asked = [*options.selectors.pairs(), *((name, "") for name in ("prune",) if options.prune)]
-    if options.simulate is not None:
-        asked.append(("simulate", options.simulate))
-    timeline.finish(run_words(report, price=price, asked=asked))
+    timeline.finish(run_words(report, price=price, asked=asked_pairs(lifting(options, report))))
 
 
 def _run(

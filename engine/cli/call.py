@@ -22,6 +22,8 @@ from engine.cli.output import hurry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.core.outcome import Trouble
+
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
 ENV_PREFIX: Final = "APPFLEET_"
@@ -36,7 +38,7 @@ HELP: Final = frozenset({"-h", "--help"})
 class Call:
     """What one call asked for, as far as its words tell; `words` went through `argv.prepare`.
 
-    `has_log` and `end_is_logged` are what its log holds so far.
+    `has_log` and `end_is_logged` are what its log holds so far; `trouble` is why a command that only looks ended badly.
     """
 
     words: Sequence[str]
@@ -45,6 +47,7 @@ class Call:
     signals: Signals = field(default_factory=lambda: Signals(hurry))
     has_log: bool = False
     end_is_logged: bool = False
+    trouble: Trouble | None = None
 
     @cached_property
     def run_id(self) -> str:

@@ -202,19 +202,6 @@ def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None
 
     A plan that was denied is made again, since a saved one keeps the flags that it was made with.
     """
-    from dataclasses import replace
+    from engine.steps.next_options import lifting
 
-    from engine.core.finding import allowed_flags
-    from engine.core.outcome import ApplyReport
-
-    if isinstance(made, ApplyReport) and made.only_quarantined:
-        options = replace(options, retry_quarantined=True)
-    denied = made.denied
-    flags = allowed_flags(made.findings) if denied else ()
-    given = {_pattern(flag): flag for flag in (*options.allow_destructive, *flags)}
-    return next_apply(replace(options, allow_destructive=tuple(given.values())), None if denied else saved)
-
-
-def _pattern(flag: str) -> str:
-    """Return the pattern of one value of --allow-destructive, without its count."""
-    return flag.rpartition("=")[0] or flag
+    return next_apply(lifting(options, made), None if made.denied else saved)

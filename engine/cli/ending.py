@@ -73,7 +73,7 @@ def end_of_look(call: Call, code: int) -> int:
     if call.has_log and not call.end_is_logged:
         word = word_of(code)
         well = code in (ExitCode.OK, ExitCode.CHANGES)
-        error = None if well else Trouble(word, "The result says why", "")
+        error = None if well else call.trouble or Trouble(word, "The result says why", "")
         log_end(call, word, code, error, ())
     return code
 

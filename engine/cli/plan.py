@@ -59,6 +59,7 @@ def plan(
     from engine import app
     from engine.cli.context import changes_of, next_after, options_of, selectors_of
     from engine.cli.sinks import Sinks
+    from engine.core.ending import plan_trouble
 
     check_writable(out, "--out")
     takes = (adopt, from_fleet)
@@ -73,6 +74,7 @@ def plan(
         saved = out is None or _save(made, out)
         text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)
         written = write_result(text) and saved
+    ctx.obj.call.trouble = plan_trouble(made)
     if not made.complete or not written:
         return ExitCode.FAILED
     if made.denied:

@@ -67,6 +67,7 @@ def report(
 
 def command_of(globals_: Globals, story: RunStory) -> str:
     """Give the command that goes on where the run ended: the same selection, in the same world."""
+    from engine.adapters.journal_values import key_or_none
     from engine.cli.context import next_apply, options_of
     from engine.core.outcome import RunResult
     from engine.core.selectors import Selectors
@@ -87,7 +88,17 @@ def command_of(globals_: Globals, story: RunStory) -> str:
     )
     simulate = given("simulate")
     options = options_of(
-        globals_, selectors=selectors, simulate=simulate[0] if simulate else None, prune=bool(given("prune"))
+        globals_,
+        selectors=selectors,
+        strict=bool(given("strict")),
+        simulate=simulate[0] if simulate else None,
+        prune=bool(given("prune")),
+        adopt=bool(given("adopt")),
+        from_fleet="".join(given("from-fleet")[:1]),
+        replace_on_drift=bool(given("replace-on-drift")),
+        replace_keys=frozenset(key for text in given("replace") if (key := key_or_none(text)) is not None),
+        retry_quarantined=bool(given("retry-quarantined")),
+        allow_destructive=tuple(given("allow-destructive")),
     )
     command = next_apply(options)
     converged = story.detail.run.result == RunResult.CONVERGED.value

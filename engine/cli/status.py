@@ -51,6 +51,7 @@ def status(
         view = asyncio.run(sinks.ticking(app.status(options, sinks.emit, within_s)))
         sinks.clear()
         written = write_result(_in_format(view, format_, every=all_))
+    ctx.obj.call.trouble = next(iter(view.errors), None)
     return ExitCode.OK if view.complete and written else ExitCode.FAILED
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AppfleetError, BugError, ConfigError, DeniedError, ExitCode, NotConfirmedError
+from engine.core.finding import LISTING
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
-from engine.core.outcome import ApplyReport, RunResult, Trouble
+from engine.core.outcome import ApplyReport, RunResult, Trouble, denied_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from engine.core.plan import Plan
 
 DECLINED: Final = "declined"  # the result of a run whose plan got a no, in the journal
 
@@ -84,6 +87,15 @@ def interrupted_report(signal: str, head: Head) -> ApplyReport:
         interrupted=True,
         interrupted_by=signal,
     )
+
+
+def plan_trouble(made: Plan) -> Trouble | None:
+    """Return why a plan ended its command with an error, for the log; None where it did not."""
+    if not made.complete:
+        unlisted = [finding.message for finding in made.findings if finding.rule == LISTING]
+        message = unlisted[0] if unlisted else "The plan is not complete: its findings say why"
+        return Trouble("incomplete_plan", message, "Fix what the message names, then run it again")
+    return denied_trouble(made.findings) if made.denied else None
 
 
 def journal_result(error: AppfleetError) -> str:

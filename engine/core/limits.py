@@ -49,6 +49,7 @@ STATUS_REASONS_MAX_COUNT: Final = 20  # Failed apps whose reason `status` asks f
 STATUS_REASON_ASK_MAX_SECONDS: Final = 10.0  # of one of them; what has no answer by then is left out
 STATUS_APPS_OPEN_MAX_COUNT: Final = 25  # a status of more apps shows a line for each only with --all
 KEY_SHOWN_MAX_CHARS: Final = 200  # of what was typed for an app key and is not one
+FINDING_KEYS_LOGGED_MAX_COUNT: Final = 100  # of the apps that one rule.fired line is about; the plan names them all
 ORPHANS_NAMED_MAX_COUNT: Final = 10  # in the one finding that counts them all
 EXPIRY_WARNED_DAYS: Final = 14  # before a day on which more apps expire than a guardrail lets go
 RUNS_COMPARED_MAX_COUNT: Final = 500  # of the journal, with the name of a run that is not in it

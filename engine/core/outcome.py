@@ -5,16 +5,17 @@ Every planned change ends in exactly one Outcome, also when the run is interrupt
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY
+from engine.core.finding import MANDATORY, allowed_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, Owner
@@ -211,7 +212,7 @@ class ApplyReport:
             case RunResult.FAILED:
                 return _failed(self)
             case RunResult.DENIED:
-                return self.errors[0] if self.errors else _denied(self)
+                return self.errors[0] if self.errors else denied_trouble(self.findings)
             case RunResult.INCOMPLETE:
                 return _incomplete(self)
 
@@ -259,8 +260,9 @@ def _failed(report: ApplyReport) -> Trouble:
     return report.errors[0]
 
 
-def _denied(report: ApplyReport) -> Trouble:
-    blocking = [finding for finding in report.findings if finding.enforcement == MANDATORY]
+def denied_trouble(findings: Sequence[Finding]) -> Trouble:
+    """Return why a plan was denied, with the flag that lets it through where there is one."""
+    blocking = [finding for finding in findings if finding.enforcement == MANDATORY]
     if not blocking:
         return Trouble(DeniedError.code, "A mandatory rule or a guardrail denied the plan", _RESULT_HINT)
     first = blocking[0]
@@ -270,8 +272,15 @@ def _denied(report: ApplyReport) -> Trouble:
     return Trouble(
         DeniedError.code,
         f"Rule {first.rule}{where} denied the plan: {subject}{first.message}{more}",
-        "Nothing was changed. Change the fleet or the rule, then run again",
+        f"Nothing was changed. {_way_through(blocking)}",
     )
+
+
+def _way_through(blocking: Sequence[Finding]) -> str:
+    added = " ".join(f"--allow-destructive {shlex.quote(flag)}" for flag in allowed_flags(blocking))
+    if not added:
+        return "Change the fleet or the rule, then run again"
+    return f"If you mean these deletes and replaces, add {added}"
 
 
 def _incomplete(report: ApplyReport) -> Trouble:
@@ -280,4 +289,18 @@ def _incomplete(report: ApplyReport) -> Trouble:
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
     parts = [f"{shown} of {len(report.apps):,} apps"] if shown else []
     parts += [f"{owners:,} user profiles or spaces did not end well"] if owners else []
-    return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
+    cause = _commonest(report)
+    if cause is None:
+        return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
+    key, trouble = cause
+    said = f"{'; '.join(parts)}. Such as {key}: {trouble.code}: {trouble.message}"
+    return Trouble(INCOMPLETE_CODE, said, trouble.hint or _RESULT_HINT)
+
+
+def _commonest(report: ApplyReport) -> tuple[str, Trouble] | None:
+    """Return what most apps or owners suffer from, with the first of them: the one line of an end names it."""
+    unwell = [(str(app.key), app.error) for app in report.apps if app.outcome in INCOMPLETE_OUTCOMES]
+    unwell += [(str(owner.owner), owner.error) for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES]
+    troubled = [(key, error) for key, error in unwell if error is not None]
+    counts = Counter((error.code, error.hint) for _, error in troubled)
+    return max(troubled, key=lambda one: counts[one[1].code, one[1].hint], default=None)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.grouping import grouped_findings
 from engine.core.text import clean
-from engine.render.grouping import grouped_findings
 from engine.render.layout import count_of, names, with_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.finding import Finding
-    from engine.render.grouping import FindingGroup
+    from engine.core.grouping import FindingGroup
     from engine.render.layout import Paint, Style
 
 _GUARDRAIL: Final = "safety."

@@ -69,7 +69,7 @@ def history_text(
     lines = [aligned(rows[0], widths)] if wide else []
     for past, row in zip(runs, rows[1:], strict=True):
         lines += [aligned(row, widths)] if wide else _below_each_other(rows[0], row)
-        lines += _why(past.run.error)
+        lines += _why(past.run.error, counted=_not_well(past) > 0)
     begun = [past for past in runs if past.run.began]  # the others did nothing that a trend could be of
     trends = _trends(begun, unicode=unicode) if len(begun) > 1 and len(fleets) == 1 else []
     newest = clean(runs[0].run.run_id)
@@ -137,9 +137,9 @@ def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ..
     return (*cells, *owners, *((clean(run.fleet),) if with_fleet else ()))
 
 
-def _why(error: Trouble | None) -> list[str]:
+def _why(error: Trouble | None, *, counted: bool) -> list[str]:
     """Return the line that says why a run did not end well, where its counts do not."""
-    if error is None or error.code == INCOMPLETE_CODE:
+    if error is None or (error.code == INCOMPLETE_CODE and counted):
         return []
     return [f"  {clean(error.code)}: {clean(error.message, _WHY_MAX_CHARS)}"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from engine.core.text import clean
 from engine.core.quota_text import AND_THEN
+from engine.core.text import clean
 from engine.render.layout import split_command
 
 if TYPE_CHECKING:

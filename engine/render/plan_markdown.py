@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.grouping import grouped_findings
 from engine.core.plan import DESTROYING, Action, Fits
 from engine.core.text import clean
 from engine.render.findings_text import origin_of, subject_of
-from engine.render.grouping import grouped_findings
 from engine.render.layout import count_of, names
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, size_of, table_head, table_row
 from engine.render.outlook import outlook_lines

@@ -52,6 +52,12 @@ def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
     run = story.detail.run
     if not run.result:
         return _WITHOUT_END
+    words = story.timeline.words
+    lifts = {name for name, _ in words.asked} if words is not None else set()
+    if run.result == RunResult.DENIED.value and "allow-destructive" in lifts:
+        return "appfleet changed nothing. If you mean these deletes and replaces, run:"
+    if run.result == RunResult.INCOMPLETE.value and "retry-quarantined" in lifts and not story.detail.apps:
+        return "Fix what made these apps fail, then try them again:"
     waits = any(app.outcome in {Outcome.PARKED.value, Outcome.STILL_PENDING.value} for app in apps)
     failed = any(app.outcome in {Outcome.FAILED.value, Outcome.DENIED.value} for app in apps)
     if run.result == RunResult.INCOMPLETE.value and waits and not failed:

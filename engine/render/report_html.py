@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from engine.core.finding import Finding
+from engine.core.grouping import common_text, grouped_findings, owner_names, shape_of
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
 from engine.ports.history import AppRecord
 from engine.render.findings_text import origin_of
-from engine.render.grouping import common_text, grouped_findings, owner_names, shape_of
 from engine.render.layout import count_of, duration, split_command
 from engine.render.report_charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report_differences import differences

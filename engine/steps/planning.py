@@ -14,6 +14,8 @@ from engine.adapters.journal_reader import settle_seconds
 from engine.core.desired import Mode
 from engine.core.errors import StateError, UsageError
 from engine.core.forecast import ForecastInputs, forecast_of
+from engine.core.grouping import grouped_findings
+from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.quota_fit import NO_FIT
@@ -158,8 +160,9 @@ def _tell(run: FleetRun, made: Plan) -> None:
             made.complete,
         )
     )
-    for finding in made.findings:
-        run.emit(RuleFired(finding.rule, finding.enforcement, finding.key, finding.message, finding.source))
+    for rule, enforcement, message, source, keys in grouped_findings(made.findings):
+        named = keys[:FINDING_KEYS_LOGGED_MAX_COUNT]
+        run.emit(RuleFired(rule, enforcement, keys[0] if keys else "", message, source, len(keys), named))
 
 
 def _forecast_inputs(loaded: Loaded, parts: Joined, observed: ObservedFleet, fit: QuotaFit) -> ForecastInputs:

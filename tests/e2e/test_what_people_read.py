@@ -6,6 +6,7 @@ Each command is whole on a line of its own, apps that ended alike are one paragr
 from __future__ import annotations
 
 import fcntl
+import html
 import json
 import os
 import pty
@@ -142,6 +143,11 @@ def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: 
         assert ran.code == 4
         line = next(line for line in ran.out.splitlines() if "If you mean these deletes and replaces" in line)
         assert line.endswith("run: appfleet apply --domain research --allow-destructive 'research/*=20'")
+        (end,) = ran.events("run.finished")
+        assert "20 apps would be destroyed" in end["message"]
+        assert end["hint"].endswith("add --allow-destructive 'research/*=20'")
+    page = html.unescape(place.run("report", log=False).out)
+    assert "appfleet apply --domain research --allow-destructive 'research/*=20'" in page
     typed = shlex.split(line.partition("run: appfleet ")[2])
     assert place.run(*typed, "--yes").code == 0
 
@@ -154,8 +160,14 @@ def test_quarantined_apps_are_told_to_be_tried_again_with_the_flag_that_does(pla
     ran = place.run("apply", "--yes", "--team", "vision")
     assert ran.code == 3
     assert "Skipped: 3 apps: " in ran.out
+    skipped = ran.events("app.skipped")
+    assert sorted(event["key"] for event in skipped) == [lab_of(name) for name in people(3)]
+    assert all("it broke" in event["message"] and "--retry-quarantined" in event["hint"] for event in skipped)
+    (end,) = ran.events("run.finished")
+    assert end["message"].startswith(f"3 skipped of 3 apps. Such as {lab_of('u000')}: quarantined: ")
+    assert "--retry-quarantined" in end["hint"]
+    assert "incomplete: 3 skipped of 3 apps. Such as" in place.run("history").out
     assert ran.out.rstrip().endswith("try them again: appfleet apply --team vision --retry-quarantined")
-    assert len(ran.events("app.skipped")) in (0, 3)
 
 
 def test_findings_that_say_the_same_are_one(place: Place) -> None:
@@ -165,6 +177,9 @@ def test_findings_that_say_the_same_are_one(place: Place) -> None:
     assert len(findings) <= 5
     assert any("21 spaces" in line for line in findings)
     assert not any("rule owners" in line for line in findings)
+    (fired,) = [event for event in planned.events("rule.fired") if event["rule"] == "owners"]
+    assert fired["count"] == 21
+    assert len(fired["keys"]) == 21
     assert "4 to create, 0 to replace, 0 to delete; 0 unchanged, 21 left alone, 0 unmanaged." in planned.out
 
 

@@ -51,7 +51,10 @@ class PlanComputed(Event):
 
 @dataclass(frozen=True, slots=True)
 class RuleFired(Event):
-    """A rule or a guardrail had something to say."""
+    """A rule, a guardrail or a check had something to say: once for all apps that it says the same of.
+
+    `key` is the first of them and empty where it is about none; `count` is how many they are, `keys` names the first.
+    """
 
     name = "rule.fired"
     level = "warning"
@@ -60,6 +63,8 @@ class RuleFired(Event):
     key: str
     message: str
     source: str
+    count: int = 1
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

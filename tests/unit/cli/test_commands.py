@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     Run = Callable[..., Ran]
 
 
-END = "incomplete (exit code 3): 2 parked, 1 failed of 5 apps"
+END = (
+    "incomplete (exit code 3): 2 parked, 1 failed of 5 apps. "
+    "Such as research/space/bob-lab/JupyterLab/default: ResourceLimitExceeded: the quota is full"
+)
 
 
 class Terminal(io.TextIOWrapper):

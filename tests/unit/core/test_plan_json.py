@@ -129,7 +129,7 @@ def _bad_action(document: Any) -> Any:
         (_bad_action, "it is not the document of a plan: 'explode' is not a valid Action"),
         (
             _with(summary={"create": 9, "none": 9, "denied": 9, "unmanaged": 0}),
-            "its changes come to {'create': 2",
+            "its changes are {'create': 2",
         ),
     ],
 )
