@@ -3,7 +3,8 @@
 `SafeSession` verifies the certificate and the name of every server and every proxy, follows no redirect (the library
 underneath would hand the session token to whoever the redirect names), keeps no cookie, reads a bounded number of
 bytes, bounds a request's whole time (the wait for a free connection included), speaks plain http with loopback only
-and sends nothing through a proxy but https. `StrictJSONParser` takes an answer for a success only when it is
+and sends nothing through a proxy but https. What a request rests on is asked once more with its connection in hand
+(`ports.leaving`). `StrictJSONParser` takes an answer for a success only when it is
 a 200 with one JSON object, and hands that object on as it is: who asked checks each field. `SafeConfig` keeps both in
 place when configurations are merged.
 
@@ -22,17 +23,18 @@ import orjson
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
-from botocore.exceptions import BotoCoreError, SSLError
+from botocore.exceptions import BotoCoreError, HTTPClientError, SSLError
 
 from engine.adapters.routes import SafeProxies, is_safe_url, origin_of
 from engine.adapters.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
-from engine.core.errors import BugError
+from engine.core.errors import BugError, CloudError
 from engine.core.limits import (
     ANSWER_MAX_BYTES,
     CONNECT_MAX_SECONDS,
     READ_MAX_SECONDS,
     REQUEST_TOTAL_MAX_SECONDS,
 )
+from engine.ports.leaving import check_before_leaving
 
 if TYPE_CHECKING:
     import ssl
@@ -110,6 +112,16 @@ class ProvingConnector(aiohttp.TCPConnector):
         self._server_context = server
         self._proxy_context = proxy
         self._proxy_origin = origin_of(proxy_url) if proxy_url else ""
+
+    async def connect(self, req: Any, *more: Any, **options: Any) -> Any:
+        """Give a connection for a request that may still leave. Raises CloudError where it may not; nothing is sent."""
+        connection = await super().connect(req, *more, **options)
+        try:
+            check_before_leaving()
+        except BaseException:
+            connection.release()
+            raise
+        return connection
 
     def _get_ssl_context(self, req: Any) -> ssl.SSLContext | None:
         if not req.is_ssl():
@@ -215,7 +227,8 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
         """Send one request, once.
 
         Raises before anything is sent: UnsafeEndpointError for plain http elsewhere, UnusableProxyError and
-        UnusableBundleError for what this machine's configuration names and what cannot be used.
+        UnusableBundleError for what this machine's configuration names and what cannot be used; and the CloudError of
+        what holds it back (`ports.leaving`).
         """
         url: str = request.url
         origin = origin_of(url)
@@ -226,6 +239,11 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
             return await super().send(request)
         except SSLError as error:
             error.kwargs["bundle"] = self._asked_bundle(error)  # this session alone knows it, and the message names it
+            raise
+        except HTTPClientError as error:
+            held_back = error.kwargs.get("error")
+            if isinstance(held_back, CloudError):
+                raise held_back from None
             raise
 
     def _check_way(self, url: str) -> None:

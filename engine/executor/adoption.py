@@ -16,7 +16,7 @@ from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
-from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh
+from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.judge import is_generation
 from engine.executor.scan import observed_app
 from engine.executor.troubles import changed_since_plan, not_tagged
@@ -42,9 +42,12 @@ class Adopter:
             if not await self._still_as_planned(operation):
                 return
             added = ((FLEET_TAG, at.fleet),)
-            await at.reaches[key.domain].write(
-                "AddTags", lambda cloud: cloud.add_tags(operation.arn, added), lambda: self._leaving(operation, read_at)
-            )
+            with sent_while_fresh(at.since_boot, read_at):
+                await at.reaches[key.domain].write(
+                    "AddTags",
+                    lambda cloud: cloud.add_tags(operation.arn, added),
+                    lambda: self._leaving(operation, read_at),
+                )
         except (NotFound, AlreadyGone):
             at.end(operation, Outcome.SKIPPED, changed_since_plan(operation, "it is gone"))
         except OldReadError:

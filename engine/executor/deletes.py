@@ -18,7 +18,7 @@ from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, Whose, tag_value, whose, why_not_ours
 from engine.core.plan import Action
 from engine.executor.calls import StoppedError
-from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh
+from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.judge import is_generation
 from engine.executor.owner_judge import is_same
 from engine.executor.owner_scan import observed_owner, what_lives_in
@@ -114,7 +114,7 @@ async def _carry_out(at: Settlement, delete: Delete) -> None:
             ):
                 at.end(operation, Outcome.SKIPPED, NOT_DURABLE)
                 return
-            with suppress(OldReadError):
+            with suppress(OldReadError), sent_while_fresh(at.since_boot, read_at):
                 await delete.send(partial(_leaving, at, delete, read_at))
                 delete.accepted()
                 return

@@ -7,10 +7,15 @@ that was meant for the old one would meet the new one.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import Unreachable
 from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS
+from engine.ports.leaving import checked_before_leaving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 READ_TOO_OLD: Final = Unreachable(
     f"nothing was sent: each time, {LOOK_BEFORE_CHANGE_MAX_SECONDS:g} s and more passed between look and change",
@@ -26,3 +31,16 @@ def require_fresh(age_s: float) -> None:
     """Raise OldReadError for a look that began more than LOOK_BEFORE_CHANGE_MAX_SECONDS ago."""
     if age_s > LOOK_BEFORE_CHANGE_MAX_SECONDS:
         raise OldReadError
+
+
+def sent_while_fresh(clock: Callable[[], float], read_at: float) -> AbstractContextManager[None]:
+    """Hold back a request that would leave more than LOOK_BEFORE_CHANGE_MAX_SECONDS after its look began at `read_at`.
+
+    `clock` gives seconds that go on while the process is stopped. The call raises READ_TOO_OLD then.
+    """
+
+    def check() -> None:
+        if clock() - read_at > LOOK_BEFORE_CHANGE_MAX_SECONDS:
+            raise READ_TOO_OLD.with_traceback(None)
+
+    return checked_before_leaving(check)

@@ -11,6 +11,8 @@ import pytest
 from engine.adapters.transport import CappedResponse, SafeSession
 from engine.core.errors import AlreadyGone, CloudError, OutcomeUnknown, Rejected, Throttled, Unreachable
 from engine.core.text import is_safe
+from engine.executor.fresh import READ_TOO_OLD
+from engine.ports.leaving import checked_before_leaving
 from tests.unit.adapters.conftest import ACCESS_KEY, SECRET_KEY, SESSION_TOKEN
 from tests.unit.adapters.corpus import FOR_ALL, FOR_CREATES, FOR_LISTS, FOR_TAGS
 from tests.unit.adapters.hostile import (
@@ -72,6 +74,22 @@ async def test_no_call_reads_it_as_a_success(answer: bytes) -> None:
             assert is_safe(str(caught.value))
             assert caught.value.hint
         assert len(server.requests) == len(CALLS), "nothing is sent twice"
+
+
+async def test_a_request_that_rests_on_an_old_look_does_not_leave_though_its_connection_is_there() -> None:
+    """The connection is kept, and the next request uses it."""
+    asked: list[int] = []
+
+    def refuse() -> None:
+        asked.append(len(server.requests))
+        raise READ_TOO_OLD
+
+    async with hostile(http(b"{}", 200)) as server, cloud_at(server.url) as cloud:
+        with checked_before_leaving(refuse), pytest.raises(Unreachable, match="between look and change"):
+            await _delete(cloud)
+        assert (asked, server.requests) == ([0], [])
+        await _delete(cloud)
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 300, 301, 302, 304, 500, 503])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from engine.adapters.since_boot import since_boot
 from engine.core.desired import AppSpec, Mode
 from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS, LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.settings import Backoff, Backoffs
+from engine.ports.leaving import check_before_leaving
 from engine.simulator import app_operations
 from engine.simulator.memory_face import MemoryCloud
 from tests.fleets import an_app
@@ -135,6 +137,33 @@ def test_an_adoption_looks_again_too(stage: Stage, monkeypatch: pytest.MonkeyPat
     stopped_after(stage, monkeypatch, "list_tags", 1, theirs)
     assert outcomes(run(stage, adopt=True)) == {CANVAS_A: "skipped"}
     assert app.tags == {"appfleet:fleet": "another"}
+
+
+@pytest.mark.parametrize("call", ["delete_app", "add_tags"])
+def test_a_change_that_waits_for_credentials_until_its_look_is_old_does_not_leave(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Renewed just then by a command or a service that takes its time; another machine replaces the app meanwhile."""
+    right, waited = getattr(MemoryCloud, call), list[float]()
+
+    async def late(cloud: MemoryCloud, *asked: Any) -> Any:
+        if not waited:
+            waited.append(STOPPED_SECONDS)
+            await asyncio.sleep(STOPPED_SECONDS)
+            made_again(stage)()
+            stage.world.apps[CANVAS_ID].tags["appfleet:fleet"] = "another"
+        check_before_leaving()
+        return await right(cloud, *asked)
+
+    monkeypatch.setattr(MemoryCloud, call, late)
+    if call == "add_tags":
+        stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+        stage.world.apps[CANVAS_ID].tags.clear()
+    report = run(stage, adopt=call == "add_tags")
+    assert outcomes(report) == {CANVAS_A: "skipped"}
+    assert code_of(report, CANVAS_A) == "changed_since_plan"
+    assert stage.world.apps[CANVAS_ID].status == "InService"
+    assert stage.world.apps[CANVAS_ID].tags == {"appfleet:fleet": "another"}
 
 
 def test_the_clock_of_a_machine_goes_on() -> None:
