@@ -66,11 +66,15 @@ def _not_connected(operation: str, error: aws.BotoCoreError) -> CloudError | Non
     if isinstance(error, aws.ProxyConnectionError):
         return _through_proxy(error, more)
     if isinstance(error, aws.ConnectTimeoutError):
-        return Unreachable(f"Cannot connect to {_endpoint(error)} (no answer in time)", hint=REACH_HINT, **more)
+        proxy = _proxy_of(error)
+        where, hint = (f" through the proxy {proxy}", _PROXY_HINT) if proxy else ("", REACH_HINT)
+        return Unreachable(f"Cannot connect to {_endpoint(error)}{where} (no answer in time)", hint=hint, **more)
     if isinstance(error, aws.EndpointConnectionError):
         cause = error.kwargs.get("error")
         # The library calls a reset after the whole request was sent by the same name; the cause tells them apart.
         if isinstance(cause, aiohttp.ClientConnectorError | socket.gaierror):
+            if _is_of_proxy(error, cause):
+                return _unreachable(f"Cannot connect to the proxy {_proxy_of(error)}", cause, _PROXY_HINT, more)
             return _unreachable(f"Cannot connect to {_endpoint(error)}", cause, REACH_HINT, more)
     return _wrapped(operation, error, more)
 
@@ -116,8 +120,21 @@ def _unreachable(what: str, cause: object, hint: str, more: dict[str, Any]) -> U
     if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return Unreachable(f"{what} (host name not found)", hint=hint, nobody_listens=True, **more)
     number = getattr(cause, "errno", None)
+    if number is None and isinstance(getattr(cause, "os_error", None), ConnectionError):
+        number = errno.ECONNRESET  # of a handshake that the other side ended: the loop's error has no number
     why = _WORDS.get(number or 0) or (type(cause).__name__ if cause is not None else "no connection")
     return Unreachable(f"{what} ({why})", hint=hint, nobody_listens=number == errno.ECONNREFUSED, **more)
+
+
+def _is_of_proxy(error: aws.BotoCoreError, cause: object) -> bool:
+    """Return whether it is the proxy that was not reached: the library calls one without an address an endpoint."""
+    return isinstance(cause, aiohttp.ClientConnectorError) and _proxy_of(error).endswith(f"//{cause.host}:{cause.port}")
+
+
+def _proxy_of(error: aws.BotoCoreError) -> str:
+    """Return the proxy that the request was to go through, without a password, or an empty text."""
+    url = error.kwargs.get("proxy_url")
+    return origin_of(url) if isinstance(url, str) else ""
 
 
 def _endpoint(error: aws.BotoCoreError) -> str:

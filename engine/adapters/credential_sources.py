@@ -14,6 +14,7 @@ import errno
 import getpass
 import json
 import os
+import stat
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -56,6 +57,9 @@ _WEB_TOKEN_HINT: Final = (
     "profile)"
 )
 _CONTAINER_HINT: Final = f"{NOTHING_SENT}. Write the token into one line without a line break"
+_CONTAINER_FILE_HINT: Final = (
+    f"{NOTHING_SENT}. Mount the token there, or correct AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+)
 _MFA_HINT: Final = (
     f"{NOTHING_SENT}. Run appfleet at a terminal, or get a session with MFA first (aws sts get-session-token) and use "
     "its keys"
@@ -243,7 +247,7 @@ class _Container(AioContainerProvider):  # type: ignore[misc]  # the library has
     def _build_headers(self) -> dict[str, str] | None:
         path = self._environ.get(self.ENV_VAR_AUTH_TOKEN_FILE)
         if path is not None:
-            token = _read_text(path, "container authorization token", _CONTAINER_HINT)
+            token = _read_text(path, "container authorization token", _CONTAINER_FILE_HINT)
             where = f"{path} ({self.ENV_VAR_AUTH_TOKEN_FILE})"
         elif (token := self._environ.get(self.ENV_VAR_AUTH_TOKEN)) is not None:
             where = self.ENV_VAR_AUTH_TOKEN
@@ -290,8 +294,12 @@ def _check_expiry(text: str, what: str, advice: str) -> None:
 
 
 def _read_text(path: str, what: str, hint: str) -> str:
+    """Read a file that each renewal reads again, so that it cannot be a pipe: waiting for one would hold up the run."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - the path is the user's, and may be a pipe
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+                raise _failed(f"The {what} file {path} is a pipe, not a regular file", hint)
             return file.read(CREDENTIAL_TEXT_MAX_BYTES).decode()
     except FileNotFoundError:
         raise _failed(f"The {what} file {path} does not exist", hint) from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -133,6 +134,9 @@ def _stamp(path: str, bundle: Bundle) -> tuple[int, int, int]:
         missing = isinstance(error, FileNotFoundError)
         tail = "which does not exist" if missing else f"which cannot be read: {why}"
         raise UnusableBundleError(what=f"{what}, {tail}") from None
+    if stat.S_ISFIFO(found.st_mode):  # reading it would wait for a writer, with everything else
+        what = _named(bundle) if path == bundle.path else f"The client certificate or key is {path}"
+        raise UnusableBundleError(what=f"{what}, which is a pipe, not a regular file")
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

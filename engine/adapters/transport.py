@@ -23,7 +23,13 @@ import orjson
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
-from botocore.exceptions import BotoCoreError, HTTPClientError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    SSLError,
+)
 
 from engine.adapters.routes import SafeProxies, is_safe_url, origin_of
 from engine.adapters.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
@@ -244,6 +250,9 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
             held_back = error.kwargs.get("error")
             if isinstance(held_back, CloudError):
                 raise held_back from None
+            raise
+        except (EndpointConnectionError, ConnectTimeoutError) as error:
+            error.kwargs["proxy_url"] = self._proxy_config.proxy_url_for(url)  # likewise
             raise
 
     def _check_way(self, url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,23 @@ async def test_a_web_identity_token_that_cannot_be_read_is_named(
     assert str(path) in failed.message
     assert said in failed.message
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in failed.hint
+
+
+@pytest.mark.parametrize("by_container", [True, False])
+async def test_a_token_file_that_is_a_pipe_holds_nothing_up(
+    by_container: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_keys(monkeypatch)
+    os.mkfifo(tmp_path / "pipe")
+    if by_container:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/x")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "pipe"))
+    else:
+        monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "pipe"))
+    failed = await failure_of()
+    assert f"{tmp_path / 'pipe'} is a pipe, not a regular file" in failed.message
+    assert "Mount the token there" in failed.hint
 
 
 async def test_a_line_break_at_the_end_of_a_web_identity_token_is_no_part_of_it(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from engine.adapters.routes import SafeProxies, UnusableProxyError, check_way_to, origin_of, without_password
@@ -94,6 +96,30 @@ async def test_a_proxy_that_nobody_listens_at_is_named(monkeypatch: pytest.Monke
             await (await clouds.connect(desired())).list_apps(DOMAIN_ID)
     assert caught.value.nobody_listens
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_proxy_whose_name_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://ops:hunter2@proxy.invalid:3128")
+    async with Clouds(gate_times=FAST_TIMES) as clouds:
+        with pytest.raises(Unreachable) as caught:
+            await (await clouds.connect(desired())).list_apps(DOMAIN_ID)
+    assert caught.value.message == "Cannot connect to the proxy http://proxy.invalid:3128 (host name not found)"
+    assert "HTTPS_PROXY" in caught.value.hint
+    assert caught.value.nobody_listens
+
+
+async def test_a_proxy_that_does_not_answer_in_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # who fills the queue, so that nobody else is let in
+            monkeypatch.setenv("HTTPS_PROXY", f"http://ops:hunter2@127.0.0.1:{port}")
+            async with Clouds(gate_times=FAST_TIMES, connect_max_seconds=0.5) as clouds:
+                with pytest.raises(Unreachable) as caught:
+                    await (await clouds.connect(desired())).list_apps(DOMAIN_ID)
+    assert f"through the proxy http://127.0.0.1:{port} (no answer in time)" in caught.value.message
+    assert "HTTPS_PROXY" in caught.value.hint
 
 
 @pytest.mark.parametrize(("status", "lasts"), [(403, True), (502, False), (429, False)])

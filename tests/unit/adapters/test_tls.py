@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -146,12 +147,14 @@ async def test_a_bundle_that_cannot_be_used_ends_it_before_a_connection(
     (tmp_path / "none.pem").write_text("no certificate here\n")
     (tmp_path / "half.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     (tmp_path / "empty.pem").touch()
+    os.mkfifo(tmp_path / "pipe.pem")
     bad = {
         "missing.pem": "which does not exist",
         "none.pem": "which holds no PEM certificates",
         "half.pem": "which holds no PEM certificates",
         "empty.pem": "which holds no PEM certificates",
         ".": "which cannot be read",
+        "pipe.pem": "which is a pipe",
     }
     async with hostile(service, context=lab.ours.issue("localhost").server(), host="localhost") as server:
         for name, words in bad.items():
@@ -217,7 +220,7 @@ async def test_a_server_that_speaks_no_tls_is_not_asked_again() -> None:
 async def test_a_handshake_that_is_cut_off_may_pass() -> None:
     """A connection that ends in the middle is not a certificate that was refused."""
     async with raw(b"") as port, Clouds(endpoint_url=f"https://localhost:{port}", gate_times=FAST_TIMES) as clouds:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable, match="connection reset"):
             await list_once(clouds)
 
 
