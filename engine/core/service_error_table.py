@@ -81,6 +81,9 @@ _BAD_KEYS: Final = frozenset(
         "MissingAuthenticationTokenException",
     }
 )
+_KMS_CODES: Final = frozenset(
+    {"KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException"}
+)
 _DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"})
 _SERVER_SIDE: Final = frozenset(
     {
@@ -122,7 +125,24 @@ _IMAGE_WORDS: Final = (
     "sagemakerimageversionarn",
     "sagemakerimageversionalias",
 )
-_KMS_WORDS: Final = ("kms", "kms key")
+_KMS_WORDS: Final = ("kms", "kms key", "awskms", "customer master key")
+_LIFECYCLE_CONFIG_WORDS: Final = (
+    "lifecycle config",
+    "lifecycle configuration",
+    "lifecycleconfig",
+    "studiolifecycleconfig",
+)
+_KMS_HINT: Final = (
+    "Let the caller and the domain's execution role use the KMS key: allow kms:CreateGrant, kms:Decrypt and "
+    "kms:DescribeKey in the policy of the key, and check that the key is enabled"
+)
+# As words of a message that is about the key: a profile may be called kms.
+_KMS_REFUSALS: Final = ("kms key", "awskms", "kms:creategrant", "kms:decrypt", "customer master key")
+NETWORK_WORDS: Final = ("ip address", "ip addresses", "mount target", "mount targets")
+NETWORK_HINT: Final = (
+    "Check the subnets of the domain: free IP addresses, an EFS mount target in each zone, and what the security "
+    "groups allow"
+)
 
 _CLOCK_WORDS: Final = ("signature expired", "signature not yet current", "is now earlier than", "is now later than")
 
@@ -171,7 +191,13 @@ ERROR_TABLE: Final = (
         _IN_USE | _VALIDATION,
         StorageNotReady,
         "The user profile or space is not InService yet; it is tried again",
-        ("is not in inservice", "not in inservice status"),
+        (
+            "is not in inservice",
+            "not in inservice status",
+            "is in pending status",
+            "is in updating status",
+            "is currently being updated",
+        ),
         _NEEDS_A_READY_OWNER,
     ),
     ErrorRow(
@@ -209,6 +235,17 @@ ERROR_TABLE: Final = (
         _IMAGE_WORDS,
         _CREATE_APP,
     ),
+    ErrorRow(
+        _NOT_FOUND | _VALIDATION,
+        NotFound,
+        "Attach the lifecycle configuration to the domain, and check lifecycle_config_arn in fleet.toml: region, "
+        "account and spelling",
+        _LIFECYCLE_CONFIG_WORDS,
+        _CREATE_APP,
+    ),
+    ErrorRow(_VALIDATION, AccessDenied, _KMS_HINT, _KMS_REFUSALS, _NEEDS_A_READY_OWNER),
+    ErrorRow(_KMS_CODES, AccessDenied, _KMS_HINT),
+    ErrorRow(_VALIDATION, Rejected, NETWORK_HINT, NETWORK_WORDS, _CREATE_APP),
     ErrorRow(
         _NOT_FOUND,
         NotFound,
@@ -281,10 +318,10 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _DENIED,
         AccessDenied,
-        "Let the caller and the domain's execution role use the KMS key: allow kms:CreateGrant, kms:Decrypt and "
-        "kms:DescribeKey in the policy of the key",
-        _KMS_WORDS,
+        "Allow iam:PassRole to the caller, on the execution role that the message names",
+        ("iam:passrole",),
     ),
+    ErrorRow(_DENIED, AccessDenied, _KMS_HINT, _KMS_WORDS),
     ErrorRow(
         _DENIED,
         AccessDenied,

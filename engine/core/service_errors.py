@@ -22,7 +22,7 @@ from engine.core.quota_text import (
     quota_hint,
     quota_name,
 )
-from engine.core.service_error_table import ERROR_TABLE, NO_CAPACITY_HINT, ErrorRow
+from engine.core.service_error_table import ERROR_TABLE, NETWORK_HINT, NETWORK_WORDS, NO_CAPACITY_HINT, ErrorRow
 
 __all__ = [
     "ERROR_TABLE",
@@ -153,7 +153,8 @@ _MACHINE: Final = r"(?:[a-z0-9.]+ ){0,4}?"
 _CAPACITY_WORDS: Final = re.compile(
     r"insufficient(?:instance)?capacity"
     rf"|capacityerror|insufficient {_MACHINE}capacity|(?:do|does) not have (?:sufficient|enough) {_MACHINE}capacity"
-    rf"|unable to provision {_MACHINE}capacity|temporarily unavailable in supported availability zones"
+    rf"|unable to provision {_MACHINE}capacity|not enough {_MACHINE}capacity"
+    r"|temporarily unavailable in supported availability zones"
 )
 _OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs) capacity")
 _LIFECYCLE_WORDS: Final = re.compile(r"lifecycle ?config|lifecycle script|(?<![a-z0-9_-])lcc(?![a-z0-9_-])")
@@ -163,6 +164,27 @@ _INTERNAL_HINT: Final = "The service failed on its side; the next run tries agai
 _OWN_IMAGE_HINT: Final = (
     "The app runs an image of your own, and then the cause is mostly its app image config: check kernel name, user and "
     "group id and mount path there, and that the image is for this region. If they are right, the next run tries again"
+)
+
+
+# What a reason speaks of besides machines, quotas and lifecycle scripts, as whole words, to what a person checks.
+_REASON_HINTS: Final = (
+    (NETWORK_WORDS, NETWORK_HINT),
+    (("efs", "nfs"), NETWORK_HINT),
+    (
+        ("assume role", "assume the role", "assume execution role", "assume the execution role"),
+        "Check the execution role of the profile, the space or the domain: it must exist and trust "
+        "sagemaker.amazonaws.com",
+    ),
+    (
+        ("no space left on device", "out of disk space"),
+        "The volume of the space is full: delete files there, or raise ebs_gb of the space",
+    ),
+    (
+        ("ecr", "pull image", "pull the image", "imagepullfailure", "image pull"),
+        "Check that the image exists in this region and that the execution role and the network of the domain "
+        "reach ECR",
+    ),
 )
 
 
@@ -207,4 +229,7 @@ def _failed_for(reason: str, words: str, *, own_image: bool) -> tuple[str, str]:
         return "LifecycleConfigFailed", "Correct the lifecycle configuration; its output is in CloudWatch Logs"
     named = _REASON_CODE.match(reason)
     code = named[1] if named and ":" in named[0] else "Failed"
+    for fragments, hint in _REASON_HINTS:
+        if any(_holds(words, fragment) for fragment in fragments):
+            return code, hint
     return code, "Look at the app's log group /aws/sagemaker/studio in CloudWatch; often a lifecycle script or an image"

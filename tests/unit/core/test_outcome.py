@@ -90,6 +90,7 @@ def test_the_document() -> None:
         "result": "failed",
         "exit_code": 1,
         "error": trouble,
+        "lanes": [],
         "started": "2026-11-24T01:00:00Z",
         "seconds": 12.346,
         "summary": {"created": 1},

@@ -310,7 +310,54 @@ FIELD = [
         "tried again",
     ),
     ("ListApps", "ThrottlingException", "Rate exceeded", Throttled, "Run again later"),
+    (
+        "CreateApp",
+        "ValidationException",
+        "Studio Lifecycle Config [arn:aws:sagemaker:eu-west-1:1:studio-lifecycle-config/x] does not exist",
+        NotFound,
+        "Attach the lifecycle configuration",
+    ),
+    ("CreateApp", "ResourceNotFound", "UserProfile [lifecycle-config] does not exist", NotFound, "[owners] create"),
+    ("CreateApp", "ValidationException", "KMS key is disabled or access is denied", AccessDenied, "KMS key"),
+    ("CreateApp", "KMSAccessDeniedException", "no", AccessDenied, "KMS key"),
+    ("CreateApp", "ValidationException", "Space my-kms-space does not exist", NotFound, "[owners] create"),
+    (
+        "CreateApp",
+        "AccessDeniedException",
+        "The ciphertext refers to a customer master key that does not exist",
+        AccessDenied,
+        "KMS key",
+    ),
+    (
+        "CreateApp",
+        "AccessDeniedException",
+        "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/r",
+        AccessDenied,
+        "Allow iam:PassRole to the caller",
+    ),
+    ("CreateApp", "ValidationException", "Domain [d-1] is in Updating status. Please retry", StorageNotReady, "again"),
+    ("CreateApp", "ValidationException", "There are no free IP addresses in subnet-1", Rejected, "Check the subnets"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("Failed to launch app as we were unable to find enough IP addresses in your subnets", "Check the subnets"),
+        ("EFS mount failed: connection timed out", "Check the subnets"),
+        ("SageMaker is unable to assume the role arn:aws:iam::111122223333:role/efs", "Check the execution role"),
+        ("There is no space left on device", "ebs_gb"),
+        ("Unable to pull image from ECR", "reach ECR"),
+        ("it broke on [efs]", "log group"),
+    ],
+)
+def test_a_reason_leads_to_what_it_speaks_of(reason: str, words: str) -> None:
+    assert words in failure_from_reason(reason).hint
+
+
+def test_want_of_machines_has_many_words_and_a_disk_is_no_machine() -> None:
+    assert isinstance(failure_from_reason("There is not enough capacity for instance type ml.p4d.24xlarge"), NoCapacity)
+    assert isinstance(failure_from_reason("not enough disk capacity"), Rejected)
 
 
 @pytest.mark.parametrize(("operation", "code", "message", "kind", "words"), FIELD)
