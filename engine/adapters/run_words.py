@@ -43,8 +43,8 @@ def run_words(
         "errors": [_trouble(error) for error in report.errors[:WORDS_ERRORS_MAX_COUNT]],
         "notes": [clean(note) for note in report.notes[:WORDS_NOTES_MAX_COUNT]],
         "findings": [
-            [clean(finding.rule), clean(finding.enforcement), clean(finding.key), clean(finding.message)]
-            for finding in report.findings[:WORDS_FINDINGS_MAX_COUNT]
+            [clean(part) for part in (one.rule, one.enforcement, one.key, one.message, one.source)]
+            for one in report.findings[:WORDS_FINDINGS_MAX_COUNT]
         ],
         "kept": _kept(report.apps),
         "prices": _prices(report.apps, price),

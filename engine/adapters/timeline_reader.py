@@ -14,6 +14,7 @@ import orjson
 from engine.adapters import journal_values as values
 from engine.adapters.journal_reader import has_ends, read_journal, run_of, runs_of
 from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
+from engine.core.finding import Finding
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
@@ -202,8 +203,8 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
         errors=tuple(Trouble(*map(str, error)) for error in data.get("errors", ())),
         notes=tuple(map(str, data.get("notes", ()))),
         findings=tuple(
-            (str(rule), str(enforcement), str(key), str(message))
-            for rule, enforcement, key, message in data.get("findings", ())
+            Finding(str(rule), str(enforcement), str(key), str(message), "".join(map(str, source)))
+            for rule, enforcement, key, message, *source in data.get("findings", ())  # earlier versions kept no source
         ),
         kept=tuple(_kept_apps(entry) for entry in data.get("kept", ())),
         prices={str(kind): values.duration(usd) for kind, usd in data.get("prices", {}).items()},

@@ -176,15 +176,17 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     from engine import app
     from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
+    from engine.core.ending import plan_trouble
     from engine.render.steps_text import steps_text
 
     with Sinks(globals_, options, quiet=True) as sinks:
         made, weight = asyncio.run(sinks.ticking(app.dry_run(options, sinks.emit)))
         sinks.clear()
         text = plan_in(made, format_, next_after(made, options))
-        if format_ == PlanFormat.TEXT:
+        if format_ == PlanFormat.TEXT and not made.denied:  # of a plan that is refused nothing would be called
             text += steps_text(made, colour=wants_colour(sys.stdout), weight=weight)
         written = write_result(text)
+    globals_.call.trouble = plan_trouble(made)
     if not made.complete or not written:
         return ExitCode.FAILED
     return ExitCode.DENIED if made.denied else ExitCode.OK

@@ -173,8 +173,7 @@ _REASON_HINTS: Final = (
     (("efs", "nfs"), NETWORK_HINT),
     (
         ("assume role", "assume the role", "assume execution role", "assume the execution role"),
-        "Check the execution role of the profile, the space or the domain: it must exist and trust "
-        "sagemaker.amazonaws.com",
+        "Check the execution role of the profile, space or domain: it must exist and trust sagemaker.amazonaws.com",
     ),
     (
         ("no space left on device", "out of disk space"),
@@ -182,8 +181,7 @@ _REASON_HINTS: Final = (
     ),
     (
         ("ecr", "pull image", "pull the image", "imagepullfailure", "image pull"),
-        "Check that the image exists in this region and that the execution role and the network of the domain "
-        "reach ECR",
+        "Check that the image exists in this region and that the domain's role and network reach ECR",
     ),
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey, Owner
     from engine.core.outcome import Trouble
 
@@ -169,7 +170,7 @@ class RunWords:
     """What the result of a run said beside its apps.
 
     `summary` counts all declared apps by outcome, also those that nothing was called for. `calls` counts answers by
-    operation and kind, `findings` are (rule, enforcement, key, message). `prices` are USD an hour by domain, app type
+    operation and kind, `prices` are USD an hour by domain, app type
     and instance type, written with slashes. `asked` are the options that decide what the run was about.
     """
 
@@ -178,7 +179,7 @@ class RunWords:
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     errors: tuple[Trouble, ...] = ()
     notes: tuple[str, ...] = ()
-    findings: tuple[tuple[str, str, str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
     kept: tuple[KeptApps, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
     asked: tuple[tuple[str, str], ...] = ()

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from engine.render.layout import Paint, Style
 
 _GUARDRAIL: Final = "safety."
+_FILES: Final = "files"  # the one check that has a place in a file
 _OWNER_KEY_PARTS: Final = 3
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
     "claimed": "declared apps that another fleet owns",
+    "files": "fleet and policy files",
     "foreign": "apps of other fleets",
     "listing": "listing of the domains",
     "offboard": "offboarding",
@@ -75,6 +77,6 @@ def origin_of(rule: str, source: str) -> str:
     where = f" ({clean(source)})" if source else ""
     if rule.startswith(_GUARDRAIL):
         return f"guardrail [safety].{clean(rule.removeprefix(_GUARDRAIL))}{where}"
-    if rule in CHECK_NAMES and not source:
-        return f"check: {CHECK_NAMES[rule]}"
+    if rule in CHECK_NAMES and (not source or rule == _FILES):
+        return f"check: {CHECK_NAMES[rule]}{where}"
     return f"rule {clean(rule)}{where}"

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from engine.core.finding import Finding
 from engine.core.grouping import common_text, grouped_findings, owner_names, shape_of
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
@@ -35,6 +34,7 @@ from engine.render.words import OUTCOMES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from engine.core.finding import Finding
     from engine.ports.history import PastRun, RunStory, RunTimeline
     from engine.render.report_spans import Span
 
@@ -258,8 +258,7 @@ def _failure(outcome: str, members: Sequence[AppRecord], known: frozenset[str]) 
     )
 
 
-def _findings(rows: Iterable[tuple[str, str, str, str]]) -> list[Said]:
-    found = grouped_findings(Finding(rule, enforcement, key, message) for rule, enforcement, key, message in rows)
+def _findings(rows: Iterable[Finding]) -> list[Said]:
     return [
         Said(
             one.enforcement,
@@ -268,7 +267,7 @@ def _findings(rows: Iterable[tuple[str, str, str, str]]) -> list[Said]:
             one.keys[:NAMED_MAX],
             max(len(one.keys) - NAMED_MAX, 0),
         )
-        for one in found
+        for one in grouped_findings(rows)
     ]
 
 

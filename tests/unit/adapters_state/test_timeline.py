@@ -178,7 +178,7 @@ def test_the_words_of_a_run_are_cleaned_and_name_what_was_left_as_it_is() -> Non
     assert words["errors"] == [clean]
     assert words["summary"] == {"created": 1, "unchanged": 1, "skipped": 2}
     assert words["prices"] == {"research/JupyterLab/t": 0.5}
-    assert words["findings"] == [["r", "advisory", "k", "m"]]
+    assert words["findings"] == [["r", "advisory", "k", "m", ""]]
     assert words["asked"] == [["team", "a"]]
 
 

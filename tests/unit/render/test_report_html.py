@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.finding import Finding
 from engine.core.identity import AppKey
 from engine.core.outcome import Trouble
 from engine.ports.history import (
@@ -241,14 +242,20 @@ def test_what_was_left_alone_for_a_reason_is_listed_once() -> None:
         {"created": 1, "skipped": 1},
         errors=(away,),
         notes=("a note",),
-        findings=(("rule-1", "advisory", "k", "too dear"),),
+        findings=(Finding("rule-1", "advisory", "k", "too dear", "policies/r.toml:3"),),
         kept=(kept,),
         prices={"research/JupyterLab/ml.g5.xlarge": 1.5},
     )
     page = page_of(a_story(run=a_run("failed"), timeline=a_timeline(words=words)))
     assert page.count("<b>alice</b>") == 1
     assert "<b>bob</b>" in page
-    for text in ("rule rule-1", "too dear", "a note", "1 new app add 1.50 USD an hour", "the domain is away"):
+    for text in (
+        "rule rule-1 (policies/r.toml:3)",
+        "too dear",
+        "a note",
+        "1 new app add 1.50 USD an hour",
+        "the domain is away",
+    ):
         assert text in page
 
 
@@ -276,7 +283,7 @@ def test_a_hostile_text_stays_text_wherever_it_comes_from() -> None:
         outcome="failed", key=key, instance_type=HOSTILE, error_code=HOSTILE, error_message=HOSTILE, error_hint=HOSTILE
     )
     words = RunWords(
-        10.0, {"failed": 1, HOSTILE: 1}, {HOSTILE: {HOSTILE: 1}}, (trouble,), (HOSTILE,), ((HOSTILE,) * 4,),
+        10.0, {"failed": 1, HOSTILE: 1}, {HOSTILE: {HOSTILE: 1}}, (trouble,), (HOSTILE,), (Finding(*(HOSTILE,) * 5),),
         (KeptApps(HOSTILE, trouble, (a_key(),)),),
     )  # fmt: skip
     run = a_run(HOSTILE, HOSTILE, fleet=HOSTILE, version=HOSTILE)
