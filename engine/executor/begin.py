@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
 from engine.core.plan import Action, Reason
@@ -38,7 +38,10 @@ DENIED: Final = Trouble("denied", "the plan was denied, so nothing of it was cal
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What the first steps of a run need. `now` is the loop's clock, `wall` epoch seconds."""
+    """What the first steps of a run need.
+
+    `now` is the loop's clock, `wall` epoch seconds; `listed_at` is the wall clock when the listing of the plan began.
+    """
 
     links: Mapping[str, Link]
     settings: Settings
@@ -47,6 +50,7 @@ class Beginning:
     listing_errors: Mapping[str, AppfleetError]
     now: Callable[[], float]
     wall: Callable[[], float]
+    listed_at: float
     emit: Emit
 
     def operations(
@@ -140,7 +144,9 @@ class Beginning:
         left, row = self.memory.unfinished.get(change.key), change.before
         if left is None or row is None or row.status is not AppStatus.IN_SERVICE:
             return False
-        return row.created_at >= left.at or self.wall() - left.at > CALL_LATE_MAX_SECONDS
+        # A late call may be carried out after the listing, and a listing may show what was there before.
+        settled_s = CALL_LATE_MAX_SECONDS + STALE_ROW_MAX_SECONDS
+        return row.created_at >= left.at or self.listed_at - left.at > settled_s
 
 
 def begin_in_doubt(

@@ -44,6 +44,7 @@ class Described:
     row: ObservedApp | None
     reason: str = ""
     own_image: bool = False  # the app was made with an image that the fleet names
+    unread: bool = False  # the question was refused, so nothing is known of the row
 
     @property
     def error(self) -> CloudError:
@@ -94,7 +95,7 @@ class Failures:
             if unread.ends_lane:
                 self._watcher.stop_lane(trouble_of(unread))
                 return None
-            return Described(None, f"the reason could not be read: {unread.message}")
+            return Described(None, f"the reason could not be read: {unread.message}", unread=True)
         own_image = operation.app.spec.image_arn is not None or operation.app.spec.image_version_arn is not None
         return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason, own_image)
 

@@ -20,7 +20,7 @@ from engine.executor.begin import WATCHED, Beginning
 from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
 from engine.executor.control import Cause, wait_for
 from engine.executor.lane import LaneRunner
-from engine.executor.ledger import Ledger
+from engine.executor.ledger import Ledger, unmade_end
 from engine.executor.link import Link
 from engine.executor.operation import Operation, Phase
 from engine.executor.optional import OptionalServices
@@ -33,7 +33,7 @@ from engine.executor.retry import trouble_of
 from engine.executor.scan import Scanner
 from engine.executor.settle import Watcher, may_look
 from engine.executor.settlement import Settlement
-from engine.executor.troubles import ABORTED, INTERRUPTED, run_errors
+from engine.executor.troubles import ABORTED, UNANSWERED, run_errors
 from engine.executor.unknowns import late_max_s
 from engine.ports.events import RunWaited
 
@@ -83,6 +83,7 @@ class FleetRun:
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
+    _listed_at: float = 0.0
     _bug: str = ""
 
     async def observe(
@@ -95,6 +96,7 @@ class FleetRun:
         there with its error. Raises StoppedError when the run is stopped meanwhile.
         """
         await self._let_last_calls_show(create_in_doubt_at)
+        self._listed_at = self.wall()
         observed: dict[str, ObservedDomain] = {}
 
         async def one(name: str) -> None:
@@ -254,6 +256,7 @@ class FleetRun:
             listing_errors=self._listing_errors,
             now=self.control.now,
             wall=self.wall,
+            listed_at=self._listed_at,
             emit=self.emit,
         )
 
@@ -315,11 +318,19 @@ class FleetRun:
         for operation in operations:  # what was in flight when everything ended
             if operation.phase is not Phase.ENDED:
                 operation.cut_off = operation.attempts > 0
-                ledger.end(operation, Outcome.INTERRUPTED, _cut_off(operation))
+                ledger.end(operation, *self._cut_off(operation))
         for owner_operation in owned:
             if owner_operation.phase is not Phase.ENDED:
                 owner_operation.cut_off = owner_operation.attempts > 0
-                ledger.end_owner(owner_operation, Outcome.INTERRUPTED, _cut_off(owner_operation))
+                ledger.end_owner(owner_operation, *self._cut_off(owner_operation))
+
+    def _cut_off(self, operation: Operation | OwnerOperation) -> tuple[Outcome, Trouble]:
+        """Return the end of what was in flight when everything ended: only a signal interrupts."""
+        if not operation.attempts:
+            return unmade_end(operation, self.control.cause, None, None)
+        if self.control.cause is Cause.INTERRUPTED:
+            return Outcome.INTERRUPTED, ABORTED
+        return Outcome.FAILED, UNANSWERED
 
     async def _until_over(
         self, settlements: Mapping[Lane, Settlement], ledger: Ledger, attention: asyncio.Event
@@ -377,10 +388,6 @@ def _begin_apps(operations: Sequence[Operation], settlements: Mapping[Lane, Sett
     for settlement in settlements.values():
         if settlement.calls.failed is not None:
             settlement.stop_lane(trouble_of(settlement.calls.failed))
-
-
-def _cut_off(operation: Operation | OwnerOperation) -> Trouble:
-    return ABORTED if operation.attempts else INTERRUPTED
 
 
 __all__ = ["FleetRun", "Link", "StoppedError"]

@@ -108,6 +108,12 @@ def believe(operation: Operation, row: ObservedApp | None) -> None:
     operation.sent_wall = min(operation.sent_wall, row.created_at)
 
 
+def forget_tombstone(operation: Operation) -> None:
+    """Note that DescribeApp shows the app alive: it is not what was Failed or Deleted before, however close in time."""
+    if operation.prior is not None and not operation.prior.status.is_alive:
+        operation.prior = None
+
+
 def may_lag(operation: Operation | OwnerOperation, scan: Scan) -> bool:
     """Whether what was accepted is so young that nothing need show it yet."""
     return scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS

@@ -16,11 +16,21 @@ from engine.core.limits import (
     DESCRIBES_PER_SCAN_MAX_COUNT,
     DRAIN_MAX_SECONDS,
     LIST_PAGE_MAX_ROWS,
+    STALE_ROW_MAX_SECONDS,
 )
 from engine.core.outcome import Outcome
 from engine.executor.calls import StoppedError
 from engine.executor.failures import Failures
-from engine.executor.judge import Scan, Verdict, believe, is_generation, judge, may_lag, needs_asking
+from engine.executor.judge import (
+    Scan,
+    Verdict,
+    believe,
+    forget_tombstone,
+    is_generation,
+    judge,
+    may_lag,
+    needs_asking,
+)
 from engine.executor.operation import Operation, Phase, scopes_of
 from engine.executor.retry import trouble_of
 from engine.executor.troubles import never_settled
@@ -139,7 +149,11 @@ class Watcher(DomainWatcher[Operation]):
         described = await self._failures.describe(operation)
         if described is None or self._awaited.get(operation.folded) is not operation:
             return  # not answered: it is still awaited, so the next scan asks again
+        if described.unread and scan.began_at - asked_at(operation) < STALE_ROW_MAX_SECONDS:
+            return  # not told: listings alone decide once they have had the time to show it
         row = described.row
+        if row is not None and row.status.is_alive:
+            forget_tombstone(operation)
         if row is not None and operation.phase is Phase.SETTLE_CREATE:
             row = self._newer(operation, row)
         if row is None:

@@ -158,6 +158,12 @@ ABORTED: Final = Trouble(
     "Run again: the next run looks at what is there before it does anything",
 )
 
+UNANSWERED: Final = Trouble(
+    "unknown",
+    "its call was still unanswered when the run ended, so it may have been carried out",
+    ABORTED.hint,
+)
+
 
 QUARANTINE: Final = Trouble(
     QUARANTINED,

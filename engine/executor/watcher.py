@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.executor.control import Control
 
 TICK_SHARE_OF_AGE: Final = 0.25
+LOOKS_TO_SETTLE: Final = 3  # the one that was under way when a call got lost, and the two that clear it
 TICK_LOOKS: Final = 3.0  # a look that takes a second is followed by three seconds without one
 ASKED: Final = OBSERVING | {Phase.LOOK}  # only a look can settle these
 _SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
@@ -46,6 +47,7 @@ class DomainWatcher(ABC, Generic[O]):
         self._waiting_since = float("-inf")
         self._last_began_at = float("-inf")
         self._last_ended_at = float("-inf")
+        self._longest_look_s = 0.0
         self._ticks = False  # whether the next look is due by a tick, and not only by something that is observed
 
     @abstractmethod
@@ -102,6 +104,7 @@ class DomainWatcher(ABC, Generic[O]):
                 await wait_for(self._changed, min(due_at, expires_at) - now)
                 continue
             await self._look()
+            self._longest_look_s = max(self._longest_look_s, self._control.now() - now)
 
     def _due_at(self, now: float) -> float:
         """When the next look is wanted."""
@@ -134,8 +137,13 @@ class DomainWatcher(ABC, Generic[O]):
         return min(wanted, SETTLE_TICK_MAX_SECONDS)
 
     def _expires_at(self, operation: O) -> float:
-        """When waiting for one operation is over: what no look settles for long enough, nothing ever will."""
-        return operation.unknown_at + self._asked_max_s if operation.phase in ASKED else operation.settle_until
+        """Return when waiting for one operation is over: what no look settles for long enough, nothing ever will.
+
+        A large domain takes minutes to list, so the looks that could settle it are allowed for.
+        """
+        if operation.phase not in ASKED:
+            return operation.settle_until
+        return operation.unknown_at + self._asked_max_s + LOOKS_TO_SETTLE * self._longest_look_s
 
     def _expire(self, now: float) -> None:
         for key, operation in list(self._awaited.items()):

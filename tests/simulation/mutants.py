@@ -152,8 +152,16 @@ def _goes_on_after_signal() -> Any:
     return patch.object(Control, "may_call", may_call)
 
 
-def _hopeless_lane_is_retried() -> Any:
-    return _decide_again(errors.CredentialsFailed, errors.TlsFailed)
+@contextmanager
+def _hopeless_lane_is_retried() -> Iterator[None]:
+    """Both places that know of it have to forget: the lane's switch, and the decision about a call that failed."""
+    hopeless = (errors.CredentialsFailed, errors.TlsFailed)
+    with (
+        patch.object(errors.CredentialsFailed, "ends_lane", new=False),
+        patch.object(errors.TlsFailed, "ends_lane", new=False),
+        _decide_again(*hopeless),
+    ):
+        yield
 
 
 def _half_a_scan_is_used() -> Any:

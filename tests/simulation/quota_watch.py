@@ -52,6 +52,8 @@ class QuotaWatch:
         self._counted: dict[int, list[Full]] = {}
         self._defaults: dict[tuple[Lane, str], Name] = {}  # what a refusal told of the type that the service chooses
         self._left_at: dict[Name, float] = {}
+        # A listing that lags shows late what had left before the run, so a run that has just begun may see it leave.
+        self._before_run_at = watch.now() if watch.world.lag_max_s else float("-inf")
         self._unlisted: dict[str, set[Name]] = {}  # by domain: what an app has left since its last listing
         self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
 
@@ -73,7 +75,7 @@ class QuotaWatch:
             elif full.probe is not None:
                 self._watch.violation(f"CreateApp of {key} while {name} is parked and probed")
             else:
-                left_at = max(self.departure_seen_at, self._left_at.get(name, float("-inf")))
+                left_at = max(self.departure_seen_at, self._left_at.get(name, self._before_run_at))
                 if now < full.next_probe_at - TICK and left_at < full.since - SEEN_LATE_SECONDS:
                     self._watch.violation(f"a probe of {name} {full.next_probe_at - now:.3f} s before its time")
                 full.probe = call

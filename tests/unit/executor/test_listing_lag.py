@@ -18,7 +18,7 @@ from engine.simulator.records import app_id
 from engine.simulator.world import Timing
 from tests.fleets import an_app
 from tests.unit.executor.test_app_run import code_of, run
-from tests.unit.executor.test_owner_run import CANVAS_A, DOMAIN_ID, LAB_A, Stage, outcomes
+from tests.unit.executor.test_owner_run import CANVAS_A, DOMAIN_ID, EPOCH, LAB_A, Stage, outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,31 @@ def test_after_a_lost_answer_a_create_that_no_listing_shows_is_found_and_not_sen
     stage: Stage, listings: Callable[[Show], None]
 ) -> None:
     listings(later_than(60.0))
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp")
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert report.calls["CreateApp"] == {"unknown": 1}
+
+
+def test_a_question_that_was_refused_is_not_an_app_that_is_not_there(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """The answer of the create is lost, no listing shows the app for most of a minute, and DescribeApp is denied."""
+    listings(later_than(50.0))
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp")
+    stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=999)
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert report.calls["CreateApp"] == {"unknown": 1}
+
+
+def test_a_lost_create_that_describe_shows_is_not_taken_for_the_tombstone_of_the_same_second(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    run(stage)
+    gone = stage.world.apps[CANVAS_ID]
+    gone.status, gone.created_at = "Deleted", EPOCH + stage.time
+    listings(lambda _, row: row if row.status == "Deleted" else None)
     stage.fault(FaultKind.RESET_AFTER, "CreateApp")
     report = run(stage)
     assert outcomes(report) == {CANVAS_A: "created"}
