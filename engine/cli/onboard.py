@@ -128,8 +128,9 @@ def run(
                 say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
             raise NotConfirmedError
         report = sinks.noted(report)
-    # What a guardrail refused here, `apply` would refuse too: it is this very command that needs the flag.
-    text = report_in(report, format_, "" if report.denied else next_after(report, options))
+    # What a guardrail refused here, `apply` refuses too, and `apply` lets no team go: then it is this command again.
+    same = report.denied or preparation.lets_go
+    text = report_in(report, format_, "" if same else next_after(report, options))
     if written is not None and format_ == PlanFormat.TEXT:
         text += "\n" + _people(report, options, written)
     return end_with_report(ctx.obj.call, report, text)

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LISTING: Final = "listing"  # the check that says which domains could not be listed
+OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces cannot go
+SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
-ENFORCEMENTS: Final = ("advisory", "skip", MANDATORY, "remediate")  # of findings; a disabled rule has none
+ENFORCEMENTS: Final = ("advisory", SKIP, MANDATORY, "remediate")  # of findings; a disabled rule has none
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +39,11 @@ class Finding:
             "message": self.message,
             "source": self.source,
         }
+
+
+def staying(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what says of a profile or space that it stays although it was to go."""
+    return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (OFFBOARD, SKIP))
 
 
 def allowed_flags(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.core.finding import Finding
+from engine.core.finding import OFFBOARD, SKIP, Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import AppStatus, Ownership
 from engine.core.owners import OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
@@ -52,7 +52,7 @@ def with_owner_deletes(
         why = _why_not(row, owner, inhabited, seen, changes)
         if why:
             message = clean(f"{owner_word(declared.owner)} is not deleted: {why}")
-            findings.append(Finding("offboard", "skip", str(declared.owner), message))
+            findings.append(Finding(OFFBOARD, SKIP, str(declared.owner), message))
         else:
             changes[owner] = OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row)
     return replace(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY, allowed_flags
+from engine.core.finding import MANDATORY, allowed_flags, staying
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -172,7 +172,7 @@ class ApplyReport:
         if self.denied:
             return RunResult.DENIED
         ends = {*self.summary, *(owner.outcome for owner in self.owners)}
-        if ends & INCOMPLETE_OUTCOMES:
+        if ends & INCOMPLETE_OUTCOMES or staying(self.findings):
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
 
@@ -288,13 +288,21 @@ def _incomplete(report: ApplyReport) -> Trouble:
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
     parts = [f"{shown} of {len(report.apps):,} apps"] if shown else []
-    parts += [f"{owners:,} user profiles or spaces did not end well"] if owners else []
+    parts += [f"{_owners(owners)} did not end well"] if owners else []
+    stay = staying(report.findings)
+    parts += [f"{_owners(len(stay))} not deleted"] if stay else []
     cause = _commonest(report)
+    if cause is None and stay:
+        return Trouble(INCOMPLETE_CODE, f"{'; '.join(parts)}. Such as {stay[0].key}: {stay[0].message}", _RESULT_HINT)
     if cause is None:
         return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
     key, trouble = cause
     said = f"{'; '.join(parts)}. Such as {key}: {trouble.code}: {trouble.message}"
     return Trouble(INCOMPLETE_CODE, said, trouble.hint or _RESULT_HINT)
+
+
+def _owners(count: int) -> str:
+    return "1 user profile or space" if count == 1 else f"{count:,} user profiles or spaces"
 
 
 def _commonest(report: ApplyReport) -> tuple[str, Trouble] | None:

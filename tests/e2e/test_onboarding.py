@@ -193,6 +193,22 @@ def test_undo_takes_back_what_a_run_sent_and_never_saw(empty: Place) -> None:
     assert empty.status_of(key) == "Deleted"
 
 
+def test_a_profile_that_stays_is_no_good_end_and_the_next_command_is_the_same(empty: Place) -> None:
+    """Somebody opened an app by hand: neither the run that meets it nor the next one says that all is done."""
+    assert empty.run("onboard", "vision", "--members", "ann", "--app", "lab", "--yes").code == 0
+    (empty.folder / "offboarded").mkdir()
+    (empty.folder / "teams" / "vision.toml").rename(empty.folder / "offboarded" / "vision.toml")
+    empty.put_app("research/user/ann/Canvas/default", "")
+    for _ in range(2):
+        ran = empty.run("offboard", "vision", "--owners", "--yes", "--allow-destructive", "*=2")
+        if ran.code == 4:  # the second time there is nothing left to destroy
+            ran = empty.run("offboard", "vision", "--owners", "--yes")
+        assert ran.code == 3, ran.out + ran.err
+        assert "user profile ann is not deleted: an app that this plan does not delete lives in it" in ran.out
+        assert "Next: fix the problems above (finished apps are kept), then run: the same command" in ran.out
+        assert "1 user profile or space not deleted" in ran.err
+
+
 def test_a_team_goes_in_reverse_order_and_only_when_no_file_declares_it(empty: Place) -> None:
     assert empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes").code == 0
     assert empty.run("onboard", "speech", "--members", "bob", "--app", "canvas", "--yes").code == 0
