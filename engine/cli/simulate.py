@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.output import write_result
-from engine.core.errors import ExitCode
+from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from engine.simulator.world import World
@@ -70,7 +71,14 @@ async def _serve(world: World, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     region = next((domain.region for domain in world.domains.values()), DEFAULT_REGION)
-    server = await serve(world, LOOPBACK, port, time.time)
+    try:
+        server = await serve(world, LOOPBACK, port, time.time)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(
+            f"--port {port}: the simulator cannot listen on {LOOPBACK}:{port}: {why}",
+            hint="Choose another port, or leave the flag out to get a free one",
+        ) from None
     try:
         write_result(
             f"Simulated SageMaker on {server.url}. Stop it with Ctrl-C.\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,17 @@ def test_simulate_serves_until_it_is_stopped(fleet: Path, number: signal.Signals
     url = first.split()[3].rstrip(".")
     assert f"export AWS_ENDPOINT_URL={url}\n" in environment
     assert "AWS_DEFAULT_REGION=eu-west-1" in environment
+
+
+def test_a_port_that_is_taken_is_a_wrong_flag_and_no_bug(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = run("simulate", "--port", str(port))
+    assert ran.code == 64
+    assert f"--port {port}: the simulator cannot listen on 127.0.0.1:{port}: Address already in use" in ran.err
+    assert "Choose another port" in ran.err
 
 
 def _serve(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, Any]:
