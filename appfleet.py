@@ -6,16 +6,24 @@ a name of its own, so it is found in any case. It imports nothing else before it
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import signal
 import sys
 from pathlib import Path
 
+_STDERR_FD = 2
 _USAGE_EXIT_CODE = 64
+_INTERRUPTED_EXIT_CODE = 130
 _PACKAGE = "engine"
 
 
 def main() -> int:
     """Run one command and return its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     other = _other_package()
     if other:
         sys.stderr.write(
@@ -26,6 +34,13 @@ def main() -> int:
     from engine.cli.main import main as run
 
     return run()
+
+
+def _leave(*_: object) -> None:
+    """End while the modules are still read, which no run has begun in: Python would print a traceback."""
+    with contextlib.suppress(OSError):
+        os.write(_STDERR_FD, b"appfleet: interrupted\n")
+    os._exit(_INTERRUPTED_EXIT_CODE)
 
 
 def _other_package() -> str:

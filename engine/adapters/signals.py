@@ -9,9 +9,12 @@ they start in the background, and a service manager could then not stop a run in
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
+
+from engine.core.limits import SIGNAL_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +35,33 @@ def caught_here() -> tuple[signal.Signals, ...]:
     return tuple(
         number for number in STOPPING if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
     )
+
+
+@contextmanager
+def _nothing_swallowed() -> Iterator[None]:
+    """Let an interrupt arrive again that came where Python drops exceptions, in a destructor or a weak reference.
+
+    Python would write a traceback there, and go on as if nobody had asked it to stop.
+    """
+    otherwise = sys.unraisablehook
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        name = str(dropped.exc_value.args[0]) if dropped.exc_value is not None and dropped.exc_value.args else ""
+        if not issubclass(dropped.exc_type, KeyboardInterrupt) or name not in signal.Signals.__members__:
+            otherwise(dropped)
+            return
+        number, thread = signal.Signals[name], threading.main_thread().ident
+        if thread is not None:
+            # A moment later: at once, it would come inside this hook, where it is dropped too.
+            later = threading.Timer(SIGNAL_AGAIN_SECONDS, signal.pthread_kill, (thread, number))
+            later.daemon = True
+            later.start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = otherwise
 
 
 class Signals:
@@ -55,7 +85,8 @@ class Signals:
         before = {number: signal.signal(number, self._arrive) for number in caught_here()}
         self._caught = True
         try:
-            yield
+            with _nothing_swallowed():
+                yield
         finally:
             self._caught = False
             for number, handler in before.items():

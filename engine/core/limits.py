@@ -63,6 +63,7 @@ OPEN_FILES_MIN_COUNT: Final = 64
 # Calls.
 CALL_TOTAL_MAX_SECONDS: Final = 30.0
 CONNECT_MAX_SECONDS: Final = 5.0
+SIGNAL_AGAIN_SECONDS: Final = 0.01  # after which a signal arrives again that Python dropped
 READ_MAX_SECONDS: Final = 20.0
 REQUEST_TOTAL_MAX_SECONDS: Final = 25.0  # below the call's own bound, so that the connection is closed in order
 RETRY_AFTER_MAX_SECONDS: Final = 300.0

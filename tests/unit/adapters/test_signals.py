@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
 from engine.adapters.signals import STOPPING, Signals, caught_here
+
+WAIT_MAX_SECONDS = 30
 
 
 def send(number: signal.Signals) -> None:
@@ -20,6 +23,34 @@ def send(number: signal.Signals) -> None:
 def test_before_a_run_a_signal_ends_the_command_by_its_name(number: signal.Signals) -> None:
     with Signals().caught(), pytest.raises(KeyboardInterrupt, match=number.name):
         signal.raise_signal(number)
+
+
+def test_a_signal_that_arrives_where_python_drops_exceptions_is_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
+    class Dropping:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    def drop_and_wait() -> None:
+        Dropping()
+        threading.Event().wait(WAIT_MAX_SECONDS)
+
+    before = sys.unraisablehook
+    with Signals().caught(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        drop_and_wait()
+    assert sys.unraisablehook is before
+    assert capfd.readouterr().err == ""
+
+
+def test_what_else_is_dropped_is_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("ours")
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: told.append(dropped.exc_type))
+    with Signals().caught():
+        Broken()
+    assert told == [ValueError]
 
 
 def test_in_a_run_it_goes_to_the_run_and_after_it_it_waits() -> None:
