@@ -146,7 +146,8 @@ class Place:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "policies").mkdir(exist_ok=True)
         (self.folder / "policies" / "execution.toml").write_text(policy)
-        (self.folder / "policies" / "rules.toml").write_text(rules)
+        if rules:  # a file that holds nothing would be a finding of every plan
+            (self.folder / "policies" / "rules.toml").write_text(rules)
         (self.folder / "fleet.toml").write_text(fleet)
         self.within(lambda world: extend_for_fleet(world, load_fleet(self.folder / "fleet.toml").fleet, time.time()))
 

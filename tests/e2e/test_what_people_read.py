@@ -19,8 +19,6 @@ import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.e2e.harness import ACCOUNT, APPFLEET, DOMAIN_ID, POLICY, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:
@@ -70,16 +68,16 @@ def test_adopting_apps_on_a_colour_terminal_shows_them_in_colour(place: Place) -
     assert "2 adopted" in plain(screen)
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
-def test_the_command_that_raises_a_quota_asks_for_all_that_waits_on_one_line(place: Place, columns: int) -> None:
+def test_the_command_that_raises_a_quota_asks_for_all_that_waits_on_one_line(place: Place) -> None:
     place.write(fleet_text(people(6), lab=f'instance_type = "{BIG}"'))
     place.scenario(QUICK + quota(BIG, 2))
-    code, screen = on_a_terminal(place, columns, "apply", "--yes")
-    assert code == 3
     wanted = "--quota-code L-988CE6C5 --desired-value 6 --region eu-west-1"
-    commands = [line.strip() for line in plain(screen).splitlines() if line.strip().startswith("aws ")]
-    assert commands
-    assert all(command.endswith(wanted) for command in commands)
+    for columns in (40, 120):
+        code, screen = on_a_terminal(place, columns, "apply", "--yes")
+        assert code == 3
+        commands = [line.strip() for line in plain(screen).splitlines() if line.strip().startswith("aws ")]
+        assert commands
+        assert all(command.endswith(wanted) for command in commands)
     ran = place.apply()
     hints = {app["error"]["hint"] for app in ran.report["apps"] if app["outcome"] == "parked"}
     assert len(hints) == 1
@@ -135,7 +133,8 @@ def test_interrupted_apps_are_one_paragraph_and_count_as_accepted(place: Place) 
 def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: Place) -> None:
     names = people(20)
     place.write(fleet_text(names), POLICY)
-    assert place.apply().code == 0
+    for name in names:
+        place.put_app(lab_of(name), tags={"appfleet:fleet": "e2e"})
     absent = fleet_text(names, lab='instance_type = "ml.t3.medium"\nmode = "absent"')
     place.write(absent, POLICY)
     for command in (("plan",), ("apply", "--yes")):
@@ -153,10 +152,9 @@ def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: 
 
 
 def test_quarantined_apps_are_told_to_be_tried_again_with_the_flag_that_does(place: Place) -> None:
-    place.write(fleet_text(people(3)), POLICY)
+    place.write(fleet_text(people(3)), POLICY + "[safety]\nquarantine_after = 1\n")
     place.scenario(QUICK + '[[failure]]\nreason = "it broke"\n')
-    for _ in range(3):
-        assert place.apply("--team", "vision").code == 3
+    assert place.apply("--team", "vision").code == 3
     ran = place.run("apply", "--yes", "--team", "vision")
     assert ran.code == 3
     assert "Skipped: 3 apps: " in ran.out
@@ -192,12 +190,11 @@ def test_an_answer_that_names_each_app_is_still_one_paragraph(place: Place) -> N
     assert "Failed: 5 apps: " in ran.out
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
-def test_status_and_history_break_no_word_of_theirs(place: Place, columns: int) -> None:
+def test_status_and_history_break_no_word_of_theirs(place: Place) -> None:
     place.write(fleet_text(people(4)), POLICY)
     assert place.apply().code == 0
     assert place.apply().code == 0
-    for command in ("status", "history", "plan"):
+    for command, columns in (("status", 40), ("status", 80), ("history", 40), ("history", 80), ("plan", 40)):
         _, screen = on_a_terminal(place, columns, "--log-file", "log.jsonl", command)
         wide = [line for line in plain(screen).splitlines() if len(line) > columns]
         assert all(" " not in line.strip() or line.strip().startswith("appfleet ") for line in wide), wide
@@ -239,7 +236,6 @@ def test_a_domain_that_does_not_exist_is_told_once_with_its_line_and_the_domains
     assert said in planned.out
     assert "0 unchanged, 4 unknown, 0 unmanaged." in planned.out
     assert json.loads(place.run("plan", "--format", "json").out)["summary"]["none"] == 0
-    assert "0 unchanged, 4 unknown" in place.run("plan", "--format", "markdown").out
     shown = place.run("status")
     assert shown.code == 1
     assert "4 apps: 4 unknown; " in shown.out
@@ -248,4 +244,4 @@ def test_a_domain_that_does_not_exist_is_told_once_with_its_line_and_the_domains
     ran = place.run("apply", "--yes")
     assert ran.code == 1
     assert ran.out.count("d-research00009") == 1
-    assert place.calls()["ListDomains"] == {"ok": 5}
+    assert place.calls()["ListDomains"] == {"ok": 4}
