@@ -287,7 +287,8 @@ def _incomplete(report: ApplyReport) -> Trouble:
     counts = {outcome.value: count for outcome, count in report.summary.items() if outcome in INCOMPLETE_OUTCOMES}
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
-    parts = [f"{shown} of {len(report.apps):,} apps"] if shown else []
+    apps = "1 app" if len(report.apps) == 1 else f"{len(report.apps):,} apps"
+    parts = [f"{shown} of {apps}"] if shown else []
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []

@@ -116,12 +116,19 @@ class Offboarding:
         return made
 
     async def _look(self, parts: Joined) -> dict[Owner, ObservedOwner]:
-        """Give every owner of the team's domains, the team's own with whose they are."""
+        """Give every owner of the team's domains, the team's own with whose they are.
+
+        The team's own that a listing does not show are asked for one by one: it may lag, and they would be left behind.
+        """
         seen: dict[Owner, ObservedOwner] = {}
         for name in sorted({one.owner.domain for one in self.owners} & parts.run.links.keys()):
             scanner = parts.run.owner_scanner(name)
             for kind in OWNER_KINDS:
                 seen |= await scanner.all_of(kind)
+            for one in self.owners:
+                if one.owner.domain == name and folded_owner(one.owner) not in seen:
+                    row = await scanner.describe(one.owner)
+                    seen |= {} if row is None else {folded_owner(one.owner): row}
         keys = {folded_owner(one.owner) for one in self.owners}
         return seen | await read_owners(parts.run, [seen[key] for key in sorted(keys & seen.keys())])
 

@@ -209,6 +209,18 @@ def test_a_profile_that_stays_is_no_good_end_and_the_next_command_is_the_same(em
         assert "1 user profile or space not deleted" in ran.err
 
 
+@pytest.mark.parametrize("listing", ["ListSpaces", "ListUserProfiles"])
+def test_what_a_listing_leaves_out_goes_with_its_team_all_the_same(empty: Place, listing: str) -> None:
+    """Listings lag behind what was made just now."""
+    assert empty.run("onboard", "vision", "--members", "ann", "--app", "lab", "--yes").code == 0
+    (empty.folder / "offboarded").mkdir()
+    (empty.folder / "teams" / "vision.toml").rename(empty.folder / "offboarded" / "vision.toml")
+    empty.scenario(QUICK_OWNERS + fault("missing-rows", listing))
+    ran = empty.run("offboard", "vision", "--owners", "--yes", "--allow-destructive", "*=3")
+    assert ran.code == 0, ran.out + ran.err
+    assert counted(empty) == (0, 0, 0)
+
+
 def test_a_team_goes_in_reverse_order_and_only_when_no_file_declares_it(empty: Place) -> None:
     assert empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes").code == 0
     assert empty.run("onboard", "speech", "--members", "bob", "--app", "canvas", "--yes").code == 0
