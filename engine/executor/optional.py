@@ -49,8 +49,8 @@ class OptionalServices:
                     scope.reschedule(silent_since + self._left_s)
 
                 return await call(arrived)
-        except TimeoutError:
-            error: CloudError = _no_time(operation)
+        except TimeoutError as cut:
+            error: CloudError = _no_time(operation, _last_answer(cut))
         except CloudError as raised:
             error = raised
         self._left_s -= loop.time() - silent_since
@@ -58,10 +58,24 @@ class OptionalServices:
         raise error
 
 
-def _no_time(operation: str) -> Unreachable:
+def _no_time(operation: str, last: CloudError | None = None) -> Unreachable:
+    bound = f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s, which is all that a run waits for services that it can do without"
+    if last is not None:
+        return Unreachable(
+            f"{operation} did not succeed within {bound}. The last attempt: {last.message}",
+            hint=last.hint,
+            operation=operation,
+        )
     return Unreachable(
-        f"{operation} did not answer within {OPTIONAL_SERVICES_MAX_SECONDS:g} s, which is all that a run waits for "
-        "services that it can do without",
+        f"{operation} did not answer within {bound}",
         hint="Check the network, and whether the service has an endpoint in this region",
         operation=operation,
     )
+
+
+def _last_answer(cut: BaseException) -> CloudError | None:
+    """Return the error that was being waited out when the time was up, or None where a call was under way."""
+    found: BaseException | None = cut
+    while found is not None and not isinstance(found, CloudError):
+        found = found.__cause__ or found.__context__
+    return found

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.errors import AccessDenied, CloudError, Unreachable
+from engine.core.errors import AccessDenied, CloudError, Throttled, Unreachable
 from engine.core.identity import Lane
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
+from engine.core.settings import Backoffs
+from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
 from engine.executor.optional import OptionalServices
 
@@ -38,6 +40,23 @@ async def test_silent_services_of_all_lanes_cost_one_bound_in_all() -> None:
                 await services.ask(operation, lane, silence)
     assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
     assert len(services.unread) == 4
+
+
+async def test_one_that_only_ever_refused_is_not_called_silent() -> None:
+    services = OptionalServices()
+
+    async def throttled(_: Callable[[], None]) -> str:
+        async def call() -> str:
+            raise Throttled("Rate exceeded", hint="wait")
+
+        return await ask_again("GetResources", call, Backoffs(), lambda: 0.5, lambda _: None)
+
+    with pytest.raises(Unreachable) as caught:
+        await services.ask("GetResources", HERE, throttled)
+    assert "did not succeed within 30 s" in caught.value.message
+    assert caught.value.message.endswith("The last attempt: Rate exceeded")
+    assert caught.value.hint == "wait"
+    assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
 
 
 async def test_one_that_failed_is_not_asked_again() -> None:
