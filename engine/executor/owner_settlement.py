@@ -28,6 +28,8 @@ from engine.ports.events import OwnerAccepted, OwnerOutcomeUnknown, OwnerRetried
 from engine.ports.owners import operation_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey, Owner
     from engine.core.outcome import Trouble
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from engine.executor.gate import Gate
     from engine.executor.owner_operation import OwnerOperation
     from engine.executor.owner_watch import OwnerWatcher
+    from engine.executor.ready import Waiting
     from engine.executor.retry import Decision
     from engine.executor.settlement import Settlement
 
@@ -53,6 +56,7 @@ class OwnerSettlement:
     def __init__(self, lane: Settlement) -> None:
         self._lane = lane
         self.watchers: dict[str, OwnerWatcher] = {}
+        self._unmade: dict[Hashable, tuple[Outcome, Trouble]] = {}  # how what comes after what did not end well ends
 
     @property
     def control(self) -> Control:
@@ -180,8 +184,16 @@ class OwnerSettlement:
             self._lane.nudge()
             return
         ended = Outcome.INTERRUPTED if outcome is Outcome.INTERRUPTED else Outcome.SKIPPED
+        self._unmade[key] = end = (ended, needs(key, outcome, trouble))
         for operation in self._lane.ready.give_up(key):
-            self._lane.end(operation, ended, needs(key, outcome, trouble))
+            self._lane.end(operation, *end)
+
+    def end_without(self, operation: Waiting) -> tuple[Outcome, Trouble] | None:
+        """Return the end of an operation whose call would come after what did not end well; None if it may be called.
+
+        What was looked up first, or waited for a delete, was not held back when that ended.
+        """
+        return next((end for key in operation.after if (end := self._unmade.get(key)) is not None), None)
 
     def left_over(self, operation: OwnerOperation, gate: Gate | None = None) -> None:
         """End an operation that no call is made for any more."""
@@ -265,6 +277,8 @@ class OwnerSettlement:
         operation.absent_since = None
         if self._lane.is_over:
             self.left_over(operation)
+        elif (end := self.end_without(operation)) is not None:
+            self.end(operation, *end)
         else:
             self._lane.ready.push(operation)
 

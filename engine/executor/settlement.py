@@ -357,6 +357,8 @@ class Settlement:
         operation.absent_since = None
         if self.is_over:
             self.left_over(operation)
+        elif (end := self.owners.end_without(operation)) is not None:
+            self.end(operation, *end)
         else:
             self.ready.push(operation)
 

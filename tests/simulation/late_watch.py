@@ -93,6 +93,10 @@ class LateWatch:
         came_since = asked_at is not None and found.created_at >= watch.wall_of(asked_at)
         return came_since or change.key in watch.journal.lost_before  # its intent was lost in a kill, or on a full disk
 
+    def refused(self, key: AppId) -> None:
+        """Take back a CreateApp that was throttled: the service has not looked at it."""
+        self._live_creates[key] -= self._live_creates[key] > 0
+
     def check_nothing_owed(self, plan: Plan) -> None:
         """Check that every app that was deleted to be replaced was made again, and was in service."""
         watch = self._watch

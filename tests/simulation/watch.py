@@ -324,6 +324,8 @@ class Watch:
             self.refused[key] += 1
         if call.operation == "CreateApp":
             self.quotas.answered(call, key, error, went_through=error is None and answer is not None)
+            if isinstance(error, Throttled):
+                self.late.refused(key)
             if isinstance(error, Throttled) and call.sent_at > self.rates.cut_at[call.lane]:
                 self._unheard.setdefault(call.lane, self.now())
 

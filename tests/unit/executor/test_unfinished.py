@@ -23,6 +23,7 @@ from tests.unit.executor.test_owner_run import (
     CANVAS_A,
     CANVAS_B,
     EPOCH,
+    LAB_A,
     SPACE_A,
     NoteBook,
     Stage,
@@ -33,6 +34,7 @@ from tests.unit.executor.test_owner_run import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.core.identity import AppKey, Owner
     from engine.executor.fleet_run import FleetRun
     from engine.simulator.memory_face import SimulatedCall
 
@@ -240,6 +242,29 @@ def test_an_owner_in_doubt_is_looked_up_first(arrives: bool) -> None:
     assert owners_of(report)[SPACE_A].value == "created"
     assert calls_of(report, "CreateSpace") == (0 if arrives else 1)
     assert ALICE not in owners_of(report) or owners_of(report)[ALICE].value == "unchanged"
+
+
+@pytest.mark.parametrize("profile", ["Failed", "InService"])
+def test_an_app_in_doubt_is_not_created_when_its_space_failed_meanwhile(profile: str) -> None:
+    """While its own call is looked up, the app is not held back by the space (or its profile) that the run makes."""
+    stage = Stage()
+    left_by = Unfinished("CreateApp", EPOCH, in_doubt=True)
+    doubts: dict[AppKey | Owner, Unfinished] = {
+        parse_app_key(LAB_A): left_by,
+        SPACE_A: replace(left_by, operation="CreateSpace"),
+    }
+    stage.memory = Memory(frozenset(), {}, {}, unfinished=doubts)
+
+    def fail(_: FleetRun) -> None:
+        stage.domain.profiles["alice"].status = profile
+        if "alice-lab" in stage.domain.spaces:
+            stage.domain.spaces["alice-lab"].status = "Failed"
+
+    stage.at = [(second, fail) for second in (1.6, 17.0)]
+    report = stage.apply()
+    assert owners_of(report)[SPACE_A].value == ("skipped" if profile == "Failed" else "failed")
+    assert next(result for result in report.apps if str(result.key) == LAB_A).outcome.value == "skipped"
+    assert not [call for call in stage.events if call.name == "app.create_started" and str(call.key) == LAB_A]
 
 
 def test_an_owner_that_was_in_flight_is_left_in_doubt() -> None:
