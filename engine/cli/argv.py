@@ -43,6 +43,25 @@ def prepare(arguments: Sequence[str]) -> list[str]:
     return moved + kept
 
 
+def empty_one(arguments: Sequence[str]) -> str:
+    """Return the flag that is given an empty value, or the words for an empty argument; empty where there is none.
+
+    A variable of a script that is not set leaves such a value, and what it should have held, such as a checksum, an
+    endpoint or a run, would be left out without a word.
+    """
+    before = ""
+    for word in arguments:
+        if word == "--":
+            return ""
+        name, equals, value = word.partition("=")
+        if equals and not value and name.startswith("--"):
+            return name
+        if not word:
+            return before if before.startswith("-") else "an argument"
+        before = word
+    return ""
+
+
 def command_of(prepared: Sequence[str]) -> str:
     """Give the first word behind the global flags: the command, or a flag such as `--help`, or empty."""
     waiting = list(reversed(prepared))

@@ -38,10 +38,12 @@ HELP: Final = frozenset({"-h", "--help"})
 class Call:
     """What one call asked for, as far as its words tell; `words` went through `argv.prepare`.
 
-    `has_log` and `end_is_logged` are what its log holds so far; `trouble` is why a command that only looks ended badly.
+    `empty_one` is what `argv.empty_one` found in them. `has_log` and `end_is_logged` are what its log holds so far;
+    `trouble` is why a command that only looks ended badly.
     """
 
     words: Sequence[str]
+    empty_one: str = ""
     started: float = field(default_factory=time.time)
     started_at: float = field(default_factory=time.monotonic)
     signals: Signals = field(default_factory=lambda: Signals(hurry))

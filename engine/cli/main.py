@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from engine.adapters.resources import require_open_files
-from engine.cli.argv import command_of, prepare
+from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import HELP, Call
 from engine.cli.output import ensure_descriptors, lost_result, say
 from engine.cli.usage import plain_message
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLECTOR_THRESHOLD_OBJECTS: Final = 50_000
+INIT: Final = "init"  # empty answers of its are meant, or told by the name of the question
 COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints
 
 
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # No plugin of pydantic's is ours, and looking for some reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     ensure_descriptors()
-    words = prepare(sys.argv[1:] if arguments is None else arguments)
-    call = Call(words)
+    given = sys.argv[1:] if arguments is None else arguments
+    call = Call(prepare(given), empty_one(given))
     # A process keeps its handlers to its very end: a signal must not change an exit code that is earned already.
     with call.signals.caught(to_the_end=arguments is None):
         return _ended(call)
@@ -73,6 +74,9 @@ def _run(call: Call) -> int:
 
         return answered(os.environ[COMPLETE_VARIABLE])
     named = command_of(words)
+    if call.empty_one and named != INIT:
+        hint = "Give it a value, or leave it out. A variable that is not set gives an empty one"
+        raise UsageError(f"{call.empty_one} is empty", hint=hint)
     command = command_line(named if named in COMMANDS else "")
     try:
         # Not `command.main`: it has views of its own on interrupts and exit codes.

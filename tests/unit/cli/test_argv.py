@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.cli.argv import GLOBAL_FLAGS, command_of, prepare
+from engine.cli.argv import GLOBAL_FLAGS, command_of, empty_one, prepare
 
 KEY = "research/user/alice/Canvas/default"
 
@@ -52,3 +52,21 @@ def test_every_global_flag_may_stand_behind_the_command(name: str) -> None:
 )
 def test_the_command_is_the_first_word_behind_the_global_flags(prepared: list[str], command: str) -> None:
     assert command_of(prepared) == command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["apply", "--yes"], ""),
+        (["plan", "--simulate"], ""),
+        (["apply", "--yes", "--checksum", ""], "--checksum"),
+        (["apply", "--yes", "--checksum="], "--checksum"),
+        (["-f", "", "plan"], "-f"),
+        (["plan", "--simulate="], "--simulate"),
+        (["offboard", "", "--yes"], "an argument"),
+        ([""], "an argument"),
+        (["schema", "--", ""], ""),
+    ],
+)
+def test_an_empty_value_is_found_with_its_flag(arguments: list[str], found: str) -> None:
+    assert empty_one(arguments) == found
