@@ -51,8 +51,7 @@ def is_same(row: ObservedOwner, of: ObservedOwner | None) -> bool:
 
 def _settling(operation: OwnerOperation, row: ObservedOwner | None, scan: Scan) -> Verdict:
     if row is None:
-        gone = missed_twice(operation, scan) and not may_lag(operation, scan)
-        return Verdict.REMOVED if gone else Verdict.KEEP
+        return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
     operation.absent_since = None
     stale = is_same(row, operation.prior) and may_lag(operation, scan)
     if stale and operation.ours and not operation.adopted:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.core.errors import CloudError
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.executor.calls import StoppedError
-from engine.executor.judge import Scan, Verdict
+from engine.executor.judge import Scan, Verdict, may_lag
 from engine.executor.owner_judge import judge_owner
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.retry import trouble_of
@@ -72,7 +72,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
             if operation.key in unshown:
                 unsure.append(operation)
             else:
-                self._let_go(operation, verdict, found[operation.key])
+                self._let_go(operation, verdict, found[operation.key], scan)
         return unsure
 
     async def _ask_about(self, operation: OwnerOperation) -> None:
@@ -83,10 +83,13 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
         row = await self._scanner.describe(operation.key)
         if self._awaited.get(operation.folded) is not operation:
             return
-        verdict = judge_owner(operation, row, Scan(began_at, self._control.now()), self._observe)
+        scan = Scan(began_at, self._control.now())
+        verdict = judge_owner(operation, row, scan, self._observe)
         if verdict is not Verdict.KEEP:
-            self._let_go(operation, verdict, row)
+            self._let_go(operation, verdict, row, scan)
 
-    def _let_go(self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None) -> None:
+    def _let_go(self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None, scan: Scan) -> None:
+        if verdict is Verdict.REMOVED and row is None and may_lag(operation, scan):
+            return  # accepted just now: nothing need show it yet
         del self._awaited[operation.folded]
         self._at.take_verdict(operation, verdict, row)

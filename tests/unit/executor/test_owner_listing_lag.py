@@ -56,6 +56,8 @@ def test_owners_that_were_accepted_and_that_no_listing_shows_are_asked_for_and_a
     report = stage.apply()
     assert set(owners_of(report).values()) == {"created"}
     assert set(outcomes(report).values()) == {"created"}
+    assert report.calls["DescribeUserProfile"]["ok"] == len(NAMES)  # once each, and nobody waits for the listing
+    assert report.seconds < 60.0
 
 
 def test_a_create_of_an_owner_whose_answer_was_lost_is_not_sent_again_for_one_that_is_there(
