@@ -22,7 +22,7 @@ from engine.cli.output import is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
 from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
-from engine.core.outcome import Trouble
+from engine.core.outcome import SUCH_AS, Trouble
 from engine.core.redact import Redactor
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
     error = report.error
     if error is not None and not is_json_on_stderr(call):
         end = f"{report.result.value} (exit code {int(report.exit_code)})"
-        say(_redactor().text(f"appfleet: run {report.run_id} {end}: {error.message}"))
+        # Where the same terminal shows the result just above, its counts are enough.
+        above = call.is_text and is_terminal(sys.stdout) and is_terminal(sys.stderr)
+        message = error.message.partition(SUCH_AS)[0] if above else error.message
+        say(_redactor().text(f"appfleet: run {report.run_id} {end}: {message}"))
     return int(report.exit_code if written else (report.exit_code or ExitCode.FAILED))
 
 

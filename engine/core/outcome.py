@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED_CODE: Final = "interrupted"
 INCOMPLETE_CODE: Final = "incomplete"
+SUCH_AS: Final = ". Such as "  # between the counts of an incomplete run and the trouble that most apps have
 _RESULT_HINT: Final = "The result names each app with its reason"
 
 
@@ -298,7 +299,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     if cause is None:
         return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
     key, trouble = cause
-    said = f"{'; '.join(parts)}. Such as {key}: {trouble.code}: {trouble.message}"
+    said = f"{'; '.join(parts)}{SUCH_AS}{key}: {trouble.code}: {trouble.message}"
     return Trouble(INCOMPLETE_CODE, said, trouble.hint or _RESULT_HINT)
 
 

@@ -78,6 +78,7 @@ def test_the_command_that_raises_a_quota_asks_for_all_that_waits_on_one_line(pla
         commands = [line.strip() for line in plain(screen).splitlines() if line.strip().startswith("aws ")]
         assert commands
         assert all(command.endswith(wanted) for command in commands)
+        assert plain(screen).rstrip().endswith(" parked of 6 apps")
     ran = place.apply()
     hints = {app["error"]["hint"] for app in ran.report["apps"] if app["outcome"] == "parked"}
     assert len(hints) == 1
