@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.output import wants_colour, write_result
+from engine.cli.end_channels import is_json_on_stderr
+from engine.cli.output import say, wants_colour, write_result
 from engine.core.errors import ExitCode
 
 
@@ -51,4 +52,6 @@ def explain(
         else:
             text = explain_text(explanation, colour=wants_colour(sys.stdout))
         written = write_result(text)
+    if explanation.change is None and not is_json_on_stderr(ctx.obj.call):
+        say(f"appfleet: what appfleet will do with {wanted} is not known: {explanation.trouble}")
     return ExitCode.OK if explanation.change is not None and written else ExitCode.FAILED

@@ -278,4 +278,4 @@ def _with_wrong_rows(result: dict[str, Any], kind: FaultKind) -> dict[str, Any]:
 def _host_is_loopback(host: bytes) -> bool:
     text = host.decode("ascii", "replace")
     name = text.rpartition(":")[0] if text.rpartition(":")[2].isdigit() and not text.endswith("]") else text
-    return is_loopback(name)
+    return is_loopback(name.lower())

@@ -82,6 +82,17 @@ def test_an_endpoint_that_nobody_listens_at_is_named_once_with_all_domains(place
     assert "sent" not in ran.err
 
 
+def test_an_explanation_that_leaves_out_what_will_be_done_says_so_on_standard_error(place: Place) -> None:
+    place.write(fleet_text(["zoe"]))
+    port = free_port()
+    key = "research/space/zoe-lab/JupyterLab/default"
+    ran = place.run("explain", key, "--endpoint-url", f"http://127.0.0.1:{port}")
+    assert ran.code == 1
+    assert (
+        f"appfleet: what appfleet will do with {key} is not known: Cannot connect to http://127.0.0.1:{port}" in ran.err
+    )
+
+
 def test_a_name_that_does_not_exist_is_named(place: Place) -> None:
     ran = place.run("plan", "--endpoint-url", "https://sagemaker.nowhere.invalid")
     assert ran.code == 1

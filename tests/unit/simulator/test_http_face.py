@@ -120,6 +120,7 @@ async def test_an_operation_without_output_answers_with_no_body() -> None:
     [
         (a_request("SageMaker.MakeTea"), 400, "UnknownOperationException"),
         (a_request("Elsewhere.CreateApp"), 400, "UnknownOperationException"),
+        (a_request("Elsewhere.CreateApp").replace(b"127.0.0.1", b"LocalHost:80"), 400, "UnknownOperationException"),
         (a_request("SageMaker.GetServiceQuota"), 400, "UnknownOperationException"),
         (a_request("SageMaker.CreateApp", b"{not json"), 400, "SerializationException"),
         (a_request("SageMaker.CreateApp", b"[]"), 400, "SerializationException"),
