@@ -65,7 +65,7 @@ def plan(chromium: str, folder: Path) -> bytes:
     appfleet(folder, "apply", "--yes", "--simulate", "--team", "vision")
     for file in (folder / "fleet.toml", *(folder / "teams").glob("*.toml")):
         file.write_text(file.read_text().replace('"ml.g5.xlarge"', '"ml.g5.2xlarge"'))
-    only = [word for space in ("kofi-*", "lena-*", "sven-*", "tara-*", "rehearsal") for word in ("--space", space)]
+    only = [word for space in ("kofi-*", "lena-*", "rehearsal") for word in ("--space", space)]
     shown = on_a_terminal(folder, "plan", "--simulate", "--replace", *only)
     typed = f"$ appfleet plan --simulate --replace \\\n    {shlex.join(only)}"
     return _terminal_picture(chromium, folder, f"{typed}\n{shown}")

@@ -138,9 +138,10 @@ def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: 
         place.put_app(lab_of(name), tags={"appfleet:fleet": "e2e"})
     absent = fleet_text(names, lab='instance_type = "ml.t3.medium"\nmode = "absent"')
     place.write(absent, POLICY)
-    for command in (("plan",), ("apply", "--yes")):
+    for command in (("plan",), ("apply", "--dry-run"), ("apply", "--yes")):
         ran = place.run(*command, "--domain", "research")
         assert ran.code == 4
+        assert "  DeleteApp research/" not in ran.out, "a plan that is refused has no order of calls"
         line = next(line for line in ran.out.splitlines() if "If you mean these deletes and replaces" in line)
         assert line.endswith("run: appfleet apply --domain research --allow-destructive 'research/*=20'")
         (end,) = ran.events("run.finished")
