@@ -39,7 +39,8 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
 
     now = time.time()
     fleet = report.fleet or call.fleet_file.name
-    with StateDir.open(call.state_path, create=False) as state:
+    # As a run opens it, so that a folder which a run refuses gets no journal of ours either.
+    with StateDir.open(call.state_path) as state:
         end = End(kept_as, int(report.exit_code), now, report.error)
         keep_refusal(state, RunHeader(call.run_id, fleet, version("appfleet"), call.started), end)
 

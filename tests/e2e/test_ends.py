@@ -201,6 +201,16 @@ def test_standard_output_has_the_end_in_the_format_that_was_asked_for(place: Pla
         assert ran.out.startswith("### Fleet")
 
 
+@pytest.mark.parametrize("words", [(), ("--nonsense",)])
+def test_a_folder_that_is_refused_gets_no_journal(place: Place, words: tuple[str, ...]) -> None:
+    project = place.folder / "project"
+    project.mkdir()
+    (project / "notes.txt").write_text("")
+    ran = place.run("apply", "--yes", "--state-dir", "project", *words)
+    assert ran.code == (64 if words else 1)
+    assert [path.name for path in project.iterdir()] == ["notes.txt"]
+
+
 def test_a_lock_that_is_held_is_told_in_every_channel(run_before: Place) -> None:
     place = run_before
     with StateDir.open(place.folder / ".appfleet") as state:
