@@ -94,7 +94,7 @@ class LateWatch:
         return came_since or change.key in watch.journal.lost_before  # its intent was lost in a kill, or on a full disk
 
     def refused(self, key: AppId) -> None:
-        """Take back a CreateApp that was throttled: the service has not looked at it."""
+        """Take back a CreateApp that the service refused before it looked for an app of that name."""
         self._live_creates[key] -= self._live_creates[key] > 0
 
     def check_nothing_owed(self, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import NoCapacity, OutcomeUnknown, QuotaExceeded, Throttled
+from engine.core.errors import NoCapacity, OutcomeUnknown, QuotaExceeded, StorageNotReady, Throttled
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
@@ -324,7 +324,7 @@ class Watch:
             self.refused[key] += 1
         if call.operation == "CreateApp":
             self.quotas.answered(call, key, error, went_through=error is None and answer is not None)
-            if isinstance(error, Throttled):
+            if isinstance(error, Throttled | StorageNotReady):
                 self.late.refused(key)
             if isinstance(error, Throttled) and call.sent_at > self.rates.cut_at[call.lane]:
                 self._unheard.setdefault(call.lane, self.now())
