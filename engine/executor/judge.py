@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from engine.core.drift import differing_fields
+from engine.core.drift import SYSTEM, differing_fields
 from engine.core.limits import (
     ABSENT_TWICE_SECONDS,
     CLOCK_SKEW_MAX_SECONDS,
@@ -198,7 +198,9 @@ def _observed_create(operation: Operation, row: ObservedApp | None, scan: Scan, 
 def _is_new(operation: Operation, row: ObservedApp) -> bool:
     """Whether a tombstone is of an app that our unknown create may have made."""
     recent = row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
-    return recent and not is_generation(row, operation.prior)
+    asked, shown = operation.instance_type, row.spec.instance_type
+    other_type = shown is not None and asked not in ("", SYSTEM, shown)  # the service chooses what these two stand for
+    return recent and not other_type and not is_generation(row, operation.prior)
 
 
 def cleared(operation: Operation | OwnerOperation, scan: Scan, observe: Observe) -> Verdict:

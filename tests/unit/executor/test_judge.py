@@ -139,6 +139,13 @@ def test_a_new_tombstone_is_what_became_of_an_unknown_create_once_two_scans_show
     assert judge(operation, tombstone, at(117.0), OBSERVE) is verdict
 
 
+def test_a_tombstone_of_another_instance_type_is_not_that_of_an_unknown_create() -> None:
+    operation = accepted(Phase.OBSERVE_CREATE)
+    tombstone = a_row(status="Failed", created_at=SENT_WALL, instance_type="ml.p5.48xlarge")
+    assert judge(operation, tombstone, at(106.0), OBSERVE) is Verdict.KEEP
+    assert judge(operation, tombstone, at(117.0), OBSERVE) is Verdict.RESEND
+
+
 def test_an_old_tombstone_says_nothing_about_an_unknown_create() -> None:
     operation = accepted(Phase.OBSERVE_CREATE)
     operation.prior = a_row(status="Failed", created_at=SENT_WALL - 10)
