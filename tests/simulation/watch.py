@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.errors import NoCapacity, OutcomeUnknown, QuotaExceeded, StorageNotReady, Throttled
+from engine.core.errors import (
+    CredentialsFailed,
+    NoCapacity,
+    OutcomeUnknown,
+    QuotaExceeded,
+    StorageNotReady,
+    Throttled,
+    TlsFailed,
+)
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
     from tests.simulation.virtual_loop import VirtualLoop
 
+HOPELESS: Final = (CredentialsFailed, TlsFailed)  # named here: the product's own mark of them may be what is wrong
 TRACE_MAX_LINES: Final = 4_000
 HIDDEN_AGAIN_AFTER_SECONDS: Final = 120.0  # a row that one listing left out is not left out by the next ones
 WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags"}) | OWNER_WRITES
@@ -300,7 +309,7 @@ class Watch:
         self._in_flight[call.lane] -= 1
         if error is not None:
             self.faults_of_calls[error.code] += 1
-        if error is not None and error.ends_lane and self.phase == "apply":
+        if isinstance(error, HOPELESS) and self.phase == "apply":
             self._hopeless_lanes.add(call.lane)
         self.owners.answered(call, answer, error)
         self.quotas.heard_of_others(call, error)
