@@ -62,7 +62,7 @@ class Ledger:
         """Write down how `operation` ended. Raises BugError for one that had ended before."""
         if operation.phase is Phase.ENDED:
             raise BugError(f"{operation.key} ended twice, the second time as {outcome.value}")
-        in_doubt, owed = operation.in_doubt(outcome, self._now()), operation.is_owed(self._now())
+        in_doubt, owed = operation.in_doubt(outcome, self._now()), operation.is_owed()
         operation.phase = Phase.ENDED
         now = self._now()
         seconds = 0.0 if operation.first_call_at is None else now - operation.first_call_at

@@ -184,11 +184,15 @@ class Operation(BaseOperation[Change]):
         unknown = self.cut_off or waits or self.phase in OBSERVING or now < self.doubt_until
         return unknown or outcome is Outcome.STILL_PENDING
 
-    def is_owed(self, now: float) -> bool:
-        """Whether the app was deleted, or may be, to be replaced, and is not in service again."""
+    def is_owed(self) -> bool:
+        """Whether the app was deleted, or may be, to be replaced, and is not in service again.
+
+        A lost DeleteApp keeps it owed however long ago it was sent: what a later run sees settles it.
+        """
         if self.in_service or self.change.action is Action.DELETE:
             return False
-        deleting = self.phase in DELETING or (self.is_delete and (self.cut_off or now < self.doubt_until))
+        lost = self.doubt_until > float("-inf")
+        deleting = self.phase in DELETING or (self.is_delete and (self.cut_off or lost))
         return self.owed or self.deleted or deleting
 
     @property

@@ -290,6 +290,21 @@ def test_a_lost_delete_that_ends_while_it_is_sent_again_is_still_owed(stage: Sta
     assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (True, True)
 
 
+def test_a_lost_delete_stays_owed_however_late_its_replace_ends(stage: Stage) -> None:
+    """By then it is taken to come no more, but a listing of the next run decides that."""
+    put(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+
+    def refuse(_: FleetRun) -> None:
+        stage.world.faults.rules.clear()
+        stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=99)
+
+    stage.at = [(8.0, lambda _: stage.fault(FaultKind.THROTTLE, "DescribeApp", count=999)), (90.0, refuse)]
+    report = run(stage, **REPLACES)
+    assert outcomes(report)[CANVAS_A] == "failed"
+    assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (False, True)
+
+
 def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage) -> None:
     """The deadline comes between the question about a lost create and its answer."""
     stage.fault(FaultKind.RESET_BEFORE, "CreateApp", count=2)
