@@ -54,7 +54,7 @@ class QuotaWatch:
         self._left_at: dict[Name, float] = {}
         # A listing that lags shows late what had left before the run, so a run that has just begun may see it leave.
         self._before_run_at = watch.now() if watch.world.lag_max_s else float("-inf")
-        self._unlisted: dict[str, set[Name]] = {}  # by domain: what an app has left since its last listing
+        self._unlisted: dict[str, dict[Name, float]] = {}  # by domain: when an app left what, until a listing shows it
         self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
 
     def sending(self, call: Call, key: AppId) -> None:
@@ -121,13 +121,16 @@ class QuotaWatch:
         """Take in an answer that is not about an app.
 
         What is said next of a full quota is about profiles or spaces, which are not looked at here. And the first
-        listing after a departure is what shows it, however late it comes.
+        listing after a departure, and after the time that listings lag, is what shows it, however late it comes.
         """
         if call.owner is not None:
             self._last = None
         elif call.operation == "ListApps" and error is None:
-            for name in self._unlisted.pop(call.domain_id, ()):
-                self._left_at[name] = self._watch.now()
+            unlisted, now = self._unlisted.get(call.domain_id, {}), self._watch.now()
+            for name, left_at in list(unlisted.items()):
+                self._left_at[name] = now
+                if left_at + self._watch.world.lag_max_s < now:
+                    del unlisted[name]
 
     def _refused(self, name: Name, sent_at: float, *, never_fits: bool) -> None:
         now = self._watch.now()
@@ -167,7 +170,7 @@ class QuotaWatch:
         ]
         for name in names:
             self._left_at[name] = self._watch.now()
-            self._unlisted.setdefault(key.domain_id, set()).add(name)
+            self._unlisted.setdefault(key.domain_id, {})[name] = self._watch.now()
 
 
 def type_of(call: Call, key: AppId) -> str:
