@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.watch import Watch
 
 TICK: Final = 1e-6
-SEEN_LATE_SECONDS: Final = 180.0  # how long after an app has left a listing may be the first to show it
+SEEN_LATE_SECONDS: Final = 300.0  # how long after an app has left a whole listing may be the first to show it
 BY_DEFAULT: Final = "its default type"  # the service chooses it, and only a refusal tells which one
 Name = tuple[str, str, str]  # account, region, what is full
 
