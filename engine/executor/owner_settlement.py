@@ -180,13 +180,21 @@ class OwnerSettlement:
     def settle_dependents(self, key: AppKey | Owner, outcome: Outcome, trouble: Trouble | None) -> None:
         """Let go what came after `key`, or skip it, and in turn what came after that."""
         if outcome not in INCOMPLETE_OUTCOMES and outcome is not Outcome.INTERRUPTED:
-            self._lane.ready.let_go(key)
+            for operation in self._lane.ready.take_held(key):
+                self._go_on(operation)
             self._lane.nudge()
             return
         ended = Outcome.INTERRUPTED if outcome is Outcome.INTERRUPTED else Outcome.SKIPPED
         self._unmade[key] = end = (ended, needs(key, outcome, trouble))
-        for operation in self._lane.ready.give_up(key):
+        for operation in self._lane.ready.take_held(key):
             self._lane.end(operation, *end)
+
+    def _go_on(self, operation: Waiting) -> None:
+        """Put what waited where its turn is, unless something else that it comes after did not end well before."""
+        if (end := self.end_without(operation)) is not None:
+            self._lane.end(operation, *end)
+        else:
+            self._lane.ready.push(operation)
 
     def end_without(self, operation: Waiting) -> tuple[Outcome, Trouble] | None:
         """Return the end of an operation whose call would come after what did not end well; None if it may be called.

@@ -60,16 +60,11 @@ class ReadyQueue:
         heapq.heappush(self._ready, (operation.rank, next(self._tie), operation))
 
     def hold_for(self, key: Hashable) -> None:
-        """Let what comes after `key` wait, from now on until `let_go` or `give_up`."""
+        """Let what comes after `key` wait, from now on until `take_held`."""
         self._held.setdefault(key, [])
 
-    def let_go(self, key: Hashable) -> None:
-        """Put what waited for `key` where its turn is."""
-        for operation in self._held.pop(key, ()):
-            self.push(operation)
-
-    def give_up(self, key: Hashable) -> list[Waiting]:
-        """Take out what waited for `key`, which did not end well."""
+    def take_held(self, key: Hashable) -> list[Waiting]:
+        """Take out what waited for `key`, which has ended."""
         return self._held.pop(key, [])
 
     def push_later(self, operation: Waiting, at: float) -> None:
