@@ -12,6 +12,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask
+from engine.cli.named import path_of
 from engine.cli.output import say, show, write_result
 from engine.core.errors import ExitCode, UsageError
 
@@ -53,6 +54,7 @@ def init(
 
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
     _check_given(given)
+    path_of(out)
     require_free(out, _answers(_with_examples(given)))
     examples = [] if can_ask() else [flag for flag in EXAMPLES if given[flag] is None]
     told = _asked(given, ctx.obj.endpoint_url, out) if can_ask() else _with_examples(given)

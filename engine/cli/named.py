@@ -8,13 +8,15 @@ import typer
 
 from engine.config.regular_file import path_problem
 from engine.core.errors import UsageError
+from engine.core.limits import NAME_SHOWN_MAX_CHARS
+from engine.core.text import clean
 
 
 def path_of(text: str | Path) -> Path:
     """Return `text` as a path. Raises BadParameter, which names the flag, for a name that no disk takes."""
     message, hint = path_problem(str(text))
     if message:
-        raise typer.BadParameter(f"{str(text)!r} {message}. {hint}")
+        raise typer.BadParameter(f"{clean(str(text), NAME_SHOWN_MAX_CHARS)!r} {message}. {hint}")
     return Path(text)
 
 

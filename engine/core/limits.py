@@ -28,6 +28,7 @@ TOML_NESTING_MAX_DEPTH: Final = 32
 LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
 PROFILE_NAME_MAX_CHARS: Final = 128
 FILE_NAME_MAX_BYTES: Final = 255  # of one part of a path, which is what Linux and macOS allow
+NAME_SHOWN_MAX_CHARS: Final = 120  # of a name that no disk takes: what is wrong with it must still be read
 PATH_MAX_BYTES: Final = 4_095
 
 # Files that a user names to be written.

@@ -194,10 +194,16 @@ ERROR_TABLE: Final = (
         (
             "is not in inservice",
             "not in inservice status",
-            "is in pending status",
             "is in updating status",
             "is currently being updated",
         ),
+        _NEEDS_A_READY_OWNER,
+    ),
+    ErrorRow(  # not ResourceInUse: there it is the app of that name that is Pending
+        _VALIDATION,
+        StorageNotReady,
+        "The user profile or space is not InService yet; it is tried again",
+        ("is in pending status",),
         _NEEDS_A_READY_OWNER,
     ),
     ErrorRow(

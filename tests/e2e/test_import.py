@@ -29,7 +29,7 @@ def live(tmp_path: Path) -> Iterator[Place]:
     made.write(fleet_text(members))
     for number, person in enumerate(members):
         made.put_app(lab_of(person), "ml.g5.xlarge" if number % 5 == 0 else "ml.t3.medium")
-    for name in ("fleet.toml", "policies/execution.toml", "policies/rules.toml"):
+    for name in ("fleet.toml", "policies/execution.toml"):
         (tmp_path / name).unlink()
     with SimulatorThread(made.world) as simulator:
         made.simulator = simulator
