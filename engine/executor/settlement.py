@@ -182,7 +182,7 @@ class Settlement:
                 believe(operation, row)
                 operation.forgive("unknown", "transient")
                 self._settle_create(operation, now)
-            case Verdict.CONFLICT:  # pragma: no cover - rare, and without a test of its own so far
+            case Verdict.CONFLICT:
                 self.end(operation, Outcome.FAILED, conflict(row))
             case Verdict.WAIT_DELETING:
                 operation.prior = row

@@ -137,6 +137,20 @@ def test_a_lost_create_that_describe_shows_is_not_taken_for_the_tombstone_of_the
     assert report.calls["CreateApp"] == {"unknown": 1}
 
 
+def test_a_name_that_is_in_use_by_an_app_on_its_way_out_is_created_once_that_is_gone(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """The listing of the plan does not show the app that is being deleted."""
+    run(stage)
+    stage.world.set_app_status(stage.world.apps[CANVAS_ID], "Deleting")
+    planned_at = stage.world.now + 3.0
+    listings(lambda stage, row: None if stage.world.now < planned_at else row)
+    stage.world.timing = replace(stage.world.timing, app_deleting=(30.0, 30.0))
+    stage.at = [(20.0, lambda _: stage.world.set_app_status(stage.world.apps[CANVAS_ID], "Deleted"))]
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+
+
 def test_a_name_that_is_in_use_and_shows_nowhere_is_waited_for_longer_and_longer(
     stage: Stage, listings: Callable[[Show], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
