@@ -33,11 +33,14 @@ async def ask_again(
     emit: Emit,
     give_up_max_s: float = float("inf"),
     stopped: asyncio.Event | None = None,
+    may_call: Callable[[], bool] = lambda: True,
 ) -> T:
-    """Give the answer of `call`, made again within the back-off of each kind of trouble, and `give_up_max_s`.
+    """Return the answer of `call`, made again within the back-off of each kind of trouble, and `give_up_max_s`.
 
-    `stopped` ends a delay: then `call` itself says whether it may still be made.
-    Raises CloudError: the last one of its kind, or at once one that does not pass by itself.
+    `stopped` ends a delay: then `call` itself says whether it may still be made. No delay begins once `may_call` is
+    false, so that a read that fails after the deadline does not hold the end of the run up.
+    Raises CloudError: the last one of its kind, or at once one that does not pass by itself; StoppedError when a call
+    that failed may not be made again.
     """
     failures: dict[str, int] = {}
     since: dict[str, float] = {}
@@ -56,6 +59,8 @@ async def ask_again(
                 raise
             delay = max(delay_s(used, failures[name], jitter()), min(error.retry_after_s or 0.0, used.max))
             code = error.service_code or error.code
+            if not may_call():
+                raise StoppedError from error
             emit(CallRetried(operation, failures[name], round(delay, 3), code, error.message))
             if stopped is None or stopped.is_set():  # during the drain the delays hold as ever
                 await asyncio.sleep(delay)

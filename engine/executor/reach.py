@@ -60,7 +60,7 @@ class Reach:
         stopped = self.control.stopped
         async with unless_aborted(self.control):
             return await ask_again(
-                operation, once, self.backoffs, self.jitter, self.emit, give_up_max_s, stopped=stopped
+                operation, once, self.backoffs, self.jitter, self.emit, give_up_max_s, stopped, self.may_call
             )
 
     async def pages(

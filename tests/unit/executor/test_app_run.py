@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     from engine.core.outcome import ApplyReport
     from engine.executor.fleet_run import FleetRun
+    from engine.ports.events import Event
     from engine.simulator.memory_face import SimulatedCall
     from engine.simulator.records import AppId
 
@@ -631,6 +632,21 @@ async def test_patience_with_a_read_ends_with_its_last_error() -> None:
         await ask_again(
             "ListApps", never, Backoffs(throttling=Backoff(0.001, 0.001, 1.0, 0.0)), lambda: 0.5, lambda _: None
         )
+
+
+async def test_a_read_that_fails_once_no_call_may_be_made_waits_for_nothing() -> None:
+    stopped = asyncio.Event()
+    stopped.set()
+    told: list[Event] = []
+
+    async def never() -> None:
+        raise Unreachable("no answer")
+
+    long = Backoffs(transient=Backoff(initial=60.0, max=60.0, factor=1.0, give_up_after=600.0))
+    async with asyncio.timeout(5.0):
+        with pytest.raises(StoppedError):
+            await ask_again("ListApps", never, long, lambda: 0.5, told.append, stopped=stopped, may_call=lambda: False)
+    assert told == []
 
 
 async def test_a_listing_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
