@@ -108,6 +108,11 @@ def believe(operation: Operation, row: ObservedApp | None) -> None:
     operation.sent_wall = min(operation.sent_wall, row.created_at)
 
 
+def is_since(operation: Operation, row: ObservedApp | None) -> bool:
+    """Whether `row` was made after the last create was sent, by our clock."""
+    return row is not None and row.created_at >= operation.sent_wall - GENERATION_TOLERANCE_SECONDS
+
+
 def forget_tombstone(operation: Operation) -> None:
     """Note that DescribeApp shows the app alive: it is not what was Failed or Deleted before, however close in time."""
     if operation.prior is not None and not operation.prior.status.is_alive:

@@ -14,7 +14,7 @@ from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.fallbacks import after_fallbacks
 from engine.executor.gatekeeper import GateKeeper
-from engine.executor.judge import Verdict, believe
+from engine.executor.judge import Verdict, believe, is_since
 from engine.executor.ledger import good_end, unmade_end
 from engine.executor.operation import AWAITING, OBSERVING, Phase, scopes_of
 from engine.executor.owner_operation import OwnerOperation
@@ -178,7 +178,8 @@ class Settlement:
                 self.end(operation, Outcome.FAILED, REMOVED)
             case Verdict.ADOPT | Verdict.OURS:
                 operation.adopted = verdict is Verdict.ADOPT
-                operation.doubt_until = float("-inf")
+                if is_since(operation, row):  # else it may be what an earlier call made: the last one may still come
+                    operation.doubt_until = float("-inf")
                 believe(operation, row)
                 operation.forgive("unknown", "transient")
                 self._settle_create(operation, now)
@@ -215,6 +216,9 @@ class Settlement:
             return
         now = self.control.now()
         operation.prior = row
+        if now < operation.doubt_until:  # it was no answer to the last create: two looks tell whether that one comes
+            self._unknowns.observe_on(operation)
+            return
         operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
         operation.counts_as_failure = isinstance(error, Rejected)
         gate: Gate | None = None

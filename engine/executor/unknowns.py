@@ -48,6 +48,12 @@ class Unknowns:
         else:
             self._at.watch(operation, operation.phase)
 
+    def observe_on(self, operation: Operation) -> None:
+        """Look for the last create once more: what failed may have been an earlier one's, which came late."""
+        operation.has_failed = False
+        operation.first_scan_ended_at = operation.absent_since = None
+        self._at.watch(operation, Phase.OBSERVE_CREATE)
+
     def in_use(self, operation: Operation, now: float) -> None:
         """Wait for what holds the name and does not show. A second time, or after a lost create, wait longer.
 

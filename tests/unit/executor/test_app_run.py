@@ -353,6 +353,35 @@ def test_a_run_that_ends_while_a_reason_is_read_does_not_end_the_app_twice(stage
     assert outcomes(run(stage))[CANVAS_B] == "failed"
 
 
+def test_the_failure_of_an_app_made_before_the_last_create_is_no_answer_to_it(stage: Stage) -> None:
+    """An earlier create came late and its app failed: the last one may come too, so two looks pass before another."""
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    at_once = Backoff(initial=0.1, max=0.1, factor=1.0, give_up_after=60.0)
+    stage.settings = replace(stage.settings, backoffs=Backoffs(capacity=at_once))
+    stage.fault(FaultKind.RESET_BEFORE, "CreateApp")
+    sent_at: list[float] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "CreateApp" and call.phase == "request":
+            sent_at.append(stage.world.now)
+            if len(sent_at) == 1:
+                domain = stage.world.domains[DOMAIN_ID]
+                late = app_operations.place_app(stage.world, domain, CANVAS_ID, "alice", AppSpec(), {}, "Pending")
+                late.created_at -= 20.0
+        app = stage.world.apps.get(CANVAS_ID)
+        if call.operation == "DescribeApp" and app is not None and len(sent_at) == 1 and app.status == "Failed":
+            app.failure_reason = "InsufficientCapacityError: try again"
+        if call.operation == "ListApps" and app is not None and len(sent_at) == 1 and app.status == "InService":
+            stage.world.set_app_status(app, "Failed")
+
+    stage.latency = latency
+    report = run(stage)
+    observe = stage.settings.observe
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert len(sent_at) == 2
+    assert sent_at[1] - sent_at[0] >= observe.first_after + observe.second_after
+
+
 def test_an_app_that_settles_does_not_wait_for_one_whose_outcome_is_observed_later(stage: Stage) -> None:
     stage.settings = replace(stage.settings, observe=Observe(first_after=60.0, second_after=10.0))
     stage.fault(FaultKind.RESET_AFTER, "CreateApp")
