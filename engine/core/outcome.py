@@ -166,7 +166,7 @@ class ApplyReport:
         """The run in one word, the gravest first."""
         if self.interrupted:
             return RunResult.INTERRUPTED
-        if self.denied and self.ended_by is not None:  # pragma: no cover - shown end to end
+        if self.denied and self.ended_by is not None:
             return RunResult.DENIED
         if self.errors or self.bug:
             return RunResult.FAILED
@@ -214,10 +214,9 @@ class ApplyReport:
                 return _failed(self)
             case RunResult.DENIED:
                 return self.errors[0] if self.errors else denied_trouble(self.findings)
-            case RunResult.INCOMPLETE:  # pragma: no branch - there is no other result
-                return _incomplete(self)
+        return _incomplete(self)
 
-    def failure_json(self) -> dict[str, Any]:  # pragma: no cover - shown end to end
+    def failure_json(self) -> dict[str, Any]:
         """Return the document of a command that only looks and has no result, since something ended it."""
         names = ("format_version", "run_id", "fleet", "result", "exit_code", "error", "errors")
         document = self.to_json()
@@ -279,9 +278,9 @@ def denied_trouble(findings: Sequence[Finding]) -> Trouble:
 
 def _way_through(blocking: Sequence[Finding]) -> str:
     added = " ".join(f"--allow-destructive {shlex.quote(flag)}" for flag in allowed_flags(blocking))
-    if not added:  # pragma: no branch - as below
+    if not added:
         return "Change the fleet or the rule, then run again"
-    return f"If you mean these deletes and replaces, add {added}"  # pragma: no cover - shown end to end
+    return f"If you mean these deletes and replaces, add {added}"
 
 
 def _incomplete(report: ApplyReport) -> Trouble:
@@ -294,7 +293,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []
     cause = _commonest(report)
-    if cause is None and stay:  # pragma: no cover - shown end to end
+    if cause is None and stay:
         return Trouble(INCOMPLETE_CODE, f"{'; '.join(parts)}. Such as {stay[0].key}: {stay[0].message}", _RESULT_HINT)
     if cause is None:
         return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
@@ -303,7 +302,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     return Trouble(INCOMPLETE_CODE, said, trouble.hint or _RESULT_HINT)
 
 
-def _owners(count: int) -> str:  # pragma: no cover - shown end to end
+def _owners(count: int) -> str:
     return "1 user profile or space" if count == 1 else f"{count:,} user profiles or spaces"
 
 

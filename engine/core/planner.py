@@ -239,7 +239,7 @@ def _claims(options: PlanOptions, joined: _Joined, changes: list[Change], said: 
             by_fleet.setdefault(row.foreign_fleet, []).append(app.key)
     for fleet, keys in sorted(by_fleet.items()):
         yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys))))
-    if options.adopt and options.from_fleet and not moving:  # pragma: no cover - shown end to end
+    if options.adopt and options.from_fleet and not moving:
         message = f"no declared app that is listed and in service is owned by the fleet {options.from_fleet!r}"
         yield Finding("adopt", _SAID, "", clean(message))
 

@@ -4,8 +4,19 @@ from typing import Any
 
 import pytest
 
-from engine.core.finding import Finding
-from engine.core.outcome import INCOMPLETE_OUTCOMES, ApplyReport, AppResult, Outcome, RunResult, Trouble
+from engine.core.errors import DeniedError, ExitCode
+from engine.core.finding import MANDATORY, OFFBOARD, SKIP, Finding
+from engine.core.identity import USER, Owner
+from engine.core.outcome import (
+    INCOMPLETE_OUTCOMES,
+    ApplyReport,
+    AppResult,
+    Outcome,
+    OwnerResult,
+    RunResult,
+    Trouble,
+    denied_trouble,
+)
 from engine.core.plan import Action
 from tests.fleets import LAB, key_of
 
@@ -53,6 +64,7 @@ def test_an_empty_run_has_converged() -> None:
         ({"denied": True}, RunResult.DENIED, 4),
         ({"errors": (TROUBLE,)}, RunResult.FAILED, 1),
         ({"errors": (TROUBLE,), "denied": True}, RunResult.FAILED, 1),
+        ({"errors": (TROUBLE,), "denied": True, "ended_by": ExitCode.DENIED}, RunResult.DENIED, 4),
         ({"interrupted": True, "errors": (TROUBLE,), "denied": True}, RunResult.INTERRUPTED, 130),
         ({"bug": True}, RunResult.FAILED, 70),
         ({"bug": True, "interrupted": True}, RunResult.INTERRUPTED, 70),
@@ -116,3 +128,105 @@ def test_an_app_shows_its_error_or_null() -> None:
         "error": None,
     }
     assert _result(Outcome.FAILED, error=TROUBLE).to_json()["error"] == TROUBLE.to_json()
+
+
+def test_a_run_that_converged_has_no_reason_and_every_other_one_says_what_to_do() -> None:
+    assert _report(Outcome.CREATED).error is None
+    for told in (
+        {"interrupted": True},
+        {"bug": True},
+        {"errors": (TROUBLE,)},
+        {"denied": True},
+        {"denied": True, "errors": (TROUBLE,), "ended_by": ExitCode.DENIED},
+        {},
+    ):
+        error = _report(Outcome.PARKED, **told).error
+        assert error is not None
+        assert error.hint
+
+
+def test_a_run_that_was_denied_before_it_had_a_plan_gives_the_denial_itself_as_its_reason() -> None:
+    denial = Trouble(DeniedError.code, "Rule gpu denied the team's file", "Change the file")
+    assert _report(denied=True, errors=(denial,), ended_by=ExitCode.DENIED).error == denial
+
+
+def test_a_look_that_something_ended_says_why_and_claims_nothing_of_any_app() -> None:
+    document = _report(Outcome.CREATED, errors=(TROUBLE,), ended_by=ExitCode.FAILED).failure_json()
+    assert document == {
+        "format_version": 1,
+        "run_id": "run-1",
+        "fleet": "ml-platform",
+        "result": "failed",
+        "exit_code": 1,
+        "error": TROUBLE.to_json(),
+        "errors": [TROUBLE.to_json()],
+        "complete": False,
+    }
+
+
+# Denied.
+
+
+def _refused(rule: str, *allow: str, source: str = "", key: str = "") -> Finding:
+    return Finding(rule, MANDATORY, key, "it goes too far", source, allow=allow)
+
+
+def test_what_flags_let_through_is_denied_with_all_of_them_as_a_shell_takes_them() -> None:
+    told = denied_trouble([_refused("safety.destroy_max", "research/*=11"), _refused("safety.gpu_max", LAB)])
+    assert told.message == "Rule safety.destroy_max denied the plan: it goes too far (and 1 more)"
+    assert told.hint == (
+        "Nothing was changed. If you mean these deletes and replaces, "
+        f"add --allow-destructive 'research/*=11' --allow-destructive {LAB}"
+    )
+
+
+@pytest.mark.parametrize("others", [(), (_refused("safety.destroy_max", "research/*=11"),)])
+def test_where_no_flag_is_enough_none_is_named(others: tuple[Finding, ...]) -> None:
+    told = denied_trouble([_refused("gpu", source="policies/gpu.toml:3", key=LAB), *others])
+    assert told.message.startswith(f"Rule gpu (policies/gpu.toml:3) denied the plan: {LAB}: it goes too far")
+    assert told.hint == "Nothing was changed. Change the fleet or the rule, then run again"
+
+
+# Incomplete.
+
+
+def _person(outcome: Outcome, name: str = "alice") -> OwnerResult:
+    return OwnerResult(Owner("research", USER, name), Action.CREATE, outcome, error=TROUBLE)
+
+
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [(["alice"], "1 user profile or space did"), (["alice", "bob"], "2 user profiles or spaces did")],
+)
+def test_owners_that_did_not_end_well_are_counted_and_one_is_named_with_its_reason(
+    names: list[str], counted: str
+) -> None:
+    owners = tuple(_person(Outcome.FAILED, name) for name in names)
+    report = _report(Outcome.CREATED, owners=(*owners, _person(Outcome.CREATED, "carol")))
+    assert report.result is RunResult.INCOMPLETE
+    assert report.error == Trouble(
+        "incomplete",
+        f"{counted} not end well. Such as research/user/alice: {TROUBLE.code}: {TROUBLE.message}",
+        TROUBLE.hint,
+    )
+
+
+def test_owners_that_were_to_go_and_stay_leave_the_run_incomplete_and_the_first_says_why() -> None:
+    stay = tuple(Finding(OFFBOARD, SKIP, f"research/user/{name}", "an app lives in it") for name in ("alice", "bob"))
+    report = _report(Outcome.DELETED, findings=stay)
+    assert report.result is RunResult.INCOMPLETE
+    assert report.error is not None
+    assert report.error.message == (
+        "2 user profiles or spaces not deleted. Such as research/user/alice: an app lives in it"
+    )
+    assert report.error.hint
+
+
+def test_the_reason_of_an_app_comes_before_what_stays() -> None:
+    stay = Finding(OFFBOARD, SKIP, "research/user/alice", "an app lives in it")
+    apps = (_result(Outcome.FAILED, error=TROUBLE), _result(Outcome.CREATED))
+    report = ApplyReport("run-1", "ml", "2026-11-24T01:00:00Z", 1.0, apps, {}, findings=(stay,))
+    assert report.error is not None
+    assert report.error.message == (
+        f"1 failed of 2 apps; 1 user profile or space not deleted. Such as {LAB}: {TROUBLE.code}: {TROUBLE.message}"
+    )

@@ -197,3 +197,18 @@ def test_a_replace_that_changed_nothing_says_what_differs() -> None:
     (finding,) = plan_fleet(a_fleet(app), observe(row), told).findings
     assert "instance_type: declared ml.m5.large, reported ml.t3.medium" in finding.message
     assert f"--replace {app.key}" in finding.message
+
+
+def test_an_old_name_that_owns_nothing_of_what_is_declared_is_said_since_it_may_be_misspelled() -> None:
+    told = options(adopt=True, from_fleet="odl name")
+    plan = plan_fleet(a_fleet(an_app()), observe(a_row(ownership="foreign", foreign_fleet="old name")), told)
+    assert plan.changes == ()
+    (said,) = [finding.message for finding in plan.findings if (finding.rule, finding.key) == ("adopt", "")]
+    assert said == "no declared app that is listed and in service is owned by the fleet 'odl name'"
+
+
+def test_an_old_name_whose_app_moves_is_not_said_to_own_nothing() -> None:
+    told = options(adopt=True, from_fleet="old name")
+    plan = plan_fleet(a_fleet(an_app()), observe(a_row(ownership="foreign", foreign_fleet="old name")), told)
+    assert [(change.action, change.reason) for change in plan.changes] == [(Action.ADOPT, Reason.FROM_FLEET)]
+    assert [finding for finding in plan.findings if finding.rule == "adopt"] == []
