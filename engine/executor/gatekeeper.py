@@ -73,8 +73,7 @@ class GateKeeper:
     def count_waiting(self) -> None:
         """Let the error of every gate ask for all that waits there, before it is taken out."""
         for gate in self._ready.gates.values():
-            if gate.state is not GateState.OPEN:  # pragma: no branch - the other way has no test of its own so far
-                self._count(gate)
+            self._count(gate)
 
     def turned_away(self, now: float) -> list[tuple[Waiting, QuotaExceeded]]:
         """Take out what waits at gates that let nothing through any more; forget gates that are open."""

@@ -170,10 +170,11 @@ class ReadyQueue:
         return [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
 
     def drain(self) -> list[tuple[Waiting, Gate | None]]:
-        """Take out everything, with the gate that each operation waited at."""
+        """Take out everything, with the gate that holds each operation back: one that has opened holds nothing."""
         left: list[tuple[Waiting, Gate | None]] = [(entry[2], None) for entry in (*self._ready, *self._later)]
         for gate in list(self._waiting):
-            left.extend((operation, gate) for operation in self.empty_gate(gate))
+            held_by = None if gate.state is GateState.OPEN else gate
+            left.extend((operation, held_by) for operation in self.empty_gate(gate))
         left.extend((operation, None) for held in self._held.values() for operation in held)
         self._held.clear()
         self._ready.clear()

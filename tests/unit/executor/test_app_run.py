@@ -699,6 +699,31 @@ def test_a_replace_gives_back_the_gate_that_closed_behind_it() -> None:
     assert (gate.in_flight, replaced.passed) == (0, [])
 
 
+def test_what_a_signal_finds_behind_a_quota_that_has_room_again_was_interrupted_and_not_parked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate has just opened, and nothing that waited there has had its turn yet."""
+    names = [f"u{number}" for number in range(6)]
+    for name in names:
+        stage.profile(name)
+    stage.fleet = replace(
+        stage.fleet, apps=tuple(an_app(f"research/user/{name}/Canvas/default", None) for name in names)
+    )
+    stage.settings = replace(stage.settings, execution=replace(Execution(), concurrency=1))
+    stage.fault(FaultKind.ERROR, "CreateApp", code="ResourceLimitExceeded", message="full")
+    tell = stage.tell
+
+    def tell_and_stop(fleet_run: FleetRun, event: Any) -> None:
+        tell(fleet_run, event)
+        if event.name == "app.created" and sum(one.name == "app.created" for one in stage.events) == 2:
+            fleet_run.control.interrupt()
+
+    monkeypatch.setattr(stage, "tell", tell_and_stop)
+    report = run(stage)
+    assert [event.name for event in stage.events if "bucket." in event.name][-1] == "bucket.reopened"
+    assert sorted(outcomes(report).values()) == ["interrupted"] * 4 + ["still_pending"] * 2
+
+
 def test_a_gate_with_nothing_but_deletes_sends_no_probe() -> None:
     queue = ReadyQueue(BACKOFF, lambda: 0.5, 4)
     replaced = an_operation(phase=Phase.DELETE, action=Action.DELETE_THEN_CREATE, before=a_row())

@@ -201,6 +201,20 @@ def test_all_that_waits_can_be_taken_out_with_the_gate_it_waited_at() -> None:
     assert len(queue) == 0
 
 
+def test_a_gate_that_has_opened_holds_back_nothing_that_is_taken_out() -> None:
+    """What waits there has had no turn since; its quota has room."""
+    queue = a_queue(window_max=1)
+    for rank in range(4):
+        park(queue, lab(f"s{rank}", rank), 10.0)
+    gate = next(iter(queue.gates.values()))
+    for now in (10.6, 10.8):
+        passing = queue.pop(now)
+        assert passing is not None
+        queue.leave_gates(passing, now, accepted=True, refused_by=None)
+    assert (gate.state, queue.waiting_at(gate)) == (GateState.OPEN, 1)
+    assert [(operation.rank, held_by) for operation, held_by in queue.drain()] == [(2, None), (3, None)]
+
+
 def test_a_kernel_on_system_counts_as_what_the_service_makes_of_it() -> None:
     key = parse_app_key(KERNEL)
     assert scopes_of(LANE, key, "system") == scopes_of(LANE, key, "ml.t3.medium")
