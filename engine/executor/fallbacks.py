@@ -20,7 +20,7 @@ def after_fallbacks(operation: Operation, trouble: Trouble | None) -> Trouble | 
         return trouble
     tried = [*operation.refused, (operation.instance_type, trouble)]
     codes = {one.code for _, one in tried}
-    if codes == {NO_CAPACITY}:  # pragma: no cover - shown end to end
+    if codes == {NO_CAPACITY}:
         return Trouble(trouble.code, f"{_listed([kind for kind, _ in tried])} had no capacity", _CAPACITY_HINT)
     told = "; ".join(
         f"{'' if number == 0 else 'its fallback '}{kind}: {one.message}" for number, (kind, one) in enumerate(tried)
@@ -28,7 +28,7 @@ def after_fallbacks(operation: Operation, trouble: Trouble | None) -> Trouble | 
     return Trouble(trouble.code, told, _hint([one.hint for _, one in tried]))
 
 
-def _listed(kinds: list[str]) -> str:  # pragma: no cover - shown end to end
+def _listed(kinds: list[str]) -> str:
     first, *rest = kinds
     return f"{first} and its {'fallback' if len(rest) == 1 else 'fallbacks'} {', '.join(rest)}"
 

@@ -124,7 +124,7 @@ class FleetRun:
                 self.journal.note_domain_size(self.links[name].domain.domain_id, len(domain.apps))
         return ObservedFleet({name: observed[name] for name in names})
 
-    def note_listing_error(self, name: str, error: AppfleetError) -> None:  # pragma: no cover - shown end to end
+    def note_listing_error(self, name: str, error: AppfleetError) -> None:
         """Say of a domain that could not be listed what was found out about it since."""
         self._listing_errors[name] = error
 
@@ -224,7 +224,7 @@ class FleetRun:
         What they refuse or throttle says nothing about SageMaker.
         """
         lane = self.links[domain].lane
-        if lane not in self._account_calls:  # pragma: no branch - the other way has no test of its own so far
+        if lane not in self._account_calls:
             self._account_calls[lane] = self._lane_calls(lane, None, ACCOUNT_READS)
         return replace(self.reach(domain), calls=self._account_calls[lane])
 

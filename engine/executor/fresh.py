@@ -40,7 +40,7 @@ def sent_while_fresh(clock: Callable[[], float], read_at: float) -> AbstractCont
     """
 
     def check() -> None:
-        if clock() - read_at > LOOK_BEFORE_CHANGE_MAX_SECONDS:  # pragma: no branch - fresh ones are sent end to end
+        if clock() - read_at > LOOK_BEFORE_CHANGE_MAX_SECONDS:
             raise READ_TOO_OLD.with_traceback(None)
 
     return checked_before_leaving(check)

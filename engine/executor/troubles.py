@@ -175,7 +175,7 @@ QUARANTINE: Final = Trouble(
 def quarantine_of(runs: int, last: LastFailure | None) -> Trouble:
     """Return why an app is left alone: in how many runs it failed, which was the last, and what that one said."""
     message = f"failed in {runs:,} run{'' if runs == 1 else 's'} in a row with the same spec"
-    if last is not None:  # pragma: no cover - shown end to end
+    if last is not None:
         said = last.message.rstrip(".")
         message += f", last in run {last.run_id}" + (f": {said}" if said else "")
     return Trouble(QUARANTINED, message, QUARANTINE.hint)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.desired import AppSpec, DesiredOwner, Mode
-from engine.core.errors import BugError, Rejected, Throttled, Unreachable
+from engine.core.errors import BugError, NotFound, Rejected, Throttled, Unreachable
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import Ownership
 from engine.core.outcome import Outcome, Trouble
@@ -31,6 +31,7 @@ from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.troubles import kept_trouble, still_pending
 from engine.executor.unknowns import late_max_s
+from engine.ports.history import LastFailure
 from engine.ports.journal import Memory
 from engine.simulator import app_operations
 from engine.simulator.faults import FaultKind
@@ -119,6 +120,43 @@ def test_a_domain_that_cannot_be_reached_stands_beside_the_others(stage: Stage) 
     observed = stage.do(work)
     assert observed.domains["lab"].error is stage.unreachable["lab"]
     assert observed.domains["research"].error is None
+
+
+def test_what_was_found_out_about_a_domain_that_was_not_listed_is_the_error_of_the_run(stage: Stage) -> None:
+    """It takes the place of the service's own words, and the apps of the domain refer to it."""
+    stage.fault(FaultKind.ERROR, "ListApps", code="ResourceNotFound", message="no")
+
+    async def work(fleet_run: FleetRun) -> ApplyReport:
+        observed = await fleet_run.observe({"research": None})
+        fleet_run.note_listing_error("research", NotFound("no domain d-research there", hint="Domains there: d-other"))
+        plan = plan_fleet(stage.fleet, observed, options())
+        return await fleet_run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    report = stage.do(work)
+    (error,) = report.errors
+    assert (error.message, error.hint) == ("domain research: no domain d-research there", "Domains there: d-other")
+    assert {app.error.message for app in report.apps if app.error is not None} == {
+        "domain research could not be listed (the error is named with the run)"
+    }
+
+
+def test_what_the_accounts_own_apis_teach_of_their_rate_holds_for_the_whole_run(stage: Stage) -> None:
+    """Every question goes through the same throttle, and each is counted once."""
+
+    async def answer(_: object) -> str:
+        return "yes"
+
+    async def work(fleet_run: FleetRun) -> list[Any]:
+        lanes = []
+        for _ in range(2):
+            reach = fleet_run.account_reach("research")
+            assert await reach.ask("ListServiceQuotas", answer) == "yes"
+            lanes.append(reach.calls)
+        return [*lanes, fleet_run.calls()["ListServiceQuotas"]]
+
+    first, second, counted = stage.do(work)
+    assert first is second
+    assert counted == {"ok": 2}
 
 
 def test_a_listing_of_some_owners_says_nothing_about_the_size_of_the_domain(stage: Stage) -> None:
@@ -609,6 +647,19 @@ def test_what_is_left_alone_against_its_declaration_says_why(reason: Reason) -> 
     assert troubles[0].message == troubles[1].message
     assert "alice" not in troubles[0].message
     assert troubles[0].hint
+
+
+def test_an_app_in_quarantine_is_left_alone_and_its_end_names_the_run_that_failed_last(stage: Stage) -> None:
+    key = an_app(CANVAS_A).key
+    said = LastFailure("run-7", EPOCH - 80_000.0, "failed", "the image is gone")
+    stage.memory = Memory(frozenset(), {key: (3, "h")}, {}, last_failures={key: said})
+    report = run(stage, quarantined=frozenset({key}))
+    assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "created"}
+    (error,) = [result.error for result in report.apps if result.error is not None]
+    assert error.code == "quarantined"
+    assert error.message == "failed in 3 runs in a row with the same spec, last in run run-7: the image is gone"
+    (told,) = [event for event in stage.events if event.name == "app.skipped"]
+    assert (told.key, told.runs, told.last_run) == (key, 3, "run-7")
 
 
 STOPPED = Trouble("ExpiredToken", "the credentials have expired")

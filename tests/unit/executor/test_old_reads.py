@@ -10,8 +10,10 @@ import pytest
 
 from engine.adapters.since_boot import since_boot
 from engine.core.desired import AppSpec, Mode
+from engine.core.errors import Unreachable
 from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS, LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.settings import Backoff, Backoffs
+from engine.executor.fresh import sent_while_fresh
 from engine.ports.leaving import check_before_leaving
 from engine.simulator import app_operations
 from engine.simulator.memory_face import MemoryCloud
@@ -164,6 +166,43 @@ def test_a_change_that_waits_for_credentials_until_its_look_is_old_does_not_leav
     assert code_of(report, CANVAS_A) == "changed_since_plan"
     assert stage.world.apps[CANVAS_ID].status == "InService"
     assert stage.world.apps[CANVAS_ID].tags == {"appfleet:fleet": "another"}
+
+
+@pytest.mark.parametrize("call", ["delete_app", "add_tags"])
+def test_a_change_that_waited_for_credentials_is_made_once_after_a_new_look_at_the_same_app(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    right, sent = getattr(MemoryCloud, call), list[float]()
+
+    async def late(cloud: MemoryCloud, *asked: Any) -> Any:
+        if not sent:
+            sent.append(0.0)
+            await asyncio.sleep(STOPPED_SECONDS)
+        check_before_leaving()
+        return await right(cloud, *asked)
+
+    monkeypatch.setattr(MemoryCloud, call, late)
+    if call == "add_tags":
+        stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+        stage.world.apps[CANVAS_ID].tags.clear()
+    report = run(stage, adopt=call == "add_tags")
+    assert outcomes(report) == {CANVAS_A: "adopted" if call == "add_tags" else "deleted"}
+    operation = "AddTags" if call == "add_tags" else "DeleteApp"
+    assert stage.world.stats.to_json()["calls"][operation] == {"ok": 1}
+
+
+def test_a_request_leaves_while_its_look_is_fresh_and_not_a_moment_later() -> None:
+    now, left = [100.0], list[float]()
+    with sent_while_fresh(lambda: now[0], 100.0):
+        for age_s in (0.0, LOOK_BEFORE_CHANGE_MAX_SECONDS):
+            now[0] = 100.0 + age_s
+            check_before_leaving()
+            left.append(age_s)
+        now[0] += 0.001
+        with pytest.raises(Unreachable, match=r"nothing was sent: .* passed between look and change"):
+            check_before_leaving()
+    check_before_leaving()  # what is sent after it rests on no look
+    assert left == [0.0, LOOK_BEFORE_CHANGE_MAX_SECONDS]
 
 
 def test_the_clock_of_a_machine_goes_on() -> None:
