@@ -100,11 +100,9 @@ def needs_asking(operation: Operation, verdict: Verdict, row: ObservedApp | None
 
 
 def believe(operation: Operation, row: ObservedApp | None) -> None:
-    """Take the generation of `row` for the one that is awaited from now on, whatever was there before."""
+    """Take the generation of `row` for the one that is awaited from now on, also where it is older than our call."""
     if row is None:  # pragma: no cover - what is adopted or ours has a row
         raise AssertionError(operation.key)
-    if is_generation(row, operation.prior):  # pragma: no cover - rare, and without a test of its own so far
-        operation.prior = None
     operation.sent_wall = min(operation.sent_wall, row.created_at)
 
 
@@ -131,11 +129,12 @@ def _says_nothing(operation: Operation, row: ObservedApp | None) -> bool:
 
 
 def _is_past(operation: Operation, row: ObservedApp) -> bool:
-    """Whether a row that looks alive is of the generation that is known to be gone."""
+    """Whether a row that looks alive is of the generation that is known to be gone, or was seen to be going."""
     prior = operation.prior
     if prior is None or not row.status.is_alive or not is_generation(row, prior):
         return False
-    return operation.deleted or not prior.status.is_alive
+    was_going = prior.status is AppStatus.DELETING and row.status is not AppStatus.DELETING
+    return operation.deleted or was_going or not prior.status.is_alive
 
 
 def _is_older(operation: Operation, row: ObservedApp) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from engine.core.limits import ABSENT_TWICE_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.plan import Action
 from engine.core.settings import Observe
-from engine.executor.judge import Scan, Verdict, is_generation, judge, needs_asking
+from engine.executor.judge import Scan, Verdict, believe, is_generation, judge, needs_asking
 from engine.executor.operation import Operation, Phase
 from tests.fleets import a_row
 from tests.unit.executor.parts import an_operation
@@ -71,6 +71,29 @@ def test_a_stale_row_of_what_was_replaced_is_as_no_row(phase: Phase) -> None:
     operation.prior = a_row(created_at=500.0)
     shown = judge(operation, a_row(created_at=500.0), at(120.0), OBSERVE)
     assert shown is judge(accepted(phase), None, at(120.0), OBSERVE)
+
+
+@pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE])
+def test_an_app_that_was_seen_going_does_not_come_back_by_a_listing_that_shows_it_as_before(phase: Phase) -> None:
+    """It is as no row; what is still Deleting is waited for, and another generation is the new app."""
+    operation = accepted(phase)
+    operation.prior = a_row(status="Deleting", created_at=500.0)
+    stale, nothing = a_row(created_at=500.4), judge(accepted(phase), None, at(120.0), OBSERVE)
+    verdict = judge(operation, stale, at(120.0), OBSERVE)
+    assert verdict is nothing
+    if phase is Phase.LOOK:
+        assert needs_asking(operation, verdict, stale)
+    going = a_row(status="Deleting", created_at=500.0)
+    assert judge(operation, going, at(120.0), OBSERVE) is Verdict.WAIT_DELETING
+    assert judge(operation, a_row(created_at=SENT_WALL), at(120.0), OBSERVE) is Verdict.OURS
+
+
+def test_an_app_from_before_our_call_that_is_taken_over_settles_without_a_question() -> None:
+    operation, old = accepted(Phase.LOOK), a_row(created_at=500.0)
+    assert judge(operation, old, at(103.0), OBSERVE) is Verdict.ADOPT
+    believe(operation, old)
+    operation.phase = Phase.SETTLE_CREATE
+    assert judge(operation, old, at(106.0), OBSERVE) is Verdict.IN_SERVICE
 
 
 @pytest.mark.parametrize("phase", [Phase.SETTLE_CREATE, Phase.AWAIT_DELETING, Phase.SETTLE_DELETE])

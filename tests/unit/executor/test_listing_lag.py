@@ -12,6 +12,8 @@ from engine.core.desired import Mode
 from engine.core.errors import NotFound
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.settings import Execution, Observe
+from engine.ports.cloud import AppRow
+from engine.simulator import app_operations
 from engine.simulator.faults import INTERNAL, LIFECYCLE, FailureRule, FaultKind
 from engine.simulator.memory_face import MemoryCloud
 from engine.simulator.records import app_id
@@ -23,7 +25,7 @@ from tests.unit.executor.test_owner_run import CANVAS_A, DOMAIN_ID, EPOCH, LAB_A
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.ports.cloud import AppRow
+    from engine.executor.fleet_run import FleetRun
     from engine.simulator.memory_face import SimulatedCall
 
     Show = Callable[[Stage, AppRow], AppRow | None]
@@ -180,6 +182,42 @@ def test_a_name_that_was_in_use_for_a_moment_is_tried_again_at_once(stage: Stage
     report = run(stage)
     assert outcomes(report) == {CANVAS_A: "created"}
     assert report.apps[0].seconds < 30.0
+
+
+@pytest.mark.parametrize("lost", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER])
+def test_a_stale_row_in_service_of_an_app_that_was_on_its_way_out_is_not_adopted_after_a_lost_create(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: FaultKind
+) -> None:
+    """It is gone without a trace by then; a run that took it for the new app would end well with nothing there."""
+    run(stage)
+    old = stage.world.apps[CANVAS_ID]
+    stale = AppRow("user", "alice", "Canvas", "default", "InService", old.created_at, old.spec)
+    stage.world.timing = replace(stage.world.timing, app_deleting=(1e6, 1e6))
+    app_operations.delete_app(stage.world, CANVAS_ID)
+    stage.at = [(2.0, lambda _: stage.world._drop_app(old))]
+    right = MemoryCloud.list_apps
+
+    async def list_apps(cloud: MemoryCloud, *asked: Any, **more: Any) -> Any:
+        page = await right(cloud, *asked, **more)
+        lags = any(stage.world.now < at + 60.0 for at in lost_at)
+        return replace(page, rows=(stale,)) if lags else page
+
+    lost_at: list[float] = []
+    tell = stage.tell
+
+    def tell_and_note(fleet_run: FleetRun, event: Any) -> None:
+        tell(fleet_run, event)
+        if event.name == "app.outcome_unknown":
+            lost_at.append(stage.world.now)
+
+    monkeypatch.setattr(stage, "tell", tell_and_note)
+    monkeypatch.setattr(MemoryCloud, "list_apps", list_apps)
+    stage.fault(lost, "CreateApp")
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert stage.world.apps[CANVAS_ID].status == "InService"
+    sent = {"unknown": 1} if lost is FaultKind.RESET_AFTER else {"unknown": 1, "ok": 1}
+    assert report.calls["CreateApp"] == sent
 
 
 # A replace, and rows of what was replaced.
