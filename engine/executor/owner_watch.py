@@ -50,7 +50,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
                 await self._ask_about(operation)
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
-            return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
+            return
         except CloudError as error:
             if error.ends_lane:
                 self._at.stop_lane(trouble_of(error))
@@ -77,15 +77,11 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
 
     async def _ask_about(self, operation: OwnerOperation) -> None:
         """Let one call confirm what a listing does not show. Raises CloudError and StoppedError."""
-        if (
-            self._awaited.get(operation.folded) is not operation
-        ):  # pragma: no cover - rare, and without a test of its own so far
+        if self._awaited.get(operation.folded) is not operation:
             return  # the run ended it while another one was asked about
         began_at = self._control.now()
         row = await self._scanner.describe(operation.key)
-        if (
-            self._awaited.get(operation.folded) is not operation
-        ):  # pragma: no cover - rare, and without a test of its own so far
+        if self._awaited.get(operation.folded) is not operation:
             return
         scan = Scan(began_at, self._control.now())
         verdict = judge_owner(operation, row, scan, self._observe)
@@ -93,9 +89,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
             self._let_go(operation, verdict, row, scan)
 
     def _let_go(self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None, scan: Scan) -> None:
-        if (
-            verdict is Verdict.REMOVED and row is None and may_lag(operation, scan)
-        ):  # pragma: no cover - rare, and without a test of its own so far
+        if verdict is Verdict.REMOVED and row is None and may_lag(operation, scan):
             return  # accepted just now: nothing need show it yet
         del self._awaited[operation.folded]
         self._at.take_verdict(operation, verdict, row)

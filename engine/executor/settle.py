@@ -61,9 +61,7 @@ class Watcher(DomainWatcher[Operation]):
     def _left_over(self, operation: Operation) -> None:
         self._at.left_over(operation)
 
-    def _never_settled(
-        self, operation: Operation
-    ) -> None:  # pragma: no cover - rare, and without a test of its own so far
+    def _never_settled(self, operation: Operation) -> None:
         self._at.end(operation, Outcome.FAILED, never_settled(operation))
 
     def _timed_out(self, operation: Operation) -> None:
@@ -77,7 +75,7 @@ class Watcher(DomainWatcher[Operation]):
             observed = await self.scanner.scan(owners, self._whole_pages)
         except StoppedError:
             await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
-            return  # pragma: no cover - unless something else comes to be awaited, and then this is asked again
+            return
         self._last_ended_at = self._control.now()
         if observed.error is not None:
             if isinstance(observed.error, CloudError) and observed.error.ends_lane:

@@ -11,6 +11,7 @@ import pytest
 from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.errors import BugError, NotFound, Rejected, Throttled, Unreachable
 from engine.core.identity import SPACE, USER, Owner
+from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.observed import Ownership
 from engine.core.outcome import Outcome, Trouble
 from engine.core.owners import OwnerChange, OwnerReason
@@ -418,6 +419,59 @@ def test_the_failure_of_an_app_made_before_the_last_create_is_no_answer_to_it(st
     assert outcomes(report) == {CANVAS_A: "created"}
     assert len(sent_at) == 2
     assert sent_at[1] - sent_at[0] >= observe.first_after + observe.second_after
+
+
+@pytest.mark.parametrize("operation", ["CreateApp", "DeleteApp"])
+def test_a_lost_call_that_no_listing_can_settle_is_not_sent_again_and_ends_as_unknown(
+    stage: Stage, operation: str
+) -> None:
+    """Every listing is refused from then on, so nobody can say what became of it."""
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None),))
+    if operation == "DeleteApp":
+        absent(stage)
+    stage.fault(FaultKind.RESET_AFTER, operation)
+    stage.at = [(1.0, lambda _: stage.fault(FaultKind.ACCESS_DENIED, "ListApps", count=9_999))]
+    report = run(stage)
+    (ended,) = report.apps
+    assert (ended.outcome, code_of(report, CANVAS_A)) == (Outcome.FAILED, "unknown")
+    assert ended.error is not None
+    assert ended.error.message == f"no listing shows whether {operation} was carried out"
+    assert report.calls[operation] == {"unknown": 1}
+    transient, observe = stage.settings.backoffs.transient, stage.settings.observe
+    assert ended.seconds >= transient.give_up_after + observe.first_after + observe.second_after
+
+
+def test_a_call_that_is_lost_behind_the_deadline_of_an_interrupted_run_is_unknown_and_nothing_is_read_for_it(
+    stage: Stage,
+) -> None:
+    """The other one, lost before, was to be looked up just then; both are left to the next run."""
+    stage.settings = replace(
+        stage.settings,
+        execution=replace(Execution(), deadline=30.0),
+        observe=Observe(first_after=33.0, second_after=1.0),
+    )
+    stage.fault(FaultKind.RESET_AFTER, "CreateApp", count=2)
+    stage.at = [(28.0, lambda fleet_run: fleet_run.control.interrupt())]
+    reads: list[float] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        if (
+            call.operation == "CreateApp"
+            and call.phase == "request"
+            and call.app is not None
+            and call.app.owner == "bob"
+        ):
+            await asyncio.sleep(40.0)
+        elif call.phase == "request" and stage.run is not None:
+            reads.append(stage.run.control.now())
+
+    stage.latency = latency
+    report = run(stage)
+    assert not report.bug
+    assert outcomes(report) == {CANVAS_A: "failed", CANVAS_B: "failed"}
+    assert {code_of(report, key) for key in (CANVAS_A, CANVAS_B)} == {"unknown"}
+    assert max(reads) < 30.0
+    assert report.seconds == pytest.approx(28.0 + DRAIN_MAX_SECONDS)
 
 
 def test_an_app_that_settles_does_not_wait_for_one_whose_outcome_is_observed_later(stage: Stage) -> None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.core.desired import DesiredOwner
+from engine.core.errors import NotFound
 from engine.core.identity import USER, Owner
-from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT
+from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.ownership import MANAGED_TAG
+from engine.core.settings import Execution, Observe
 from engine.simulator.faults import FaultKind
 from engine.simulator.memory_face import MemoryCloud
 from tests.fleets import SOURCE, an_app
-from tests.unit.executor.test_owner_run import Stage, outcomes, owners_of
+from tests.unit.executor.test_owner_run import ALICE, Stage, outcomes, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.ports.owners import OwnerRow
+    from engine.simulator.memory_face import SimulatedCall
 
     Shows = Callable[[Stage, OwnerRow], bool]
 
@@ -84,3 +88,60 @@ def test_owners_that_a_listing_stops_showing_are_not_deleted_before_they_are_gon
     report = stage.let_go()
     assert set(owners_of(report).values()) == {"deleted"}
     assert report.seconds >= 40.0
+
+
+def test_owners_that_the_run_lets_go_while_one_of_them_is_asked_about_end_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal comes while a profile is asked about; one of unknown outcome keeps the run alive and is looked up."""
+    let_listings_show(monkeypatch, stage, lambda *_: False)
+    stage.settings = replace(stage.settings, observe=Observe(first_after=40.0, second_after=10.0))
+    stage.fault(FaultKind.RESET_AFTER, "CreateUserProfile")
+    asked: list[str] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "DescribeUserProfile" and call.phase == "request" and stage.run is not None:
+            asked.append(call.owner)
+            if len(asked) == 1:
+                stage.run.control.interrupt()
+            await asyncio.sleep(0.5)
+
+    stage.latency = latency
+    report = stage.apply()
+    assert not report.bug
+    assert {owner.name: outcome.value for owner, outcome in owners_of(report).items()} == {
+        NAMES[0]: "created",
+        **dict.fromkeys(NAMES[1:], "still_pending"),
+    }
+    assert asked == [NAMES[1], NAMES[0]]  # what was let go is not asked about any more
+
+
+@pytest.mark.parametrize("lag_s", [30.0, 50.0])
+def test_a_profile_that_was_accepted_and_that_nothing_shows_for_most_of_a_minute_is_not_removed(
+    monkeypatch: pytest.MonkeyPatch, lag_s: float
+) -> None:
+    stage = Stage()
+    right = MemoryCloud.describe_owner
+
+    async def describe_owner(cloud: MemoryCloud, *asked: Any) -> Any:
+        detail = await right(cloud, *asked)
+        if stage.world.now - detail.row.created_at < lag_s:
+            raise NotFound("not there", service_code="ResourceNotFound")
+        return detail
+
+    monkeypatch.setattr(MemoryCloud, "describe_owner", describe_owner)
+    report = stage.apply()
+    assert set(owners_of(report).values()) == {"created"}
+    assert set(outcomes(report).values()) == {"created"}
+    assert report.calls["CreateUserProfile"] == {"ok": 2}
+
+
+def test_a_profile_that_is_gone_without_a_trace_is_removed_after_the_lag_that_a_look_may_have() -> None:
+    stage = Stage()
+    stage.world.timing = replace(stage.world.timing, profile_pending=(500.0, 500.0))
+    stage.at = [(4.0, lambda _: stage.world.drop_owner(stage.domain.profiles["alice"]))]
+    stage.settings = replace(stage.settings, execution=replace(Execution(), settle_timeout=300.0))
+    (ended,) = [result for result in stage.apply().owners if result.owner == ALICE]
+    assert ended.error is not None
+    assert ended.error.code == "removed_during_run"
+    assert STALE_ROW_MAX_SECONDS <= ended.seconds < 2 * STALE_ROW_MAX_SECONDS

@@ -13,6 +13,7 @@ from engine.adapters.throttle import ThrottlePace
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.errors import Rejected, ScanIncomplete
 from engine.core.identity import SPACE, USER, Owner
+from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.observed import Ownership
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
@@ -659,6 +660,34 @@ def test_what_cannot_be_looked_up_before_the_end_is_unknown() -> None:
 
     stage.on_call["CreateUserProfile"] = stop
     assert code_of(stage.apply(), BOB) == "unknown"
+
+
+def test_an_owners_call_that_is_lost_behind_the_deadline_of_an_interrupted_run_is_unknown_and_nothing_is_read() -> None:
+    """The other one, lost before, was to be looked up just then; both are left to the next run."""
+    stage = Stage()
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None), an_app(CANVAS_B, None)))
+    stage.settings = replace(
+        stage.settings,
+        execution=replace(stage.settings.execution, deadline=30.0),
+        observe=replace(stage.settings.observe, first_after=33.0, second_after=1.0),
+    )
+    stage.fault(FaultKind.RESET_AFTER, "CreateUserProfile", count=2)
+    stage.at = [(28.0, lambda run: run.control.interrupt())]
+    reads: list[float] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "CreateUserProfile" and call.phase == "request" and call.owner == "bob":
+            await asyncio.sleep(40.0)
+        elif call.phase == "request" and stage.run is not None:
+            reads.append(stage.run.control.now())
+
+    stage.latency = latency
+    report = stage.apply()
+    assert not report.bug
+    assert owners_of(report) == {ALICE: Outcome.FAILED, BOB: Outcome.FAILED}
+    assert {code_of(report, owner) for owner in (ALICE, BOB)} == {"unknown"}
+    assert max(reads) < 30.0
+    assert report.seconds == pytest.approx(28.0 + DRAIN_MAX_SECONDS)
 
 
 def test_a_signal_between_intent_and_delete_sends_nothing() -> None:
