@@ -100,6 +100,26 @@ def test_the_disk_that_fills_up_between_the_proof_and_a_shared_file_leaves_what_
     assert (tmp_path / "b").read_bytes() == OLD
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_is_new_is_on_the_disk_before_it_has_the_name_and_then_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """Else a power cut could leave an empty file under the name, or take back what was said to be written."""
+    path = tmp_path / "plan.json"
+    if is_there:
+        path.write_text("old")
+    synced: list[tuple[int, str]] = []
+    right = os.fsync
+
+    def look(descriptor: int) -> None:
+        right(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, path.read_text() if path.exists() else ""))
+
+    monkeypatch.setattr("os.fsync", look)
+    write_named(path, b"new")
+    assert synced == [(path.stat().st_ino, "old" if is_there else ""), (tmp_path.stat().st_ino, "new")]
+
+
 def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
     goal, path = tmp_path / "elsewhere" / "goal", tmp_path / "plan.json"
     goal.parent.mkdir()

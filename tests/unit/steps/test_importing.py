@@ -133,19 +133,23 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_kill_at_any_moment_leaves_no_file_or_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name is given last, to a file that is whole and on the disk."""
-    seen: list[tuple[bool, int]] = []
+    """The name is given last, to a file that is whole and on the disk, and is then on the disk itself."""
+    synced: list[tuple[int, bool]] = []
+    sizes: list[int] = []
     target = tmp_path / "fleet.toml"
     right = os.fsync
 
     def look(descriptor: int) -> None:
         right(descriptor)
-        seen.append((target.exists(), os.fstat(descriptor).st_size))
+        found = os.fstat(descriptor)
+        synced.append((found.st_ino, target.exists()))
+        sizes.append(found.st_size)
 
     monkeypatch.setattr("os.fsync", look)
     put(target, "schema = 1\n")
 
-    assert seen[0] == (False, 11)
+    assert synced == [(target.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+    assert sizes[0] == 11
     assert target.read_text() == "schema = 1\n"
     assert list(tmp_path.iterdir()) == [target]
 
