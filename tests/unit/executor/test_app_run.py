@@ -11,7 +11,7 @@ import pytest
 from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.errors import BugError, NotFound, Rejected, Throttled, Unreachable
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.limits import DRAIN_MAX_SECONDS
+from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.observed import Ownership
 from engine.core.outcome import Outcome, Trouble
 from engine.core.owners import OwnerChange, OwnerReason
@@ -169,18 +169,23 @@ def test_a_listing_of_some_owners_says_nothing_about_the_size_of_the_domain(stag
     assert not stage.do(work).domains["research"].scanned_whole
 
 
-def test_after_a_run_that_died_its_last_calls_may_show_first(stage: Stage) -> None:
-    """Row 42: nothing absent is created before that."""
-    stage.memory = Memory(frozenset(), {}, {}, unclean_end_at=EPOCH - 5.0)
+@pytest.mark.parametrize(("ago_s", "waits_s"), [(5.0, 10.0), (10.0, 10.0), (14.0, 6.0), (20.0, 0.0), (500.0, 0.0)])
+def test_after_a_run_that_died_its_last_calls_may_show_first(stage: Stage, ago_s: float, waits_s: float) -> None:
+    """Row 42: nothing is listed, and so nothing absent created, before second_after has passed since it could live."""
+    assert stage.settings.observe.second_after == JOURNAL_ALIVE_SECONDS == 10.0
+    stage.memory = Memory(frozenset(), {}, {}, unclean_end_at=EPOCH - ago_s)
+    asked: list[float] = []
+
+    async def note(_: SimulatedCall) -> None:
+        assert stage.run is not None
+        asked.append(stage.run.control.now())
+
+    stage.latency = note
     report = run(stage)
     assert set(outcomes(report).values()) == {"created"}
-    waited = next(event for event in stage.events if event.name == "run.waited")
-    assert waited.seconds == stage.settings.observe.second_after
-    late = Stage()
-    late.memory = Memory(frozenset(), {}, {}, unclean_end_at=EPOCH - 500.0)
-    late.fleet = replace(late.fleet, apps=(), owners=())
-    run(late)
-    assert not [event for event in late.events if event.name == "run.waited"]
+    assert asked[0] == pytest.approx(waits_s)
+    told = [event.seconds for event in stage.events if event.name == "run.waited"]
+    assert told == ([waits_s] if waits_s else [])
 
 
 @pytest.mark.parametrize(("ago_s", "waits"), [(5.0, True), (500.0, False)])
