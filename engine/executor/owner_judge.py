@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from engine.executor.owner_operation import OwnerOperation
 
 DELETE_FAILED: Final = "Delete_Failed"
+_AFTER_CREATE: Final = frozenset({Phase.LOOK, Phase.OBSERVE_CREATE})
 
 
 def judge_owner(  # noqa: PLR0911 - one case a phase
     operation: OwnerOperation, row: ObservedOwner | None, scan: Scan, observe: Observe
 ) -> Verdict:
     """Give the verdict for `operation`, whose row is `row`; notes on it what has to be remembered."""
+    if operation.phase in _AFTER_CREATE and is_stale(operation, row):
+        row = None
     match operation.phase:
         case Phase.SETTLE_CREATE:
             return _settling(operation, row, scan)
@@ -35,13 +38,21 @@ def judge_owner(  # noqa: PLR0911 - one case a phase
         case Phase.AWAIT_DELETING:
             if row is None:
                 return Verdict.CREATE
-            return Verdict.KEEP if row.is_deleting else _standing(operation, row)
+            return Verdict.KEEP if row.is_deleting or is_stale(operation, row) else _standing(operation, row)
         case Phase.SETTLE_DELETE:
             return _settling_delete(operation, row)
         case Phase.OBSERVE_DELETE:
             return _observed_delete(operation, row, scan, observe)
         case _:  # pragma: no cover - the watcher awaits no other phase
             raise AssertionError(operation.phase)
+
+
+def is_stale(operation: OwnerOperation, row: ObservedOwner | None) -> bool:
+    """Whether a row shows as it was before what was seen going: a listing that lags does, and nothing comes back."""
+    prior = operation.prior
+    if row is None or prior is None or not prior.is_deleting:
+        return False
+    return (row.is_in_service or row.is_passing) and is_same(row, prior)
 
 
 def is_same(row: ObservedOwner, of: ObservedOwner | None) -> bool:

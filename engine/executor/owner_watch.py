@@ -8,7 +8,7 @@ from engine.core.errors import CloudError
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.executor.calls import StoppedError
 from engine.executor.judge import Scan, Verdict, may_lag
-from engine.executor.owner_judge import judge_owner
+from engine.executor.owner_judge import is_stale, judge_owner
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.retry import trouble_of
 from engine.executor.watcher import DomainWatcher, asked_at
@@ -61,18 +61,19 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
     def _judge_all(
         self, found: Mapping[Owner, ObservedOwner | None], unshown: Collection[Owner], scan: Scan
     ) -> list[OwnerOperation]:
-        """Let go of what the look settles; return what rests on a listing that does not show an owner."""
+        """Let go of what the look settles; return what rests on a listing that lags, or does not show an owner."""
         unsure: list[OwnerOperation] = []
         for operation in list(self._awaited.values()):
             if operation.key not in found or asked_at(operation) >= scan.began_at:
                 continue
-            verdict = judge_owner(operation, found[operation.key], scan, self._observe)
+            row = found[operation.key]
+            verdict = judge_owner(operation, row, scan, self._observe)
             if verdict is Verdict.KEEP:
                 continue
-            if operation.key in unshown:
+            if operation.key in unshown or is_stale(operation, row):
                 unsure.append(operation)
             else:
-                self._let_go(operation, verdict, found[operation.key], scan)
+                self._let_go(operation, verdict, row, scan)
         return unsure
 
     async def _ask_about(self, operation: OwnerOperation) -> None:

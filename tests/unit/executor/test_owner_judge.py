@@ -86,6 +86,27 @@ def test_the_owner_that_stood_there_before_our_create_is_not_ours(created_at: fl
     assert verdict(operation, a_row()) is Verdict.OURS
 
 
+GOING = a_row("Deleting", 1_000.0)
+
+
+@pytest.mark.parametrize("status", ["InService", "Pending", "Updating"])
+@pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE, Phase.AWAIT_DELETING])
+def test_an_owner_that_was_seen_going_does_not_come_back_by_a_row_that_shows_it_as_before(
+    phase: Phase, status: str
+) -> None:
+    """What is still going is waited for, and another one of the name is what it says."""
+    nothing = Verdict.KEEP if phase is Phase.AWAIT_DELETING else verdict(an_operation(phase), None)
+    operation = an_operation(phase, prior=GOING)
+    assert verdict(operation, a_row(status, 1_000.4)) is nothing
+    waits = Verdict.KEEP if phase is Phase.AWAIT_DELETING else Verdict.WAIT_DELETING
+    assert verdict(operation, GOING) is waits
+    assert verdict(operation, a_row(status)) is Verdict.ADOPT
+
+
+def test_an_owner_that_was_seen_going_and_has_failed_is_no_row_that_lags() -> None:
+    assert verdict(an_operation(Phase.AWAIT_DELETING, prior=GOING), a_row("Failed", 1_000.0)) is Verdict.FAILED
+
+
 def test_an_owner_that_was_made_long_before_our_call_is_not_ours() -> None:
     operation = an_operation(Phase.OBSERVE_CREATE, ours=True, sent_wall=5_000.0)
     assert verdict(operation, a_row(created_at=2_000.0)) is Verdict.ADOPT

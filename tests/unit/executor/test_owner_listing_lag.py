@@ -14,15 +14,16 @@ from engine.core.identity import USER, Owner
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.ownership import MANAGED_TAG
 from engine.core.settings import Execution, Observe
+from engine.simulator import owner_operations
 from engine.simulator.faults import FaultKind
 from engine.simulator.memory_face import MemoryCloud
 from tests.fleets import SOURCE, an_app
-from tests.unit.executor.test_owner_run import ALICE, Stage, outcomes, owners_of
+from tests.unit.executor.test_owner_run import ALICE, EPOCH, Stage, outcomes, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.ports.owners import OwnerRow
+    from engine.ports.owners import OwnerPage, OwnerRow
     from engine.simulator.memory_face import SimulatedCall
 
     Shows = Callable[[Stage, OwnerRow], bool]
@@ -145,3 +146,52 @@ def test_a_profile_that_is_gone_without_a_trace_is_removed_after_the_lag_that_a_
     assert ended.error is not None
     assert ended.error.code == "removed_during_run"
     assert STALE_ROW_MAX_SECONDS <= ended.seconds < 2 * STALE_ROW_MAX_SECONDS
+
+
+# Owners on their way out, in listings that lag behind: they show what was there before as it was before.
+
+
+def let_listings_lag(monkeypatch: pytest.MonkeyPatch, stage: Stage, from_s: float, until_s: float) -> None:
+    """Let listings of profiles be, between two moments of the stage's next run, as they were at first."""
+    right = MemoryCloud.list_owners
+    first: list[OwnerPage] = []
+
+    async def list_owners(cloud: MemoryCloud, *asked: Any, **more: Any) -> Any:
+        page = await right(cloud, *asked, **more)
+        if not first:
+            first.append(replace(page, rows=tuple(replace(row, status="InService") for row in page.rows)))
+        return first[0] if from_s <= stage.world.now - EPOCH < until_s else page
+
+    monkeypatch.setattr(MemoryCloud, "list_owners", list_owners)
+
+
+def going(stage: Stage, seconds: float) -> None:
+    """Let all profiles be on their way out, for so long."""
+    stage.world.timing = replace(stage.world.timing, profile_deleting=(seconds, seconds))
+    for name in NAMES:
+        stage.profile(name)
+        owner_operations.delete_profile(stage.world, stage.domain, name)
+
+
+def test_owners_that_were_seen_going_do_not_come_back_by_a_listing_that_lags(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going(stage, 20.0)
+    let_listings_lag(monkeypatch, stage, 1.0, 40.0)
+    report = stage.apply()
+    assert set(owners_of(report).values()) == {"created"}
+    assert set(outcomes(report).values()) == {"created"}
+
+
+@pytest.mark.parametrize("lost", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER])
+def test_owners_that_were_seen_going_are_not_adopted_by_a_listing_that_lags_after_lost_creates(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, lost: FaultKind
+) -> None:
+    going(stage, 5.0)
+    let_listings_lag(monkeypatch, stage, 12.0, 60.0)
+    stage.fault(lost, "CreateUserProfile", count=len(NAMES))
+    report = stage.apply()
+    assert set(owners_of(report).values()) == {"created"}
+    assert set(outcomes(report).values()) == {"created"}
+    sent = report.calls["CreateUserProfile"]
+    assert sent == {"unknown": len(NAMES), **({} if lost is FaultKind.RESET_AFTER else {"ok": len(NAMES)})}
