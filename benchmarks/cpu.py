@@ -107,7 +107,7 @@ def _waiting() -> list[float]:
     """Give the share of a core that pacing at 40/s takes, the calls' own cost taken away."""
     program = textwrap.dedent("""
         import asyncio, resource
-        from engine.adapters.throttle import ThrottlePace
+        from engine.adapters.pace import ThrottlePace
         async def main():
             pace = ThrottlePace(40.0)
             before = resource.getrusage(resource.RUSAGE_SELF)

@@ -59,7 +59,7 @@ class Meter:
 def run(rate: float) -> dict[str, float]:
     """Make the apps once, and give the CPU seconds of the run, of the view's events, and of its frames."""
     from engine import app
-    from engine.adapters.line_writer import LineWriter
+    from engine.adapters.log.line_writer import LineWriter
     from engine.config.fleet_file import load_fleet
     from engine.simulator.fleet_world import world_for_fleet
     from engine.simulator.thread_runner import SimulatorThread
@@ -70,7 +70,7 @@ def run(rate: float) -> dict[str, float]:
         write_fleet(home, APPS, POLICY.format(rate=rate), types=INSTANCE_TYPES)
         world = world_for_fleet(load_fleet(home / "fleet.toml").fleet, time.time())
         began = time.thread_time()
-        from engine.adapters.live_view import LiveView
+        from engine.adapters.screen.live_view import LiveView
 
         imported = time.thread_time() - began
         screen, terminal = os.openpty()

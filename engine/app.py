@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.adapters.signals import Signals
-from engine.adapters.state_dir import STATE_DIR_NAME
+from engine.adapters.state.state_dir import STATE_DIR_NAME
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError, ScanIncomplete, UsageError
 from engine.core.limits import PLAN_AGE_MAX_SECONDS

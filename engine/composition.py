@@ -16,16 +16,16 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.journal_reader import read_memory
-from engine.adapters.lock import FleetLock, Holder
-from engine.adapters.loop_watch import LoopWatch
-from engine.adapters.run_words import run_words
-from engine.adapters.sessions import Clouds
-from engine.adapters.since_boot import since_boot
-from engine.adapters.state_dir import StateDir
-from engine.adapters.throttle import ThrottlePace
-from engine.adapters.timeline import READS, WRITES, Timeline
+from engine.adapters.aws.sessions import Clouds
+from engine.adapters.log.loop_watch import LoopWatch
+from engine.adapters.pace import ThrottlePace
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.journal_reader import read_memory
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.run_words import run_words
+from engine.adapters.state.since_boot import since_boot
+from engine.adapters.state.state_dir import StateDir
+from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import AppfleetError, NotConfirmedError
 from engine.executor.control import Cause, Control
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from engine.adapters.account import AccountCalls
+    from engine.adapters.aws.account import AccountCalls
     from engine.app import AppOptions
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport

@@ -34,7 +34,7 @@ async def offered(region: str, endpoint_url: str | None) -> Offer | None:
     """
     import asyncio
 
-    from engine.adapters.sessions import Clouds
+    from engine.adapters.aws.sessions import Clouds
 
     domain = DesiredDomain("main", "", region, Source("init", 0))
     try:

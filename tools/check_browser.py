@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.state_dir import StateDir
-from engine.adapters.timeline_reader import past_runs, run_story
+from engine.adapters.state.state_dir import StateDir
+from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.render.report_html import report_html
 from tools.browser import browser, find_chromium
 from tools.report_sample import FLEET, HOSTILE, write_nights

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.run_words import run_words
-from engine.adapters.timeline import Timeline
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.run_words import run_words
+from engine.adapters.state.timeline import Timeline
 from engine.core.identity import AppKey, Lane
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Action
 from engine.ports import events
 
 if TYPE_CHECKING:
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
 
 LANE: Final = Lane("111122223333", "eu-west-1")
 STARTED: Final = 1_795_500_000.0

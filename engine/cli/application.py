@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engine.adapters.log_options import LogFormat
+from engine.adapters.log.log_options import LogFormat
 from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME, Call
 from engine.cli.context import Globals

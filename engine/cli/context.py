@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from engine.adapters.log_options import LogFormat, LogLevel
+    from engine.adapters.log.log_options import LogFormat, LogLevel
     from engine.app import AppOptions
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport

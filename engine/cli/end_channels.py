@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 
@@ -33,9 +33,9 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
         return
     from importlib.metadata import version
 
-    from engine.adapters.journal import RunHeader, keep_refusal
-    from engine.adapters.journal_end import End
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.journal import RunHeader, keep_refusal
+    from engine.adapters.state.journal_end import End
+    from engine.adapters.state.state_dir import StateDir
 
     now = time.time()
     fleet = report.fleet or call.fleet_file.name
@@ -63,8 +63,8 @@ def write_metrics_of(call: Call, report: ApplyReport) -> None:
 
 def log_end(call: Call, result: str, exit_code: int, error: Trouble | None, problems: Sequence[Diagnostic]) -> None:
     """Write the last line of the log, and before it each problem of a file."""
-    from engine.adapters.event_log import EventLog
-    from engine.adapters.line_writer import LineWriter
+    from engine.adapters.log.event_log import EventLog
+    from engine.adapters.log.line_writer import LineWriter
     from engine.adapters.named_file import open_to_append
     from engine.cli.crash import known_secrets
     from engine.core.redact import Redactor

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.cli.call import ENV_PREFIX
 from engine.cli.named import path_of
 

@@ -34,8 +34,8 @@ def history(
     ] = _SHOWN_DEFAULT_COUNT,
 ) -> int:
     """List past runs: one line each, with trends."""
-    from engine.adapters.state_dir import StateDir
-    from engine.adapters.timeline_reader import past_runs
+    from engine.adapters.state.state_dir import StateDir
+    from engine.adapters.state.timeline_reader import past_runs
     from engine.cli.context import next_report, options_of
     from engine.cli.fleet_name import fleet_name
     from engine.render.history_text import history_json, history_text

@@ -35,8 +35,8 @@ def report(
     different since the run before.
     """
     from engine.adapters.named_file import NamedFileError, write_named
-    from engine.adapters.state_dir import StateDir
-    from engine.adapters.timeline_reader import past_runs, run_story
+    from engine.adapters.state.state_dir import StateDir
+    from engine.adapters.state.timeline_reader import past_runs, run_story
     from engine.cli.context import options_of
     from engine.cli.fleet_name import fleet_name
     from engine.render.report_html import report_html
@@ -67,7 +67,7 @@ def report(
 
 def command_of(globals_: Globals, story: RunStory) -> str:
     """Give the command that goes on where the run ended: the same selection, in the same world."""
-    from engine.adapters.journal_values import key_or_none
+    from engine.adapters.state.journal_values import key_or_none
     from engine.cli.context import next_apply, options_of
     from engine.core.outcome import RunResult
     from engine.core.selectors import Selectors

@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from engine.adapters.event_log import EventLog, LibraryHandler
-from engine.adapters.line_writer import LineWriter
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.event_log import EventLog, LibraryHandler
+from engine.adapters.log.line_writer import LineWriter
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.adapters.named_file import NamedFileError, open_to_append, reopened
-from engine.adapters.progress import Progress
+from engine.adapters.screen.progress import Progress
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
 from engine.ports.events import RunFinished
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
-    from engine.adapters.live_view import LiveView
+    from engine.adapters.screen.live_view import LiveView
     from engine.app import AppOptions
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
@@ -139,7 +139,7 @@ class Sinks:
 
     def _make_progress(self, *, terminal: bool, live: bool) -> Progress | LiveView:
         if live:
-            from engine.adapters.live_view import LiveView
+            from engine.adapters.screen.live_view import LiveView
 
             return LiveView(
                 self._redraw, clock=time.monotonic, size=lambda: size_of(sys.stderr), colour=wants_colour(sys.stderr)

@@ -18,7 +18,7 @@ from engine.ports.events import JournalFailed
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from engine.adapters.journal import SqliteJournal
+    from engine.adapters.state.journal import SqliteJournal
     from engine.executor.control import Control
     from engine.ports.events import Emit
 

@@ -58,7 +58,7 @@ class ImportResult:
 
 def with_region(asked: ImportAsked) -> ImportAsked:
     """Return what was asked for with the region of the environment where none was named. Raises UsageError."""
-    from engine.adapters.endpoints import configured_region
+    from engine.adapters.aws.endpoints import configured_region
 
     region = asked.region or configured_region()
     if not region:

@@ -46,8 +46,8 @@ def offboarding_of(
 
 def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
     """Give the run that takes back what a past run made, as the journal tells it. Raises UsageError and StateError."""
-    from engine.adapters import journal_reader
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state import journal_reader
+    from engine.adapters.state.state_dir import StateDir
 
     fleet = load_fleet(options.fleet_file).fleet.name
     with StateDir.open(options.state_path, create=False) as state:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.adapters import journal_reader
+from engine.adapters.state import journal_reader
 from engine.core.errors import UsageError
 from engine.core.limits import RUNS_COMPARED_MAX_COUNT, RUNS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
 
 _HISTORY_HINT = "appfleet history lists the runs that are kept"
 

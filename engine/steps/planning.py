@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from engine.adapters.journal_reader import settle_seconds
+from engine.adapters.state.journal_reader import settle_seconds
 from engine.core.desired import Mode
 from engine.core.errors import StateError, UsageError
 from engine.core.forecast import ForecastInputs, forecast_of

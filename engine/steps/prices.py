@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
-    from engine.adapters.price_list import OfferPage, PriceCalls
+    from engine.adapters.aws.price_list import OfferPage, PriceCalls
     from engine.loading import Loaded
     from engine.ports.events import Emit
 

@@ -31,7 +31,7 @@ from engine.core.quota_text import bucket_of_quota
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from engine.adapters.account import AccountCalls
+    from engine.adapters.aws.account import AccountCalls
     from engine.app import AppOptions
     from engine.composition import Joined
     from engine.core.identity import Lane, QuotaBucket

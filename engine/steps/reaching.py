@@ -14,8 +14,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.adapters.endpoints import foreign_endpoint
-from engine.adapters.sessions import verify_account
+from engine.adapters.aws.endpoints import foreign_endpoint
+from engine.adapters.aws.sessions import verify_account
 from engine.core.errors import AppfleetError, CloudError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
@@ -28,7 +28,7 @@ from engine.ports.events import CallAnswered, EndpointNotAws
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from engine.adapters.sessions import Clouds
+    from engine.adapters.aws.sessions import Clouds
     from engine.composition import Begun
     from engine.core.desired import DesiredDomain
     from engine.core.settings import Backoffs

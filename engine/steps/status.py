@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.journal_reader import last_failures, runs
-from engine.adapters.journal_reader import run as run_of
+from engine.adapters.state.journal_reader import last_failures, runs
+from engine.adapters.state.journal_reader import run as run_of
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
 from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.sessions import Clouds
+from engine.adapters.aws.sessions import Clouds
 from engine.core.desired import AppSpec, DesiredDomain, Source
 from engine.ports.cloud import AppName
 from engine.simulator import owner_operations as owners

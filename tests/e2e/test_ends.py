@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.adapters.lock import FleetLock, Holder
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.state_dir import StateDir
 from tests.e2e.harness import ACCOUNT, POLICY, PROCESS_MAX_SECONDS, QUICK, Ran, fault, fleet_text, people, until
 from tools.schemas import SCHEMAS
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.journal_reader import runs
-from engine.adapters.lock import FleetLock, Holder
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.journal_reader import runs
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.state_dir import StateDir
 from engine.core.limits import JOURNAL_ALIVE_SECONDS
 from tests.e2e.harness import POLICY, PROCESS_MAX_SECONDS, QUICK, fault, fleet_text, lab_of, people, until
 

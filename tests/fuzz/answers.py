@@ -19,7 +19,7 @@ from tests.unit.adapters.hostile import APP, ARN, DOMAIN_ID, ROW, SPEC, Hostile,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.adapters.sagemaker import SageMakerCloud
+    from engine.adapters.aws.sagemaker import SageMakerCloud
 
 _CALLER = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'

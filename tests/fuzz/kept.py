@@ -7,10 +7,10 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.journal_reader import last_failures, read_memory, run, runs, settle_seconds
-from engine.adapters.state_dir import JOURNAL_NAME, StateDir
-from engine.adapters.timeline_reader import past_runs, run_story
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.journal_reader import last_failures, read_memory, run, runs, settle_seconds
+from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
+from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.core.errors import StateError
 from engine.executor.throttle import AdaptiveRate
 from engine.render.history_text import history_json, history_text

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
 
-from engine.adapters.lock import FleetLock
-from engine.adapters.throttle import ThrottlePace
+from engine.adapters.pace import ThrottlePace
+from engine.adapters.state.lock import FleetLock
 from engine.core import errors
 from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership

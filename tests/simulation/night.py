@@ -13,7 +13,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from engine.adapters.throttle import ThrottlePace
+from engine.adapters.pace import ThrottlePace
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan import Action

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.lock import FleetLock, Holder
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import LockHeldError
 from tests.simulation.fleet_maker import FLEET_NAME
 

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.credentials import GateTimes
-from engine.adapters.sessions import Clouds
+from engine.adapters.aws.credentials import GateTimes
+from engine.adapters.aws.sessions import Clouds
 from engine.core.desired import AppSpec, DesiredDomain, Source
 from engine.ports.cloud import AppName
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from engine.adapters.sagemaker import SageMakerCloud
+    from engine.adapters.aws.sagemaker import SageMakerCloud
 
 DOMAIN_ID = "d-abcd1234efgh"
 APP = AppName(DOMAIN_ID, "space", "alice-lab", "JupyterLab", "default")

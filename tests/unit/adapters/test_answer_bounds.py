@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.aws_calls import failure_reason, optional_text, required_text, rows_of
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.calls import failure_reason, optional_text, required_text, rows_of
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.errors import CloudError
 from tests.unit.adapters.conftest import SECRET_KEY
 from tests.unit.adapters.hostile import APP, ARN, DOMAIN_ID, ROW, cloud_at, hostile, http

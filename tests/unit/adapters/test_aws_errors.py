@@ -13,8 +13,8 @@ from botocore import exceptions as aws
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.adapters.aws_errors import credentials_failure, retry_after_seconds, translate
-from engine.adapters.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
+from engine.adapters.aws.errors import credentials_failure, retry_after_seconds, translate
+from engine.adapters.aws.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
 from engine.core.errors import (
     AccessDenied,
     BugError,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.metadata_session import MetadataSession, MetadataSource
-from engine.adapters.sessions import Clouds
-from engine.adapters.transport import SafeSession, UnsafeEndpointError
+from engine.adapters.aws.metadata_session import MetadataSession, MetadataSource
+from engine.adapters.aws.sessions import Clouds
+from engine.adapters.aws.transport import SafeSession, UnsafeEndpointError
 from engine.core.errors import CredentialsFailed
 from tests.unit.adapters.hostile import DOMAIN_ID, FAST_TIMES, Request, desired, hostile, http
 from tests.unit.adapters.test_sessions import ASSUMED, ROLE, service, without_keys
@@ -149,7 +149,7 @@ async def test_the_source_profile_s_command_is_named_too(tmp_path: Path) -> None
 
 
 async def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.adapters.credential_sources.CREDENTIAL_COMMAND_MAX_SECONDS", 0.05)
+    monkeypatch.setattr("engine.adapters.aws.credential_sources.CREDENTIAL_COMMAND_MAX_SECONDS", 0.05)
     mark = tmp_path / "still-here"
     made = command(tmp_path, f"time.sleep(60)\nopen({str(mark)!r}, 'w')")
     (tmp_path / "config").write_text(f"[profile p]\ncredential_process = {made}\n")

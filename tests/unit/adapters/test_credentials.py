@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from botocore.exceptions import ClientError, MetadataRetrievalError
 
-from engine.adapters.credentials import CredentialGate, GateTimes
+from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.core.errors import CredentialsFailed
 from engine.core.redact import Redactor
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.session import Session
 
-from engine.adapters.endpoints import configured_region, foreign_endpoint
+from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.sessions import Clouds
+from engine.adapters.aws.sessions import Clouds
 from engine.core.errors import CloudError, OutcomeUnknown
 from engine.core.quota_fit import QuotaValue
 from engine.core.text import is_safe
@@ -18,7 +18,7 @@ from tests.unit.adapters.hostile import FAST_TIMES, desired, hostile, http
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from engine.adapters.account import AccountCalls
+    from engine.adapters.aws.account import AccountCalls
 
 
 async def _quotas(account: AccountCalls) -> Any:

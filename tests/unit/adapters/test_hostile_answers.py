@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.transport import CappedResponse, SafeSession
+from engine.adapters.aws.transport import CappedResponse, SafeSession
 from engine.core.errors import AlreadyGone, CloudError, OutcomeUnknown, Rejected, Throttled, Unreachable
 from engine.core.text import is_safe
 from engine.executor.fresh import READ_TOO_OLD
@@ -32,7 +32,7 @@ from tests.unit.adapters.hostile import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.adapters.sagemaker import SageMakerCloud
+    from engine.adapters.aws.sagemaker import SageMakerCloud
 
 SECRETS = (ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from engine.adapters.price_list import OfferPage, endpoint_region
-from engine.adapters.sessions import Clouds
+from engine.adapters.aws.price_list import OfferPage, endpoint_region
+from engine.adapters.aws.sessions import Clouds
 from engine.core.errors import AccessDenied, CredentialsFailed, OutcomeUnknown
 from tests.unit.adapters.hostile import FAST_TIMES, Hostile, desired, error, hostile, http
 
 if TYPE_CHECKING:
-    from engine.adapters.price_list import PriceCalls
+    from engine.adapters.aws.price_list import PriceCalls
 
 
 async def ask(server: Hostile, token: str = "") -> OfferPage:

@@ -8,7 +8,7 @@ import resource
 import pytest
 from botocore.exceptions import HTTPClientError
 
-from engine.adapters.aws_errors import translate
+from engine.adapters.aws.errors import translate
 from engine.adapters.resources import require_open_files, shortage_of
 from engine.core.errors import ShortageError, Unreachable
 from engine.core.limits import OPEN_FILES_MIN_COUNT

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from engine.adapters.routes import SafeProxies, UnusableProxyError, check_way_to, origin_of, without_password
-from engine.adapters.sessions import Clouds
+from engine.adapters.aws.routes import SafeProxies, UnusableProxyError, check_way_to, origin_of, without_password
+from engine.adapters.aws.sessions import Clouds
 from engine.core.errors import Unreachable, UsageError
 from tests.tls_lab import proxy_to
 from tests.unit.adapters.conftest import SESSION_TOKEN

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from engine.adapters.sessions import Clouds, quiet_loggers, verify_account
-from engine.adapters.transport import SafeSession
+from engine.adapters.aws.sessions import Clouds, quiet_loggers, verify_account
+from engine.adapters.aws.transport import SafeSession
 from engine.core.errors import AccessDenied, CloudError, CredentialsFailed, Rejected, UsageError, WrongAccountError
 from engine.ports.cloud import Caller
 from tests.unit.adapters.hostile import DOMAIN_ID, FAST_TIMES, Hostile, Request, desired, error, hostile, http

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.throttle import ThrottlePace
+from engine.adapters.pace import ThrottlePace
 from engine.core.errors import BugError
 from tests.throttle_clock import throttle_on_loop_clock
 

@@ -15,8 +15,8 @@ import botocore.credentials
 import botocore.tokens
 import pytest
 
-from engine.adapters.sessions import Clouds
-from engine.adapters.transport import SafeConfig
+from engine.adapters.aws.sessions import Clouds
+from engine.adapters.aws.transport import SafeConfig
 from engine.core.errors import CloudError, CredentialsFailed, TlsFailed, Unreachable
 from tests.tls_lab import AWS_HOSTS, DAY, Authority, Proxy, proxy_to
 from tests.unit.adapters.conftest import SESSION_TOKEN

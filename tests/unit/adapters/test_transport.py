@@ -9,8 +9,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 
-from engine.adapters.routes import is_loopback, is_safe_url
-from engine.adapters.transport import (
+from engine.adapters.aws.routes import is_loopback, is_safe_url
+from engine.adapters.aws.transport import (
     CappedResponse,
     SafeConfig,
     SafeSession,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.event_log import LIBRARY_LOGGERS, EventLog, LibraryHandler
-from engine.adapters.line_writer import LineWriter
-from engine.adapters.log_format import RESERVED, iso_time, safe_facts
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.event_log import LIBRARY_LOGGERS, EventLog, LibraryHandler
+from engine.adapters.log.line_writer import LineWriter
+from engine.adapters.log.log_format import RESERVED, iso_time, safe_facts
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.adapters.named_file import open_to_append
 from engine.core.identity import AppKey, Lane
 from engine.core.redact import REDACTED, Redactor, is_secret_name

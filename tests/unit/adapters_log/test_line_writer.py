@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.line_writer import LineWriter
+from engine.adapters.log.line_writer import LineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ def test_a_line_that_was_cut_does_not_swallow_the_next_one(monkeypatch: pytest.M
         written.append(bytes(data[:answer]))
         return min(answer, len(data))
 
-    monkeypatch.setattr("engine.adapters.line_writer.os.write", write)
+    monkeypatch.setattr("engine.adapters.log.line_writer.os.write", write)
     writer = LineWriter(99)
     writer.write(b"half a line\n")
     writer.drain()
@@ -160,7 +160,7 @@ def test_closing_gives_up_on_a_non_blocking_descriptor_that_takes_nothing(
         asked.set()
         return [], [], []
 
-    monkeypatch.setattr("engine.adapters.line_writer.select.select", never)
+    monkeypatch.setattr("engine.adapters.log.line_writer.select.select", never)
     writer = LineWriter(pipe[1])
     writer.write(b"x" * PIPE_MAX_BYTES * 2 + b"\n")
     assert asked.wait(10)
@@ -207,7 +207,7 @@ def _writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         written.append(bytes(data))
         return len(data)
 
-    monkeypatch.setattr("engine.adapters.line_writer.os.write", write)
+    monkeypatch.setattr("engine.adapters.log.line_writer.os.write", write)
     return written
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from engine.adapters.live_view import LiveView, clock_of
+from engine.adapters.screen.live_view import LiveView, clock_of
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from engine.adapters.loop_watch import LoopWatch
+from engine.adapters.log.loop_watch import LoopWatch
 from engine.ports.events import Event, LoopWasLate
 from tests.simulation.virtual_loop import VirtualLoop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.adapters.progress import Progress
+from engine.adapters.screen.progress import Progress
 from engine.core.rough import rough
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of

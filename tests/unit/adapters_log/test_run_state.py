@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.adapters.run_state import RunState
+from engine.adapters.screen.run_state import RunState
 from engine.core.forecast import Forecast
 from engine.core.plan import Action
 from engine.ports import events

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.state_dir import StateDir
 from engine.core.identity import AppKey
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.plan import Action

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.lock import FleetLock, Holder, lock_file_name, parse_holder
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.lock import FleetLock, Holder, lock_file_name, parse_holder
+from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import ExitCode, LockHeldError, StateError
 from engine.core.limits import LOCK_POLL_SECONDS
 
@@ -30,8 +30,8 @@ TIMEOUT_S = 180
 HOLD = """
 import os, sys
 from pathlib import Path
-from engine.adapters.lock import FleetLock, Holder
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.state_dir import StateDir
 state = StateDir.open(Path(sys.argv[1]))
 lock = FleetLock(state, "ml")
 print("ready", flush=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters import journal as journal_module
-from engine.adapters import journal_writer
-from engine.adapters.journal import SqliteJournal
-from engine.adapters.journal_reader import last_failures, read_memory, run, runs, settle_seconds
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state import journal as journal_module
+from engine.adapters.state import journal_writer
+from engine.adapters.state.journal import SqliteJournal
+from engine.adapters.state.journal_reader import last_failures, read_memory, run, runs, settle_seconds
+from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.identity import Lane
 from engine.core.outcome import Outcome, Trouble

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from engine.adapters import journal as journal_module
-from engine.adapters import journal_schema
-from engine.adapters.journal_reader import run, runs
+from engine.adapters.state import journal as journal_module
+from engine.adapters.state import journal_schema
+from engine.adapters.state.journal_reader import run, runs
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome, OwnerResult, Trouble
 from engine.core.plan import Action
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
     from tests.unit.adapters_state.conftest import OpenJournal
 
 ALICE = Owner("research", USER, "alice")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters import journal_schema, journal_writer
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.journal_entries import Intent
-from engine.adapters.journal_reader import read_memory, run, runs
-from engine.adapters.journal_schema import SCHEMA_VERSION
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state import journal_schema, journal_writer
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.journal_entries import Intent
+from engine.adapters.state.journal_reader import read_memory, run, runs
+from engine.adapters.state.journal_schema import SCHEMA_VERSION
+from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.outcome import Outcome
 from tests.unit.adapters_state.conftest import TIMEOUT_S, until
@@ -154,8 +154,8 @@ class TestAFullDisk:
         script = """
 import asyncio, resource, sys
 from pathlib import Path
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.state_dir import StateDir
 from engine.core.identity import AppKey
 async def main():
     with StateDir.open(Path(sys.argv[1])) as state:
@@ -442,8 +442,8 @@ class TestOpening:
     def test_a_log_whose_journal_was_removed_is_not_read(self, folder: Path) -> None:
         """Somebody removes the database after a run was killed, and leaves what lies beside it."""
         script = (
-            "import os, sys, signal; from pathlib import Path; from engine.adapters.state_dir import StateDir; "
-            "from engine.adapters.journal import RunHeader, SqliteJournal; "
+            "import os, sys, signal; from pathlib import Path; from engine.adapters.state.state_dir import StateDir; "
+            "from engine.adapters.state.journal import RunHeader, SqliteJournal; "
             "SqliteJournal.open(StateDir.open(Path(sys.argv[1])), RunHeader('r1', 'ml', '0', 1.0)); "
             "os.kill(os.getpid(), signal.SIGKILL)"
         )
@@ -562,8 +562,8 @@ def overwrite_last_page(file: Path) -> None:
 KILLED = """
 import asyncio, os, random, signal, sys, threading, time
 from pathlib import Path
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.state_dir import StateDir
 from engine.core.identity import AppKey
 from engine.core.outcome import AppResult, Outcome
 from engine.core.plan import Action

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.journal_reader import read_memory
+from engine.adapters.state.journal_reader import read_memory
 from engine.core.identity import SPACE, Owner
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.core.outcome import Outcome, OwnerResult
@@ -15,7 +15,7 @@ from engine.core.plan import Action
 from engine.ports.journal import Replaced, Unfinished
 
 if TYPE_CHECKING:
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
     from tests.unit.adapters_state.conftest import MakeKey, MakeResult, OpenJournal
 
 SPACE_A = Owner("research", SPACE, "alice-lab")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.adapters import journal_values as values
-from engine.adapters.journal import RunHeader, SqliteJournal
-from engine.adapters.journal_reader import read_memory
-from engine.adapters.state_dir import JOURNAL_NAME, StateDir
-from engine.adapters.timeline_reader import past_runs, run_story
+from engine.adapters.state import journal_values as values
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.journal_reader import read_memory
+from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
+from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.core.errors import StateError
 from tools.report_sample import FLEET, STARTED, write_nights
 

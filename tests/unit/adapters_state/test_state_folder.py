@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import BugError, StateError
 from tests.unit.adapters_state.conftest import NOBODY
 

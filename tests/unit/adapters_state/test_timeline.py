@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters import journal_schema, journal_writer, timeline
-from engine.adapters.journal import SqliteJournal
-from engine.adapters.journal_reader import runs
-from engine.adapters.run_words import run_words
-from engine.adapters.timeline import Timeline
-from engine.adapters.timeline_reader import past_runs, run_story
+from engine.adapters.state import journal_schema, journal_writer, timeline
+from engine.adapters.state.journal import SqliteJournal
+from engine.adapters.state.journal_reader import runs
+from engine.adapters.state.run_words import run_words
+from engine.adapters.state.timeline import Timeline
+from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.core.errors import StateError
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane
@@ -29,7 +29,7 @@ from tools.report_sample import FLEET, HOSTILE, NIGHTS, Clock, write_nights
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
     from tests.unit.adapters_state.conftest import OpenJournal
 
 LANE = Lane("111122223333", "eu-west-1")
@@ -281,7 +281,7 @@ def test_a_journal_of_form_1_is_brought_up_to_date_and_keeps_its_runs(
 def test_timelines_are_forgotten_with_their_runs(
     open_journal: OpenJournal, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.adapters.journal.JOURNAL_RUNS_MAX_COUNT", 1)
+    monkeypatch.setattr("engine.adapters.state.journal.JOURNAL_RUNS_MAX_COUNT", 1)
     for name in ("r1", "r2"):
         journal = open_journal(name)
         journal.keep_marks(KEY, "1000c")
@@ -324,7 +324,7 @@ def test_a_report_of_very_many_apps_holds_those_that_did_not_end_well_and_says_w
     whole = run_story(state, run_id=None, fleet=None)
     assert whole is not None
     bad = {app.key for app in whole.detail.apps if app.outcome not in GOOD_OUTCOMES}
-    monkeypatch.setattr("engine.adapters.timeline_reader.REPORT_APPS_MAX_COUNT", len(bad) + 5)
+    monkeypatch.setattr("engine.adapters.state.timeline_reader.REPORT_APPS_MAX_COUNT", len(bad) + 5)
     cut = run_story(state, run_id=None, fleet=None)
     assert cut is not None
     assert len(cut.detail.apps) == len(bad) + 5

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine import app
-from engine.adapters.journal_reader import read_memory
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.journal_reader import read_memory
+from engine.adapters.state.state_dir import StateDir
 from engine.composition import Begun
 from engine.core.errors import BugError, ExitCode, UsageError, WrongAccountError
 from engine.core.outcome import Outcome

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.app import AppOptions
 from engine.cli import ask, output
 from engine.cli.context import Globals

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.live_view import LiveView
-from engine.adapters.log_options import LogFormat
-from engine.adapters.progress import Progress
+from engine.adapters.log.log_options import LogFormat
+from engine.adapters.screen.live_view import LiveView
+from engine.adapters.screen.progress import Progress
 from engine.app import AppOptions
 from engine.cli import sinks as module
 from engine.cli.context import Globals

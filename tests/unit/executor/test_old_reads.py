@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.since_boot import since_boot
+from engine.adapters.state.since_boot import since_boot
 from engine.core.desired import AppSpec, Mode
 from engine.core.errors import Unreachable
 from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS, LOOKS_BEFORE_CHANGE_MAX_COUNT

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from engine.adapters.throttle import ThrottlePace
+from engine.adapters.pace import ThrottlePace
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.errors import Rejected, ScanIncomplete
 from engine.core.identity import SPACE, USER, Owner

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from engine.adapters.live_view import STYLES as LIVE_STYLES
-from engine.adapters.live_view import State
+from engine.adapters.screen.live_view import STYLES as LIVE_STYLES
+from engine.adapters.screen.live_view import State
 from engine.core.desired import Source
 from engine.core.explain import Explanation, RuleLine
 from engine.core.identity import Owner

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.state_dir import StateDir
+from engine.adapters.state.state_dir import StateDir
 from engine.core.quota_fit import QuotaValue
 from engine.steps.quotas import CACHE_NAME, QuotaCache
 from tests.fleets import LANE

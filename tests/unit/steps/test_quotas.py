@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from engine.adapters.account import AccountAppPage, DomainPage, QuotaPage
+from engine.adapters.aws.account import AccountAppPage, DomainPage, QuotaPage
 from engine.core.errors import ScanIncomplete
 from engine.core.identity import QuotaBucket
 from engine.core.quota_fit import QuotaValue
@@ -18,7 +18,7 @@ from tests.unit.executor.test_owner_run import Stage
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from engine.adapters.account import AccountCalls
+    from engine.adapters.aws.account import AccountCalls
     from engine.executor.fleet_run import FleetRun
 
 QUOTA = "Studio JupyterLab Apps running on ml.t3.medium instances"

@@ -16,14 +16,14 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from engine.adapters.account import AccountCalls
-from engine.adapters.aws_errors import credentials_failure, translate
-from engine.adapters.credentials import GateTimes
-from engine.adapters.endpoints import foreign_endpoint
-from engine.adapters.logins import Login, log_in, whose
-from engine.adapters.price_list import PriceCalls, endpoint_region
-from engine.adapters.sagemaker import SageMakerCloud
-from engine.adapters.transport import SafeSession, safe_config
+from engine.adapters.aws.account import AccountCalls
+from engine.adapters.aws.credentials import GateTimes
+from engine.adapters.aws.endpoints import foreign_endpoint
+from engine.adapters.aws.errors import credentials_failure, translate
+from engine.adapters.aws.logins import Login, log_in, whose
+from engine.adapters.aws.price_list import PriceCalls, endpoint_region
+from engine.adapters.aws.sagemaker import SageMakerCloud
+from engine.adapters.aws.transport import SafeSession, safe_config
 from engine.core.errors import CloudError, Rejected, UsageError, WrongAccountError
 from engine.core.limits import CALL_TOTAL_MAX_SECONDS, CONNECT_MAX_SECONDS, READ_MAX_SECONDS
 from engine.core.redact import Redactor

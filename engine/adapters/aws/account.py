@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from engine.adapters.aws_calls import AwsCalls, inner, optional_text, required_text, rows_of
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.calls import AwsCalls, inner, optional_text, required_text, rows_of
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS, QUOTA_VALUE_MAX_COUNT
 from engine.core.quota_fit import QuotaValue
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from engine.adapters.aws_errors import translate
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.errors import translate
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.errors import CloudError
 from engine.core.limits import (
     CALL_TOTAL_MAX_SECONDS,

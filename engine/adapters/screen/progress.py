@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.adapters.run_state import RunState
+from engine.adapters.screen.run_state import RunState
 from engine.core.rough import rough
 from engine.core.text import clean
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.adapters import journal_values as values
+from engine.adapters.state import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
 from engine.core.text import clean
 from engine.ports.history import OwnerRecord

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws_calls import (
+from engine.adapters.aws.calls import (
     AwsCalls,
     creation_time,
     failure_reason,
@@ -17,7 +17,7 @@ from engine.adapters.aws_calls import (
     required_text,
     rows_of,
 )
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_owner
 from engine.core.identity import USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS

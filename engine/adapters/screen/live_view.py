@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from engine.adapters.run_state import RunState
+from engine.adapters.screen.run_state import RunState
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.core.rough import rough
 from engine.core.text import clean
@@ -23,7 +23,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from engine.adapters.run_state import Group, Parked
+    from engine.adapters.screen.run_state import Group, Parked
     from engine.core.plan import Plan
     from engine.ports import events
 

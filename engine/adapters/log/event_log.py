@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from engine.adapters.log_format import console_line, iso_time, json_line, safe_facts
-from engine.adapters.log_options import LogFormat, LogLevel
+from engine.adapters.log.log_format import console_line, iso_time, json_line, safe_facts
+from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.core.redact import Redactor
 from engine.core.text import clean
 from engine.ports.events import LibraryWarned
@@ -21,7 +21,7 @@ from engine.ports.events import LibraryWarned
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
-    from engine.adapters.line_writer import LineWriter
+    from engine.adapters.log.line_writer import LineWriter
     from engine.ports.events import Event
 
 LIBRARY_LOGGERS: Final = (

@@ -31,8 +31,8 @@ from botocore.exceptions import (
     SSLError,
 )
 
-from engine.adapters.routes import SafeProxies, is_safe_url, origin_of
-from engine.adapters.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
+from engine.adapters.aws.routes import SafeProxies, is_safe_url, origin_of
+from engine.adapters.aws.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
 from engine.core.errors import BugError, CloudError
 from engine.core.limits import (
     ANSWER_MAX_BYTES,

@@ -12,9 +12,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine.adapters.aws_calls import creation_time, failure_reason, optional_text, required_text, rows_of
-from engine.adapters.sagemaker_owners import OwnerCalls
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
+from engine.adapters.aws.sagemaker_owners import OwnerCalls
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_app
 from engine.core.desired import AppSpec
 from engine.core.errors import ScanIncomplete

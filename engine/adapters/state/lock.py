@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.state_dir import FILE_MODE, LOCK_SUFFIX
+from engine.adapters.state.state_dir import FILE_MODE, LOCK_SUFFIX
 from engine.core.errors import LockHeldError, LockLostError, StateError
 from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
 from engine.core.text import clean
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HELD: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
-from engine.adapters.routes import UnusableProxyError, check_way_to, is_safe_url, without_password
+from engine.adapters.aws.routes import UnusableProxyError, check_way_to, is_safe_url, without_password
 from engine.core.errors import UsageError
 
 if TYPE_CHECKING:

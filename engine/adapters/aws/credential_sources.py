@@ -34,7 +34,7 @@ from aiobotocore.credentials import (
 from botocore.compat import compat_shell_split
 from botocore.utils import parse_timestamp
 
-from engine.adapters.metadata_session import MetadataSource
+from engine.adapters.aws.metadata_session import MetadataSource
 from engine.core.errors import CredentialsFailed
 from engine.core.limits import (
     CREDENTIAL_COMMAND_MAX_SECONDS,

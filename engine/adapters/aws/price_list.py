@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from engine.adapters.aws_calls import AwsCalls, optional_text, rows_of
-from engine.adapters.transport import UnreadableAnswerError
+from engine.adapters.aws.calls import AwsCalls, optional_text, rows_of
+from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 
 SERVICE_CODE: Final = "AmazonSageMaker"

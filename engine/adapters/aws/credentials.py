@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions as aws
 
-from engine.adapters.aws_errors import credentials_failure, translate
-from engine.adapters.credential_sources import check_keys
+from engine.adapters.aws.credential_sources import check_keys
+from engine.adapters.aws.errors import credentials_failure, translate
 from engine.core.errors import CredentialsFailed, OutcomeUnknown, Throttled, TlsFailed, Unreachable
 from engine.core.limits import (
     CREDENTIAL_ATTEMPT_MAX_SECONDS,

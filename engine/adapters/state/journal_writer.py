@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from engine.adapters import journal_unfinished as unfinished
-from engine.adapters.journal_end import End
-from engine.adapters.journal_entries import (
+from engine.adapters.state import journal_unfinished as unfinished
+from engine.adapters.state.journal_end import End
+from engine.adapters.state.journal_entries import (
     DONE_ONCE,
     AppMarks,
     Conclusion,
@@ -29,8 +29,8 @@ from engine.adapters.journal_entries import (
     Intent,
     Rate,
 )
-from engine.adapters.journal_owners import OwnerConclusion, SingleRow
-from engine.adapters.journal_schema import explain, is_passing
+from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow
+from engine.adapters.state.journal_schema import explain, is_passing
 from engine.core.limits import (
     JOURNAL_ALIVE_SECONDS,
     JOURNAL_GATHER_SECONDS,

@@ -20,10 +20,10 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import create_loader
 
-from engine.adapters.credential_sources import NOTHING_SENT, credential_resolver
-from engine.adapters.credentials import CredentialGate, GateTimes
-from engine.adapters.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
-from engine.adapters.transport import SafeConfig, harden
+from engine.adapters.aws.credential_sources import NOTHING_SENT, credential_resolver
+from engine.adapters.aws.credentials import CredentialGate, GateTimes
+from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
+from engine.adapters.aws.transport import SafeConfig, harden
 from engine.core.errors import CredentialsFailed, UsageError
 from engine.core.nearest import nearest
 

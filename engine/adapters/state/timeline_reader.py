@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from engine.adapters import journal_values as values
-from engine.adapters.journal_reader import has_ends, read_journal, run_of, runs_of
-from engine.adapters.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
+from engine.adapters.state import journal_values as values
+from engine.adapters.state.journal_reader import has_ends, read_journal, run_of, runs_of
+from engine.adapters.state.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.finding import Finding
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.state_dir import StateDir
     from engine.core.identity import AppKey
     from engine.ports.history import RunDetail, RunRecord
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.journal_owners import owner_or_none
-from engine.adapters.journal_values import key_or_none, moment
+from engine.adapters.state.journal_owners import owner_or_none
+from engine.adapters.state.journal_values import key_or_none, moment
 from engine.core.identity import AppKey
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.ports.journal import Replaced, Unfinished

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.adapters.journal_owners import SingleRow
+from engine.adapters.state.journal_owners import SingleRow
 from engine.core.text import clean
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore import exceptions as aws
 
-from engine.adapters.connection_errors import not_sent
-from engine.adapters.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
+from engine.adapters.aws.connection_errors import not_sent
+from engine.adapters.aws.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
 from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Rejected, TlsFailed
 from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
 from engine.core.redact import Redactor

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from botocore import exceptions as aws
 
+from engine.adapters.aws.routes import UnusableProxyError, origin_of
+from engine.adapters.aws.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
 from engine.adapters.resources import lacks_threads
-from engine.adapters.routes import UnusableProxyError, origin_of
-from engine.adapters.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
 from engine.core.errors import BugError, CredentialsFailed, Rejected, TlsFailed, Unreachable
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.adapters.journal_end import End, Start
-from engine.adapters.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
+from engine.adapters.state.journal_end import End, Start
+from engine.adapters.state.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
 from engine.core.outcome import Outcome
 from engine.core.text import clean
 

@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.adapters.journal_end import End, Start
-from engine.adapters.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate
-from engine.adapters.journal_owners import OwnerConclusion
-from engine.adapters.journal_reader import memory_of, read_memory
-from engine.adapters.journal_schema import (
+from engine.adapters.state.journal_end import End, Start
+from engine.adapters.state.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate
+from engine.adapters.state.journal_owners import OwnerConclusion
+from engine.adapters.state.journal_reader import memory_of, read_memory
+from engine.adapters.state.journal_schema import (
     JournalUnusable,
     explain,
     is_corruption,
@@ -26,9 +26,9 @@ from engine.adapters.journal_schema import (
     open_for_writing,
     start_afresh,
 )
-from engine.adapters.journal_unfinished import forget_old
-from engine.adapters.journal_writer import JournalWriter
-from engine.adapters.state_dir import JOURNAL_NAME
+from engine.adapters.state.journal_unfinished import forget_old
+from engine.adapters.state.journal_writer import JournalWriter
+from engine.adapters.state.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_REFUSALS_MAX_COUNT, JOURNAL_RUNS_MAX_COUNT
 from engine.core.text import clean
@@ -37,8 +37,8 @@ from engine.ports.journal import NOTHING_REMEMBERED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.adapters.journal_schema import Opened
-    from engine.adapters.state_dir import StateDir
+    from engine.adapters.state.journal_schema import Opened
+    from engine.adapters.state.state_dir import StateDir
     from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult, OwnerResult, Trouble
     from engine.ports.journal import Memory

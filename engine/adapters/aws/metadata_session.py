@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from engine.adapters.routes import is_loopback
-from engine.adapters.transport import SafeSession
+from engine.adapters.aws.routes import is_loopback
+from engine.adapters.aws.transport import SafeSession
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,0 +1,1 @@
+"""The log of events as lines, and what watches the event loop."""
