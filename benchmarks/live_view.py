@@ -60,9 +60,9 @@ def run(rate: float) -> dict[str, float]:
     """Make the apps once, and give the CPU seconds of the run, of the view's events, and of its frames."""
     from engine import app
     from engine.adapters.log.line_writer import LineWriter
-    from engine.config.fleet_file import load_fleet
-    from engine.simulator.fleet_world import world_for_fleet
-    from engine.simulator.thread_runner import SimulatorThread
+    from engine.config.fleet.fleet_file import load_fleet
+    from engine.simulator.faces.thread_runner import SimulatorThread
+    from engine.simulator.scenario.fleet_world import world_for_fleet
 
     events, frames = Meter(), Meter()
     with tempfile.TemporaryDirectory() as folder:

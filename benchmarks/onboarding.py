@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from engine.simulator import owner_operations
-from engine.simulator.request_limit import RequestLimit
-from engine.simulator.thread_runner import SimulatorThread
-from engine.simulator.world import World
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.service import owner_operations
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.world import World
 
 PEOPLE: Final = 40
 ACCOUNT: Final = "111122223333"

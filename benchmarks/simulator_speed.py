@@ -19,10 +19,10 @@ import time
 
 from engine.core.desired import AppSpec
 from engine.ports.cloud import AppName
-from engine.simulator.http_face import serve
-from engine.simulator.memory_face import MemoryCloud
-from engine.simulator.owner_operations import add_domain, create_profile, create_space
-from engine.simulator.world import World
+from engine.simulator.faces.http_face import serve
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service.owner_operations import add_domain, create_profile, create_space
+from engine.simulator.world.world import World
 
 CALLS = 10_000
 ROUNDS = 3

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.config.dates import date_warnings
-from engine.config.fleet_file import find_policies, load_fleet
-from engine.config.policy_file import load_policies
+from engine.config.fleet.fleet_file import find_policies, load_fleet
+from engine.config.policy.policy_file import load_policies
+from engine.config.service.dates import date_warnings
 from engine.core.diagnostics import Severity
 from engine.core.errors import ConfigError, PolicyError
 from engine.core.finding import Finding
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from engine.config.policy_file import LoadedPolicies
+    from engine.config.policy.policy_file import LoadedPolicies
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.diagnostics import Diagnostic
     from engine.core.identity import AppKey
@@ -214,7 +214,7 @@ def _finding_of(warning: Diagnostic) -> Finding:
 
 
 def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
-    from engine.config.policy_tests import find_policy_tests, load_policy_tests
+    from engine.config.policy.policy_tests import find_policy_tests, load_policy_tests
     from engine.policy.testing import run_policy_tests
 
     tests = load_policy_tests(find_policy_tests(loaded.policy_paths), loaded.folder)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline_reader import past_runs, run_story
-from engine.render.report_html import report_html
+from engine.render.report.html import report_html
 from tools.browser import browser, find_chromium
 from tools.report_sample import FLEET, HOSTILE, write_nights
 

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.adapters.named_file import write_named
-from engine.config.beneath import FileProblem
-from engine.config.regular_file import read_regular
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.regular_file import read_regular
 from engine.core.errors import ExitCode
 from engine.core.finding import ENFORCEMENTS
 from engine.core.limits import METRICS_FILE_MAX_BYTES

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.config.regular_file import path_problem
+from engine.config.reading.regular_file import path_problem
 from engine.core.limits import LINKS_FOLLOWED_MAX_COUNT, NAMED_PIPE_STALL_MAX_SECONDS
 
 if TYPE_CHECKING:

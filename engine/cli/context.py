@@ -66,7 +66,7 @@ def simulate_of(text: str | None) -> str | None:
         return None
     if text.lower() in _TRUE_WORDS:
         return ""
-    from engine.config.regular_file import path_problem
+    from engine.config.reading.regular_file import path_problem
     from engine.core.errors import UsageError
 
     message, hint = path_problem(text)
@@ -79,7 +79,7 @@ def duration_of(text: str | None, flag: str) -> float | None:
     """Read a duration such as 2h into seconds. Raises UsageError, naming the flag, when it is not one."""
     if text is None:
         return None
-    from engine.config.policy_models import parse_duration
+    from engine.config.policy.policy_models import parse_duration
     from engine.core.errors import UsageError
 
     try:

@@ -114,11 +114,11 @@ def _write(call: Call, report: ApplyReport) -> None:
 
         write_result(json_text(report.to_json() if call.is_run else report.failure_json()))
     elif call.format == MARKDOWN:
-        from engine.render.report_markdown import report_markdown
+        from engine.render.report.markdown import report_markdown
 
         write_result(report_markdown(report, next_command=f"appfleet {call.command}"))
     elif call.is_run and not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
-        from engine.render.report_text import report_text
+        from engine.render.report.text import report_text
 
         write_result(report_text(report, next_command=f"appfleet {call.command}"))
 

@@ -17,8 +17,8 @@ def fleet_name(path: Path) -> str | None:
     """Return the name that a fleet file has, or None where none can be read."""
     import tomllib
 
-    from engine.config.beneath import FileProblem
-    from engine.config.regular_file import read_regular
+    from engine.config.reading.beneath import FileProblem
+    from engine.config.reading.regular_file import read_regular
 
     try:
         text = read_regular(path, str(path), FLEET_FILE_MAX_BYTES).decode(errors="replace")

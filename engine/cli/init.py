@@ -17,7 +17,7 @@ from engine.cli.output import say, show, write_result
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from engine.config.starter import Answers
+    from engine.config.fleet.starter import Answers
 
 QUESTIONS: Final = {
     "--name": ("Name of the fleet, such as ml-platform", ""),
@@ -77,7 +77,7 @@ def _today() -> date:
 
 
 def _answers(told: dict[str, str]) -> Answers:
-    from engine.config.starter import Answers
+    from engine.config.fleet.starter import Answers
 
     return Answers(
         name=told["--name"],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from engine.config.regular_file import path_problem
+from engine.config.reading.regular_file import path_problem
 from engine.core.errors import UsageError
 from engine.core.limits import NAME_SHOWN_MAX_CHARS
 from engine.core.text import clean

@@ -39,7 +39,7 @@ def report(
     from engine.adapters.state.timeline_reader import past_runs, run_story
     from engine.cli.context import options_of
     from engine.cli.fleet_name import fleet_name
-    from engine.render.report_html import report_html
+    from engine.render.report.html import report_html
     from engine.steps.past_runs import no_such_run
 
     check_writable(out, "--out")

@@ -33,9 +33,9 @@ def schema(
 
 def _schema(of: SchemaOf) -> dict[str, Any]:
     if of is SchemaOf.POLICY:
-        from engine.config.policy_schema import policy_schema
+        from engine.config.policy.policy_schema import policy_schema
 
         return policy_schema()
-    from engine.config.fleet_schema import fleet_schema, included_schema
+    from engine.config.fleet.fleet_schema import fleet_schema, included_schema
 
     return fleet_schema() if of is SchemaOf.FLEET else included_schema()

@@ -15,7 +15,7 @@ from engine.cli.output import write_result
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_REGION: Final = "eu-west-1"
@@ -47,10 +47,10 @@ def simulate(
 
 def _world(fleet_file: Path | None, scenario: Path | None) -> World:
     """Make the world: what the fleet declares, what the scenario says, or both, the scenario laid over the fleet's."""
-    from engine.config.fleet_file import load_fleet
-    from engine.simulator.fleet_world import world_for_fleet
-    from engine.simulator.scenario import load_scenario
-    from engine.simulator.world import World
+    from engine.config.fleet.fleet_file import load_fleet
+    from engine.simulator.scenario.fleet_world import world_for_fleet
+    from engine.simulator.scenario.scenario import load_scenario
+    from engine.simulator.world.world import World
 
     read = None if scenario is None else load_scenario(scenario)
     if fleet_file is None:
@@ -64,7 +64,7 @@ def _world(fleet_file: Path | None, scenario: Path | None) -> World:
 async def _serve(world: World, port: int) -> None:
     import asyncio
 
-    from engine.simulator.http_face import serve
+    from engine.simulator.faces.http_face import serve
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

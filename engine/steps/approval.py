@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.config.beneath import FileProblem
-from engine.config.regular_file import read_regular
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.regular_file import read_regular
 from engine.core.errors import DeniedError, StalePlanError, UsageError
 from engine.core.identity import parse_app_key
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, PLAN_FILE_MAX_BYTES

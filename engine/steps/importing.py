@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.config.fleet_text import fleet_text
-from engine.config.imported import Found, import_fleet
+from engine.config.fleet.fleet_text import fleet_text
+from engine.config.fleet.imported import Found, import_fleet
 from engine.core.desired import Source
 from engine.core.errors import BugError, ConfigError, UsageError
 from engine.core.identity import SPACE, USER
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from engine.app import AppOptions
     from engine.composition import Joined
-    from engine.config.imported import Imported
+    from engine.config.fleet.imported import Imported
     from engine.core.plan import Plan
     from engine.loading import Loaded
 

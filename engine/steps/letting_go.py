@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 from engine.core.desired import AppSpec, DesiredApp, Mode, Source
 from engine.core.errors import DeniedError, UsageError
 from engine.core.finding import Finding
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.composition import Joined
-    from engine.config.fleet_file import LoadedFleet
+    from engine.config.fleet.fleet_file import LoadedFleet
     from engine.core.desired import DesiredOwner
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.config.beneath import FileProblem
-from engine.config.people_file import Row, TableProblem, name_of, read_people
-from engine.config.regular_file import read_regular
-from engine.config.service_model import is_name
+from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.regular_file import read_regular
+from engine.config.service.service_model import is_name
 from engine.core.errors import UsageError
 from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT, FLEET_FILE_MAX_BYTES
 from engine.core.text import clean

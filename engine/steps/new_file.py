@@ -23,7 +23,7 @@ def toml_text(head: str, document: Mapping[str, Any]) -> str:
     """Give `document` as TOML below `head`. Raises BugError where it reads back otherwise than it was meant."""
     import toml
 
-    from engine.config.fleet_text import neat_encoder
+    from engine.config.fleet.fleet_text import neat_encoder
 
     text: str = head + toml.dumps(document, encoder=neat_encoder())
     if tomllib.loads(text) != document:

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.config.beneath import FileProblem
-from engine.config.fields import REGION
-from engine.config.files import would_match
-from engine.config.fleet_file import POLICY_TEST_SUFFIX
-from engine.config.policy_file import load_policies
-from engine.config.regular_file import read_regular
+from engine.config.fleet.fleet_file import POLICY_TEST_SUFFIX
+from engine.config.policy.policy_file import load_policies
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.files import would_match
+from engine.config.reading.regular_file import read_regular
+from engine.config.service.fields import REGION
 from engine.core.desired import DesiredDomain, Mode, Source
 from engine.core.errors import BugError, PolicyError, ScanIncomplete, UsageError
 from engine.core.iam import partition

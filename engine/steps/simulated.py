@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.loading import load
-from engine.simulator.fleet_world import extend_for_fleet, require_domain, world_for_fleet
-from engine.simulator.scenario import load_scenario
-from engine.simulator.snapshot import load_world, save_world
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.scenario.fleet_world import extend_for_fleet, require_domain, world_for_fleet
+from engine.simulator.scenario.scenario import load_scenario
+from engine.simulator.scenario.snapshot import load_world, save_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.app import AppOptions
     from engine.loading import Loaded
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 IMPORT: Final = "import"
 WORLD_NAME: Final = "simulated-world.json"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.config.app_rules import ONE_A_SPACE
-from engine.config.beneath import FileProblem
-from engine.config.files import would_match
-from engine.config.fleet_file import LoadedFleet, load_fleet
-from engine.config.problems import nearest
-from engine.config.regular_file import read_regular
+from engine.config.fleet.fleet_file import LoadedFleet, load_fleet
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.files import would_match
+from engine.config.reading.problems import nearest
+from engine.config.reading.regular_file import read_regular
+from engine.config.service.app_rules import ONE_A_SPACE
 from engine.core.errors import UsageError
 from engine.core.limits import FLEET_FILE_MAX_BYTES, LABEL_MAX_CHARS
 from engine.core.text import clean
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from engine.config.written import Entry, TeamDef
+    from engine.config.fleet.written import Entry, TeamDef
 
 TEAMS_FOLDER: Final = "teams"
 _MEMBER: Final = "{member}"

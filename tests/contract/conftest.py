@@ -11,11 +11,11 @@ import pytest
 from engine.adapters.aws.sessions import Clouds
 from engine.core.desired import AppSpec, DesiredDomain, Source
 from engine.ports.cloud import AppName
-from engine.simulator import owner_operations as owners
-from engine.simulator.faults import Fault, FaultKind, FaultRule
-from engine.simulator.http_face import serve
-from engine.simulator.memory_face import MemoryCloud
-from engine.simulator.world import Timing, World
+from engine.simulator.faces.http_face import serve
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.world import Timing, World
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

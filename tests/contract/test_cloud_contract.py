@@ -9,11 +9,12 @@ from engine.core.desired import AppSpec
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TOMBSTONE_SECONDS
 from engine.core.quota_text import bucket_of_quota
 from engine.ports.cloud import AppDetail, AppName, TaggedPage
-from engine.simulator import app_operations, quotas
-from engine.simulator.faults import FailureRule, FaultKind
-from engine.simulator.quotas import Wording
-from engine.simulator.records import app_id
-from engine.simulator.request_limit import RequestLimit
+from engine.simulator.service import app_operations
+from engine.simulator.world import quotas
+from engine.simulator.world.faults import FailureRule, FaultKind
+from engine.simulator.world.quotas import Wording
+from engine.simulator.world.records import app_id
+from engine.simulator.world.request_limit import RequestLimit
 from tests.contract.conftest import ACCOUNT, DOMAIN_ID, START, Contract, canvas, kernel, lab
 
 ARN = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:app/{DOMAIN_ID}/alice-lab/jupyterlab/default"
@@ -90,8 +91,8 @@ async def test_a_description_adds_the_arn_and_the_reason_of_a_failure(contract: 
 async def test_pages_hold_a_hundred_rows_and_their_tokens_stay_valid_while_rows_are_added(contract: Contract) -> None:
     contract.world.quotas.apps_per_bucket = 1_000
     domain = contract.world.domains[DOMAIN_ID]
-    from engine.simulator import app_operations, owner_operations
-    from engine.simulator.records import app_id
+    from engine.simulator.service import app_operations, owner_operations
+    from engine.simulator.world.records import app_id
 
     for number in range(205):
         user = f"user-{number}"

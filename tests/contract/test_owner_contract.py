@@ -11,8 +11,8 @@ from engine.core import errors
 from engine.core.desired import DesiredOwner, Source
 from engine.core.errors import CloudError
 from engine.core.identity import SPACE, USER, Owner
-from engine.simulator import owner_operations
-from engine.simulator.faults import FaultKind
+from engine.simulator.service import owner_operations
+from engine.simulator.world.faults import FaultKind
 from tests.contract.conftest import ACCOUNT, DOMAIN_ID, REGION, START, lab
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
 from tests.e2e.harness import QUICK, Place, fleet_text, people
 
 if TYPE_CHECKING:

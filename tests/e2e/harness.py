@@ -15,23 +15,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 from engine.core.desired import AppSpec
 from engine.core.identity import parse_app_key
-from engine.simulator import app_operations
-from engine.simulator.faults import FaultKind
-from engine.simulator.fleet_world import extend_for_fleet
-from engine.simulator.records import app_id
-from engine.simulator.scenario import load_scenario
-from engine.simulator.world import World
+from engine.simulator.scenario.fleet_world import extend_for_fleet
+from engine.simulator.scenario.scenario import load_scenario
+from engine.simulator.service import app_operations
+from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.records import app_id
+from engine.simulator.world.world import World
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from engine.simulator.records import AppId
-    from engine.simulator.thread_runner import SimulatorThread
+    from engine.simulator.faces.thread_runner import SimulatorThread
+    from engine.simulator.world.records import AppId
 
 T = TypeVar("T")
 

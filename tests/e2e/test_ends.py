@@ -230,7 +230,7 @@ def test_a_bug_is_told_in_every_channel(run_before: Place) -> None:
     """A contradiction of our own: here a module of the product that is broken."""
     place = run_before
     (place.folder / "sitecustomize.py").write_text(
-        "import engine.config.fleet_file as broken\ndef load(*_):\n    raise ZeroDivisionError('secret text')\n"
+        "import engine.config.fleet.fleet_file as broken\ndef load(*_):\n    raise ZeroDivisionError('secret text')\n"
         "broken.load_fleet = load\n"
     )
     root = os.getcwd()  # noqa: PTH109 - where the product is imported from

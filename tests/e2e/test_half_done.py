@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.simulator import app_operations
+from engine.simulator.service import app_operations
 from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, Place, fleet_text, lab_of, people
 
 if TYPE_CHECKING:

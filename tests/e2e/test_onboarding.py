@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.simulator.faults import FaultKind
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.world.faults import FaultKind
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, POLICY, QUICK, Place, fault, people, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
     from tests.e2e.harness import Ran
 
 PEOPLE = 40
@@ -42,7 +42,7 @@ ALL_ARGS = ("onboard", "vision", "--members-file", "people.csv", "--app", "canva
 
 
 def make_domain(world: World) -> None:
-    from engine.simulator import owner_operations
+    from engine.simulator.service import owner_operations
 
     owner_operations.add_domain(world, DOMAIN_ID, "eu-west-1", ACCOUNT, name="research")
 

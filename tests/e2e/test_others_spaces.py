@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.harness import DOMAIN_ID, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
     from tests.e2e.harness import Place
 
 WHY = {

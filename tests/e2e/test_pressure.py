@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.simulator.changes import AppRef, DeleteForeignApp
+from engine.simulator.scenario.changes import AppRef, DeleteForeignApp
 from tests.e2e.harness import DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from engine.core.desired import AppSpec
-from engine.simulator import app_operations, owner_operations
-from engine.simulator.faults import FaultKind
-from engine.simulator.records import app_id
+from engine.simulator.service import app_operations, owner_operations
+from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.records import app_id
 from tests.e2e.harness import ACCOUNT, OTHER_DOMAIN_ID, fault, lab_of
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
     from tests.e2e.harness import Place
 
 NAME = "Studio JupyterLab Apps running on ml.t3.medium instances"

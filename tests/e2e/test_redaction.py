@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from engine.simulator.faults import FailureRule
+from engine.simulator.world.faults import FailureRule
 from tests.e2e.harness import QUICK, SECRET_KEY, SESSION_TOKEN, fault
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
-from engine.simulator import app_operations
+from engine.simulator.service import app_operations
 from tests.e2e.harness import POLICY, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:

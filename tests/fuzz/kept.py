@@ -14,7 +14,7 @@ from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.core.errors import StateError
 from engine.executor.throttle import AdaptiveRate
 from engine.render.history_text import history_json, history_text
-from engine.render.report_html import report_html
+from engine.render.report.html import report_html
 from tests.fuzz.targets import Target, shown
 from tools.report_sample import FLEET, NIGHTS, STARTED, write_nights
 

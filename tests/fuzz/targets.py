@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from engine.app import AppOptions
-from engine.config.files import InputFile
-from engine.config.members_file import read_members
-from engine.config.policy_file import load_policies
-from engine.config.problems import Problems
-from engine.config.toml_document import parse_document
+from engine.config.fleet.members_file import read_members
+from engine.config.policy.policy_file import load_policies
+from engine.config.reading.files import InputFile
+from engine.config.reading.problems import Problems
+from engine.config.reading.toml_document import parse_document
 from engine.core import plan_json
 from engine.core.errors import ConfigError, UsageError
 from engine.core.identity import parse_app_key
@@ -33,9 +33,9 @@ from engine.policy.prices import PriceBook
 from engine.policy.rules import Scope
 from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
-from engine.simulator.scenario import load_scenario
-from engine.simulator.snapshot import dump_world, parse_world
-from engine.simulator.world import World
+from engine.simulator.scenario.scenario import load_scenario
+from engine.simulator.scenario.snapshot import dump_world, parse_world
+from engine.simulator.world.world import World
 from engine.steps.approval import approval_of
 from engine.steps.members import members_of
 from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, observe, options

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config.imported import Found, import_fleet
+from engine.config.fleet.imported import Found, import_fleet
 from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.toml_positions import scan
+from engine.config.reading.toml_positions import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.config.toml_positions import Positions
+    from engine.config.reading.toml_positions import Positions
 
 BARE = st.text("abcXYZ019_-", min_size=1, max_size=4)
 SPECIAL = st.text("a b.#[]{}='\",é\\\n", max_size=4)

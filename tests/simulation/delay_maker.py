@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.executor.unknowns import late_max_s
-from engine.simulator.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.sim_cloud import LATE
 from tests.simulation.trouble_maker import NIGHT_SECONDS, Disturbance

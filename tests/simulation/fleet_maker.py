@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, DesiredFleet, Mode, Source
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.identity import SPACE, USER, AppKey, Lane
-from engine.simulator import app_operations as apps
-from engine.simulator import owner_operations as owners
-from engine.simulator.app_operations import SPACE_ONLY
-from engine.simulator.quotas import KERNEL_GATEWAY_APPS_PER_USER
-from engine.simulator.records import AppId, app_id
+from engine.simulator.service import app_operations as apps
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.service.app_operations import SPACE_ONLY
+from engine.simulator.world.quotas import KERNEL_GATEWAY_APPS_PER_USER
+from engine.simulator.world.records import AppId, app_id
 
 if TYPE_CHECKING:
     import random

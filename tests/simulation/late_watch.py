@@ -13,7 +13,7 @@ from engine.core.plan import DESTROYING, Action, Reason
 if TYPE_CHECKING:
     from engine.core.identity import AppKey, Owner
     from engine.core.plan import Change, Plan
-    from engine.simulator.records import App, AppId
+    from engine.simulator.world.records import App, AppId
     from tests.simulation.watch import Watch
 
 LIVE_CREATES_MAX_COUNT: Final = 4  # of one key in one run, where nothing shows what was made

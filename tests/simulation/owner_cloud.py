@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine.core.errors import OutcomeUnknown
 from engine.core.identity import USER
 from engine.ports.owners import OwnerPage, listing_of, operation_of
-from engine.simulator import owner_operations as owners
-from engine.simulator.faults import ROW_FAULTS, FaultKind
-from engine.simulator.service_error import ServiceError
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.world.faults import ROW_FAULTS, FaultKind
+from engine.simulator.world.service_error import ServiceError
 from tests.simulation.calls import LATE, Call
 from tests.simulation.owner_maker import make_owner, standing_owner
 from tests.simulation.owner_watch import owner_id
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredOwner, Tags
     from engine.core.identity import Lane, OwnerKind
     from engine.ports.owners import OwnerDetail
-    from engine.simulator.faults import Fault
-    from engine.simulator.memory_face import MemoryCloud
+    from engine.simulator.faces.memory_face import MemoryCloud
+    from engine.simulator.world.faults import Fault
     from tests.simulation.scenario import Scenario
     from tests.simulation.sim_world import SimWorld
     from tests.simulation.watch import Watch

@@ -12,11 +12,11 @@ from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.owners import holder_of
 from engine.core.ownership import MANAGED_TAG
-from engine.simulator import owner_operations as owners
-from engine.simulator.faults import Fault, FaultKind, FaultRule
-from engine.simulator.quotas import SPACES, USER_PROFILES
-from engine.simulator.records import DELETING, FAILED, IN_SERVICE, NEVER, PENDING, Profile, Space
-from engine.simulator.service_error import ServiceError
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.quotas import SPACES, USER_PROFILES
+from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, NEVER, PENDING, Profile, Space
+from engine.simulator.world.service_error import ServiceError
 from engine.steps.letting_go import Offboarding
 from tests.simulation.fleet_maker import FLEET_NAME, SOURCE, Kind
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import random
 
     from engine.core.identity import OwnerKind
-    from engine.simulator.world import Change, World
+    from engine.simulator.world.world import Change, World
     from tests.simulation.scenario import Scenario
     from tests.simulation.sim_world import SimWorld
 

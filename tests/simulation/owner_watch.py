@@ -16,7 +16,7 @@ from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
-from engine.simulator.records import DELETING, IN_SERVICE, Profile, Space
+from engine.simulator.world.records import DELETING, IN_SERVICE, Profile, Space
 from tests.simulation.fleet_maker import FLEET_NAME
 from tests.simulation.owner_maker import standing_owner
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
     from engine.ports.owners import OwnerDetail
-    from engine.simulator.records import AppId
+    from engine.simulator.world.records import AppId
     from tests.simulation.sim_cloud import Call
     from tests.simulation.watch import Watch
 

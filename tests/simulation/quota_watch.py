@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import QuotaExceeded, QuotaFacts
 from engine.core.quota_text import bucket_of_quota
 from engine.ports.events import AppDeleted, BucketEnded, BucketParked, Event
-from engine.simulator.app_operations import DEFAULT_INSTANCE_TYPE, SYSTEM
-from engine.simulator.quotas import RUNNING_APPS, bucket_quota_name
+from engine.simulator.service.app_operations import DEFAULT_INSTANCE_TYPE, SYSTEM
+from engine.simulator.world.quotas import RUNNING_APPS, bucket_quota_name
 
 if TYPE_CHECKING:
     from engine.core.errors import CloudError
     from engine.core.identity import Lane
-    from engine.simulator.records import App, AppId
+    from engine.simulator.world.records import App, AppId
     from tests.simulation.sim_cloud import Call
     from tests.simulation.watch import Watch
 

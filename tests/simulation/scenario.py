@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings
-from engine.simulator.quotas import Quotas, Wording
-from engine.simulator.request_limit import RequestLimit
-from engine.simulator.world import Timing
+from engine.simulator.world.quotas import Quotas, Wording
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.world import Timing
 from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.owner_maker import draw_owners, heal_owners
@@ -30,8 +30,8 @@ from tests.simulation.trouble_maker import (
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.identity import Lane
-    from engine.simulator.faults import Fault, FaultRule
-    from engine.simulator.records import AppId
+    from engine.simulator.world.faults import Fault, FaultRule
+    from engine.simulator.world.records import AppId
     from tests.simulation.sim_cloud import Call
 
 DRAWING: Final = 5  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing

@@ -14,12 +14,12 @@ from engine.core.errors import CloudError, OutcomeUnknown
 from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.service_errors import error_from_service
 from engine.ports.cloud import AppDetail, AppName, AppPage, Caller, TaggedPage
-from engine.simulator import app_operations as apps
-from engine.simulator import tag_operations as tagging
-from engine.simulator.faults import ROW_FAULTS, Fault, FaultKind
-from engine.simulator.memory_face import MemoryCloud, SimulatedCall
-from engine.simulator.records import IN_SERVICE, AppId, app_id
-from engine.simulator.service_error import ServiceError
+from engine.simulator.faces.memory_face import MemoryCloud, SimulatedCall
+from engine.simulator.service import app_operations as apps
+from engine.simulator.service import tag_operations as tagging
+from engine.simulator.world.faults import ROW_FAULTS, Fault, FaultKind
+from engine.simulator.world.records import IN_SERVICE, AppId, app_id
+from engine.simulator.world.service_error import ServiceError
 from tests.simulation.calls import LATE, Call
 from tests.simulation.owner_cloud import OwnerCalls
 from tests.simulation.sim_world import SimWorld, row_of

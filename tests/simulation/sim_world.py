@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.identity import SPACE, USER
 from engine.ports.cloud import AppRow
-from engine.simulator import changes
-from engine.simulator.records import FAILED, IN_SERVICE, NEVER, PENDING, App, AppId, Profile, Space
-from engine.simulator.world import World
+from engine.simulator.scenario import changes
+from engine.simulator.world.records import FAILED, IN_SERVICE, NEVER, PENDING, App, AppId, Profile, Space
+from engine.simulator.world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.core.ownership import MANAGED_TAG
 from engine.core.plan import Action
-from engine.simulator.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.owner_maker import standing_owner
 from tests.simulation.owner_watch import owner_id
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from engine.core.identity import Owner
     from engine.core.plan import Plan
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
     from tests.simulation.watch import Watch
 
 TAKEOVER_SHARE: Final = 0.5  # of the runs that let owners go

@@ -9,8 +9,8 @@ import pytest
 
 from engine.core.settings import Backoff
 from engine.core.stages import ordered_steps
-from engine.simulator.changes import SetQuota
-from engine.simulator.quotas import bucket_quota_name
+from engine.simulator.scenario.changes import SetQuota
+from engine.simulator.world.quotas import bucket_quota_name
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.night import Night
 from tests.simulation.scenario import Scenario, make_scenario

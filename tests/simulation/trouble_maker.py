@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.desired import Mode
 from engine.core.identity import SPACE, USER
-from engine.simulator.changes import (
+from engine.simulator.scenario.changes import (
     AppRef,
     CreateForeignApp,
     DeleteForeignApp,
@@ -16,9 +16,18 @@ from engine.simulator.changes import (
     SetQuota,
     SetRequestLimit,
 )
-from engine.simulator.faults import CAPACITY, INTERNAL, LIFECYCLE, SILENT, FailureRule, Fault, FaultKind, FaultRule
-from engine.simulator.quotas import RUNNING_APPS, Wording, bucket_quota_name, limit_message
-from engine.simulator.request_limit import RequestLimit
+from engine.simulator.world.faults import (
+    CAPACITY,
+    INTERNAL,
+    LIFECYCLE,
+    SILENT,
+    FailureRule,
+    Fault,
+    FaultKind,
+    FaultRule,
+)
+from engine.simulator.world.quotas import RUNNING_APPS, Wording, bucket_quota_name, limit_message
+from engine.simulator.world.request_limit import RequestLimit
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG, TYPES, world_key
 from tests.simulation.sim_cloud import LATE, TOKEN_EXPIRED, TOKEN_REPEATS
 
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
     import random
 
     from engine.core.desired import DesiredApp
-    from engine.simulator.world import Change
+    from engine.simulator.world.world import Change
     from tests.simulation.scenario import Scenario
 
 EVER: Final = float("inf")

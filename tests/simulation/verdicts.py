@@ -10,7 +10,7 @@ from engine.core.outcome import Outcome
 from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
-from engine.simulator.records import IN_SERVICE, PENDING
+from engine.simulator.world.records import IN_SERVICE, PENDING
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 from tests.simulation.owner_watch import check_no_owner_left, why_owners_not_converged
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from engine.core.outcome import ApplyReport, AppResult
     from engine.core.plan import Change, Plan
-    from engine.simulator.records import AppId
+    from engine.simulator.world.records import AppId
     from tests.simulation.watch import Watch
 
 END_MAX_SECONDS: Final = 31.0  # after the deadline: the calls in flight, each at most half a minute

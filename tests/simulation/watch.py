@@ -24,7 +24,7 @@ from engine.core.service_errors import failure_from_reason
 from engine.executor.begin import UNFINISHED_CODE
 from engine.executor.control import Cause
 from engine.ports.events import AppOutcomeUnknown, Event, LaneStopped, LaneThrottled
-from engine.simulator.records import App
+from engine.simulator.world.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane
     from engine.core.plan import Change, Plan
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.records import AppId
+    from engine.simulator.world.records import AppId
     from tests.simulation.memory_journal import MemoryJournal
     from tests.simulation.scenario import Scenario
     from tests.simulation.virtual_loop import VirtualLoop
@@ -358,6 +358,6 @@ class Watch:
 
 def key_of_parts(domain_id: str, kind: Any, owner: str, app_type: str, app_name: str) -> AppId:
     """Give the world's key."""
-    from engine.simulator.records import app_id
+    from engine.simulator.world.records import app_id
 
     return app_id(domain_id, kind, owner, app_type, app_name)

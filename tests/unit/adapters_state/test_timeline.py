@@ -22,8 +22,8 @@ from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, 
 from engine.core.plan import Action
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
-from engine.render.report_differences import differences
-from engine.render.report_html import report_html
+from engine.render.report.differences import differences
+from engine.render.report.html import report_html
 from tools.report_sample import FLEET, HOSTILE, NIGHTS, Clock, write_nights
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from engine.cli.main import main
 from engine.render.import_text import import_text
-from engine.simulator.owner_operations import add_domain
-from engine.simulator.thread_runner import SimulatorThread
-from engine.simulator.world import World
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.service.owner_operations import add_domain
+from engine.simulator.world.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path

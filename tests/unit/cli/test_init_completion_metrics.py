@@ -14,9 +14,9 @@ import pytest
 from engine.cli import init as module
 from engine.core.errors import LockHeldError
 from engine.loading import load
-from engine.simulator.owner_operations import add_domain
-from engine.simulator.thread_runner import SimulatorThread
-from engine.simulator.world import World
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.service.owner_operations import add_domain
+from engine.simulator.world.world import World
 from engine.steps.team_file import TeamAsked, write_team
 from tests.architecture.files import ROOT
 from tests.architecture.test_imports import LIBRARIES

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.config.fleet_file import LoadedFleet
+    from engine.config.fleet.fleet_file import LoadedFleet
     from engine.core.desired import DesiredApp, DesiredOwner
 
 HEAD = """schema = 1

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config import fleet_file, people, people_file, team_pairs
-from engine.config.files import InputFile
-from engine.config.fleet_file import load_fleet
-from engine.config.members_file import read_members
-from engine.config.problems import Problems
+from engine.config.fleet import fleet_file, people, people_file, team_pairs
+from engine.config.fleet.fleet_file import load_fleet
+from engine.config.fleet.members_file import read_members
+from engine.config.reading.files import InputFile
+from engine.config.reading.problems import Problems
 from engine.core.errors import ConfigError
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 
@@ -48,7 +48,7 @@ def test_what_teams_ask_for_is_counted_before_it_is_done(
         return read_members(*asked)
 
     monkeypatch.setattr(fleet_file, "read_members", read)
-    monkeypatch.setattr("engine.config.expand._DomainExpansion.run", lambda _: pytest.fail("the work was begun"))
+    monkeypatch.setattr("engine.config.fleet.expand._DomainExpansion.run", lambda _: pytest.fail("the work was begun"))
     path = lay(tmp_path, teams=teams, members=members, apps=apps, broken=broken)
     with pytest.raises(ConfigError) as refused:
         load_fleet(path)

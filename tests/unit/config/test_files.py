@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config import patterns
-from engine.config.beneath import FileProblem
-from engine.config.files import Folder
+from engine.config.reading import patterns
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.files import Folder
 from engine.core.limits import FLEET_FILE_MAX_BYTES
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.fleet_file import load_fleet
-from engine.config.fleet_schema import FleetFile
+from engine.config.fleet.fleet_file import load_fleet
+from engine.config.fleet.fleet_schema import FleetFile
 from engine.core.errors import ConfigError
 from engine.core.text import is_safe
 from tests.unit.config.dumps import dump

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config import expand, fleet_file, people, problems, spaces
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet import expand, fleet_file, people, spaces
+from engine.config.fleet.fleet_file import load_fleet
+from engine.config.reading import problems
 from engine.core.errors import ConfigError
 from tests.unit.config.dumps import HEAD, dump, load_text
 
@@ -341,7 +342,7 @@ def test_loading_imports_no_client_library_and_no_drawing(tmp_path: Path) -> Non
     (tmp_path / "fleet.toml").write_text(HEAD)
     heavy = ("aioboto3", "botocore", "rich", "structlog", "typer", "asyncio")
     program = (
-        "import sys; from pathlib import Path; from engine.config.fleet_file import load_fleet;"
+        "import sys; from pathlib import Path; from engine.config.fleet.fleet_file import load_fleet;"
         f"load_fleet(Path({str(tmp_path / 'fleet.toml')!r}));"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )

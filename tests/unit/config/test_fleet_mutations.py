@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 from engine.core.errors import ConfigError
 from engine.core.text import is_safe
 

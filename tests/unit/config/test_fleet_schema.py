@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from engine.config.fleet_schema import FleetFile, fleet_schema, included_schema
+from engine.config.fleet.fleet_schema import FleetFile, fleet_schema, included_schema
 
 
 def _tables(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config import members_file
-from engine.config.files import InputFile
-from engine.config.members_file import read_members
-from engine.config.problems import Problems
-from engine.config.titles import HEADER_WORDS
+from engine.config.fleet import members_file
+from engine.config.fleet.members_file import read_members
+from engine.config.fleet.titles import HEADER_WORDS
+from engine.config.reading.files import InputFile
+from engine.config.reading.problems import Problems
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 
 

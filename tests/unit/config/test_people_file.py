@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.config.people_file import TableProblem, name_of, read_people
-from engine.config.titles import HEADER_WORDS
+from engine.config.fleet.people_file import TableProblem, name_of, read_people
+from engine.config.fleet.titles import HEADER_WORDS
 
 TWO = ("ana.silva@acme.example", "bo.li@acme.example")
 

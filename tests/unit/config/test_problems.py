@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
-from engine.config.files import InputFile
-from engine.config.fleet_models import Table
-from engine.config.model_errors import check_table, kind_of
-from engine.config.problems import Code, Place, Problems, nearest, one_of, show_path, show_value
-from engine.config.settings_check import check_settings
-from engine.config.toml_document import parse_document
-from engine.config.toml_positions import NO_POSITIONS, scan
+from engine.config.fleet.fleet_models import Table
+from engine.config.reading.files import InputFile
+from engine.config.reading.model_errors import check_table, kind_of
+from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_path, show_value
+from engine.config.reading.toml_document import parse_document
+from engine.config.reading.toml_positions import NO_POSITIONS, scan
+from engine.config.service.settings_check import check_settings
 
 HERE = Place("f.toml", NO_POSITIONS)
 

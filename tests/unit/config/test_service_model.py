@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from botocore.loaders import Loader
 
-from engine.config import fields, service_model
+from engine.config.service import fields, service_model
 from engine.core import limits
 
 

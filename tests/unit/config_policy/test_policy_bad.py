@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.policy_file import load_policies
+from engine.config.policy.policy_file import load_policies
 from engine.core.errors import ExitCode, PolicyError
 
 FOLDER = Path(__file__).parents[2] / "cases" / "policy_bad"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.policy_file import load_policies
-from engine.config.policy_tests import load_policy_tests
+from engine.config.policy.policy_file import load_policies
+from engine.config.policy.policy_tests import load_policy_tests
 from engine.core import limits
 from engine.policy.cel import environment_for
 from engine.policy.facts import APP_TYPES, GROUP_TYPES

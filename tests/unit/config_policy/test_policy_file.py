@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config.policy_file import load_policies
-from engine.config.policy_models import format_duration, parse_duration
-from engine.config.policy_schema import policy_schema
+from engine.config.policy.policy_file import load_policies
+from engine.config.policy.policy_models import format_duration, parse_duration
+from engine.config.policy.policy_schema import policy_schema
 from engine.core import limits
 from engine.core.errors import PolicyError
 from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings
@@ -20,7 +20,7 @@ from tests.fleets import TODAY, an_app
 from tests.unit.policy.helpers import DOMAINS
 
 if TYPE_CHECKING:
-    from engine.config.policy_file import LoadedPolicies
+    from engine.config.policy.policy_file import LoadedPolicies
 
 ROOT = Path(__file__).parents[3]
 
@@ -247,7 +247,7 @@ def test_a_rule_that_is_wrong_hides_neither_the_next_one_nor_an_exception_of_its
 
 
 def test_rules_are_bounded_and_that_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.config.policy_rules.RULES_MAX_COUNT", 2)
+    monkeypatch.setattr("engine.config.policy.policy_rules.RULES_MAX_COUNT", 2)
     text = "".join(f'[[rule]]\nid = "r{n}"\nenforcement = "skip"\ncheck = "true"\n' for n in range(5))
     assert _problems(tmp_path, a=text) == ["there are more than 2 rules"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.policy_file import load_policies
-from engine.config.policy_tests import find_policy_tests, load_policy_tests
+from engine.config.policy.policy_file import load_policies
+from engine.config.policy.policy_tests import find_policy_tests, load_policy_tests
 from engine.core.desired import Mode
 from engine.core.errors import PolicyError
 from engine.policy.judge import Verdict

@@ -17,9 +17,9 @@ from engine.executor.calls import StoppedError
 from engine.executor.control import Cause
 from engine.executor.ownership import read_ownership, tagged_owners
 from engine.ports.cloud import TaggedPage
-from engine.simulator import app_operations
-from engine.simulator.faults import FaultKind
-from engine.simulator.records import app_id
+from engine.simulator.service import app_operations
+from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.records import app_id
 from engine.steps.ownership import why_not_prune, with_ownership
 from tests.fleets import an_app, options
 from tests.unit.executor.parts import an_operation, decisive, full
@@ -195,7 +195,7 @@ def test_what_the_index_calls_ours_is_asked_once_more(stage: Stage, monkeypatch:
     async def lagging(*_: Any, **__: Any) -> TaggedPage:
         return TaggedPage(((arn.upper().replace("ARN:", "arn:"), "ml"),), "")
 
-    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.tagged_resources", lagging)
+    monkeypatch.setattr("engine.simulator.faces.memory_face.MemoryCloud.tagged_resources", lagging)
     keys = [an_app(key).key for key in (CANVAS_A, CANVAS_B)]
     rows = read(stage, decisive(keys)).domains["research"].apps
     assert [rows[key].ownership for key in keys] == [Ownership.NOBODY, Ownership.NOBODY]
@@ -207,7 +207,7 @@ def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pyt
     async def repeating(*_: Any, **__: Any) -> TaggedPage:
         return TaggedPage((), "again")
 
-    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.tagged_resources", repeating)
+    monkeypatch.setattr("engine.simulator.faces.memory_face.MemoryCloud.tagged_resources", repeating)
 
     async def work(run: FleetRun) -> None:
         await run.observe({"research": None})
@@ -336,7 +336,7 @@ def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(*_: Any, **__: Any) -> None:
         return None
 
-    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.add_tags", nothing)
+    monkeypatch.setattr("engine.simulator.faces.memory_face.MemoryCloud.add_tags", nothing)
 
 
 def test_a_yes_to_a_tag_that_does_not_show_is_no_adoption(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,7 +368,7 @@ def test_a_tag_of_another_fleet_that_came_between_is_told(stage: Stage, monkeypa
         for user in ("alice", "bob"):
             tags_of(stage, user)[FLEET_TAG] = "others"
 
-    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.add_tags", theirs)
+    monkeypatch.setattr("engine.simulator.faces.memory_face.MemoryCloud.add_tags", theirs)
     report = adopt(stage)
     assert "adopted" not in outcomes(report).values()
     assert any("names the fleet 'others'" in app.error.message for app in report.apps if app.error is not None)

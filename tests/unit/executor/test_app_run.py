@@ -34,9 +34,9 @@ from engine.executor.troubles import kept_trouble, still_pending
 from engine.executor.unknowns import late_max_s
 from engine.ports.history import LastFailure
 from engine.ports.journal import Memory
-from engine.simulator import app_operations
-from engine.simulator.faults import FaultKind
-from engine.simulator.records import app_id
+from engine.simulator.service import app_operations
+from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.records import app_id
 from tests.fleets import LANE, SOURCE, a_row, an_app, options
 from tests.unit.executor.parts import BACKOFF, an_operation, decisive, full
 from tests.unit.executor.test_owner_run import (
@@ -61,8 +61,8 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Event
-    from engine.simulator.memory_face import SimulatedCall
-    from engine.simulator.records import AppId
+    from engine.simulator.faces.memory_face import SimulatedCall
+    from engine.simulator.world.records import AppId
 
 LOOKS_BEFORE_THE_RUN = 2  # at the owners of the creates, and at the people that they belong to
 CANVAS_ID = app_id(DOMAIN_ID, "user", "alice", "Canvas", "default")

@@ -11,9 +11,9 @@ from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome
 from engine.core.ownership import MANAGED_TAG
 from engine.executor.control import Cause
-from engine.simulator import app_operations, owner_operations
-from engine.simulator.faults import FaultKind
-from engine.simulator.records import app_id
+from engine.simulator.service import app_operations, owner_operations
+from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.records import app_id
 from tests.fleets import an_app
 from tests.unit.executor.test_owner_run import ALICE, BOB, DOMAIN_ID, SPACE_A, Stage, all_created, code_of, owners_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.faces.memory_face import SimulatedCall
 
 DELETES = {"DeleteApp", "DeleteSpace", "DeleteUserProfile"}
 
@@ -161,7 +161,7 @@ def test_no_delete_is_told_as_accepted_that_was_never_sent(stage: Stage) -> None
 def test_the_place_of_an_owner_that_went_is_offered_to_one_that_waits_for_it() -> None:
     """A full quota of profiles is asked again as soon as one of them is gone, and not at the next probe."""
     from engine.core.settings import Backoff
-    from engine.simulator.quotas import USER_PROFILES
+    from engine.simulator.world.quotas import USER_PROFILES
 
     stage = Stage()
     stage.profile("old", tags={MANAGED_TAG: "ml"})

@@ -14,10 +14,10 @@ from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECON
 from engine.core.settings import Execution, Observe
 from engine.ports.cloud import AppRow
 from engine.simulator import app_operations
-from engine.simulator.faults import INTERNAL, LIFECYCLE, FailureRule, FaultKind
-from engine.simulator.memory_face import MemoryCloud
-from engine.simulator.records import app_id
-from engine.simulator.world import Timing
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.world.faults import INTERNAL, LIFECYCLE, FailureRule, FaultKind
+from engine.simulator.world.records import app_id
+from engine.simulator.world.world import Timing
 from tests.fleets import an_app
 from tests.unit.executor.test_app_run import code_of, run
 from tests.unit.executor.test_owner_run import CANVAS_A, DOMAIN_ID, EPOCH, LAB_A, Stage, outcomes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.faces.memory_face import SimulatedCall
 
     Show = Callable[[Stage, AppRow], AppRow | None]
 

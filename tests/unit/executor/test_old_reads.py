@@ -15,8 +15,8 @@ from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS, LOOKS_BEFORE_CHAN
 from engine.core.settings import Backoff, Backoffs
 from engine.executor.fresh import sent_while_fresh
 from engine.ports.leaving import check_before_leaving
-from engine.simulator import app_operations
-from engine.simulator.memory_face import MemoryCloud
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import app_operations
 from tests.fleets import an_app
 from tests.unit.executor.test_app_run import code_of, run
 from tests.unit.executor.test_listing_lag import CANVAS_ID

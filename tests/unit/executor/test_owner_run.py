@@ -29,12 +29,12 @@ from engine.executor.owner_scan import OwnerScanner
 from engine.executor.ownership import read_ownership
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
-from engine.simulator import app_operations, owner_operations
-from engine.simulator.faults import Fault, FaultKind, FaultRule
-from engine.simulator.memory_face import MemoryCloud
-from engine.simulator.quotas import USER_PROFILES
-from engine.simulator.records import app_id
-from engine.simulator.world import Timing, World
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import app_operations, owner_operations
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.quotas import USER_PROFILES
+from engine.simulator.world.records import app_id
+from engine.simulator.world.world import Timing, World
 from tests.fleets import LANE, SOURCE, a_fleet, an_app, options
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.throttle_clock import throttle_on_loop_clock
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport
     from engine.ports.cloud import Cloud
     from engine.ports.journal import Memory
-    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.faces.memory_face import SimulatedCall
 
 EPOCH = 1_800_000_000.0
 DOMAIN_ID = "d-research"

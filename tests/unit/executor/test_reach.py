@@ -15,7 +15,7 @@ from engine.executor.calls import StoppedError
 from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
 from engine.executor.reads import pages
-from engine.simulator.faults import FaultKind
+from engine.simulator.world.faults import FaultKind
 from engine.steps.ownership import why_not_prune
 from engine.steps.status import failure_reasons
 from tests.fleets import LANE, a_row, an_app
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.faces.memory_face import SimulatedCall
 
 KEY = an_app(CANVAS_A).key
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.core.outcome import Outcome
-from engine.simulator.faults import FaultKind
+from engine.simulator.world.faults import FaultKind
 from tests.unit.executor.test_owner_run import ALICE, BOB, CANVAS_B, SPACE_A, Stage, outcomes, owners_of
 
 REFUSAL = "Unable to create App [default] because UserProfile [bob] is not in InService status."
@@ -40,7 +40,7 @@ def test_an_app_in_a_domain_that_failed_for_good_ends_at_once_with_its_state(mon
     async def failed(*_: object) -> str:
         return "Delete_Failed"
 
-    monkeypatch.setattr("engine.simulator.memory_face.MemoryCloud.domain_status", failed)
+    monkeypatch.setattr("engine.simulator.faces.memory_face.MemoryCloud.domain_status", failed)
     stage = only_bobs_canvas()
     stage.fault(FaultKind.ERROR, "CreateApp", code="ValidationException", message=REFUSAL, count=99)
     report = stage.apply()

@@ -13,8 +13,8 @@ from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS
 from engine.executor.control import Cause
 from engine.ports.journal import Memory, Unfinished
-from engine.simulator import app_operations, owner_operations
-from engine.simulator.faults import FaultKind
+from engine.simulator.service import app_operations, owner_operations
+from engine.simulator.world.faults import FaultKind
 from tests.fleets import an_app
 from tests.unit.executor.test_app_run import run
 from tests.unit.executor.test_listing_lag import CANVAS_ID
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from engine.core.identity import AppKey, Owner
     from engine.executor.fleet_run import FleetRun
-    from engine.simulator.memory_face import SimulatedCall
+    from engine.simulator.faces.memory_face import SimulatedCall
 
 KEY = parse_app_key(CANVAS_A)
 OURS = {"appfleet:fleet": "ml"}

@@ -23,8 +23,8 @@ from engine.render.layout import Paint, Style
 from engine.render.owners_text import owner_rows
 from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
-from engine.render.report_markdown import report_markdown
-from engine.render.report_text import NEXT_STEPS, report_text
+from engine.render.report.markdown import report_markdown
+from engine.render.report.text import NEXT_STEPS, report_text
 from engine.render.status_text import WORDS, status_text
 from engine.render.steps_text import steps_text
 from engine.render.words import OUTCOMES, REASONS, STYLES, SYMBOLS

@@ -13,7 +13,7 @@ from engine.core.plan import Action, Change, Fits, QuotaLine, Reason
 from engine.render.layout import count_of
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, prose
 from engine.render.plan_markdown import plan_markdown
-from engine.render.report_markdown import report_markdown
+from engine.render.report.markdown import report_markdown
 from tests.fleets import LAB, a_row, an_app, key_of
 from tests.unit.render.samples import HOSTILE, a_hostile_plan, a_plan, a_report
 from tests.unit.render.test_outlook import COST, FORECAST

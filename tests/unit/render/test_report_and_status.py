@@ -14,7 +14,7 @@ from engine.core.plan import Action, Change, Fits, Reason
 from engine.core.text import is_safe
 from engine.render.json_text import json_text
 from engine.render.layout import count_of, duration
-from engine.render.report_text import NEXT_STEPS, report_text, result_line, trails
+from engine.render.report.text import NEXT_STEPS, report_text, result_line, trails
 from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
 from engine.render.validate_text import validate_text

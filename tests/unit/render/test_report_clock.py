@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_SLOTS_MAX_COUNT
 from engine.ports.history import CallSlots, RunTimeline
-from engine.render.report_charts import calls_chart
+from engine.render.report.charts import calls_chart
 from tests.unit.render.test_report_html import a_run, a_story, a_timeline, page_of
 
 THIRTY_YEARS_S = 30 * 365 * 86_400.0

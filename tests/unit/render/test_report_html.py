@@ -28,10 +28,10 @@ from engine.ports.history import (
     RunWords,
 )
 from engine.render.history_text import history_json, history_text, sparkline
-from engine.render.report_charts import bar, bucket_rows, calls_chart, phases_chart
-from engine.render.report_differences import differences
-from engine.render.report_html import report_html
-from engine.render.report_spans import Phase, Span, SpanMaker, counts_over_time, parked_times
+from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
+from engine.render.report.differences import differences
+from engine.render.report.html import report_html
+from engine.render.report.spans import Phase, Span, SpanMaker, counts_over_time, parked_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

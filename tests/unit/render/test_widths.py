@@ -14,7 +14,7 @@ from engine.ports.history import PastRun, RunRecord
 from engine.render.history_text import history_text
 from engine.render.layout import COMMAND_NAMES, split_command, with_commands, without_empty, wrapped
 from engine.render.plan_text import plan_text
-from engine.render.report_text import report_text
+from engine.render.report.text import report_text
 from engine.render.status_text import status_text
 from tests.fleets import LAB, TODAY, a_row, an_app, key_of
 from tests.unit.render.samples import a_plan, a_report, a_status

@@ -10,12 +10,12 @@ from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, NoCapacity, Rejected
 from engine.core.limits import TOMBSTONE_SECONDS
 from engine.core.service_errors import failure_from_reason
-from engine.simulator import app_operations as apps
-from engine.simulator import owner_operations as owners
-from engine.simulator.faults import FailureRule
-from engine.simulator.records import app_id
-from engine.simulator.service_error import ServiceError
-from engine.simulator.world import Timing
+from engine.simulator.service import app_operations as apps
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.world.faults import FailureRule
+from engine.simulator.world.records import app_id
+from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.world import Timing
 from tests.unit.simulator.worlds import (
     ACCOUNT,
     DOMAIN_ID,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.simulator import changes
-from engine.simulator.changes import AppRef, change_from_json, change_to_json
-from engine.simulator.faults import FailureRule
-from engine.simulator.quotas import bucket_quota_name
-from engine.simulator.request_limit import RequestLimit
+from engine.simulator.scenario import changes
+from engine.simulator.scenario.changes import AppRef, change_from_json, change_to_json
+from engine.simulator.world.faults import FailureRule
+from engine.simulator.world.quotas import bucket_quota_name
+from engine.simulator.world.request_limit import RequestLimit
 from tests.unit.simulator.worlds import DOMAIN_ID, create, make_world, pass_time, statuses
 
 if TYPE_CHECKING:
-    from engine.simulator.world import Change
+    from engine.simulator.world.world import Change
 
 CANVAS = AppRef(DOMAIN_ID, "user", "Alice", "Canvas", "default")
 ALL: list[Change] = [

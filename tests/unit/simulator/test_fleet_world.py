@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 from engine.core.desired import DesiredDomain, DesiredFleet, DesiredOwner, Source
 from engine.core.errors import QuotaExceeded
 from engine.core.identity import AppKey, Owner
 from engine.ports.cloud import AppName
-from engine.simulator.fleet_world import extend_for_fleet, world_for_fleet
-from engine.simulator.memory_face import MemoryCloud
-from engine.simulator.scenario import load_scenario
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.scenario.fleet_world import extend_for_fleet, world_for_fleet
+from engine.simulator.scenario.scenario import load_scenario
 from tests.unit.simulator.worlds import START
 
 ROOT = Path(__file__).parents[3]

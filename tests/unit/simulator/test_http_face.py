@@ -13,16 +13,16 @@ import pytest
 
 from engine.core.errors import UsageError
 from engine.core.limits import SIMULATED_BODY_MAX_BYTES, SIMULATED_HEADER_MAX_BYTES
-from engine.simulator import http_face
-from engine.simulator.faults import Fault, FaultKind, FaultRule
-from engine.simulator.http_face import Server, is_loopback, serve
-from engine.simulator.world import Timing
+from engine.simulator.faces import http_face
+from engine.simulator.faces.http_face import Server, is_loopback, serve
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
+from engine.simulator.world.world import Timing
 from tests.unit.simulator.worlds import ACCOUNT, START, make_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 SCOPE = "AWS4-HMAC-SHA256 Credential={key}/20270115/eu-west-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
 CREATE = {"DomainId": "d-abc", "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.core.quota_text import bucket_of_quota, parse_quota_message, quota_name
-from engine.simulator import quotas
-from engine.simulator.quotas import Quotas, Wording, bucket_quota_name, limit_message, quota_code
-from engine.simulator.request_limit import RequestLimit, TokenBucket
-from engine.simulator.service_error import ServiceError
+from engine.simulator.world import quotas
+from engine.simulator.world.quotas import Quotas, Wording, bucket_quota_name, limit_message, quota_code
+from engine.simulator.world.request_limit import RequestLimit, TokenBucket
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import call, create, make_world, pass_time
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 
 def taken(bucket: TokenBucket, now: float) -> int:

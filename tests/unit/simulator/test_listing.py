@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulator.listing import COMPACT_FLOOR_ROWS, CreationIndex, page_size, read_token, write_token
-from engine.simulator.service_error import ServiceError
+from engine.simulator.world.listing import COMPACT_FLOOR_ROWS, CreationIndex, page_size, read_token, write_token
+from engine.simulator.world.service_error import ServiceError
 
 
 @dataclass(eq=False)

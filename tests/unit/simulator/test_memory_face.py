@@ -10,12 +10,12 @@ import pytest
 from engine.core import errors
 from engine.core.desired import AppSpec
 from engine.ports.cloud import AppName
-from engine.simulator.faults import Fault, FaultKind
-from engine.simulator.memory_face import MemoryCloud, SimulatedCall
+from engine.simulator.faces.memory_face import MemoryCloud, SimulatedCall
+from engine.simulator.world.faults import Fault, FaultKind
 from tests.unit.simulator.worlds import DOMAIN_ID, REGION, START, make_world
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 LAB = AppName(DOMAIN_ID, "space", "alice-lab", "JupyterLab", "default")
 

@@ -10,9 +10,16 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulator.api import OPERATIONS
-from engine.simulator.model import _compile, _matcher, check_answer, check_request, instance_types, service_model
-from engine.simulator.service_error import ServiceError
+from engine.simulator.service.api import OPERATIONS
+from engine.simulator.service.model import (
+    _compile,
+    _matcher,
+    check_answer,
+    check_request,
+    instance_types,
+    service_model,
+)
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import DOMAIN_ID, call, create, make_world, pass_time, the_domain
 
 GOOD = {"DomainId": "d-abc", "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.simulator.service_error import ServiceError
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import DOMAIN_ID, add_space, call, create, make_world, pass_time, the_domain
 
 

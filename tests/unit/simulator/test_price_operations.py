@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.core.price_list import price_table
-from engine.simulator.price_operations import PRICES
-from engine.simulator.service_error import ServiceError
+from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import call, make_world
 
 

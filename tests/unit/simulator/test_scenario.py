@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.core.errors import ConfigError
-from engine.simulator.faults import FailureRule, FaultKind
-from engine.simulator.price_operations import PRICES
-from engine.simulator.quotas import Wording
-from engine.simulator.request_limit import RequestLimit
-from engine.simulator.scenario import Scenario, load_scenario
-from engine.simulator.world import World
+from engine.simulator.scenario.scenario import Scenario, load_scenario
+from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.faults import FailureRule, FaultKind
+from engine.simulator.world.quotas import Wording
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.world import World
 from tests.unit.simulator.worlds import START
 
 if TYPE_CHECKING:

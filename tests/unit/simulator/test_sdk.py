@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
 from tests.unit.simulator.worlds import ACCOUNT, DOMAIN_ID, REGION, START, create, make_world
 
 if TYPE_CHECKING:

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.errors import StateError
-from engine.simulator import snapshot
-from engine.simulator.changes import SetQuota
-from engine.simulator.faults import FailureRule, Fault, FaultKind, FaultRule
-from engine.simulator.request_limit import RequestLimit
-from engine.simulator.scenario import load_scenario
-from engine.simulator.snapshot import dump_world, load_world, parse_world, save_world, world_from_json, world_to_json
-from engine.simulator.world import Timing, World
+from engine.simulator.scenario import snapshot
+from engine.simulator.scenario.changes import SetQuota
+from engine.simulator.scenario.scenario import load_scenario
+from engine.simulator.scenario.snapshot import (
+    dump_world,
+    load_world,
+    parse_world,
+    save_world,
+    world_from_json,
+    world_to_json,
+)
+from engine.simulator.world.faults import FailureRule, Fault, FaultKind, FaultRule
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.world import Timing, World
 from tests.unit.simulator.worlds import DOMAIN_ID, START, add_space, call, create, make_world, pass_time, the_domain
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.simulator import quotas
-from engine.simulator.api import Caller
-from engine.simulator.service_error import ServiceError
+from engine.simulator.service.api import Caller
+from engine.simulator.world import quotas
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import (
     ACCOUNT,
     DOMAIN_ID,

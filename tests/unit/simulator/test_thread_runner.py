@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 
 from engine.core.errors import UsageError
-from engine.simulator.thread_runner import SimulatorThread
+from engine.simulator.faces.thread_runner import SimulatorThread
 from tests.unit.simulator.worlds import DOMAIN_ID, START, create, make_world, statuses
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.simulator.changes import SetQuota
-from engine.simulator.faults import EVER, Fault, FaultBook, FaultKind, FaultRule
-from engine.simulator.records import NEVER, Bucket
-from engine.simulator.service_error import ServiceError
-from engine.simulator.world import Timing, World
+from engine.simulator.scenario.changes import SetQuota
+from engine.simulator.world.faults import EVER, Fault, FaultBook, FaultKind, FaultRule
+from engine.simulator.world.records import NEVER, Bucket
+from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.world import Timing, World
 from tests.unit.simulator.worlds import (
     ACCOUNT,
     DOMAIN_ID,

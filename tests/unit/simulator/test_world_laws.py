@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.simulator.api import answer
-from engine.simulator.faults import FailureRule
-from engine.simulator.owner_operations import create_profile
-from engine.simulator.quotas import KERNEL_GATEWAY_APPS_PER_USER, bucket_quota_name
-from engine.simulator.service_error import ServiceError
-from engine.simulator.snapshot import dump_world, parse_world, world_to_json
+from engine.simulator.scenario.snapshot import dump_world, parse_world, world_to_json
+from engine.simulator.service.api import answer
+from engine.simulator.service.owner_operations import create_profile
+from engine.simulator.world.faults import FailureRule
+from engine.simulator.world.quotas import KERNEL_GATEWAY_APPS_PER_USER, bucket_quota_name
+from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import CALLER, DOMAIN_ID, START, add_space, make_world, the_domain
 
 if TYPE_CHECKING:
-    from engine.simulator.world import World
+    from engine.simulator.world.world import World
 
 QUOTA = 3
 TYPES = ("ml.t3.medium", "ml.m5.large")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.core.desired import AppSpec
-from engine.simulator import app_operations as apps
-from engine.simulator import owner_operations as owners
-from engine.simulator.api import Caller, answer
-from engine.simulator.records import App, app_id
-from engine.simulator.world import Timing, World
+from engine.simulator.service import app_operations as apps
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.service.api import Caller, answer
+from engine.simulator.world.records import App, app_id
+from engine.simulator.world.world import Timing, World
 
 if TYPE_CHECKING:
     from engine.core.identity import OwnerKind
-    from engine.simulator.records import AppId, Domain
+    from engine.simulator.world.records import AppId, Domain
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config.imported import Found, import_fleet
+from engine.config.fleet.imported import Found, import_fleet
 from engine.core.errors import BugError, UsageError
 from engine.core.identity import parse_app_key
 from engine.core.observed import AppStatus, ObservedApp

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.adapters.aws.price_list import OfferPage
-from engine.config.policy_file import load_policies
+from engine.config.policy.policy_file import load_policies
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import (
     AccessDenied,

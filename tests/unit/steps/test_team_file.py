@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.config.fleet_file import load_fleet
+from engine.config.fleet.fleet_file import load_fleet
 from engine.core.errors import ConfigError, UsageError
 from engine.steps.team_file import TeamAsked, write_team
 

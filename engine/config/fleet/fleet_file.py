@@ -1,0 +1,363 @@
+"""A fleet file and all that it names, read into the desired state; or every problem of them at once.
+
+The loader knows no clock and calls nothing: whether an app has expired is judged by the planner. Not here:
+policies, which are only found (`policy_file` reads them).
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from engine.config.fleet.expand import Expander
+from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
+from engine.config.fleet.layers import Definitions, check_uses, follow_extends
+from engine.config.fleet.members_file import read_members
+from engine.config.fleet.tables import TableReader, read_shared
+from engine.config.fleet.team_pairs import refuse_endless_work
+from engine.config.fleet.written import DomainDef, FleetDef
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.files import Folder, home_of, inside_of
+from engine.config.reading.model_errors import check_table
+from engine.config.reading.patterns import nearest_pattern
+from engine.config.reading.problems import Code, Problems, TooMany, nearest, show_value
+from engine.config.reading.toml_document import Document, parse_document
+from engine.config.service.arns import check_arns, check_domain_role
+from engine.core.desired import DesiredDomain, DesiredFleet
+from engine.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from engine.config.fleet.written import AppDef, Entry, TeamDef
+    from engine.config.reading.problems import Place
+    from engine.core.desired import Source
+    from engine.core.diagnostics import Diagnostic
+
+_POLICIES_KEY: Final = re.compile(rb"^[ \t]*[\"']?policies[\"']?[ \t]*=", re.MULTILINE)
+POLICY_TEST_SUFFIX: Final = ".test.toml"
+_ROOT_ONLY: Final = dict.fromkeys(
+    ("schema", "name", "policies", "include", "defaults"), "Only the fleet file itself can set it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFleet:
+    """A valid fleet.
+
+    `folder` is where the fleet file is; `policy_files` are paths that can be opened from here, sorted for each
+    pattern. `of_defaults` are warnings of what nobody wrote: policies that are not where they are looked for unless
+    the file says otherwise. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as
+    written, for commands that speak of them.
+    """
+
+    fleet: DesiredFleet
+    folder: Path
+    policy_files: tuple[Path, ...]
+    warnings: tuple[Diagnostic, ...]
+    teams: tuple[tuple[str, TeamDef], ...]
+    definitions: Mapping[str, AppDef]
+    include: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    of_defaults: tuple[Diagnostic, ...] = ()
+
+
+def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
+    """Read a fleet file, what it includes and its members files; raises ConfigError with every problem, in order.
+
+    `also` names files below its folder that are read as if they were included too.
+    """
+    with _collector_paused():
+        return _Loading(path).run(also)
+
+
+def find_policies(path: Path) -> tuple[Path, tuple[Path, ...]]:
+    """Give the folder and the policy files of a fleet file that is wrong elsewhere, so that they are checked as well.
+
+    Nothing where the file does not say which they are. Raises nothing.
+    """
+    try:
+        return _Loading(path).policies_alone()
+    except ConfigError:
+        pass
+    folder = Folder(path.parent)
+    try:  # what is no TOML can still show that it does not speak of policies
+        speaks = _POLICIES_KEY.search(folder.read(path.name).data)
+        found = () if speaks else folder.matching(POLICIES_DEFAULT[0])
+    except FileProblem:
+        return path.parent, ()
+    return path.parent, tuple(path.parent / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Stop the cyclic collector while hundreds of thousands of objects are made that all stay alive.
+
+    Freezing and thawing then moves them to the oldest generation without a walk over them; what somebody else
+    has frozen is left frozen.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
+            gc.enable()
+
+
+class _Loading:
+    """One load: what was read so far, and what was wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self._problems = Problems()
+        home = self._home(path)
+        self._folder = Folder(home.parent)
+        self._name = home.name
+        self._fleet = FleetDef()
+        self._reader = TableReader(self._problems, self._members)
+        self._of_defaults = Problems()
+        self._prune_refusals: list[str] = []
+        self._members_read: dict[str, Mapping[str, Source] | None] = {}
+        self._taken: set[str] = {self._name}  # files whose tables were read, each once
+        self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
+
+    def run(self, also: Sequence[str] = ()) -> LoadedFleet:
+        root = self._read_root()
+        head = self._read_head(root)
+        policy_files = self._find_policies(head, root.place) if head else ()
+        read_shared(self._reader, root, self._fleet)
+        if head is not None:
+            self._read_includes((*head.include, *also), root.place.at("include"))
+        expander = self._expand()
+        self._raise_errors()
+        return LoadedFleet(
+            fleet=self._desired(expander),
+            folder=self._folder.path,
+            policy_files=policy_files,
+            warnings=self._problems.warnings,
+            of_defaults=self._of_defaults.warnings,
+            teams=tuple(
+                (name, team)
+                for name, domain in sorted(self._fleet.domains.items())
+                for _, team in sorted(domain.teams.items())
+            ),
+            definitions=self._fleet.apps,
+            include=tuple(head.include) if head is not None else (),
+            policies=tuple(head.policies) if head is not None else (),
+        )
+
+    def policies_alone(self) -> tuple[Path, tuple[Path, ...]]:
+        """Find the policies, and look at nothing else."""
+        root = self._read_root()
+        patterns = root.data.get("policies", POLICIES_DEFAULT)
+        is_known = isinstance(patterns, list | tuple) and all(isinstance(pattern, str) for pattern in patterns)
+        found: dict[str, None] = {}
+        for pattern in patterns if is_known else ():
+            found |= dict.fromkeys(self._match(pattern, root.place, is_default=True))
+        return self._folder.path, self._paths_of(found)
+
+    def _paths_of(self, found: Iterable[str]) -> tuple[Path, ...]:
+        return tuple(self._folder.path / inside for inside in found if not inside.endswith(POLICY_TEST_SUFFIX))
+
+    def _home(self, path: Path) -> Path:
+        try:
+            return home_of(path)
+        except FileProblem as problem:
+            self._problems.of_file(Code.FILE, str(path), 0, problem.message, problem.hint)
+            self._raise_errors()
+            raise
+
+    def _raise_errors(self) -> None:
+        errors = self._problems.errors
+        if errors:
+            raise ConfigError(errors)
+
+    def _read_root(self) -> Document:
+        """Read the fleet file; without it there is nothing else to look at."""
+        try:
+            document = parse_document(self._folder.read(self._name), self._problems)
+        except FileProblem as problem:
+            shown = self._folder.shown(self._name)
+            self._problems.of_file(Code.FILE, shown, 0, problem.message, problem.hint)
+            document = None
+        self._raise_errors()
+        if document is None:
+            raise AssertionError("a document that is missing has noted why")
+        return document
+
+    def _read_head(self, root: Document) -> FleetTable | None:
+        """Check the keys that only the fleet file has."""
+        data = {key: value for key, value in root.data.items() if key not in {"apps", "domains", "defaults"}}
+        if "defaults" in root.data:
+            self._fleet.defaults = self._reader.defaults(root.data["defaults"], root.place.at("defaults"))
+        elsewhere = {"version": "It is called schema, and is 1"}
+        schema = data.get("schema", 1)
+        if schema == 1 and not isinstance(schema, bool):
+            head = check_table(FleetTable, data, root.place, self._problems, elsewhere)
+            self._fleet.name = head.name if head is not None else ""
+            return head
+        message = "this appfleet reads schema 1, and the file asks for another"
+        self._problems.error(Code.VALUE, root.place.at("schema"), message, "Set schema = 1")
+        return check_table(FleetTable, data | {"schema": 1}, root.place, self._problems, elsewhere)
+
+    def _read_includes(self, patterns: Iterable[str], place: Place) -> None:
+        for index, pattern in enumerate(patterns):
+            where = place.at(index)
+            for inside in self._match(pattern, where, is_include=True):
+                self._read_included(inside, where)
+
+    def _read_included(self, inside: str, place: Place) -> None:
+        try:
+            item = self._folder.read(inside)
+        except FileProblem as problem:
+            self._problems.error(Code.FILE, place, problem.message, problem.hint)
+            self._is_complete = False
+            return
+        if item.inside in self._taken:
+            return
+        self._taken.add(item.inside)
+        document = parse_document(item, self._problems)
+        if document is None:
+            self._is_complete = False
+            return
+        own = {key: value for key, value in document.data.items() if key not in {"apps", "domains"}}
+        if own:
+            check_table(IncludedTable, own, document.place, self._problems, _ROOT_ONLY)
+        if not any(document.data.values()):
+            message = f"{item.shown} declares nothing"
+            hint = "It may have been cut off. Restore it, or remove it"
+            self._problems.warning(Code.EMPTY, document.place, "this file declares nothing", hint)
+            self._prune_refusals.append(f"{place.source}: {message}")
+        read_shared(self._reader, document, self._fleet)
+
+    def _find_policies(self, head: FleetTable, place: Place) -> tuple[Path, ...]:
+        is_default = "policies" not in head.model_fields_set
+        found: dict[str, None] = {}
+        for index, pattern in enumerate(POLICIES_DEFAULT if is_default else head.policies):
+            where = place.at("policies") if is_default else place.at("policies", index)
+            found |= dict.fromkeys(self._match(pattern, where, is_default=is_default))
+        return self._paths_of(found)
+
+    def _match(
+        self, pattern: str, place: Place, *, is_include: bool = False, is_default: bool = False
+    ) -> tuple[str, ...]:
+        try:
+            found = self._folder.matching(pattern)
+        except FileProblem as problem:
+            speaks_of_pattern = problem.message.startswith(("is ", "leads "))
+            message = f"{show_value(pattern)} {problem.message}" if speaks_of_pattern else problem.message
+            self._problems.error(Code.FILE, place, message, problem.hint)
+            self._is_complete = False
+            return ()
+        policies = tuple(inside for inside in found if is_include or not inside.endswith(POLICY_TEST_SUFFIX))
+        if not policies:
+            message = f"{show_value(pattern)} matches no file"
+            if found:
+                message += f" but tests of policies (*{POLICY_TEST_SUFFIX})"
+            if is_include:
+                self._prune_refusals.append(f"{place.source}: {message}")
+            hint = nearest_pattern(self._folder.path, pattern) or "Correct the pattern, or remove it"
+            if is_default:
+                hint = "Put policy files there, or write policies = [] where none are meant"
+                message = f"no policy holds: {message}, and policies names no other"
+            problems = self._of_defaults if is_default else self._problems
+            problems.warning(Code.EMPTY, place, message, hint)
+        return found
+
+    def _members(self, name: str, place: Place) -> Mapping[str, Source]:
+        """Read a members file, which lies beside the file that names it, once for all teams that name it."""
+        parent = PurePosixPath(Path(place.file).relative_to(self._folder.path).as_posix()).parent
+        try:
+            item = self._folder.read(inside_of(parent, name))
+        except FileProblem as problem:
+            self._problems.error(Code.FILE, place, problem.message, problem.hint)
+            self._is_complete = False
+            return {}
+        if item.inside not in self._members_read:
+            self._members_read[item.inside] = read_members(item, self._problems)
+        members = self._members_read[item.inside]
+        if members is None:
+            self._is_complete = False
+            return {}
+        if not members:
+            message = f"{item.shown} names no member"
+            self._problems.warning(Code.EMPTY, place, message, "Put user profile names into its first column")
+            self._prune_refusals.append(f"{place.source}: {message}")
+        return members
+
+    def _expand(self) -> Expander:
+        fleet, problems = self._fleet, self._problems
+        chains = follow_extends(fleet.apps, fleet.broken_apps, problems, is_complete=self._is_complete)
+        if self._is_complete:
+            check_uses((*_entries(fleet.domains.values()), *self._reader.strays), chains, problems)
+        self._check_domains()
+        expander = Expander(Definitions(chains), fleet.defaults, problems)
+        try:
+            refuse_endless_work(fleet.domains.values(), problems)
+            for domain in fleet.domains.values():
+                domain.lost_people = domain.lost_people or not self._is_complete
+                expander.expand(domain)
+        except TooMany:
+            pass  # noted; what was left out cannot be looked at
+        check_arns(expander.apps, expander.owners, fleet.domains, problems)
+        return expander
+
+    def _check_domains(self) -> None:
+        by_id: dict[str, DomainDef] = {}
+        for domain in self._fleet.domains.values():
+            missing = [key for key in ("id", "region") if key not in domain.own]
+            if missing and self._is_complete:
+                others = [name for name, other in self._fleet.domains.items() if "id" in other.own]
+                hint = nearest(domain.name, others) if len(missing) > 1 else ""
+                message = f"this domain has no {' and no '.join(missing)}"
+                self._problems.error(Code.VALUE, domain.place, message, hint or f"Add {' and '.join(missing)}")
+            check_domain_role(domain, self._problems)
+            domain_id = domain.own.get("id")
+            if not isinstance(domain_id, str):
+                continue
+            first = by_id.setdefault(domain_id, domain)
+            if first is not domain:
+                message = f"domain {first.name} ({first.place.at('id').source}) has this id already"
+                hint = "Give each domain one name"
+                self._problems.error(Code.CONFLICT, domain.place.at("id"), message, hint)
+
+    def _desired(self, expander: Expander) -> DesiredFleet:
+        expander.apps.sort(key=lambda app: app.key)
+        expander.owners.sort(key=lambda owner: owner.owner)
+        return DesiredFleet(
+            name=self._fleet.name,
+            domains=tuple(
+                DesiredDomain(
+                    name=domain.name,
+                    domain_id=domain.own["id"],
+                    region=domain.own["region"],
+                    source=domain.place.source,
+                    account=domain.own.get("account"),
+                    profile=domain.own.get("profile"),
+                    role_arn=domain.own.get("role_arn"),
+                )
+                for _, domain in sorted(self._fleet.domains.items())
+            ),
+            apps=tuple(expander.apps),
+            owners=tuple(expander.owners),
+            inputs=self._folder.inputs(),
+            prune_refusal="; ".join(self._prune_refusals),
+        )
+
+
+def _entries(domains: Iterable[DomainDef]) -> Iterator[Entry]:
+    """Give every entry that was written, of teams without members too."""
+    for domain in domains:
+        for table in (*domain.users.values(), *domain.spaces.values()):
+            yield from table.apps
+        for team in domain.teams.values():
+            yield from team.user_apps
+            for space in team.spaces:
+                yield from space.apps

@@ -1,0 +1,88 @@
+"""The members of a team from a table that a spreadsheet or an identity provider wrote.
+
+Not here: which column holds the people (`people_file`), or what the members get (`expand`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.config.fleet.people_file import TableProblem, name_of, read_people
+from engine.config.reading.problems import Code, show_value
+from engine.config.reading.toml_document import decode
+from engine.config.service.fields import NAME_HINT
+from engine.config.service.service_model import SSO_VALUE_MAX_CHARS, is_name
+from engine.core.desired import Source
+from engine.core.limits import FLEET_OWNERS_MAX_COUNT
+
+if TYPE_CHECKING:
+    from engine.config.fleet.people_file import Row
+    from engine.config.reading.files import InputFile
+    from engine.config.reading.problems import Problems
+
+__all__ = ["MemberSource", "read_members"]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSource(Source):
+    """Where a member stands in a table, how the name is written there, and how the member signs in, or nothing.
+
+    `is_guessed`: the table does not say so, and an address in it was taken.
+    """
+
+    text: str = ""
+    sso_identity: str = ""
+    is_guessed: bool = True
+
+
+def read_members(item: InputFile, problems: Problems) -> dict[str, MemberSource] | None:
+    """Give the names of the people in a table, each with where it stands first.
+
+    None when a line is wrong, which is then noted in `problems`.
+    """
+    text = decode(item, problems)
+    if text is None:
+        return None
+    try:
+        rows = read_people(text)
+    except TableProblem as problem:
+        problems.of_file(Code.SYNTAX, item.shown, problem.line, problem.message, problem.hint)
+        return None
+    members: dict[str, MemberSource] = {}
+    is_valid = True
+    for row in rows:
+        is_valid = _take(row, item.shown, members, problems) and is_valid
+        if problems.is_full:
+            return None
+        if len(members) > FLEET_OWNERS_MAX_COUNT:
+            message = f"the file names more than {FLEET_OWNERS_MAX_COUNT:,} members"
+            problems.of_file(Code.LIMIT, item.shown, row.line, message, "Split it into several fleets")
+            return None
+    return members if is_valid else None
+
+
+def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Problems) -> bool:
+    """Take one row; False when it is wrong. A name that stands there twice is warned about."""
+    if not row.text:
+        problems.of_file(Code.NAME, file, row.line, "the first cell is empty", "Put the user profile's name there")
+        return False
+    name = name_of(row.text)
+    if not is_name(name):
+        message = f"{show_value(row.text)} is not a valid name"
+        problems.of_file(Code.NAME, file, row.line, message, NAME_HINT)
+        return False
+    if len(row.sso_identity) > SSO_VALUE_MAX_CHARS or not row.sso_identity.isprintable():
+        message = f"{show_value(row.sso_identity)} is not a user name of the identity provider"
+        problems.of_file(Code.VALUE, file, row.line, message, f"Use at most {SSO_VALUE_MAX_CHARS} printable characters")
+        return False
+    first = members.setdefault(name, MemberSource(file, row.line, row.text, row.sso_identity, row.is_guessed))
+    if first.line == row.line:
+        return True
+    if first.text == row.text:
+        message = f"{show_value(row.text)} is there twice (first in line {first.line})"
+        problems.warn_of_file(Code.CONFLICT, file, row.line, message, "Remove one of the two lines")
+        return True
+    message = f"{show_value(row.text)} and {show_value(first.text)} (line {first.line}) become one name, {name}"
+    problems.of_file(Code.CONFLICT, file, row.line, message, "Give one of them another user profile name")
+    return False

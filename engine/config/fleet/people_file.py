@@ -1,0 +1,176 @@
+"""A table of people that a spreadsheet or an identity provider wrote: who stands in it, and how they sign in.
+
+The first line says which column holds the people, where it is a header. A first line that may be a header or a person
+is refused: a header taken for a person would be an app that runs, and costs, for nobody. Not here: reading the file,
+or what the people get.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from engine.config.fleet.titles import ADDRESS_WORDS, HEADER_WORDS, SSO_WORD, is_other_title, title_word
+from engine.config.reading.problems import show_value
+from engine.config.reading.toml_document import CONFLICT_MARKER
+from engine.config.service.service_model import is_name
+from engine.core.limits import PEOPLE_LINES_MAX_COUNT
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DELIMITERS: Final = (",", ";", "\t")
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
+_DOTS: Final = re.compile(r"\.+")
+_NAME_THE_COLUMN: Final = "Call the column of the people username, or put the line username above the first person"
+
+
+class Row(NamedTuple):
+    """One person: the line, the cell as it was written, and the address or name that they sign in with, or nothing.
+
+    `is_guessed`: no column is called sso_identity, so an address was taken.
+    """
+
+    line: int
+    text: str
+    sso_identity: str
+    is_guessed: bool = True
+
+
+class TableProblem(Exception):
+    """What is wrong with the table, at a line, and what to do."""
+
+    def __init__(self, line: int, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+        self.hint = hint
+
+
+class _Line(NamedTuple):
+    number: int
+    cells: tuple[str, ...]
+
+    def cell(self, column: int) -> str:
+        return self.cells[column] if column < len(self.cells) else ""
+
+
+def name_of(text: str) -> str:
+    """Give the user profile's name of a person: an address stands for what is before its @, a dot for a hyphen."""
+    local, at, _ = text.partition("@")
+    pattern = _NOT_IN_NAMES if at else _DOTS
+    return pattern.sub("-", local).strip("-") if at or "." in text else text
+
+
+def read_people(text: str) -> tuple[Row, ...]:
+    """Give the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
+    lines = _lines(text)
+    if not lines:
+        return ()
+    header = _header(lines)
+    if header is None:
+        return tuple(Row(line.number, line.cell(0), _address(line.cell(0))) for line in lines)
+    words = [title_word(cell) for cell in header.cells]
+    people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
+    _refuse_second_header(header, lines)
+    named = [word for word in (SSO_WORD, *ADDRESS_WORDS) if word in words]
+    identity = words.index(named[0]) if named else people
+    if named and named[0] == SSO_WORD:
+        return tuple(Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in lines[1:])
+    return tuple(
+        Row(line.number, line.cell(people), _address(line.cell(identity)) or _address(line.cell(people)))
+        for line in lines[1:]
+    )
+
+
+def _refuse_second_header(header: _Line, lines: Sequence[_Line]) -> None:
+    for line in lines[1:]:
+        if line.cells == header.cells:
+            message = f"this line is the header of line {header.number} once more"
+            raise TableProblem(line.number, message, "Remove it: a table has one header")
+
+
+def delimiter_of(text: str) -> str:
+    """Give the delimiter that the first line with anything on it has most of, outside quotes."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    outside = "".join(first.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def _lines(text: str) -> list[_Line]:
+    count = max(text.count("\n"), text.count("\r"))
+    if count > PEOPLE_LINES_MAX_COUNT:  # counted first: even blank lines cost time
+        message = f"the table has {count:,} lines, more than {PEOPLE_LINES_MAX_COUNT:,}"
+        raise TableProblem(PEOPLE_LINES_MAX_COUNT + 1, message, "Remove blank lines, or split it into several files")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
+    lines: list[_Line] = []
+    number = 1
+    try:
+        for row in reader:
+            cells = tuple(cell.strip() for cell in row)
+            if cells and CONFLICT_MARKER.fullmatch(cells[0]):
+                message = f"this is a Git conflict marker ({clean(cells[0], 80)})"
+                raise TableProblem(number, message, "Resolve the conflict, and remove the lines that Git wrote")
+            if any(cells):
+                lines.append(_Line(number, cells))
+            number = reader.line_num + 1
+    except csv.Error:
+        hint = "Check its quotes: a quoted cell ends with a quote"
+        raise TableProblem(number, "this line is not a row of cells", hint) from None
+    return lines
+
+
+def _header(lines: Sequence[_Line]) -> _Line | None:
+    """Give the first line where it is a header; raises TableProblem where nobody can tell."""
+    first, *others = lines
+    words = [title_word(cell) for cell in first.cells]
+    if words[0] in HEADER_WORDS or _is_alone_without_address(first, others):
+        return first
+
+    def differs(place: int) -> bool:
+        return not others or all(title_word(line.cell(place)) != words[place] for line in others)
+
+    is_title = _is_title(first.cell(0), others)
+    known = [place for place, word in enumerate(words) if place and word in HEADER_WORDS and differs(place)]
+    if known and (is_title or not first.cell(0) or (others and all("@" in line.cell(known[0]) for line in others))):
+        return first
+    shown = show_value(first.cell(0))
+    if is_title:
+        raise TableProblem(
+            first.number, f"{shown} looks like a header, and none that holds the people's names", _NAME_THE_COLUMN
+        )
+    for place, word in enumerate(words[1:], start=1):
+        if others and (word in HEADER_WORDS or is_other_title(word)) and differs(place):
+            message = f"{shown} may be a header or a person: the same line says {show_value(first.cell(place))}"
+            raise TableProblem(first.number, message, _NAME_THE_COLUMN)
+    if _is_alone_with_capitals(first, others):
+        message = f"{shown} may be a header or a person: it alone is written with capital letters"
+        raise TableProblem(first.number, message, _NAME_THE_COLUMN)
+    return None
+
+
+def _is_alone_without_address(first: _Line, others: Sequence[_Line]) -> bool:
+    return bool(others) and "@" not in first.cell(0) and all("@" in line.cell(0) for line in others)
+
+
+def _is_alone_with_capitals(first: _Line, others: Sequence[_Line]) -> bool:
+    return len(others) > 1 and _has_capitals(first) and not any(map(_has_capitals, others))
+
+
+def _has_capitals(line: _Line) -> bool:
+    return line.cell(0) != line.cell(0).lower()
+
+
+def _is_title(cell: str, others: Sequence[_Line]) -> bool:
+    """Whether a cell of the first line is no person: a known title, or words above names."""
+    if is_other_title(title_word(cell)):
+        return True
+    has_words = any(sign in cell for sign in " []()")
+    return has_words and bool(others) and all(is_name(name_of(line.cell(0))) for line in others)
+
+
+def _address(cell: str) -> str:
+    return cell if "@" in cell else ""

@@ -1,0 +1,278 @@
+"""Policy files: text in, settings and compiled rules out, or every problem of every file at once.
+
+Several files merge; what one of them sets, no other may set again. Not here: which keys there are
+(`policy_models`), what an expression means (`engine.policy`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.config.policy.policy_models import (
+    DEFAULTS,
+    BackoffTable,
+    ExceptionTable,
+    ExecutionTable,
+    ObserveTable,
+    OwnersTable,
+    PolicyTables,
+    PriorityTable,
+    RuleTable,
+    SafetyTable,
+)
+from engine.config.policy.policy_rules import RuleReader
+from engine.config.reading.beneath import FileProblem
+from engine.config.reading.files import Folder
+from engine.config.reading.model_errors import check_table
+from engine.config.reading.problems import Code, Problems, nearest, show_path
+from engine.config.reading.toml_document import parse_document
+from engine.config.service import service_model as service
+from engine.config.service.fields import REGION
+from engine.core.errors import PolicyError
+from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
+from engine.core.settings import HOURLY_USD, Backoff, Backoffs, Execution, Observe, Safety, Settings
+from engine.policy.admission import compile_admission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pydantic import BaseModel
+
+    from engine.config.reading.problems import KeyPath, Place
+    from engine.config.reading.toml_document import Document
+    from engine.core.desired import Source
+    from engine.core.diagnostics import Diagnostic
+    from engine.policy.admission import Admission
+    from engine.policy.rules import Priority, Rule, RuleException
+
+
+_ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable]]] = {
+    "rule": RuleTable,
+    "exception": ExceptionTable,
+    "priority": PriorityTable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicies:
+    """What all policy files say together.
+
+    `admission` holds the rules compiled. `inputs` pairs each file with its SHA-256, sorted. `sources` tells
+    where a setting was written, by its key path (`safety.destroy_max`); defaults are not in it.
+    """
+
+    settings: Settings
+    rules: tuple[Rule, ...]
+    exceptions: tuple[RuleException, ...]
+    priorities: tuple[Priority, ...]
+    admission: Admission
+    inputs: tuple[tuple[str, str], ...]
+    warnings: tuple[Diagnostic, ...]
+    sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
+
+
+@dataclass(slots=True)
+class _Merged:
+    """The scalars of all files so far: each value with the key that set it."""
+
+    problems: Problems
+    values: dict[KeyPath, Any] = field(default_factory=dict)
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+
+    def put(self, path: KeyPath, value: Any, place: Place) -> None:
+        """Keep a value; a second one for the same key is the error."""
+        first = self.places.get(path)
+        if first is not None:
+            self.problems.error(
+                Code.CONFLICT,
+                place,
+                f"is set already at {first.source}",
+                f"Keep {show_path(path)} in one of the two files",
+            )
+            return
+        self.values[path] = value
+        self.places[path] = place
+
+    def get(self, path: KeyPath, default: Any) -> Any:
+        """Give what was set, or the default."""
+        return self.values.get(path, default)
+
+    def place_of(self, *paths: KeyPath) -> Place:
+        """Give where the first of these keys was set; one of them must have been."""
+        return next(self.places[path] for path in paths if path in self.places)
+
+
+def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
+    """Read and merge policy files, and compile their rules.
+
+    `files` lie below `root`, absolute or relative to it. Raises PolicyError with every problem of all files.
+    """
+    problems = Problems()
+    folder = Folder(root, max_file_bytes=POLICY_FILE_MAX_BYTES, max_files=POLICY_FILES_MAX_COUNT)
+    files = tuple(dict.fromkeys(files))  # two patterns may match one file
+    read = [doc for file in files if (doc := _read(folder, file, problems)) is not None]
+    documents = list({doc.file.inside: doc for doc in read}.values())  # two names may be links to one file
+    merged = _Merged(problems)
+    reader = RuleReader(problems, is_complete=len(read) == len(files))
+    for document in documents:
+        _take(document, merged, reader)
+    settings = _settings(merged)
+    rules, exceptions, priorities = reader.finish()
+    diagnostics = list(problems.errors)
+    admission = None
+    try:
+        admission = compile_admission(rules, exceptions, priorities, settings.prices)
+    except PolicyError as error:
+        diagnostics.extend(error.diagnostics)
+    if admission is None or diagnostics:
+        raise PolicyError(tuple(sorted(diagnostics, key=lambda d: (d.file, d.line, d.key_path, d.message))))
+    sources = {show_path(path): place.source for path, place in merged.places.items()}
+    return LoadedPolicies(
+        settings, rules, exceptions, priorities, admission, folder.inputs(), problems.warnings, sources
+    )
+
+
+def _read(folder: Folder, file: Path, problems: Problems) -> Document | None:
+    inside = (file.relative_to(folder.path) if file.is_relative_to(folder.path) else file).as_posix()
+    try:
+        item = folder.read(inside)
+    except FileProblem as problem:
+        problems.of_file(Code.FILE, folder.shown(inside), 0, problem.message, problem.hint)
+        return None
+    return parse_document(item, problems)
+
+
+def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
+    """Take what is right of a file, and note what is wrong: one slip hides no other."""
+    place, problems = document.place, merged.problems
+    data = dict(document.data)
+    if not any(data.values()):
+        hint = "It may have been cut off. Restore it, or remove it"
+        problems.warning(Code.EMPTY, place, "this file holds no rule and no setting", hint)
+    for name, model in _ARRAYS.items():
+        written = data.pop(name, [])
+        if not isinstance(written, list):
+            problems.error(
+                Code.VALUE, place.at(name), "these tables come in lists", f"Write [[{name}]], with two brackets"
+            )
+            continue
+        for index, item in enumerate(written):
+            table = check_table(model, item, place.at(name, index), problems)
+            if table is not None:
+                reader.add(table, place.at(name, index))
+            elif model is RuleTable:
+                reader.is_complete = False
+    right = [key for key in data if check_table(PolicyTables, {key: data[key]}, place, problems) is not None]
+    _collect(PolicyTables.model_validate({key: data[key] for key in right}), place, merged)
+
+
+def _collect(tables: PolicyTables, place: Place, merged: _Merged) -> None:
+    """Put every scalar that the file sets into the merge."""
+    for name in ("execution", "observe", "safety", "owners"):
+        _put_fields(getattr(tables, name), (name,), place, merged)
+    for name, item in type(tables.backoff).model_fields.items():
+        table: BackoffTable = getattr(tables.backoff, name)
+        _put_fields(table, ("backoff", item.alias or name), place, merged)
+    _collect_prices(tables.prices, place, merged)
+
+
+def _put_fields(table: BaseModel, path: KeyPath, place: Place, merged: _Merged) -> None:
+    for key in type(table).model_fields:
+        if key in table.model_fields_set:
+            merged.put((*path, key), getattr(table, key), place.at(*path, key))
+
+
+def _collect_prices(prices: Mapping[str, Any], place: Place, merged: _Merged) -> None:
+    for key, value in prices.items():
+        if isinstance(value, dict) and REGION.fullmatch(key):
+            for kind, price in value.items():
+                _put_price(("prices", key, kind), price, place, merged)
+        else:
+            _put_price(("prices", key), value, place, merged)
+
+
+def _put_price(path: KeyPath, price: object, place: Place, merged: _Merged) -> None:
+    here = place.at(*path)
+    if isinstance(price, dict):
+        merged.problems.error(
+            Code.VALUE, here, "is a table, but not of a region", 'Put quotes around the type: "ml.t3.medium" = 0.05'
+        )
+    elif not service.INSTANCE_TYPE_FORM.fullmatch(str(path[-1])) and path[-1] not in service.APP_TYPES:
+        hint = nearest(str(path[-1]), service.APP_TYPES) or 'Write it like "ml.t3.medium" = 0.05'
+        merged.problems.error(Code.VALUE, here, "is not an instance type, an app type or a region", hint)
+    elif (
+        isinstance(price, bool) or not isinstance(price, int | float) or not HOURLY_USD.low <= price <= HOURLY_USD.high
+    ):
+        merged.problems.error(
+            Code.VALUE, here, f"must be a number from {HOURLY_USD.low:g} to {HOURLY_USD.high:,.0f}", "Write USD an hour"
+        )
+    else:
+        merged.put(path, float(price), here)
+
+
+def _settings(merged: _Merged) -> Settings:
+    """Build the settings from defaults and what was set, and check what must fit together."""
+    execution = Execution(**_table(merged, ExecutionTable, "execution"))
+    if execution.create_rate_max < execution.create_rate:
+        _refuse_rates(merged, execution)
+    safety = _table(merged, SafetyTable, "safety")
+    safety["replace_on_drift"] = safety.pop("replace") == "on-drift"
+    owners = _table(merged, OwnersTable, "owners")
+    return Settings(
+        execution=execution,
+        backoffs=Backoffs(
+            throttling=_backoff(merged, "ThrottlingException", DEFAULTS.backoffs.throttling),
+            limit=_backoff(merged, "ResourceLimitExceeded", DEFAULTS.backoffs.limit),
+            transient=_backoff(merged, "transient", DEFAULTS.backoffs.transient),
+            capacity=_backoff(merged, "capacity", DEFAULTS.backoffs.capacity),
+        ),
+        observe=Observe(**_table(merged, ObserveTable, "observe")),
+        safety=Safety(**safety),
+        create_owners=owners["create"],
+        prices=_prices(merged),
+    )
+
+
+def _table(merged: _Merged, model: type[BaseModel], name: str) -> dict[str, Any]:
+    return {key: merged.get((name, key), item.default) for key, item in model.model_fields.items()}
+
+
+def _backoff(merged: _Merged, name: str, default: Backoff) -> Backoff:
+    path = ("backoff", name)
+    built = Backoff(
+        **{
+            key: merged.get((*path, key), getattr(default, key))
+            for key in ("initial", "max", "factor", "give_up_after")
+        }
+    )
+    if built.max < built.initial:
+        merged.problems.error(
+            Code.CONFLICT,
+            merged.place_of((*path, "max"), (*path, "initial")),
+            f"max ({built.max:g} s) is below initial ({built.initial:g} s)",
+            "Raise max, or lower initial",
+        )
+    return built
+
+
+def _refuse_rates(merged: _Merged, execution: Execution) -> None:
+    low, high = ("execution", "create_rate"), ("execution", "create_rate_max")
+    default = "" if high in merged.places else ", the default"
+    merged.problems.error(
+        Code.CONFLICT,
+        merged.place_of(high, low),
+        f"create_rate_max ({execution.create_rate_max:g}{default}) is below create_rate ({execution.create_rate:g})",
+        f"Set create_rate_max to {execution.create_rate:g} or more, or lower create_rate",
+    )
+
+
+def _prices(merged: _Merged) -> tuple[tuple[str, str, float], ...]:
+    """Give (region, instance type, USD an hour), sorted; the region is empty for prices of all regions."""
+    found: list[tuple[str, str, float]] = []
+    for path, value in merged.values.items():
+        if path[0] == "prices":
+            region = str(path[1]) if len(path) == 3 else ""
+            found.append((region, str(path[-1]), value))
+    return tuple(sorted(found))

@@ -1,0 +1,331 @@
+"""The shape of a policy file: which tables it may hold, of which types and within which bounds.
+
+Defaults and bounds are those of `core.settings`; nothing is repeated here. Not here: reading and merging files
+(`policy_file`), the meaning of an expression (`engine.policy`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core.core_schema import no_info_plain_validator_function
+
+from engine.config.fleet.fleet_models import Table
+from engine.config.reading.problems import show_value
+from engine.config.service import service_model as service
+from engine.config.service.fields import (
+    REGION,
+    Expires,
+    Fallback,
+    ImageArn,
+    ImageVersionAlias,
+    ImageVersionArn,
+    InstanceType,
+    LifecycleConfigArn,
+    Tags,
+    problem,
+)
+from engine.core import limits, settings
+from engine.core.settings import Bound, Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+DEFAULTS: Final = Settings()
+
+_UNITS: Final = {"ms": 0.001, "s": settings.SECOND, "m": settings.MINUTE, "h": settings.HOUR, "d": settings.DAY}
+_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+DURATION_PATTERN: Final = f"^{_DURATION.pattern}$"
+_RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_DURATION_HINT: Final = 'Write a number and a unit (ms, s, m, h or d), such as "90s" or "1.5h"'
+
+
+def parse_duration(text: str) -> float:
+    """Read `1s`, `1.5h` or `250ms` into seconds.
+
+    Raises ValueError, with a message for people, when it is not a number with one of the units ms s m h d.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{show_value(text)} is not a duration. {_DURATION_HINT}")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """Give the written form in the largest unit that needs no fraction, `20m` for 1200 seconds."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _UNITS[unit] and (seconds / _UNITS[unit]).is_integer():
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    milliseconds = f"{seconds / _UNITS['ms']:.6f}".rstrip("0").rstrip(".")
+    return f"{milliseconds}ms"
+
+
+def _read_duration(value: object, bound: Bound) -> float:
+    if not isinstance(value, str):
+        raise problem("expected a duration in quotes", _DURATION_HINT)
+    try:
+        seconds = parse_duration(value)
+    except ValueError:
+        raise problem(f"{show_value(value)} is not a duration", _DURATION_HINT) from None
+    if not bound.low <= seconds <= bound.high:
+        low, high = format_duration(bound.low), format_duration(bound.high)
+        raise problem(f"{show_value(value)} is out of bounds", f"Choose a duration from {low} to {high}")
+    return seconds
+
+
+class _Duration:
+    """Marks a float that is written as a duration within `bound`."""
+
+    __slots__ = ("bound",)
+
+    def __init__(self, bound: Bound) -> None:
+        self.bound = bound
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_plain_validator_function(lambda value: _read_duration(value, self.bound))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        low, high = format_duration(self.bound.low), format_duration(self.bound.high)
+        return {
+            "type": "string",
+            "pattern": DURATION_PATTERN,
+            "description": f"a duration from {low} to {high}",
+        }
+
+
+def _within(bound: Bound) -> Any:
+    return Field(ge=bound.low, le=bound.high)
+
+
+def _whole_within(bound: Bound) -> Any:
+    return Field(ge=int(bound.low), le=int(bound.high))
+
+
+Rate = Annotated[float, _within(settings.RATE_PER_SECOND)]
+Count = Annotated[int, _whole_within(settings.COUNT)]
+Usd = Annotated[float, _within(settings.HOURLY_USD)]
+
+
+class ExecutionTable(Table):
+    """`[execution]`."""
+
+    create_rate: Rate = Field(
+        default=DEFAULTS.execution.create_rate, description="CreateApp calls a second to begin with."
+    )
+    create_rate_max: Rate = Field(
+        default=DEFAULTS.execution.create_rate_max, description="How far the rate may climb; not below create_rate."
+    )
+    read_rate: Rate = Field(
+        default=DEFAULTS.execution.read_rate, description="ListApps and DescribeApp calls a second."
+    )
+    concurrency: Annotated[int, _whole_within(settings.CONCURRENCY)] = Field(
+        default=DEFAULTS.execution.concurrency, description="Calls in flight at the same time."
+    )
+    settle_timeout: Annotated[float, _Duration(settings.SETTLE_TIMEOUT_SECONDS)] = Field(
+        default=DEFAULTS.execution.settle_timeout,
+        description="An app that is pending for longer is reported as still pending.",
+    )
+    deadline: Annotated[float, _Duration(settings.DEADLINE_SECONDS)] = Field(
+        default=DEFAULTS.execution.deadline, description="Of the whole run."
+    )
+
+
+class BackoffTable(Table):
+    """One `[backoff.NAME]`. What it leaves out keeps the default of that NAME."""
+
+    initial: Annotated[float | None, _Duration(settings.BACKOFF_INITIAL_SECONDS)] = Field(
+        default=None, description="The longest delay after the first failure."
+    )
+    max: Annotated[float | None, _Duration(settings.BACKOFF_MAX_SECONDS)] = Field(
+        default=None, description="The longest delay of all."
+    )
+    factor: Annotated[float, _within(settings.BACKOFF_FACTOR)] | None = Field(
+        default=None, description="How much longer each delay may be than the one before."
+    )
+    give_up_after: Annotated[float | None, _Duration(settings.GIVE_UP_AFTER_SECONDS)] = Field(
+        default=None, description="How long it is tried again, from the first failure of its kind on."
+    )
+
+
+class BackoffsTable(Table):
+    """`[backoff]`: the service's own codes, and two classes that have several."""
+
+    throttling: BackoffTable = Field(default=BackoffTable(), alias="ThrottlingException")
+    limit: BackoffTable = Field(default=BackoffTable(), alias="ResourceLimitExceeded")
+    transient: BackoffTable = BackoffTable()
+    capacity: BackoffTable = BackoffTable()
+
+
+class ObserveTable(Table):
+    """`[observe]`."""
+
+    first_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = Field(
+        default=DEFAULTS.observe.first_after, description="From an unknown create to the first scan that may clear it."
+    )
+    second_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = Field(
+        default=DEFAULTS.observe.second_after, description="From that scan to the second."
+    )
+
+
+class SafetyTable(Table):
+    """`[safety]`."""
+
+    replace: Literal["never", "on-drift"] = Field(
+        default="on-drift" if DEFAULTS.safety.replace_on_drift else "never",
+        description="on-drift: an app that differs from its declaration is deleted and made again.",
+    )
+    prune: bool = Field(
+        default=DEFAULTS.safety.prune, description="Delete apps of this fleet that are no longer declared."
+    )
+    destroy_max: Count = Field(default=DEFAULTS.safety.destroy_max, description="Deletes and replaces in one run.")
+    destroy_share_max: Annotated[float, _within(settings.SHARE)] = Field(
+        default=DEFAULTS.safety.destroy_share_max,
+        description="The same as a share of the observed apps that this fleet owns.",
+    )
+    destroy_floor: Count = Field(
+        default=DEFAULTS.safety.destroy_floor, description="The share counts only once there are so many of them."
+    )
+    quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = Field(
+        default=DEFAULTS.safety.quarantine_after,
+        description="Failed runs in a row after which an unchanged app is left alone.",
+    )
+    create_max: Count = Field(default=DEFAULTS.safety.create_max, description="Creates in one run.")
+    hourly_usd_max: Usd | None = Field(
+        default=DEFAULTS.safety.hourly_usd_max, description="USD an hour that one run may add; unset: no limit."
+    )
+
+
+class OwnersTable(Table):
+    """`[owners]`."""
+
+    create: bool = Field(
+        default=DEFAULTS.create_owners, description="Make declared user profiles and spaces before their apps."
+    )
+
+
+def _check_id(text: str) -> str:
+    if len(text) > limits.RULE_ID_MAX_CHARS or not _RULE_ID.fullmatch(text):
+        raise problem(
+            f"{show_value(text)} is not an id",
+            f"Use small letters, digits and hyphens inside, at most {limits.RULE_ID_MAX_CHARS} characters",
+        )
+    return text
+
+
+def _check_code(text: str) -> str:
+    if len(text) > limits.EXPRESSION_MAX_CHARS:
+        raise problem(
+            f"the expression has {len(text):,} characters, more than {limits.EXPRESSION_MAX_CHARS:,}",
+            "Split it into several rules",
+        )
+    if not text.strip():
+        raise problem("the expression is empty", "Leave the key out, or write what must be true")
+    return text
+
+
+def _check_prose(text: str) -> str:
+    if len(text) > limits.RULE_TEXT_MAX_CHARS:
+        raise problem(
+            f"the text has {len(text):,} characters, more than {limits.RULE_TEXT_MAX_CHARS:,}", "Say it in fewer words"
+        )
+    return text
+
+
+def _check_reason(text: str) -> str:
+    if not text.strip():
+        raise problem("the reason is empty", "Say why the rule does not hold here: somebody will ask")
+    return _check_prose(text)
+
+
+RuleId = Annotated[str, AfterValidator(_check_id)]
+Code = Annotated[str, AfterValidator(_check_code)]
+Prose = Annotated[str, AfterValidator(_check_prose)]
+Reason = Annotated[str, AfterValidator(_check_reason)]
+
+
+class SetTable(Table):
+    """`set` of a remediation: fields of an app. Tags are merged key by key, every other field is replaced."""
+
+    instance_type: InstanceType | None = None
+    fallback: Fallback | None = None
+    image_arn: ImageArn | None = None
+    image_version_arn: ImageVersionArn | None = None
+    image_version_alias: ImageVersionAlias | None = None
+    lifecycle_config_arn: LifecycleConfigArn | None = None
+    recovery_mode: bool | None = None
+    tags: Tags | None = None
+
+
+class RuleTable(Table):
+    """One `[[rule]]`."""
+
+    id: RuleId = Field(description="The rule's name in every message; small letters, digits and hyphens.")
+    enforcement: Literal["advisory", "skip", "mandatory", "remediate", "disabled"] = Field(
+        default=...,
+        description="What a denial does: report only, deny that app, deny the run, or change the app.",
+    )
+    scope: Literal["app", "owner", "team", "domain", "fleet"] = Field(
+        default="app", description="What the rule is asked about: each app, or each group of apps."
+    )
+    description: Prose = Field(default="", description="What the rule is for, for people.")
+    match: Code | None = Field(
+        default=None, description="CEL: which apps or groups the rule speaks of; all unless set."
+    )
+    check: Code | None = Field(default=None, description="CEL: what must be true.")
+    message: Prose = Field(default="", description="What is said of a denial; {names} are filled in.")
+    set: SetTable | None = Field(default=None, description="What a remediation sets.")
+
+
+class ExceptionTable(Table):
+    """One `[[exception]]`."""
+
+    rule: str = Field(description="The id of the rule that does not hold here.")
+    match: Code = Field(description="CEL: where the rule does not hold.")
+    reason: Reason = Field(description="Why it does not.")
+    expires: Expires = Field(description="The last day of the exception, in UTC.")
+
+
+class PriorityTable(Table):
+    """One `[[priority]]`."""
+
+    match: Code = Field(description="CEL: which apps.")
+    weight: Annotated[float, _within(settings.PRIORITY_WEIGHT)] = Field(
+        default=..., description="Higher goes first; apps that match nothing weigh 0."
+    )
+
+
+_PRICE_SCHEMA: Final = {"type": "number", "minimum": settings.HOURLY_USD.low, "maximum": settings.HOURLY_USD.high}
+_TYPE_KEY: Final = f"^({service.INSTANCE_TYPE_FORM.pattern}|{'|'.join(service.APP_TYPES)})$"
+_PRICES_SCHEMA: Final = {
+    "type": "object",
+    "description": "USD an hour by instance type, or by app type for apps that name none; a table named after a "
+    "region holds that region's own prices",
+    "patternProperties": {
+        _TYPE_KEY: _PRICE_SCHEMA,
+        f"^({REGION.pattern})$": {
+            "type": "object",
+            "patternProperties": {_TYPE_KEY: _PRICE_SCHEMA},
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+
+# A number or a table of numbers: `policy_file` reads it by hand, since a union gives two errors for one slip.
+Prices = Annotated[dict[str, Any], WithJsonSchema(_PRICES_SCHEMA)]
+
+
+class PolicyTables(Table):
+    """A whole policy file. Every table may be left out."""
+
+    execution: ExecutionTable = ExecutionTable()
+    backoff: BackoffsTable = BackoffsTable()
+    observe: ObserveTable = ObserveTable()
+    safety: SafetyTable = SafetyTable()
+    owners: OwnersTable = OwnersTable()
+    prices: Prices = Field(default_factory=dict)
+    rule: list[RuleTable] = Field(default_factory=list)
+    exception: list[ExceptionTable] = Field(default_factory=list)
+    priority: list[PriorityTable] = Field(default_factory=list)

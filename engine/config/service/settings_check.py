@@ -1,0 +1,122 @@
+"""`settings` of profiles and spaces checked against the service model that botocore installs.
+
+botocore is imported when a fleet holds such a table and not before: reading its model takes longer than
+checking the rest of a fleet. botocore itself checks no enum, pattern or maximum; this does.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.config.reading.model_errors import kind_of
+from engine.config.reading.problems import Code, nearest, one_of, show_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.config.reading.problems import Place, Problems
+
+_SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
+_WANTED: Final[dict[str, tuple[type, ...]]] = {
+    "structure": (dict,),
+    "map": (dict,),
+    "list": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+}
+_SAID: Final = {
+    "structure": "a table",
+    "map": "a table",
+    "list": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "long": "a whole number",
+}
+
+
+@cache
+def _shapes() -> dict[str, Any]:
+    """Read the shapes of SageMaker's model, once."""
+    from botocore.loaders import Loader  # noqa: PLC0415  # see the module's docstring
+
+    model: dict[str, Any] = Loader().load_service_model("sagemaker", "service-2")
+    shapes: dict[str, Any] = model["shapes"]
+    return shapes
+
+
+def check_settings(settings: dict[str, Any], kind: str, place: Place, problems: Problems) -> None:
+    """Note everything in `settings` of a `user` or a `space` that the service would refuse."""
+    _check(settings, _shapes()[_SHAPES[kind]], place, problems)
+
+
+def _check(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:
+    kind = shape["type"]
+    if not isinstance(value, _WANTED.get(kind, ())) or (isinstance(value, bool) and kind != "boolean"):
+        said = _SAID.get(kind, "a number")
+        problems.error(Code.VALUE, place, f"expected {said}, found {kind_of(value)}", f"Write {said}")
+    elif kind in _CHECKS:
+        _CHECKS[kind](value, shape, place, problems)
+
+
+def _check_list(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:
+    _check_size(len(value), shape, place, "items", problems)
+    for index, item in enumerate(value):
+        _check(item, _shapes()[shape["member"]["shape"]], place.at(index), problems)
+
+
+def _check_number(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:
+    _check_size(value, shape, place, "", problems)
+
+
+def _check_structure(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:
+    members = shape["members"]
+    for key, item in value.items():
+        if key in members:
+            _check(item, _shapes()[members[key]["shape"]], place.at(key), problems)
+        else:
+            hint = nearest(key, members) or f"The keys here are {one_of(members)}"
+            problems.error(Code.UNKNOWN_KEY, place.at(key), "the service knows no such setting", hint)
+    for key in shape.get("required", ()):
+        if key not in value:
+            problems.error(Code.VALUE, place, f"{key} is missing", "Add it: the service requires it")
+
+
+def _check_size(size: float, shape: dict[str, Any], place: Place, unit: str, problems: Problems) -> None:
+    low, high = shape.get("min"), shape.get("max")
+    found = f"{size} {unit}".rstrip()
+    if low is not None and size < low:
+        problems.error(Code.VALUE, place, f"{found} is less than {low}", f"The service takes {low} or more")
+    elif high is not None and size > high:
+        problems.error(Code.VALUE, place, f"{found} is more than {high}", f"The service takes {high} or less")
+
+
+def _check_text(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:
+    known = shape.get("enum")
+    # Instance types: the service adds some before the SDK knows them.
+    if known and value not in known and not value.startswith("ml."):
+        hint = nearest(value, known) or f"It can be {one_of(known)}"
+        problems.error(Code.VALUE, place, f"{show_value(value)} is not one of the service's values", hint)
+        return
+    _check_size(len(value), shape, place, "characters", problems)
+    pattern = shape.get("pattern")
+    if pattern and "\\p{" not in pattern and not re.fullmatch(pattern, value, re.ASCII):
+        hint = "The service takes what fits " + show_value(pattern)
+        problems.error(Code.VALUE, place, f"{show_value(value)} does not have the form that the service takes", hint)
+
+
+_CHECKS: Final[dict[str, Callable[[Any, dict[str, Any], Place, Problems], None]]] = {
+    "structure": _check_structure,
+    "list": _check_list,
+    "string": _check_text,
+    "integer": _check_number,
+    "long": _check_number,
+    "float": _check_number,
+    "double": _check_number,
+}

@@ -1,0 +1,1 @@
+"""How the simulated service is reached: over HTTP as a server, or in memory."""

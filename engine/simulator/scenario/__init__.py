@@ -1,0 +1,1 @@
+"""Scenario files, and worlds kept from one command to the next."""

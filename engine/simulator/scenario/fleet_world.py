@@ -1,0 +1,106 @@
+"""The world that a fleet needs: what `--simulate` without a scenario begins with.
+
+The domains, user profiles and spaces that the fleet declares are there and InService, and the limits are generous, so
+that plan and apply work at once. No app is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.errors import UsageError
+from engine.core.identity import SPACE, USER
+from engine.core.nearest import nearest
+from engine.core.text import clean
+from engine.simulator.service import owner_operations as owners
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.world import DEFAULT_ACCOUNT, World
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredFleet, DesiredOwner
+    from engine.simulator.world.records import Domain
+
+GENEROUS_REQUEST_LIMITS: Final = {"CreateApp": RequestLimit(50.0, 50.0), "*": RequestLimit(100.0, 200.0)}
+
+
+def world_for_fleet(fleet: DesiredFleet, now: float, *, with_owners: bool = True) -> World:
+    """Give a world in which the fleet can be applied, beginning at `now` (epoch seconds).
+
+    Without `with_owners` only its domains are there: for a fleet whose owners are made before their apps.
+    """
+    accounts = [domain.account for domain in fleet.domains if domain.account is not None]
+    world = World(account=accounts[0] if accounts else DEFAULT_ACCOUNT, request_limits=dict(GENEROUS_REQUEST_LIMITS))
+    extend_for_fleet(world, fleet, now, with_owners=with_owners)
+    return world
+
+
+def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owners: bool = True) -> None:
+    """Add what the fleet declares and the world does not have: domains, user profiles and spaces, never apps.
+
+    What is there stays as it is, so a world that was kept from an earlier run goes on.
+    """
+    world.advance(now)
+    by_name: dict[str, Domain] = {}
+    # Only a domain of IAM Identity Center takes the user names that the fleet writes down.
+    sso = {one.owner.domain for one in fleet.owners if one.sso_identity is not None and not one.sso_is_guessed}
+    for declared in fleet.domains:
+        found = world.domains.get(declared.domain_id)
+        if found is None:
+            account = declared.account or world.account
+            found = owners.add_domain(
+                world,
+                declared.domain_id,
+                declared.region,
+                account,
+                name=declared.name,
+                auth_mode="SSO" if declared.name in sso else "IAM",
+            )
+        by_name[declared.name] = found
+    if not with_owners:
+        return
+    of_users = [one for one in fleet.owners if one.owner.kind == USER]
+    of_spaces = [one for one in fleet.owners if one.owner.kind == SPACE]
+    for owner in (*of_users, *of_spaces):
+        domain = by_name.get(owner.owner.domain)
+        if domain is not None:
+            _add_owner(world, domain, owner)
+
+
+def require_domain(world: World, domain_id: str) -> None:
+    """Raise UsageError for a domain that is not in the world."""
+    if domain_id in world.domains:
+        return
+    near = nearest(domain_id, world.domains)
+    hint = f"Did you mean {near}?" if near else f"It has: {', '.join(sorted(world.domains)) or 'none'}"
+    raise UsageError(f"the simulated account has no domain {clean(domain_id)}", hint=hint)
+
+
+def _add_owner(world: World, domain: Domain, declared: DesiredOwner) -> None:
+    name = declared.owner.name
+    if declared.owner.kind == USER:
+        if name.lower() not in domain.profiles:
+            settings: dict[str, Any] = dict(declared.settings)
+            if declared.execution_role is not None:
+                settings["ExecutionRole"] = declared.execution_role
+            owners.create_profile(world, domain, name, settings=settings, tags=dict(declared.tags), at_once=True)
+        return
+    if name in domain.spaces:
+        return
+    settings = dict(declared.settings)
+    if declared.app_type is not None:
+        settings["AppType"] = declared.app_type
+    if declared.ebs_gb is not None:
+        settings["SpaceStorageSettings"] = {"EbsStorageSettings": {"EbsVolumeSizeInGb": declared.ebs_gb}}
+    holder = declared.owner_user or ""
+    if holder and holder.lower() not in domain.profiles:
+        owners.create_profile(world, domain, holder, at_once=True)
+    owners.create_space(
+        world,
+        domain,
+        name,
+        owner=holder,
+        sharing=(declared.sharing or "Private") if holder else "",
+        settings=settings,
+        tags=dict(declared.tags),
+        at_once=True,
+    )

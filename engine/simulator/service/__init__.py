@@ -1,0 +1,1 @@
+"""The API of the simulated service: what each operation checks, does and answers."""

@@ -1,0 +1,1 @@
+"""The state of the simulated account, and how it moves on with time."""

@@ -1,0 +1,349 @@
+"""The simulated account: what is there, what time does to it, and the limits that it sets.
+
+A pure state machine: the time is passed in as epoch seconds with each call, chance comes from a seeded generator, and
+nothing is read or written. A time before the last one counts as the last one, so the world never runs backwards.
+Not here: what each operation does (`app_operations`, `owner_operations`, …) and how it is called (`api`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from engine.core.limits import TOMBSTONE_SECONDS
+from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.faults import FailureRule, FaultBook
+from engine.simulator.world.listing import CreationIndex
+from engine.simulator.world.quotas import Quotas
+from engine.simulator.world.records import (
+    DELETED,
+    DELETING,
+    FAILED,
+    IN_SERVICE,
+    NEVER,
+    PENDING,
+    UPDATING,
+    App,
+    AppId,
+    Bucket,
+    Domain,
+    Profile,
+    Space,
+)
+from engine.simulator.world.request_limit import RequestLimit, TokenBucket
+from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.stats import Stats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Range = tuple[float, float]
+Record = App | Profile | Space | Domain
+
+DEFAULT_ACCOUNT: Final = "000000000000"
+KERNEL_GATEWAY: Final = "KernelGateway"
+_THROTTLE_CODES: Final = {
+    "GetCallerIdentity": "Throttling",
+    "AssumeRole": "Throttling",
+    "ListServiceQuotas": "TooManyRequestsException",
+    "GetServiceQuota": "TooManyRequestsException",
+    "RequestServiceQuotaIncrease": "TooManyRequestsException",
+    "GetResources": "ThrottledException",
+    "GetProducts": "ThrottlingException",
+}
+
+
+class Change(Protocol):
+    """Something that is to happen to the world by itself, at a time."""
+
+    def apply(self, world: World) -> None:
+        """Do it; `world.now` is the time that was set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things take, in seconds, each between two bounds. `answer` is how long an answer takes over HTTP."""
+
+    app_pending: Range = (0.5, 1.5)
+    app_deleting: Range = (0.5, 1.5)
+    profile_pending: Range = (0.2, 0.5)
+    profile_deleting: Range = (0.2, 0.5)
+    space_pending: Range = (0.2, 0.5)
+    space_updating: Range = (0.2, 0.5)
+    space_deleting: Range = (0.2, 0.5)
+    space_storage: Range = (0.0, 0.0)
+    answer: Range = (0.0, 0.0)
+    tombstone: float = TOMBSTONE_SECONDS
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Changes whose time counts from the first CreateApp that arrives."""
+
+    changes: list[tuple[float, Change]] = field(default_factory=list)
+
+
+class World:
+    """One or more simulated accounts. Everything in it is plain data that the operations read and change."""
+
+    def __init__(
+        self,
+        *,
+        timing: Timing | None = None,
+        quotas: Quotas | None = None,
+        request_limits: dict[str, RequestLimit | None] | None = None,
+        rng: random.Random | None = None,
+        account: str = DEFAULT_ACCOUNT,
+    ) -> None:
+        self.now = 0.0
+        self.timing = timing or Timing()
+        self.quotas = quotas or Quotas()
+        self.request_limits: dict[str, RequestLimit | None] = request_limits or {}
+        self.rng = rng or random.Random(0)
+        self.account = account  # of callers whose credentials name none
+        self.scenario = ""  # the digest of the scenario that was laid over this world
+        self.prices = dict(PRICES)  # USD an hour by instance type
+        self.faults = FaultBook()
+        self.failures: list[FailureRule] = []
+        self.keep_replaced_rows = False  # ListApps shows the tombstone beside the app that was made again
+        self.stats = Stats()
+        self.domains: dict[str, Domain] = {}
+        self.apps: dict[AppId, App] = {}  # the newest of each key
+        self.by_arn: dict[str, Record] = {}  # by the ARN in lower case
+        self.apps_by_domain: defaultdict[str, CreationIndex[App]] = defaultdict(CreationIndex)
+        self.apps_by_owner: defaultdict[tuple[str, str, str], CreationIndex[App]] = defaultdict(CreationIndex)
+        self.rows_by_lane: defaultdict[tuple[str, str], CreationIndex[Record]] = defaultdict(CreationIndex)
+        self.profiles_by_domain: defaultdict[str, CreationIndex[Profile]] = defaultdict(CreationIndex)
+        self.spaces_by_domain: defaultdict[str, CreationIndex[Space]] = defaultdict(CreationIndex)
+        self.bucket_usage: Counter[Bucket] = Counter()
+        self.running: Counter[tuple[str, str]] = Counter()
+        self.kernels_of_user: Counter[tuple[str, str, str]] = Counter()
+        self.after_first_create = Waiting()
+        self._token_buckets: dict[tuple[str, str, str], TokenBucket] = {}
+        self._heap: list[tuple[float, int, App | Profile | Space | Change]] = []
+        self._seq = 0
+
+    # Time.
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due until `now`, in its order."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            due, _, item = heapq.heappop(heap)
+            self.now = max(self.now, due)
+            if isinstance(item, App):
+                self._settle_app(item, due)
+            elif isinstance(item, Profile | Space):
+                self._settle_owner(item, due)
+            else:
+                item.apply(self)
+        self.now = max(self.now, now)
+
+    def next_event_at(self) -> float:
+        """Give the time of the next thing that happens by itself; +infinity when there is none."""
+        return self._heap[0][0] if self._heap else NEVER
+
+    def next_seq(self) -> int:
+        """Give the place in the order of creation for one more record."""
+        self._seq += 1
+        return self._seq
+
+    def continue_seq(self, seq: int) -> None:
+        """Let the order of creation go on behind `seq`."""
+        self._seq = max(self._seq, seq)
+
+    def schedule(self, at: float, change: Change) -> None:
+        """Let `change` happen at a time."""
+        heapq.heappush(self._heap, (at, self.next_seq(), change))
+
+    def scheduled_changes(self) -> Iterable[tuple[float, Change]]:
+        """Give the changes that are still to come, in their order."""
+        return [
+            (due, item)
+            for due, _, item in sorted(self._heap, key=lambda entry: entry[:2])
+            if not isinstance(item, Record)
+        ]
+
+    def set_due(self, record: App | Profile | Space, due: float) -> None:
+        """Let the record's status change by itself at a time; an earlier arrangement no longer holds."""
+        record.due = due
+        if due != NEVER:
+            heapq.heappush(self._heap, (due, self.next_seq(), record))
+
+    def draw(self, bounds: Range) -> float:
+        """Give a number of seconds between two bounds."""
+        low, high = bounds
+        return low if low == high else self.rng.uniform(low, high)
+
+    # Limits.
+
+    def take_request(self, account: str, region: str, operation: str) -> None:
+        """Take one call from the operation's request limit. Raises the service's throttling error."""
+        limit = self._limit_of(operation)
+        if limit is None:
+            return
+        bucket = self._token_buckets.get((account, region, operation))
+        if bucket is None:
+            bucket = self._token_buckets[account, region, operation] = TokenBucket(limit, limit.burst, self.now)
+        if not bucket.take(self.now):
+            raise ServiceError(_THROTTLE_CODES.get(operation, "ThrottlingException"), "Rate exceeded")
+
+    def set_price(self, instance_type: str, hourly_usd: float) -> None:
+        """Set what the price list says of a type; 0 takes it off the list."""
+        self.prices.pop(instance_type, None)
+        if hourly_usd > 0:
+            self.prices[instance_type] = hourly_usd
+
+    def set_request_limit(self, operation: str, limit: RequestLimit | None) -> None:
+        """Change the request limit of an operation (`*`: of all that have none of their own); None lifts it."""
+        self.request_limits[operation] = limit
+        for key, bucket in tuple(self._token_buckets.items()):
+            holds = self._limit_of(key[2])
+            if holds is None:
+                del self._token_buckets[key]
+            elif bucket.limit is not holds:
+                bucket.change(holds, self.now)
+
+    def _limit_of(self, operation: str) -> RequestLimit | None:
+        """Give the limit that holds: an operation whose own was lifted does not fall back to that of `*`."""
+        if operation in self.request_limits:
+            return self.request_limits[operation]
+        return self.request_limits.get("*")
+
+    def note_create(self, key: AppId | None) -> None:
+        """Count a CreateApp that arrived, whatever becomes of it, and start what waits for the first one."""
+        old = self.apps.get(key) if key is not None else None
+        self.stats.create_arrived(self.now, old.status if old is not None and old.is_alive else "")
+        if self.after_first_create.changes:
+            for delay, change in self.after_first_create.changes:
+                self.schedule(self.now + delay, change)
+            self.after_first_create.changes.clear()
+
+    def failure_of(self, app_type: str, instance_type: str, owner: str, lifecycle: str, region: str) -> str | None:
+        """Give the reason with which a new app will end Failed, or None; an empty reason is one too."""
+        for rule in self.failures:
+            if rule.fits(app_type, instance_type, owner, lifecycle) and (
+                rule.probability >= 1.0 or self.rng.random() < rule.probability
+            ):
+                return rule.text(instance_type, region)
+        return None
+
+    # Records.
+
+    def add_app(self, app: App) -> None:
+        """Take in a new app; it replaces the dead one of its key, if there is one."""
+        old = self.apps.get(app.key)
+        if old is not None and not self.keep_replaced_rows:
+            self._drop_app(old)
+        self.apps[app.key] = app
+        self.by_arn[app.arn.lower()] = app
+        self._index_app(app)
+        if app.is_alive:
+            self._count_app(app, +1)
+
+    def set_app_status(self, app: App, status: str) -> None:
+        """Move an app to another status, and count what it frees."""
+        was_alive = app.is_alive
+        app.status = status
+        if was_alive and not app.is_alive:
+            self._count_app(app, -1)
+            app.ended_at = self.now
+            self.set_due(app, self.now + self.timing.tombstone)
+
+    def drop_owner(self, owner: Profile | Space) -> None:
+        """Forget a user profile or a space."""
+        owner.gone = True
+        domain = self.domains[owner.domain_id]
+        lane = self.rows_by_lane[domain.account, domain.region]
+        if isinstance(owner, Profile):
+            del domain.profiles[owner.name.lower()]
+            self.profiles_by_domain[owner.domain_id].note_gone()
+        else:
+            del domain.spaces[owner.name]
+            self.spaces_by_domain[owner.domain_id].note_gone()
+            if (profile := domain.profiles.get(owner.owner.lower())) is not None:
+                profile.spaces -= 1
+        lane.note_gone()
+        if self.by_arn.get(owner.arn.lower()) is owner:
+            del self.by_arn[owner.arn.lower()]
+
+    def owner_of(self, app: App) -> Profile | Space | None:
+        """Give the app's owner, None where it is gone or a pseudo profile."""
+        domain = self.domains[app.key.domain_id]
+        return domain.spaces.get(app.key.owner) if app.is_of_space else domain.profiles.get(app.key.owner)
+
+    def count_of_owners(self, account: str, region: str, *, spaces: bool) -> int:
+        """Give how many spaces, or user profiles, an account has in a region."""
+        return sum(
+            len(domain.spaces if spaces else domain.profiles)
+            for domain in self.domains.values()
+            if (domain.account, domain.region) == (account, region)
+        )
+
+    def stats_json(self) -> dict[str, Any]:
+        """Give the counts, with the apps by status."""
+        statuses = Counter(app.status for app in self.apps.values())
+        return {**self.stats.to_json(), "now": self.now, "apps": dict(sorted(statuses.items()))}
+
+    def _index_app(self, app: App) -> None:
+        domain = self.domains[app.key.domain_id]
+        self.apps_by_domain[app.key.domain_id].append(app)
+        self.apps_by_owner[app.key[:3]].append(app)
+        self.rows_by_lane[domain.account, domain.region].append(app)
+
+    def _drop_app(self, app: App) -> None:
+        if app.gone:
+            return
+        app.gone = True
+        app.due = NEVER
+        domain = self.domains[app.key.domain_id]
+        self.apps_by_domain[app.key.domain_id].note_gone()
+        owner_index = self.apps_by_owner[app.key[:3]]
+        owner_index.note_gone()
+        if not len(owner_index):
+            del self.apps_by_owner[app.key[:3]]
+        self.rows_by_lane[domain.account, domain.region].note_gone()
+        if self.apps.get(app.key) is app:
+            del self.apps[app.key]
+        if self.by_arn.get(app.arn.lower()) is app:
+            del self.by_arn[app.arn.lower()]
+
+    def _count_app(self, app: App, step: int) -> None:
+        bucket = app.bucket
+        self.bucket_usage[bucket] += step
+        self.running[bucket.account, bucket.region] += step
+        if bucket.app_type == KERNEL_GATEWAY and not app.is_of_space:
+            self.kernels_of_user[app.key.domain_id, app.key.owner, bucket.instance_type] += step
+        if (owner := self.owner_of(app)) is not None:
+            owner.live_apps += step
+
+    def _settle_app(self, app: App, due: float) -> None:
+        if app.due != due:
+            return
+        app.due = NEVER
+        if app.status == PENDING:
+            if app.will_fail:
+                app.failure_reason = app.will_fail.strip()
+                self.set_app_status(app, FAILED)
+            else:
+                self.set_app_status(app, IN_SERVICE)
+        elif app.status == DELETING:
+            self.set_app_status(app, DELETED)
+        elif not app.is_alive:
+            self._drop_app(app)
+
+    def _settle_owner(self, owner: Profile | Space, due: float) -> None:
+        if owner.due != due:
+            return
+        owner.due = NEVER
+        if owner.status == DELETING:
+            self.drop_owner(owner)
+        elif owner.status in (PENDING, UPDATING):
+            owner.status = IN_SERVICE
+            owner.modified_at = self.now
+            if isinstance(owner, Space):
+                owner.storage_ready_at = self.now + self.draw(self.timing.space_storage)
