@@ -17,14 +17,14 @@ from engine.core.limits import REFUSED_RETRY_MAX_SECONDS
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, fleet_text, people
 from tests.e2e.test_exit_codes import free_port
 from tests.tls_lab import AWS_HOSTS, Authority
-from tests.unit.adapters.hostile import hostile, http
+from tests.unit.adapters.aws.hostile import hostile, http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.harness import Place
-    from tests.unit.adapters.hostile import Hostile
+    from tests.unit.adapters.aws.hostile import Hostile
 
 REGIONS = ("eu-west-1", "eu-west-2", "us-east-1", "us-east-2", "us-west-2")
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from engine.core.errors import CloudError
 from engine.core.text import is_safe
 from tests.fuzz.targets import Target
-from tests.unit.adapters.conftest import ACCESS_KEY, SECRET_KEY, SESSION_TOKEN
-from tests.unit.adapters.hostile import APP, ARN, DOMAIN_ID, ROW, SPEC, Hostile, cloud_at, hostile, http
+from tests.unit.adapters.aws.conftest import ACCESS_KEY, SECRET_KEY, SESSION_TOKEN
+from tests.unit.adapters.aws.hostile import APP, ARN, DOMAIN_ID, ROW, SPEC, Hostile, cloud_at, hostile, http
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -341,7 +341,7 @@ class WorldTarget(Target):
 
     def seeds(self) -> Iterable[bytes]:
         """Return a world with something of everything in it."""
-        from tests.unit.simulator.test_snapshot import a_rich_world
+        from tests.unit.simulator.scenario.test_snapshot import a_rich_world
 
         yield dump_world(a_rich_world())
 

@@ -18,7 +18,7 @@ from engine.cli.output import size_of
 from engine.cli.sinks import Sinks
 from engine.ports import events
 from tests.fleets import LAB
-from tests.unit.adapters_log.runs import plan_of
+from tests.unit.adapters.runs import plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from engine.core.errors import NotFound
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.settings import Execution, Observe
 from engine.ports.cloud import AppRow
-from engine.simulator import app_operations
 from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import app_operations
 from engine.simulator.world.faults import INTERNAL, LIFECYCLE, FailureRule, FaultKind
 from engine.simulator.world.records import app_id
 from engine.simulator.world.world import Timing
@@ -229,7 +229,7 @@ def replaced(stage: Stage) -> Stage:
     stage.fleet = replace(stage.fleet, apps=(an_app(LAB_A, "ml.t3.medium"),))
     profile = stage.domain.profiles["alice"]
     assert profile.name == "alice"
-    from engine.simulator import owner_operations
+    from engine.simulator.service import owner_operations
 
     owner_operations.create_space(
         stage.world, stage.domain, "alice-lab", owner="alice", sharing="Private", settings={"AppType": "JupyterLab"},

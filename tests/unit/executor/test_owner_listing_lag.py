@@ -14,8 +14,8 @@ from engine.core.identity import USER, Owner
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.ownership import MANAGED_TAG
 from engine.core.settings import Execution, Observe
-from engine.simulator import owner_operations
 from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import owner_operations
 from engine.simulator.world.faults import FaultKind
 from tests.fleets import SOURCE, an_app
 from tests.unit.executor.test_owner_run import ALICE, EPOCH, Stage, outcomes, owners_of

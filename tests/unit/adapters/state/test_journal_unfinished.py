@@ -1,0 +1,119 @@
+"""What a run began and did not end, as the next run finds it in the journal."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.adapters.state.journal_reader import read_memory
+from engine.core.identity import SPACE, Owner
+from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
+from engine.core.outcome import Outcome, OwnerResult
+from engine.core.plan import Action
+from engine.ports.journal import Replaced, Unfinished
+
+if TYPE_CHECKING:
+    from engine.adapters.state.state_dir import StateDir
+    from tests.unit.adapters.state.conftest import MakeKey, MakeResult, OpenJournal
+
+SPACE_A = Owner("research", SPACE, "alice-lab")
+
+
+def test_an_intent_without_an_outcome_is_in_doubt(
+    open_journal: OpenJournal, make_key: MakeKey, state: StateDir
+) -> None:
+    journal = open_journal()
+    journal.intend(make_key(), "CreateApp", "s1", 100.0)
+    journal.intend(SPACE_A, "CreateSpace", "", 101.0)
+    journal.intend(make_key("bob"), "AddTags", "s1", 102.0)
+    journal.close()
+    memory = read_memory(state, "ml")
+    assert memory.unfinished == {
+        make_key(): Unfinished("CreateApp", 100.0, in_doubt=True),
+        SPACE_A: Unfinished("CreateSpace", 101.0, in_doubt=True),
+    }
+    assert memory.half_replaced == frozenset()
+    assert read_memory(state, "web").unfinished == {}
+
+
+async def test_a_replace_is_owed_from_its_delete_until_its_outcome_settles_it(
+    open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, state: StateDir
+) -> None:
+    journal = open_journal()
+    assert await journal.intend_durably(make_key(), "DeleteApp", "s1", 100.0, owed=True)
+    assert read_memory(state, "ml").unfinished == {make_key(): Unfinished("DeleteApp", 100.0, in_doubt=True, owed=True)}
+    journal.intend(make_key(), "CreateApp", "s1", 120.0)
+    journal.conclude(
+        make_result(outcome=Outcome.PARKED), "s1", 130.0, once=True, counts_as_failure=False, in_doubt=False, owed=True
+    )
+    journal.finish("incomplete", 3, 131.0)
+    memory = read_memory(state, "ml")
+    assert memory.unfinished == {make_key(): Unfinished("CreateApp", 120.0, in_doubt=False, owed=True)}
+    assert memory.half_replaced == {make_key()}
+    again = open_journal("r2", started=100.0 + 9 * DOUBT_KEPT_MAX_SECONDS)
+    assert again.memory.half_replaced == {make_key()}
+    again.conclude(make_result(), "s1", 200.0, once=True, counts_as_failure=False)
+    again.finish("converged", 0, 201.0)
+    assert read_memory(state, "ml").unfinished == {}
+
+
+def test_an_owner_is_settled_by_its_outcome_and_stays_in_doubt_without_one(
+    open_journal: OpenJournal, state: StateDir
+) -> None:
+    journal = open_journal()
+    journal.intend(SPACE_A, "CreateSpace", "", 100.0)
+    result = OwnerResult(SPACE_A, Action.CREATE, Outcome.FAILED, 1, 1.0)
+    journal.conclude_owner(result, 101.0, in_doubt=True)
+    journal.close()
+    assert read_memory(state, "ml").unfinished[SPACE_A].in_doubt
+    again = open_journal("r2")
+    again.conclude_owner(result, 102.0)
+    again.close()
+    assert read_memory(state, "ml").unfinished == {}
+
+
+def test_a_call_that_nobody_has_heard_of_for_a_day_is_in_doubt_no_longer(
+    open_journal: OpenJournal, make_key: MakeKey
+) -> None:
+    journal = open_journal()
+    journal.intend(make_key(), "CreateApp", "s1", 100.0)
+    journal.close()
+    assert open_journal("r2", started=100.0 + DOUBT_KEPT_MAX_SECONDS - 1.0).memory.unfinished != {}
+    open_journal("r3", started=101.0 + DOUBT_KEPT_MAX_SECONDS).close()
+    assert open_journal("r4").memory.unfinished == {}
+
+
+def test_the_last_replace_because_of_drift_is_remembered(
+    open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, state: StateDir
+) -> None:
+    journal = open_journal()
+    result = make_result(outcome=Outcome.REPLACED)
+    journal.conclude(result, "s1", 130.0, once=False, counts_as_failure=False, replaced_at=120.0)
+    journal.close()
+    assert read_memory(state, "ml").replaced == {make_key(): Replaced("s1", 120.0)}
+
+
+def test_a_journal_of_the_form_before_has_nothing_unfinished(open_journal: OpenJournal, state: StateDir) -> None:
+    open_journal().close()
+    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+        connection.execute("DROP TABLE unfinished")
+        connection.execute("DROP TABLE replaced")
+        connection.execute("PRAGMA user_version = 3")
+    memory = read_memory(state, "ml")
+    assert (memory.unfinished, memory.replaced) == ({}, {})
+    assert open_journal("r2").memory.unfinished == {}
+
+
+@pytest.mark.parametrize("key", ["x", "research/user/alice", "a/b/c/d/e/f"])
+def test_a_key_that_no_run_writes_is_left_out_or_is_an_owner(
+    open_journal: OpenJournal, state: StateDir, key: str
+) -> None:
+    open_journal().close()
+    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+        connection.execute("INSERT INTO unfinished VALUES ('ml', ?, 'CreateApp', 1.0, 1, 0)", (key,))
+        connection.execute("INSERT INTO replaced VALUES ('ml', ?, 's1', 1.0)", (key,))
+    memory = read_memory(state, "ml")
+    assert [str(one) for one in memory.unfinished] == (["research/user/alice"] if key == "research/user/alice" else [])
+    assert memory.replaced == {}
