@@ -37,21 +37,19 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
     """
     written = [("--members", _listed(text.strip())) for text in listed if text.strip()]
     if file is not None:
-        written += ((f"{file}:{row.line}", row) for row in _rows(file))
+        written += ((str(file), row) for row in _rows(file))
     if not written:
         raise UsageError("no members are named", hint="Give --members alice,bob or --members-file people.csv")
     faults: list[str] = []
-    first: dict[str, tuple[str, str]] = {}
-    for where, row in written:
+    first: dict[str, tuple[str, Row]] = {}
+    for source, row in written:
         if len(faults) >= DIAGNOSTICS_SHOWN_MAX_COUNT:
             break
         name = name_of(row.text)
-        if not is_name(name):
-            faults.append(f"{where}: {clean(row.text, 80)!r} is not a valid name")
-        elif name.casefold() in first:
-            faults.append(_clash(first[name.casefold()], (where, row.text)))
+        if not is_name(name) or name.casefold() in first:
+            faults.append(_fault(source, row, first.get(name.casefold())))
         else:
-            first[name.casefold()] = (where, row.text)
+            first[name.casefold()] = (source, row)
     if faults:
         shown = "; ".join(faults)
         raise UsageError(f"the members cannot be taken as they are: {shown}", hint=_HINT)
@@ -64,15 +62,23 @@ def _listed(text: str) -> Row:
     return Row(0, text, text if "@" in text else "")
 
 
-def _clash(first: tuple[str, str], second: tuple[str, str]) -> str:
-    (where, text), (_, known) = second, first
-    if text == known:
-        how = f"is named twice (first in {first[0]})"
-    elif name_of(text) == name_of(known):
-        how = f"and {clean(known, 80)!r} ({first[0]}) both become {name_of(known)}"
+def _where(source: str, row: Row) -> str:
+    return f"{source}:{row.line}" if row.line else source
+
+
+def _fault(source: str, row: Row, first: tuple[str, Row] | None) -> str:
+    """Say what is wrong with a row: it is no name, or the same one as `first`."""
+    where, text = _where(source, row), f"{clean(row.text, 80)!r}"
+    if first is None:
+        return f"{where}: {text} is not a valid name"
+    place, known = _where(*first), first[1].text
+    if row.text == known:
+        how = f"is named twice (first in {place})"
+    elif name_of(row.text) == name_of(known):
+        how = f"and {clean(known, 80)!r} ({place}) both become {name_of(known)}"
     else:
-        how = f"and {clean(known, 80)!r} ({first[0]}) differ only in case, and are one to the service"
-    return f"{where}: {clean(text, 80)!r} {how}"
+        how = f"and {clean(known, 80)!r} ({place}) differ only in case, and are one to the service"
+    return f"{where}: {text} {how}"
 
 
 def _rows(file: Path) -> tuple[Row, ...]:

@@ -76,12 +76,14 @@ def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Probl
         message = f"{show_value(row.sso_identity)} is not a user name of the identity provider"
         problems.of_file(Code.VALUE, file, row.line, message, f"Use at most {SSO_VALUE_MAX_CHARS} printable characters")
         return False
-    first = members.setdefault(name, MemberSource(file, row.line, row.text, row.sso_identity, row.is_guessed))
-    if first.line == row.line:
+    first = members.get(name)
+    if first is None:
+        members[name] = MemberSource(file, row.line, row.text, row.sso_identity, row.is_guessed)
         return True
     if first.text == row.text:
-        message = f"{show_value(row.text)} is there twice (first in line {first.line})"
-        problems.warn_of_file(Code.CONFLICT, file, row.line, message, "Remove one of the two lines")
+        if not problems.has_all_warnings:  # a table may say one name a hundred thousand times
+            message = f"{show_value(row.text)} is there twice (first in line {first.line})"
+            problems.warn_of_file(Code.CONFLICT, file, row.line, message, "Remove one of the two lines")
         return True
     message = f"{show_value(row.text)} and {show_value(first.text)} (line {first.line}) become one name, {name}"
     problems.of_file(Code.CONFLICT, file, row.line, message, "Give one of them another user profile name")

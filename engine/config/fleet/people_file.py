@@ -110,7 +110,7 @@ def _lines(text: str) -> list[_Line]:
     number = 1
     try:
         for row in reader:
-            cells = tuple(cell.strip() for cell in row)
+            cells = tuple(map(str.strip, row))
             if cells and CONFLICT_MARKER.fullmatch(cells[0]):
                 message = f"this is a Git conflict marker ({clean(cells[0], 80)})"
                 raise TableProblem(number, message, "Resolve the conflict, and remove the lines that Git wrote")

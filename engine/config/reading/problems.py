@@ -147,6 +147,11 @@ class Problems:
         return True
 
     @property
+    def has_all_warnings(self) -> bool:
+        """Whether one more warning would not be kept."""
+        return len(self._warnings) >= PROBLEMS_KEPT_MAX_COUNT
+
+    @property
     def is_full(self) -> bool:
         """Whether no further error will be kept, so that looking for more is of no use."""
         return len(self._errors) >= PROBLEMS_KEPT_MAX_COUNT

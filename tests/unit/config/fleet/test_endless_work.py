@@ -96,3 +96,17 @@ def test_problems_of_a_table_stop_at_their_bound() -> None:
     item = InputFile("p.csv", "p.csv", b"user\n" + b"a_b\n" * 5_000, "")
     assert read_members(item, problems) is None
     assert len(problems.errors) == PROBLEMS_KEPT_MAX_COUNT
+
+
+def test_a_name_said_again_and_again_costs_no_more_warnings_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+
+    def show(value: object) -> str:
+        shown.append(value)
+        return str(value)
+
+    monkeypatch.setattr("engine.config.fleet.members_file.show_value", show)
+    problems = Problems()
+    item = InputFile("p.csv", "p.csv", b"user\n" + b"ann\n" * 5_000, "")
+    assert list(read_members(item, problems) or ()) == ["ann"]
+    assert len(problems.warnings) == PROBLEMS_KEPT_MAX_COUNT == len(shown)
