@@ -25,11 +25,13 @@ _STDERR_FD: Final = 2
 
 
 def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
-    """Keep the end for `history` and `report`, where there is a state folder already. Raises AppfleetError.
+    """Keep the end for `history` and `report`, also that of the very first run. Raises AppfleetError.
 
-    A run that got as far as its journal has written its end itself.
+    A run that got as far as its journal has written its end itself. A folder without a fleet file gets no state folder
+    unless `--state-dir` names it: nobody would look for one there.
     """
-    if not call.state_path.is_dir():
+    is_ours = call.state_path.is_dir() or call.fleet_file.is_file()
+    if not (is_ours or call.value("--state-dir")):
         return
     from importlib.metadata import version
 

@@ -119,7 +119,9 @@ def test_with_strict_a_warning_is_an_error_and_nothing_is_called(
     write(tmp_path)
     ran = run(*command, "--strict")
     assert (ran.code, SAID in ran.err, "warning:" in ran.err) == (64, True, False)
-    assert not (tmp_path / ".appfleet").exists()
+    # A run that was refused is in its history, what only looks leaves nothing, and neither made a world.
+    made = {path.name for path in (tmp_path / ".appfleet").glob("*")}
+    assert made == ({".gitignore", "journal.sqlite"} if command[0] == "apply" else set())
     monkeypatch.setenv("APPFLEET_STRICT", "true")
     assert run(*command).code == 64
 

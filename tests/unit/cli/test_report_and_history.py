@@ -68,6 +68,48 @@ def test_without_any_run_report_says_how_to_get_one(run: Run) -> None:
     assert "appfleet apply makes one" in ran.err
 
 
+BROKEN = "[[[\nname = 'acme'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "folder"),
+    [
+        (BROKEN, ("apply", "--yes"), ".appfleet"),
+        (BROKEN, ("apply", "--yes", "--state-dir", "kept/here"), "kept/here"),
+        (BROKEN, ("onboard", "vision", "--members", "ana", "--app", "lab", "--yes"), ".appfleet"),
+        ("", ("apply", "--yes", "--nonsense"), ".appfleet"),
+        (None, ("apply", "--yes", "--state-dir", "kept"), "kept"),
+    ],
+)
+def test_the_first_run_of_all_is_in_the_history_though_its_file_is_broken(
+    run: Run, tmp_path: Path, text: str | None, words: tuple[str, ...], folder: str
+) -> None:
+    """The first night of a job with a broken file: in the morning it is there when it ran, and why it failed."""
+    if text is not None:
+        (tmp_path / "fleet.toml").write_text(text)
+    assert run(*words).code == 64
+    assert {path.name for path in (tmp_path / folder).iterdir()} == {".gitignore", "journal.sqlite"}
+    (kept,) = json.loads(run("history", "--state-dir", folder, "--format", "json").out)["runs"]
+    assert (kept["result"], kept["exit_code"]) == ("failed", 64)
+    assert kept["error"]["message"] in run("report", "--state-dir", folder).out.replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize("words", [("apply", "--yes"), ("apply", "--yes", "-f", "nosuch.toml"), ("apply", "-f", ".")])
+def test_a_folder_without_a_fleet_file_gets_no_state_folder(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The file is somewhere else, so a journal here is one that nobody looks for, and litter in somebody's folder."""
+    (tmp_path / "project").mkdir()
+    assert run(*words).code == 64
+    assert [path.name for path in tmp_path.iterdir()] == ["project"]
+    assert not (tmp_path.parent / ".appfleet").exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_what_only_looks_makes_no_state_folder(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "fleet.toml").write_text(BROKEN)
+    assert run(command).code == 64
+    assert not (tmp_path / ".appfleet").exists()
+
+
 @pytest.mark.usefixtures("nights")
 def test_history_lists_runs_the_newest_first(run: Run) -> None:
     lines = run("history").out.splitlines()
