@@ -6,6 +6,8 @@ import asyncio
 
 from hypothesis import HealthCheck, settings
 
+from tests import warm
+
 # A busy machine is not a failing test: without a deadline only what a property asserts can fail it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("untimed")
@@ -17,3 +19,8 @@ def pytest_sessionstart() -> None:
     A plugin asks before each test; the loop that it got would be left open by the first test that runs its own.
     """
     asyncio.set_event_loop(None)
+
+
+def pytest_sessionfinish() -> None:
+    """End the process that this one's commands were forked from."""
+    warm.end_server()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
 from engine.simulator.world.world import World
+from tests import warm
 
 if TYPE_CHECKING:
     import signal
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-APPFLEET = (sys.executable, "-m", "engine")
 PROCESS_MAX_SECONDS = 180  # a bound on what hangs, and no measure of a busy machine
 DOMAIN_ID = "d-abcd1234efgh"
 OTHER_DOMAIN_ID = "d-wxyz9876stuv"
@@ -224,11 +223,11 @@ class Place:
 
     def command(self, *arguments: str) -> list[str]:
         """Give the command line of one run over this fleet, begun in its folder."""
-        return [*APPFLEET, "-f", "fleet.toml", *arguments]
+        return [*warm.APPFLEET, "-f", "fleet.toml", *arguments]
 
-    def run(self, *arguments: str, log: bool = True, **environment: Any) -> Ran:
+    def run(self, *arguments: str, log: bool = True, cold: bool = False, **environment: Any) -> Ran:
         """Run one command to its end; an empty variable is taken out of its environment."""
-        with self.start(*arguments, log=log, **environment) as running:
+        with self.start(*arguments, log=log, cold=cold, **environment) as running:
             return running.end()
 
     @contextmanager
@@ -238,25 +237,35 @@ class Place:
         log: bool = True,
         stdout: int | IO[Any] = subprocess.PIPE,
         stderr: int | IO[Any] = subprocess.PIPE,
+        cold: bool = False,
         **environment: Any,
     ) -> Iterator[Running]:
-        """Begin one command; it is killed at the end of the block if it still runs."""
+        """Begin one command; it is killed at the end of the block if it still runs.
+
+        `cold`: as an interpreter of its own, and not as a fork of one that has read the modules.
+        """
         self._runs += 1
         log_file = self.folder / f"log-{self._runs}.jsonl" if log else None
         logs = [] if log_file is None else ["--log-file", str(log_file)]
-        with subprocess.Popen(
-            self.command(*logs, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            text=True,
-            cwd=self.folder,
-            env=self.environment(**environment),
-        ) as process:
+        with self.process(*logs, *arguments, stdout=stdout, stderr=stderr, cold=cold, **environment) as process:
             try:
                 yield Running(process, log_file)
             finally:
                 process.kill()
+
+    def process(
+        self,
+        *arguments: str,
+        stdin: int | IO[Any] = subprocess.DEVNULL,
+        stdout: int | IO[Any] = subprocess.PIPE,
+        stderr: int | IO[Any] = subprocess.PIPE,
+        cold: bool = False,
+        **environment: Any,
+    ) -> subprocess.Popen[str]:
+        """Begin one command over this fleet, in its folder."""
+        words = ["-f", "fleet.toml", *arguments]
+        env = self.environment(**environment)
+        return warm.start(words, cwd=self.folder, env=env, stdin=stdin, stdout=stdout, stderr=stderr, cold=cold)
 
     def apply(self, *arguments: str, **environment: Any) -> Ran:
         """Apply without asking, with a report in JSON."""

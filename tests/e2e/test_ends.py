@@ -7,7 +7,6 @@ import os
 import pty
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -305,11 +304,8 @@ def test_every_problem_of_a_broken_file_is_in_the_log_and_in_the_result(place: P
 def test_an_answer_of_no_and_a_signal_at_the_question_are_told(run_before: Place, typed: bytes, exit_code: int) -> None:
     place = run_before
     ours, theirs = pty.openpty()
-    command = place.command("apply", "--format", "json", "--metrics-file", "m.prom", "--log-file", "log.jsonl")
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True, cwd=place.folder,
-        env=place.environment(TERM="dumb"),
-    ) as process:  # fmt: skip
+    words = ("apply", "--format", "json", "--metrics-file", "m.prom", "--log-file", "log.jsonl")
+    with place.process(*words, stdin=theirs, stderr=theirs, TERM="dumb") as process:
         try:
             seen = ""
             while "yes: " not in seen and "accepted: " not in seen:

@@ -1,4 +1,4 @@
-"""Each exit code of the contract, from a real process, and what stands beside it."""
+"""Each exit code of the contract, and what stands beside it; once each from an interpreter of its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 def test_0_when_everything_is_in_service(place: Place) -> None:
-    ran = place.apply()
+    ran = place.apply(cold=True)
     assert ran.code == 0, ran.err
     assert ran.report["result"] == "converged"
     assert ran.report["summary"] == {"created": 4}
@@ -60,7 +60,7 @@ def test_0_when_everything_is_in_service(place: Place) -> None:
 
 
 def test_1_without_credentials(place: Place) -> None:
-    ran = place.apply(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_SESSION_TOKEN="")
+    ran = place.apply(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_SESSION_TOKEN="", cold=True)
     assert ran.code == 1
     assert ran.report["result"] == "failed"
     assert "there are no credentials for domain research (fleet.toml:3)" in ran.err
@@ -101,7 +101,7 @@ def test_1_when_one_domain_cannot_be_listed_and_the_other_is_done_all_the_same(p
 def test_2_only_from_plan_with_detailed_exitcode(place: Place) -> None:
     """Row 47: the plan is a function of the files and of what is there, and nothing is called but what looks."""
     plain = place.run("plan", "--format", "json")
-    detailed = place.run("plan", "--format", "json", "--detailed-exitcode")
+    detailed = place.run("plan", "--format", "json", "--detailed-exitcode", cold=True)
     assert (plain.code, detailed.code) == (0, 2)
     assert plain.report["summary"]["create"] == 4
     assert plain.report["fingerprint"] == detailed.report["fingerprint"]
@@ -119,7 +119,7 @@ def test_3_when_apps_failed_and_the_others_are_done(place: Place) -> None:
         + '[[failure]]\nreason = "lifecycle"\nowner = "u001-lab"\n'
         + fault("error", "CreateApp", code="ValidationException", message="1 validation error detected", max_count=1)
     )
-    ran = place.apply()
+    ran = place.apply(cold=True)
     assert ran.code == 3
     assert ran.report["result"] == "incomplete"
     assert ran.report["summary"] == {"created": 2, "failed": 2}
@@ -173,7 +173,7 @@ def test_4_when_a_mandatory_rule_says_no(place: Place) -> None:
 def test_4_when_a_guardrail_says_no(place: Place) -> None:
     """Row 37: a plan that is too large is refused whole, with the numbers."""
     place.write(fleet_text(people(4)), policy=POLICY + "[safety]\ncreate_max = 3\n")
-    ran = place.apply()
+    ran = place.apply(cold=True)
     assert ran.code == 4
     assert ran.report["result"] == "denied"
     assert ran.report["summary"] == {"denied": 4}
@@ -187,8 +187,8 @@ def test_5_for_the_second_of_two_runs(place: Place) -> None:
     """Row 43: of two runs that start at the same moment one works, and the other names it; nothing is made twice."""
     place.scenario("schema = 1\n[times]\napp_pending = 1\n")
     with (
-        place.start("apply", "--yes", "--format", "json") as one,
-        place.start("apply", "--yes", "--format", "json") as other,
+        place.start("apply", "--yes", "--format", "json", cold=True) as one,
+        place.start("apply", "--yes", "--format", "json", cold=True) as other,
     ):
         worked, refused = sorted((one.end(), other.end()), key=lambda ran: ran.code)
         pids = {str(one.process.pid), str(other.process.pid)}
@@ -252,7 +252,7 @@ def test_64_for_a_wrong_call(place: Place, case: str) -> None:
 
 def test_64_for_files_that_are_not_valid_with_every_problem_at_its_line(place: Place) -> None:
     place.folder.joinpath("fleet.toml").write_text(fleet_text(["alice", "a lice"], more="[apps.x]\ntyp = 1\n"))
-    ran = place.run("apply", "--yes")
+    ran = place.run("apply", "--yes", cold=True)
     assert ran.code == 64
     assert "fleet.toml:8: " in ran.out
     assert "fleet.toml:8: " in ran.err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import subprocess
 import time
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +20,7 @@ from engine.core.limits import JOURNAL_ALIVE_SECONDS
 from tests.e2e.harness import POLICY, PROCESS_MAX_SECONDS, QUICK, fault, fleet_text, lab_of, people, until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from tests.e2e.harness import Place, Ran, Running
@@ -137,7 +137,7 @@ def test_a_second_signal_does_not_wait_for_calls_in_flight(place: Place) -> None
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_130_at_a_signal_while_it_lists(endless: Place, number: signal.Signals) -> None:
     """Row 39."""
-    with endless.start("apply", "--yes", "--format", "json") as running:
+    with endless.start("apply", "--yes", "--format", "json", cold=True) as running:
         asked(endless)
         running.signal(number)
         ran = running.end()
@@ -241,7 +241,7 @@ def check_what_was_in_flight_could_show(again: Ran, place: Place) -> None:
 @pytest.mark.parametrize("after", [1, 14, 33])
 def test_a_killed_run_is_carried_on_by_the_next_one(slow: Place, after: int) -> None:
     """Row 42: after kill -9 at any moment nothing has to be repaired, nothing is lost, and nothing is made twice."""
-    with slow.start("apply", "--yes") as running:
+    with slow.start("apply", "--yes", cold=after == 14) as running:
         created(running, after)
         running.signal(signal.SIGKILL)
         assert running.end().code == -signal.SIGKILL
@@ -283,18 +283,11 @@ def test_1_when_the_credentials_expire_in_the_middle(crawling: Place) -> None:
 
 
 @contextmanager
-def at_a_terminal(place: Place) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def at_a_terminal(place: Place, *, cold: bool = False) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Begin an apply that asks; give the process and the terminal's other end."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        place.command("apply", "--no-wait", "--format", "json", "--log-file", "log.jsonl"),
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        cwd=place.folder,
-        env=place.environment(TERM="dumb"),
-    ) as process:
+    words = ("apply", "--no-wait", "--format", "json", "--log-file", "log.jsonl")
+    with place.process(*words, stdin=theirs, stderr=theirs, cold=cold, TERM="dumb") as process:
         os.close(theirs)
         try:
             yield process, ours
@@ -312,7 +305,7 @@ def shown_until(terminal: int, text: str) -> str:
 
 
 def test_it_asks_and_takes_only_the_whole_word(place: Place) -> None:
-    with at_a_terminal(place) as (process, terminal):
+    with at_a_terminal(place, cold=True) as (process, terminal):
         screen = shown_until(terminal, "is accepted: ")
         os.write(terminal, b"y\n")
         out, _ = process.communicate(timeout=PROCESS_MAX_SECONDS)

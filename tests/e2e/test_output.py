@@ -85,7 +85,7 @@ def test_a_reader_that_went_away_stops_no_run(place: Place) -> None:
     """Row 41: a closed standard output is no reason to leave work undone."""
     reading, writing = os.pipe()
     os.close(reading)
-    with place.start("apply", "--yes", "--no-wait", stdout=writing) as running:
+    with place.start("apply", "--yes", "--no-wait", stdout=writing, cold=True) as running:
         os.close(writing)
         ran = running.end()
     assert ran.code == 0, ran.err
@@ -104,7 +104,7 @@ def test_a_full_disk_below_the_log_or_the_screen_stops_no_run(place: Place) -> N
         place.start("plan", "--log-level", "debug", stderr=full, log=False) as run,
     ):
         assert run.end().code == 0
-    with Path("/dev/full").open("w") as full, place.start("plan", "--format", "json", stdout=full) as run:
+    with Path("/dev/full").open("w") as full, place.start("plan", "--format", "json", stdout=full, cold=True) as run:
         lost = run.end()
     assert lost.code == 1
     assert "could not be written to standard output" in lost.err

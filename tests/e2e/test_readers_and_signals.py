@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,8 +58,8 @@ def unread() -> Iterator[int]:
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_pipe_that_nobody_reads_stops_no_run_and_changes_no_exit_code(place: Place, unread: int, stream: str) -> None:
     """The work is done, the lock is free, and the process ends by itself."""
-    given = {stream: unread}
-    with place.start("apply", "--yes", "--no-wait", "--log-level", "debug", log=False, **given) as running:
+    given: dict[str, Any] = {stream: unread}
+    with place.start("apply", "--yes", "--no-wait", "--log-level", "debug", log=False, cold=True, **given) as running:
         ran = running.end()
     assert ran.code == 0, ran.err
     assert place.calls()["CreateApp"] == {"ok": 4}
@@ -81,10 +81,8 @@ def test_a_terminal_that_is_held_stops_no_run(place: Place) -> None:
     """Ctrl-S: nothing that is written to the terminal goes on, but the run does."""
     ours, theirs = pty.openpty()
     termios.tcflow(theirs, termios.TCOOFF)
-    with subprocess.Popen(
-        place.command("apply", "--yes", "--no-wait", "--log-level", "debug", "--log-format", "console"),
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=place.folder, env=place.environment(TERM="xterm"),
-    ) as process:  # fmt: skip
+    words = ("apply", "--yes", "--no-wait", "--log-level", "debug", "--log-format", "console")
+    with place.process(*words, stdin=theirs, stdout=theirs, stderr=theirs, TERM="xterm") as process:
         try:
             assert process.wait(timeout=PROCESS_MAX_SECONDS * 2) == 0
         finally:
@@ -105,7 +103,7 @@ def test_a_result_that_a_pager_reads_at_leisure_is_whole(large: Place) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_behind_the_end_of_a_run_wait_for_its_result(place: Place, number: signal.Signals) -> None:
-    with place.start("apply", "--yes", "--no-wait", "--format", "json") as running:
+    with place.start("apply", "--yes", "--no-wait", "--format", "json", cold=True) as running:
         until(lambda: '"run.finished"' in running.log_text(), "the run ended")
         while running.process.poll() is None:
             running.signal(number)
@@ -133,7 +131,7 @@ def test_nohup_keeps_a_run_alive_when_its_terminal_closes(place: Place) -> None:
     place.write(fleet_text(people(40)), policy=SLOW)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
     try:
-        with place.start("apply", "--yes", "--no-wait", "--format", "json") as running:
+        with place.start("apply", "--yes", "--no-wait", "--format", "json", cold=True) as running:
             until(lambda: running.log_text().count('"app.created"') >= 3, "some are made")
             running.signal(signal.SIGHUP)
             ran = running.end()
@@ -210,11 +208,8 @@ def test_every_app_of_a_denied_plan_is_in_the_log_by_name(place: Place) -> None:
 def test_time_at_the_question_is_not_time_of_the_run(place: Place) -> None:
     """The deadline is shorter than a person thinks; what was asked for is done all the same."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        place.command("apply", "--no-wait", "--deadline", "3s", "--format", "json"),
-        stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True, cwd=place.folder,
-        env=place.environment(TERM="dumb"),
-    ) as process:  # fmt: skip
+    words = ("apply", "--no-wait", "--deadline", "3s", "--format", "json")
+    with place.process(*words, stdin=theirs, stderr=theirs, TERM="dumb") as process:
         try:
             seen = ""
             while "accepted: " not in seen:
@@ -258,7 +253,7 @@ def test_a_journal_that_cannot_be_opened_is_an_event_and_a_note_with_what_to_do(
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("apply", "--help")])
 def test_help_that_cannot_be_written_ends_with_1_and_no_traceback(place: Place, words: tuple[str, ...]) -> None:
-    with open("/dev/full", "w") as full, place.start(*words, log=False, stdout=full) as running:  # noqa: PTH123
+    with open("/dev/full", "w") as full, place.start(*words, log=False, stdout=full, cold=True) as running:  # noqa: PTH123
         ran = running.end()
     assert ran.code == 1
     assert ran.err == "appfleet: the result could not be written to standard output: No space left on device\n"

@@ -14,12 +14,23 @@ import re
 import shlex
 import signal
 import struct
-import subprocess
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.e2e.harness import ACCOUNT, APPFLEET, DOMAIN_ID, POLICY, QUICK, fault, fleet_text, lab_of, people, until
+from tests import warm
+from tests.e2e.harness import (
+    ACCOUNT,
+    DOMAIN_ID,
+    POLICY,
+    PROCESS_MAX_SECONDS,
+    QUICK,
+    fault,
+    fleet_text,
+    lab_of,
+    people,
+    until,
+)
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -33,10 +44,8 @@ def on_a_terminal(place: Place, columns: int, *arguments: str, **environment: st
     """Run one command to its end with a terminal of so many columns; its exit code, and what was written there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    variables = place.environment(TERM="xterm-256color", **environment)
-    with subprocess.Popen(
-        place.command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, cwd=place.folder, env=variables
-    ) as process:
+    more: dict[str, Any] = {"TERM": "xterm-256color", **environment}
+    with place.process(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, **more) as process:
         os.close(theirs)
         shown = b""
         with suppress(OSError):  # the other end is closed once the process has ended
@@ -206,16 +215,16 @@ def test_the_command_below_a_history_works_from_another_folder(place: Place) -> 
     assert place.apply().code == 0
     elsewhere = place.folder / "elsewhere"
     elsewhere.mkdir()
-    listed = subprocess.run(
-        [*APPFLEET, "-f", "../fleet.toml", "--state-dir", "../.appfleet", "history"],
-        cwd=elsewhere, env=place.environment(), capture_output=True, text=True, timeout=30, check=True,
-    )  # fmt: skip
-    typed = shlex.split(listed.stdout.splitlines()[-1].partition(": appfleet ")[2])
-    shown = subprocess.run(
-        [*APPFLEET, *typed], cwd=elsewhere, env=place.environment(), capture_output=True, text=True, timeout=30,
-        check=True,
-    )  # fmt: skip
-    assert shown.stdout.startswith("<!doctype html>")
+
+    def shown(*words: str) -> str:
+        with warm.start(words, cwd=elsewhere, env=place.environment()) as process:
+            out, err = process.communicate(timeout=PROCESS_MAX_SECONDS)
+        assert (process.returncode, err) == (0, "")
+        return out
+
+    listed = shown("-f", "../fleet.toml", "--state-dir", "../.appfleet", "history")
+    typed = shlex.split(listed.splitlines()[-1].partition(": appfleet ")[2])
+    assert shown(*typed).startswith("<!doctype html>")
 
 
 def test_a_report_on_a_terminal_goes_to_a_file_that_is_named(place: Place) -> None:
