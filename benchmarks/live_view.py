@@ -58,8 +58,9 @@ class Meter:
 
 def run(rate: float) -> dict[str, float]:
     """Make the apps once, and give the CPU seconds of the run, of the view's events, and of its frames."""
-    from engine import app
     from engine.adapters.log.line_writer import LineWriter
+    from engine.app.apply import apply
+    from engine.app.options import AppOptions
     from engine.config.fleet.fleet_file import load_fleet
     from engine.simulator.faces.thread_runner import SimulatorThread
     from engine.simulator.scenario.fleet_world import world_for_fleet
@@ -94,8 +95,8 @@ def run(rate: float) -> dict[str, float]:
                 loop.call_later(0.5, again)
 
             loop.call_later(0.5, again)
-            options = app.AppOptions(home / "fleet.toml", endpoint_url=url, run_id="bench")
-            return await app.apply(options, emit, confirm)
+            options = AppOptions(home / "fleet.toml", endpoint_url=url, run_id="bench")
+            return await apply(options, emit, confirm)
 
         with SimulatorThread(world) as simulator:
             os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}

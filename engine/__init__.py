@@ -9,7 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.app import AppOptions, ValidateResult, apply, plan, status, validate
+    from engine.app.apply import apply
+    from engine.app.loading import ValidateResult, validate
+    from engine.app.options import AppOptions
+    from engine.app.plan import plan
+    from engine.app.status import status
     from engine.core.errors import AppfleetError, ExitCode
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
@@ -37,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "AppKey": "engine.core.identity",
-    "AppOptions": "engine.app",
+    "AppOptions": "engine.app.options",
     "AppfleetError": "engine.core.errors",
     "ApplyReport": "engine.core.outcome",
     "Event": "engine.ports.events",
@@ -45,11 +49,11 @@ _HOMES = {
     "Plan": "engine.core.plan",
     "Selectors": "engine.core.selectors",
     "StatusView": "engine.core.status",
-    "ValidateResult": "engine.app",
-    "apply": "engine.app",
-    "plan": "engine.app",
-    "status": "engine.app",
-    "validate": "engine.app",
+    "ValidateResult": "engine.app.loading",
+    "apply": "engine.app.apply",
+    "plan": "engine.app.plan",
+    "status": "engine.app.status",
+    "validate": "engine.app.loading",
 }
 
 

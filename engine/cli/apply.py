@@ -16,7 +16,7 @@ from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, NotConfirmedError, UsageError
 
 if TYPE_CHECKING:
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
 
@@ -155,14 +155,14 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
 def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> int:
     import asyncio
 
-    from engine import app
+    from engine.app import apply as app_apply
     from engine.cli.context import next_after
     from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
 
     with Sinks(globals_, options, quiet=False) as sinks:
         confirm = confirm_with(sinks, yes=yes)
-        report = asyncio.run(sinks.ticking(app.apply(options, sinks.emit, confirm)))
+        report = asyncio.run(sinks.ticking(app_apply.apply(options, sinks.emit, confirm)))
         sinks.clear()
         if report is None:
             raise NotConfirmedError
@@ -173,14 +173,14 @@ def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> 
 def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     import asyncio
 
-    from engine import app
+    from engine.app import plan as app_plan
     from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
     from engine.render.steps_text import steps_text
 
     with Sinks(globals_, options, quiet=True) as sinks:
-        made, weight = asyncio.run(sinks.ticking(app.dry_run(options, sinks.emit)))
+        made, weight = asyncio.run(sinks.ticking(app_plan.dry_run(options, sinks.emit)))
         sinks.clear()
         text = plan_in(made, format_, next_after(made, options))
         if format_ == PlanFormat.TEXT and not made.denied:  # of a plan that is refused nothing would be called

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.adapters.log.log_options import LogFormat, LogLevel
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
@@ -92,7 +92,7 @@ def options_of(globals_: Globals, **asked: Any) -> AppOptions:
     """Give the composition root's options: the global flags, and what the command was asked."""
     import os
 
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
     from engine.cli.crash import known_secrets
     from engine.core.redact import Redactor
 
@@ -202,6 +202,6 @@ def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None
 
     A plan that was denied is made again, since a saved one keeps the flags that it was made with.
     """
-    from engine.steps.next_options import lifting
+    from engine.app.next_options import lifting
 
     return next_apply(lifting(options, made), None if made.denied else saved)

@@ -36,7 +36,7 @@ def explain(
     """
     import asyncio
 
-    from engine import app
+    from engine.app import explain as app_explain
     from engine.cli.context import key_of, options_of, simulate_of
     from engine.cli.sinks import Sinks
     from engine.render.explain_text import explain_text
@@ -45,7 +45,7 @@ def explain(
     wanted = key_of(key, "KEY")
     options = options_of(ctx.obj, strict=strict, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        explanation = asyncio.run(sinks.ticking(app.explain(options, wanted, sinks.emit)))
+        explanation = asyncio.run(sinks.ticking(app_explain.explain(options, wanted, sinks.emit)))
         sinks.clear()
         if format_ is ExplainFormat.JSON:
             text = json_text(explanation.to_json())

@@ -42,8 +42,8 @@ def iam_policy(
     Example: appfleet iam-policy --format terraform > appfleet-iam.tf
     """
     globals_: Globals = ctx.obj
+    from engine.app.loading import load
     from engine.core import iam
-    from engine.loading import load
     from engine.render.iam_terraform import iam_terraform
     from engine.render.json_text import json_text
 

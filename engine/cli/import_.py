@@ -16,7 +16,7 @@ from engine.core.errors import ExitCode
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
 
 
 def import_(
@@ -49,11 +49,11 @@ def import_(
     """
     import asyncio
 
-    from engine import app
+    from engine.app import import_domain as app_import_domain
+    from engine.app.import_domain import ImportAsked, put, require_free
     from engine.cli.context import options_of, simulate_of
     from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
-    from engine.steps.importing import ImportAsked, put, require_free
 
     if out == Path("-"):
         out = None
@@ -62,7 +62,7 @@ def import_(
     options = options_of(ctx.obj, simulate=simulate_of(simulate), command="import")
     asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        result = asyncio.run(sinks.ticking(app.import_domain(options, asked, sinks.emit)))
+        result = asyncio.run(sinks.ticking(app_import_domain.import_domain(options, asked, sinks.emit)))
         sinks.clear()
     imported = result.imported
     if out is not None:

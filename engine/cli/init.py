@@ -50,7 +50,7 @@ def init(
     On a terminal, prompts for anything not given as a flag, and offers the domains that your credentials can list.
     Elsewhere, uses example values and names them. Overwrites nothing. The files are valid as they are written.
     """
-    from engine.starting import require_free, start_fleet
+    from engine.app.init import require_free, start_fleet
 
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
     _check_given(given)
@@ -110,7 +110,7 @@ def _check_given(given: dict[str, str | None]) -> None:
 
 def _problem(told: dict[str, str]) -> UsageError | None:
     """Return what is wrong with the newest answer: the others are right, or examples."""
-    from engine.starting import problem_with
+    from engine.app.init import problem_with
 
     return problem_with(_answers(_with_examples(told)), _today())
 
@@ -153,8 +153,8 @@ def _offers(region: str, endpoint_url: str | None) -> dict[str, str]:
     """Show the domains that can be listed; return the one that is offered, and the account."""
     import asyncio
 
+    from engine.app.init import offered
     from engine.core.text import clean
-    from engine.starting import offered
 
     offer = asyncio.run(offered(region, endpoint_url))
     if offer is None:

@@ -13,7 +13,7 @@ from engine.cli.plan import PlanFormat
 from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
 
 
 def offboard(
@@ -44,9 +44,9 @@ def offboard(
     Nothing is deleted that anything else in the fleet still declares. First move the team's table out of the files that
     the next run reads, into offboarded/TEAM.toml; the command says which line when it has not been moved.
     """
+    from engine.app.teams.onboard import offboarding_of
+    from engine.app.teams.overlay import OFFBOARDED_FOLDER
     from engine.cli.context import options_of, simulate_of
-    from engine.steps.letting_go import OFFBOARDED_FOLDER
-    from engine.steps.onboarding import offboarding_of
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")

@@ -16,10 +16,10 @@ from engine.core.errors import NotConfirmedError, UsageError
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
+    from engine.app.teams.overlay import Preparation
+    from engine.app.teams.team_file import TeamWritten
     from engine.core.outcome import ApplyReport
-    from engine.steps.letting_go import Preparation
-    from engine.steps.team_file import TeamWritten
 
 
 LikeFlag = Annotated[
@@ -58,10 +58,10 @@ def onboard(
 
     If it is interrupted, run the same command again to continue.
     """
+    from engine.app.teams.members import members_of
+    from engine.app.teams.onboard import onboarding_of, undoing_of
+    from engine.app.teams.team_file import TeamAsked
     from engine.cli.context import options_of, simulate_of
-    from engine.steps.members import members_of
-    from engine.steps.onboarding import onboarding_of, undoing_of
-    from engine.steps.team_file import TeamAsked
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
@@ -91,11 +91,11 @@ def _auth_mode(ctx: typer.Context, options: AppOptions, domain: str) -> str:
     """Ask how people sign in to a domain, before anything is written."""
     import asyncio
 
-    from engine import app as engine_app
+    from engine.app.teams import onboard as app_onboard
     from engine.cli.sinks import Sinks
 
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        mode = asyncio.run(sinks.ticking(engine_app.auth_mode(options, domain, sinks.emit)))
+        mode = asyncio.run(sinks.ticking(app_onboard.auth_mode(options, domain, sinks.emit)))
         sinks.clear()
     return mode
 
@@ -113,7 +113,7 @@ def run(
     """Apply what was prepared, and write the report, a team's with one line a person. `word` is typed as a yes."""
     import asyncio
 
-    from engine import app as engine_app
+    from engine.app import apply as app_apply
     from engine.cli.apply import report_in
     from engine.cli.context import next_after
     from engine.cli.ending import end_with_report
@@ -121,7 +121,7 @@ def run(
 
     with Sinks(ctx.obj, options, quiet=False) as sinks:
         confirm = confirm_with(sinks, yes=yes, word=word)
-        report = asyncio.run(sinks.ticking(engine_app.apply(options, sinks.emit, confirm, preparation)))
+        report = asyncio.run(sinks.ticking(app_apply.apply(options, sinks.emit, confirm, preparation)))
         sinks.clear()
         if report is None:
             if written is not None and written.is_new:
@@ -137,7 +137,7 @@ def run(
 
 
 def _people(report: ApplyReport, options: AppOptions, written: TeamWritten) -> str:
+    from engine.app.teams.onboard import owners_in, people_of
     from engine.render.people_text import people_text
-    from engine.steps.onboarding import owners_in, people_of
 
     return people_text(report, written.members, people_of(owners_in(options), written.domain, written.members))

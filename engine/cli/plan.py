@@ -56,7 +56,7 @@ def plan(
     """
     import asyncio
 
-    from engine import app
+    from engine.app import plan as app_plan
     from engine.cli.context import changes_of, next_after, options_of, selectors_of
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
@@ -69,7 +69,7 @@ def plan(
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, strict=strict, selectors=selectors, refresh_quotas=refresh_quotas, **asked)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = asyncio.run(sinks.ticking(app.plan(options, sinks.emit)))
+        made = asyncio.run(sinks.ticking(app_plan.plan(options, sinks.emit)))
         sinks.clear()
         saved = out is None or _save(made, out)
         text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)

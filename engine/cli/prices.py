@@ -16,7 +16,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.steps.prices import PricesWritten
+    from engine.app.prices import PricesWritten
 
 SHOWN_MAX_COUNT: Final = 10  # of the offers of a region that were left out, and of the types without a price
 
@@ -42,7 +42,7 @@ def prices(
     """
     import asyncio
 
-    from engine import app
+    from engine.app import prices as app_prices
     from engine.cli.context import options_of
     from engine.cli.sinks import Sinks
 
@@ -51,7 +51,7 @@ def prices(
     check_writable(out, "--out")
     options = options_of(ctx.obj, command="prices")
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = asyncio.run(sinks.ticking(app.prices(options, tuple(region or ()), out, sinks.emit)))
+        made = asyncio.run(sinks.ticking(app_prices.prices(options, tuple(region or ()), out, sinks.emit)))
         sinks.clear()
     written = write_result(made.text) if out is None else write_result(f"wrote {out}\n")
     for line in _remarks(made, str(out)):

@@ -37,10 +37,10 @@ def report(
     from engine.adapters.named_file import NamedFileError, write_named
     from engine.adapters.state.state_dir import StateDir
     from engine.adapters.state.timeline_reader import past_runs, run_story
+    from engine.app.history import no_such_run
     from engine.cli.context import options_of
     from engine.cli.fleet_name import fleet_name
     from engine.render.report.html import report_html
-    from engine.steps.past_runs import no_such_run
 
     check_writable(out, "--out")
     options = options_of(ctx.obj)

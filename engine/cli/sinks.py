@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from engine.adapters.screen.live_view import LiveView
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan

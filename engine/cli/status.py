@@ -40,7 +40,7 @@ def status(
     """
     import asyncio
 
-    from engine import app
+    from engine.app import status as app_status
     from engine.cli.context import duration_of, options_of, selectors_of, simulate_of
     from engine.cli.sinks import Sinks
 
@@ -48,7 +48,7 @@ def status(
     selectors = selectors_of(domain, team, user, space, app_type, key)
     options = options_of(ctx.obj, strict=strict, selectors=selectors, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        view = asyncio.run(sinks.ticking(app.status(options, sinks.emit, within_s)))
+        view = asyncio.run(sinks.ticking(app_status.status(options, sinks.emit, within_s)))
         sinks.clear()
         written = write_result(_in_format(view, format_, every=all_))
     ctx.obj.call.trouble = next(iter(view.errors), None)

@@ -29,7 +29,7 @@ def validate(
     """
     globals_: Globals = ctx.obj
     # Not through `app`: what it needs to run things would double the time that this takes.
-    from engine.loading import validated
+    from engine.app.loading import validated
     from engine.render.validate_text import validate_text
 
     result = validated(globals_.fleet_file, datetime.now(UTC).date(), policy_tests=policy_tests, strict=strict)

@@ -14,7 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from engine.app import AppOptions
+from engine.app.approval import approval_of
+from engine.app.loading import load
+from engine.app.options import AppOptions
+from engine.app.teams.members import members_of
 from engine.config.fleet.members_file import read_members
 from engine.config.policy.policy_file import load_policies
 from engine.config.reading.files import InputFile
@@ -26,7 +29,6 @@ from engine.core.identity import parse_app_key
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors
 from engine.core.text import is_safe
-from engine.loading import load
 from engine.policy.cel import Bindings, ExpressionError, environment_for
 from engine.policy.facts import facts_of
 from engine.policy.prices import PriceBook
@@ -36,8 +38,6 @@ from engine.render.plan_text import plan_text
 from engine.simulator.scenario.scenario import load_scenario
 from engine.simulator.scenario.snapshot import dump_world, parse_world
 from engine.simulator.world.world import World
-from engine.steps.approval import approval_of
-from engine.steps.members import members_of
 from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, observe, options
 from tests.unit.policy.helpers import RESEARCH
 

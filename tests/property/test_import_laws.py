@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.app.import_domain import ImportAsked, checked
 from engine.config.fleet.imported import Found, import_fleet
 from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp
 from engine.core.owners import ObservedOwner
-from engine.steps.importing import ImportAsked, checked
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn

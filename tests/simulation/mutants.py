@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from engine.adapters.pace import ThrottlePace
 from engine.adapters.state.lock import FleetLock
+from engine.app.teams import overlay as letting_go
 from engine.core import errors
 from engine.core.errors import QuotaFacts
 from engine.core.observed import Ownership
@@ -39,7 +40,6 @@ from engine.executor.operation import Operation, Phase
 from engine.executor.retry import Again
 from engine.executor.settlement import Settlement
 from engine.executor.throttle import AdaptiveRate
-from engine.steps import letting_go
 from tests.simulation import late_mutants as late
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play

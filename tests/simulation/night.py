@@ -14,6 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.pace import ThrottlePace
+from engine.app.owners import with_declared_owners
+from engine.app.ownership import why_not_prune, with_ownership
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan import Action
@@ -25,8 +27,6 @@ from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.operation import spec_hash
 from engine.executor.troubles import LOCK_LOST
-from engine.steps.owners import with_declared_owners
-from engine.steps.ownership import why_not_prune, with_ownership
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal
 from tests.simulation.night_lock import NightLock
@@ -43,14 +43,14 @@ from tests.throttle_clock import throttle_on_loop_clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.composition import Joined
+    from engine.app.loading import Loaded
+    from engine.app.session import Joined
+    from engine.app.teams.overlay import Offboarding
     from engine.core.desired import DesiredFleet
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.core.settings import Settings
-    from engine.loading import Loaded
-    from engine.steps.letting_go import Offboarding
 
 TODAY: Final = date(2026, 11, 24)
 ABORT_AFTER_SECONDS: Final = 0.001  # between two signals that come in a hurry

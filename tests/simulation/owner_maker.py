@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from engine.app.teams.overlay import Offboarding
 from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.owners import holder_of
@@ -17,7 +18,6 @@ from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from engine.simulator.world.quotas import SPACES, USER_PROFILES
 from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, NEVER, PENDING, Profile, Space
 from engine.simulator.world.service_error import ServiceError
-from engine.steps.letting_go import Offboarding
 from tests.simulation.fleet_maker import FLEET_NAME, SOURCE, Kind
 
 if TYPE_CHECKING:

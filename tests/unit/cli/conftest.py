@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine import app
+from engine.app import apply as app_apply
+from engine.app import plan as app_plan
+from engine.app import status as app_status
 from engine.cli.main import main
 from tests.unit.render.samples import a_plan, a_report, a_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.app import AppOptions
+    from engine.app.options import AppOptions
     from engine.core.plan import Plan
 
 
@@ -58,8 +60,9 @@ class Engine:
         async def status(options: AppOptions, emit: Any, _expiring_within_s: float) -> Any:
             return self.answer(self.status, options, emit)
 
-        for function in (plan, dry_run, apply, status):
-            monkeypatch.setattr(app, function.__name__, function)
+        homes = {plan: app_plan, dry_run: app_plan, apply: app_apply, status: app_status}
+        for function, home in homes.items():
+            monkeypatch.setattr(home, function.__name__, function)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.adapters.log.log_options import LogFormat, LogLevel
-from engine.app import AppOptions
+from engine.app.options import AppOptions
 from engine.cli import ask, output
 from engine.cli.context import Globals
 from engine.cli.sinks import Sinks

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from engine.app.loading import load
+from engine.app.teams.team_file import TeamAsked, write_team
 from engine.cli import init as module
 from engine.core.errors import LockHeldError
-from engine.loading import load
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.service.owner_operations import add_domain
 from engine.simulator.world.world import World
-from engine.steps.team_file import TeamAsked, write_team
 from tests.architecture.files import ROOT
 from tests.architecture.test_imports import LIBRARIES
 

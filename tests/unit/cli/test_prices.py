@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine import app
+from engine.app import prices as app_prices
+from engine.app.prices import PricesWritten, Unpriced
 from engine.core.price_list import PriceTable
-from engine.steps.prices import PricesWritten, Unpriced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Any, .
             asked.append((options.command, regions, out))
             return PricesWritten("[prices]\n", tables, **more)
 
-        monkeypatch.setattr(app, "prices", prices)
+        monkeypatch.setattr(app_prices, "prices", prices)
         return asked
 
     return give

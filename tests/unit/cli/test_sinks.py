@@ -11,7 +11,7 @@ import pytest
 from engine.adapters.log.log_options import LogFormat
 from engine.adapters.screen.live_view import LiveView
 from engine.adapters.screen.progress import Progress
-from engine.app import AppOptions
+from engine.app.options import AppOptions
 from engine.cli import sinks as module
 from engine.cli.context import Globals
 from engine.cli.output import size_of

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.app.ownership import why_not_prune, with_ownership
 from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
@@ -20,7 +21,6 @@ from engine.ports.cloud import TaggedPage
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
-from engine.steps.ownership import why_not_prune, with_ownership
 from tests.fleets import an_app, options
 from tests.unit.executor.parts import an_operation, decisive, full
 from tests.unit.executor.test_owner_run import CANVAS_A, CANVAS_B, DOMAIN_ID, Stage, outcomes

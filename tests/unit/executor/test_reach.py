@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.app.ownership import why_not_prune
+from engine.app.status import failure_reasons
 from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
 from engine.core.identity import USER, Owner
 from engine.core.observed import ObservedFleet
@@ -16,8 +18,6 @@ from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
 from engine.executor.reads import pages
 from engine.simulator.world.faults import FaultKind
-from engine.steps.ownership import why_not_prune
-from engine.steps.status import failure_reasons
 from tests.fleets import LANE, a_row, an_app
 from tests.unit.executor.parts import decisive
 from tests.unit.executor.test_owner_run import ALICE, CANVAS_A, Stage

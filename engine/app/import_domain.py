@@ -1,0 +1,197 @@
+"""`import`: a live domain listed, made into a fleet file, proved to plan to nothing, and put in place whole.
+
+Not here: what the file says (`config.imported`) and how it is laid out (`config.fleet_text`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine.app.loading import load, now
+from engine.app.looking import looking
+from engine.app.plan import iso
+from engine.app.proved_file import put_file
+from engine.config.fleet.fleet_text import fleet_text
+from engine.config.fleet.imported import Found, import_fleet
+from engine.core.desired import Source
+from engine.core.errors import BugError, ConfigError, UsageError
+from engine.core.identity import SPACE, USER
+from engine.core.observed import ObservedDomain, ObservedFleet
+from engine.core.plan_options import PlanOptions
+from engine.core.planner import plan_fleet
+from engine.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.app.session import Joined
+    from engine.config.fleet.imported import Imported
+    from engine.core.plan import Plan
+    from engine.ports.events import Emit
+
+_NAMED_MAX_COUNT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAsked:
+    """The domain, and the names that its fleet file shall have for the fleet and for the domain."""
+
+    domain_id: str
+    region: str
+    fleet: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """The file's text, and what it holds and leaves out."""
+
+    text: str
+    imported: Imported
+
+
+def with_region(asked: ImportAsked) -> ImportAsked:
+    """Return what was asked for with the region of the environment where none was named. Raises UsageError."""
+    from engine.adapters.aws.endpoints import configured_region
+
+    region = asked.region or configured_region()
+    if not region:
+        raise UsageError(
+            "import needs the region of the domain, and neither a flag nor the environment sets one",
+            hint="Give --region, set AWS_REGION, or set `region` in the AWS profile",
+        )
+    return replace(asked, region=region)
+
+
+def bare_fleet(asked: ImportAsked) -> Loaded:
+    """Give a fleet of the one domain and nothing in it, so that it is reached as any other.
+
+    Raises UsageError for a name, an id or a region that no fleet file takes.
+    """
+    # What was typed has to reach the loader, which says what is wrong with it: JSON writes any text as TOML reads it.
+    name, domain, domain_id, region = map(json.dumps, (asked.fleet, asked.domain, asked.domain_id, asked.region))
+    text = f"schema = 1\nname = {name}\n[domains.{domain}]\nid = {domain_id}\nregion = {region}\n"
+    try:
+        loaded = _loaded(text)
+    except ConfigError as error:
+        first = error.diagnostics[0]
+        raise UsageError(f"{first.key_path}: {first.message}", hint=first.hint) from None
+    # What names the domain in an error is what was typed, not the file in which it was read and that is gone.
+    (written,) = loaded.fleet.domains
+    typed = replace(written, source=Source(f"--domain-id {asked.domain_id}", 0))
+    return replace(loaded, fleet=replace(loaded.fleet, domains=(typed,)))
+
+
+async def found_in(options: AppOptions, loaded: Loaded, parts: Joined) -> Found:  # noqa: ARG001 - the shape of a look
+    """List the domain's apps, user profiles and spaces, each once. Raises AppfleetError where one has no end."""
+    (domain,) = loaded.fleet.domains
+    observed = (await parts.run.observe({domain.name: None})).domains[domain.name]
+    if observed.error is not None:
+        raise observed.error
+    scanner = parts.run.owner_scanner(domain.name)
+    users = await scanner.all_of(USER)
+    spaces = await scanner.all_of(SPACE)
+    return Found(
+        domain.name,
+        domain.domain_id,
+        domain.region,
+        parts.run.links[domain.name].lane.account,
+        observed.apps,
+        tuple(sorted(row.owner.name for row in users.values())),
+        {row.owner.name: row for row in spaces.values()},
+    )
+
+
+def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
+    """Make the file's text, read it as a run would, and plan it against what was listed.
+
+    Raises BugError, naming what differs, where that comes to anything but nothing.
+    """
+    imported = import_fleet(asked.fleet, found)
+    head = (
+        f"Written by appfleet import from domain {asked.domain_id} in {asked.region} at {iso(now)}.\n"
+        "It is yours from now on. Rename teams and apps as you like: no name here but those of users,\n"
+        "spaces and apps reaches the service."
+    )
+    text = fleet_text(head, imported.document)
+    try:
+        loaded = _loaded(text)
+    except ConfigError as error:
+        first = error.diagnostics[0]
+        raise BugError(f"the imported file is not valid: {first.key_path}: {first.message}") from None
+    declared = {app.key for app in loaded.fleet.apps}
+    if declared != imported.keys:
+        raise BugError(f"the imported file does not declare what it should: {_named(declared ^ imported.keys)}")
+    observed = ObservedFleet({found.domain: ObservedDomain(found.domain, 0.0, found.apps)})
+    plan = plan_fleet(loaded.fleet, observed, PlanOptions(iso(now), now.date()))
+    if differing := _differing(plan):
+        raise BugError(f"the imported file plans to changes: {differing}")
+    return ImportResult(text, imported)
+
+
+def put(path: Path, text: str) -> None:
+    """Write the file whole or not at all, and never over another. Raises UsageError."""
+    require_free(path)
+
+    def check(made: Path) -> None:
+        if made.read_text(encoding="utf-8") != text:
+            raise UsageError(f"{path} reads back otherwise than it was written", hint="Check that disk")
+
+    put_file(path, text, check)
+
+
+def require_free(path: Path) -> None:
+    """Raise UsageError where something has the name already."""
+    if path.exists() or path.is_symlink():
+        raise _there(path)
+
+
+def _there(path: Path) -> UsageError:
+    return UsageError(
+        f"{clean(str(path))} is there already, and nothing is overwritten",
+        hint="Choose another name with --out, or move what is there away",
+    )
+
+
+def _loaded(text: str) -> Loaded:
+    """Read a fleet file's text by itself, with no policy beside it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="appfleet-import-") as folder:
+            path = Path(folder) / "fleet.toml"
+            path.write_text(text, encoding="utf-8")
+            return load(path, datetime.now(UTC).date())
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise UsageError(
+            f"the file cannot be checked, since a temporary folder cannot be written: {why}",
+            hint="Make room there, or name another folder with TMPDIR",
+        ) from None
+
+
+def _differing(plan: Plan) -> str:
+    told = [f"{change.key} {change.action.value} ({change.reason.value})" for change in plan.changes]
+    told += [f"{change.key} differs in {', '.join(change.differs)}" for change in plan.drift]
+    told += [finding.message for finding in plan.findings]
+    return _named(told)
+
+
+def _named(items: Iterable[object]) -> str:
+    names = sorted(map(str, items))
+    more = len(names) - _NAMED_MAX_COUNT
+    return ", ".join(names[:_NAMED_MAX_COUNT]) + (f" and {more:,} more" if more > 0 else "")
+
+
+async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
+    """List a live domain, and give its fleet file, proved to plan to nothing. Raises UsageError and CloudError."""
+    asked = with_region(asked)
+    head = bare_fleet(asked)
+    found = await looking(options, head, emit, found_in)
+    return checked(asked, found, now())

@@ -1,0 +1,105 @@
+"""`init` behind the command line: the files of a new fleet, proved to be valid before they are put in place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config.fleet.starter import GIT_IGNORE_NAME, starter_files
+from engine.core.desired import DesiredDomain, Source
+from engine.core.errors import AppfleetError, ConfigError, UsageError
+from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from engine.config.fleet.starter import Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the credentials at hand reach in a region: the account, and the ids of its first domains."""
+
+    account: str
+    domain_ids: tuple[str, ...]
+
+
+async def offered(region: str, endpoint_url: str | None) -> Offer | None:
+    """Look for domains to offer: at most two calls, both reads. None where there are no credentials, or none that may.
+
+    It is a help and no more: whatever goes wrong or takes too long, the question is asked without it.
+    """
+    import asyncio
+
+    from engine.adapters.aws.sessions import Clouds
+
+    domain = DesiredDomain("main", "", region, Source("init", 0))
+    try:
+        async with asyncio.timeout(OFFER_MAX_SECONDS), Clouds(endpoint_url=endpoint_url) as clouds:
+            caller = await (await clouds.connect(domain)).caller()
+            account = await clouds.account(domain)
+            page = None if account is None else await account.list_domains()
+    except (AppfleetError, TimeoutError):
+        return None
+    return Offer(caller.account, () if page is None else page.domain_ids[:OFFERED_DOMAINS_MAX_COUNT])
+
+
+def problem_with(answers: Answers, today: date) -> UsageError | None:
+    """Return what is wrong with one of the answers, if anything is, as an error with a hint."""
+    try:
+        _prove(starter_files(answers), today)
+    except UsageError as error:
+        return error
+    return None
+
+
+def require_free(folder: Path, answers: Answers) -> None:
+    """Raise UsageError where a file that would be written is there already."""
+    there = [name for name in starter_files(answers) if name != GIT_IGNORE_NAME and os.path.lexists(folder / name)]
+    if there:
+        raise UsageError(
+            f"{', '.join(there)} in {folder}: there already, and nothing is overwritten",
+            hint="Choose another folder with --out, or move these files away",
+        )
+
+
+def start_fleet(folder: Path, answers: Answers, today: date) -> tuple[Path, ...]:
+    """Write the files below `folder`, and give their paths.
+
+    Raises UsageError where one of them is there already or an answer makes no valid fleet, and then nothing is written.
+    """
+    files = starter_files(answers)
+    require_free(folder, answers)
+    _prove(files, today)
+    if os.path.lexists(folder / GIT_IGNORE_NAME):  # the project's own, which has more to say than ours
+        del files[GIT_IGNORE_NAME]
+    written: list[Path] = []
+    for name, text in files.items():
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Choose a folder with --out") from None
+        written.append(path)
+    return tuple(written)
+
+
+def _prove(files: dict[str, str], today: date) -> None:
+    """Read the files as a run would. What is wrong with them is wrong with an answer: the rest is the same always."""
+    from engine.app.loading import load
+
+    with tempfile.TemporaryDirectory(prefix="appfleet-init-") as made:
+        for name, text in files.items():
+            path = Path(made) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        try:
+            load(Path(made) / "fleet.toml", today)
+        except ConfigError as error:
+            first = error.diagnostics[0]
+            raise UsageError(f"{first.key_path}: {first.message}", hint=first.hint) from None

@@ -1,0 +1,270 @@
+"""The files of a fleet, read and judged: desired state, settings, and what the rules say. Offline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from engine.config.fleet.fleet_file import find_policies, load_fleet
+from engine.config.policy.policy_file import load_policies
+from engine.config.service.dates import date_warnings
+from engine.core.diagnostics import Severity
+from engine.core.errors import ConfigError, PolicyError, UsageError
+from engine.core.finding import Finding
+from engine.core.limits import FILE_FINDINGS_MAX_COUNT
+from engine.core.selection import AskedKeys, require_declared
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from engine.app.options import AppOptions
+    from engine.config.policy.policy_file import LoadedPolicies
+    from engine.core.desired import DesiredApp, DesiredFleet
+    from engine.core.diagnostics import Diagnostic
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Plan
+    from engine.core.settings import Settings
+    from engine.policy.admission import Admitted
+    from engine.policy.guardrails import Allowance
+    from engine.policy.testing import PolicyTestResult
+    from engine.ports.journal import Memory
+
+
+FILES_RULE: Final = "files"
+_ADVISORY: Final = "advisory"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A fleet with its policies.
+
+    `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`; `teams` are the
+    names of all teams. `fleet` holds the apps as the rules left them, and every file that was read; `declared` the
+    apps as they are written.
+    """
+
+    fleet: DesiredFleet
+    declared: tuple[DesiredApp, ...]
+    policies: LoadedPolicies
+    admitted: Admitted
+    warnings: tuple[Diagnostic, ...]
+    folder: Path
+    policy_paths: tuple[Path, ...]
+    policy_patterns: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+
+    @property
+    def file_findings(self) -> tuple[Finding, ...]:
+        """What the files warn of, as findings of a plan and a run: nobody may have run `validate`."""
+        shown = self.warnings[:FILE_FINDINGS_MAX_COUNT]
+        findings = [_finding_of(warning) for warning in shown]
+        if len(shown) < len(self.warnings):
+            more = f"{len(self.warnings) - len(shown):,} more warnings: appfleet validate lists all"
+            findings.append(Finding(FILES_RULE, _ADVISORY, "", more))
+        return tuple(findings)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the files warn of and what the rules said."""
+        return (*self.file_findings, *self.admitted.findings)
+
+    @property
+    def settings(self) -> Settings:
+        """What the policies set."""
+        return self.policies.settings
+
+    def weight(self, app: DesiredApp) -> float:
+        """Give an app's priority."""
+        domain = next(domain for domain in self.fleet.domains if domain.name == app.key.domain)
+        return self.policies.admission.weight(app, domain)
+
+    def replaced_at(self, memory: Memory) -> Mapping[AppKey, float]:
+        """Return when each app was last replaced because of drift, of those that still have the spec of that time."""
+        from engine.executor.operation import spec_hash
+
+        if not memory.replaced:
+            return {}
+        apps = {app.key: app for app in self.fleet.apps}
+        return {
+            key: last.made_at
+            for key, last in memory.replaced.items()
+            if key in apps and spec_hash(apps[key]) == last.spec_hash
+        }
+
+    def quarantined(self, memory: Memory) -> frozenset[AppKey]:
+        """Name the apps that failed too many runs in a row with the spec that they still have."""
+        from engine.executor.operation import spec_hash
+
+        if not memory.failures:
+            return frozenset()
+        limit = self.settings.safety.quarantine_after
+        apps = {app.key: app for app in self.fleet.apps}
+        return frozenset(
+            key
+            for key, (count, failed_hash) in memory.failures.items()
+            if count >= limit and key in apps and spec_hash(apps[key]) == failed_hash
+        )
+
+    def guardrails(self, plan: Plan, observed: ObservedFleet, allowed: Sequence[str]) -> tuple[Finding, ...]:
+        """Hold a plan against `[safety]`; a finding for each limit that it breaks."""
+        from engine.policy.guardrails import check_plan
+
+        declared = {app.key for app in self.fleet.apps}
+        owned = Counter(
+            key.domain
+            for domain in observed.domains.values()
+            for key, row in domain.apps.items()
+            if row.status.is_alive and (row.ownership == "ours" or (row.ownership == "unread" and key in declared))
+        )
+        return check_plan(
+            plan,
+            self.fleet.domains,
+            owned,
+            self.settings.safety,
+            self.policies.admission.prices,
+            _allowances(allowed),
+            self.policies.sources,
+        )
+
+    def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
+        """Give the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
+        from engine.core.identity import KEY_PARTS, parse_app_key
+
+        return frozenset(
+            parse_app_key(allowance.pattern)
+            for allowance in _allowances(allowed)
+            if str(allowance) == allowance.pattern and allowance.pattern.count("/") == KEY_PARTS - 1
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateResult:
+    """What `validate` found. `denied` says that a mandatory rule refuses this fleet."""
+
+    fleet: DesiredFleet
+    policy_files: int
+    warnings: tuple[Diagnostic, ...]
+    findings: tuple[Finding, ...]
+    denied: bool
+    policy_tests: tuple[PolicyTestResult, ...] = ()
+
+
+def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: bool = False) -> Loaded:
+    """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
+
+    `strict`: what the files are only warned about is an error, too.
+    """
+    try:
+        loaded = load_fleet(fleet_file, also)
+    except ConfigError as error:
+        raise _with_policies(error, fleet_file) from None
+    policies = load_policies(loaded.policy_files, loaded.folder)
+    warnings = (*loaded.of_defaults, *loaded.warnings, *policies.warnings)
+    if strict and warnings:
+        raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
+    warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
+    admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
+    inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
+    fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
+    return Loaded(
+        fleet,
+        loaded.fleet.apps,
+        policies,
+        admitted,
+        warnings,
+        loaded.folder,
+        loaded.policy_files,
+        loaded.policies,
+        tuple(sorted({team.name for _, team in loaded.teams})),
+    )
+
+
+def _with_policies(error: ConfigError, fleet_file: Path) -> ConfigError:
+    """Add what is wrong with the policies to what is wrong with the fleet's files: all problems in one go."""
+    diagnostics = error.diagnostics
+    if not fleet_file.exists() and len(diagnostics) == 1:
+        return ConfigError((replace(diagnostics[0], hint=f"{diagnostics[0].hint}, or make one with: appfleet init"),))
+    folder, files = find_policies(fleet_file)
+    try:
+        load_policies(files, folder)
+    except PolicyError as policy_error:
+        diagnostics += policy_error.diagnostics
+    return ConfigError(diagnostics)
+
+
+def validated(fleet_file: Path, today: date, *, policy_tests: bool = False, strict: bool = False) -> ValidateResult:
+    """Do what `load` does, run the policies' own tests when asked to, and give what a reader wants to know of it."""
+    loaded = load(fleet_file, today, strict=strict)
+    return ValidateResult(
+        loaded.fleet,
+        len(loaded.policies.inputs),
+        loaded.warnings,
+        loaded.admitted.findings,
+        loaded.admitted.run_denied,
+        _tested(loaded) if policy_tests else (),
+    )
+
+
+def _finding_of(warning: Diagnostic) -> Finding:
+    path = f"{warning.key_path}: " if warning.key_path else ""
+    source = f"{warning.file}:{warning.line}" if warning.line else warning.file
+    return Finding(FILES_RULE, _ADVISORY, "", f"{path}{warning.message}. {warning.hint}", source)
+
+
+def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
+    from engine.config.policy.policy_tests import find_policy_tests, load_policy_tests
+    from engine.policy.testing import run_policy_tests
+
+    tests = load_policy_tests(find_policy_tests(loaded.policy_paths), loaded.folder)
+    return run_policy_tests(loaded.policies.admission, tests)
+
+
+def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
+    from engine.policy.guardrails import parse_allowance
+
+    return tuple(parse_allowance(text) for text in texts)
+
+
+def read(options: AppOptions, today: date, *, laid_over: bool = False) -> Loaded:
+    """Read the files, and see that the flags that speak of them can be read too, before anything is called.
+
+    `laid_over`: a command declares more than the files do, and selects it.
+    """
+    loaded = load(options.fleet_file, today, strict=options.strict)
+    named = keys_named(options, loaded)
+    if not laid_over:
+        require_declared(options.selectors, named, loaded.fleet, loaded.teams)
+    return loaded
+
+
+def validate(options: AppOptions) -> ValidateResult:
+    """Read and check everything that can be checked offline. Raises ConfigError with every problem."""
+    return validated(options.fleet_file, today())
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the day, in UTC."""
+    return now().date()
+
+
+def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:
+    """Give the keys that flags name one by one. Raises UsageError for what is no key, or no other fleet."""
+    if options.from_fleet == loaded.fleet.name:
+        raise UsageError(
+            f"--from-fleet names this fleet itself, {options.from_fleet!r}",
+            hint="Give the name that the fleet had before",
+        )
+    return (
+        AskedKeys("--replace", options.replace_keys),
+        AskedKeys("--allow-destructive", loaded.allowed_keys(options.allow_destructive)),
+    )

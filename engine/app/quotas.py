@@ -1,0 +1,247 @@
+"""The quotas of the buckets in which a plan creates: asked of Service Quotas, kept for a day in the state folder.
+
+Nothing is asked when nothing is created, and nothing that goes wrong here stops or blocks a run: what could not be
+learnt is unknown, and a finding says why.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from engine.core.errors import AppfleetError, CloudError, StateError
+from engine.core.finding import Finding
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, QUOTA_VALUE_MAX_COUNT
+from engine.core.observed import AppStatus
+from engine.core.quota_fit import (
+    NO_FIT,
+    RUNNING_APPS,
+    LaneQuotas,
+    QuotaFit,
+    QuotaValue,
+    count_used,
+    quota_fit,
+    wanted_buckets,
+)
+from engine.core.quota_text import bucket_of_quota
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from engine.adapters.aws.account import AccountCalls
+    from engine.app.options import AppOptions
+    from engine.app.session import Joined
+    from engine.core.identity import Lane, QuotaBucket
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan import Plan
+    from engine.executor.fleet_run import FleetRun
+    from engine.executor.link import Link
+    from engine.executor.reach import Reach
+    from engine.executor.reads import Page
+    from engine.ports.cloud import Cloud
+
+P = TypeVar("P", bound="Page")
+
+QUOTAS_OPERATION: Final = "ListServiceQuotas"
+CACHE_NAME: Final = "journal.quotas.json"
+_CACHE_VERSION: Final = 1
+
+
+async def quotas_of(
+    made: Plan, observed: ObservedFleet, options: AppOptions, parts: Joined
+) -> tuple[QuotaFit, tuple[Finding, ...]]:
+    """Give how the plan fits the quotas, and what could not be learnt; nothing is asked when it creates nothing."""
+    lanes = {name: link.lane for name, link in parts.run.links.items()}
+    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(made, lanes)}
+    if not wanted:
+        return NO_FIT, ()
+    # A simulated world has other limits each time, and another address.
+    cache = None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
+    known: dict[Lane, LaneQuotas] = {}
+    findings: list[Finding] = []
+    for link in parts.run.links.values():
+        if link.lane in wanted and link.lane not in known:
+            known[link.lane], why = await _lane_quotas(
+                link, observed, parts, cache, narrowed=not options.selectors.is_empty
+            )
+            parts.run.quota_codes.update({name: value.code for name, value in known[link.lane].values.items()})
+            if why:
+                message = f"quotas of {link.lane} are not known: {why}. Nothing is held back because of it"
+                findings.append(Finding("quotas", "advisory", "", message))
+    return quota_fit(made, observed, lanes, known), tuple(findings)
+
+
+async def _lane_quotas(
+    link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
+) -> tuple[LaneQuotas, str]:
+    """Give what is known of a lane, and why that is not all."""
+    try:
+        account = await parts.account(link.domain)
+        if account is None:
+            return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
+
+        async def ask(arrived: Callable[[], None]) -> tuple[LaneQuotas, str]:
+            asking = _Asking(link, parts.run, account, arrived)
+            return await _asked(asking, observed, parts, cache, narrowed=narrowed)
+
+        return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
+    except AppfleetError as error:
+        return LaneQuotas(), error.message
+
+
+async def domain_ids(link: Link, parts: Joined) -> set[str]:
+    """Return the ids of the domains of a lane's account and region; none where SageMaker is not AWS's own.
+
+    Raises CloudError and StoppedError.
+    """
+    account = await parts.account(link.domain)
+    if account is None:
+        return set()
+
+    async def ask(arrived: Callable[[], None]) -> set[str]:
+        return await _Asking(link, parts.run, account, arrived).domains()
+
+    return await parts.run.optional.ask("ListDomains", link.lane, ask)
+
+
+async def _asked(
+    asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
+) -> tuple[LaneQuotas, str]:
+    link = asking.link
+    values = cache.values(link) if cache is not None else None
+    if values is None:
+        values = await asking.quotas()
+        if cache is not None:
+            cache.keep(link, values)
+    ids = await asking.domains()
+    seen = _whole_domains(link, observed, parts)
+    if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
+        return LaneQuotas(values), ""
+    try:
+        used = None if ids <= seen else await asking.used()
+    except CloudError as error:  # the values hold all the same; what is in use is not known
+        return LaneQuotas(values), error.message
+    return LaneQuotas(values, sees_all=True, used=used), ""
+
+
+def _whole_domains(link: Link, observed: ObservedFleet, parts: Joined) -> set[str]:
+    """Name the domains of the lane that were listed to their end."""
+    return {
+        other.domain.domain_id
+        for name, other in parts.run.links.items()
+        if other.lane == link.lane and _is_whole(observed, name)
+    }
+
+
+def _is_whole(observed: ObservedFleet, name: str) -> bool:
+    domain = observed.domains.get(name)
+    return domain is not None and domain.error is None and domain.scanned_whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Reads what an account has in a region.
+
+    What SageMaker itself is asked goes through the lane, as everything does that it answers; Service Quotas has a rate
+    of its own, and so a lane of its own.
+    """
+
+    link: Link
+    run: FleetRun
+    account: AccountCalls
+    arrived: Callable[[], None]
+
+    async def quotas(self) -> dict[str, QuotaValue]:
+        """Give the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
+        reach = self.run.account_reach(self.link.domain.name)
+        found = await reach.pages("ListServiceQuotas", self._noted(self.account.list_quotas), *self._bounds)
+        return {
+            name: value
+            for page in found
+            for name, value in page.values.items()
+            if bucket_of_quota(name) or name == RUNNING_APPS
+        }
+
+    async def domains(self) -> set[str]:
+        """Give the ids of the account's domains in the region. Raises CloudError and StoppedError."""
+        found = await self._reach.pages("ListDomains", self._noted(self.account.list_domains), *self._bounds)
+        return {domain_id for page in found for domain_id in page.domain_ids}
+
+    async def used(self) -> dict[QuotaBucket, int]:
+        """Count what is alive in the whole account and region. Raises CloudError and StoppedError."""
+        found = await self._reach.pages("ListApps", self._noted(self.account.list_apps), *self._bounds)
+        return count_used(
+            (self.link.lane, app_type, instance_type)
+            for page in found
+            for app_type, instance_type, status in page.rows
+            if AppStatus.of(status).is_alive
+        )
+
+    def _noted(self, ask: Callable[[str], Awaitable[P]]) -> Callable[[Cloud, str], Awaitable[P]]:
+        """Return what reads a page, and says that it arrived."""
+
+        async def page(_: Cloud, token: str) -> P:
+            found = await ask(token)
+            self.arrived()
+            return found
+
+        return page
+
+    @property
+    def _reach(self) -> Reach:
+        return self.run.reach(self.link.domain.name)
+
+    @property
+    def _bounds(self) -> tuple[str, float]:
+        return f"all of {self.link.lane}", OPTIONAL_SERVICES_MAX_SECONDS
+
+
+class QuotaCache:
+    """The values of the last day, by lane and endpoint. A file that cannot be used is as good as none."""
+
+    def __init__(self, parts: Joined, *, refresh: bool, clock: Callable[[], float] = time.time) -> None:
+        self._state = parts.state
+        self._refresh = refresh
+        self._clock = clock
+        self._lanes: dict[str, Any] = {}
+        with suppress(StateError, ValueError, RecursionError):
+            document = json.loads(self._state.read(CACHE_NAME) or b"null")
+            if isinstance(document, dict) and document.get("version") == _CACHE_VERSION:
+                lanes = document.get("lanes")
+                self._lanes = lanes if isinstance(lanes, dict) else {}
+
+    def values(self, link: Link) -> dict[str, QuotaValue] | None:
+        """Give a lane's values, or None where they must be asked for."""
+        entry = self._lanes.get(_cache_key(link))
+        if self._refresh or entry is None:
+            return None
+        try:
+            if not 0.0 <= self._clock() - float(entry["at"]) < QUOTA_CACHE_MAX_SECONDS:
+                return None
+            return {str(name): _kept_value(code, value) for name, (code, value) in entry["quotas"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            return None
+
+    def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
+        """Keep a lane's values; a folder that is not there or cannot be written keeps nothing."""
+        quotas = {name: (value.code, value.value) for name, value in values.items()}
+        self._lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
+        document = {"version": _CACHE_VERSION, "lanes": self._lanes}
+        with suppress(StateError):
+            self._state.write_atomically(CACHE_NAME, json.dumps(document).encode())
+
+
+def _kept_value(code: object, value: object) -> QuotaValue:
+    """Return a value that was kept. Raises ValueError or TypeError for what no run keeps: that is asked again."""
+    if not isinstance(code, str) or not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("a quota that is kept is not a code and a number")
+    if not 0 <= value <= QUOTA_VALUE_MAX_COUNT:
+        raise ValueError("a quota that is kept has a number that no quota has")
+    return QuotaValue(code, value)
+
+
+def _cache_key(link: Link) -> str:
+    return f"{link.lane} {link.cloud.endpoint}".strip()

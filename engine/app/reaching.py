@@ -1,0 +1,152 @@
+"""Reach every domain: its credentials, who they are, and whether they are of the account that the domain names.
+
+Everything is asked at once, within a bound, so that what does not answer costs its time once and not once a lane; and
+what keeps every domain from being reached is one error that names the domains.
+
+Not here: how a login is made (`adapters.logins`), what is listed then (`executor`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from engine.adapters.aws.endpoints import foreign_endpoint
+from engine.adapters.aws.sessions import verify_account
+from engine.core.errors import AppfleetError, CloudError
+from engine.core.identity import Lane
+from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
+from engine.core.plan import PlanLane
+from engine.executor.asking import ask_again
+from engine.executor.calls import ANSWER_KINDS
+from engine.executor.link import Link
+from engine.ports.events import CallAnswered, EndpointNotAws
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from engine.adapters.aws.sessions import Clouds
+    from engine.app.session import Begun
+    from engine.core.desired import DesiredDomain
+    from engine.core.settings import Backoffs
+    from engine.ports.cloud import Caller, Cloud
+    from engine.ports.events import Emit
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CALLER_OPERATION: Final = "GetCallerIdentity"
+_REASONS_SHOWN_MAX_COUNT: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The domains that can be asked, why others cannot, and the lanes of the first."""
+
+    links: dict[str, Link]
+    unreachable: dict[str, AppfleetError]
+    lanes: tuple[PlanLane, ...]
+
+
+async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Backoffs, begun: Begun) -> Reached:
+    """Reach each domain. Raises AppfleetError: for what no domain may go on with, or when none can be reached."""
+    reached = await _at_once(domains, clouds.connect)
+    found = [cloud for cloud in reached if not isinstance(cloud, CloudError)]
+    distinct = list({id(cloud): cloud for cloud in found}.values())
+    answers = await _at_once(distinct, lambda cloud: _caller(cloud, backoffs, begun))
+    callers = {id(cloud): answer for cloud, answer in zip(distinct, answers, strict=True)}
+    links: dict[str, Link] = {}
+    unreachable: dict[str, AppfleetError] = {}
+    for domain, cloud in zip(domains, reached, strict=True):
+        if isinstance(cloud, CloudError):
+            unreachable[domain.name] = cloud
+            continue
+        caller = callers[id(cloud)]
+        if isinstance(caller, CloudError):
+            unreachable[domain.name] = caller
+            continue
+        verify_account(domain, caller)
+        links[domain.name] = Link(domain, Lane(caller.account, domain.region), cloud)
+    if unreachable and not links:
+        raise _one_error(unreachable)
+    return Reached(links, unreachable, tuple(sorted({_plan_lane(link) for link in links.values()})))
+
+
+def foreign_notes(lanes: Iterable[PlanLane], emit: Emit) -> tuple[str, ...]:
+    """Tell of every lane whose calls go somewhere else than to AWS: as events, and as notes for the result."""
+    foreign = [lane for lane in lanes if lane.endpoint]
+    for lane in foreign:
+        emit(EndpointNotAws(Lane(lane.account, lane.region), lane.endpoint))
+    return tuple(
+        f"Calls for account {lane.account}, region {lane.region} go to {lane.endpoint}, which is not an endpoint of AWS"
+        for lane in foreign
+    )
+
+
+def _plan_lane(link: Link) -> PlanLane:
+    endpoint = link.cloud.endpoint
+    return PlanLane(link.lane.account, link.lane.region, foreign_endpoint(endpoint) if endpoint else "")
+
+
+async def _at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list[R | CloudError]:
+    """Ask about all of them, so many at a time. Raises the first error that is not of the cloud."""
+    places = asyncio.Semaphore(LANES_ASKED_AT_ONCE_MAX_COUNT)
+
+    async def one(item: T) -> R | AppfleetError:
+        async with places:
+            try:
+                return await ask(item)
+            except AppfleetError as error:
+                return error
+
+    answers = await asyncio.gather(*map(one, items))
+    results: list[R | CloudError] = []
+    for answer in answers:
+        if isinstance(answer, AppfleetError) and not isinstance(answer, CloudError):
+            raise answer
+        results.append(answer)
+    return results
+
+
+async def _caller(cloud: Cloud, backoffs: Backoffs, begun: Begun) -> Caller:
+    """Ask who a set of credentials is, within its bound, and count each call as the run counts its own."""
+
+    async def ask() -> Caller:
+        sent_at = begun.control.now()
+        kind = "cancelled"
+        try:
+            caller = await cloud.caller()
+            kind = "ok"
+        except CloudError as error:
+            kind = ANSWER_KINDS.get(type(error), "rejected")
+            raise
+        finally:
+            begun.caller_calls[kind] += 1
+            begun.emit(CallAnswered(CALLER_OPERATION, kind, round(begun.control.now() - sent_at, 4)))
+        return caller
+
+    return await ask_again(CALLER_OPERATION, ask, backoffs, random.Random().random, begun.emit, CALLER_MAX_SECONDS)
+
+
+def _one_error(unreachable: dict[str, AppfleetError]) -> AppfleetError:
+    """Return one error for all of them: what is alike is said once, with the domains that need it."""
+    alike: dict[str, list[str]] = {}
+    for name, error in unreachable.items():
+        alike.setdefault(error.message, []).append(name)
+    reasons = [_needed(message, names) for message, names in alike.items()]
+    shown, rest = reasons[:_REASONS_SHOWN_MAX_COUNT], len(reasons) - _REASONS_SHOWN_MAX_COUNT
+    first = copy.copy(next(iter(unreachable.values())))
+    first.message = "; ".join(shown) + (f"; and {rest} other reasons" if rest > 0 else "")
+    return first
+
+
+def _needed(message: str, names: list[str]) -> str:
+    if "domain " in message and len(names) == 1:
+        return message
+    shown = ", ".join(names[:DOMAINS_NAMED_MAX_COUNT])
+    rest = len(names) - DOMAINS_NAMED_MAX_COUNT
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"{message}, needed for domain{'' if len(names) == 1 else 's'} {shown}{more}"

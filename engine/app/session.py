@@ -1,0 +1,251 @@
+"""Adapters joined to the executor for one command: clients, journal, lock, pace, clock, and a simulated world if asked.
+
+A context manager, so that everything that was opened is closed in the order in which it may be: the journal's end
+comes before the lock's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.aws.sessions import Clouds
+from engine.adapters.log.loop_watch import LoopWatch
+from engine.adapters.pace import ThrottlePace
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.journal_reader import read_memory
+from engine.adapters.state.lock import FleetLock, Holder
+from engine.adapters.state.run_words import run_words
+from engine.adapters.state.since_boot import since_boot
+from engine.adapters.state.state_dir import StateDir
+from engine.adapters.state.timeline import READS, WRITES, Timeline
+from engine.app.ends import JournalEnd
+from engine.app.reaching import CALLER_OPERATION, foreign_notes, reach
+from engine.core.ending import DECLINED, trouble_of
+from engine.core.errors import AppfleetError, NotConfirmedError
+from engine.executor.control import Cause, Control
+from engine.executor.fleet_run import FleetRun
+from engine.ports.events import RunInterrupted
+from engine.ports.journal import NoJournal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from engine.adapters.aws.account import AccountCalls
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.core.desired import DesiredDomain
+    from engine.core.outcome import ApplyReport
+    from engine.core.plan import PlanLane
+    from engine.core.settings import Settings
+    from engine.executor.link import Link
+    from engine.ports.events import Emit, Event
+    from engine.ports.journal import Memory
+
+VERSION: Final = version("appfleet")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a run has before anything is opened: its switch, and the count of the calls that ask who is calling."""
+
+    control: Control
+    emit: Emit
+    deadline_s: float
+    caller_calls: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def now(cls, options: AppOptions, loaded: Loaded, emit: Emit) -> Begun:
+        """Start the run's clock. Needs a running loop."""
+        asked_s = options.deadline_s
+        deadline_s = loaded.settings.execution.deadline if asked_s is None else asked_s
+
+        def on_stop(cause: Cause) -> None:
+            emit(RunInterrupted(_why(cause, control.signal), control.signal))
+
+        control = Control(deadline_s, on_stop)
+        return cls(control, emit, deadline_s)
+
+    def with_all_calls(self, calls: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+        """Add the calls that were made before the run's own."""
+        return {**calls, CALLER_OPERATION: dict(self.caller_calls)} if self.caller_calls else dict(calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a command works with. `notes` are for the reader of the result."""
+
+    run: FleetRun
+    plan_lanes: tuple[PlanLane, ...]
+    notes: tuple[str, ...]
+    journal: SqliteJournal | None
+    state: StateDir
+    account: Callable[[DesiredDomain], Awaitable[AccountCalls | None]]
+    version: str = VERSION
+    keep_timeline: Callable[[ApplyReport], None] = lambda _: None
+    restart_timeline: Callable[[], None] = lambda: None
+    journal_note: Callable[[], str] = lambda: ""
+
+    def restart_clock(self, started: float) -> None:
+        """Let the run begin now; `started` is the same moment in epoch seconds."""
+        self.run.control.restart()
+        self.restart_timeline()
+        if self.journal is not None:
+            self.journal.restart(started)
+
+    def finish(self, report: ApplyReport) -> ApplyReport:
+        """Write the run's end into the journal, and return the report with what could not be kept.
+
+        A run that was cut off has no clean end: what it had in flight may yet show.
+        """
+        if self.journal is None:
+            return report
+        self.keep_timeline(report)
+        clean_end = not self.run.control.aborted.is_set()
+        self.journal.finish(report.result.value, int(report.exit_code), time.time(), report.error, clean_end=clean_end)
+        note = self.journal_note()
+        return replace(report, notes=(*report.notes, note)) if note else report
+
+    def decline(self) -> None:
+        """Write into the journal that the answer was no."""
+        if self.journal is not None:
+            error = NotConfirmedError()
+            self.journal.finish(DECLINED, int(error.exit_code), time.time(), trouble_of(error))
+
+
+@asynccontextmanager
+async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: bool) -> AsyncIterator[Joined]:
+    """Open everything for one command; with `writes` under the fleet's lock and with a journal.
+
+    Raises AppfleetError: an unsafe state folder, a held lock, an endpoint that cannot be used, credentials of another
+    account, or no domain that can be reached.
+    """
+    fleet, emit = loaded.fleet, begun.emit
+    async with AsyncExitStack() as stack:
+        stack.enter_context(LoopWatch(asyncio.get_running_loop(), emit))
+        state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
+        journal: SqliteJournal | None = None
+        if writes:
+            await stack.enter_async_context(_locked(options, fleet.name, state, begun.control))
+            journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
+            end = JournalEnd(journal, begun.control, begun.deadline_s, emit)
+            stack.push(end)
+        memory = journal.memory if journal is not None else read_memory(state, fleet.name)
+        domains, endpoint_url = fleet.domains, options.endpoint_url
+        if options.simulate is not None:
+            from engine.app.simulated import in_simulation, simulated
+
+            endpoint_url = stack.enter_context(simulated(options, loaded))
+            domains = tuple(in_simulation(domain) for domain in domains)
+        clouds = await stack.enter_async_context(
+            Clouds(
+                concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url, redactor=options.redactor
+            )
+        )
+        reached = [domain for domain in domains if options.selectors.selects_domain(domain.name)]
+        backoffs = loaded.settings.backoffs if writes else replace(loaded.settings.backoffs, refused_s=0.0)
+        settings = replace(loaded.settings, backoffs=backoffs)
+        found = await reach(clouds, reached, backoffs, begun)
+        links, unreachable, lanes = found.links, found.unreachable, found.lanes
+        # A simulated world is nobody's mistake.
+        notes = foreign_notes(lanes, emit) if options.simulate is None else ()
+        if journal is None:
+            run = _run(loaded, settings, links, unreachable, begun.control, None, memory, emit)
+            yield Joined(run, lanes, notes, None, state, clouds.account)
+            return
+        timeline = _timeline(journal, links, memory, loaded)
+
+        def tell(event: Event) -> None:
+            emit(event)
+            timeline.emit(event)
+
+        run = _run(loaded, settings, links, unreachable, begun.control, journal, memory, tell)
+        keep = partial(_keep_timeline, timeline, options, loaded, links)
+        yield Joined(
+            run,
+            lanes,
+            (*notes, *journal.notes),
+            journal,
+            state,
+            clouds.account,
+            keep_timeline=keep,
+            restart_timeline=timeline.restart,
+            journal_note=end.note,
+        )
+
+
+def _locked(options: AppOptions, fleet: str, state: StateDir, control: Control) -> AbstractAsyncContextManager[None]:
+    """Hold the fleet's lock, and let the run look before each call whether it still does."""
+    lock = FleetLock(state, fleet)
+    control.guard_with(lambda: trouble_of(lock.lost_error()) if lock.is_lost() else None)
+    holder = Holder.of_this_process(options.run_id, options.command, now=time.time())
+    return lock.acquire(holder, options.lock_timeout_s)
+
+
+def _timeline(journal: SqliteJournal, links: Mapping[str, Link], memory: Memory, loaded: Loaded) -> Timeline:
+    """Begin the run's timeline with the rates that its lanes begin with."""
+    execution = loaded.settings.execution
+    first = {
+        link.lane: {WRITES: memory.last_rates.get(link.lane, execution.create_rate), READS: execution.read_rate}
+        for link in links.values()
+    }
+    return Timeline(journal, clock=time.monotonic, first_rates=first)
+
+
+def _keep_timeline(
+    timeline: Timeline, options: AppOptions, loaded: Loaded, links: Mapping[str, Link], report: ApplyReport
+) -> None:
+    """Keep the rest of the timeline, with what the result says, what the apps cost, and what the run was asked for."""
+    from engine.app.next_options import asked_pairs, lifting
+    from engine.policy.prices import PriceBook
+
+    book = PriceBook(loaded.settings.prices)
+
+    def price(domain: str, app_type: str, instance_type: str) -> float | None:
+        link = links.get(domain)
+        return None if link is None else book.price(link.domain.region, app_type, instance_type)
+
+    timeline.finish(run_words(report, price=price, asked=asked_pairs(lifting(options, report))))
+
+
+def _run(
+    loaded: Loaded,
+    settings: Settings,
+    links: dict[str, Link],
+    unreachable: dict[str, AppfleetError],
+    control: Control,
+    journal: SqliteJournal | None,
+    memory: Memory,
+    emit: Emit,
+) -> FleetRun:
+    return FleetRun(
+        fleet=loaded.fleet.name,
+        links=links,
+        unreachable=unreachable,
+        settings=settings,
+        control=control,
+        journal=journal if journal is not None else NoJournal(),
+        memory=memory,
+        make_pace=lambda: ThrottlePace(1.0),
+        emit=emit,
+        wall=time.time,
+        jitter=random.Random().random,
+        since_boot=since_boot,
+    )
+
+
+def _why(cause: Cause, signal: str) -> str:
+    return {
+        Cause.INTERRUPTED: f"{signal or 'a signal'}; calls in flight are finished, and no new ones are made",
+        Cause.DEADLINE: "the run's deadline; no new calls are made",
+        Cause.LOCK_LOST: "the lock was removed or replaced; no new calls are made",
+        Cause.BUG: "a bug in appfleet; calls in flight are finished, and no new ones are made",
+    }[cause]

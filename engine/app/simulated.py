@@ -1,0 +1,96 @@
+"""A simulated SageMaker for one command: its world, kept in the state folder from one command to the next."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from engine.app.loading import load
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.scenario.fleet_world import extend_for_fleet, require_domain, world_for_fleet
+from engine.simulator.scenario.scenario import load_scenario
+from engine.simulator.scenario.snapshot import load_world, save_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.core.desired import DesiredDomain
+    from engine.simulator.world.world import World
+
+IMPORT: Final = "import"
+WORLD_NAME: Final = "simulated-world.json"
+# Not a word that stands in answers: what is a key is taken out of everything that is shown.
+SIMULATED_KEY: Final = "key-of-the-simulated-account"
+
+
+@contextmanager
+def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
+    """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
+    kept = options.state_path / WORLD_NAME
+    world = _world(options, loaded, kept)
+    with _variables_of_the_simulation():
+        try:
+            with SimulatorThread(world) as simulator:
+                yield simulator.url
+        finally:
+            save_world(world, kept)
+
+
+@contextmanager
+def _variables_of_the_simulation() -> Iterator[None]:
+    """Take every AWS variable out of the environment, and set keys that the simulator takes.
+
+    So no real key is looked for, let alone sent, and nothing that is wrong with this machine's AWS configuration
+    matters.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    ours = {
+        "AWS_ACCESS_KEY_ID": SIMULATED_KEY,
+        "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    for name in given:
+        del os.environ[name]
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+        os.environ.update(given)
+
+
+def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:
+    """Return the world that the state folder holds, or a new one, with what the fleet declares and the scenario sets.
+
+    An import looks at a world and declares nothing in it: it raises UsageError for a domain that no world has.
+    """
+    world = load_world(kept)
+    declared = loaded
+    if world is None and options.command == IMPORT and options.fleet_file.exists():
+        declared = load(options.fleet_file, datetime.now(UTC).date())
+    with_owners = not declared.settings.create_owners
+    if world is None:
+        world = world_for_fleet(declared.fleet, time.time(), with_owners=with_owners)
+    elif options.command != IMPORT:
+        # People that the file has declared since, unless the run makes them itself.
+        extend_for_fleet(world, declared.fleet, time.time(), with_owners=with_owners)
+    if options.simulate:
+        load_scenario(Path(options.simulate)).apply_to(world, time.time())
+    if options.command == IMPORT:
+        require_domain(world, loaded.fleet.domains[0].domain_id)
+    return world
+
+
+def in_simulation(domain: DesiredDomain) -> DesiredDomain:
+    """Give a domain as a simulated world knows it: no profile, and a role that leads into the account that it names."""
+    role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/simulated"
+    return replace(domain, profile=None, role_arn=role)

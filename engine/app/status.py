@@ -1,0 +1,113 @@
+"""`status`: the plan of one look, with what the journal and the service can say of apps that are not well.
+
+Nothing is changed. What cannot be learnt is left out: a status must come also where the journal or a reason cannot.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from engine.adapters.state.journal_reader import last_failures, runs
+from engine.adapters.state.journal_reader import run as run_of
+from engine.app.loading import now as time_now
+from engine.app.loading import read, today
+from engine.app.looking import looking
+from engine.app.ownership import TAGS_RULE
+from engine.app.plan import planned
+from engine.core.decision import Guard
+from engine.core.errors import CloudError, StateError
+from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
+from engine.core.outcome import Outcome, Trouble
+from engine.core.planner import HALF_REPLACED
+from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
+from engine.ports.cloud import app_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.app.session import Joined
+    from engine.core.identity import AppKey
+    from engine.executor.fleet_run import FleetRun
+    from engine.ports.events import Emit
+    from engine.ports.history import AppRecord, RunRecord
+
+_OF_EARLIER_RUNS: Final = frozenset(
+    {HALF_REPLACED, Guard.CONVERGENCE.value, TAGS_RULE}
+)  # findings that a look at rows cannot give
+_DAY_SECONDS: Final = 86_400.0
+_TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.STILL_PENDING.value})
+
+
+async def looked_at(
+    options: AppOptions, loaded: Loaded, parts: Joined, *, now: datetime, expiring_within_s: float
+) -> StatusView:
+    """Observe, and sum up. Raises as `planned` does."""
+    made, observed = await planned(options, loaded, parts)
+    errors = tuple(
+        Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
+        for name, domain in sorted(observed.domains.items())
+        if domain.error is not None
+    )
+    memory = parts.run.memory
+    facts = StatusFacts(
+        today=now.date(),
+        now=now.timestamp(),
+        expiring_within_days=int(expiring_within_s // _DAY_SECONDS),
+        slow_after_s=loaded.settings.execution.settle_timeout,
+        reasons=await failure_reasons(parts.run, failed_keys(made)),
+        failed_runs={key: count for key, (count, _) in memory.failures.items()},
+        last=_last_seen(parts, loaded.fleet.name),
+        is_new=memory.is_new,
+        findings=(*loaded.file_findings, *(one for one in made.findings if one.rule in _OF_EARLIER_RUNS)),
+    )
+    return status_of(made, observed, facts, errors)
+
+
+async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppKey, str]:
+    """Ask why the first few of `keys` failed: one DescribeApp each. Raises StoppedError when the run is stopped."""
+    reasons: dict[AppKey, str] = {}
+    for key in keys[:STATUS_REASONS_MAX_COUNT]:
+        with suppress(CloudError):
+            reasons[key] = await _failure_reason(run, key)
+    return reasons
+
+
+async def _failure_reason(run: FleetRun, key: AppKey) -> str:
+    reach = run.reach(key.domain)
+    name = app_name(reach.domain_id, key)
+    detail = await reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS)
+    return detail.failure_reason
+
+
+def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
+    """Give what the newest run of the fleet said of apps that did not end well, and of others their last failure."""
+    seen: dict[AppKey, LastSeen] = {}
+    with suppress(StateError):
+        for key, failure in last_failures(parts.state, fleet).items():
+            seen[key] = LastSeen(failure.run_id, _words(failure.outcome), failure.message, failure.started)
+        known = runs(parts.state, fleet=fleet, limit=JOURNAL_REFUSALS_MAX_COUNT + 1)
+        for newest in [run for run in known if run.began][:1]:  # the others did not get as far as any app
+            detail = run_of(parts.state, newest.run_id)
+            for app in () if detail is None else detail.apps:
+                if app.outcome in _TOLD:
+                    seen[app.key] = _last_of(app, newest)
+    return seen
+
+
+def _last_of(app: AppRecord, run: RunRecord) -> LastSeen:
+    return LastSeen(run.run_id, _words(app.outcome), app.error_message, run.started, app.error_hint)
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+async def status(options: AppOptions, emit: Emit, expiring_within_s: float) -> StatusView:
+    """Observe, and give what is there beside what is desired, with what will expire within so many seconds."""
+    loaded = read(options, today())
+    return await looking(options, loaded, emit, partial(looked_at, now=time_now(), expiring_within_s=expiring_within_s))

@@ -1,0 +1,267 @@
+"""What `offboard` and `onboard --undo` lay over a fleet before it is planned, and what they see to in its plan.
+
+Both declare apps absent that no file declares absent; the planner, the guardrails and the executor then do what they do
+for any delete. Not here: which owner may be deleted (`core.offboarding`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from engine.config.fleet.fleet_file import load_fleet
+from engine.core.desired import AppSpec, DesiredApp, Mode, Source
+from engine.core.errors import DeniedError, UsageError
+from engine.core.finding import Finding
+from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
+from engine.core.nearest import nearest
+from engine.core.offboarding import with_owner_deletes
+from engine.core.outcome import Outcome
+from engine.core.owners import folded_owner
+from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.text import clean
+from engine.executor.ownership import read_owners
+from engine.executor.troubles import UNKNOWN_CODE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from engine.app.loading import Loaded
+    from engine.app.session import Joined
+    from engine.config.fleet.fleet_file import LoadedFleet
+    from engine.core.desired import DesiredOwner
+    from engine.core.identity import AppKey
+    from engine.core.observed import ObservedFleet
+    from engine.core.owners import ObservedOwner
+    from engine.ports.history import AppRecord, RunDetail
+
+OFFBOARDED_FOLDER: Final = "offboarded"
+_MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
+
+
+class Preparation(Protocol):
+    """What a command lays over the fleet, and over the plan that is made of it. `lets_go`: it deletes."""
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        ...
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Give the files' fleet as this command means it."""
+        ...
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Give the plan as this command means it. Raises AppfleetError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """One team alone: its people's apps count as the team's, also of those who are in other teams."""
+
+    domain: str
+    team: str
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return False
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Let every app of the team's people and spaces carry the team."""
+        owners = {
+            one.owner for one in loaded.fleet.owners if one.owner.domain == self.domain and self.team in one.teams
+        }
+        apps = tuple(replace(app, team=self.team) if app.key.owner_key in owners else app for app in loaded.fleet.apps)
+        return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Leave the plan as it is."""
+        del observed, parts
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Offboarding:
+    """A team that no file declares any more: its apps, and with `with_owners` its spaces and profiles.
+
+    `must_be_covered` asks for an `--allow-destructive` that covers every owner: nobody can type a confirmation.
+    """
+
+    team: str
+    apps: tuple[DesiredApp, ...]
+    owners: tuple[DesiredOwner, ...]
+    with_owners: bool = False
+    must_be_covered: tuple[str, ...] | None = None
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return True
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Declare the team's apps absent."""
+        return _with_absent(loaded, self.apps)
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Add the deletes of owners that may go."""
+        if not self.with_owners:
+            return made
+        made = with_owner_deletes(made, self.owners, await self._look(parts), observed)
+        if self.must_be_covered is not None:
+            _require_cover(made, self.must_be_covered)
+        return made
+
+    async def _look(self, parts: Joined) -> dict[Owner, ObservedOwner]:
+        """Give every owner of the team's domains, the team's own with whose they are.
+
+        The team's own that a listing does not show are asked for one by one: it may lag, and they would be left behind.
+        """
+        seen: dict[Owner, ObservedOwner] = {}
+        for name in sorted({one.owner.domain for one in self.owners} & parts.run.links.keys()):
+            scanner = parts.run.owner_scanner(name)
+            for kind in OWNER_KINDS:
+                seen |= await scanner.all_of(kind)
+            for one in self.owners:
+                if one.owner.domain == name and folded_owner(one.owner) not in seen:
+                    row = await scanner.describe(one.owner)
+                    seen |= {} if row is None else {folded_owner(one.owner): row}
+        keys = {folded_owner(one.owner) for one in self.owners}
+        return seen | await read_owners(parts.run, [seen[key] for key in sorted(keys & seen.keys())])
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """The apps that one run made, each with the time (epoch seconds) by which the run had made it."""
+
+    run_id: str
+    started: float
+    made_by: Mapping[AppKey, float]
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether it deletes."""
+        return True
+
+    def fleet(self, loaded: Loaded) -> Loaded:
+        """Declare the run's apps absent."""
+        declared = {app.key: app for app in loaded.fleet.apps}
+        source = Source(f"run {self.run_id}", 1)
+        apps = tuple(
+            replace(declared.get(key) or DesiredApp(key, AppSpec(), source), team=self.run_id) for key in self.made_by
+        )
+        return _with_absent(loaded, apps)
+
+    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+        """Leave alone what was made again since the run."""
+        del observed, parts
+        decisions: list[Change] = []
+        findings: list[Finding] = []
+        for change in made.decisions:
+            until = self.made_by.get(change.key)
+            row = change.before
+            if change.action is Action.DELETE and until is not None and row is not None:
+                earliest = self.started - CLOCK_SKEW_MAX_SECONDS
+                if not earliest <= row.created_at <= until + CLOCK_SKEW_MAX_SECONDS:
+                    message = f"not deleted: the app there was not made by run {self.run_id}"
+                    findings.append(Finding("undo", "skip", str(change.key), clean(message)))
+                    decisions.append(replace(change, action=Action.NONE, reason=Reason.NOT_OWNED))
+                    continue
+            decisions.append(change)
+        return replace(made, decisions=tuple(decisions), findings=tuple(sorted({*made.findings, *findings})))
+
+
+def offboarding(
+    fleet_file: Path, team: str, inside: str, *, with_owners: bool, allowed: tuple[str, ...] | None
+) -> Offboarding:
+    """Find out what a team has that nothing else declares.
+
+    `inside` is the file, below the fleet file's folder, that still says what the team was; `allowed` as
+    `must_be_covered`. Raises UsageError while the next run would make the team again.
+    """
+    without = load_fleet(fleet_file)
+    for domain, standing in without.teams:
+        if standing.name == team:
+            raise _still_declared(team, domain, standing.source, inside)
+    if not (without.folder / inside).is_file():
+        raise UsageError(
+            f"nothing says what team {clean(team, 80)} was: there is no {without.folder / inside}",
+            hint=_nearest_team(team, without, inside)
+            or "Put the team's table there, from version control if need be, or name its file with --from",
+        )
+    whole = load_fleet(fleet_file, (inside,))
+    if team not in {standing.name for _, standing in whole.teams}:
+        there = {standing.name for _, standing in whole.teams} - {standing.name for _, standing in without.teams}
+        guess = nearest(team, there)
+        hint = f"Did you mean {guess}?" if guess else "Name the team as it is written there"
+        raise UsageError(f"{inside} declares no team {clean(team, 80)}", hint=hint)
+    kept_apps = {app.key for app in without.fleet.apps}
+    kept_owners = {folded_owner(one.owner) for one in without.fleet.owners}
+    return Offboarding(
+        team,
+        tuple(replace(app, team=team) for app in whole.fleet.apps if app.key not in kept_apps),
+        tuple(one for one in whole.fleet.owners if folded_owner(one.owner) not in kept_owners),
+        with_owners,
+        allowed,
+    )
+
+
+def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
+    """Give `Did you mean vision?` of the teams that are declared, and of those whose file lies beside `inside`."""
+    beside = (fleet.folder / inside).parent
+    known = {standing.name for _, standing in fleet.teams}
+    if beside.is_dir():
+        known |= {path.stem for path in beside.glob("*.toml")}
+    guess = nearest(team, known - {team})
+    return f"Did you mean {guess}?" if guess else ""
+
+
+def undoing(detail: RunDetail, run_id: str) -> Undoing:
+    """Give what a past run made. Raises UsageError for one that made nothing."""
+    made = {app.key: app.at for app in detail.apps if app.action == Action.CREATE.value and _may_be_made(app)}
+    last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
+    made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}
+    if not made:
+        raise UsageError(f"run {clean(run_id, 80)} made no app", hint="See: appfleet history")
+    return Undoing(run_id, detail.run.started, made)
+
+
+def _may_be_made(app: AppRecord) -> bool:
+    """Whether the run made an app, or sent a create of which it never knew what became."""
+    cut_off = app.outcome == Outcome.INTERRUPTED.value and app.attempts > 0
+    return app.outcome in _MADE or cut_off or app.error_code == UNKNOWN_CODE
+
+
+def _with_absent(loaded: Loaded, absent: tuple[DesiredApp, ...]) -> Loaded:
+    gone = {app.key: replace(app, mode=Mode.ABSENT, expires=None) for app in absent}
+    kept = (app for app in loaded.fleet.apps if app.key not in gone)
+    apps = tuple(sorted((*kept, *gone.values()), key=lambda app: app.key))
+    return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
+
+
+def _still_declared(team: str, domain: str, source: Source, inside: str) -> UsageError:
+    own_file = source.file.endswith(f"teams/{team}.toml")
+    move = f"move {source.file} to {inside}" if own_file else f"move [domains.{domain}.teams.{team}] to {inside}"
+    return UsageError(
+        f"team {team} is still in {source}, which the next run reads: that run would create its apps again",
+        hint=f"First {move} (no include may match it), then run this command again",
+    )
+
+
+def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:
+    from engine.policy.guardrails import parse_allowance
+
+    allowances = [parse_allowance(text) for text in allowed]
+    keys = [str(change.owner) for change in made.owners if change.action is Action.DELETE]
+    bare = [key for key in keys if not any(allowance.covers(key) for allowance in allowances)]
+    if bare:
+        apps = sum(change.action is Action.DELETE for change in made.changes)
+        domains = sorted({change.owner.domain for change in made.owners})
+        flag = f"--allow-destructive '{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}'"
+        raise DeniedError(
+            f"{len(bare)} profiles and spaces would be deleted, volumes included, and nobody confirmed it",
+            hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type the team's name",
+        )
