@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
-from engine.cli.named import path_of
+from engine.cli.named import path_with_hint
 from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, NotConfirmedError, UsageError
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
 
+_NO_STDIN: Final = "A saved plan is read from a file: appfleet plan --out FILE"
+
 PlanFileArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A plan that `plan --out` saved; it runs without a question.", metavar="PLAN.json", parser=path_of
+        help="A plan that `plan --out` saved; it runs without a question.",
+        metavar="PLAN.json",
+        parser=path_with_hint(_NO_STDIN),
     ),
 ]
 YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]

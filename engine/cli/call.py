@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
+DASH: Final = "-"
 ENV_PREFIX: Final = "APPFLEET_"
 FLEET_FILE_NAME: Final = "fleet.toml"
 _FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status", "explain", "history"})
@@ -91,19 +92,22 @@ class Call:
     @property
     def fleet_file(self) -> Path:
         """The fleet file."""
-        return Path(self.value("--file") or self.value("-f") or FLEET_FILE_NAME)
+        return self._path("--file") or self._path("-f") or Path(FLEET_FILE_NAME)
 
     @property
     def state_path(self) -> Path:
         """The state folder."""
-        given = self.value("--state-dir")
-        return Path(given) if given else self.fleet_file.absolute().parent / STATE_DIR_NAME
+        return self._path("--state-dir") or self.fleet_file.absolute().parent / STATE_DIR_NAME
+
+    @property
+    def names_state(self) -> bool:
+        """Whether the state folder is named, and not only where it usually is."""
+        return self._path("--state-dir") is not None
 
     @property
     def log_file(self) -> Path | None:
         """The log file, or None where the log goes to standard error."""
-        given = self.value("--log-file")
-        return Path(given) if given else None
+        return self._path("--log-file")
 
     @property
     def log_format(self) -> LogFormat:
@@ -114,8 +118,7 @@ class Call:
     @property
     def metrics_file(self) -> Path | None:
         """The metrics file, or None."""
-        given = self.value("--metrics-file")
-        return Path(given) if given else None
+        return self._path("--metrics-file")
 
     @property
     def seconds(self) -> float:
@@ -136,6 +139,11 @@ class Call:
         if found or not flag.startswith("--"):
             return found
         return os.environ.get(ENV_PREFIX + flag.removeprefix("--").replace("-", "_").upper(), "")
+
+    def _path(self, flag: str) -> Path | None:
+        """Return the path that a flag names; None without one, and for a lone `-`, which no flag takes for a file."""
+        given = self.value(flag)
+        return Path(given) if given and given != DASH else None
 
     def is_set(self, flag: str) -> bool:
         """Return whether a flag without a value is given."""

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.cli.call import FLEET_FILE_NAME, Call
+from engine.cli.call import DASH, FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,9 +66,12 @@ def simulate_of(text: str | None) -> str | None:
         return None
     if text.lower() in _TRUE_WORDS:
         return ""
+    from engine.cli.named import DASH_HINT, DASH_REFUSED
     from engine.config.reading.regular_file import path_problem
     from engine.core.errors import UsageError
 
+    if text == DASH:
+        raise UsageError(f"--simulate: {DASH_REFUSED}", hint=DASH_HINT)
     message, hint = path_problem(text)
     if message:
         raise UsageError(f"--simulate={text} {message}", hint=hint)

@@ -31,7 +31,7 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
     unless `--state-dir` names it: nobody would look for one there.
     """
     is_ours = call.state_path.is_dir() or call.fleet_file.is_file()
-    if not (is_ours or call.value("--state-dir")):
+    if not (is_ours or call.names_state):
         return
     from importlib.metadata import version
 

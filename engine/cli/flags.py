@@ -12,7 +12,7 @@ import typer
 
 from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.cli.call import ENV_PREFIX
-from engine.cli.named import path_of
+from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint
 
 
 def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's own word for it
@@ -23,18 +23,39 @@ def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's o
     return typer.Option(*names, envvar=variable, show_envvar=False, help=help, readable=False, **more)
 
 
-def path_flag(*names: str, help: str, metavar: str = "FILE", **more: Any) -> Any:  # noqa: A002  # as above
-    """Declare a flag that takes a path; a name that no disk takes is refused, and the flag named."""
-    return flag(*names, help=help, metavar=metavar, parser=path_of, **more)
+def path_flag(
+    *names: str,
+    help: str,  # noqa: A002  # as above
+    metavar: str = "FILE",
+    dash: str = DASH_HINT,
+    **more: Any,
+) -> Any:
+    """Declare a flag that takes a path; a name that no disk takes is refused, and the flag named.
+
+    A lone `-` is refused too, with `dash` as the hint, since most programs take it for a stream.
+    """
+    return flag(*names, help=help, metavar=metavar, parser=path_with_hint(dash), **more)
 
 
-FileFlag = Annotated[Path, path_flag("-f", "--file", help="The fleet file.")]
+def output_flag(*names: str, help: str) -> Any:  # noqa: A002  # as above
+    """Declare a flag that takes the file to write, or a lone `-` for standard output."""
+    return flag(*names, help=help, metavar="FILE", parser=path_or_stdout)
+
+
+FileFlag = Annotated[
+    Path, path_flag("-f", "--file", help="The fleet file.", dash="A fleet file is never read from standard input")
+]
 LogFormatFlag = Annotated[
     LogFormat,
     flag("--log-format", help="How log lines are written; auto is console on a terminal and JSON elsewhere."),
 ]
 LogFileFlag = Annotated[
-    Path | None, path_flag("--log-file", help="Append the log to this file, not to standard error.")
+    Path | None,
+    path_flag(
+        "--log-file",
+        help="Append the log to this file, not to standard error.",
+        dash="Leave the flag out to log to standard error",
+    ),
 ]
 LogLevelFlag = Annotated[
     LogLevel | None,
@@ -50,6 +71,7 @@ StateDirFlag = Annotated[
         "--state-dir",
         help="Folder for the journal and the lock.",
         metavar="FOLDER",
+        dash="Name a folder",
         show_default=".appfleet beside the fleet file",
     ),
 ]

@@ -11,6 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME
+from engine.cli.named import STDOUT
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 from engine.core.text import clean
@@ -32,7 +33,7 @@ def import_(
         ),
     ] = "",
     out: Annotated[
-        Path | None, flags.path_flag("--out", help="File to write; without it, or with -, standard output.")
+        Path | None, flags.output_flag("--out", help="File to write; without it, or with -, standard output.")
     ] = None,
     name: Annotated[
         str | None, flags.flag("--name", help="Name of the fleet (default: the domain's id).", metavar="NAME")
@@ -55,8 +56,7 @@ def import_(
     from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
 
-    if out == Path("-"):
-        out = None
+    out = None if out is STDOUT else out
     if out is not None:
         require_free(out)
     options = options_of(ctx.obj, simulate=simulate_of(simulate), command="import")

@@ -12,7 +12,6 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask
-from engine.cli.named import path_of
 from engine.cli.output import say, show, write_result
 from engine.core.errors import ExitCode, UsageError
 
@@ -43,7 +42,9 @@ def init(
     ] = None,
     team: Annotated[str | None, flags.flag("--team", help="Name of the first team.", metavar="TEAM")] = None,
     members: Annotated[str | None, flags.flag("--members", help="User profiles of the team.", metavar="A,B")] = None,
-    out: Annotated[Path, flags.flag("--out", help="Folder to write to.", metavar="FOLDER")] = Path(),
+    out: Annotated[
+        Path, flags.path_flag("--out", help="Folder to write to.", metavar="FOLDER", dash="Name a folder")
+    ] = Path(),
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 
@@ -54,7 +55,6 @@ def init(
 
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
     _check_given(given)
-    path_of(out)
     require_free(out, _answers(_with_examples(given)))
     examples = [] if can_ask() else [flag for flag in EXAMPLES if given[flag] is None]
     told = _asked(given, ctx.obj.endpoint_url, out) if can_ask() else _with_examples(given)

@@ -1,23 +1,48 @@
-"""Paths that a user gives: refused before anything is called, where no file can have that name or be written there."""
+"""Paths that a user gives: refused before anything is called, where no file can have that name or be written there.
+
+A lone `-` is no file anywhere: it is standard output for what writes a document, and refused by every other flag.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
+from engine.cli.call import DASH
 from engine.config.reading.regular_file import path_problem
 from engine.core.errors import UsageError
 from engine.core.limits import NAME_SHOWN_MAX_CHARS
 from engine.core.text import clean
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def path_of(text: str | Path) -> Path:
-    """Return `text` as a path. Raises BadParameter, which names the flag, for a name that no disk takes."""
+DASH_REFUSED: Final = "'-' is not a file here"
+DASH_HINT: Final = "Name a file; one that has this name is ./-"
+STDOUT: Final = Path(DASH)  # this very object: ./- is an equal path, and a file
+
+
+def path_of(text: str | Path, dash_hint: str = DASH_HINT) -> Path:
+    """Return `text` as a path. Raises BadParameter, which names the flag, for `-` and a name that no disk takes."""
+    if text == DASH:
+        raise typer.BadParameter(f"{DASH_REFUSED}. {dash_hint}")
     message, hint = path_problem(str(text))
     if message:
         raise typer.BadParameter(f"{clean(str(text), NAME_SHOWN_MAX_CHARS)!r} {message}. {hint}")
     return Path(text)
+
+
+def path_with_hint(dash_hint: str) -> Callable[[str | Path], Path]:
+    """Return a `path_of` that says `dash_hint` of a lone `-`."""
+    return partial(path_of, dash_hint=dash_hint)
+
+
+def path_or_stdout(text: str | Path) -> Path:
+    """Return `text` as `path_of` does, or STDOUT for a lone `-`."""
+    return STDOUT if text == DASH else path_of(text)
 
 
 def check_writable(path: Path | None, flag: str) -> None:

@@ -8,6 +8,8 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask
+from engine.cli.call import DASH
+from engine.cli.named import DASH_HINT, DASH_REFUSED
 from engine.cli.onboard import run
 from engine.cli.plan import PlanFormat
 from engine.core.errors import UsageError
@@ -58,6 +60,8 @@ def offboard(
         simulate=simulate_of(simulate),
         allow_destructive=tuple(allow_destructive or ()),
     )
+    if from_ == DASH:
+        raise UsageError(f"--from: {DASH_REFUSED}", hint=DASH_HINT)
     inside = from_ or f"{OFFBOARDED_FOLDER}/{team}.toml"
     options, letting = offboarding_of(options, team, inside, with_owners=owners, confirmed=yes)
     return run(ctx, options, letting, format_.value, None, yes=yes, word=team if owners else "")

@@ -32,7 +32,12 @@ def plan(
     detailed_exitcode: Annotated[
         bool, flags.flag("--detailed-exitcode", help="Exit 2 when there are changes, 0 when there are none.")
     ] = False,
-    out: Annotated[Path | None, flags.path_flag("--out", help="Save the plan here, for: appfleet apply FILE.")] = None,
+    out: Annotated[
+        Path | None,
+        flags.path_flag(
+            "--out", help="Save the plan here, for: appfleet apply FILE.", dash="For standard output use --format json"
+        ),
+    ] = None,
     all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
     adopt: flags.AdoptFlag = False,

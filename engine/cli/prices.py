@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli import flags
-from engine.cli.named import check_writable
+from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 from engine.core.text import clean
@@ -29,7 +29,7 @@ def prices(
     ] = None,
     out: Annotated[
         Path | None,
-        flags.path_flag("--out", help="Policy file to write; without it, or with -, standard output."),
+        flags.output_flag("--out", help="Policy file to write; without it, or with -, standard output."),
     ] = None,
 ) -> int:
     """Write the [prices] of a policy from the AWS Price List API.
@@ -46,8 +46,7 @@ def prices(
     from engine.cli.context import options_of
     from engine.cli.sinks import Sinks
 
-    if out == Path("-"):
-        out = None
+    out = None if out is STDOUT else out
     check_writable(out, "--out")
     options = options_of(ctx.obj, command="prices")
     with Sinks(ctx.obj, options, quiet=True) as sinks:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.named import check_writable
+from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import is_terminal, say, write_result
 from engine.core.errors import ExitCode, UsageError
 from engine.core.text import clean
@@ -26,7 +26,9 @@ def report(
     run: Annotated[str | None, typer.Argument(help="Run id or unique prefix (default: latest).")] = None,
     out: Annotated[
         Path | None,
-        flags.path_flag("--out", help="Write the page to this file; report-RUN.html on a terminal."),
+        flags.output_flag(
+            "--out", help="File to write; with -, standard output (default: report-RUN.html on a terminal)."
+        ),
     ] = None,
 ) -> int:
     """Write one run as an HTML page that needs nothing else.
@@ -42,7 +44,7 @@ def report(
     from engine.cli.fleet_name import fleet_name
     from engine.render.report.html import report_html
 
-    check_writable(out, "--out")
+    check_writable(None if out is STDOUT else out, "--out")
     options = options_of(ctx.obj)
     with StateDir.open(options.state_path, create=False) as state:
         story = run_story(state, run_id=run, fleet=None if run else fleet_name(options.fleet_file))
@@ -54,7 +56,7 @@ def report(
     page = report_html(story, command=command_of(ctx.obj, story), history=beside)
     if out is None and is_terminal(sys.stdout):
         out = Path(f"report-{story.detail.run.run_id}.html")  # a page is nothing to read on a terminal
-    if out is None:
+    if out is None or out is STDOUT:
         return ExitCode.OK if write_result(page) else ExitCode.FAILED
     try:
         write_named(out, page.encode())
