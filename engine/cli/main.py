@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.adapters.resources import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
-from engine.cli.call import HELP, Call
+from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import ensure_descriptors, lost_result, say
 from engine.cli.usage import plain_message
 from engine.core.errors import ExitCode, UsageError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLECTOR_THRESHOLD_OBJECTS: Final = 50_000
+FILE_FLAGS: Final = frozenset({"-f", "--file"})
 INIT: Final = "init"  # empty answers of its are meant, or told by the name of the question
 COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints
 
@@ -76,6 +77,8 @@ def _run(call: Call) -> int:
     named = command_of(words)
     if call.empty_one and named != INIT:
         hint = "Give it a value, or leave it out. A variable that is not set gives an empty one"
+        if call.empty_one in FILE_FLAGS:
+            hint = f"Name the fleet file, such as -f DIR/{FLEET_FILE_NAME}, or leave it out to use ./{FLEET_FILE_NAME}"
         raise UsageError(f"{call.empty_one} is empty", hint=hint)
     command = command_line(named if named in COMMANDS else "")
     try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.config.reading.beneath import FILE_FLAGS, FileProblem, open_beneath
 from engine.config.reading.patterns import find_files, has_wildcards, nearest_pattern
@@ -20,6 +21,8 @@ from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+FLEET_FILE_NAME: Final = "fleet.toml"  # the usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,11 @@ def home_of(path: Path) -> Path:
     """Give the path under which a fleet file is read, with the folder that it speaks of.
 
     A link whose target stays in its folder, as in a ConfigMap, is read where it is; a link to a file elsewhere is read
-    beside its target, where its policies and included files are. Raises FileProblem for a link to nothing.
+    beside its target, where its policies and included files are. Raises FileProblem for a link to nothing, and for a
+    folder.
     """
+    if path.is_dir():
+        raise _folder_problem(path)
     if not path.is_symlink():
         return path
     try:
@@ -116,6 +122,15 @@ def home_of(path: Path) -> Path:
         message = f"{path.name} is a link to {target}, and {what}"
         raise FileProblem(message, "Correct the link, or put the file itself there") from error
     return path if real.is_relative_to(path.parent.resolve()) else real
+
+
+def _folder_problem(folder: Path) -> FileProblem:
+    """Return what to say of a folder where the fleet file should be: most likely the file in it is meant."""
+    fleet_file = folder / FLEET_FILE_NAME
+    hint = f"Name the fleet file in it: -f {shlex.quote(str(fleet_file))}"
+    if not fleet_file.is_file():
+        hint = f"Name a file; to start a fleet there: appfleet init --out {shlex.quote(str(folder))}"
+    return FileProblem(f"{folder} is a folder", hint)
 
 
 def would_match(inside: str, patterns: Iterable[str]) -> bool:

@@ -229,3 +229,27 @@ def test_an_image_of_another_account_is_legal_and_a_lifecycle_configuration_of_o
     assert ran.code == 0
     assert "fleet.toml:17: warning: lifecycle_config_arn is of account 542918446943" in ran.err
     assert "image_arn" not in ran.err
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "status", "apply"])
+def test_a_folder_in_the_place_of_the_fleet_file_says_what_to_type(run: Run, tmp_path: Path, command: str) -> None:
+    words = (command, "--yes") if command == "apply" else (command,)
+    (tmp_path / "a fleet").mkdir()
+    (tmp_path / "a fleet" / "fleet.toml").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("a fleet")
+    for folder, said in (
+        ("a fleet", "a fleet is a folder. Name the fleet file in it: -f 'a fleet/fleet.toml'"),
+        ("link", "link is a folder. Name the fleet file in it: -f link/fleet.toml"),
+        ("empty", "empty is a folder. Name a file; to start a fleet there: appfleet init --out empty"),
+        (".", ". is a folder. Name a file; to start a fleet there: appfleet init --out ."),
+    ):
+        ran = run(*words, "-f", folder)
+        assert (ran.code, said in ran.err) == (64, True), ran.err
+
+
+@pytest.mark.parametrize("words", [("-f", ""), ("--file", ""), ("--file=",)])
+def test_an_empty_name_of_the_fleet_file_says_what_to_type(run: Run, words: tuple[str, ...]) -> None:
+    ran = run("plan", *words)
+    assert ran.code == 64
+    assert "is empty. Name the fleet file, such as -f DIR/fleet.toml, or leave it out to use ./fleet.toml" in ran.err
