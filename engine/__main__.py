@@ -1,9 +1,9 @@
-"""`python -m engine`: the same as `appfleet`."""
+"""`python -m engine`: the same as `appfleet`, by the same entry."""
 
 from __future__ import annotations
 
 import sys
 
-from engine.cli.main import main
+from appfleet import main
 
 sys.exit(main())

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.harness import PROCESS_MAX_SECONDS
 
 CODE = """
-import signal, sys, appfleet
+import runpy, signal, sys, appfleet
 
 class Reading:
     def find_spec(self, name, path=None, target=None):
@@ -21,20 +21,25 @@ class Reading:
 {before}
 sys.meta_path.insert(0, Reading())
 sys.argv = ["appfleet", "--version"]
-sys.exit(appfleet.main())
+{entry}
 """
+SCRIPT = "sys.exit(appfleet.main())"
+MODULE = 'runpy.run_module("engine", run_name="__main__")'
 
 
-def run(number: signal.Signals, before: str = "") -> subprocess.CompletedProcess[str]:
-    code = CODE.format(number=int(number), before=before)
+def run(number: signal.Signals, before: str = "", entry: str = SCRIPT) -> subprocess.CompletedProcess[str]:
+    code = CODE.format(number=int(number), before=before, entry=entry)
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PROCESS_MAX_SECONDS, check=False
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_while_modules_are_read_ends_it_without_a_traceback(number: signal.Signals) -> None:
-    ended = run(number)
+@pytest.mark.parametrize(
+    ("number", "entry"),
+    [(signal.SIGINT, SCRIPT), (signal.SIGTERM, SCRIPT), (signal.SIGHUP, SCRIPT), (signal.SIGTERM, MODULE)],
+)
+def test_a_signal_while_modules_are_read_ends_it_without_a_traceback(number: signal.Signals, entry: str) -> None:
+    ended = run(number, entry=entry)
     assert (ended.returncode, ended.stdout) == (130, "")
     assert ended.stderr == "appfleet: interrupted\n"
 
