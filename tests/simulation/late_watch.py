@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.records import App, AppId
     from tests.simulation.watch import Watch
 
+TICK: Final = 1e-6
 LIVE_CREATES_MAX_COUNT: Final = 4  # of one key in one run, where nothing shows what was made
 LEFT_ALONE: Final = frozenset({Reason.EXPIRED, Reason.GONE, Reason.NOT_OWNED})
 
@@ -34,6 +35,7 @@ class LateWatch:
         """Watch the next run."""
         self.asked_at: dict[AppId, float] = {}  # when DescribeApp was last sent
         self._live_creates: Counter[AppId] = Counter()
+        self._stops: list[tuple[float, float]] = []  # when the process was stopped, and went on
         self.frozen_s = 0.0
 
     def deleted(self, key: AppId, app: App, *, replaces: bool, meant: float) -> None:
@@ -59,8 +61,17 @@ class LateWatch:
         """Stop the process: the world goes on, and the loop finds that time has passed."""
         self._watch.say(f"stopped for {seconds:.1f} s")
         self._watch.seen.add("process.stopped")
+        began_at = self._watch.now()
         self._watch.pass_time(seconds)
+        self._stops.append((began_at, self._watch.now()))
         self.frozen_s += seconds
+
+    def instant_ends_at(self, at: float) -> float:
+        """Give when a moment ends for the executor: what it had under way when the process was stopped goes on then."""
+        for began_at, ended_at in self._stops:
+            if abs(began_at - at) < TICK:
+                at = ended_at
+        return at
 
     def asked_s_ago(self, key: AppId) -> float:
         """Give how long ago DescribeApp was sent."""

@@ -236,7 +236,8 @@ class OwnerWatch:
             case _:
                 if not code:
                     return "nothing says why"
-                if code == UNKNOWN_CODE and not self.unknown[key] and not watch.faults_of_calls:
+                doubt = self.unknown[key] or watch.faults_of_calls or watch.late.is_in_doubt(result.owner)
+                if code == UNKNOWN_CODE and not doubt:
                     return "no call of it had an unknown outcome"
         there = self._standing(key)
         ours = there is not None and there in self.made[key] and there.status == IN_SERVICE

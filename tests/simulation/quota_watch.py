@@ -63,7 +63,7 @@ class QuotaWatch:
         self._counted[id(call)] = []
         for name in self._names_of(call, key):
             full = self._full.get(name)
-            if full is None or now <= full.since:
+            if full is None or now <= self._watch.late.instant_ends_at(full.since):
                 continue  # it had been handed to a worker when the refusal came
             if full.ended:
                 self._watch.violation(f"CreateApp of {key} although waiting for {name} is over")

@@ -56,7 +56,8 @@ def _why_untrue(watch: Watch, key: AppId, change: Change, result: AppResult, *, 
     if wrong:
         return wrong
     code = result.error.code if result.error is not None else ""
-    if code == UNKNOWN_CODE and not watch.unknown[key] and not watch.faults_of_calls:
+    may_be_unknown = watch.unknown[key] or watch.faults_of_calls or watch.late.is_in_doubt(change.key)
+    if code == UNKNOWN_CODE and not may_be_unknown:
         return "no call of it had an unknown outcome"
     if result.outcome in (Outcome.SKIPPED, Outcome.FAILED, Outcome.PARKED, Outcome.INTERRUPTED) and not code:
         return "nothing says why"
