@@ -125,7 +125,6 @@ class Operation(BaseOperation[Change]):
     described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
     in_use: int = 0  # answers that the name is in use while nothing showed what uses it
     has_failed: bool = False  # a listing shows it Failed, and its reason is not read yet
-    resent: bool = False  # DeleteApp was sent again, since nothing showed the first one
     owed: bool = False
     in_service: bool = False
 

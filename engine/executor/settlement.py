@@ -157,8 +157,6 @@ class Settlement:
             self.end(operation, Outcome.DELETED)
         else:
             operation.deleted = True
-            if not operation.resent:
-                operation.doubt_until = float("-inf")
             operation.prior = before
             self._unknowns.create_after_delete(operation)
         self.nudge()

@@ -84,15 +84,15 @@ class Unknowns:
             self._at.end(operation, Outcome.FAILED, never_settled(operation))
             return
         operation.ours = operation.ours and deleting
-        operation.resent = operation.resent or deleting
         self._at.again_at_once(operation, Phase.DELETE if deleting else Phase.CREATE)
 
     def create_after_delete(self, operation: Operation) -> None:
-        """Create what was deleted. After a second DeleteApp wait until the first one can come no more.
+        """Create what was deleted; after a lost DeleteApp, once that one can come no more.
 
-        DeleteApp names an app and not a generation, so a late one would delete the new app.
+        DeleteApp names an app and not a generation, so a late one would delete the new app. That the app is gone does
+        not say that the call has come: a second one, or somebody else, may have deleted it.
         """
-        if not operation.resent or self._at.is_over or operation.doubt_until <= self._at.control.now():
+        if self._at.is_over or operation.doubt_until <= self._at.control.now():
             self._at.again_at_once(operation, Phase.CREATE)
             return
         operation.phase = Phase.CREATE

@@ -12,6 +12,7 @@ from engine.core.desired import AppSpec, Mode
 from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS
 from engine.executor.control import Cause
+from engine.executor.unknowns import late_max_s
 from engine.ports.journal import Memory, Unfinished
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FaultKind
@@ -303,6 +304,23 @@ def test_a_lost_delete_stays_owed_however_late_its_replace_ends(stage: Stage) ->
     report = run(stage, **REPLACES)
     assert outcomes(report)[CANVAS_A] == "failed"
     assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (False, True)
+
+
+def test_after_a_lost_delete_nothing_is_created_before_that_call_can_come_no_more(stage: Stage) -> None:
+    """Somebody else deletes the app meanwhile: the lost call may still come, and meet the new one."""
+    put(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+    sent_at: dict[str, float] = {}
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.phase == "request" and call.app is not None and call.app.owner == "alice" and stage.run is not None:
+            sent_at.setdefault(call.operation, stage.run.control.now())
+
+    stage.latency = latency
+    stage.at = [(4.0, lambda _: stage.world.set_app_status(stage.world.apps[CANVAS_ID], "Deleted"))]
+    report = run(stage, **REPLACES)
+    assert outcomes(report)[CANVAS_A] == "replaced"
+    assert sent_at["CreateApp"] - sent_at["DeleteApp"] >= late_max_s(stage.settings.observe)
 
 
 def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage) -> None:
