@@ -128,13 +128,11 @@ class CloudError(AppfleetError):
     """What a call to the service came to, when it was not an answer.
 
     `service_code` is the service's own code or the transport's exception name; `operation` is the API's name.
-    `retry_after_s` is what the service asked for, in seconds. `may_have_acted` says whether a write could have
-    been carried out all the same; a read with that mark is simply asked again. `ends_lane` says that no other call of
-    the lane can succeed either, so that none is made.
+    `retry_after_s` is what the service asked for, in seconds. `ends_lane` says that no other call of the lane
+    can succeed either, so that none is made.
     """
 
     code = "AF400"
-    may_have_acted: ClassVar[bool] = False
     ends_lane: ClassVar[bool] = False
 
     def __init__(
@@ -262,10 +260,9 @@ class Unreachable(CloudError):
 
 
 class OutcomeUnknown(CloudError):
-    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent."""
+    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent: a write may have been made."""
 
     code = "AF411"
-    may_have_acted = True
 
 
 class ScanIncomplete(CloudError):

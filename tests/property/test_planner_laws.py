@@ -17,9 +17,9 @@ from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, Observe
 from engine.core.plan import Action, Plan, Reason
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import needs_ownership, plan_fleet
-from engine.core.projection import projected
 from engine.core.stages import ordered_steps
 from tests.fleets import SOURCE, a_fleet, a_row
+from tests.projection import projected
 from tests.property.strategies import (
     desired_fleets,
     listed_specs,

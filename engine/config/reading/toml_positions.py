@@ -72,9 +72,6 @@ class Positions:
         return node.line
 
 
-NO_POSITIONS: Final = Positions(_Node(0))
-
-
 def scan(text: str) -> Positions:
     """Find the lines of all keys of `text`, which must be TOML that `tomllib` accepts."""
     return Positions(_Scanner(text.replace("\r\n", "\n")).run())

@@ -45,7 +45,6 @@ ROLE_ARN_MIN_CHARS: Final = 20
 ROLE_ARN_MAX_CHARS: Final = 2048
 ROLE_ARN_PATTERN: Final = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 SSO_VALUE_MAX_CHARS: Final = 256
-TAG_PATTERN: Final = r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"
 EBS_GB_MIN: Final = 5
 EBS_GB_MAX: Final = 16_384
 IDLE_MINUTES_MIN: Final = 60
@@ -92,7 +91,6 @@ INSTANCE_TYPES: Final = frozenset(
 
 # re.ASCII: the service's \d and \w mean ASCII.
 NAME: Final = re.compile(NAME_PATTERN, re.ASCII)
-DOMAIN_ID: Final = re.compile(DOMAIN_ID_PATTERN, re.ASCII)
 _PLAIN_TAG: Final = re.compile(r"[A-Za-z0-9 _.:/=+\-@]*")
 _TAG_PUNCTUATION: Final = frozenset("_.:/=+-@")
 

@@ -19,7 +19,7 @@ from engine.simulator.world.service_error import VALIDATION, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
     Problems = list[tuple[bool, str]]  # (whether it is one of types, the text)
     Check = Callable[[Any, str, Problems], None]
@@ -59,17 +59,8 @@ def instance_types() -> tuple[str, ...]:
 
 def check_request(service: str, operation: str, params: Any) -> None:
     """Check what a caller sent. Raises the service's SerializationException or ValidationException."""
-    _raise_for(_checker(service, operation, answers=False), params)
-
-
-def check_answer(service: str, operation: str, answer: Any) -> None:
-    """Check an answer of the simulator against the model; for tests. Timestamps are numbers on the wire."""
-    _raise_for(_checker(service, operation, answers=True), answer)
-
-
-def _raise_for(check: Check, value: Any) -> None:
     problems: Problems = []
-    check(value, "", problems)
+    _checker(service, operation)(params, "", problems)
     if not problems:
         return
     for is_of_type, text in problems:
@@ -81,9 +72,8 @@ def _raise_for(check: Check, value: Any) -> None:
 
 
 @cache
-def _checker(service: str, operation: str, *, answers: bool) -> Check:
-    model: OperationModel = service_model(service).operation_model(operation)
-    shape = model.output_shape if answers else model.input_shape
+def _checker(service: str, operation: str) -> Check:
+    shape = service_model(service).operation_model(operation).input_shape
     return _compile(service, shape) if shape is not None else _check_nothing
 
 

@@ -143,10 +143,6 @@ class World:
                 item.apply(self)
         self.now = max(self.now, now)
 
-    def next_event_at(self) -> float:
-        """Give the time of the next thing that happens by itself; +infinity when there is none."""
-        return self._heap[0][0] if self._heap else NEVER
-
     def next_seq(self) -> int:
         """Give the place in the order of creation for one more record."""
         self._seq += 1

@@ -12,11 +12,9 @@ from engine.core.errors import (
     CloudError,
     ConfigError,
     ExitCode,
-    OutcomeUnknown,
     PolicyError,
     QuotaExceeded,
     QuotaFacts,
-    Throttled,
     all_error_classes,
 )
 
@@ -88,11 +86,6 @@ def test_what_the_service_says_is_cleaned() -> None:
     assert error.service_code == "Bad\\u0000Code"
     assert error.request_id == "r 1"
     assert (error.operation, error.retry_after_s) == ("", None)
-
-
-def test_only_an_unknown_outcome_may_have_acted() -> None:
-    assert [item for item in all_error_classes() if getattr(item, "may_have_acted", False)] == [OutcomeUnknown]
-    assert Throttled("slow down").may_have_acted is False
 
 
 def test_a_wrong_file_counts_its_problems() -> None:

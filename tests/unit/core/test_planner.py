@@ -13,9 +13,9 @@ from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import Action, PlanLane, QuotaLine, Reason
 from engine.core.planner import needs_ownership, plan_fleet
-from engine.core.projection import projected
 from engine.core.selectors import Selectors
 from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, key_of, observe, options
+from tests.projection import projected
 
 
 def test_a_plan_carries_its_header() -> None:

@@ -193,11 +193,6 @@ def test_a_full_quota_carries_its_facts_and_the_command() -> None:
     assert (error.request_id, error.retry_after_s) == ("r", 2.0)
 
 
-def test_only_what_may_have_been_carried_out_says_so() -> None:
-    for row in ERROR_TABLE:
-        assert row.kind.may_have_acted is (row.kind is OutcomeUnknown)
-
-
 REASONS = [
     (
         (

@@ -12,10 +12,10 @@ from engine.config.reading.files import InputFile
 from engine.config.reading.model_errors import check_table, kind_of
 from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_path, show_value
 from engine.config.reading.toml_document import parse_document
-from engine.config.reading.toml_positions import NO_POSITIONS, scan
+from engine.config.reading.toml_positions import Positions, _Node, scan
 from engine.config.service.settings_check import check_settings
 
-HERE = Place("f.toml", NO_POSITIONS)
+HERE = Place("f.toml", Positions(_Node(0)))
 
 
 class _Bounded(Table):

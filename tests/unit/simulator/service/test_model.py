@@ -14,7 +14,6 @@ from engine.simulator.service.api import OPERATIONS
 from engine.simulator.service.model import (
     _compile,
     _matcher,
-    check_answer,
     check_request,
     instance_types,
     service_model,
@@ -217,8 +216,11 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
     for operation, params, seconds in calls:
         result = call(world, operation, **params)
         service = OPERATIONS[operation][0]
-        check_answer(service, operation, result)
-        has_output = service_model(service).operation_model(operation).output_shape is not None
-        assert bool(result) == has_output or operation == "DeleteTags"
+        output = service_model(service).operation_model(operation).output_shape
+        assert bool(result) == (output is not None) or operation == "DeleteTags"
+        if output is not None:
+            problems: list[tuple[bool, str]] = []
+            _compile(service, output)(result, "", problems)
+            assert problems == []
         pass_time(world, seconds)
     assert {operation for operation, _, _ in calls} == set(OPERATIONS)

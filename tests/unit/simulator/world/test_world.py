@@ -27,12 +27,13 @@ from tests.unit.simulator.worlds import (
 def test_nothing_happens_before_its_time() -> None:
     world = make_world()
     create(world)
-    assert world.next_event_at() == START + 2.0
+    (app,) = world.apps.values()
+    assert app.due == START + 2.0
     pass_time(world, 1.999)
     assert statuses(world) == {"default": "Pending"}
     pass_time(world, 0.001)
     assert statuses(world) == {"default": "InService"}
-    assert world.next_event_at() == NEVER
+    assert app.due == NEVER
 
 
 def test_a_clock_that_goes_back_is_a_clock_that_stands() -> None:
@@ -123,7 +124,7 @@ def test_what_waits_for_the_first_create_counts_from_it() -> None:
     pass_time(world, 0.2)
     assert world.quotas.named == {"late": 1}
     world.note_create(None)
-    assert world.next_event_at() == NEVER
+    assert world.scheduled_changes() == []
 
 
 def test_an_arrangement_that_no_longer_holds_does_nothing() -> None:
