@@ -24,7 +24,8 @@ class AppOptions:
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file. Of
     `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed. `deadline_s` None: the policy's. `saved_plan` is
     the file of a plan that was approved, and `checksum` the fingerprint of one. `asks` says that somebody answers
-    before the run: its clock then starts at the yes.
+    before the run: its clock then starts at the yes. `again` are the words of a command that is more than an apply, and
+    `lets_go` says that it deletes what no apply would: what is next after it is the command itself.
     """
 
     fleet_file: Path
@@ -51,6 +52,8 @@ class AppOptions:
     refresh_quotas: bool = False
     strict: bool = False
     asks: bool = False
+    again: tuple[str, ...] = ()
+    lets_go: bool = False
     signals: Signals = field(default_factory=Signals)
 
     @property

@@ -74,6 +74,13 @@ def command_of(prepared: Sequence[str]) -> str:
     return ""
 
 
+def words_of_command(prepared: Sequence[str]) -> tuple[str, ...]:
+    """Return the command with its own words as they were typed, without the global flags before it."""
+    named = command_of(prepared)
+    words = tuple(prepared[list(prepared).index(named) :]) if named else ()
+    return tuple(SIMULATE if word == f"{SIMULATE}=" else word for word in words)
+
+
 def _is_attached_file(word: str) -> bool:
     """Whether it is `-fFILE`."""
     return word.startswith(_SHORT_FILE) and len(word) > len(_SHORT_FILE)

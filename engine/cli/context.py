@@ -161,11 +161,14 @@ def key_of(text: str, flag: str) -> AppKey:
 
 
 def next_apply(options: AppOptions, saved: Path | None = None) -> str:
-    """Return the apply command that applies a plan with `options`, as a reader would type it.
+    """Return the command that applies a plan with `options`, as a reader would type it: apply, or what is more than it.
 
     `saved` is where the plan was saved: it holds its selectors and flags itself.
     """
-    parts = [*_here(options), *(["--endpoint-url", options.endpoint_url] if options.endpoint_url else []), "apply"]
+    here = [*_here(options), *(["--endpoint-url", options.endpoint_url] if options.endpoint_url else [])]
+    if options.again:
+        return shlex.join([*here, *options.again])
+    parts = [*here, "apply"]
     if options.simulate is not None:
         parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
     if saved is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
+from engine.cli.argv import words_of_command
 from engine.cli.ask import can_ask
 from engine.cli.call import DASH
 from engine.cli.named import DASH_HINT, DASH_REFUSED
@@ -59,6 +60,8 @@ def offboard(
         asks=not yes,
         simulate=simulate_of(simulate),
         allow_destructive=tuple(allow_destructive or ()),
+        again=words_of_command(ctx.obj.call.words),
+        lets_go=True,
     )
     if from_ == DASH:
         raise UsageError(f"--from: {DASH_REFUSED}", hint=DASH_HINT)

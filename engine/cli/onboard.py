@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
+from engine.cli.argv import words_of_command
 from engine.cli.ask import can_ask, confirm_with
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
@@ -72,6 +73,8 @@ def onboard(
         asks=not yes,
         simulate=simulate_of(simulate),
         allow_destructive=tuple(allow_destructive or ()),
+        again=words_of_command(ctx.obj.call.words),
+        lets_go=undo is not None,
     )
     if undo is not None:
         options, taking_back = undoing_of(options, undo)
@@ -128,9 +131,7 @@ def run(
                 say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
             raise NotConfirmedError
         report = sinks.noted(report)
-    # What a guardrail refused here, `apply` refuses too, and `apply` lets no team go: then it is this command again.
-    same = report.denied or preparation.lets_go
-    text = report_in(report, format_, "" if same else next_after(report, options))
+    text = report_in(report, format_, next_after(report, options))
     if written is not None and format_ == PlanFormat.TEXT:
         text += "\n" + _people(report, options, written)
     return end_with_report(ctx.obj.call, report, text)

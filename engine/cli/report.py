@@ -70,6 +70,7 @@ def report(
 def command_of(globals_: Globals, story: RunStory) -> str:
     """Give the command that goes on where the run ended: the same selection, in the same world."""
     from engine.adapters.state.journal_values import key_or_none
+    from engine.app.next_options import AGAIN
     from engine.cli.context import next_apply, options_of
     from engine.core.outcome import RunResult
     from engine.core.selectors import Selectors
@@ -101,7 +102,8 @@ def command_of(globals_: Globals, story: RunStory) -> str:
         replace_keys=frozenset(key for text in given("replace") if (key := key_or_none(text)) is not None),
         retry_quarantined=bool(given("retry-quarantined")),
         allow_destructive=tuple(given("allow-destructive")),
+        again=tuple(given(AGAIN)),
     )
     command = next_apply(options)
     converged = story.detail.run.result == RunResult.CONVERGED.value
-    return command.replace(" apply", " plan", 1) if converged else command
+    return command.replace(" apply", " plan", 1) if converged and not options.again else command

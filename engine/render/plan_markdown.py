@@ -75,8 +75,14 @@ def _head(page: Page, plan: Plan, next_command: str) -> None:
     command = next_command if len(next_command) <= _COMMAND_MAX_CHARS else ""
     for line in verdict_lines(plan, "COMMAND"):
         words, found, _ = line.partition("COMMAND")
-        typed = f" {code(command) or 'the same command with apply'}" if found else ""
-        page.add(f"{prose(words.strip())}{typed}", "")
+        page.add(_typed(words.strip(), command) if found else prose(line), "")
+
+
+def _typed(words: str, command: str) -> str:
+    """Return words with the command that they lead to; one that is too long is described instead."""
+    if command:
+        return f"{prose(words)} {code(command)}"
+    return f"{prose(words.removesuffix(':').removesuffix(', run'))}, run {code('appfleet apply')} with the same flags."
 
 
 def _shown(label: str, text: str) -> str:

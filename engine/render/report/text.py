@@ -5,7 +5,6 @@ Apps that ended for the same reason are told together: one full quota is one par
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -40,7 +39,6 @@ NEXT_STEPS: Final = {
     RunResult.INTERRUPTED: "To continue: {command}",
     RunResult.FAILED: "Next: fix the cause above, then run: {command}",
 }
-TYPED: Final = "the same command"
 ONLY_PENDING: Final = "Next: SageMaker continues, and the next run picks these apps up: {command}"
 ONLY_QUARANTINED: Final = "Next: fix what made these apps fail, then try them again: {command}"
 IF_MEANT: Final = "Next: appfleet changed nothing. If you mean these deletes and replaces, run: {command}"
@@ -131,30 +129,19 @@ def _done(report: ApplyReport) -> str:
 def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:
     """Return what to do next, with the command at its end; empty when nothing is left to do.
 
-    `command` is the one that fits how the run ended: it has the flags that let through what was refused. Without one it
-    is the one that was typed.
+    `command` is the one that fits how the run ended: it has the flags that let through what was refused.
     """
     if report.bug:
         return OUT_OF_A_BUG
     if report.result is RunResult.DENIED:
-        return _after_a_refusal(allowed_flags(report.findings), command)
-    command = command or TYPED
+        lifted = allowed_flags(report.findings)
+        return (IF_MEANT if lifted else NEXT_STEPS[RunResult.DENIED]).format(command=command)
     unfinished = INCOMPLETE_OUTCOMES.intersection(report.summary)
     if report.result is RunResult.INCOMPLETE and unfinished == {Outcome.STILL_PENDING}:
         return ONLY_PENDING.format(command=command)
     if report.result is RunResult.INCOMPLETE and report.only_quarantined:
         return ONLY_QUARANTINED.format(command=command)
     return NEXT_STEPS[report.result].format(command=command)
-
-
-def _after_a_refusal(flags: Sequence[str], command: str) -> str:
-    """Say what lets a refused run through."""
-    if not flags:
-        return NEXT_STEPS[RunResult.DENIED].format(command=command or TYPED)
-    if command:
-        return IF_MEANT.format(command=command)
-    added = " ".join(f"--allow-destructive {shlex.quote(clean(flag))}" for flag in flags)
-    return f"{IF_MEANT.partition(' run: ')[0]} run {TYPED} with {added}"
 
 
 def calls_line(report: ApplyReport) -> str:

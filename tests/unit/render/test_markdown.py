@@ -164,7 +164,7 @@ def test_a_selection_of_thousands_of_keys_neither_fills_the_comment_nor_vanishes
     text = plan_markdown(a_plan(selectors=selectors), next_command=command)
     assert len(text) < COMMENT_MAX_CHARS
     assert "- Only: <code>--key research/space/lab-00000" in text
-    assert "To apply this plan: the same command with apply" in text
+    assert "To apply this plan, run <code>appfleet apply</code> with the same flags." in text
     assert "old-lab" in text
 
 
