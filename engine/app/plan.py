@@ -25,7 +25,7 @@ from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.quota_fit import NO_FIT
-from engine.core.selection import require_found
+from engine.core.selection import require_fleet, require_found
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 
@@ -76,6 +76,7 @@ async def planned(
         require_found(options.selectors, keys_named(options, loaded), fleet, observed)
     asked = _plan_options(options, loaded, parts)
     made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
+    require_fleet(options.from_fleet, fleet, observed)
     # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
     too_far = preparation is None and bool(loaded.guardrails(made, observed, options.allow_destructive))
     made = replace(made, denied=made.denied or too_far)

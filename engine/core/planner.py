@@ -240,7 +240,10 @@ def _claims(options: PlanOptions, joined: _Joined, changes: list[Change], said: 
     for fleet, keys in sorted(by_fleet.items()):
         yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys))))
     if options.adopt and options.from_fleet and not moving:
-        message = f"no declared app that is listed and in service is owned by the fleet {options.from_fleet!r}"
+        message = (
+            f"no declared app that is listed and in service is owned by the fleet {options.from_fleet!r}: "
+            "all are moved, or that was not its name"
+        )
         yield Finding("adopt", _SAID, "", clean(message))
 
 

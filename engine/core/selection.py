@@ -81,6 +81,21 @@ def require_found(
     _require_common(selectors, fleet, observed)
 
 
+def require_fleet(name: str, fleet: DesiredFleet, observed: ObservedFleet) -> None:
+    """Raise UsageError where other fleets own declared apps and `name`, that of --from-fleet, is none of them.
+
+    Nothing is raised without a name, and where no other fleet owns any: everything may have been moved before.
+    """
+    declared = {folded(app.key) for app in fleet.apps}
+    foreign = [row for domain in observed.domains.values() for row in domain.apps.values() if row.foreign_fleet]
+    owning = sorted({row.foreign_fleet for row in foreign if folded(row.key) in declared})
+    if not name or not owning or not observed.complete or any(row.foreign_fleet == name for row in foreign):
+        return
+    guess = nearest(name, owning)
+    hint = f"Did you mean {guess!r}?" if guess else f"Declared apps are owned by: {', '.join(map(repr, owning))}"
+    raise UsageError(f"--from-fleet: no declared app is owned by the fleet {name!r}", hint=hint)
+
+
 def nearest_key(key: AppKey, known: Iterable[AppKey]) -> str:
     """Give the known key that `key` most likely stands for, part by part, or an empty text."""
     known = tuple(known)

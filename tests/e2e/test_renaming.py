@@ -91,6 +91,20 @@ def test_a_name_that_cannot_mean_anything_is_refused(renamed: Place, flags: tupl
     assert not any(name in renamed.calls() for name in ("AddTags", "CreateApp"))
 
 
-def test_a_name_that_owns_nothing_is_said(renamed: Place) -> None:
-    report = renamed.run("plan", "--adopt", "--from-fleet", "odl name", "--format", "json").report
-    assert any("owned by the fleet 'odl name'" in finding["message"] for finding in report["findings"])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("odl name", "Did you mean 'old name'?"), ("ml", "Declared apps are owned by: 'old name'")]
+)
+def test_a_name_that_owns_nothing_is_refused_with_the_one_that_does(renamed: Place, name: str, hint: str) -> None:
+    ran = renamed.run("apply", "--yes", "--adopt", "--from-fleet", name)
+    assert ran.code == 64
+    assert f"--from-fleet: no declared app is owned by the fleet '{name}'. {hint}" in ran.err
+    assert renamed.only_looked()
+
+
+def test_what_was_moved_before_is_no_error(renamed: Place) -> None:
+    """A move that is repeated, or was interrupted after its last app, ends well: nothing is left to move."""
+    assert renamed.apply(*MOVE).code == 0
+    ran = renamed.run("plan", *MOVE, "--format", "json")
+    assert ran.code == 0
+    (said,) = ran.report["findings"]
+    assert "owned by the fleet 'old name': all are moved, or that was not its name" in said["message"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.errors import ScanIncomplete, UsageError
-from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.selection import AskedKeys, nearest_key, no_such, require_declared, require_found
+from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
+from engine.core.selection import AskedKeys, nearest_key, no_such, require_declared, require_fleet, require_found
 from engine.core.selectors import Selectors
 from tests.fleets import CANVAS, LAB, SOURCE, a_row, an_app, key_of
 
@@ -28,6 +30,39 @@ def refused(selectors: Selectors, *named: AskedKeys, observed: ObservedFleet | N
     with pytest.raises(UsageError) as caught:
         check()
     return str(caught.value)
+
+
+def owned(**fleets: str) -> ObservedFleet:
+    """Return a domain in which each of these fleets owns the app of that key."""
+    foreign = Ownership.FOREIGN
+    rows = {key_of(key): replace(a_row(key), ownership=foreign, foreign_fleet=name) for name, key in fleets.items()}
+    return ObservedFleet({"research": ObservedDomain("research", 0.0, rows)})
+
+
+@pytest.mark.parametrize(
+    ("name", "fleets", "hint"),
+    [
+        ("odl", {"old": LAB}, "Did you mean 'old'?"),
+        ("Old", {"old": LAB}, "Did you mean 'old'?"),
+        ("xyz", {"old": LAB, "neighbour": CANVAS}, "Declared apps are owned by: 'old'"),
+    ],
+)
+def test_the_name_of_a_fleet_that_owns_nothing_declared_is_refused(
+    name: str, fleets: dict[str, str], hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        require_fleet(name, FLEET, owned(**fleets))
+    assert str(caught.value) == f"--from-fleet: no declared app is owned by the fleet {name!r}. {hint}"
+
+
+def test_the_name_of_a_fleet_passes_where_it_owns_something_or_all_may_be_moved() -> None:
+    require_fleet("", FLEET, owned(old=LAB))
+    require_fleet("old", FLEET, owned(old=LAB))
+    require_fleet("old", FLEET, seen(LAB))
+    require_fleet("odl", FLEET, owned(old=CANVAS))  # what nobody declares does not move
+    require_fleet("odl", FLEET, seen(LAB, error=ScanIncomplete("away")))
+    both = owned(old=LAB, neighbour=CANVAS)
+    require_fleet("neighbour", FLEET, both)
 
 
 def test_what_is_declared_or_observed_passes() -> None:
