@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action
 from engine.core.drift import CLEARED, KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
-from engine.core.plan import Action
 
 if TYPE_CHECKING:
+    from engine.core.change import Change
     from engine.core.desired import AppSpec, DesiredApp
     from engine.core.identity import AppKey
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
 
 
 def projected(observed: ObservedFleet, plan: Plan) -> ObservedFleet:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from engine.adapters.state.journal import RunHeader, SqliteJournal
 from engine.adapters.state.run_words import run_words
 from engine.adapters.state.timeline import Timeline
+from engine.core.change import Action
 from engine.core.identity import AppKey, Lane
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
-from engine.core.plan import Action
 from engine.ports import events
 
 if TYPE_CHECKING:

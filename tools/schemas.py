@@ -11,9 +11,10 @@ import typing
 from dataclasses import fields
 from typing import Any, Final
 
+from engine.core.change import Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import Outcome, RunResult
-from engine.core.plan import Action, Fits, Reason
+from engine.core.plan import Fits
 from engine.core.status import Condition
 from engine.ports import events
 from engine.ports.events import Event

@@ -10,20 +10,22 @@ from engine.app.ends import why_stopped
 from engine.app.loading import now, read
 from engine.app.plan import iso, planned
 from engine.app.stopping import Beginning, stops
+from engine.core.change import Action
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError
 from engine.core.outcome import ApplyReport, AppResult, Outcome
-from engine.core.plan import Action, Plan
 from engine.executor.control import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
-    from engine.app.session import Begun, Joined
+    from engine.app.session import Joined
     from engine.app.teams.overlay import Preparation
+    from engine.core.plan import Plan
     from engine.ports.events import Emit, RunFinished
 
 
@@ -36,7 +38,8 @@ async def apply(
     Raises AppfleetError for what keeps the run from starting. From the first call on there is a report, whatever
     happens: a signal, the deadline, a bug.
     """
-    from engine.app.session import Begun, joined
+    from engine.app.begun import Begun
+    from engine.app.session import joined
 
     started = now()
     approval, options = approval_of(options, started)

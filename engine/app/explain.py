@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.plan import planned
+from engine.core.change import Action, Change, Reason
 from engine.core.errors import AppfleetError, UsageError
 from engine.core.explain import Explanation, RuleLine, origins_of
 from engine.core.identity import QuotaBucket, folded
 from engine.core.nearest import nearest
-from engine.core.plan import Action, Change, Reason
 from engine.core.selectors import Selectors
 
 if TYPE_CHECKING:

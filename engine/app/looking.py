@@ -27,7 +27,8 @@ async def looking(
 
     Raises AppfleetError, and KeyboardInterrupt when a signal ended it, with everything closed.
     """
-    from engine.app.session import Begun, joined
+    from engine.app.begun import Begun
+    from engine.app.session import joined
 
     begun = Begun.now(options, loaded, emit)
     with stops(options, begun.control):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Reason
 from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.finding import Finding
 from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
 from engine.core.ownership import FLEET_TAG, tag_value
-from engine.core.plan import Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership
 from engine.executor.ownership import INDEX_OPERATION, read_ownership, tagged_owners, tags_of
 

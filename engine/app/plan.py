@@ -99,7 +99,7 @@ async def planned(
         made = replace(
             made,
             cost=cost_of(made, fleet.domains, loaded.policies.admission.prices),
-            forecast=forecast_of(made, _forecast_inputs(loaded, parts, observed, fit)),
+            forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, observed, fit)),
         )
     _tell(parts.run, made)
     return made, observed

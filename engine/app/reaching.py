@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.adapters.aws.endpoints import foreign_endpoint
 from engine.adapters.aws.sessions import verify_account
+from engine.app.begun import CALLER_OPERATION
 from engine.core.errors import AppfleetError, CloudError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from engine.adapters.aws.sessions import Clouds
-    from engine.app.session import Begun
+    from engine.app.begun import Begun
     from engine.core.desired import DesiredDomain
     from engine.core.settings import Backoffs
     from engine.ports.cloud import Caller, Cloud
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-CALLER_OPERATION: Final = "GetCallerIdentity"
 _REASONS_SHOWN_MAX_COUNT: Final = 3
 
 

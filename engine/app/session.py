@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -27,12 +26,10 @@ from engine.adapters.state.since_boot import since_boot
 from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.app.ends import JournalEnd
-from engine.app.reaching import CALLER_OPERATION, foreign_notes, reach
+from engine.app.reaching import foreign_notes, reach
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import AppfleetError, NotConfirmedError
-from engine.executor.control import Cause, Control
 from engine.executor.fleet_run import FleetRun
-from engine.ports.events import RunInterrupted
 from engine.ports.journal import NoJournal
 
 if TYPE_CHECKING:
@@ -40,43 +37,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from engine.adapters.aws.account import AccountCalls
+    from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
     from engine.core.plan import PlanLane
     from engine.core.settings import Settings
+    from engine.executor.control import Control
     from engine.executor.link import Link
     from engine.ports.events import Emit, Event
     from engine.ports.journal import Memory
 
 VERSION: Final = version("appfleet")
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a run has before anything is opened: its switch, and the count of the calls that ask who is calling."""
-
-    control: Control
-    emit: Emit
-    deadline_s: float
-    caller_calls: Counter[str] = field(default_factory=Counter)
-
-    @classmethod
-    def now(cls, options: AppOptions, loaded: Loaded, emit: Emit) -> Begun:
-        """Start the run's clock. Needs a running loop."""
-        asked_s = options.deadline_s
-        deadline_s = loaded.settings.execution.deadline if asked_s is None else asked_s
-
-        def on_stop(cause: Cause) -> None:
-            emit(RunInterrupted(_why(cause, control.signal), control.signal))
-
-        control = Control(deadline_s, on_stop)
-        return cls(control, emit, deadline_s)
-
-    def with_all_calls(self, calls: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
-        """Add the calls that were made before the run's own."""
-        return {**calls, CALLER_OPERATION: dict(self.caller_calls)} if self.caller_calls else dict(calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +213,3 @@ def _run(
         jitter=random.Random().random,
         since_boot=since_boot,
     )
-
-
-def _why(cause: Cause, signal: str) -> str:
-    return {
-        Cause.INTERRUPTED: f"{signal or 'a signal'}; calls in flight are finished, and no new ones are made",
-        Cause.DEADLINE: "the run's deadline; no new calls are made",
-        Cause.LOCK_LOST: "the lock was removed or replaced; no new calls are made",
-        Cause.BUG: "a bug in appfleet; calls in flight are finished, and no new ones are made",
-    }[cause]

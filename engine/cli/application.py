@@ -108,3 +108,6 @@ def _globals(
     """Create the SageMaker Studio apps that fleet.toml declares, within rate and quota."""
     call = ctx.obj if isinstance(ctx.obj, Call) else Call(())
     ctx.obj = Globals(file, log_format, log_file, log_level, state_dir, endpoint_url, call)
+
+
+COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from engine.cli.main import COMPLETE_VARIABLE
+from engine.cli.application import COMPLETE_VARIABLE
 from engine.cli.output import write_result
 from engine.core.errors import ExitCode
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 COLLECTOR_THRESHOLD_OBJECTS: Final = 50_000
 FILE_FLAGS: Final = frozenset({"-f", "--file"})
 INIT: Final = "init"  # empty answers of its are meant, or told by the name of the question
-COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +67,7 @@ def _run(call: Call) -> int:
     words = list(call.words)
     import typer
 
-    from engine.cli.application import COMMANDS, command_line
+    from engine.cli.application import COMMANDS, COMPLETE_VARIABLE, command_line
 
     if COMPLETE_VARIABLE in os.environ:
         from engine.cli.completion import answered

@@ -11,11 +11,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.drift import differing_fields
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 from engine.core.observed import AppStatus, Ownership
-from engine.core.plan import Action, Fits, Reason
+from engine.core.plan import Fits
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.identity import SPACE, USER, Owner
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from engine.core.identity import AppKey, Owner
+    from engine.core.identity import AppKey
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -169,3 +171,10 @@ COMPARED_FIELDS: Final = (
     "image_version_alias",
     "lifecycle_config_arn",
 )
+
+
+def holder_of(declared: DesiredOwner) -> Owner | None:
+    """Give the user profile that owns a space; None for what is none."""
+    if declared.owner.kind != SPACE or declared.owner_user is None:
+        return None
+    return Owner(declared.owner.domain, USER, declared.owner_user)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.core.change import Change
     from engine.core.desired import DesiredApp, Source
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, QuotaBucket
-    from engine.core.plan import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.change import DESTROYING, MAKING, Action
 from engine.core.identity import USER, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
-from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.settings import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from engine.core.plan import Change, Plan
+    from engine.core.change import Change, OwnerChange
 
 CREATE_PRIOR_SECONDS: Final = 187.0
 DELETE_PRIOR_SECONDS: Final = 78.0
@@ -125,10 +125,10 @@ class _Bunch:
         return high
 
 
-def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
-    """Give the course of the run that carries `plan` out; None where it changes nothing or could call nothing."""
+def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs: ForecastInputs) -> Forecast | None:
+    """Return the course of the run that makes these changes; None where there are none, or nothing could be called."""
     by_lane: defaultdict[Lane, list[Change]] = defaultdict(list)
-    for change in plan.changes:
+    for change in changes:
         if (lane := inputs.lanes.get(change.key.domain)) is not None:
             by_lane[lane].append(change)
     if not by_lane:
@@ -136,9 +136,9 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
     bunches: list[_Bunch] = []
     parked = 0
     ends = [(0.0, "")]
-    for lane, changes in sorted(by_lane.items()):
-        kinds = [kind for where, kind in _made_owners(plan, inputs) if where == lane]
-        made, over, parked_until = _lane_bunches(lane, changes, inputs, kinds)
+    for lane, its_changes in sorted(by_lane.items()):
+        kinds = [kind for where, kind in _made_owners(owners, inputs) if where == lane]
+        made, over, parked_until = _lane_bunches(lane, its_changes, inputs, kinds)
         bunches += made
         parked += over
         ends += parked_until
@@ -152,7 +152,7 @@ def forecast_of(plan: Plan, inputs: ForecastInputs) -> Forecast | None:
         round(seconds, 1),
         critical,
         parked,
-        _calls(plan, by_lane, inputs, seconds),
+        _calls(owners, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
         rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
         durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
@@ -275,20 +275,20 @@ def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
     return high
 
 
-def _made_owners(plan: Plan, inputs: ForecastInputs) -> list[tuple[Lane, str]]:
+def _made_owners(owners: Sequence[OwnerChange], inputs: ForecastInputs) -> list[tuple[Lane, str]]:
     """Give the lane and the kind of each profile and space that is made."""
     return [
         (inputs.lanes[one.owner.domain], one.owner.kind)
-        for one in plan.owners
+        for one in owners
         if one.action is Action.CREATE and one.owner.domain in inputs.lanes
     ]
 
 
 def _calls(
-    plan: Plan, by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
+    owners: Sequence[OwnerChange], by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
 ) -> tuple[tuple[str, int], ...]:
     counts: Counter[str] = Counter(
-        "CreateUserProfile" if kind == USER else "CreateSpace" for _, kind in _made_owners(plan, inputs)
+        "CreateUserProfile" if kind == USER else "CreateSpace" for _, kind in _made_owners(owners, inputs)
     )
     domains: Counter[str] = Counter()
     for changes in by_lane.values():

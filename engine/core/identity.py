@@ -111,3 +111,16 @@ def parse_app_key(text: str) -> AppKey:
 
 def _quoted(text: str) -> str:
     return f'"{clean(text, KEY_SHOWN_MAX_CHARS)}"'
+
+
+_KIND_WORDS: Final = {USER: "user profile", SPACE: "space"}
+
+
+def owner_word(owner: Owner) -> str:
+    """Give `user profile alice` or `space alice-lab`."""
+    return f"{_KIND_WORDS[owner.kind]} {owner.name}"
+
+
+def folded_owner(owner: Owner) -> Owner:
+    """Give the form in which names of one owner are equal: the service takes user profile names in any case."""
+    return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner

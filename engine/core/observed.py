@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engine.core.errors import AppfleetError
-    from engine.core.identity import AppKey
+    from engine.core.identity import AppKey, Owner
 
 
 class AppStatus(StrEnum):
@@ -135,3 +135,55 @@ def newest_by_key(rows: Iterable[ObservedApp]) -> dict[AppKey, ObservedApp]:
 def precedence(row: ObservedApp) -> tuple[bool, float, int, str]:
     """Give what the row of one key to believe is the greatest in; a total order, so no listing's order decides."""
     return (row.status.is_alive, row.created_at, _PROGRESS[row.status], repr(row))
+
+
+_IN_SERVICE: Final = "InService"
+
+
+_PASSING: Final = frozenset({"Pending", "Updating"})
+
+
+_DELETING: Final = "Deleting"
+
+
+_FAILED: Final = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedOwner:
+    """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
+
+    `owner` is spelled as observed. `owner_user`, `sharing` and `app_type` are of spaces alone. `arn` is empty where
+    only a listing was read. `managed_by` is the fleet that its tag names, `unread_because` why that was not read.
+    """
+
+    owner: Owner
+    status: str
+    created_at: float
+    owner_user: str = ""
+    sharing: str = ""
+    app_type: str = ""
+    arn: str = ""
+    ownership: Ownership = Ownership.UNREAD
+    managed_by: str = ""
+    unread_because: str = ""
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether apps and spaces can be made in it."""
+        return self.status == _IN_SERVICE
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it will be InService by itself, or Failed."""
+        return self.status in _PASSING
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether somebody is deleting it."""
+        return self.status == _DELETING
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was never made properly; nothing can be made in it."""
+        return self.status == _FAILED

@@ -9,20 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.finding import OFFBOARD, SKIP, Finding
-from engine.core.identity import SPACE, USER, Owner
+from engine.core.identity import SPACE, USER, Owner, folded_owner, owner_word
 from engine.core.observed import AppStatus, Ownership
-from engine.core.owners import OwnerChange, OwnerReason, folded_owner, owner_order, owner_word
+from engine.core.owners import owner_order
 from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
-from engine.core.plan import Action, Plan
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engine.core.desired import DesiredOwner
-    from engine.core.observed import ObservedFleet
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedFleet, ObservedOwner
+    from engine.core.plan import Plan
 
 
 def with_owner_deletes(

@@ -17,9 +17,10 @@ from engine.core.finding import MANDATORY, allowed_flags, staying
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from engine.core.change import Action
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, Owner
-    from engine.core.plan import Action, PlanLane
+    from engine.core.plan import PlanLane
 
 
 INTERRUPTED_CODE: Final = "interrupted"

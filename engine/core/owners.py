@@ -9,126 +9,24 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
+from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
+from engine.core.desired import holder_of
 from engine.core.finding import Finding
-from engine.core.identity import SPACE, USER, Owner
-from engine.core.observed import Ownership
-from engine.core.plan import MAKING, Action, Change, Plan, Reason
+from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engine.core.desired import DesiredFleet, DesiredOwner
+    from engine.core.identity import Owner
+    from engine.core.observed import ObservedOwner
+    from engine.core.plan import Plan
 
 SSO_MODE: Final = "SSO"
-
-_IN_SERVICE: Final = "InService"
-_PASSING: Final = frozenset({"Pending", "Updating"})
-_DELETING: Final = "Deleting"
-_FAILED: Final = "Failed"
-
-_KIND_WORDS: Final = {USER: "user profile", SPACE: "space"}
-
-
-class OwnerReason(StrEnum):
-    """Why something is, or is not, done about an owner."""
-
-    ABSENT = "absent"
-    DELETING = "deleting"
-    PENDING = "pending"
-    OFFBOARDED = "offboarded"
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedOwner:
-    """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
-
-    `owner` is spelled as observed. `owner_user`, `sharing` and `app_type` are of spaces alone. `arn` is empty where
-    only a listing was read. `managed_by` is the fleet that its tag names, `unread_because` why that was not read.
-    """
-
-    owner: Owner
-    status: str
-    created_at: float
-    owner_user: str = ""
-    sharing: str = ""
-    app_type: str = ""
-    arn: str = ""
-    ownership: Ownership = Ownership.UNREAD
-    managed_by: str = ""
-    unread_because: str = ""
-
-    @property
-    def is_in_service(self) -> bool:
-        """Whether apps and spaces can be made in it."""
-        return self.status == _IN_SERVICE
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether it will be InService by itself, or Failed."""
-        return self.status in _PASSING
-
-    @property
-    def is_deleting(self) -> bool:
-        """Whether somebody is deleting it."""
-        return self.status == _DELETING
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether it was never made properly; nothing can be made in it."""
-        return self.status == _FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerChange:
-    """What is done about one owner: made, deleted, or (`none`) waited for."""
-
-    owner: Owner
-    action: Action
-    reason: OwnerReason
-    before: ObservedOwner | None = None
-    after: DesiredOwner | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the entry of `owners` in `plan --format json`."""
-        before = None
-        if self.before is not None:
-            before = {"status": self.before.status, "generation": self.before.created_at}
-        return {
-            "owner": str(self.owner),
-            "domain": self.owner.domain,
-            "kind": self.owner.kind,
-            "name": self.owner.name,
-            "action": self.action.value,
-            "reason": self.reason.value,
-            "before": before,
-            "after": None if self.after is None else declared_json(self.after),
-        }
-
-
-def declared_json(owner: DesiredOwner) -> dict[str, Any]:
-    """Give the fields of an owner that the fleet declares, and no others."""
-    names = ("execution_role", "sso_identity", "owner_user", "sharing", "app_type", "ebs_gb", "idle_minutes")
-    shown: dict[str, Any] = {name: value for name in names if (value := getattr(owner, name)) not in (None, "")}
-    if owner.settings:
-        shown["settings"] = dict(owner.settings)
-    if owner.tags:
-        shown["tags"] = dict(owner.tags)
-    return shown
-
-
-def owner_word(owner: Owner) -> str:
-    """Give `user profile alice` or `space alice-lab`."""
-    return f"{_KIND_WORDS[owner.kind]} {owner.name}"
-
-
-def folded_owner(owner: Owner) -> Owner:
-    """Give the form in which names of one owner are equal: the service takes user profile names in any case."""
-    return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner
 
 
 def owners_needed(plan: Plan, fleet: DesiredFleet) -> tuple[Owner, ...]:
@@ -150,13 +48,6 @@ def holders_needed(fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | Non
         and holder not in seen
     }
     return tuple(sorted(missing))
-
-
-def holder_of(declared: DesiredOwner) -> Owner | None:
-    """Give the user profile that owns a space; None for what is none."""
-    if declared.owner.kind != SPACE or declared.owner_user is None:
-        return None
-    return Owner(declared.owner.domain, USER, declared.owner_user)
 
 
 def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> Plan:

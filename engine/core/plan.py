@@ -11,107 +11,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.observed import AppStatus
+from engine.core.change import Action, Reason
 
 if TYPE_CHECKING:
+    from engine.core.change import Change, OwnerChange
     from engine.core.cost import PlanCost
-    from engine.core.desired import DesiredApp
     from engine.core.finding import Finding
     from engine.core.forecast import Forecast
-    from engine.core.identity import AppKey
-    from engine.core.observed import ObservedApp
-    from engine.core.owners import OwnerChange
 
 FORMAT_VERSION: Final = 1
 _COUNTED: Final = ("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied", "unknown")
 
 # One encoder for all: made anew for each of a hundred thousand changes it costs more than what it encodes.
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
-
-
-class Action(StrEnum):
-    """What will be done to one app."""
-
-    CREATE = "create"
-    DELETE = "delete"
-    DELETE_THEN_CREATE = "delete_then_create"
-    ADOPT = "adopt"  # give it this fleet's tag, and nothing else
-    NONE = "none"
-
-
-MAKING: Final = frozenset({Action.CREATE, Action.DELETE_THEN_CREATE})
-DESTROYING: Final = frozenset({Action.DELETE, Action.DELETE_THEN_CREATE})
-
-
-class Reason(StrEnum):
-    """Why."""
-
-    ABSENT = "absent"
-    FAILED = "failed"
-    QUARANTINED = "quarantined"
-    DELETING = "deleting"
-    PENDING = "pending"
-    IN_SYNC = "in_sync"
-    DRIFT = "drift"
-    DONE_ONCE = "done_once"
-    DECLARED_ABSENT = "declared_absent"
-    EXPIRED = "expired"
-    NOT_OWNED = "not_owned"
-    GONE = "gone"
-    NOT_DECLARED = "not_declared"
-    ORPHANED = "orphaned"
-    UNMANAGED = "unmanaged"
-    UNKNOWN_STATUS = "unknown_status"
-    UNOWNED = "unowned"  # apply --adopt
-    FROM_FLEET = "from_fleet"  # apply --adopt --from-fleet: it is another fleet's until then
-    FORCED = "forced"  # apply --replace KEY
-    DOMAIN_UNLISTED = "domain_unlisted"
-    DENIED = "denied"
-    OWNER_MISSING = "owner_missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The decision about one key, of whatever action.
-
-    `before` is the observed row, spelled as observed, and `after` the desired app, also of a declared app that
-    shall go; either may be None. `differs` names the declared fields that are not as observed.
-    """
-
-    key: AppKey
-    action: Action
-    reason: Reason
-    before: ObservedApp | None = None
-    after: DesiredApp | None = None
-    differs: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the entry of `changes` in `plan --format json`: what stood there before, and what will stand there.
-
-        A tombstone is nothing that stood there: it vanishes after a day, and a fingerprint that was approved must not.
-        """
-        before = self.before if self.before is not None and self.before.status is not AppStatus.DELETED else None
-        after = self.after if self.action is not Action.DELETE else None
-        return {
-            "key": str(self.key),
-            "domain": self.key.domain,
-            "owner_kind": self.key.owner_kind,
-            "owner": self.key.owner,
-            "app_type": self.key.app_type,
-            "app_name": self.key.app_name,
-            "action": self.action.value,
-            "reason": self.reason.value,
-            "before": None if before is None else before.to_json(),
-            "after": None if after is None else _after_json(after),
-            "differs": list(self.differs),
-        }
-
-
-def _after_json(app: DesiredApp) -> dict[str, Any]:
-    shown = app.spec.to_json()
-    if app.fallback:
-        shown["fallback"] = list(app.fallback)
-    return shown
 
 
 class Fits(StrEnum):

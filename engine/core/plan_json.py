@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.cost import cost_from_json
 from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
 from engine.core.errors import StalePlanError, UsageError
 from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
 from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, parse_app_key
-from engine.core.observed import AppStatus, ObservedApp
-from engine.core.owners import ObservedOwner, OwnerChange, OwnerReason
-from engine.core.plan import FORMAT_VERSION, Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+from engine.core.plan import FORMAT_VERSION, Fits, Plan, PlanLane, QuotaLine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from engine.core.change import Action, Change, Reason
 from engine.core.decision import (
     Guard,
     decide_declared,
@@ -25,7 +26,7 @@ from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned, way_to_move
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.plan import Plan
 from engine.core.plan_options import PlanOptions
 from engine.core.text import clean
 

@@ -12,9 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import DESTROYING, MAKING
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.identity import QuotaBucket
-from engine.core.plan import DESTROYING, MAKING, Fits, QuotaLine
+from engine.core.plan import Fits, QuotaLine
 from engine.core.quota_text import quota_name
 
 if TYPE_CHECKING:

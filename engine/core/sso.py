@@ -17,7 +17,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.core.owners import OwnerChange
+    from engine.core.change import OwnerChange
     from engine.core.plan import Plan
 
 _RULE: Final = "sso"

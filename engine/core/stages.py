@@ -10,15 +10,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.core.owners import holder_of
-from engine.core.plan import Action
+from engine.core.change import Action
+from engine.core.desired import holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engine.core.change import Change
     from engine.core.desired import DesiredApp
     from engine.core.identity import Owner
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from engine.core.plan import Action
+from engine.core.change import Action
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.core.plan import Change, Plan, PlanLane
+    from engine.core.change import Change
+    from engine.core.plan import Plan, PlanLane
 
 NAMED_MAX_COUNT: Final = 3
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.change import Reason
 from engine.core.desired import Mode
 from engine.core.observed import AppStatus, Ownership
-from engine.core.plan import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

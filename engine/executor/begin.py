@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action, Reason
 from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
-from engine.core.plan import Action, Reason
 from engine.core.stages import ordered_steps
 from engine.executor.operation import AWAITING, OBSERVING, Operation, Phase, first_phase, spec_hash
 from engine.executor.troubles import QUARANTINE, kept_trouble, quarantine_of
@@ -22,9 +22,10 @@ from engine.ports.events import AppOutcomeUnknown, AppSkipped
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from engine.core.change import Change
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.link import Link
     from engine.executor.owner_operation import OwnerOperation

@@ -11,12 +11,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from engine.core.change import Action
 from engine.core.errors import AccessDenied, AlreadyGone, BugError, CloudError, InUse, NotFound
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, Whose, tag_value, whose, why_not_ours
-from engine.core.plan import Action
 from engine.executor.calls import StoppedError
 from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.judge import is_generation

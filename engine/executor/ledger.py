@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import BugError
 from engine.core.outcome import AppResult, Outcome, OwnerResult, Trouble
-from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import OBSERVING, Phase
 from engine.executor.troubles import DEADLINE, INTERRUPTED, LOCK_LOST, STOPPED_BY_BUG, never_settled

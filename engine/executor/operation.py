@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from engine.core.change import Action, Change, OwnerChange, Reason
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.errors import BugError
 from engine.core.identity import QuotaBucket, folded
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
-from engine.core.owners import OwnerChange
-from engine.core.plan import Action, Change, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.identity import SPACE
-from engine.core.owners import folded_owner, holder_of
-from engine.core.plan import Action
+from engine.core.change import Action
+from engine.core.desired import holder_of
+from engine.core.identity import SPACE, folded_owner
 from engine.core.stages import ordered_steps, owner_ranks
 from engine.executor.begin import begin_in_doubt
 from engine.executor.operation import Phase
@@ -15,9 +15,9 @@ from engine.executor.owner_operation import OwnerOperation, first_owner_phase
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from engine.core.change import OwnerChange
     from engine.core.desired import DesiredApp
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control

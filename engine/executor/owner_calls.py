@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.desired import holder_of
 from engine.core.errors import CloudError
-from engine.core.owners import holder_of
 from engine.core.ownership import MANAGED_TAG
 from engine.executor.deletes import NO_SPEC_HASH
 from engine.executor.readiness import told_state

@@ -12,7 +12,7 @@ from engine.executor.judge import Scan, Verdict, cleared, may_lag, missed_twice
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
     from engine.core.settings import Observe
     from engine.executor.owner_operation import OwnerOperation
 

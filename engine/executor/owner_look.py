@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.identity import Owner
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
     from engine.executor.fleet_run import FleetRun
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.core.identity import USER
-from engine.core.owners import OwnerChange, OwnerReason, folded_owner
-from engine.core.plan import Action
+from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.identity import USER, folded_owner
 from engine.executor.operation import BaseOperation, Phase
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from engine.core.desired import DesiredOwner
     from engine.core.identity import Lane, Owner
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
 
 
 @dataclass(slots=True, eq=False)

@@ -11,10 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import NotFound, Rejected, ScanIncomplete
-from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind
+from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind, folded_owner
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
-from engine.core.observed import AppStatus
-from engine.core.owners import ObservedOwner, folded_owner
+from engine.core.observed import AppStatus, ObservedOwner
 from engine.executor.reads import pages
 from engine.ports.owners import listing_of, operation_of
 

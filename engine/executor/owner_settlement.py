@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action
 from engine.core.errors import BugError, InUse, QuotaExceeded
 from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome
-from engine.core.plan import Action
 from engine.executor.judge import Verdict
 from engine.executor.ledger import unmade_end
 from engine.executor.operation import OBSERVING, Phase
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey, Owner
+    from engine.core.observed import ObservedOwner
     from engine.core.outcome import Trouble
-    from engine.core.owners import ObservedOwner
     from engine.core.settings import Settings
     from engine.executor.control import Control
     from engine.executor.gate import Gate

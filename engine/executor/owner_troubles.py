@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, owner_word
 from engine.core.outcome import Outcome, Trouble
-from engine.core.owners import owner_word
 from engine.executor.operation import Phase
 from engine.executor.troubles import UNKNOWN_CODE
 
 if TYPE_CHECKING:
     from engine.core.errors import CloudError
     from engine.core.identity import Owner
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
     from engine.executor.owner_operation import OwnerOperation
 
 INHABITANTS_NAMED_MAX_COUNT: Final = 3

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from engine.core.identity import Owner
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
     from engine.executor.owner_scan import OwnerScanner
     from engine.executor.owner_settlement import OwnerSettlement
 

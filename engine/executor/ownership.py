@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError
-from engine.core.identity import SPACE, USER
+from engine.core.identity import SPACE, USER, folded_owner
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
 from engine.core.observed import ObservedFleet, Ownership
-from engine.core.owners import folded_owner
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, tag_value, whose
 from engine.ports.cloud import app_name
 from engine.ports.events import OwnershipUnread, OwnersUnread, TagIndexUnread
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 
     from engine.core.desired import Tags
     from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedApp
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedApp, ObservedOwner
     from engine.core.planner import OwnershipQuestions
     from engine.executor.fleet_run import FleetRun
     from engine.executor.reach import Reach

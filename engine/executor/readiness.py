@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError, NotFound, Rejected, StorageNotReady
-from engine.core.owners import owner_word
+from engine.core.identity import owner_word
 from engine.ports.owners import operation_of
 
 if TYPE_CHECKING:

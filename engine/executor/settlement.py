@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action
 from engine.core.errors import BugError, CloudError, QuotaExceeded, Rejected
 from engine.core.outcome import Outcome
-from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.fallbacks import after_fallbacks
 from engine.executor.gatekeeper import GateKeeper

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Change, Reason
 from engine.core.desired import Mode
 from engine.core.errors import BugError, InUse, Rejected
 from engine.core.identity import USER
 from engine.core.outcome import QUARANTINED, Trouble
 from engine.core.ownership import UNREAD, Whose, not_owned
-from engine.core.plan import Change, Reason
 from engine.executor.control import Cause
 from engine.executor.operation import Phase
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.change import DESTROYING, MAKING
 from engine.core.cost import CostLine, PlanCost, usd
-from engine.core.plan import DESTROYING, MAKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from engine.core.change import Change
     from engine.core.desired import DesiredDomain
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.policy.prices import PriceBook
 
 

@@ -14,19 +14,20 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import DESTROYING, MAKING, Action
 from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
-from engine.core.plan import DESTROYING, MAKING, Action
 from engine.core.text import clean
 from engine.policy.rules import Enforcement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from engine.core.change import Change
     from engine.core.desired import DesiredApp, DesiredDomain, Source
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.core.settings import Safety
     from engine.policy.prices import PriceBook
 

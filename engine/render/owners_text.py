@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action
 from engine.core.identity import USER, Owner, OwnerKind
 from engine.core.outcome import GOOD_OUTCOMES
 from engine.core.owners import owner_order
-from engine.core.plan import Action
 from engine.core.text import clean
 from engine.render.layout import count_of, names
 from engine.render.words import OUTCOMES, SYMBOLS
@@ -16,8 +16,8 @@ from engine.render.words import OUTCOMES, SYMBOLS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from engine.core.change import OwnerChange
     from engine.core.outcome import OwnerResult
-    from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
 
 _VERBS: Final = {

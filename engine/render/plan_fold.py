@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from engine.core.plan import Action
+from engine.core.change import Action
 from engine.core.text import clean
 from engine.render.words import instance, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.core.plan import Change
+    from engine.core.change import Change
 
 FOLDED_ABOVE_CHANGES: Final = 100  # a shorter plan is shown whole
 ALIKE_MIN_COUNT: Final = 4

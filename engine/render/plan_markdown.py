@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import DESTROYING, Action
 from engine.core.grouping import grouped_findings
-from engine.core.plan import DESTROYING, Action, Fits
+from engine.core.plan import Fits
 from engine.core.text import clean
 from engine.render.findings_text import origin_of, subject_of
 from engine.render.layout import count_of, names
@@ -33,8 +34,9 @@ from engine.render.words import SYMBOLS, group_of, instance, why
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from engine.core.change import Change
     from engine.core.finding import Finding
-    from engine.core.plan import Change, Plan, QuotaLine
+    from engine.core.plan import Plan, QuotaLine
 
 _PLAN_COMMAND: Final = "appfleet plan"
 _HEADER_VALUE_MAX_CHARS: Final = 1_000  # of what a line of the head says, such as the selectors

@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action
 from engine.core.finding import allowed_flags
-from engine.core.plan import Action, Fits
+from engine.core.plan import Fits
 from engine.core.quota_text import increase_command
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
@@ -44,7 +45,8 @@ from engine.render.words import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.core.plan import Change, Plan, PlanLane, QuotaLine
+    from engine.core.change import Change
+    from engine.core.plan import Plan, PlanLane, QuotaLine
     from engine.render.layout import Style
 
 _SYMBOL_CHARS: Final = 3

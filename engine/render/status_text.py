@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Reason
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COUNT
-from engine.core.plan import Reason
 from engine.core.status import FINE, Condition
 from engine.core.text import clean
 from engine.render.findings_text import findings_block

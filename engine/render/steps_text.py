@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.plan import Action
+from engine.core.change import Action
 from engine.core.stages import ordered_steps
 from engine.core.text import clean
 from engine.render.layout import Paint, count_of

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import MAKING, Action, Reason
 from engine.core.outcome import Outcome
-from engine.core.plan import MAKING, Action, Reason
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.plan import Change
+    from engine.core.change import Change
     from engine.render.layout import Style
 
 SYMBOLS: Final[Mapping[Action, str]] = {

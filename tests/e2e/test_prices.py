@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.catalog import PRICES
 from tests.e2e.harness import QUICK, fault, fleet_text, people, until
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from engine.app.import_domain import ImportAsked, checked
 from engine.config.fleet.imported import Found, import_fleet
 from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
-from engine.core.observed import AppStatus, ObservedApp
-from engine.core.owners import ObservedOwner
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.change import Action, Reason
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet
 from engine.core.drift import differing_fields
 from engine.core.identity import USER, Owner, folded
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, newest_by_key
-from engine.core.plan import Action, Plan, Reason
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.core.stages import ordered_steps
@@ -30,6 +30,7 @@ from tests.property.strategies import (
 )
 
 if TYPE_CHECKING:
+    from engine.core.plan import Plan
     from engine.core.plan_options import PlanOptions
 
 IN_SERVICE = AppStatus.IN_SERVICE

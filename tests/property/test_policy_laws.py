@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.change import Action, Change, Reason
+from engine.core.plan import Plan
 from engine.core.settings import Safety
 from engine.policy.guardrails import Allowance, check_plan
 from engine.policy.prices import PriceBook

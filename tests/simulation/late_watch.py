@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
-from engine.core.plan import DESTROYING, Action, Reason
+from engine.core.change import DESTROYING, Action, Reason
 
 if TYPE_CHECKING:
+    from engine.core.change import Change
     from engine.core.identity import AppKey, Owner
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.simulator.world.records import App, AppId
     from tests.simulation.watch import Watch
 

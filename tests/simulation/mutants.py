@@ -14,11 +14,11 @@ from engine.adapters.pace import ThrottlePace
 from engine.adapters.state.lock import FleetLock
 from engine.app.teams import overlay as letting_go
 from engine.core import errors
+from engine.core.change import Action
 from engine.core.errors import QuotaFacts
+from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
-from engine.core.owners import folded_owner
 from engine.core.ownership import whose
-from engine.core.plan import Action
 from engine.executor import (
     begin,
     deletes,

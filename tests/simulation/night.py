@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from engine.adapters.pace import ThrottlePace
 from engine.app.owners import with_declared_owners
 from engine.app.ownership import why_not_prune, with_ownership
+from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
-from engine.core.plan import Action
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.executor.calls import StoppedError

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.app.teams.overlay import Offboarding
-from engine.core.desired import DesiredOwner
+from engine.core.desired import DesiredOwner, holder_of
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.owners import holder_of
 from engine.core.ownership import MANAGED_TAG
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.world.faults import Fault, FaultKind, FaultRule

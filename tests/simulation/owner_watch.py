@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from engine.core.change import Action, OwnerReason
+from engine.core.desired import holder_of
 from engine.core.errors import OutcomeUnknown
 from engine.core.identity import USER, Owner
 from engine.core.outcome import Outcome
-from engine.core.owners import OwnerReason, holder_of
 from engine.core.ownership import MANAGED_TAG
-from engine.core.plan import Action
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import DELETING, IN_SERVICE, Profile, Space
@@ -21,11 +21,11 @@ from tests.simulation.fleet_maker import FLEET_NAME
 from tests.simulation.owner_maker import standing_owner
 
 if TYPE_CHECKING:
+    from engine.core.change import OwnerChange
     from engine.core.desired import Tags
     from engine.core.errors import CloudError
     from engine.core.identity import OwnerKind
     from engine.core.outcome import ApplyReport, OwnerResult
-    from engine.core.owners import OwnerChange
     from engine.core.plan import Plan
     from engine.ports.owners import OwnerDetail
     from engine.simulator.world.records import AppId

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from engine.core.change import Action
 from engine.core.ownership import MANAGED_TAG
-from engine.core.plan import Action
 from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.owner_maker import standing_owner

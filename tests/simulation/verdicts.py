@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action, Reason
 from engine.core.drift import instance_types_in_sync
 from engine.core.errors import ExitCode
 from engine.core.outcome import Outcome
-from engine.core.plan import Action, Reason
 from engine.executor.control import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import IN_SERVICE, PENDING
@@ -17,8 +17,9 @@ from tests.simulation.owner_watch import check_no_owner_left, why_owners_not_con
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.core.change import Change
     from engine.core.outcome import ApplyReport, AppResult
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.simulator.world.records import AppId
     from tests.simulation.watch import Watch
 

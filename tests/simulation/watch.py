@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.change import Action, Reason
 from engine.core.errors import (
     CredentialsFailed,
     NoCapacity,
@@ -19,7 +20,6 @@ from engine.core.errors import (
     TlsFailed,
 )
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
-from engine.core.plan import Action, Reason
 from engine.core.service_errors import failure_from_reason
 from engine.executor.begin import UNFINISHED_CODE
 from engine.executor.control import Cause
@@ -35,9 +35,10 @@ from tests.simulation.sim_cloud import Call, key_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.core.change import Change
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey, Lane
-    from engine.core.plan import Change, Plan
+    from engine.core.plan import Plan
     from engine.executor.fleet_run import FleetRun
     from engine.simulator.world.records import AppId
     from tests.simulation.memory_journal import MemoryJournal

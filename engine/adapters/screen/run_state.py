@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action
 from engine.core.limits import FAILURES_SHOWN_MAX_COUNT, RATE_WINDOW_SECONDS
-from engine.core.plan import Action
 from engine.ports import events
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.core.change import Action
 from engine.core.limits import (
     WORDS_ERRORS_MAX_COUNT,
     WORDS_FINDINGS_MAX_COUNT,
@@ -16,7 +17,6 @@ from engine.core.limits import (
     WORDS_NOTES_MAX_COUNT,
 )
 from engine.core.outcome import Outcome
-from engine.core.plan import Action
 from engine.core.text import clean
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
+from engine.core.change import Action
 from engine.core.limits import (
     TIMELINE_BUCKET_MARKS_MAX_COUNT,
     TIMELINE_KEEP_EVERY_SECONDS,
     TIMELINE_MARKS_MAX_COUNT,
     TIMELINE_SLOTS_MAX_COUNT,
 )
-from engine.core.plan import Action
 from engine.core.text import clean
 from engine.ports import events
 from engine.ports.history import BucketState, Mark

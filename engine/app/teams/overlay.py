@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.config.fleet.fleet_file import load_fleet
+from engine.core.change import Action, Change, Reason
 from engine.core.desired import AppSpec, DesiredApp, Mode, Source
 from engine.core.errors import DeniedError, UsageError
 from engine.core.finding import Finding
-from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.identity import OWNER_KINDS, Owner, folded_owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
-from engine.core.owners import folded_owner
-from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.text import clean
 from engine.executor.ownership import read_owners
 from engine.executor.troubles import UNKNOWN_CODE
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from engine.config.fleet.fleet_file import LoadedFleet
     from engine.core.desired import DesiredOwner
     from engine.core.identity import AppKey
-    from engine.core.observed import ObservedFleet
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedFleet, ObservedOwner
+    from engine.core.plan import Plan
     from engine.ports.history import AppRecord, RunDetail
 
 OFFBOARDED_FOLDER: Final = "offboarded"

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedApp
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedApp, ObservedOwner
 
 _NUMBER_MAX_CHARS: Final = 8  # what is left of a label for the number that tells two shapes apart
 _TEAM_MIN_MEMBERS: Final = 2

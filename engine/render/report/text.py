@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.core.change import Action
 from engine.core.finding import LISTING, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, Outcome, RunResult, Trouble
-from engine.core.plan import Action
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, count_of, duration, names, with_commands

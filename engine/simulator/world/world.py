@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.core.limits import TOMBSTONE_SECONDS
-from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultBook
 from engine.simulator.world.listing import CreationIndex
 from engine.simulator.world.quotas import Quotas

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.plan import Action, Change, Plan, PlanLane, Reason
+from engine.core.change import Action, Change, Reason
+from engine.core.plan import Plan, PlanLane
 from tests.fleets import an_app, key_of
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pytest
 from engine.adapters.state.journal_reader import read_memory
 from engine.adapters.state.state_dir import StateDir
 from engine.app.apply import apply
+from engine.app.begun import Begun
 from engine.app.loading import load, today
 from engine.app.options import AppOptions
 from engine.app.plan import plan
-from engine.app.session import Begun
 from engine.app.stopping import Beginning
 from engine.core.errors import BugError, ExitCode, UsageError, WrongAccountError
 from engine.core.outcome import Outcome

@@ -11,10 +11,10 @@ import pytest
 from engine.app.explain import explained, find_app
 from engine.app.loading import load
 from engine.cli.main import main
+from engine.core.change import Action, Reason
 from engine.core.errors import UsageError
 from engine.core.identity import parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet
-from engine.core.plan import Action, Reason
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.render.explain_text import explain_text

@@ -17,8 +17,8 @@ from engine.app.options import AppOptions
 from engine.cli import ask, output
 from engine.cli.context import Globals
 from engine.cli.sinks import Sinks
+from engine.core.change import Action
 from engine.core.outcome import AppResult, Outcome, Trouble
-from engine.core.plan import Action
 from engine.ports import events
 from tests.fleets import LAB, key_of
 from tests.unit.render.samples import a_plan, a_report, a_status

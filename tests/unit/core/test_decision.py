@@ -6,11 +6,12 @@ from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action, Reason
 from engine.core.decision import decide_declared, decide_undeclared, drifted_fields, ownership_matters
 from engine.core.desired import Mode
 from engine.core.identity import QuotaBucket
 from engine.core.observed import AppStatus, ObservedApp, Ownership
-from engine.core.plan import Action, Fits, Reason
+from engine.core.plan import Fits
 from tests.fleets import LANE, a_row, an_app, key_of, options
 
 if TYPE_CHECKING:

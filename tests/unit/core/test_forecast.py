@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.forecast import (
     CREATE_PRIOR_SECONDS,
     OWNER_PRIOR_SECONDS,
@@ -16,8 +17,6 @@ from engine.core.forecast import (
     sending_s,
 )
 from engine.core.identity import SPACE, USER, Owner, QuotaBucket
-from engine.core.owners import OwnerChange, OwnerReason
-from engine.core.plan import Action
 from engine.core.planner import plan_fleet
 from engine.core.settings import Execution
 from tests.fleets import KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
@@ -41,7 +40,7 @@ def labs(count: int) -> Plan:
 
 def course(plan: Plan, **more: Any) -> Forecast:
     inputs = {"lanes": {"research": LANE}, "learnt_rates": {LANE: 10.0}, "durations": {KIND: (60.0,)}, **more}
-    made = forecast_of(plan, ForecastInputs(**inputs))
+    made = forecast_of(plan.changes, plan.owners, ForecastInputs(**inputs))
     assert made is not None
     return made
 
@@ -130,8 +129,8 @@ def test_listings_become_rarer_and_cost_no_more_than_the_owners_that_are_awaited
 
 
 def test_a_plan_without_changes_or_without_a_reachable_lane_has_no_course() -> None:
-    assert forecast_of(labs(0), ForecastInputs({"research": LANE})) is None
-    assert forecast_of(labs(1), ForecastInputs({})) is None
+    assert forecast_of(labs(0).changes, (), ForecastInputs({"research": LANE})) is None
+    assert forecast_of(labs(1).changes, (), ForecastInputs({})) is None
 
 
 def test_it_is_read_back() -> None:

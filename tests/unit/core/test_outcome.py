@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.core.change import Action
 from engine.core.errors import DeniedError, ExitCode
 from engine.core.finding import MANDATORY, OFFBOARD, SKIP, Finding
 from engine.core.identity import USER, Owner
@@ -17,7 +18,6 @@ from engine.core.outcome import (
     Trouble,
     denied_trouble,
 )
-from engine.core.plan import Action
 from tests.fleets import LAB, key_of
 
 WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED)

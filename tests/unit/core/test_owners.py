@@ -7,21 +7,13 @@ from typing import Any
 
 import pytest
 
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredFleet, DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.observed import Ownership
+from engine.core.observed import ObservedOwner, Ownership
 from engine.core.offboarding import with_owner_deletes
-from engine.core.owners import (
-    ObservedOwner,
-    OwnerChange,
-    OwnerReason,
-    domains_with_new_profiles,
-    holders_needed,
-    owners_needed,
-    with_owners,
-    with_sso_warning,
-)
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.owners import domains_with_new_profiles, holders_needed, owners_needed, with_owners, with_sso_warning
+from engine.core.plan import Plan
 from engine.core.plan_json import plan_from_json
 from engine.core.stages import ordered_steps, owner_ranks
 from tests.fleets import CANVAS, LAB, SOURCE, a_fleet, a_row, an_app, key_of, observe

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, QuotaBucket
-from engine.core.plan import Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.settings import Safety

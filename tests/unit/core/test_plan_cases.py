@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine.core.change import Action, Reason
 from engine.core.errors import AccessDenied
 from engine.core.identity import QuotaBucket
-from engine.core.plan import Action, Fits, Reason
+from engine.core.plan import Fits
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.core.selectors import Selectors
 from tests.fleets import LANE, a_fleet, a_row, an_app, key_of, observe, options

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action
 from engine.core.cost import CostLine, PlanCost
 from engine.core.errors import AccessDenied, StalePlanError
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
-from engine.core.plan import Action, Fits, PlanLane, QuotaLine
+from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import BugError
 from engine.core.finding import Finding
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
-from engine.core.plan import Action, PlanLane, QuotaLine, Reason
+from engine.core.plan import PlanLane, QuotaLine
 from engine.core.planner import needs_ownership, plan_fleet
 from engine.core.selectors import Selectors
 from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, key_of, observe, options

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
 from engine.core.identity import USER, Owner
-from engine.core.owners import OwnerChange, OwnerReason
-from engine.core.plan import Action, Plan
+from engine.core.plan import Plan
 from engine.core.sso import with_auth_mode
 from tests.fleets import SOURCE
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.change import Action, Change, Reason
+from engine.core.plan import Plan
 from engine.core.stages import ordered_steps
 from tests.fleets import a_row, an_app
 

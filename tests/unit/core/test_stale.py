@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
 from engine.core.identity import Owner
-from engine.core.owners import OwnerChange, OwnerReason
-from engine.core.plan import Action, PlanLane
+from engine.core.plan import PlanLane
 from engine.core.planner import plan_fleet
 from engine.core.stale import why_stale
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, SOURCE, a_fleet, a_row, an_app, observe, options

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from engine.core.change import Action, Change, Reason
 from engine.core.desired import Mode
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.plan import Plan
 from engine.core.status import Condition, LastSeen, StatusFacts, StatusView, failed_keys, status_of
 from tests.fleets import CANVAS, LAB, TODAY, a_row, an_app, key_of
 

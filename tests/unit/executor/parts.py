@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.core.change import Action, Change, Reason
 from engine.core.errors import QuotaExceeded, QuotaFacts
-from engine.core.plan import Action, Change, Reason
 from engine.core.planner import OwnershipQuestions
 from engine.core.settings import Backoff
 from engine.executor.operation import Operation, Phase

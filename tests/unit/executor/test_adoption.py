@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.app.ownership import why_not_prune, with_ownership
+from engine.core.change import Action, Reason
 from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
-from engine.core.plan import Action, Reason
 from engine.core.planner import OwnershipQuestions, needs_ownership, plan_fleet
 from engine.executor.calls import StoppedError
 from engine.executor.control import Cause

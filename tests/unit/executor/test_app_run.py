@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.errors import BugError, NotFound, Rejected, Throttled, Unreachable
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.observed import Ownership
 from engine.core.outcome import Outcome, Trouble
-from engine.core.owners import OwnerChange, OwnerReason
-from engine.core.plan import Action, Change, Plan, Reason
 from engine.core.planner import plan_fleet
 from engine.core.settings import Backoff, Backoffs, Execution, Observe
 from engine.executor.asking import ask_again
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.core.outcome import ApplyReport
+    from engine.core.plan import Plan
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Event
     from engine.simulator.faces.memory_face import SimulatedCall

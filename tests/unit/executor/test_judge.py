@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.change import Action
 from engine.core.limits import ABSENT_TWICE_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
-from engine.core.plan import Action
 from engine.core.settings import Observe
 from engine.executor.judge import Scan, Verdict, believe, is_generation, judge, needs_asking
 from engine.executor.operation import Operation, Phase

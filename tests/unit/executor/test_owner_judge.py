@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, Owner
-from engine.core.owners import ObservedOwner, OwnerChange, OwnerReason
-from engine.core.plan import Action
+from engine.core.observed import ObservedOwner
 from engine.core.settings import Observe
 from engine.executor.judge import Scan, Verdict
 from engine.executor.operation import Phase

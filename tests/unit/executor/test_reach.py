@@ -40,7 +40,7 @@ async def _whose(run: FleetRun) -> Any:
 
 
 async def _prune(run: FleetRun) -> Any:
-    from engine.core.plan import Action, Change, Reason
+    from engine.core.change import Action, Change, Reason
     from tests.unit.core.test_owners import plan
 
     pruned = Change(KEY, Action.DELETE, Reason.NOT_DECLARED, a_row(CANVAS_A))
@@ -48,7 +48,7 @@ async def _prune(run: FleetRun) -> Any:
 
 
 async def _owners(run: FleetRun) -> Any:
-    from engine.core.owners import ObservedOwner
+    from engine.core.observed import ObservedOwner
 
     return await read_owners(run, [ObservedOwner(ALICE, "InService", 1.0)])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.core.change import Action
 from engine.core.identity import parse_app_key
-from engine.core.plan import Action
 from engine.executor.gate import GateState
 from engine.executor.operation import Operation, Phase, scopes_of
 from engine.executor.ready import ReadyQueue

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action, Change, Reason
 from engine.core.desired import Source
 from engine.core.errors import UsageError
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.plan import Plan
 from engine.core.settings import Safety
 from engine.policy.guardrails import Allowance, check_plan, parse_allowance
 from engine.policy.prices import PriceBook

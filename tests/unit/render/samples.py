@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
 from engine.core.observed import ObservedFleet
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
-from engine.core.plan import Action, Change, Fits, Plan, PlanLane, QuotaLine, Reason
+from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.status import StatusFacts, StatusView, status_of
 from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_row, an_app, key_of
 

@@ -9,13 +9,12 @@ import pytest
 
 from engine.adapters.screen.live_view import STYLES as LIVE_STYLES
 from engine.adapters.screen.live_view import State
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import Source
 from engine.core.explain import Explanation, RuleLine
 from engine.core.identity import Owner
 from engine.core.observed import AppStatus
 from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
-from engine.core.owners import OwnerChange, OwnerReason
-from engine.core.plan import Action, Change, Reason
 from engine.core.status import FINE, Condition
 from engine.policy.judge import Verdict
 from engine.render.explain_text import explain_text

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.outcome import AppResult, Outcome
-from engine.core.plan import Action, Change, Fits, QuotaLine, Reason
+from engine.core.plan import Fits, QuotaLine
 from engine.render.layout import count_of
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, prose
 from engine.render.plan_markdown import plan_markdown

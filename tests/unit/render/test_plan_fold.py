@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.plan import Action, Change, Plan, Reason
+from engine.core.change import Action, Change, Reason
+from engine.core.plan import Plan
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.plan_text import plan_text
 from tests.fleets import a_row, an_app, key_of

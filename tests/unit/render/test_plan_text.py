@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
-from engine.core.plan import Action, Change, Reason
 from engine.core.plan_json import plan_from_json
 from engine.core.text import is_safe
 from engine.render.plan_text import plan_text, summary_line

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, RunResult, Trouble
-from engine.core.plan import Action, Change, Fits, Reason
+from engine.core.plan import Fits
 from engine.core.text import is_safe
 from engine.render.json_text import json_text
 from engine.render.layout import count_of, duration

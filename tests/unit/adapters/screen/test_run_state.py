@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine.adapters.screen.run_state import RunState
+from engine.core.change import Action
 from engine.core.forecast import Forecast
-from engine.core.plan import Action
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of
 from tests.unit.adapters.runs import Clock, plan_of

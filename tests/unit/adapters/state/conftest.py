@@ -14,9 +14,9 @@ import pytest
 
 from engine.adapters.state.journal import RunHeader, SqliteJournal
 from engine.adapters.state.state_dir import StateDir
+from engine.core.change import Action
 from engine.core.identity import AppKey
 from engine.core.outcome import AppResult, Outcome, Trouble
-from engine.core.plan import Action
 
 NOBODY = 65534
 TIMEOUT_S = 180

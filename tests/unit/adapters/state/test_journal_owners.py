@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from engine.adapters.state import journal as journal_module
 from engine.adapters.state import journal_schema
 from engine.adapters.state.journal_reader import run, runs
+from engine.core.change import Action
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome, OwnerResult, Trouble
-from engine.core.plan import Action
 
 if TYPE_CHECKING:
     from pathlib import Path

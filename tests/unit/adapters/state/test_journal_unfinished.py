@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.adapters.state.journal_reader import read_memory
+from engine.core.change import Action
 from engine.core.identity import SPACE, Owner
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.core.outcome import Outcome, OwnerResult
-from engine.core.plan import Action
 from engine.ports.journal import Replaced, Unfinished
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from engine.adapters.state.journal_reader import runs
 from engine.adapters.state.run_words import run_words
 from engine.adapters.state.timeline import Timeline
 from engine.adapters.state.timeline_reader import past_runs, run_story
+from engine.core.change import Action
 from engine.core.errors import StateError
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane
 from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, Trouble
-from engine.core.plan import Action
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
 from engine.render.report.differences import differences

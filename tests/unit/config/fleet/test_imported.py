@@ -12,8 +12,7 @@ from engine.config.fleet.imported import Found, Imported, import_fleet
 from engine.core.desired import AppSpec
 from engine.core.errors import BugError
 from engine.core.identity import SPACE, Owner, parse_app_key
-from engine.core.observed import AppStatus, ObservedApp
-from engine.core.owners import ObservedOwner
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.errors import ConfigError
 from engine.simulator.scenario.scenario import Scenario, load_scenario
-from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultKind
 from engine.simulator.world.quotas import Wording
 from engine.simulator.world.request_limit import RequestLimit

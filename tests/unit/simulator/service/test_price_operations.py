@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.core.price_list import price_table
-from engine.simulator.service.price_operations import PRICES
+from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.service_error import ServiceError
 from tests.unit.simulator.worlds import call, make_world
 
