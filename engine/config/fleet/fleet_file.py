@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
 from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
 from engine.config.fleet.layers import Definitions, check_uses, follow_extends
@@ -26,7 +27,6 @@ from engine.config.reading.model_errors import check_table
 from engine.config.reading.patterns import nearest_pattern
 from engine.config.reading.problems import Code, Problems, TooMany, nearest, show_value
 from engine.config.reading.toml_document import Document, parse_document
-from engine.config.service.arns import check_arns, check_domain_role
 from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.errors import ConfigError
 

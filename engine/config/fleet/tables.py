@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic_core import PydanticCustomError
 
+from engine.config.fleet.arns import REGIONAL_KEYS
 from engine.config.fleet.fleet_models import (
     APP_FIELDS,
     LAYER_FIELDS,
@@ -27,7 +28,6 @@ from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, Owne
 from engine.config.reading.model_errors import check_table, kind_of
 from engine.config.reading.problems import Code, Place, show_value
 from engine.config.service.app_rules import settings_faults
-from engine.config.service.arns import REGIONAL_KEYS
 from engine.config.service.fields import MEMBER, NAME_HINT, check_label
 from engine.config.service.instance_types import warn_of_unknown_types
 from engine.config.service.service_model import is_name

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from engine.config.fleet.fleet_models import Table
-from engine.config.reading.problems import show_value
+from engine.config.reading.problems import problem, show_value
 from engine.config.service import service_model as service
 from engine.config.service.fields import (
     REGION,
@@ -25,7 +25,6 @@ from engine.config.service.fields import (
     InstanceType,
     LifecycleConfigArn,
     Tags,
-    problem,
 )
 from engine.core import limits, settings
 from engine.core.settings import Bound, Settings

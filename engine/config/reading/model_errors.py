@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from engine.config.reading.problems import Code, Place, nearest, one_of, show_value
-from engine.config.service.fields import CUSTOM
+from engine.config.reading.problems import CUSTOM, Code, Place, nearest, one_of, show_value
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from pydantic_core import PydanticCustomError
+
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, Severity, in_order
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
@@ -165,3 +167,11 @@ class Problems:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """All warnings, in order."""
         return in_order(self._warnings)
+
+
+CUSTOM: Final = "appfleet"  # the type of our own errors: their context holds message and hint
+
+
+def problem(message: str, hint: str) -> PydanticCustomError:
+    """Make an error that `model_errors` shows as it is."""
+    return PydanticCustomError(CUSTOM, "{message}", {"message": message, "hint": hint})

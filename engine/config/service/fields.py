@@ -11,9 +11,8 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
-from engine.config.reading.problems import nearest, one_of, show_value
+from engine.config.reading.problems import nearest, one_of, problem, show_value
 from engine.config.service import service_model as service
 from engine.core.limits import (
     APP_TAGS_MAX_COUNT,
@@ -28,16 +27,10 @@ LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REGION: Final = re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-[0-9]{1,2}")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
 RESERVED_TAG_PREFIXES: Final = ("aws:", "appfleet:")
-CUSTOM: Final = "appfleet"  # the type of our own errors: their context holds message and hint
 
 MEMBER: Final = "{member}"  # stands for a person's user profile name
 _DATE_HINT: Final = "Write the day alone, without quotes: 2026-12-31"
 NAME_HINT: Final = "Use letters, digits and, inside, hyphens: at most 63 characters"
-
-
-def problem(message: str, hint: str) -> PydanticCustomError:
-    """Make an error that `model_errors` shows as it is."""
-    return PydanticCustomError(CUSTOM, "{message}", {"message": message, "hint": hint})
 
 
 def check_label(text: str) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from engine.config.fleet.fleet_models import Table
-from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region, problem
+from engine.config.reading.problems import problem
+from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region
 from engine.core.limits import SCENARIO_ROWS_MAX_COUNT, TAG_KEY_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from engine.core.settings import HOURLY_USD
 from engine.simulator.world.faults import FaultKind
