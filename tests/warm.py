@@ -69,7 +69,7 @@ class WarmProcess(subprocess.Popen[str]):
         try:
             streams = [stdin, stdout, stderr]
             descriptors = [number if own == -1 else own for number, own in enumerate(streams)]
-            _server(env).order(_order(args, cwd, env), [*descriptors, tell])
+            _server().order(_order(args, cwd, env), [*descriptors, tell])
         except BaseException:
             os.close(told)
             raise
@@ -106,13 +106,12 @@ class WarmProcess(subprocess.Popen[str]):
 class _Server:
     """The process that forks, and the socket that it gets its orders by. It ends when the socket does."""
 
-    def __init__(self, locale: Mapping[str, str]) -> None:
-        self.locale = locale
+    def __init__(self) -> None:
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.warm_server"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=ROOT,
-                env={**locale, "PATH": os.environ["PATH"]},
+                env={**_locale(), "PATH": os.environ["PATH"]},
             )  # fmt: skip
 
     def order(self, order: bytes, descriptors: list[int]) -> None:
@@ -126,9 +125,9 @@ class _Server:
 _SERVERS: Final[list[_Server]] = []  # one, once the first process was asked for
 
 
-def _server(environment: Mapping[str, str]) -> _Server:
+def _server() -> _Server:
     if not _SERVERS:
-        _SERVERS.append(_Server(_locale(environment)))
+        _SERVERS.append(_Server())
     return _SERVERS[0]
 
 
@@ -140,12 +139,13 @@ def end_server() -> None:
 
 def can_obey(environment: Mapping[str, str]) -> bool:
     """Whether a forked process can do what the variables ask for."""
-    same_locale = not _SERVERS or _SERVERS[0].locale == _locale(environment)
-    return sys.platform == "linux" and same_locale and not any(map(_AT_START.match, environment))
+    asked = {name: value for name, value in environment.items() if LOCALE.match(name)}
+    return sys.platform == "linux" and asked == _locale() and not any(map(_AT_START.match, environment))
 
 
-def _locale(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if LOCALE.match(name)}
+def _locale() -> dict[str, str]:
+    """Return what the tests hand on of their own locale, without what Python adds to it."""
+    return {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
 
 
 def _order(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> bytes:
