@@ -144,4 +144,4 @@ def test_a_bad_fleet_file_is_64_with_its_line_and_a_hint(
         assert all(re.match(r"\S+:(\d+: |\s)", line) for line in expected)
         assert re.fullmatch(r"appfleet: error AF102: \d+ problems? found; nothing was called", err.splitlines()[-1])
         check_clean(err, folder.name)
-    assert not (tmp_path / "state").exists()
+        assert (tmp_path / "state").exists() is (command[0] == "apply"), "history knows of the run, and of nothing else"
