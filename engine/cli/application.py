@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from engine.adapters.log.log_options import LogFormat
 from engine.cli import flags
 from engine.cli.call import FLEET_FILE_NAME, Call
 from engine.cli.context import Globals
 from engine.cli.output import write_result
 from engine.cli.usage import plain_help
 from engine.core.errors import ExitCode
+from engine.core.log_options import LogFormat
 
 _GLOBAL_HELP: Final = "Global flags (see appfleet --help) may stand before or after the command."
 _EPILOG: Final = """Every flag is also an environment variable: --log-level is APPFLEET_LOG_LEVEL.

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from engine.adapters.log.log_options import LogFormat, LogLevel
     from engine.app.options import AppOptions
     from engine.core.identity import AppKey
+    from engine.core.log_options import LogFormat, LogLevel
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.core.selectors import Selectors

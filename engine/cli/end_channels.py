@@ -10,9 +10,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
+from engine.core.log_options import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

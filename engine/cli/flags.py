@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.cli.call import ENV_PREFIX
 from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint
+from engine.core.log_options import LogFormat, LogLevel
 
 
 def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's own word for it

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from engine.adapters.log.event_log import EventLog, LibraryHandler
 from engine.adapters.log.line_writer import LineWriter
-from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.adapters.named_file import NamedFileError, open_to_append, reopened
 from engine.adapters.screen.progress import Progress
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
+from engine.core.log_options import LogFormat, LogLevel
 from engine.ports.events import RunFinished
 
 if TYPE_CHECKING:

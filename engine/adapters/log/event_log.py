@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from engine.adapters.log.log_format import console_line, iso_time, json_line, safe_facts
-from engine.adapters.log.log_options import LogFormat, LogLevel
+from engine.core.log_options import LogFormat, LogLevel
 from engine.core.redact import Redactor
 from engine.core.text import clean
 from engine.ports.events import LibraryWarned

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.log.log_options import LogFormat, LogLevel
 from engine.app.options import AppOptions
 from engine.cli import ask, output
 from engine.cli.context import Globals
 from engine.cli.sinks import Sinks
 from engine.core.change import Action
+from engine.core.log_options import LogFormat, LogLevel
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.ports import events
 from tests.fleets import LAB, key_of

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.log.log_options import LogFormat
 from engine.adapters.screen.live_view import LiveView
 from engine.adapters.screen.progress import Progress
 from engine.app.options import AppOptions
@@ -16,6 +15,7 @@ from engine.cli import sinks as module
 from engine.cli.context import Globals
 from engine.cli.output import size_of
 from engine.cli.sinks import Sinks
+from engine.core.log_options import LogFormat
 from engine.ports import events
 from tests.fleets import LAB
 from tests.unit.adapters.runs import plan_of
