@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engine.app.loading import load, now
 from engine.app.looking import looking
@@ -25,7 +25,7 @@ from engine.core.identity import SPACE, USER
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
-from engine.core.text import clean
+from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from engine.config.fleet.imported import Imported
     from engine.core.plan import Plan
     from engine.ports.events import Emit
-
-_NAMED_MAX_COUNT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +182,7 @@ def _differing(plan: Plan) -> str:
 
 
 def _named(items: Iterable[object]) -> str:
-    names = sorted(map(str, items))
-    more = len(names) - _NAMED_MAX_COUNT
-    return ", ".join(names[:_NAMED_MAX_COUNT]) + (f" and {more:,} more" if more > 0 else "")
+    return listed(sorted(map(str, items)))
 
 
 async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:

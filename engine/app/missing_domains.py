@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.app.quotas import domain_ids
 from engine.core.errors import AppfleetError, NotFound
-from engine.core.text import clean
+from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
     from engine.app.session import Joined
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from engine.core.identity import Lane
     from engine.core.observed import ObservedFleet
 
-_NAMED_MAX_COUNT: Final = 5
 _CHECK: Final = "Check the domain's id, region and account in fleet.toml"
 
 
@@ -48,9 +47,7 @@ async def _there(name: str, parts: Joined) -> frozenset[str]:
 
 
 def _no_domain(domain: DesiredDomain, lane: Lane, there: frozenset[str], error: NotFound) -> NotFound:
-    named = sorted(there)
-    more = f" and {len(named) - _NAMED_MAX_COUNT:,} more" if len(named) > _NAMED_MAX_COUNT else ""
-    hint = f"Domains there: {', '.join(named[:_NAMED_MAX_COUNT])}{more}" if named else _CHECK
+    hint = f"Domains there: {listed(sorted(there))}" if there else _CHECK
     return NotFound(
         clean(f"no domain {domain.domain_id} in {lane.region} of account {lane.account} ({domain.source})"),
         hint=hint,

@@ -21,6 +21,7 @@ from engine.core.errors import AppfleetError, CloudError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.plan import PlanLane
+from engine.core.text import listed
 from engine.executor.asking import ask_again
 from engine.executor.calls import ANSWER_KINDS
 from engine.executor.link import Link
@@ -146,7 +147,5 @@ def _one_error(unreachable: dict[str, AppfleetError]) -> AppfleetError:
 def _needed(message: str, names: list[str]) -> str:
     if "domain " in message and len(names) == 1:
         return message
-    shown = ", ".join(names[:DOMAINS_NAMED_MAX_COUNT])
-    rest = len(names) - DOMAINS_NAMED_MAX_COUNT
-    more = f" and {rest} more" if rest > 0 else ""
-    return f"{message}, needed for domain{'' if len(names) == 1 else 's'} {shown}{more}"
+    word = "domain" if len(names) == 1 else "domains"
+    return f"{message}, needed for {word} {listed(names, DOMAINS_NAMED_MAX_COUNT)}"

@@ -11,7 +11,7 @@ from engine.cli import flags
 from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,8 +60,6 @@ def prices(
 
 def _remarks(made: PricesWritten, out: str) -> Iterable[str]:
     """Give what a reader should know of the file, a line each."""
-    from engine.render.layout import count_of
-
     for table in made.tables:
         elsewhere = f", from {clean(table.endpoint)}, which is not AWS" if table.endpoint else ""
         yield f"{table.region}: {count_of(len(table.prices), 'price')}{elsewhere}"

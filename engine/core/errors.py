@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +91,7 @@ class ConfigError(AppfleetError):
     exit_code = ExitCode.USAGE
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        count = len(diagnostics)
-        super().__init__(f"{count} problem{'' if count == 1 else 's'} found; nothing was called")
+        super().__init__(f"{count_of(len(diagnostics), 'problem')} found; nothing was called")
         self.diagnostics = diagnostics
 
 

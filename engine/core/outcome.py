@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import BugError, DeniedError, ExitCode
 from engine.core.finding import MANDATORY, allowed_flags, staying
+from engine.core.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -288,8 +289,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     counts = {outcome.value: count for outcome, count in report.summary.items() if outcome in INCOMPLETE_OUTCOMES}
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
-    apps = "1 app" if len(report.apps) == 1 else f"{len(report.apps):,} apps"
-    parts = [f"{shown} of {apps}"] if shown else []
+    parts = [f"{shown} of {count_of(len(report.apps), 'app')}"] if shown else []
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []
@@ -304,7 +304,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
 
 
 def _owners(count: int) -> str:
-    return "1 user profile or space" if count == 1 else f"{count:,} user profiles or spaces"
+    return count_of(count, "user profile or space", "user profiles or spaces")
 
 
 def _commonest(report: ApplyReport) -> tuple[str, Trouble] | None:

@@ -16,7 +16,7 @@ from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason,
 from engine.core.desired import holder_of
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,13 +172,13 @@ def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
     profiles = sum(1 for change in new_profiles(plan.owners) if change.owner.domain == domain)
     if auth_mode != SSO_MODE or not profiles:
         return plan
-    count = "1 user profile" if profiles == 1 else f"{profiles} user profiles"
+    made = count_of(profiles, "user profile")
     finding = Finding(
         "sso",
         "advisory",
         "",
         clean(
-            f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), and {count} will be made: a "
+            f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), and {made} will be made: a "
             "profile that the API makes is not assigned to the domain's application there, so its user is answered "
             "Access Denied until an administrator assigns that user or a group in IAM Identity Center"
         ),
@@ -192,4 +192,4 @@ def new_profiles(changes: Iterable[OwnerChange]) -> Iterable[OwnerChange]:
 
 
 def _apps(count: int) -> str:
-    return "1 app that needs it is" if count == 1 else f"{count} apps that need it are"
+    return count_of(count, "app that needs it is", "apps that need it are")

@@ -28,7 +28,7 @@ from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned, way_to_move
 from engine.core.plan import Plan
 from engine.core.plan_options import PlanOptions
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -249,48 +249,36 @@ def _claims(options: PlanOptions, joined: _Joined, changes: list[Change], said: 
 
 
 def _claimed_message(fleet: str, keys: list[AppKey]) -> str:
-    named = ", ".join(map(str, keys[:ORPHANS_NAMED_MAX_COUNT]))
-    more = len(keys) - ORPHANS_NAMED_MAX_COUNT
-    tail = f" and {more} more" if more > 0 else ""
-    return f"the fleet {fleet!r} owns {_apps(len(keys))} that this fleet declares: {named}{tail}. {way_to_move(fleet)}"
+    named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
+    return (
+        f"the fleet {fleet!r} owns {count_of(len(keys), 'app')} that this fleet declares: {named}. {way_to_move(fleet)}"
+    )
 
 
 def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:
     domain = observed.domains.get(name)
     why = "it was not listed" if domain is None or domain.error is None else str(domain.error).rstrip(".")
-    return Finding(LISTING, _SKIPPED, "", clean(f"domain {name}: {_apps(apps)} left alone: {why}"))
+    return Finding(LISTING, _SKIPPED, "", clean(f"domain {name}: {count_of(apps, 'app')} left alone: {why}"))
 
 
 def _orphans_message(orphans: list[AppKey]) -> str:
-    named = ", ".join(map(str, orphans[:ORPHANS_NAMED_MAX_COUNT]))
-    more = len(orphans) - ORPHANS_NAMED_MAX_COUNT
-    tail = f" and {more} more" if more > 0 else ""
-    return f"{_apps(len(orphans))} of this fleet no longer declared: {named}{tail}"
+    named = listed(orphans, ORPHANS_NAMED_MAX_COUNT)
+    return f"{count_of(len(orphans), 'app')} of this fleet no longer declared: {named}"
 
 
 def _owed_message(owed: list[AppKey]) -> str:
-    named = ", ".join(map(str, owed[:ORPHANS_NAMED_MAX_COUNT]))
-    more = len(owed) - ORPHANS_NAMED_MAX_COUNT
-    tail = f" and {more} more" if more > 0 else ""
-    return f"{_apps(len(owed))} deleted by an earlier run to be replaced and not created again yet: {named}{tail}"
+    named = listed(owed, ORPHANS_NAMED_MAX_COUNT)
+    return f"{count_of(len(owed), 'app')} deleted by an earlier run to be replaced and not created again yet: {named}"
 
 
 def _unread_message(keys: list[AppKey]) -> str:
-    named = ", ".join(map(str, keys[:ORPHANS_NAMED_MAX_COUNT]))
-    more = len(keys) - ORPHANS_NAMED_MAX_COUNT
-    tail = f" and {more} more" if more > 0 else ""
-    return f"{_apps(len(keys))} not pruned, since it could not be read whose they are: {named}{tail}. {READ_TAGS}"
+    named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
+    return f"{count_of(len(keys), 'app')} not pruned, since it could not be read whose they are: {named}. {READ_TAGS}"
 
 
 def _foreign_message(others: list[tuple[AppKey, str]]) -> str:
-    named = ", ".join(f"{key} ({fleet})" for key, fleet in others[:ORPHANS_NAMED_MAX_COUNT])
-    more = len(others) - ORPHANS_NAMED_MAX_COUNT
-    tail = f" and {more} more" if more > 0 else ""
-    return f"{_apps(len(others))} of other fleets left alone: {named}{tail}"
-
-
-def _apps(count: int) -> str:
-    return "1 app" if count == 1 else f"{count} apps"
+    named = listed([f"{key} ({fleet})" for key, fleet in others], ORPHANS_NAMED_MAX_COUNT)
+    return f"{count_of(len(others), 'app')} of other fleets left alone: {named}"
 
 
 def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:

@@ -15,7 +15,7 @@ from engine.core.errors import UsageError
 from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
-from engine.core.text import clean
+from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -123,9 +123,8 @@ def no_such(what: str, pattern: str, known: Collection[str]) -> UsageError:
         case = " Upper and lower case count" if guess.lower() == pattern.lower() else ""
         hint = f"Did you mean {clean(guess)}?{case}"
     else:
-        named = sorted(known)[:ORPHANS_NAMED_MAX_COUNT]
-        more = f" and {len(known) - len(named):,} more" if len(known) > len(named) else ""
-        hint = f"There are: {clean(', '.join(named))}{more}" if named else f"There is no {what} at all"
+        named = listed(sorted(known), ORPHANS_NAMED_MAX_COUNT)
+        hint = f"There are: {named}" if named else f"There is no {what} at all"
     return UsageError(f'no {what} matches "{clean(pattern)}"', hint=hint)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.finding import Finding
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.owners import SSO_MODE, new_profiles, with_sso_warning
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +71,11 @@ def _needless_finding(domain: str, auth_mode: str, named: Sequence[OwnerChange])
 
 
 def _profiles(count: int) -> str:
-    return "1 user profile is" if count == 1 else f"{count:,} user profiles are"
+    return count_of(count, "user profile is", "user profiles are")
 
 
 def _names(changes: Sequence[OwnerChange]) -> str:
-    names = ", ".join(change.owner.name for change in changes[:ORPHANS_NAMED_MAX_COUNT])
-    more = len(changes) - ORPHANS_NAMED_MAX_COUNT
-    return names + (f" and {more:,} more" if more > 0 else "")
+    return listed([change.owner.name for change in changes], ORPHANS_NAMED_MAX_COUNT)
 
 
 def _source(changes: Sequence[OwnerChange]) -> str:

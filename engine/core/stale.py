@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from engine.core.change import Action
-from engine.core.text import clean
+from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
     from engine.core.change import Change
@@ -44,7 +44,11 @@ def _of_another_fleet(saved: Plan, made: Plan) -> str:
 def _of_other_files(saved: dict[str, str], made: dict[str, str]) -> str:
     changed = sorted(name for name in saved.keys() & made.keys() if saved[name] != made[name])
     kinds = (("changed", changed), ("new", sorted(made.keys() - saved)), ("gone", sorted(saved.keys() - made)))
-    told = [f"{_named(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in kinds if names]
+    told = [
+        f"{listed(names, NAMED_MAX_COUNT)} {'is' if len(names) == 1 else 'are'} {word}"
+        for word, names in kinds
+        if names
+    ]
     return f"files have changed since: {'; '.join(told)}" if told else ""
 
 
@@ -68,14 +72,15 @@ def _not_approved(saved: Plan, made: Plan) -> str:
     approved = {change.key: _essence(change) for change in saved.changes}
     others = [change for change in made.changes if approved.get(change.key) != _essence(change)]
     if others:
-        words = _named([f"{change.action.value} {change.key} ({change.reason.value})" for change in others])
+        told = [f"{change.action.value} {change.key} ({change.reason.value})" for change in others]
+        words = listed(told, NAMED_MAX_COUNT)
         return (
             f"what is observed has changed: {len(others):,} of the changes are not in it as they would be now: {words}"
         )
     known = [owner.to_json() for owner in saved.owners]
     owners = [str(owner.owner) for owner in made.owners if owner.to_json() not in known]
     if owners:
-        return f"what is observed has changed: owners to make that are not in it: {_named(owners)}"
+        return f"what is observed has changed: owners to make that are not in it: {listed(owners, NAMED_MAX_COUNT)}"
     return ""
 
 
@@ -84,9 +89,3 @@ def _essence(change: Change) -> tuple[Any, ...]:
     shown = change.to_json()
     destroys = change.action is not Action.CREATE
     return (change.action, shown["after"], shown["before"] if destroys else None)
-
-
-def _named(names: list[str]) -> str:
-    shown = clean(", ".join(names[:NAMED_MAX_COUNT]))
-    rest = len(names) - NAMED_MAX_COUNT
-    return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -1,4 +1,4 @@
-"""Text from outside made safe to show: one line, no control characters, a bounded length.
+"""Text from outside made safe to show: one line, no control characters, a bounded length. Also how a count is said.
 
 Names come from files and from a service; both may hold escape sequences that a terminal or a log viewer
 would obey. Everything that is printed, logged or put into a report passes through `clean` once.
@@ -7,9 +7,14 @@ would obey. Everything that is printed, logged or put into a report passes throu
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import SHOWN_TEXT_MAX_CHARS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES_SHOWN_MAX_COUNT: Final = 5
 
 # C: control, format (bidirectional overrides, zero-width), surrogate, private, unassigned.
 # Zl and Zp: line and paragraph separators, which some viewers break lines at.
@@ -39,3 +44,15 @@ def clean(text: str, max_chars: int = SHOWN_TEXT_MAX_CHARS) -> str:
         else:
             shown.append(char)
     return "".join(shown)
+
+
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 app` or `2 apps`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(items: Sequence[object], shown_max: int = NAMES_SHOWN_MAX_COUNT) -> str:
+    """Join names with commas, the tail as `and 12 more`; cleaned."""
+    shown = ", ".join(clean(str(item)) for item in items[:shown_max])
+    rest = len(items) - shown_max
+    return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -17,6 +17,7 @@ from engine.core.diagnostics import in_order
 from engine.core.errors import PolicyError
 from engine.core.finding import Finding
 from engine.core.limits import MACRO_MAX_ITEMS
+from engine.core.text import count_of
 from engine.policy.cel import Bindings, Failed, environment_for
 from engine.policy.compiler import Compiler
 from engine.policy.facts import APPS, facts_of, group_name, groups_of, show, variants_of
@@ -290,7 +291,7 @@ class _Asked:
 
     def note_failed_priority(self, priority: Priority, key: AppKey, why: str, count: int) -> None:
         """Say once that a priority cannot be told for some apps; it then does not count for them."""
-        message = f"its match failed while it ran for {count:,} app{'' if count == 1 else 's'}, as this one: {why}"
+        message = f"its match failed while it ran for {count_of(count, 'app')}, as this one: {why}"
         enforcement = Enforcement.ADVISORY.value
         self.findings.append(Finding(priority.path, enforcement, str(key), message, str(priority.source)))
 

@@ -19,7 +19,7 @@ from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 from engine.policy.rules import Enforcement
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class _Check:
         if covered != allowance.count:
             self._deny(
                 "allow_destructive",
-                f"--allow-destructive {clean(str(allowance))} allows {_apps(allowance.count)}, but this plan "
+                f"--allow-destructive {clean(str(allowance))} allows {count_of(allowance.count, 'app')}, but this plan "
                 f"destroys {covered:,} that match it: read the plan again and use its count",
                 (f"{allowance.pattern}={covered}",) if covered else (),
             )
@@ -178,7 +178,7 @@ class _Check:
         if new > self.safety.create_max:
             self._deny(
                 "create_max",
-                f"{part.where}: {_apps(new)} would be created, more than the {self.safety.create_max:,} of "
+                f"{part.where}: {count_of(new, 'app')} would be created, more than the {self.safety.create_max:,} of "
                 f"[safety].create_max: {_narrow(part)}, or set create_max to {new} or more",
             )
         self._cost(part)
@@ -188,7 +188,7 @@ class _Check:
         if count > self.safety.destroy_max:
             self._deny(
                 "destroy_max",
-                f"{part.where}: {_apps(count)} would be destroyed ({_split(part)}), more than the "
+                f"{part.where}: {count_of(count, 'app')} would be destroyed ({_split(part)}), more than the "
                 f"{self.safety.destroy_max:,} of [safety].destroy_max: if that is meant, {_way_out(part)}",
                 _allow(part),
             )
@@ -222,8 +222,8 @@ class _Check:
             named = ", ".join(f"{kind} ({count:,})" for kind, count in unpriced.most_common(_TYPES_NAMED_MAX_COUNT))
             self._deny(
                 "hourly_usd_max",
-                f"{part.where}: {_apps(sum(unpriced.values()))} to be created have no price, so the limit of {limit:g} "
-                f"USD an hour cannot be kept: add to [prices] what is missing: {named}",
+                f"{part.where}: {count_of(sum(unpriced.values()), 'app')} to be created have no price, so the limit of "
+                f"{limit:g} USD an hour cannot be kept: add to [prices] what is missing: {named}",
             )
         if added > limit:
             self._deny(
@@ -251,10 +251,6 @@ class _Check:
         source = self.sources.get(f"safety.{limit}")
         shown = "" if source is None else str(source)
         self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown, allow))
-
-
-def _apps(count: int) -> str:
-    return f"{count:,} app{'' if count == 1 else 's'}"
 
 
 def _split(part: _Part) -> str:

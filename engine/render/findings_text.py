@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.grouping import grouped_findings
-from engine.core.text import clean
-from engine.render.layout import count_of, names, with_commands
+from engine.core.text import clean, count_of, listed
+from engine.render.layout import with_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
         lines.append(f"  {paint(style, clean(group.enforcement))} {first}")
         lines += [f"    {line}" for line in rest]
         if len(group.keys) > 1:
-            lines.append(f"      {names(group.keys)}")
+            lines.append(f"      {listed(group.keys)}")
         lines.append(f"      {origin_of(group.rule, group.source)}")
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 from engine.render.layout import (
     COLUMN_GAP,
     NOTHING,
@@ -14,7 +14,6 @@ from engine.render.layout import (
     WIDTH_MIN_CHARS,
     aligned,
     column_widths,
-    count_of,
     duration,
     without_empty,
 )

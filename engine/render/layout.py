@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 WIDTH_DEFAULT_CHARS: Final = 100
 WIDTH_MIN_CHARS: Final = 40
-NAMES_SHOWN_MAX_COUNT: Final = 5
 COLUMN_GAP: Final = "  "
 LAST_COLUMN_MIN_CHARS: Final = 12
 
@@ -73,18 +72,6 @@ class Paint:
         if not self.on or not text:
             return text
         return f"\x1b[{_SGR[style]}m{text}\x1b[0m"
-
-
-def count_of(number: int, noun: str, plural: str = "") -> str:
-    """Give `1 app` or `2 apps`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def names(items: Sequence[object], shown_max: int = NAMES_SHOWN_MAX_COUNT) -> str:
-    """Join names with commas, the tail as `and 12 more`; cleaned."""
-    shown = ", ".join(clean(str(item)) for item in items[:shown_max])
-    rest = len(items) - shown_max
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def column_widths(rows: Iterable[Sequence[str]]) -> tuple[int, ...]:

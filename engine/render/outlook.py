@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.cost import monthly_usd
 from engine.core.rough import rough
-from engine.core.text import clean
-from engine.render.layout import count_of, names
+from engine.core.text import clean, count_of, listed
 
 if TYPE_CHECKING:
     from engine.core.cost import PlanCost
@@ -37,7 +36,7 @@ def _cost_lines(cost: PlanCost) -> list[tuple[str, str]]:
         if (rest := len(dearest) - TEAMS_SHOWN_MAX_COUNT) > 0:
             lines.append(("  and", count_of(rest, "more team")))
     if cost.unpriced:
-        lines.append(("  without a price", f"{count_of(len(cost.unpriced), 'app')}: {names(cost.unpriced)}"))
+        lines.append(("  without a price", f"{count_of(len(cost.unpriced), 'app')}: {listed(cost.unpriced)}"))
     return lines
 
 

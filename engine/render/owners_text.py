@@ -9,8 +9,7 @@ from engine.core.change import Action
 from engine.core.identity import USER, Owner, OwnerKind
 from engine.core.outcome import GOOD_OUTCOMES
 from engine.core.owners import owner_order
-from engine.core.text import clean
-from engine.render.layout import count_of, names
+from engine.core.text import clean, count_of, listed
 from engine.render.words import OUTCOMES, SYMBOLS
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
     for (domain, _, action), group in groupby(sorted(plan.owners, key=owner_order), key=alike):
         owners = [change.owner for change in group]
         what = f"{_VERBS[action]} {owners_counted(owners)} in domain {clean(domain)}"
-        rows.append((SYMBOLS[action], what, names([owner.name for owner in owners])))
+        rows.append((SYMBOLS[action], what, listed([owner.name for owner in owners])))
     return rows
 
 

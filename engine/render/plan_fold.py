@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.change import Action
-from engine.core.text import clean
+from engine.core.text import clean, listed
 from engine.render.words import instance, why
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Alike(NamedTuple):
     def owners(self, width: int) -> str:
         """Name the owners on one line of `width` characters: as many as fit, at least one, and how many more."""
         kind = self.changes[0].key.owner_kind
-        names = [clean(change.key.owner) for change in self.changes]
+        names = [change.key.owner for change in self.changes]
         fitting = 1
         while fitting < len(names) and len(_listed(kind, names, fitting + 1)) <= width:
             fitting += 1
@@ -44,8 +44,7 @@ class Alike(NamedTuple):
 
 
 def _listed(kind: str, names: list[str], shown: int) -> str:
-    rest = f" and {len(names) - shown:,} more" if shown < len(names) else ""
-    return f"{kind}s {', '.join(names[:shown])}{rest}"
+    return f"{kind}s {listed(names, shown)}"
 
 
 def alike(changes: Iterable[Change]) -> list[Change | Alike]:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 from engine.core.change import DESTROYING, Action
 from engine.core.grouping import grouped_findings
 from engine.core.plan import Fits
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import origin_of, subject_of
-from engine.render.layout import count_of, names
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, size_of, table_head, table_row
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import owner_rows
@@ -98,7 +97,7 @@ def findings_section(page: Page, findings: Iterable[Finding]) -> None:
     rows = [
         table_row(
             prose(group.enforcement),
-            prose(subject_of(group)) + (f": {code(names(group.keys))}" if len(group.keys) > 1 else ""),
+            prose(subject_of(group)) + (f": {code(listed(group.keys))}" if len(group.keys) > 1 else ""),
             prose(group.message),
             prose(origin_of(group.rule, group.source)),
         )

@@ -13,7 +13,7 @@ from engine.core.change import Action
 from engine.core.finding import allowed_flags
 from engine.core.plan import Fits
 from engine.core.quota_text import increase_command
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
@@ -22,8 +22,6 @@ from engine.render.layout import (
     aligned,
     column_widths,
     columns_fit,
-    count_of,
-    names,
     row_lines,
 )
 from engine.render.outlook import outlook_lines
@@ -237,7 +235,7 @@ def told_lines(plan: Plan) -> list[tuple[str, str]]:
         keys = [change.key for change in plan.decisions if change.reason is reason and change.action is Action.NONE]
         if keys:
             hint = f" ({HINTS[reason]})" if reason in HINTS else ""
-            lines.append((f"{REASONS[reason]} ({len(keys):,})", f"{names(keys)}{hint}"))
+            lines.append((f"{REASONS[reason]} ({len(keys):,})", f"{listed(keys)}{hint}"))
     return lines
 
 

@@ -10,7 +10,7 @@ from engine.core.change import Reason
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COUNT
 from engine.core.status import FINE, Condition
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import (
     COLUMN_GAP,
@@ -21,7 +21,6 @@ from engine.render.layout import (
     aligned,
     column_widths,
     columns_fit,
-    count_of,
     row_lines,
     with_commands,
     without_empty,
@@ -188,11 +187,7 @@ def expiring_lines(view: StatusView, *, every: bool) -> list[tuple[str, str]]:
 
 def foreign_text(view: StatusView) -> str:
     """Name what other fleets own here, or give nothing."""
-    if not view.foreign:
-        return ""
-    named = ", ".join(f"{key} ({fleet})" for key, fleet in view.foreign[:ORPHANS_NAMED_MAX_COUNT])
-    more = len(view.foreign) - ORPHANS_NAMED_MAX_COUNT
-    return clean(named) + (f" and {more:,} more" if more > 0 else "")
+    return listed([f"{key} ({fleet})" for key, fleet in view.foreign], ORPHANS_NAMED_MAX_COUNT)
 
 
 def _days(left: int) -> str:

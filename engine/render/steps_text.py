@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action
 from engine.core.stages import ordered_steps
-from engine.core.text import clean
-from engine.render.layout import Paint, count_of
+from engine.core.text import clean, count_of
+from engine.render.layout import Paint
 from engine.render.owners_text import owner_rows
 from engine.render.words import STYLES
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, count_of
+from engine.render.layout import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,6 +26,7 @@ from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_e
 from engine.adapters.aws.transport import SafeConfig, harden
 from engine.core.errors import CredentialsFailed, UsageError
 from engine.core.nearest import nearest
+from engine.core.text import listed
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -142,9 +143,7 @@ def _check_profile(session: FleetSession, domain: DesiredDomain) -> None:
     if wanted is None or wanted in known:
         return
     guess = nearest(wanted, known)
-    shown = ", ".join(sorted(known)[:_PROFILES_SHOWN_MAX_COUNT])
-    rest = len(known) - _PROFILES_SHOWN_MAX_COUNT
-    names = (shown + (f" and {rest} more" if rest > 0 else "")) if known else "none"
+    names = listed(sorted(known), _PROFILES_SHOWN_MAX_COUNT) or "none"
     where = f"domain {domain.name} ({domain.source})" if domain.profile else "AWS_PROFILE"
     held = next((name for name in _HELD_VARIABLES if os.environ.get(name)), "")
     raise CredentialsFailed(

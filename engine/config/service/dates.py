@@ -13,6 +13,7 @@ from engine.config.reading.problems import Code
 from engine.core.desired import Mode
 from engine.core.diagnostics import Diagnostic, Severity
 from engine.core.limits import EXPIRY_WARNED_DAYS
+from engine.core.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ def _past_apps(apps: Sequence[DesiredApp], today: date) -> Iterator[Diagnostic]:
             source = _source(app)
             counts[source.file, source.line, app.expires] += 1
     for (file, line, day), count in sorted(counts.items()):
-        who = "1 app is" if count == 1 else f"{count:,} apps are"
+        who = count_of(count, "app is", "apps are")
         message = f"expires = {day} is in the past, so {who} not wanted any more"
         yield _warning(file, line, message, "Correct the day, or remove what is over")
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, RunResult
-from engine.core.text import clean
-from engine.render.layout import count_of, duration
+from engine.core.text import clean, count_of
+from engine.render.layout import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,10 +20,10 @@ from engine.core.grouping import common_text, grouped_findings, owner_names, sha
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 from engine.ports.history import AppRecord
 from engine.render.findings_text import origin_of
-from engine.render.layout import count_of, duration, split_command
+from engine.render.layout import duration, split_command
 from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report.differences import differences
 from engine.render.report.headline import headline, next_words

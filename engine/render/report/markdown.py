@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.render.layout import names
+from engine.core.text import listed
 from engine.render.markdown import (
     MARKDOWN_MAX_CHARS,
     Page,
@@ -71,7 +71,7 @@ def _troubles(report: ApplyReport) -> Iterator[str]:
 
 def _which(apps: tuple[AppResult, ...]) -> str:
     count = f"{len(apps):,}: " if len(apps) > 1 else ""
-    return f"{count}{code(names([app.key for app in apps]))}"
+    return f"{count}{code(listed([app.key for app in apps]))}"
 
 
 def _app_row(app: AppResult) -> str:

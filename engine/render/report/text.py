@@ -12,9 +12,9 @@ from engine.core.change import Action
 from engine.core.finding import LISTING, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, Outcome, RunResult, Trouble
-from engine.core.text import clean
+from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, count_of, duration, names, with_commands
+from engine.render.layout import Paint, duration, with_commands
 from engine.render.owners_text import owner_result_lines
 from engine.render.words import OUTCOMES
 
@@ -178,7 +178,7 @@ def trail_words(trail: Trail) -> str:
 
 def _trail_block(trail: Trail, paint: Paint) -> str:
     head = paint("red" if trail.outcome is Outcome.FAILED else "yellow", trail_words(trail))
-    lines = [f"{head}: {count_of(len(trail.apps), 'app')}: {names([app.key for app in trail.apps])}"]
+    lines = [f"{head}: {count_of(len(trail.apps), 'app')}: {listed([app.key for app in trail.apps])}"]
     if trail.error is not None:
         lines += _trouble_lines(trail.error)
     return "\n".join(lines)

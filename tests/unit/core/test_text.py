@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.limits import SHOWN_TEXT_MAX_CHARS
-from engine.core.text import clean, is_safe
+from engine.core.text import clean, count_of, is_safe, listed
 
 
 def test_plain_text_is_left_as_it_is() -> None:
@@ -54,3 +54,14 @@ def test_what_is_cleaned_is_safe_one_line_and_encodable(text: str) -> None:
 def test_only_unsafe_categories_are_changed(char: str) -> None:
     changed = clean(char) != char
     assert changed is (unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def test_a_count_is_said_with_its_noun() -> None:
+    assert [count_of(number, "app") for number in (0, 1, 2_000)] == ["0 apps", "1 app", "2,000 apps"]
+    assert count_of(2, "user profile is", "user profiles are") == "2 user profiles are"
+
+
+def test_names_are_joined_cleaned_and_their_tail_counted() -> None:
+    assert listed([]) == ""
+    assert listed(["a", "b\x1b"], 2) == "a, b\\u001b"
+    assert listed(range(1_203), 3) == "0, 1, 2 and 1,200 more"

@@ -11,7 +11,7 @@ from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.outcome import AppResult, Outcome
 from engine.core.plan import Fits, QuotaLine
-from engine.render.layout import count_of
+from engine.core.text import count_of
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, prose
 from engine.render.plan_markdown import plan_markdown
 from engine.render.report.markdown import report_markdown

@@ -12,9 +12,9 @@ from engine.core.finding import Finding
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, RunResult, Trouble
 from engine.core.plan import Fits
-from engine.core.text import is_safe
+from engine.core.text import count_of, is_safe
 from engine.render.json_text import json_text
-from engine.render.layout import count_of, duration
+from engine.render.layout import duration
 from engine.render.report.text import NEXT_STEPS, report_text, result_line, trails
 from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
