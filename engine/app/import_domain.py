@@ -5,7 +5,6 @@ Not here: what the file says (`config.imported`) and how it is laid out (`config
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from engine.app.plan import iso
 from engine.app.proved_file import put_file
 from engine.config.fleet.fleet_text import fleet_text
 from engine.config.fleet.imported import Found, import_fleet
+from engine.config.toml_text import toml_value
 from engine.core.desired import Source
 from engine.core.errors import BugError, ConfigError, UsageError
 from engine.core.identity import SPACE, USER
@@ -74,8 +74,8 @@ def bare_fleet(asked: ImportAsked) -> Loaded:
 
     Raises UsageError for a name, an id or a region that no fleet file takes.
     """
-    # What was typed has to reach the loader, which says what is wrong with it: JSON writes any text as TOML reads it.
-    name, domain, domain_id, region = map(json.dumps, (asked.fleet, asked.domain, asked.domain_id, asked.region))
+    # What was typed has to reach the loader, which says what is wrong with it.
+    name, domain, domain_id, region = map(toml_value, (asked.fleet, asked.domain, asked.domain_id, asked.region))
     text = f"schema = 1\nname = {name}\n[domains.{domain}]\nid = {domain_id}\nregion = {region}\n"
     try:
         loaded = _loaded(text)

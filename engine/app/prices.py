@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.adapters.aws.sessions import Clouds
 from engine.app.loading import read, today
-from engine.app.proved_file import put_file, toml_text
+from engine.app.proved_file import put_file
 from engine.app.stopping import stopped_by_signals
 from engine.config.fleet.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.policy.policy_file import load_policies
@@ -25,6 +25,7 @@ from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import would_match
 from engine.config.reading.regular_file import read_regular
 from engine.config.service.fields import REGION
+from engine.config.toml_text import toml_text
 from engine.core.desired import DesiredDomain, Mode, Source
 from engine.core.errors import BugError, PolicyError, ScanIncomplete, UsageError
 from engine.core.iam import partition
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
 
 OPERATION: Final = "GetProducts"
-_HEAD: Final = "# USD an hour of Studio JupyterLab apps, on demand, from the AWS Price List API."
-_MARK: Final = "# Written by appfleet prices, which writes it anew"
+_HEAD: Final = "USD an hour of Studio JupyterLab apps, on demand, from the AWS Price List API."
+_MARK: Final = "Written by appfleet prices, which writes it anew"
 _ASKED: Final = re.compile(r"^# ([a-z0-9-]+): (asked on [^\n]{1,300})$", re.MULTILINE)
 
 
@@ -98,7 +99,7 @@ def standing_prices(out: Path | None) -> Standing:
     except (tomllib.TOMLDecodeError, RecursionError):
         text, standing = "", {}
     regions = standing.get("prices")
-    ours = _MARK in text and standing.keys() == {"prices"} and isinstance(regions, dict)
+    ours = f"# {_MARK}" in text and standing.keys() == {"prices"} and isinstance(regions, dict)
     if not ours or not all(isinstance(table, dict) for table in regions.values()):
         raise UsageError(
             f"{out} is there already, and was not written by appfleet prices",
@@ -159,8 +160,8 @@ def put_prices(
     prices = {**standing.prices, **{table.region: table.prices for table in tables}}
     asked = {**standing.asked, **{table.region: _asked(table, today) for table in tables}}
     head = f"{_HEAD}\n{_MARK}: put what you add into another file.\n"
-    head += "".join(f"# {region}: {asked[region]}\n" for region in sorted(asked))
-    text = toml_text(f"{head}\n", {"prices": dict(sorted(prices.items()))})
+    head += "\n".join(f"{region}: {asked[region]}" for region in sorted(asked))
+    text = toml_text(head, {"prices": dict(sorted(prices.items()))})
     wanted = {(region, kind): usd for region, table in sorted(prices.items()) for kind, usd in sorted(table.items())}
     is_read = None if out is None or loaded is None else _is_read(out, loaded)
 

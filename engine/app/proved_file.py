@@ -6,29 +6,16 @@ A power cut leaves either what was there or the whole new file.
 from __future__ import annotations
 
 import os
-import tomllib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from engine.adapters.named_file import NamedFileError, put_named
-from engine.core.errors import BugError, UsageError
+from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 _MODE: Final = 0o644
-
-
-def toml_text(head: str, document: Mapping[str, Any]) -> str:
-    """Give `document` as TOML below `head`. Raises BugError where it reads back otherwise than it was meant."""
-    import toml
-
-    from engine.config.fleet.fleet_text import neat_encoder
-
-    text: str = head + toml.dumps(document, encoder=neat_encoder())
-    if tomllib.loads(text) != document:
-        raise BugError("what was to be written as TOML reads back otherwise")
-    return text
 
 
 def put_file(path: Path, text: str, check: Callable[[Path], None], *, replace: bool = False) -> None:

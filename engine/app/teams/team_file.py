@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.app.proved_file import put_file, toml_text
+from engine.app.proved_file import put_file
 from engine.config.fleet.fleet_file import LoadedFleet, load_fleet
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import would_match
 from engine.config.reading.problems import nearest
 from engine.config.reading.regular_file import read_regular
 from engine.config.service.app_rules import ONE_A_SPACE
+from engine.config.toml_text import toml_text
 from engine.core.errors import UsageError
 from engine.core.limits import FLEET_FILE_MAX_BYTES, LABEL_MAX_CHARS
 from engine.core.text import clean
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 TEAMS_FOLDER: Final = "teams"
 _MEMBER: Final = "{member}"
 _TEAM_NAME: Final = re.compile(r"[a-z0-9-]+")
-_HEAD: Final = "# Written by appfleet onboard. It is yours from now on: appfleet does not change it again.\n\n"
+_HEAD: Final = "Written by appfleet onboard. It is yours from now on: appfleet does not change it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _entries(entries: Iterable[Entry]) -> list[Any]:
-    """Give entries as they may be written: all names, or all tables, since the writer takes no mixed list."""
+    """Give entries as they may be written: all names or, where one is a table, all tables."""
     if all(entry.layer is None for entry in entries):
         return [entry.use for entry in entries]
     return [

@@ -5,7 +5,6 @@ Pure: from what was listed to a document. Not here: listing (`steps.importing`),
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 _NUMBER_MAX_CHARS: Final = 8  # what is left of a label for the number that tells two shapes apart
 _TEAM_MIN_MEMBERS: Final = 2
-_PLAIN: Final = re.compile(r"[!#-\[\]-~]+")  # what the writer gives back as it got it: no quotes, backslashes, controls
 _ADAPTERS: Final = {
     name: TypeAdapter[str](kind)
     for name, kind in (
@@ -227,13 +225,8 @@ def _writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
         if value is None:
             continue
         try:
-            checked = _ADAPTERS[name].validate_python(value)
+            values[name] = _ADAPTERS[name].validate_python(value)
         except ValidationError:
-            lost.append(name)
-            continue
-        if _PLAIN.fullmatch(checked):
-            values[name] = checked
-        else:
             lost.append(name)
     if "image_version_alias" in values:
         values.pop("image_version_arn", None)

@@ -5,12 +5,11 @@ Not here: asking for what stands in them (`cli.init`), and putting them in place
 
 from __future__ import annotations
 
-import json
-import re
 import textwrap
 from dataclasses import dataclass
 from typing import Final
 
+from engine.config.toml_text import toml_key, toml_value
 from engine.policy.facts import APP_TYPES
 
 GIT_IGNORE_NAME: Final = ".gitignore"
@@ -28,7 +27,6 @@ class Answers:
     members: tuple[str, ...]
 
 
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _COMMENT_GAP: Final = "  "
 _COMMENT_WIDTH_CHARS: Final = 110
 TEAMS_FOLDER: Final = "teams"
@@ -113,14 +111,14 @@ report*.html
 def starter_files(answers: Answers) -> dict[str, str]:
     """Return the files by their path below the folder."""
     fleet = _FLEET.format(
-        name=_quoted(answers.name),
-        domain_id=_quoted(answers.domain_id),
-        region=_quoted(answers.region),
-        account=f"account = {_quoted(answers.account)}" if answers.account else '# account = "111122223333"',
+        name=toml_value(answers.name),
+        domain_id=toml_value(answers.domain_id),
+        region=toml_value(answers.region),
+        account=f"account = {toml_value(answers.account)}" if answers.account else '# account = "111122223333"',
     )
     team = _TEAM.format(
-        team=answers.team if _BARE_KEY.fullmatch(answers.team) else _quoted(answers.team),
-        members=json.dumps(list(answers.members), ensure_ascii=False),
+        team=toml_key(answers.team),
+        members=toml_value(answers.members),
     )
     return {
         "fleet.toml": _aligned(fleet),
@@ -153,8 +151,3 @@ def _aligned_block(lines: list[str]) -> list[str]:
         f"{body:<{width}}{mark}{comment}" if mark else body
         for body, (_, mark, comment) in zip(bodies, parts, strict=True)
     ]
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string: for what names are made of, JSON writes the same."""
-    return json.dumps(text, ensure_ascii=False)
