@@ -1,37 +1,14 @@
-"""JSON Schema (2020-12) of fleet files, so that editors complete keys and explain them.
-
-It is made from the models that check the files. What only makes sense between tables (an unknown app, a circle
-of extends) is beyond it: `appfleet validate` says that.
-"""
+"""The JSON Schema of fleet files: the tables of `fleet_models`, joined into one model of a whole file."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from engine.config.fleet import fleet_models
 from engine.config.fleet.fleet_models import AppTable, EntryTable, LayerTable
-from engine.config.service import service_model as service
-from engine.config.service.fields import ACCOUNT, LABEL, REGION
-
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_PATTERNS: Final = {
-    "id": service.DOMAIN_ID_PATTERN,
-    "region": REGION.pattern,
-    "account": ACCOUNT.pattern,
-    "role_arn": service.ROLE_ARN_PATTERN,
-    "execution_role": service.ROLE_ARN_PATTERN,
-    "instance_type": service.INSTANCE_TYPE_FORM.pattern,
-    "fallback": service.INSTANCE_TYPE_FORM.pattern,
-    "image_arn": service.IMAGE_ARN_PATTERN,
-    "image_version_arn": service.IMAGE_VERSION_ARN_PATTERN,
-    "lifecycle_config_arn": service.LIFECYCLE_CONFIG_ARN_PATTERN,
-    "owner": service.NAME_PATTERN,
-    "members": service.NAME_PATTERN,
-    "use": LABEL.pattern,
-    "extends": LABEL.pattern,
-}
+from engine.config.toml_schema import toml_schema
 
 
 def _entry(value: Any) -> Any:
@@ -86,38 +63,10 @@ class FleetFile(fleet_models.FleetTable):
 
 
 def fleet_schema() -> dict[str, Any]:
-    """Give the schema of a fleet file."""
-    return _schema(FleetFile, "A fleet of SageMaker Studio apps")
+    """Return the schema of a fleet file."""
+    return toml_schema(FleetFile, "A fleet of SageMaker Studio apps")
 
 
 def included_schema() -> dict[str, Any]:
-    """Give the schema of a file that a fleet file includes."""
-    return _schema(IncludedFile, "Apps and domains of a fleet, included by its fleet file")
-
-
-def _schema(model: type[fleet_models.IncludedTable], title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = _without_null(model.model_json_schema(by_alias=True))
-    for table in (schema, *schema["$defs"].values()):
-        for name, field in table.get("properties", {}).items():
-            field["title"] = name
-            pattern = _PATTERNS.get(name)
-            if pattern is not None:
-                text = field["items"] if field.get("type") == "array" else field
-                text["pattern"] = f"^(?:{pattern})$"
-    return {"$schema": DIALECT, **schema, "title": title}
-
-
-def _without_null(value: Any) -> Any:
-    """Take out null, which TOML does not have: a key that is not set is not written."""
-    if isinstance(value, list):
-        return [_without_null(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "default" in value and value["default"] is None:
-        value = {key: item for key, item in value.items() if key != "default"}
-    options = value.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options:
-        kept = [item for item in options if item != {"type": "null"}]
-        value = {key: item for key, item in value.items() if key != "anyOf"}
-        value |= kept[0] if len(kept) == 1 else {"anyOf": kept}
-    return {key: _without_null(item) for key, item in value.items()}
+    """Return the schema of a file that a fleet file includes."""
+    return toml_schema(IncludedFile, "Apps and domains of a fleet, included by its fleet file")

@@ -7,10 +7,11 @@ ValidationException in the middle of the night. Not here: which table has which 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 
 from engine.config.reading.problems import nearest, one_of, problem, show_value
 from engine.config.service import service_model as service
@@ -22,6 +23,9 @@ from engine.core.limits import (
     TAG_VALUE_MAX_CHARS,
 )
 from engine.core.text import is_safe
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REGION: Final = re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-[0-9]{1,2}")
@@ -108,7 +112,17 @@ def _check_date(value: Any) -> Any:
     return value
 
 
-def _matching(pattern: str, max_chars: int, what: str, example: str, min_chars: int = 1) -> AfterValidator:
+@dataclass(frozen=True, slots=True)
+class _Checked(AfterValidator):
+    """A check of text, with the pattern that tells most of it to editors."""
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+
+def _matching(pattern: str, max_chars: int, what: str, example: str, min_chars: int = 1) -> _Checked:
     def check(text: str) -> str:
         # Compiled by re when it is first needed, and kept: most fleets hold few of these kinds.
         is_formed = min_chars <= len(text) <= max_chars and is_safe(text) and re.fullmatch(pattern, text, re.ASCII)
@@ -116,7 +130,7 @@ def _matching(pattern: str, max_chars: int, what: str, example: str, min_chars: 
             raise problem(f"{show_value(text)} is not {what}", f"Write something like {example}")
         return text
 
-    return AfterValidator(check)
+    return _Checked(check, pattern)
 
 
 def _one_of(words: tuple[str, ...], what: str) -> BeforeValidator:
@@ -153,10 +167,10 @@ def _check_fleet_name(text: str) -> str:
 _ACCOUNT_EXAMPLE: Final = '"111122223333"'
 _IMAGE: Final = "arn:aws:sagemaker:eu-west-1:111122223333:image"
 
-Label = Annotated[str, AfterValidator(check_label)]
-Name = Annotated[str, AfterValidator(check_name)]
+Label = Annotated[str, _Checked(check_label, LABEL.pattern)]
+Name = Annotated[str, _Checked(check_name, service.NAME_PATTERN)]
 FleetName = Annotated[str, AfterValidator(_check_fleet_name)]
-InstanceType = Annotated[str, AfterValidator(check_instance_type)]
+InstanceType = Annotated[str, _Checked(check_instance_type, service.INSTANCE_TYPE_FORM.pattern)]
 Fallback = Annotated[list[InstanceType], AfterValidator(_check_fallback)]
 Tags = Annotated[dict[str, str], AfterValidator(check_tags)]
 Expires = Annotated[date, BeforeValidator(_check_date)]
