@@ -200,7 +200,7 @@ def _lane_bunches(
 
     grouped: defaultdict[tuple[Action, tuple[str, str]], int] = defaultdict(int)
     for change in changes:
-        grouped[change.action, _kind(change)] += 1
+        grouped[change.action, _tried_kind(change, lane, inputs)] += 1
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, _), count in grouped.items())
     writes += len(owners)
     owners_s = OWNER_PRIOR_SECONDS * len(set(owners))  # a profile, then its space, then the app
@@ -248,6 +248,17 @@ def _kind(change: Change) -> tuple[str, str]:
     if spec is None or change.action is Action.DELETE:
         spec = change.before.spec if change.before is not None else None
     return change.key.app_type, (spec.instance_type if spec is not None else None) or ""
+
+
+def _tried_kind(change: Change, lane: Lane, inputs: ForecastInputs) -> tuple[str, str]:
+    """Return the kind that a new app will be: its first fallback whose quota is not 0, where that of its type is."""
+    kind = _kind(change)
+    if change.action is Action.CREATE and change.after is not None:
+        for fallback in change.after.fallback:
+            if inputs.room.get(QuotaBucket(*lane, *kind), 0) >= 0:
+                break
+            kind = (kind[0], fallback)
+    return kind
 
 
 def _creating(by_lane: Mapping[Lane, list[Change]]) -> list[Change]:

@@ -72,11 +72,35 @@ def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket
     return wanted
 
 
+def _wanted_with_fallbacks(
+    plan: Plan, lanes: Mapping[str, Lane], known: Mapping[Lane, LaneQuotas]
+) -> Counter[QuotaBucket]:
+    """Count what the plan makes in the bucket of each instance type that a run would try, up to one that is not 0."""
+    wanted: Counter[QuotaBucket] = Counter()
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is None or change.after is None or change.action not in MAKING:
+            continue
+        for instance_type in (change.after.spec.instance_type, *change.after.fallback):
+            bucket = _bucket(lane, change.key.app_type, instance_type)
+            name = quota_name(bucket.app_type, bucket.instance_type)
+            if not name:
+                break
+            wanted[bucket] += 1
+            found = known[lane].values.get(name) if lane in known else None
+            if found is None or found.value > 0:
+                break
+    return wanted
+
+
 def quota_fit(
     plan: Plan, observed: ObservedFleet, lanes: Mapping[str, Lane], known: Mapping[Lane, LaneQuotas]
 ) -> QuotaFit:
-    """Join what the plan wants with what is in use and with the quotas; a line for each bucket in which it creates."""
-    wanted = wanted_buckets(plan, lanes)
+    """Join what the plan wants with what is in use and with the quotas; a line for each bucket in which it creates.
+
+    What finds a quota of 0 is wanted of its fallbacks too, as a run tries them.
+    """
+    wanted = _wanted_with_fallbacks(plan, lanes, known)
     used = _used(_rows(observed), lanes)
     for where, quotas in known.items():
         if quotas.used is not None:
@@ -112,7 +136,7 @@ def quota_fit(
         one_more[bucket] = _fits(value, in_use + 1, sees_all=quotas.sees_all)
         if value is not None and (quotas.sees_all or value < left + count):
             room[bucket] = -1 if value < 1 else max(value - left, 0)
-    return QuotaFit((*lines, *_whole_accounts(wanted, used, freed, known)), one_more, room)
+    return QuotaFit((*lines, *_whole_accounts(wanted_buckets(plan, lanes), used, freed, known)), one_more, room)
 
 
 def _whole_accounts(

@@ -98,6 +98,16 @@ def test_a_quota_below_one_app_ends_its_bucket_at_once() -> None:
     assert made.seconds == pytest.approx(0.0, abs=0.1)
 
 
+def test_an_app_whose_quota_is_0_takes_its_first_fallback_that_has_room() -> None:
+    second, third = QuotaBucket(*LANE, "JupyterLab", "ml.t3.large"), QuotaBucket(*LANE, "JupyterLab", "ml.m5.large")
+    plan = plan_fleet(
+        a_fleet(an_app(LAB, fallback=("ml.t3.large", "ml.m5.large", "ml.g5.xlarge"))), observe(), options()
+    )
+    made = course(plan, room={BUCKET: -1, second: -1, third: 1})
+    assert (made.parked, made.critical) == (0, str(third))
+    assert course(plan, room={BUCKET: 0}).parked == 1, "a full quota is waited for"
+
+
 def test_the_deadline_ends_everything() -> None:
     assert course(labs(10), execution=Execution(deadline=30.0)).seconds == 30.0
 

@@ -111,3 +111,43 @@ def test_the_quota_of_all_running_apps_is_told_where_it_is_too_small(value: int,
     assert [line.quota for line in found] == [NAME, *([RUNNING_APPS] if told else [])]
     unseen = LaneQuotas({RUNNING_APPS: QuotaValue("L-4E39DDC4", 1)})
     assert quota_fit(plan, observe(a_row(ZOE)), LANES, {LANE: unseen}).lines[-1].used is None
+
+
+G5, G4, G6 = (f"ml.{kind}.xlarge" for kind in ("g5", "g4dn", "g6"))
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({G5: 0, G4: 0, G6: 0}, {G5: 2, G4: 2, G6: 2}),
+        ({G5: 0, G4: 5, G6: 0}, {G5: 2, G4: 2}),
+        ({G5: 0, G6: 0}, {G5: 2, G4: 2}),  # what is not known may have room
+        ({G5: 1, G4: 0, G6: 0}, {G5: 2}),  # a full quota is waited for
+        ({}, {G5: 2}),
+    ],
+)
+def test_an_app_whose_quota_is_0_is_wanted_of_each_fallback_that_a_run_would_try(
+    values: dict[str, int], wanted: dict[str, int]
+) -> None:
+    apps = tuple(an_app(key, G5, fallback=(G4, G6)) for key in (LAB, BOB))
+    made, observed = plan_fleet(a_fleet(*apps), observe(), options()), observe()
+    quotas = {quota_name("JupyterLab", kind): QuotaValue("L-1", value) for kind, value in values.items()}
+    quotas[RUNNING_APPS] = QuotaValue("L-2", 2)  # two apps are two, however many types are tried
+    found = quota_fit(made, observed, LANES, {LANE: LaneQuotas(quotas, sees_all=True)})
+    assert {line.bucket.rpartition("/")[2]: line.wanted for line in found.lines} == wanted
+    for line in found.lines:
+        kind = line.bucket.rpartition("/")[2]
+        fits = Fits.UNKNOWN if kind not in values else Fits.NO if values[kind] < 2 else Fits.YES
+        assert (line.value, line.fits) == (values.get(kind), fits)
+
+
+def test_a_fallback_without_a_quota_of_its_kind_ends_the_row() -> None:
+    made = plan_fleet(a_fleet(an_app(LAB, G5, fallback=("", G6))), observe(), options())
+    quotas = {quota_name("JupyterLab", G5): QuotaValue("L-1", 0)}
+    found = quota_fit(made, observe(), LANES, {LANE: LaneQuotas(quotas, sees_all=True)})
+    assert [line.bucket.rpartition("/")[2] for line in found.lines] == [G5]
+
+
+def test_a_lane_of_which_nothing_is_known_tries_no_fallback() -> None:
+    made = plan_fleet(a_fleet(an_app(LAB, G5, fallback=(G4,))), observe(), options())
+    assert [line.wanted for line in quota_fit(made, observe(), LANES, {}).lines] == [1]
