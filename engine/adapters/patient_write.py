@@ -24,10 +24,19 @@ if TYPE_CHECKING:
 _ATOMIC_BYTES: Final = select.PIPE_BUF  # a pipe that is ready takes so many without a wait
 
 
+class ReaderGoneError(BrokenPipeError):
+    """The reader went away. `written` bytes had been taken by then."""
+
+    def __init__(self, error: OSError, written: int) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.written = written
+
+
 def write_patiently(fd: int, data: bytes, stall_s: Callable[[], float], total_s: float) -> int:
     """Write `data`, and return how many bytes of it were written; fewer where the reader took nothing more.
 
-    `stall_s` is how long nothing may move, asked again and again; `total_s` bounds the whole. Raises OSError.
+    `stall_s` is how long nothing may move, asked again and again; `total_s` bounds the whole. Raises OSError, and of
+    that ReaderGoneError.
     """
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -90,6 +99,8 @@ def _write_all(fd: int, data: bytes, moved: Callable[[int], None]) -> int:
             # Somebody else set the shared descriptor to non-blocking: wait as a blocking one would.
             select.select([], [fd], [], WRITE_LOOK_SECONDS)
             continue
+        except BrokenPipeError as error:
+            raise ReaderGoneError(error, done) from None
         moved(done)
     return done
 

@@ -18,7 +18,7 @@ from engine.cli.call import JSON, MARKDOWN
 from engine.cli.crash import known_secrets
 from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
 from engine.cli.fleet_name import fleet_name
-from engine.cli.output import is_terminal, say, write_result
+from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
 from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
@@ -60,7 +60,7 @@ def end_with_interrupt(call: Call, signal: str) -> int:
 def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
     """Write the result of a run; return the exit code. Its log and its journal have their ends already."""
     write_metrics_of(call, report)
-    written = write_result(text)
+    delivery = deliver(text)
     error = report.error
     if error is not None and not is_json_on_stderr(call):
         end = f"{report.result.value} (exit code {int(report.exit_code)})"
@@ -68,7 +68,9 @@ def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
         above = call.is_text and is_terminal(sys.stdout) and is_terminal(sys.stderr)
         message = error.message.partition(SUCH_AS)[0] if above else error.message
         say(_redactor().text(f"appfleet: run {report.run_id} {end}: {message}"))
-    return int(report.exit_code if written else (report.exit_code or ExitCode.FAILED))
+    # What nobody reads is in the journal all the same, and changes no exit code of a run.
+    failed = delivery is Delivery.FAILED
+    return int((report.exit_code or ExitCode.FAILED) if failed else report.exit_code)
 
 
 def end_of_look(call: Call, code: int) -> int:

@@ -12,7 +12,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask
-from engine.cli.output import say, show, write_result
+from engine.cli.output import Delivery, deliver, say, show
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def init(
     fleet = "" if out == Path() else f" -f {shlex.quote(str(out / 'fleet.toml'))}"
     steps = ("validate", "plan --simulate", "plan", "onboard TEAM --members NAME,NAME --app lab")
     text += "\nNext:\n" + "".join(f"  appfleet{fleet} {step}\n" for step in steps)
-    return ExitCode.OK if write_result(text) else ExitCode.FAILED
+    return ExitCode.OK if deliver(text) is not Delivery.FAILED else ExitCode.FAILED  # the files are what was asked for
 
 
 def _today() -> date:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from engine.adapters.resources import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
-from engine.cli.output import ensure_descriptors, lost_result, say
+from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say
 from engine.cli.usage import plain_message
 from engine.core.errors import ExitCode, UsageError
 
@@ -85,16 +85,22 @@ def _run(call: Call) -> int:
         with command.make_context("appfleet", list(words), obj=call) as context:
             return int(command.invoke(context) or ExitCode.OK)
     except typer.Exit as end:  # after --help and --version
-        return int(end.exit_code)
+        return int(end.exit_code) or _after_help()
     except OSError as error:
         if error.filename is not None or not HELP.intersection(words):
             raise
-        return ExitCode.OK if lost_result(error) else ExitCode.FAILED  # the parser's own help, which it writes itself
+        # The parser's own help, which it writes itself.
+        return ExitCode.OK if lost_result(error) is Delivery.READ else ExitCode.FAILED
     except typer.TyperException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             say(str(getattr(error, "message", error)))
             return ExitCode.USAGE
         raise _usage_error(error) from None
+
+
+def _after_help() -> int:
+    """Return the exit code after help: without standard output the parser writes it nowhere, and says nothing."""
+    return ExitCode.FAILED if sys.stdout is None and deliver("") is not Delivery.READ else ExitCode.OK
 
 
 def _usage_error(error: Exception) -> UsageError:

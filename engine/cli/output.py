@@ -1,6 +1,7 @@
 """Writing to the terminal: results to standard output, words about the run to standard error, no surprise from either.
 
-A reader that went away (`| head`), a closed descriptor and a full disk end no run and raise nothing.
+A reader that went away (`| head`), a closed descriptor and a full disk end no run and raise nothing. A result that
+nobody can have read is said, and the exit code of a command that has no other product says it too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import errno
 import io
 import os
 import sys
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import (
@@ -27,6 +29,14 @@ WIDTH_PIPED_CHARS: Final = 200  # a file or a mail has no width: keep columns
 _WIDTH_FALLBACK_CHARS: Final = 80
 _LINES_FALLBACK_COUNT: Final = 24
 _HURRIED: Final[list[bool]] = []  # not empty once a signal came while a result was written
+
+
+class Delivery(Enum):
+    """What became of a result on its way to standard output."""
+
+    READ = auto()  # its reader can have got it, or as much of it as he wanted
+    UNREAD = auto()  # standard output is closed, or its reader was gone before the first byte
+    FAILED = auto()  # it could not be written: a full disk
 
 
 def ensure_descriptors() -> None:
@@ -78,14 +88,19 @@ def fitted(text: str, stream: TextIO | None) -> str:
 
 
 def write_result(text: str) -> bool:
-    """Write `text` to standard output; tell whether the caller's reader can have got it.
+    """Write the only product of a command to standard output; tell whether its reader can have got it."""
+    return deliver(text) is Delivery.READ
 
-    False only for what should be told by the exit code too, such as a full disk. A reader that closed its end has
-    what it wanted, and one that takes nothing for a while is left: what it did not take is counted and said.
+
+def deliver(text: str) -> Delivery:
+    """Write `text` to standard output; return what became of it. What nobody can have read is said.
+
+    A reader that closed its end has what it wanted, and one that takes nothing for a while is left: what it did not
+    take is counted and said.
     """
     stream = sys.stdout
     if stream is None:
-        return True
+        return lost_result(OSError(errno.EBADF, ""))
     data = text.encode(stream.encoding or "utf-8", "backslashreplace")
     try:
         written = _write(stream, data, _result_stall_s, RESULT_TOTAL_MAX_SECONDS)
@@ -97,17 +112,23 @@ def write_result(text: str) -> bool:
             f"appfleet: standard output took no more: {len(data) - written:,} of {len(data):,} bytes of the result "
             "were not written. appfleet history and appfleet report show past runs"
         )
-    return True
+    return Delivery.READ
 
 
-def lost_result(error: OSError | ValueError) -> bool:
-    """Take in that standard output failed; return whether its reader has what it wanted, since it closed its end."""
+def lost_result(error: OSError | ValueError) -> Delivery:
+    """Take in that standard output failed, and say so; return what became of the result."""
     if sys.stdout is not None:
         _silence(sys.stdout)
-    if isinstance(error, ValueError) or error.errno in (errno.EPIPE, errno.EBADF):
-        return True
+    if isinstance(error, ValueError) or error.errno == errno.EBADF:
+        say("appfleet: standard output is closed, so nobody can read the result. To do without it, use >/dev/null")
+        return Delivery.UNREAD
+    if error.errno == errno.EPIPE:
+        if getattr(error, "written", 1):
+            return Delivery.READ
+        say("appfleet: the reader of standard output was gone before the result was written, so nobody has read it")
+        return Delivery.UNREAD
     say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
-    return False
+    return Delivery.FAILED
 
 
 def hurry() -> None:

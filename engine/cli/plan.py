@@ -11,7 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.named import check_writable
-from engine.cli.output import fitted, say, wants_colour, width_of, write_result
+from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, width_of
 from engine.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def plan(
         sinks.clear()
         saved = out is None or _save(made, out)
         text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)
-        written = write_result(text) and saved
+        delivery = deliver(text)
+        written = saved and (delivery is Delivery.READ or (delivery is Delivery.UNREAD and out is not None))
     ctx.obj.call.trouble = plan_trouble(made)
     if not made.complete or not written:
         return ExitCode.FAILED

@@ -9,7 +9,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.named import STDOUT, check_writable
-from engine.cli.output import say, write_result
+from engine.cli.output import Delivery, deliver, say, write_result
 from engine.core.errors import ExitCode
 from engine.core.text import clean, count_of
 
@@ -52,7 +52,8 @@ def prices(
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app_prices.prices(options, tuple(region or ()), out, sinks.emit)))
         sinks.clear()
-    written = write_result(made.text) if out is None else write_result(f"wrote {out}\n")
+    # What is in the file needs no reader here.
+    written = write_result(made.text) if out is None else deliver(f"wrote {out}\n") is not Delivery.FAILED
     for line in _remarks(made, str(out)):
         say(f"appfleet: {clean(line)}")
     return ExitCode.OK if written else ExitCode.FAILED

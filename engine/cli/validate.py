@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.output import say, wants_colour, write_result
+from engine.cli.output import Delivery, deliver, say, wants_colour
 from engine.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def validate(
         tests=[(ran.test.name, str(ran.test.source), ran.problems) for ran in result.policy_tests],
         colour=wants_colour(sys.stdout),
     )
-    written = write_result(text)
+    written = deliver(text) is not Delivery.FAILED  # the exit code tells the verdict as well
     if result.denied:
         return ExitCode.DENIED
     failed = any(ran.problems for ran in result.policy_tests)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.patient_write import write_patiently
+from engine.adapters.patient_write import ReaderGoneError, write_patiently
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,11 +68,28 @@ def test_the_whole_is_bounded_too(pipe: tuple[int, int]) -> None:
 def test_a_reader_that_went_away_and_a_full_disk_are_errors() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(ReaderGoneError) as caught:
         write_patiently(writing, LARGE, lambda: 60.0, 60.0)
+    assert caught.value.written == 0
     os.close(writing)
     with open("/dev/full", "wb") as full, pytest.raises(OSError, match="No space left"):  # noqa: PTH123
         write_patiently(full.fileno(), LARGE, lambda: 60.0, 60.0)
+
+
+def test_a_reader_that_leaves_in_the_middle_has_taken_something() -> None:
+    reading, writing = os.pipe()
+
+    def read_some() -> None:
+        os.read(reading, 1)
+        os.close(reading)
+
+    reader = threading.Thread(target=read_some)
+    reader.start()
+    with pytest.raises(ReaderGoneError) as caught:
+        write_patiently(writing, LARGE, lambda: 60.0, 60.0)
+    reader.join()
+    os.close(writing)
+    assert 0 < caught.value.written < len(LARGE)
 
 
 def test_a_descriptor_that_somebody_set_to_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:

@@ -24,7 +24,7 @@ from tests.fleets import LAB, key_of
 from tests.unit.render.samples import a_plan, a_report, a_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.unit.cli.conftest import Engine, Ran
 
@@ -396,6 +396,50 @@ def test_a_reader_that_went_away_changes_no_exit_code(
     assert run("apply", "--yes").code == 0
     monkeypatch.setattr(sys, "stdout", None)
     assert run("apply", "--yes").code == 0
+
+
+ONLY_STDOUT = (("plan",), ("status",), ("schema", "fleet"), ("history",), ("completion", "bash"), ("--version",))
+
+
+@pytest.fixture
+def gone() -> Iterator[io.TextIOWrapper]:
+    """Give a standard output whose reader has left before the first byte."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        yield stream
+
+
+@pytest.mark.parametrize("command", [*ONLY_STDOUT, ("--help",), ("plan", "--help")])
+@pytest.mark.usefixtures("engine")
+def test_a_closed_standard_output_is_said_and_no_success_of_what_only_writes_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    ran = run(*command)
+    assert (ran.code, ran.err.count("standard output is closed, so nobody can read the result")) == (1, 1)
+
+
+@pytest.mark.parametrize("command", ONLY_STDOUT)
+@pytest.mark.usefixtures("engine")
+def test_a_reader_that_was_gone_before_the_first_byte_is_said_and_no_success(
+    run: Run, monkeypatch: pytest.MonkeyPatch, gone: io.TextIOWrapper, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", gone)
+    ran = run(*command)
+    assert (ran.code, "was gone before the result was written" in ran.err) == (1, True)
+
+
+def test_what_has_another_product_needs_no_reader(
+    engine: Engine, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run, a saved plan, the files of a new fleet, and a verdict that is an exit code."""
+    engine.report = a_report(apps=())
+    monkeypatch.setattr(sys, "stdout", None)
+    for command in (("apply", "--yes"), ("init",), ("validate",), ("plan", "--out", "plan.json")):
+        ran = run(*command)
+        assert (ran.code, "standard output is closed" in ran.err) == (0, True), command
+    assert (tmp_path / "plan.json").exists()
 
 
 def test_a_result_that_could_not_be_written_is_told_and_is_no_success(
