@@ -26,18 +26,21 @@ class PlanFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+OutFlag = Annotated[
+    Path | None,
+    flags.path_flag(
+        "--out", help="Save the plan here, for: appfleet apply FILE.", dash="For standard output use --format json"
+    ),
+]
+
+
 def plan(
     ctx: typer.Context,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the plan is written.")] = PlanFormat.TEXT,
     detailed_exitcode: Annotated[
         bool, flags.flag("--detailed-exitcode", help="Exit 2 when there are changes, 0 when there are none.")
     ] = False,
-    out: Annotated[
-        Path | None,
-        flags.path_flag(
-            "--out", help="Save the plan here, for: appfleet apply FILE.", dash="For standard output use --format json"
-        ),
-    ] = None,
+    out: OutFlag = None,
     all_: flags.AllFlag = False,
     prune: flags.PruneFlag = False,
     adopt: flags.AdoptFlag = False,
