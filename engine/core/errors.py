@@ -259,9 +259,16 @@ class Unreachable(CloudError):
 
 
 class OutcomeUnknown(CloudError):
-    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent: a write may have been made."""
+    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent: a write may have been made.
+
+    `unreadable` says that an answer arrived and was not one of this call: whoever sent it will send it again.
+    """
 
     code = "AF411"
+
+    def __init__(self, message: str, *, unreadable: bool = False, **more: object) -> None:
+        super().__init__(message, **more)  # type: ignore[arg-type]
+        self.unreadable = unreadable
 
 
 class ScanIncomplete(CloudError):

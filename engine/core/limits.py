@@ -207,6 +207,7 @@ GENERATION_TOLERANCE_SECONDS: Final = 1.0
 TAG_PROOF_READS_MAX_COUNT: Final = 4  # of the tags of an app that was just adopted, until they show the fleet's
 TAG_PROOF_SECONDS: Final = 2.0  # between two of these reads
 REFUSED_RETRY_MAX_SECONDS: Final = 10.0  # of a run that changes something; one that only looks does not try again
+UNREADABLE_RETRY_MAX_SECONDS: Final = 30.0  # of a read whose answers arrive and are not what was asked for
 LANES_ASKED_AT_ONCE_MAX_COUNT: Final = 16  # for their credentials and who they are
 DOMAINS_NAMED_MAX_COUNT: Final = 10  # in one message
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.core.limits import REFUSED_RETRY_MAX_SECONDS
+from engine.core.limits import REFUSED_RETRY_MAX_SECONDS, UNREADABLE_RETRY_MAX_SECONDS
 
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
@@ -54,8 +54,8 @@ class Backoff:
 class Backoffs:
     """One back-off for each class of trouble that passes by itself.
 
-    `refused_s` bounds, in seconds, how long reads are tried again where nobody listens. No policy sets it: commands
-    that only look do not try again.
+    `refused_s` bounds, in seconds, how long reads are tried again where nobody listens, and `unreadable_s` where
+    somebody answers who is not the service. No policy sets them: commands that only look do not try the first again.
     """
 
     throttling: Backoff = Backoff(1 * SECOND, 60 * SECOND, 2.0, 15 * MINUTE)
@@ -63,6 +63,7 @@ class Backoffs:
     transient: Backoff = Backoff(1 * SECOND, 30 * SECOND, 2.0, 5 * MINUTE)
     capacity: Backoff = Backoff(30 * SECOND, 10 * MINUTE, 2.0, 1 * HOUR)
     refused_s: float = REFUSED_RETRY_MAX_SECONDS
+    unreadable_s: float = UNREADABLE_RETRY_MAX_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,7 @@ async def ask_again(
             name, used = ("throttling", backoffs.throttling) if throttled else ("transient", backoffs.transient)
             now = loop.time()
             failures[name] = failures.get(name, 0) + 1
-            refused = isinstance(error, Unreachable) and error.nobody_listens
-            bounds = (used.give_up_after, give_up_max_s, backoffs.refused_s if refused else float("inf"))
-            if now - since.setdefault(name, now) >= min(bounds):
+            if now - since.setdefault(name, now) >= min(used.give_up_after, give_up_max_s, _bound(error, backoffs)):
                 raise
             delay = max(delay_s(used, failures[name], jitter()), min(error.retry_after_s or 0.0, used.max))
             code = error.service_code or error.code
@@ -66,6 +64,15 @@ async def ask_again(
                 await asyncio.sleep(delay)
             else:
                 await wait_for(stopped, delay)
+
+
+def _bound(error: Throttled | Unreachable | OutcomeUnknown, backoffs: Backoffs) -> float:
+    """Return how long a read is asked again whose trouble seldom passes: nobody listens, or a stranger answers."""
+    if isinstance(error, Unreachable) and error.nobody_listens:
+        return backoffs.refused_s
+    if isinstance(error, OutcomeUnknown) and error.unreadable:
+        return backoffs.unreadable_s
+    return float("inf")
 
 
 @asynccontextmanager

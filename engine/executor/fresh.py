@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 READ_TOO_OLD: Final = Unreachable(
-    f"nothing was sent: each time, {LOOK_BEFORE_CHANGE_MAX_SECONDS:g} s and more passed between look and change",
+    f"more than {LOOK_BEFORE_CHANGE_MAX_SECONDS:g} s passed each time between the look and the change",
     hint="The service or this machine is very slow, or the process was stopped meanwhile. Run again",
 )
 

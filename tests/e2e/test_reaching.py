@@ -142,6 +142,18 @@ def test_a_simulation_needs_nothing_of_this_machine_s_aws_configuration(place: P
     assert ran.code == 0, ran.err
 
 
+@pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
+def test_https_to_a_server_that_speaks_plain_http_ends_at_once(place: Place, command: tuple[str, ...]) -> None:
+    """The endpoint of the simulator with one letter too many."""
+    ran = place.run(*command, AWS_ENDPOINT_URL=place.url.replace("http:", "https:"))
+    assert ran.code == 1
+    assert ran.events("call.retried") == []
+    assert place.calls() == {}
+    told = " ".join(ran.err.split())
+    assert "error AF414: Cannot connect securely to" in told
+    assert "the server does not speak TLS on this port" in told
+
+
 @pytest.mark.parametrize("lie", ["other host", "unknown authority"])
 def test_a_certificate_that_cannot_be_verified_ends_the_run_at_once(place: Place, tmp_path: Path, lie: str) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import errno
 import socket
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from botocore import exceptions as aws
 
-from engine.adapters.aws.routes import UnusableProxyError, origin_of
+from engine.adapters.aws.routes import UnusableProxyError, is_loopback, origin_of
 from engine.adapters.aws.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
 from engine.adapters.resources import lacks_threads
 from engine.core.errors import BugError, CredentialsFailed, Rejected, TlsFailed, Unreachable
@@ -67,7 +68,7 @@ def _not_connected(operation: str, error: aws.BotoCoreError) -> CloudError | Non
         return _through_proxy(error, more)
     if isinstance(error, aws.ConnectTimeoutError):
         proxy = _proxy_of(error)
-        where, hint = (f" through the proxy {proxy}", _PROXY_HINT) if proxy else ("", REACH_HINT)
+        where, hint = (f" through the proxy {proxy}", _PROXY_HINT) if proxy else ("", _reach_hint(_endpoint(error)))
         return Unreachable(f"Cannot connect to {_endpoint(error)}{where} (no answer in time)", hint=hint, **more)
     if isinstance(error, aws.EndpointConnectionError):
         cause = error.kwargs.get("error")
@@ -129,6 +130,14 @@ def _unreachable(what: str, cause: object, hint: str, more: dict[str, Any]) -> U
 def _is_of_proxy(error: aws.BotoCoreError, cause: object) -> bool:
     """Return whether it is the proxy that was not reached: the library calls one without an address an endpoint."""
     return isinstance(cause, aiohttp.ClientConnectorError) and _proxy_of(error).endswith(f"//{cause.host}:{cause.port}")
+
+
+def _reach_hint(endpoint: str) -> str:
+    """Return what to check where nobody answered: on this machine that is often a server that does not speak TLS."""
+    parts = urlsplit(endpoint)
+    if parts.scheme == "https" and is_loopback(parts.hostname or ""):
+        return f"If the server there speaks plain http, use http://{parts.netloc}. Otherwise: {REACH_HINT}"
+    return REACH_HINT
 
 
 def _proxy_of(error: aws.BotoCoreError) -> str:

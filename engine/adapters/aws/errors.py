@@ -59,11 +59,12 @@ _CREDENTIALS_HINT: Final = (
 )
 _SSO_HINT: Final = "Run aws sso login with the same profile (--profile NAME), then run this again"
 _FILE_HINT: Final = "Nothing was sent. Check the AWS variable or the profile that names this file"
-_UNKNOWN_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
+_LOOKED_UP: Final = "appfleet looks it up before it tries again"
+_READ_HINT: Final = "Check the network and the proxy, then run again"
 _UNREADABLE_HINT: Final = (
-    "Something between here and AWS answered in its place, or the answer was cut: "
-    "check the proxy and --endpoint-url; it is looked up before it is tried again"
+    "Something between here and AWS answered in its place, or the answer was cut: check the proxy and --endpoint-url"
 )
+_READS: Final = ("Get", "List", "Describe")
 
 
 def translate(operation: str, error: Exception, redactor: Redactor | None = None) -> CloudError:
@@ -79,14 +80,14 @@ def translate(operation: str, error: Exception, redactor: Redactor | None = None
     name = type(error).__name__
     if isinstance(error, _CREDENTIAL_ERRORS):
         return CredentialsFailed(
-            _line(redact, f"{operation} was not sent: there are no usable credentials: {error}").rstrip("."),
+            _line(redact, f"Could not get AWS credentials for {operation}: {error}").rstrip("."),
             hint=_CREDENTIALS_HINT,
             service_code=name,
             operation=operation,
         )
     if isinstance(error, _LOCAL_REFUSALS):
         return Rejected(
-            _line(redact, f"{operation} was not sent: {error}").rstrip("."),
+            _line(redact, f"Cannot send {operation}: {error}").rstrip("."),
             hint="Correct what the message names; the same request is refused again",
             service_code=name,
             operation=operation,
@@ -177,7 +178,7 @@ def _answered(operation: str, error: aws.ClientError, redact: Redactor) -> Cloud
     asked: str = error.operation_name
     if asked != operation and asked in _CREDENTIAL_OPERATIONS:
         return CredentialsFailed(
-            f"{operation} was not sent: {asked} failed: {told.message}",
+            f"Could not get AWS credentials for {operation}: {asked} failed: {told.message}",
             hint=_CREDENTIALS_HINT,
             service_code=told.service_code,
             operation=operation,
@@ -209,18 +210,19 @@ def _unknown(operation: str, error: Exception, name: str) -> OutcomeUnknown:
     """Give the error for all that may have happened after the request left."""
     cause = error.kwargs.get("error") if isinstance(error, aws.BotoCoreError) else None
     if isinstance(error, UnreadableAnswerError):
-        what, hint = str(error), _UNREADABLE_HINT
+        what, unreadable = str(error), True
     elif isinstance(cause, AnswerTooLargeError):
-        what, hint = str(cause), _UNREADABLE_HINT
+        what, unreadable = str(cause), True
     elif isinstance(error, TimeoutError | aws.ReadTimeoutError):
-        what, hint = "no answer in time", _UNKNOWN_HINT
+        what, unreadable = "no answer in time", False
     elif isinstance(error, aws.BotoCoreError) and cause is not None:
-        what, hint = f"the connection broke: {_cause_of(error)}", _UNKNOWN_HINT
+        what, unreadable = f"the connection broke: {_cause_of(error)}", False
     else:
-        what, hint = f"the answer could not be read: {name}", _UNREADABLE_HINT
-    return OutcomeUnknown(
-        f"{operation} was sent and what came of it is unknown: {what}",
-        hint=hint,
-        service_code=name,
-        operation=operation,
-    )
+        what, unreadable = f"the answer could not be read: {name}", True
+    more: dict[str, Any] = {"service_code": name, "operation": operation, "unreadable": unreadable}
+    if operation.startswith(_READS):
+        return OutcomeUnknown(
+            f"{operation} failed: {what}", hint=_UNREADABLE_HINT if unreadable else _READ_HINT, **more
+        )
+    hint = f"{_UNREADABLE_HINT}; {_LOOKED_UP}" if unreadable else _LOOKED_UP
+    return OutcomeUnknown(f"{operation} may or may not have been carried out: {what}", hint=hint, **more)

@@ -189,7 +189,7 @@ class Clouds:
         urls = (sagemaker.meta.endpoint_url, tagging.meta.endpoint_url)
         if bool(foreign_endpoint(urls[0])) != bool(foreign_endpoint(urls[1])):
             raise Rejected(
-                "GetResources was not sent: one of the endpoints of SageMaker and of the Tagging API is AWS's own, "
+                "Cannot send GetResources: one of the endpoints of SageMaker and of the Tagging API is AWS's own, "
                 "and the other is not",
                 hint="Set AWS_ENDPOINT_URL for both, or AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API beside the other",
                 operation="GetResources",

@@ -86,6 +86,8 @@ def read_request(buffer: bytearray) -> tuple[Request, bool] | None:
 
     Raises WireError for what is not a request within the bounds.
     """
+    if buffer and not (buffer[:1].isalpha() or buffer[:1] in b"\r\n"):  # TLS begins so, and waits for an answer
+        raise WireError(400, "the first line is not an HTTP/1.1 request line; this is plain http, not https")
     end = buffer.find(_HEAD_END, 0, SIMULATED_HEADER_MAX_BYTES + len(_HEAD_END))
     if end < 0:
         if len(buffer) > SIMULATED_HEADER_MAX_BYTES:

@@ -238,10 +238,19 @@ class MemoryCloud(MemoryOwners):
             return error_from_service(operation=call.operation, service_code=code, message=message, status=status)
         kind = fault.kind.value
         if fault.kind is FaultKind.REFUSED:
-            return Unreachable(f"{call.operation} was not sent: {kind}", service_code=kind, operation=call.operation)
+            return Unreachable(
+                f"Cannot connect for {call.operation} ({kind})", service_code=kind, operation=call.operation
+            )
         if fault.kind is FaultKind.UNTRUSTED:
-            return TlsFailed(f"{call.operation} was not sent: {kind}", service_code=kind, operation=call.operation)
-        return OutcomeUnknown(f"{call.operation} has no answer: {kind}", service_code=kind, operation=call.operation)
+            return TlsFailed(
+                f"Cannot trust the server for {call.operation} ({kind})", service_code=kind, operation=call.operation
+            )
+        return OutcomeUnknown(
+            f"{call.operation} got no usable answer: {kind}",
+            unreadable=fault.kind in (FaultKind.GARBAGE_AFTER, FaultKind.EMPTY_AFTER),
+            service_code=kind,
+            operation=call.operation,
+        )
 
     def _check(self, operation: str, params: Mapping[str, object]) -> None:
         if not self._check_requests:

@@ -24,6 +24,7 @@ def test_defaults_are_pinned() -> None:
             "transient": {"initial": 1.0, "max": 30.0, "factor": 2.0, "give_up_after": 300.0},
             "capacity": {"initial": 30.0, "max": 600.0, "factor": 2.0, "give_up_after": 3_600.0},
             "refused_s": 10.0,
+            "unreadable_s": 30.0,
         },
         "observe": {"first_after": 5.0, "second_after": 10.0},
         "safety": {

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.errors import AccessDenied, CloudError, Throttled, Unreachable
+from engine.core.errors import AccessDenied, CloudError, OutcomeUnknown, Throttled, Unreachable
 from engine.core.identity import Lane
-from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, UNREADABLE_RETRY_MAX_SECONDS
 from engine.core.settings import Backoffs
 from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
@@ -57,6 +57,25 @@ async def test_one_that_only_ever_refused_is_not_called_silent() -> None:
     assert caught.value.message.endswith("The last attempt: Rate exceeded")
     assert caught.value.hint == "wait"
     assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "seconds"), [(True, UNREADABLE_RETRY_MAX_SECONDS), (False, Backoffs().transient.give_up_after)]
+)
+async def test_a_read_that_a_stranger_answers_is_given_up_sooner_than_one_that_nobody_answers(
+    unreadable: bool, seconds: float
+) -> None:
+    began_at, last_at = now(), 0.0
+
+    async def call() -> str:
+        nonlocal last_at
+        before, last_at = last_at, now()
+        assert before - began_at < seconds, "it was asked once more after its time"
+        raise OutcomeUnknown("the answer is not JSON", unreadable=unreadable)
+
+    with pytest.raises(OutcomeUnknown, match="not JSON"):
+        await ask_again("ListApps", call, Backoffs(), lambda: 0.5, lambda _: None)
+    assert seconds <= last_at - began_at < seconds + Backoffs().transient.max
 
 
 async def test_one_that_failed_is_not_asked_again() -> None:

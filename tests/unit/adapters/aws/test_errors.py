@@ -83,10 +83,18 @@ CASES: dict[str, tuple[Exception, type[CloudError], str]] = {
     "memory": (MemoryError(), OutcomeUnknown, "MemoryError"),
     "attribute": (AttributeError("x"), OutcomeUnknown, "AttributeError"),
     "no credentials": (aws.NoCredentialsError(), CredentialsFailed, "Unable to locate"),
-    "partial": (aws.PartialCredentialsError(provider="p", cred_var="v"), CredentialsFailed, "was not sent"),
-    "sso": (aws.UnauthorizedSSOTokenError(), CredentialsFailed, "was not sent"),
-    "refresh": (aws.CredentialRetrievalError(provider="p", error_msg="e"), CredentialsFailed, "was not sent"),
-    "parameters": (aws.ParamValidationError(report="Invalid length"), Rejected, "Invalid length"),
+    "partial": (
+        aws.PartialCredentialsError(provider="p", cred_var="v"),
+        CredentialsFailed,
+        "Could not get AWS credentials for CreateApp: ",
+    ),
+    "sso": (aws.UnauthorizedSSOTokenError(), CredentialsFailed, "Could not get AWS credentials for CreateApp: "),
+    "refresh": (
+        aws.CredentialRetrievalError(provider="p", error_msg="e"),
+        CredentialsFailed,
+        "Could not get AWS credentials for CreateApp: ",
+    ),
+    "parameters": (aws.ParamValidationError(report="Invalid length"), Rejected, "Cannot send CreateApp: "),
     "region": (aws.NoRegionError(), Rejected, "region"),
     "plain http": (UnsafeEndpointError(host="h"), Rejected, "plain http to h"),
     "throttled": (answered("ThrottlingException", "Rate exceeded"), Throttled, "Rate exceeded"),
@@ -132,6 +140,42 @@ def test_an_answer_without_its_parts_is_read_all_the_same() -> None:
 
 def test_words_of_a_stranger_are_not_shown() -> None:
     assert "secret words" not in str(translate("CreateApp", ValueError("secret words")))
+
+
+@pytest.mark.parametrize("raised", [UnreadableAnswerError("no list Apps"), TimeoutError(), ValueError()])
+def test_what_a_read_came_to_is_not_told_as_a_change_that_may_have_been_made(raised: Exception) -> None:
+    read, write = translate("ListApps", raised), translate("CreateApp", raised)
+    assert read.message.startswith("ListApps failed: ")
+    assert "looks it up" not in read.hint
+    assert write.message.startswith("CreateApp may or may not have been carried out: ")
+    assert write.hint.endswith("appfleet looks it up before it tries again")
+
+
+def test_an_answer_of_somebody_else_is_told_apart_from_none() -> None:
+    unreadable, silent = translate("ListApps", UnreadableAnswerError("no JSON")), translate("ListApps", TimeoutError())
+    assert isinstance(unreadable, OutcomeUnknown)
+    assert isinstance(silent, OutcomeUnknown)
+    assert (unreadable.unreadable, silent.unreadable) == (True, False)
+    assert "answered in its place" in unreadable.hint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        (
+            "https://127.0.0.1:8080",
+            "If the server there speaks plain http, use http://127.0.0.1:8080. Otherwise: Check",
+        ),
+        (
+            "https://localhost:8080/x",
+            "If the server there speaks plain http, use http://localhost:8080. Otherwise: Check",
+        ),
+        (URL, "Check --endpoint-url"),
+    ],
+)
+def test_a_handshake_on_this_machine_that_nobody_answers_may_want_plain_http(endpoint: str, said: str) -> None:
+    raised = aws.ConnectTimeoutError(endpoint_url=endpoint, error=None)
+    assert translate("ListApps", raised).hint.startswith(said)
 
 
 def test_secrets_in_an_answer_are_redacted_and_a_long_one_is_cut() -> None:

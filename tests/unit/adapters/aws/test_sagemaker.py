@@ -245,6 +245,6 @@ async def test_the_service_s_errors_come_as_ours() -> None:
 
 async def test_parameters_that_the_library_refuses_are_rejected_and_not_sent() -> None:
     async with hostile() as server, cloud_at(server.url) as cloud:
-        with pytest.raises(Rejected, match="was not sent"):
+        with pytest.raises(Rejected, match="Cannot send CreateApp"):
             await cloud.create_app(AppName(DOMAIN_ID, USER, None, "Canvas", "default"), SPEC, ())  # type: ignore[arg-type]
         assert server.requests == []

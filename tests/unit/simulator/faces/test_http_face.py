@@ -8,6 +8,7 @@ import socket
 import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -155,6 +156,18 @@ async def test_what_is_not_a_request_is_refused_and_the_server_lives(data: bytes
     async with serving() as server:
         answered, body = await ask(server, data)
         assert (answered, body["__type"]) == (status, code)
+        assert await is_alive(server)
+
+
+async def test_a_client_that_speaks_tls_is_answered_at_once_and_does_not_wait_for_a_handshake() -> None:
+    async with serving() as server:
+        port = urlsplit(server.url).port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # how a handshake begins; no line ends in it
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"this is plain http, not https" in answer
         assert await is_alive(server)
 
 
