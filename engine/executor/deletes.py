@@ -20,7 +20,6 @@ from engine.core.ownership import FLEET_TAG, MANAGED_TAG, Whose, tag_value, whos
 from engine.executor.calls import StoppedError
 from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.judge import is_generation
-from engine.executor.owner_judge import is_same
 from engine.executor.owner_scan import observed_owner, what_lives_in
 from engine.executor.owner_troubles import changed_since_plan as owner_changed
 from engine.executor.owner_troubles import inhabited
@@ -240,7 +239,7 @@ class OwnerDelete:
             return False
         now_there = observed_owner(key.domain, detail.row, detail.arn)
         operation.arn = now_there.arn
-        if not is_same(now_there, before):
+        if not is_generation(now_there, before):
             self._skip(MADE_AGAIN)
         elif now_there.is_deleting:
             at.owners.delete_seen(operation)

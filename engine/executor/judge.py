@@ -1,19 +1,18 @@
-"""What one row of a complete scan, or its absence, means for an operation that is awaited.
+"""What one row of a complete look, or its absence, means for an operation that is awaited: of an app or of an owner.
 
-Data in, one verdict out. A scan says something about an operation only if it began after the call that is asked about;
-`settle` sees to that. A listing may lag, so a row of the generation that was there before our create is never taken for
-the new app, whatever it says, nor the tombstone of an earlier app for the end of the one that is deleted; and an app
-that is missing is not gone until two scans have missed it. What a listing does not show is a hint: `needs_asking` names
-the verdicts that DescribeApp has to confirm.
+Data in, one verdict out. A look says something about an operation only if it began after the call that is asked about;
+the watchers see to that. A listing may lag, so a row of the generation that was there before our create is never taken
+for the new one, whatever it says, nor the tombstone of an earlier app for the end of the one that is deleted; and where
+looks lag (`Kind`), what is missing is not gone until two of them have missed it. What a listing does not show is a
+hint: `needs_asking` names the verdicts that a question about that very name has to confirm.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from engine.core.drift import SYSTEM, differing_fields
 from engine.core.limits import (
     ABSENT_TWICE_SECONDS,
     CLOCK_SKEW_MAX_SECONDS,
@@ -21,13 +20,14 @@ from engine.core.limits import (
     STALE_ROW_MAX_SECONDS,
 )
 from engine.core.observed import AppStatus
-from engine.executor.operation import Phase
+from engine.executor.operation import DELETING, OBSERVING, BaseOperation, Phase, R, Seen
 
 if TYPE_CHECKING:
-    from engine.core.observed import ObservedApp
+    from collections.abc import Mapping
+
     from engine.core.settings import Observe
-    from engine.executor.operation import Operation
-    from engine.executor.owner_operation import OwnerOperation
+
+Awaited: TypeAlias = BaseOperation[Any, R]
 
 
 class Verdict(Enum):
@@ -62,95 +62,12 @@ class Scan:
     clock_ahead_s: float = 0.0
 
 
-def judge(  # noqa: PLR0911 - one case a phase
-    operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe
-) -> Verdict:
-    """Return the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
-    if _says_nothing(operation, row):
-        row = None
-    match operation.phase:
-        case Phase.SETTLE_CREATE:
-            return _settling(operation, row, scan)
-        case Phase.LOOK:
-            return _looked(operation, row)
-        case Phase.OBSERVE_CREATE:
-            return _observed_create(operation, row, scan, observe)
-        case Phase.AWAIT_DELETING:
-            return _awaited_deleting(operation, row, scan)
-        case Phase.SETTLE_DELETE:
-            return _settling_delete(operation, row, scan)
-        case Phase.AWAIT_PENDING:
-            return _awaited_pending(operation, row, scan)
-        case Phase.OBSERVE_DELETE:
-            return _observed_delete(operation, row, scan, observe)
-        case _:  # pragma: no cover - the watcher awaits no other phase
-            raise AssertionError(operation.phase)
-
-
+_DELETE_FAILED: Final = "Delete_Failed"
+_STAYED: Final = frozenset({AppStatus.FAILED, _DELETE_FAILED})  # what is left of a delete that was not carried out
 _AFTER_CREATE: Final = frozenset({Phase.LOOK, Phase.OBSERVE_CREATE})
-_AFTER_DELETE: Final = frozenset({Phase.AWAIT_DELETING, Phase.SETTLE_DELETE, Phase.OBSERVE_DELETE})
-_OF_ABSENCE: Final = frozenset({Verdict.REMOVED, Verdict.TRY_LATER, Verdict.CREATE, Verdict.DELETED})
-
-
-def needs_asking(operation: Operation, verdict: Verdict, row: ObservedApp | None) -> bool:
-    """Whether DescribeApp is asked before `verdict` is believed, since it rests on what a listing does not show."""
-    if verdict is Verdict.RESEND:
-        return operation.phase is Phase.OBSERVE_CREATE
-    return verdict is Verdict.ASK or (_says_nothing(operation, row) and verdict in _OF_ABSENCE)
-
-
-def believe(operation: Operation, row: ObservedApp | None) -> None:
-    """Take the generation of `row` for the one that is awaited from now on, also where it is older than our call."""
-    if row is None:  # pragma: no cover - what is adopted or ours has a row
-        raise AssertionError(operation.key)
-    operation.sent_wall = min(operation.sent_wall, row.created_at)
-
-
-def is_since(operation: Operation, row: ObservedApp | None) -> bool:
-    """Whether `row` was made after the last create was sent, by our clock."""
-    return row is not None and row.created_at >= operation.sent_wall - GENERATION_TOLERANCE_SECONDS
-
-
-def forget_tombstone(operation: Operation) -> None:
-    """Note that DescribeApp shows the app alive: it is not what was Failed or Deleted before, however close in time."""
-    if operation.prior is not None and not operation.prior.status.is_alive:
-        operation.prior = None
-
-
-def may_lag(operation: Operation | OwnerOperation, scan: Scan) -> bool:
-    """Whether what was accepted is so young that nothing need show it yet."""
-    return scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
-
-
-def _says_nothing(operation: Operation, row: ObservedApp | None) -> bool:
-    """Whether a row is none, or one of an app that was there before the one that is asked about."""
-    past = _is_past if operation.phase in _AFTER_CREATE else _is_older
-    return row is None or past(operation, row)
-
-
-def _is_past(operation: Operation, row: ObservedApp) -> bool:
-    """Whether a row that looks alive is of the generation that is known to be gone, or was seen to be going."""
-    prior = operation.prior
-    if prior is None or not row.status.is_alive or not is_generation(row, prior):
-        return False
-    was_going = prior.status is AppStatus.DELETING and row.status is not AppStatus.DELETING
-    return operation.deleted or was_going or not prior.status.is_alive
-
-
-def _is_older(operation: Operation, row: ObservedApp) -> bool:
-    """Whether a row is of an app that was there before the one whose end is awaited: of that one it tells nothing."""
-    awaited = operation.prior if operation.phase is Phase.AWAIT_DELETING else operation.change.before
-    if awaited is None or operation.phase not in _AFTER_DELETE:
-        return False
-    return row.created_at < awaited.created_at and not is_generation(row, awaited)
-
-
-def is_generation(row: ObservedApp, of: ObservedApp | None) -> bool:
-    """Whether two rows of one key are the same app, and not one that was made again under its name."""
-    return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
-
-
-_SETTLED: Final = {
+_AFTER_DELETE: Final = DELETING | {Phase.AWAIT_DELETING}
+_OF_ABSENCE: Final = frozenset({Verdict.REMOVED, Verdict.TRY_LATER, Verdict.CREATE, Verdict.DELETING, Verdict.DELETED})
+_SETTLED: Final[Mapping[str, Verdict]] = {
     AppStatus.IN_SERVICE: Verdict.IN_SERVICE,
     AppStatus.FAILED: Verdict.FAILED,
     AppStatus.DELETING: Verdict.REMOVED,
@@ -158,110 +75,179 @@ _SETTLED: Final = {
 }
 
 
-def _settling(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
+def judge(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) -> Verdict:
+    """Return the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
+    if operation.phase in OBSERVING and scan.began_at < operation.unknown_at + observe.first_after:
+        return Verdict.KEEP
+    if row is not None and says_nothing(operation, row):
+        row = None
+    if row is not None:
+        operation.absent_since = None
+    match operation.phase:
+        case Phase.SETTLE_CREATE:
+            return _settling(operation, row, scan)
+        case Phase.LOOK | Phase.OBSERVE_CREATE:
+            return _looked_up(operation, row, scan, observe)
+        case Phase.AWAIT_DELETING:
+            return _awaited_deleting(operation, row, scan)
+        case Phase.AWAIT_PENDING:
+            return _awaited_pending(operation, row, scan)
+        case Phase.SETTLE_DELETE | Phase.OBSERVE_DELETE:
+            return _deleted(operation, row, scan, observe)
+        case _:  # pragma: no cover - the watchers await no other phase
+            raise AssertionError(operation.phase)
+
+
+def needs_asking(operation: Awaited[R], verdict: Verdict, row: R | None) -> bool:
+    """Whether the name itself is asked about before `verdict` is believed: it rests on what a listing does not show."""
+    if verdict is Verdict.RESEND:
+        return operation.phase is Phase.OBSERVE_CREATE
+    return verdict is Verdict.ASK or (says_nothing(operation, row) and verdict in _OF_ABSENCE)
+
+
+def believe(operation: Awaited[R], row: R | None) -> None:
+    """Take the generation of `row` for the one that is awaited from now on, also where it is older than our call."""
+    if row is None:  # pragma: no cover - what is adopted or ours has a row
+        raise AssertionError(operation.key)
+    operation.sent_wall = min(operation.sent_wall, row.created_at)
+
+
+def is_since(operation: Awaited[R], row: R | None) -> bool:
+    """Whether `row` was made after the last create was sent, by our clock."""
+    return row is not None and row.created_at >= operation.sent_wall - GENERATION_TOLERANCE_SECONDS
+
+
+def forget_tombstone(operation: Awaited[R]) -> None:
+    """Note that the app was shown alive: it is not what was Failed or Deleted before, however close in time."""
+    if operation.prior is not None and not _stands(operation, operation.prior):
+        operation.prior = None
+
+
+def may_lag(operation: Awaited[R], scan: Scan) -> bool:
+    """Whether what was accepted is so young that nothing need show it yet."""
+    return scan.began_at - operation.accepted_at < STALE_ROW_MAX_SECONDS
+
+
+def is_generation(row: Seen, of: Seen | None) -> bool:
+    """Whether two rows of one key are the same app or owner, and not one that was made again under its name."""
+    return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
+
+
+def says_nothing(operation: Awaited[R], row: R | None) -> bool:
+    """Whether a row is none, or one of what was there before what is asked about."""
+    past = _is_past if operation.phase in _AFTER_CREATE else _is_older
+    return row is None or past(operation, row)
+
+
+def _is_past(operation: Awaited[R], row: R) -> bool:
+    """Whether a row that looks alive is of the generation that is known to be gone, or was seen to be going."""
+    prior = operation.prior
+    if prior is None or not _stands(operation, row) or not is_generation(row, prior):
+        return False
+    came_back = prior.status == AppStatus.DELETING and row.status not in (AppStatus.DELETING, *_STAYED)
+    return operation.deleted or came_back or not _stands(operation, prior)
+
+
+def _is_older(operation: Awaited[R], row: R) -> bool:
+    """Whether a row is of what was there before that whose end is awaited: of that one it tells nothing."""
+    awaited = operation.prior if operation.phase is Phase.AWAIT_DELETING else operation.before
+    if awaited is None or operation.phase not in _AFTER_DELETE:
+        return False
+    return row.created_at < awaited.created_at and not is_generation(row, awaited)
+
+
+def _stands(operation: Awaited[R], row: R) -> bool:
+    """Whether a row holds its name. What we do not know the status of does."""
+    return row.status != AppStatus.DELETED and (operation.kind.failed_stands or row.status != AppStatus.FAILED)
+
+
+def _settling(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
     if row is None:
         return Verdict.REMOVED if missed_twice(operation, scan) else Verdict.KEEP
-    operation.absent_since = None
     if is_generation(row, operation.prior):
         return Verdict.KEEP if may_lag(operation, scan) else Verdict.ASK
     verdict = _SETTLED.get(row.status, Verdict.KEEP)
     # Made before our create was sent, by our clock, which may be wrong.
     earlier = row.created_at < operation.sent_wall - scan.clock_ahead_s - GENERATION_TOLERANCE_SECONDS
-    return Verdict.ASK if earlier and verdict is not Verdict.KEEP else verdict
+    return Verdict.ASK if operation.kind.lags and earlier and verdict is not Verdict.KEEP else verdict
 
 
-def _looked(operation: Operation, row: ObservedApp | None) -> Verdict:
-    if row is None or not row.status.is_alive:
+def _looked_up(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) -> Verdict:
+    if row is not None and _stands(operation, row):
+        return _standing(operation, row)
+    if operation.phase is Phase.LOOK:
         return Verdict.TRY_LATER
-    if row.status is AppStatus.DELETING:
-        return Verdict.WAIT_DELETING
-    return _standing(operation, row)
-
-
-def _standing(operation: Operation, row: ObservedApp) -> Verdict:
-    """Judge an app that stands under our key, Pending or InService."""
-    if row.status is AppStatus.UNKNOWN or differing_fields(operation.app, row.spec):
-        return Verdict.CONFLICT
-    since_ours = operation.ours and row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
-    return Verdict.OURS if since_ours and not is_generation(row, operation.prior) else Verdict.ADOPT
-
-
-def _observed_create(operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe) -> Verdict:
-    if scan.began_at < operation.unknown_at + observe.first_after:
-        return Verdict.KEEP
-    if row is not None and row.status.is_alive:
-        return Verdict.WAIT_DELETING if row.status is AppStatus.DELETING else _standing(operation, row)
     # Nothing is alive. Even a tombstone that may be ours does not say that ours will not come: somebody else's app of
     # that name may have failed just before, and clocks differ. So two scans have to pass whatever it is.
     verdict = cleared(operation, scan, observe)
-    if verdict is Verdict.RESEND and row is not None and _is_new(operation, row):
-        return Verdict.FAILED if row.status is AppStatus.FAILED else Verdict.REMOVED
+    if verdict is Verdict.RESEND and row is not None and _may_be_ours(operation, row) and operation.may_make(row):
+        return Verdict.FAILED if row.status == AppStatus.FAILED else Verdict.REMOVED
     return verdict
 
 
-def _is_new(operation: Operation, row: ObservedApp) -> bool:
-    """Whether a tombstone is of an app that our unknown create may have made."""
+def _standing(operation: Awaited[R], row: R) -> Verdict:
+    """Judge what stands under our key."""
+    if row.status == AppStatus.DELETING:
+        return Verdict.WAIT_DELETING
+    if row.status == AppStatus.FAILED:
+        return Verdict.FAILED
+    if not operation.is_as_declared(row):
+        return Verdict.CONFLICT
+    return Verdict.OURS if operation.ours and _may_be_ours(operation, row) else Verdict.ADOPT
+
+
+def _may_be_ours(operation: Awaited[R], row: R) -> bool:
+    """Whether a row is young enough for what our unknown create may have made, and not what was there before."""
     recent = row.created_at >= operation.sent_wall - CLOCK_SKEW_MAX_SECONDS
-    asked, shown = operation.instance_type, row.spec.instance_type
-    other_type = shown is not None and asked not in ("", SYSTEM, shown)  # the service chooses what these two stand for
-    return recent and not other_type and not is_generation(row, operation.prior)
+    return recent and not is_generation(row, operation.prior)
 
 
-def cleared(operation: Operation | OwnerOperation, scan: Scan, observe: Observe) -> Verdict:
+def _awaited_deleting(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.CREATE if _is_gone(operation, scan) else Verdict.KEEP
+    if not _stands(operation, row):
+        return Verdict.CREATE
+    going = is_generation(row, operation.prior) and row.status not in _STAYED
+    return Verdict.KEEP if going or row.status == AppStatus.DELETING else _standing(operation, row)
+
+
+def _awaited_pending(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
+    if row is None:
+        return Verdict.DELETE if missed_twice(operation, scan) else Verdict.KEEP
+    pending = row.status == AppStatus.PENDING and is_generation(row, operation.before)
+    return Verdict.KEEP if pending else Verdict.DELETE  # whatever it is now: it is read again just before the delete
+
+
+def _deleted(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) -> Verdict:
+    settles = operation.phase is Phase.SETTLE_DELETE
+    if row is None and not settles and not operation.kind.lags:
+        return Verdict.DELETING  # settling looks once more before it believes in absence
+    if row is None:
+        return Verdict.DELETED if _is_gone(operation, scan) else Verdict.KEEP
+    if not _stands(operation, row) or not is_generation(row, operation.before):
+        return Verdict.DELETED
+    if settles:
+        return Verdict.FAILED if row.status == _DELETE_FAILED else Verdict.KEEP
+    return Verdict.DELETING if row.status == AppStatus.DELETING else cleared(operation, scan, observe)
+
+
+def cleared(operation: Awaited[R], scan: Scan, observe: Observe) -> Verdict:
     """Count the scans that do not show the call; the second one, begun late enough, clears it."""
-    if operation.first_scan_ended_at is None:
-        operation.first_scan_ended_at = scan.ended_at
+    first_ended_at = operation.first_scan_ended_at
+    if first_ended_at is not None and scan.began_at < first_ended_at + observe.second_after:
         return Verdict.KEEP
-    if scan.began_at < operation.first_scan_ended_at + observe.second_after:
-        return Verdict.KEEP
-    if scan.began_at < operation.unseen_until:
+    if first_ended_at is None or scan.began_at < operation.unseen_until:
         operation.first_scan_ended_at = scan.ended_at
         return Verdict.KEEP
     return Verdict.RESEND
 
 
-def _awaited_deleting(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
-    if row is None:
-        return Verdict.CREATE if missed_twice(operation, scan) else Verdict.KEEP
-    operation.absent_since = None
-    if not row.status.is_alive:
-        return Verdict.CREATE
-    if row.status is AppStatus.DELETING or is_generation(row, operation.prior):
-        return Verdict.KEEP
-    return _standing(operation, row)
+def _is_gone(operation: Awaited[R], scan: Scan) -> bool:
+    """Whether what is not shown is gone: where looks lag, two of them have to miss it."""
+    return not operation.kind.lags or missed_twice(operation, scan)
 
 
-def _settling_delete(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
-    if row is None:
-        return Verdict.DELETED if missed_twice(operation, scan) else Verdict.KEEP
-    operation.absent_since = None
-    gone = not row.status.is_alive or not is_generation(row, operation.change.before)
-    return Verdict.DELETED if gone else Verdict.KEEP
-
-
-def _awaited_pending(operation: Operation, row: ObservedApp | None, scan: Scan) -> Verdict:
-    if row is not None and row.status is AppStatus.PENDING and is_generation(row, operation.change.before):
-        operation.absent_since = None
-        return Verdict.KEEP
-    if row is None and not missed_twice(operation, scan):
-        return Verdict.KEEP
-    return Verdict.DELETE  # whatever it is now: it is read again just before the delete
-
-
-def _observed_delete(operation: Operation, row: ObservedApp | None, scan: Scan, observe: Observe) -> Verdict:
-    if scan.began_at < operation.unknown_at + observe.first_after:
-        return Verdict.KEEP
-    if row is None:
-        return Verdict.DELETED if missed_twice(operation, scan) else Verdict.KEEP
-    operation.absent_since = None
-    if not row.status.is_alive or not is_generation(row, operation.change.before):
-        return Verdict.DELETED
-    if row.status is AppStatus.DELETING:
-        return Verdict.DELETING
-    return cleared(operation, scan, observe)
-
-
-def missed_twice(operation: Operation | OwnerOperation, scan: Scan) -> bool:
+def missed_twice(operation: Awaited[R], scan: Scan) -> bool:
     """Whether two scans, begun far enough apart, do not show what is awaited."""
     if operation.absent_since is None:
         operation.absent_since = scan.ended_at

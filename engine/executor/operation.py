@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from engine.core.change import Action, Change, OwnerChange, Reason
-from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE, differing_fields
 from engine.core.errors import BugError
 from engine.core.identity import QuotaBucket, folded
 from engine.core.observed import AppStatus
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.desired import DesiredApp
-    from engine.core.identity import AppKey, Lane
+    from engine.core.identity import AppKey, Lane, Owner
     from engine.core.observed import ObservedApp
     from engine.core.outcome import Trouble
     from engine.executor.gate import Gate
@@ -52,15 +53,44 @@ DELETING = frozenset({Phase.OBSERVE_DELETE, Phase.SETTLE_DELETE})
 AWAITING = frozenset({Phase.AWAIT_DELETING, Phase.AWAIT_PENDING})  # before the first call
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What sets apps and owners apart where a look is judged.
+
+    `lags`: a look may show an old row and miss a new one, so absence is believed of two, and an old generation is asked
+    about. `failed_stands`: what has Failed still holds its name.
+    """
+
+    lags: bool
+    failed_stands: bool
+
+
+class Seen(Protocol):
+    """What judging reads of a row of a look."""
+
+    @property
+    def status(self) -> str:
+        """The service's word for its state; our own for one that we do not know."""
+
+    @property
+    def created_at(self) -> float:
+        """Its generation, in epoch seconds."""
+
+
 C = TypeVar("C", Change, OwnerChange)
+R = TypeVar("R", bound=Seen)
 
 
 @dataclass(slots=True, eq=False)
-class BaseOperation(Generic[C]):
+class BaseOperation(ABC, Generic[C, R]):
     """What every change has on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
 
-    `rank` is its place in the order (smaller first).
+    `rank` is its place in the order (smaller first). `sent_wall` is the wall clock when the last create was sent: what
+    the service's CreationTime is compared with. `prior` is the generation that stood before our create, so that its old
+    row is not taken for an answer.
     """
+
+    kind: ClassVar[Kind]
 
     rank: int
     change: C
@@ -74,6 +104,9 @@ class BaseOperation(Generic[C]):
     unknown_at: float = 0.0
     ready_at: float = 0.0
     arn: str = ""
+    sent_wall: float = 0.0
+    prior: R | None = None
+    deleted: bool = False  # the delete of a replace is done
     reading: bool = False  # the call under way is the look before a delete, and changes nothing
     ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
@@ -85,6 +118,24 @@ class BaseOperation(Generic[C]):
     failures: dict[str, int] = field(default_factory=dict)
     failing_since: dict[str, float] = field(default_factory=dict)
     passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
+
+    @property
+    @abstractmethod
+    def key(self) -> AppKey | Owner:
+        """The name of what is changed."""
+
+    @property
+    @abstractmethod
+    def before(self) -> R | None:
+        """What the plan saw."""
+
+    @abstractmethod
+    def is_as_declared(self, row: R) -> bool:
+        """Whether what stands there is what the fleet declares."""
+
+    def may_make(self, _row: R) -> bool:
+        """Whether the create that was sent last may have made the likes of a row, whatever became of it."""
+        return True
 
     @property
     def is_delete(self) -> bool:
@@ -104,22 +155,19 @@ class BaseOperation(Generic[C]):
 
 
 @dataclass(slots=True, eq=False)
-class Operation(BaseOperation[Change]):
+class Operation(BaseOperation[Change, "ObservedApp"]):
     """A change of an app.
 
     `choice` is the index into the app's instance types, `refused` says why each of those before it was not available.
-    `sent_wall` is the wall clock when the last CreateApp was sent: what the service's CreationTime is compared with.
-    `prior` is the generation that stood before our create, so that its old row is not taken for an answer. `owed`: an
-    earlier run deleted the app to replace it, and it has not been in service since; `in_service`: a look has shown
-    that it is.
+    `owed`: an earlier run deleted the app to replace it, and it has not been in service since; `in_service`: a look has
+    shown that it is.
     """
+
+    kind = Kind(lags=True, failed_stands=False)
 
     choice: int = 0
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
-    sent_wall: float = 0.0
-    deleted: bool = False  # the delete of a replace is done
     counts_as_failure: bool = False
-    prior: ObservedApp | None = None
     spec_hash: str = ""
     described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
     in_use: int = 0  # answers that the name is in use while nothing showed what uses it
@@ -140,6 +188,20 @@ class Operation(BaseOperation[Change]):
     def folded(self) -> AppKey:
         """The key as the service compares it."""
         return folded(self.change.key)
+
+    @property
+    def before(self) -> ObservedApp | None:
+        """The app as the plan saw it."""
+        return self.change.before
+
+    def is_as_declared(self, row: ObservedApp) -> bool:
+        """Whether an app is in a state that we know, and none of its declared fields differs."""
+        return row.status is not AppStatus.UNKNOWN and not differing_fields(self.app, row.spec)
+
+    def may_make(self, row: ObservedApp) -> bool:
+        """Whether a row may be of the instance type that is tried now; the service chooses what "" and system are."""
+        asked, shown = self.instance_type, row.spec.instance_type
+        return shown is None or asked in ("", SYSTEM, shown)
 
     @property
     def app(self) -> DesiredApp:

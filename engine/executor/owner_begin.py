@@ -51,8 +51,9 @@ def owner_operations(
             links[change.owner.domain].lane,
             first_owner_phase(change),
             after=_after(change, plan),
-            prior=change.before,
         )
+        if operation.phase is not Phase.SETTLE_CREATE:
+            operation.prior = change.before  # what is Pending is the very owner that is awaited
         operation.accepted_at = control.now()
         operation.settle_until = operation.accepted_at + settings.execution.settle_timeout
         left = unfinished.get(change.owner)

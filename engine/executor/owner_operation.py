@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.identity import USER, folded_owner
-from engine.executor.operation import BaseOperation, Phase
+from engine.executor.operation import BaseOperation, Kind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class OwnerOperation(BaseOperation[OwnerChange]):
+class OwnerOperation(BaseOperation[OwnerChange, "ObservedOwner"]):
     """A change of an owner.
 
     `after` names what must have ended well before its call: the profile of a new space, or all that is in an owner
-    that goes. `sent_wall` is the wall clock when the last create was sent: what the service's CreationTime is compared
-    with. `prior` is the generation that stood before our create.
+    that goes.
     """
 
+    kind = Kind(lags=False, failed_stands=True)
+
     after: tuple[Hashable, ...] = ()
-    sent_wall: float = 0.0
-    prior: ObservedOwner | None = None
 
     @property
     def key(self) -> Owner:
@@ -42,6 +41,18 @@ class OwnerOperation(BaseOperation[OwnerChange]):
     def folded(self) -> Owner:
         """The owner as the service compares its name."""
         return folded_owner(self.change.owner)
+
+    @property
+    def before(self) -> ObservedOwner | None:
+        """The owner as the plan saw it."""
+        return self.change.before
+
+    def is_as_declared(self, row: ObservedOwner) -> bool:
+        """Whether a space is for the user and the app type that are declared, where the row tells."""
+        declared = self.declared
+        other_holder = row.owner_user and row.owner_user.casefold() != (declared.owner_user or "").casefold()
+        other_type = row.app_type and declared.app_type is not None and row.app_type != declared.app_type
+        return not (other_holder or other_type)
 
     @property
     def declared(self) -> DesiredOwner:

@@ -111,7 +111,7 @@ class OwnerSettlement:
     def take_verdict(  # noqa: C901, PLR0912 - one case a verdict
         self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None
     ) -> None:
-        """Carry out a verdict of `judge_owner` but KEEP; the watcher has let go of the operation."""
+        """Carry out a verdict of `judge` but KEEP; the watcher has let go of the operation."""
         now = self.control.now()
         match verdict:
             case Verdict.IN_SERVICE:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from engine.core.errors import CloudError
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.executor.calls import StoppedError
-from engine.executor.judge import Scan, Verdict, may_lag
-from engine.executor.owner_judge import is_stale, judge_owner
+from engine.executor.judge import Scan, Verdict, judge, may_lag, needs_asking
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.retry import trouble_of
 from engine.executor.watcher import DomainWatcher, asked_at
@@ -67,10 +66,11 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
             if operation.key not in found or asked_at(operation) >= scan.began_at:
                 continue
             row = found[operation.key]
-            verdict = judge_owner(operation, row, scan, self._observe)
+            verdict = judge(operation, row, scan, self._observe)
             if verdict is Verdict.KEEP:
                 continue
-            if operation.key in unshown or is_stale(operation, row):
+            listed = row is not None or operation.key in unshown  # None of one that was asked about is the answer
+            if listed and needs_asking(operation, verdict, row):
                 unsure.append(operation)
             else:
                 self._let_go(operation, verdict, row, scan)
@@ -85,8 +85,8 @@ class OwnerWatcher(DomainWatcher[OwnerOperation]):
         if self._awaited.get(operation.folded) is not operation:
             return
         scan = Scan(began_at, self._control.now())
-        verdict = judge_owner(operation, row, scan, self._observe)
-        if verdict is not Verdict.KEEP:
+        verdict = judge(operation, row, scan, self._observe)
+        if verdict not in (Verdict.KEEP, Verdict.ASK):
             self._let_go(operation, verdict, row, scan)
 
     def _let_go(self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None, scan: Scan) -> None:

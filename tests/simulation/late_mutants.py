@@ -14,12 +14,24 @@ from engine.executor.operation import Operation, Phase
 from engine.executor.unknowns import Unknowns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from engine.executor.owner_operation import OwnerOperation
 
 
 def half_done_replace_is_forgotten() -> Any:
     """Let `done_once` speak of apps that were deleted to be replaced."""
     return patch.object(decision, "_is_half_replaced", lambda *_: False)
+
+
+def judged_wrongly(kind: type[Operation | OwnerOperation], name: str, wrong: Callable[..., Any]) -> Any:
+    """Let one function of the judge be `wrong` for operations of one kind, and right for the others."""
+    right = getattr(judge, name)
+
+    def of_kind(operation: Any, *more: Any) -> Any:
+        return wrong(operation, *more) if isinstance(operation, kind) else right(operation, *more)
+
+    return patch.object(judge, name, of_kind)
 
 
 def old_row_in_service_is_believed() -> Any:
@@ -30,7 +42,7 @@ def old_row_in_service_is_believed() -> Any:
         in_service = row is not None and row.status is AppStatus.IN_SERVICE
         return Verdict.IN_SERVICE if in_service else right(operation, row, scan)
 
-    return patch.object(judge, "_settling", settling)
+    return judged_wrongly(Operation, "_settling", settling)
 
 
 def absence_is_not_asked_about() -> Any:
@@ -41,7 +53,7 @@ def absence_is_not_asked_about() -> Any:
 @contextmanager
 def absent_once_is_gone() -> Iterator[None]:
     """Believe the first look that shows nothing."""
-    with absence_is_not_asked_about(), patch.object(judge, "missed_twice", lambda *_: True):
+    with absence_is_not_asked_about(), judged_wrongly(Operation, "missed_twice", lambda *_: True):
         yield
 
 

@@ -22,14 +22,15 @@ from engine.core.ownership import whose
 from engine.executor import (
     begin,
     deletes,
-    judge,
     owner_begin,
-    owner_judge,
     owner_settlement,
     ownership,
     retry,
     scan,
     settlement,
+)
+from engine.executor import (
+    operation as operations,
 )
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.control import Cause, Control
@@ -37,6 +38,7 @@ from engine.executor.deletes import AppDelete, OwnerDelete
 from engine.executor.gate import Gate, GateState
 from engine.executor.judge import Verdict
 from engine.executor.operation import Operation, Phase
+from engine.executor.owner_operation import OwnerOperation
 from engine.executor.retry import Again
 from engine.executor.settlement import Settlement
 from engine.executor.throttle import AdaptiveRate
@@ -92,7 +94,7 @@ def _resend_unknown() -> Any:
 
 
 def _one_scan_clears() -> Any:
-    return patch.object(judge, "cleared", lambda *_: judge.Verdict.RESEND)
+    return late.judged_wrongly(Operation, "cleared", lambda *_: Verdict.RESEND)
 
 
 def _gate_never_parks() -> Any:
@@ -120,7 +122,7 @@ def _pace_is_ignored() -> Any:
 
 
 def _anything_is_adopted() -> Any:
-    return patch.object(judge, "differing_fields", lambda *_: ())
+    return patch.object(operations, "differing_fields", lambda *_: ())
 
 
 async def _always(*_: Any, **__: Any) -> bool:
@@ -249,7 +251,7 @@ def _owner_is_not_settled() -> Any:
     def settling(_operation: Any, row: Any, _scan: Any) -> Verdict:
         return Verdict.KEEP if row is None else Verdict.IN_SERVICE
 
-    return patch.object(owner_judge, "_settling", settling)
+    return late.judged_wrongly(OwnerOperation, "_settling", settling)
 
 
 def _unknown_owner_is_resent() -> Any:
@@ -257,7 +259,7 @@ def _unknown_owner_is_resent() -> Any:
 
 
 def _one_look_clears_an_owner() -> Any:
-    return patch.object(owner_judge, "cleared", lambda *_: Verdict.RESEND)
+    return late.judged_wrongly(OwnerOperation, "cleared", lambda *_: Verdict.RESEND)
 
 
 def _owner_before_its_delete_settled() -> Any:

@@ -11,9 +11,8 @@ from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, Owner
 from engine.core.observed import ObservedOwner
 from engine.core.settings import Observe
-from engine.executor.judge import Scan, Verdict
+from engine.executor.judge import Scan, Verdict, judge, needs_asking
 from engine.executor.operation import Phase
-from engine.executor.owner_judge import judge_owner
 from engine.executor.owner_operation import OwnerOperation
 from tests.fleets import LANE, SOURCE
 
@@ -39,7 +38,7 @@ def an_operation(phase: Phase, **more: Any) -> OwnerOperation:
 
 
 def verdict(operation: OwnerOperation, row: ObservedOwner | None, began_at: float = 100.0) -> Verdict:
-    return judge_owner(operation, row, Scan(began_at, began_at + 1.0), OBSERVE)
+    return judge(operation, row, Scan(began_at, began_at + 1.0), OBSERVE)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def test_the_owner_that_stood_there_before_our_create_is_not_ours(created_at: fl
 GOING = a_row("Deleting", 1_000.0)
 
 
-@pytest.mark.parametrize("status", ["InService", "Pending", "Updating"])
+@pytest.mark.parametrize("status", ["InService", "Pending", "Updating", "Update_Failed"])
 @pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE, Phase.AWAIT_DELETING])
 def test_an_owner_that_was_seen_going_does_not_come_back_by_a_row_that_shows_it_as_before(
     phase: Phase, status: str
@@ -103,8 +102,25 @@ def test_an_owner_that_was_seen_going_does_not_come_back_by_a_row_that_shows_it_
     assert verdict(operation, a_row(status)) is Verdict.ADOPT
 
 
-def test_an_owner_that_was_seen_going_and_has_failed_is_no_row_that_lags() -> None:
-    assert verdict(an_operation(Phase.AWAIT_DELETING, prior=GOING), a_row("Failed", 1_000.0)) is Verdict.FAILED
+@pytest.mark.parametrize(("status", "expected"), [("Failed", Verdict.FAILED), ("Delete_Failed", Verdict.ADOPT)])
+def test_an_owner_that_was_seen_going_and_has_failed_is_no_row_that_lags(status: str, expected: Verdict) -> None:
+    for phase in (Phase.LOOK, Phase.AWAIT_DELETING):
+        assert verdict(an_operation(phase, prior=GOING), a_row(status, 1_000.0)) is expected
+
+
+@pytest.mark.parametrize(
+    ("phase", "nothing"), [(Phase.AWAIT_DELETING, Verdict.CREATE), (Phase.OBSERVE_DELETE, Verdict.DELETING)]
+)
+def test_an_owner_from_before_the_one_that_goes_is_as_no_row_and_asked_about(phase: Phase, nothing: Verdict) -> None:
+    operation, older = an_operation(phase, prior=GOING), a_row(created_at=500.0)
+    assert verdict(operation, older) is nothing
+    assert needs_asking(operation, nothing, older)
+
+
+def test_what_is_left_of_an_owner_after_an_unknown_create_is_what_became_of_it() -> None:
+    """The service keeps no record of an owner that is gone; should it show one, two looks have to pass as for apps."""
+    operation = an_operation(Phase.OBSERVE_CREATE, ours=True)
+    assert [verdict(operation, a_row("Deleted"), at) for at in (100.0, 112.0)] == [Verdict.KEEP, Verdict.REMOVED]
 
 
 def test_an_owner_that_was_made_long_before_our_call_is_not_ours() -> None:
@@ -115,10 +131,11 @@ def test_an_owner_that_was_made_long_before_our_call_is_not_ours() -> None:
 
 @pytest.mark.parametrize("status", ["InService", "Failed", "Deleting"])
 def test_an_old_row_is_not_believed_for_the_new_owner_be_it_good_news_or_bad(status: str) -> None:
+    """While it may lag it says nothing; after that the owner itself is asked about."""
     operation = an_operation(Phase.SETTLE_CREATE, ours=True, prior=BEFORE, accepted_at=90.0)
     assert verdict(operation, a_row(status, 1_000.0)) is Verdict.KEEP
-    assert verdict(operation, a_row(status, 1_000.0), 200.0) is not Verdict.KEEP
-    assert verdict(operation, a_row(status)) is not Verdict.KEEP
+    assert verdict(operation, a_row(status, 1_000.0), 200.0) is Verdict.ASK
+    assert verdict(operation, a_row(status)) not in (Verdict.KEEP, Verdict.ASK)
 
 
 def test_another_owner_that_somebody_deletes_says_that_ours_is_gone() -> None:
@@ -149,6 +166,6 @@ def test_an_owner_that_was_accepted_is_removed_when_two_looks_miss_it() -> None:
 
 
 def test_the_earlier_generation_that_a_listing_still_shows_is_no_removal() -> None:
-    operation = an_operation(Phase.SETTLE_CREATE, prior=BEFORE, accepted_at=90.0)
+    operation = an_operation(Phase.SETTLE_CREATE, prior=BEFORE, adopted=True, accepted_at=90.0)
     assert verdict(operation, a_row("Deleting", 1_000.0)) is Verdict.KEEP
-    assert verdict(operation, a_row("Deleting", 1_000.0), 200.0) is Verdict.REMOVED
+    assert verdict(operation, a_row("Deleting", 1_000.0), 200.0) is Verdict.ASK

@@ -402,9 +402,13 @@ def test_a_profile_that_fails_ends_what_needs_it() -> None:
     assert owners_of(report) == {ALICE: Outcome.FAILED, BOB: Outcome.CREATED, SPACE_A: Outcome.SKIPPED}
 
 
-def test_a_profile_that_somebody_deletes_meanwhile_is_said_to_be_removed() -> None:
+@pytest.mark.parametrize("starting", [False, True])
+def test_a_profile_that_somebody_deletes_meanwhile_is_said_to_be_removed(*, starting: bool) -> None:
+    """One of ours, and one that was being made before the run and is only waited for."""
     stage = Stage()
     stage.world.timing = replace(stage.world.timing, profile_pending=(60.0, 60.0))
+    if starting:
+        owner_operations.create_profile(stage.world, stage.domain, "alice")
 
     def remove(_: object) -> None:
         stage.domain.profiles["alice"].status = "Deleting"

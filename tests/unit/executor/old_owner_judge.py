@@ -1,4 +1,4 @@
-"""What a look at an owner means for its operation: data in, one verdict out, as `judge` does for apps.
+"""The judge of owners as it was, for the one commit in which old and new stand side by side.
 
 A look says something only if it began after the call that is asked about; the watcher sees to that.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, GENERATION_TOLERANCE_SECONDS
-from engine.executor.judge import Scan, Verdict, cleared, may_lag, missed_twice
+from engine.executor.judge import Scan, Verdict
 from engine.executor.operation import Phase
+from tests.unit.executor.old_app_judge import cleared, may_lag, missed_twice
 
 if TYPE_CHECKING:
     from engine.core.observed import ObservedOwner
