@@ -134,7 +134,7 @@ class JournalTarget(_Kept):
         path.write_bytes(self.good)
         with contextlib.closing(sqlite3.connect(path)) as connection:
             for change in changes if isinstance(changes, list) else ():
-                with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError, OverflowError):
+                with contextlib.suppress(sqlite3.Error, ValueError, TypeError, LookupError, OverflowError):
                     _change(connection, change)
             connection.commit()
         return self._read_back(path.read_bytes())
