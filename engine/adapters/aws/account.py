@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.adapters.aws.calls import AwsCalls, inner, optional_text, required_text, rows_of
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS, QUOTA_VALUE_MAX_COUNT
 from engine.core.quota_fit import QuotaValue
+
+if TYPE_CHECKING:
+    from types_aiobotocore_sagemaker.type_defs import ListAppsRequestTypeDef, ListDomainsRequestTypeDef
+    from types_aiobotocore_service_quotas import ServiceQuotasClient
+    from types_aiobotocore_service_quotas.type_defs import ListServiceQuotasRequestTypeDef
 
 SERVICE_CODE: Final = "sagemaker"
 
@@ -44,30 +49,36 @@ class AccountAppPage:
 class AccountCalls(AwsCalls):
     """One set of credentials in one region. `Clouds.account` makes it. Every method raises CloudError alone."""
 
-    def __init__(self, *, quotas: Any, **more: Any) -> None:
+    def __init__(self, *, quotas: ServiceQuotasClient, **more: Any) -> None:
         super().__init__(**more)
         self._quotas = quotas
 
     async def list_quotas(self, token: str = "") -> QuotaPage:
         """ListServiceQuotas of SageMaker: up to 100 applied values."""
-        params: dict[str, Any] = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
+        params: ListServiceQuotasRequestTypeDef = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListServiceQuotas", self._quotas.list_service_quotas, params)
+        answer = await self._call("ListServiceQuotas", partial(self._quotas.list_service_quotas, **params))
         return self._read("ListServiceQuotas", partial(_quota_page, answer))
 
     async def list_domains(self, token: str = "") -> DomainPage:
         """ListDomains: up to 100 domains of the account in the region."""
-        params: dict[str, Any] = {"MaxResults": LIST_PAGE_MAX_ROWS, **({"NextToken": token} if token else {})}
-        answer = await self._call("ListDomains", self._sagemaker.list_domains, params)
+        params: ListDomainsRequestTypeDef = {"MaxResults": LIST_PAGE_MAX_ROWS}
+        if token:
+            params["NextToken"] = token
+        answer = await self._call("ListDomains", partial(self._sagemaker.list_domains, **params))
         return self._read("ListDomains", partial(_domain_page, answer))
 
     async def list_apps(self, token: str = "") -> AccountAppPage:
         """ListApps of all domains of the account in the region: up to 100 apps by CreationTime, oldest first."""
-        params: dict[str, Any] = {"MaxResults": LIST_PAGE_MAX_ROWS, "SortBy": "CreationTime", "SortOrder": "Ascending"}
+        params: ListAppsRequestTypeDef = {
+            "MaxResults": LIST_PAGE_MAX_ROWS,
+            "SortBy": "CreationTime",
+            "SortOrder": "Ascending",
+        }
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListApps", self._sagemaker.list_apps, params)
+        answer = await self._call("ListApps", partial(self._sagemaker.list_apps, **params))
         return self._read("ListApps", partial(_app_page, answer))
 
 

@@ -22,6 +22,8 @@ from engine.core.limits import (
 )
 
 if TYPE_CHECKING:
+    from types_aiobotocore_sagemaker import SageMakerClient
+
     from engine.core.redact import Redactor
 
 # How long a field may be, and how it must look, by its name in the API's model. What is only passed on has no form.
@@ -46,7 +48,7 @@ _FORMS: Final[Mapping[str, tuple[int, re.Pattern[str] | None]]] = {
     "Value": (TAG_VALUE_MAX_CHARS, None),
 }
 _EPOCH_MAX_SECONDS: Final = 253_402_300_800.0  # the year 10000
-Method = Callable[..., Awaitable[Any]]
+Send = Callable[[], Awaitable[object]]
 T = TypeVar("T")
 
 
@@ -60,6 +62,8 @@ class CredentialSource(Protocol):
 
 class AwsCalls:
     """One set of credentials in one region, and calls that raise CloudError alone."""
+
+    _sagemaker: SageMakerClient
 
     def __init__(
         self,
@@ -78,12 +82,12 @@ class AwsCalls:
         self._endpoint = endpoint
         self._call_total_max_seconds = call_total_max_seconds
 
-    async def _call(self, operation: str, method: Method, params: dict[str, Any]) -> Any:
+    async def _call(self, operation: str, send: Send) -> Any:
         """Make one call in bounded time. Raises CloudError and nothing else, but for a cancellation."""
         try:
             await self._credentials.get_frozen_credentials()
             async with asyncio.timeout(self._call_total_max_seconds):
-                return self._redactor.answer(await method(**params))
+                return self._redactor.answer(await send())
         except CloudError:
             raise
         except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from engine.adapters.aws.calls import AwsCalls, optional_text, rows_of
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.limits import LIST_PAGE_MAX_ROWS
+
+if TYPE_CHECKING:
+    from types_aiobotocore_pricing import PricingClient
+    from types_aiobotocore_pricing.type_defs import GetProductsRequestTypeDef
 
 SERVICE_CODE: Final = "AmazonSageMaker"
 STUDIO: Final = "Studio-JupyterLab"
@@ -38,7 +42,7 @@ class OfferPage:
 class PriceCalls(AwsCalls):
     """One set of credentials. `Clouds.prices` makes it. Every method raises CloudError alone."""
 
-    def __init__(self, *, pricing: Any, **more: Any) -> None:
+    def __init__(self, *, pricing: PricingClient, **more: Any) -> None:
         super().__init__(sagemaker=None, sts=None, **more)
         self._pricing = pricing
 
@@ -50,7 +54,7 @@ class PriceCalls(AwsCalls):
     async def offers(self, region: str, token: str = "") -> OfferPage:
         """GetProducts: up to 100 offers of Studio's JupyterLab apps in a region."""
         matches = (("regionCode", region), ("platoinstancetype", STUDIO))
-        params: dict[str, Any] = {
+        params: GetProductsRequestTypeDef = {
             "ServiceCode": SERVICE_CODE,
             "FormatVersion": "aws_v1",
             "MaxResults": LIST_PAGE_MAX_ROWS,
@@ -58,7 +62,7 @@ class PriceCalls(AwsCalls):
         }
         if token:
             params["NextToken"] = token
-        answer = await self._call("GetProducts", self._pricing.get_products, params)
+        answer = await self._call("GetProducts", partial(self._pricing.get_products, **params))
         return self._read("GetProducts", partial(_offer_page, answer))
 
 

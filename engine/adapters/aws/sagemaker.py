@@ -10,7 +10,7 @@ Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), ret
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
 from engine.adapters.aws.sagemaker_owners import OwnerCalls
@@ -24,6 +24,16 @@ from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, Tagg
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from types_aiobotocore_sagemaker.literals import AppInstanceTypeType, AppTypeType
+    from types_aiobotocore_sagemaker.type_defs import (
+        CreateAppRequestTypeDef,
+        DescribeAppRequestTypeDef,
+        ListAppsRequestTypeDef,
+        ListTagsInputTypeDef,
+        ResourceSpecTypeDef,
+        TagTypeDef,
+    )
 
     from engine.core.desired import Tags
 
@@ -46,53 +56,55 @@ class SageMakerCloud(OwnerCalls):
 
     async def caller(self) -> Caller:
         """GetCallerIdentity."""
-        answer = await self._call("GetCallerIdentity", self._sts.get_caller_identity, {})
+        answer = await self._call("GetCallerIdentity", self._sts.get_caller_identity)
         return self._read("GetCallerIdentity", partial(_caller, answer))
 
     async def list_apps(
         self, domain_id: str, *, owner_kind: OwnerKind | None = None, owner: str = "", token: str = ""
     ) -> AppPage:
         """ListApps: up to 100 rows by CreationTime, oldest first, of a domain or of one owner in it."""
-        params: dict[str, Any] = {
+        params: ListAppsRequestTypeDef = {
             "DomainIdEquals": domain_id,
             "MaxResults": LIST_PAGE_MAX_ROWS,
             "SortBy": "CreationTime",
             "SortOrder": "Ascending",
         }
-        if owner_kind is not None:
-            params["SpaceNameEquals" if owner_kind == SPACE else "UserProfileNameEquals"] = owner
+        if owner_kind == SPACE:
+            params["SpaceNameEquals"] = owner
+        elif owner_kind == USER:
+            params["UserProfileNameEquals"] = owner
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListApps", self._sagemaker.list_apps, params)
+        answer = await self._call("ListApps", partial(self._sagemaker.list_apps, **params))
         return self._read("ListApps", partial(_page, answer, domain_id, owner_kind, owner))
 
     async def create_app(self, app: AppName, spec: AppSpec, tags: Tags) -> str:
         """CreateApp. Gives the ARN, never empty: an answer without one is OutcomeUnknown."""
-        params = _named(app)
+        params = cast("CreateAppRequestTypeDef", _named(app))
         if tags:
-            params["Tags"] = [{"Key": key, "Value": value} for key, value in tags]
+            params["Tags"] = _pairs(tags)
         if resource := _resource_spec(spec):
             params["ResourceSpec"] = resource
         if spec.recovery_mode is not None:
             params["RecoveryMode"] = spec.recovery_mode
-        answer = await self._call("CreateApp", self._sagemaker.create_app, params)
+        answer = await self._call("CreateApp", partial(self._sagemaker.create_app, **params))
         return self._read("CreateApp", partial(required_text, answer, "AppArn"))
 
     async def delete_app(self, app: AppName) -> None:
         """DeleteApp."""
-        await self._call("DeleteApp", self._sagemaker.delete_app, _named(app))
+        await self._call("DeleteApp", partial(self._sagemaker.delete_app, **_named(app)))
 
     async def describe_app(self, app: AppName) -> AppDetail:
         """DescribeApp. Raises NotFound when the service has no record of it."""
-        answer = await self._call("DescribeApp", self._sagemaker.describe_app, _named(app))
+        answer = await self._call("DescribeApp", partial(self._sagemaker.describe_app, **_named(app)))
         return self._read("DescribeApp", partial(self._detail, answer, app))
 
     async def list_tags(self, arn: str) -> Tags:
         """ListTags of one resource, all pages of it, sorted by key."""
         tags: dict[str, str] = {}
-        params = {"ResourceArn": arn}
+        params: ListTagsInputTypeDef = {"ResourceArn": arn}
         for _ in range(TAG_PAGES_MAX_COUNT):
-            answer = await self._call("ListTags", self._sagemaker.list_tags, params)
+            answer = await self._call("ListTags", partial(self._sagemaker.list_tags, **params))
             page, token = self._read("ListTags", partial(_tags, answer))
             tags.update(page)
             if not token:
@@ -106,14 +118,14 @@ class SageMakerCloud(OwnerCalls):
 
     async def add_tags(self, arn: str, tags: Tags) -> None:
         """AddTags to one resource."""
-        pairs = [{"Key": key, "Value": value} for key, value in tags]
-        await self._call("AddTags", self._sagemaker.add_tags, {"ResourceArn": arn, "Tags": pairs})
+        await self._call("AddTags", partial(self._sagemaker.add_tags, ResourceArn=arn, Tags=_pairs(tags)))
 
     async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
         """GetResources: up to 100 of the account's resources in the region that carry a tag of this key."""
         if self._tagging is None:
             self._tagging = await self._open_tagging()
-        answer = await self._call("GetResources", self._tagging.get_resources, tagged_request(key, kinds, token))
+        send = partial(self._tagging.get_resources, **tagged_request(key, kinds, token))
+        answer = await self._call("GetResources", send)
         return self._read("GetResources", partial(_tagged_page, answer, key))
 
     def _detail(self, answer: Any, app: AppName) -> AppDetail:
@@ -124,26 +136,34 @@ class SageMakerCloud(OwnerCalls):
         return AppDetail(row, _app_arn(answer, app), failure_reason(answer))
 
 
-def _named(app: AppName) -> dict[str, Any]:
-    """Give the parameters that name an app."""
-    return {
-        "DomainId": app.domain_id,
-        ("SpaceName" if app.owner_kind == SPACE else "UserProfileName"): app.owner,
-        "AppType": app.app_type,
-        "AppName": app.app_name,
-    }
+def _named(app: AppName) -> DescribeAppRequestTypeDef:
+    """Return the parameters that name an app."""
+    # The service adds types before the SDK knows them.
+    app_type = cast("AppTypeType", app.app_type)
+    named: DescribeAppRequestTypeDef = {"DomainId": app.domain_id, "AppType": app_type, "AppName": app.app_name}
+    if app.owner_kind == SPACE:
+        return {**named, "SpaceName": app.owner}
+    return {**named, "UserProfileName": app.owner}
 
 
-def _resource_spec(spec: AppSpec) -> dict[str, str]:
-    """Give the declared fields alone."""
-    values = (
-        ("InstanceType", spec.instance_type),
-        ("SageMakerImageArn", spec.image_arn),
-        ("SageMakerImageVersionArn", spec.image_version_arn),
-        ("SageMakerImageVersionAlias", spec.image_version_alias),
-        ("LifecycleConfigArn", spec.lifecycle_config_arn),
-    )
-    return {name: value for name, value in values if value is not None}
+def _pairs(tags: Tags) -> list[TagTypeDef]:
+    return [{"Key": key, "Value": value} for key, value in tags]
+
+
+def _resource_spec(spec: AppSpec) -> ResourceSpecTypeDef:
+    """Return the declared fields alone."""
+    found: ResourceSpecTypeDef = {}
+    if spec.instance_type is not None:
+        found["InstanceType"] = cast("AppInstanceTypeType", spec.instance_type)
+    if spec.image_arn is not None:
+        found["SageMakerImageArn"] = spec.image_arn
+    if spec.image_version_arn is not None:
+        found["SageMakerImageVersionArn"] = spec.image_version_arn
+    if spec.image_version_alias is not None:
+        found["SageMakerImageVersionAlias"] = spec.image_version_alias
+    if spec.lifecycle_config_arn is not None:
+        found["LifecycleConfigArn"] = spec.lifecycle_config_arn
+    return found
 
 
 def _caller(answer: Any) -> Caller:

@@ -6,10 +6,11 @@ Answers are checked field by field, as those about apps are.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from engine.adapters.aws.calls import (
     AwsCalls,
+    Send,
     creation_time,
     failure_reason,
     inner,
@@ -28,12 +29,22 @@ if TYPE_CHECKING:
     from engine.core.identity import OwnerKind
 
 
+class _Listing(TypedDict):
+    """What ListUserProfiles and ListSpaces have in common."""
+
+    DomainIdEquals: str
+    MaxResults: int
+    SortBy: Literal["CreationTime"]
+    SortOrder: Literal["Ascending"]
+    NextToken: NotRequired[str]
+
+
 class OwnerCalls(AwsCalls):
     """The calls about owners of one set of credentials in one region."""
 
     async def list_owners(self, domain_id: str, kind: OwnerKind, *, token: str = "") -> OwnerPage:
         """ListUserProfiles or ListSpaces: up to 100 rows by CreationTime, oldest first."""
-        params: dict[str, Any] = {
+        params: _Listing = {
             "DomainIdEquals": domain_id,
             "MaxResults": LIST_PAGE_MAX_ROWS,
             "SortBy": "CreationTime",
@@ -42,16 +53,19 @@ class OwnerCalls(AwsCalls):
         if token:
             params["NextToken"] = token
         client = self._sagemaker
-        answer = await self._call(
-            listing_of(kind), client.list_user_profiles if kind == USER else client.list_spaces, params
-        )
+        send: Send = partial(client.list_spaces, **params)
+        if kind == USER:
+            send = partial(client.list_user_profiles, **params)
+        answer = await self._call(listing_of(kind), send)
         return self._read(listing_of(kind), partial(_page, answer, domain_id, kind))
 
     async def describe_owner(self, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
         """DescribeUserProfile or DescribeSpace."""
         operation, client = operation_of("Describe", kind), self._sagemaker
-        method = client.describe_user_profile if kind == USER else client.describe_space
-        answer = await self._call(operation, method, {"DomainId": domain_id, _name_member(kind): name})
+        send: Send = partial(client.describe_space, DomainId=domain_id, SpaceName=name)
+        if kind == USER:
+            send = partial(client.describe_user_profile, DomainId=domain_id, UserProfileName=name)
+        answer = await self._call(operation, send)
         return self._read(operation, partial(self._owner_detail, answer, domain_id, kind, name))
 
     async def create_owner(self, domain_id: str, owner: DesiredOwner, tags: Tags) -> str:
@@ -59,23 +73,25 @@ class OwnerCalls(AwsCalls):
         kind, client = owner.owner.kind, self._sagemaker
         operation = operation_of("Create", kind)
         method = client.create_user_profile if kind == USER else client.create_space
-        answer = await self._call(operation, method, create_request(domain_id, owner, tags))
+        answer = await self._call(operation, partial(method, **create_request(domain_id, owner, tags)))
         return self._read(operation, partial(required_text, answer, _arn_member(kind)))
 
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
         """DeleteUserProfile or DeleteSpace."""
         client = self._sagemaker
-        method = client.delete_user_profile if kind == USER else client.delete_space
-        await self._call(operation_of("Delete", kind), method, {"DomainId": domain_id, _name_member(kind): name})
+        send: Send = partial(client.delete_space, DomainId=domain_id, SpaceName=name)
+        if kind == USER:
+            send = partial(client.delete_user_profile, DomainId=domain_id, UserProfileName=name)
+        await self._call(operation_of("Delete", kind), send)
 
     async def auth_mode(self, domain_id: str) -> str:
         """DescribeDomain: IAM or SSO."""
-        answer = await self._call("DescribeDomain", self._sagemaker.describe_domain, {"DomainId": domain_id})
+        answer = await self._call("DescribeDomain", partial(self._sagemaker.describe_domain, DomainId=domain_id))
         return self._read("DescribeDomain", partial(required_text, answer, "AuthMode"))
 
     async def domain_status(self, domain_id: str) -> str:
         """DescribeDomain: the state of a domain."""
-        answer = await self._call("DescribeDomain", self._sagemaker.describe_domain, {"DomainId": domain_id})
+        answer = await self._call("DescribeDomain", partial(self._sagemaker.describe_domain, DomainId=domain_id))
         return self._read("DescribeDomain", partial(required_text, answer, "Status"))
 
     def _owner_detail(self, answer: Any, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
