@@ -1,7 +1,7 @@
 """Letting a team go: which of its spaces and user profiles a plan may delete, and which it must leave.
 
 An owner goes only when this fleet made it, when nothing that stays lives in it, and when it is the one that was seen.
-Not here: which owners nobody declares any more (`steps.letting_go`).
+Not here: which owners nobody declares any more (`app.teams.overlay`).
 """
 
 from __future__ import annotations

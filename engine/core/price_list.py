@@ -1,6 +1,6 @@
 """The offers of the AWS Price List API, read strictly: a price that is not understood is left out and never guessed.
 
-Pure. Not here: asking for them (`adapters.price_list`), and the file that they go into (`steps.prices`).
+Pure. Not here: asking for them (`adapters.aws.price_list`), and the file that they go into (`app.prices`).
 """
 
 from __future__ import annotations

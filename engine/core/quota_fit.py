@@ -2,7 +2,7 @@
 
 Pure. Use is counted over the whole account and region: from the listings of the fleet's own domains where it has no
 others, else from a listing of all. Where that could not be had, what the fleet's domains show is the least that can be
-in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas (`steps.quotas`), or the service's
+in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas (`app.quotas`), or the service's
 refusals (`executor.gate`).
 """
 

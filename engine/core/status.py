@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.change import Reason
 from engine.core.desired import Mode
 from engine.core.observed import AppStatus, Ownership
+from engine.core.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -317,8 +318,8 @@ def _why(key: AppKey, condition: Condition, observed: ObservedApp | None, facts:
     if condition is Condition.FAILED:
         return facts.reasons.get(key if observed is None else observed.key, "") or said
     if condition is Condition.QUARANTINED:
-        runs = facts.failed_runs.get(key, 0)
-        return f"failed in {runs} {'run' if runs == 1 else 'runs'} in a row" + (f"; {said}" if said else "")
+        runs = count_of(facts.failed_runs.get(key, 0), "run")
+        return f"failed in {runs} in a row" + (f"; {said}" if said else "")
     if condition is Condition.STARTING and observed is not None:
         age_s = facts.now - observed.created_at
         return f"for {age_s / 60:,.0f} minutes" if age_s > facts.slow_after_s else ""

@@ -1,6 +1,6 @@
 """What an account has in a region: its applied quotas, and its domains. One call on the wire each.
 
-Not here: pages, retries and the cache (`steps.quotas`).
+Not here: pages, retries and the cache (`app.quotas`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The AWS Price List API: what Studio apps cost in a region. One call on the wire each.
 
-Not here: pages and retries (`steps.prices`), and what an offer means (`core.price_list`).
+Not here: pages and retries (`app.prices`), and what an offer means (`core.price_list`).
 """
 
 from __future__ import annotations

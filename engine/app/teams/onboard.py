@@ -1,6 +1,6 @@
 """What the commands `onboard` and `offboard` are made of, from what was asked to what `app.apply` takes.
 
-Not here: the team's file itself (`team_file`), or what is laid over the fleet (`letting_go`).
+Not here: the team's file itself (`team_file`), or what is laid over the fleet (`overlay`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A live domain as a fleet file: what is there, with repeated shapes as `[apps]` and people who have the same as teams.
 
-Pure: from what was listed to a document. Not here: listing (`steps.importing`), or writing the text (`fleet_text`).
+Pure: from what was listed to a document. Not here: listing (`app.import_domain`), or writing the text (`fleet_text`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A fleet to start from: commented files that are valid as they are written.
 
-Not here: asking for what stands in them (`cli.init`), and putting them in place (`starting`).
+Not here: asking for what stands in them (`cli.init`), and putting them in place (`app.init`).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from engine.core.text import count_of
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def check_request(service: str, operation: str, params: Any) -> None:
     for is_of_type, text in problems:
         if is_of_type:
             raise ServiceError("SerializationException", text)
-    count = len(problems)
-    found = "1 validation error" if count == 1 else f"{count} validation errors"
+    found = count_of(len(problems), "validation error")
     raise ServiceError(VALIDATION, f"{found} detected: {'; '.join(text for _, text in problems)}")
 
 
