@@ -12,13 +12,13 @@ from engine.core.identity import USER
 from engine.core.outcome import Trouble
 from engine.core.ownership import FLEET_TAG, tag_value
 from engine.core.planner import OwnershipQuestions, needs_ownership
-from engine.executor.ownership import INDEX_OPERATION, read_ownership, tagged_owners, tags_of
+from engine.executor.ownership import OWNERSHIP_OPERATIONS, read_ownership, tagged_owners, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from engine.core.desired import DesiredFleet
-    from engine.core.identity import AppKey
+    from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
     from engine.core.plan_options import PlanOptions
@@ -60,9 +60,17 @@ def unread_tags(run: FleetRun) -> tuple[Finding, ...]:
             f"tags in account {lane.account}, region {lane.region} were not read: {error.message}. "
             "Which fleet owns the apps that this one does not declare is not known",
         )
-        for (operation, lane), error in sorted(run.optional.unread.items(), key=lambda item: item[0])
-        if operation == INDEX_OPERATION
+        for lane, error in _unread(run)
     )
+
+
+def _unread(run: FleetRun) -> list[tuple[Lane, CloudError]]:
+    """Return the first trouble of each lane that kept tags from being read, sorted by lane."""
+    first: dict[Lane, CloudError] = {}
+    for (operation, lane), error in sorted(run.optional.unread.items(), key=lambda item: item[0]):
+        if operation in OWNERSHIP_OPERATIONS:
+            first.setdefault(lane, error)
+    return sorted(first.items(), key=lambda item: item[0])
 
 
 async def why_not_prune(run: FleetRun, made: Plan) -> str:

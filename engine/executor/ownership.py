@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from engine.executor.reach import Reach
 
 INDEX_OPERATION: Final = "GetResources"
+OWNERSHIP_OPERATIONS: Final = frozenset(
+    {INDEX_OPERATION, "ListTags", "DescribeApp", "DescribeSpace", "DescribeUserProfile"}
+)  # what tells whose something is
 APPS: Final = ("app",)
 OWNERS: Final = ("user-profile", "space", "domain")
 
@@ -154,7 +157,7 @@ class OwnershipReader:
             return row
         name = app_name(self.reach.domain_id, key)
         try:
-            detail = await self.reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name))
+            detail = await self.reach.optional("DescribeApp", lambda cloud: cloud.describe_app(name))
             tags = await self.tags(detail.arn)
         except CloudError as error:
             self.reach.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
@@ -168,7 +171,7 @@ class OwnershipReader:
         """
         owner, domain_id = row.owner, self.reach.domain_id
         try:
-            detail = await self.reach.ask(
+            detail = await self.reach.optional(
                 operation_of("Describe", owner.kind),
                 lambda cloud: cloud.describe_owner(domain_id, owner.kind, owner.name),
             )
@@ -181,7 +184,7 @@ class OwnershipReader:
 
     async def tags(self, arn: str) -> Tags:
         """Read the tags of one resource. Raises CloudError and StoppedError."""
-        return await self.reach.ask("ListTags", lambda cloud: cloud.list_tags(arn))
+        return await self.reach.optional("ListTags", lambda cloud: cloud.list_tags(arn))
 
     async def index(self) -> TagIndex:
         """Read the tag of every app of the lane. Raises CloudError and StoppedError."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.core.errors import CloudError, OutcomeUnknown, Throttled, Unreachable
 from engine.executor.asking import ask_again, unless_aborted
 from engine.executor.optional import OptionalServices
 from engine.executor.reads import pages
@@ -42,7 +43,7 @@ class Reach:
     jitter: Callable[[], float]
     emit: Emit
     may_call: Callable[[], bool]
-    optional: OptionalServices = field(default_factory=OptionalServices)
+    optional_services: OptionalServices = field(default_factory=OptionalServices)
 
     @property
     def domain_id(self) -> str:
@@ -73,6 +74,28 @@ class Reach:
 
         return [one async for one in pages(page, operation, of)]
 
+    async def optional(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
+        """Read one thing that a run can do without, within the run's bound for all of those.
+
+        What is refused is that one thing; only trouble that did not pass within the bound speaks of the rest.
+        """
+
+        async def read(arrived: Callable[[], None]) -> T | CloudError:
+            answer: T | CloudError
+            try:
+                answer = await self.ask(operation, call)
+            except (Throttled, Unreachable, OutcomeUnknown):
+                raise
+            except CloudError as refused:
+                answer = refused
+            arrived()
+            return answer
+
+        answer = await self.optional_services.ask(operation, self.link.lane, read)
+        if isinstance(answer, CloudError):
+            raise answer
+        return answer
+
     async def optional_pages(self, operation: str, call: Callable[[Cloud, str], Awaitable[P]], of: str) -> list[P]:
         """Read a listing of a service that a run can do without, within the run's bound for all of those."""
 
@@ -84,7 +107,7 @@ class Reach:
 
             return await self.pages(operation, page, of)
 
-        return await self.optional.ask(operation, self.link.lane, read)
+        return await self.optional_services.ask(operation, self.link.lane, read)
 
     async def ask_once(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
         """Read once: whoever asks comes again by himself."""

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.app.ownership import why_not_prune
+from engine.app.ownership import TAGS_RULE, unread_tags, why_not_prune
 from engine.app.status import failure_reasons
+from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
 from engine.core.identity import USER, Owner
-from engine.core.observed import ObservedFleet
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
+from engine.core.observed import ObservedFleet, Ownership
 from engine.executor.calls import StoppedError
 from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
 from engine.executor.reads import pages
+from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from tests.fleets import LANE, a_row, an_app
 from tests.unit.executor.parts import decisive
-from tests.unit.executor.test_owner_run import ALICE, CANVAS_A, Stage
+from tests.unit.executor.test_listing_lag import CANVAS_ID
+from tests.unit.executor.test_owner_run import ALICE, CANVAS_A, DOMAIN_ID, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -187,3 +191,40 @@ def test_an_owner_is_who_its_own_tag_says(tags: dict[str, str], whose: str) -> N
     stage.profile("alice", tags=tags)
     (row,) = stage.do(_owners).values()
     assert (row.ownership.value, row.unread_because) == (whose, "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "read"),
+    [("ListTags", _whose), ("DescribeApp", _whose), ("ListTags", _owners), ("DescribeUserProfile", _owners)],
+)
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.RESET_BEFORE])
+def test_whose_things_are_costs_a_run_its_bound_once_where_nobody_tells(
+    operation: str, read: Callable[[FleetRun], Awaitable[Any]], kind: FaultKind
+) -> None:
+    """Twenty apps would otherwise wait five minutes each, one after the other, before there is a plan."""
+    stage = Stage()
+    stage.profile("alice")
+    domain = stage.world.domains[DOMAIN_ID]
+    app_operations.place_app(stage.world, domain, CANVAS_ID, "alice", AppSpec(), {}, "InService")
+    stage.fault(kind, operation, count=9_999)
+
+    async def thrice(run: FleetRun) -> float:
+        began_at = run.control.now()
+        for _ in range(3):
+            await read(run)
+        return run.control.now() - began_at
+
+    assert stage.do(thrice) <= OPTIONAL_SERVICES_MAX_SECONDS + 1.0
+    assert unread_tags(stage.run)[0].rule == TAGS_RULE if stage.run else False
+
+
+def test_one_thing_whose_tags_are_refused_says_nothing_of_the_others() -> None:
+    stage = Stage()
+    stage.profile("alice")
+    stage.fault(FaultKind.ACCESS_DENIED, "ListTags")
+
+    async def twice(run: FleetRun) -> list[Any]:
+        return [(await _owners(run))[ALICE] for _ in range(2)]
+
+    first, second = stage.do(twice)
+    assert first.ownership is Ownership.UNREAD is not second.ownership
