@@ -6,6 +6,7 @@ stand alone or with a value: a lone one gets an empty value.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import KEY_PARTS
@@ -41,6 +42,12 @@ def prepare(arguments: Sequence[str]) -> list[str]:
         else:
             kept.append(word)
     return moved + kept
+
+
+def as_typed(words: Sequence[str]) -> str:
+    """Return prepared words as a command line that a reader can run again from the same folder."""
+    lone = {f"{SIMULATE}=": SIMULATE, f"{REPLACE}=": REPLACE}
+    return shlex.join(["appfleet", *(lone.get(word, word) for word in words)])
 
 
 def empty_one(arguments: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.cli.argv import as_typed
 from engine.cli.call import JSON, MARKDOWN
 from engine.cli.crash import known_secrets
 from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
@@ -21,9 +22,10 @@ from engine.cli.fleet_name import fleet_name
 from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
-from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
+from engine.core.limits import COMMAND_SHOWN_MAX_CHARS, DIAGNOSTICS_SHOWN_MAX_COUNT
 from engine.core.outcome import SUCH_AS, Trouble
 from engine.core.redact import Redactor
+from engine.core.text import is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,11 +120,18 @@ def _write(call: Call, report: ApplyReport) -> None:
     elif call.format == MARKDOWN:
         from engine.render.report.markdown import report_markdown
 
-        write_result(report_markdown(report, next_command=f"appfleet {call.command}"))
+        write_result(report_markdown(report, next_command=_command(call)))
     elif call.is_run and not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
         from engine.render.report.text import report_text
 
-        write_result(report_text(report, next_command=f"appfleet {call.command}"))
+        write_result(report_text(report, next_command=_command(call)))
+
+
+def _command(call: Call) -> str:
+    """Return the command as it was typed, or its name alone where that is too long or no text for a terminal."""
+    typed = _redactor().text(as_typed(call.words))
+    is_shown = is_safe(typed) and len(typed) <= COMMAND_SHOWN_MAX_CHARS
+    return typed if is_shown else f"appfleet {call.command}"
 
 
 def _head(call: Call) -> Head:

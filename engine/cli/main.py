@@ -14,7 +14,7 @@ from engine.adapters.resources import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say
-from engine.cli.usage import plain_message
+from engine.cli.usage import UNKNOWN_FLAG, plain_message
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _run(call: Call) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             say(str(getattr(error, "message", error)))
             return ExitCode.USAGE
-        raise _usage_error(error) from None
+        raise _usage_error(error, next((word for word in words if word in COMMANDS), "")) from None
 
 
 def _after_help() -> int:
@@ -103,10 +103,13 @@ def _after_help() -> int:
     return ExitCode.FAILED if sys.stdout is None and deliver("") is not Delivery.READ else ExitCode.OK
 
 
-def _usage_error(error: Exception) -> UsageError:
-    """Return what is wrong with the flags, and which help has more."""
+def _usage_error(error: Exception, named: str) -> UsageError:
+    """Return what is wrong with the flags, and which help has more. `named` is the first word that is a command."""
     context = getattr(error, "ctx", None)
     format_message = getattr(error, "format_message", None)
     message = plain_message(format_message() if format_message is not None else str(error))
     path = context.command_path if context is not None else "appfleet"
+    if named and path == "appfleet" and (flag := UNKNOWN_FLAG.match(message)):
+        hint = f"Flags of a command come after it: appfleet {named} {flag[1]}"
+        return UsageError(f"There is no flag {flag[1]} before a command", hint=hint)
     return UsageError(message, hint=f"See {path} --help")

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+UNKNOWN_FLAG: Final = re.compile(r"There is no flag (-[\w-]+)")
+
+
 def plain_message(message: str) -> str:
     """Return what the parser says of wrong flags as one line in plain words, without a stop unless it asks."""
     text = " ".join(message.split()).rstrip(".")

@@ -29,6 +29,7 @@ LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
 PROFILE_NAME_MAX_CHARS: Final = 128
 FILE_NAME_MAX_BYTES: Final = 255  # of one part of a path, which is what Linux and macOS allow
 NAME_SHOWN_MAX_CHARS: Final = 120  # of a name that no disk takes: what is wrong with it must still be read
+COMMAND_SHOWN_MAX_CHARS: Final = 2_000  # of a command that is shown as it was typed; a longer one is named alone
 PATH_MAX_BYTES: Final = 4_095
 
 # Files that a user names to be written.

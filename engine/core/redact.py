@@ -91,7 +91,8 @@ def forms_of(secret: str) -> frozenset[str]:
     urls |= {quote(url, safe="") for url in urls}
     urls |= {_ESCAPE.sub(lambda found: found[0].lower(), url) for url in urls}
     escaped = json.dumps(secret)[1:-1]
-    written = {secret, escaped, escaped.replace("/", "\\/"), escape(secret)}
+    # A form decoder makes a blank of a plus.
+    written = {secret, escaped, escaped.replace("/", "\\/"), escape(secret), secret.replace("+", " ")}
     written |= {
         _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", secret),
         _NOT_PLAIN.sub(lambda found: f"\\u{ord(found[0]):04X}", secret),

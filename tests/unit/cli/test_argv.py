@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.cli.argv import GLOBAL_FLAGS, command_of, empty_one, prepare
+from engine.cli.argv import GLOBAL_FLAGS, as_typed, command_of, empty_one, prepare
 
 KEY = "research/user/alice/Canvas/default"
 
@@ -32,6 +32,19 @@ KEY = "research/user/alice/Canvas/default"
 )
 def test_global_flags_move_and_lone_values_become_empty(arguments: list[str], prepared: list[str]) -> None:
     assert prepare(arguments) == prepared
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["apply", "-f", "a b.toml", "--prune"], "appfleet -f 'a b.toml' apply --prune"),
+        (["plan", "--simulate"], "appfleet plan --simulate"),
+        (["apply", "--replace", KEY, "--yes"], f"appfleet apply --replace={KEY} --yes"),
+        (["apply", "--replace"], "appfleet apply --replace"),
+    ],
+)
+def test_a_command_is_shown_as_it_can_be_typed_again(arguments: list[str], shown: str) -> None:
+    assert as_typed(prepare(arguments)) == shown
 
 
 @pytest.mark.parametrize("name", GLOBAL_FLAGS)

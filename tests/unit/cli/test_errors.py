@@ -187,3 +187,21 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(
         monkeypatch.setattr("sys.stderr", narrow)
         engine.plan = StateError("größer")
         assert "gr\\xf6\\xdfer" in run("plan").err
+
+
+@pytest.mark.parametrize("flag", ["--simulate", "--prune", "--team"])
+def test_a_flag_of_a_command_before_it_is_told_where_it_goes(run: Run, flag: str) -> None:
+    ran = run(flag, "apply")
+    assert ran.code == 64
+    assert f"There is no flag {flag} before a command" in ran.err
+    assert f"appfleet apply {flag}" in ran.err
+
+
+def test_a_run_that_could_not_begin_prints_the_whole_command_again(run: Run) -> None:
+    words = ("-f", "a b.toml", "--state-dir", "kept", "apply", "--prune", "--yes", "--team", "vision")
+    ran = run(*words)
+    assert ran.code == 64
+    typed = "appfleet -f 'a b.toml' --state-dir kept apply --prune --yes --team vision"
+    assert f"run: {typed}" in ran.out
+    long = run("apply", "--yes", *("--team=" + "x" * 60,) * 60)
+    assert "run: appfleet apply\n" in long.out

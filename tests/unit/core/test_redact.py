@@ -29,6 +29,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "URL of a form": quote_plus,
     "URL in small letters": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
     "URL twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "form-decoded": lambda text: text.replace("+", " "),
     "JSON": lambda text: json.dumps(text)[1:-1],
     "JSON with escaped slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
     "JSON with escapes": lambda text: text.replace("/", "\\u002f").replace("+", "\\u002b").replace("=", "\\u003d"),
