@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound, OutcomeUnknown, Throttled, Unreachable
-from engine.core.limits import DRAIN_MAX_SECONDS, TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
+from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
@@ -95,7 +95,7 @@ class Adopter:
             if read:
                 await wait_for(at.control.aborted, TAG_PROOF_SECONDS)
             try:
-                tags = await at.calls.look("ListTags", lambda: cloud.list_tags(arn), self._may_prove)
+                tags = await at.calls.look("ListTags", lambda: cloud.list_tags(arn), at.may_look)
             except (Throttled, Unreachable, OutcomeUnknown) as passing:
                 seen = f"its tags could not be read ({passing.message})"
                 continue
@@ -111,7 +111,3 @@ class Adopter:
                 return
             seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, at.fleet))
         at.end(operation, Outcome.FAILED, not_tagged(seen))
-
-    def _may_prove(self) -> bool:
-        """Whether what came of a call may still be read, as for every call whose outcome is unknown."""
-        return self._at.stopped is None and self._at.control.may_look(DRAIN_MAX_SECONDS)

@@ -21,18 +21,17 @@ from engine.core.errors import (
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
-from engine.executor.retry import trouble_of
 from engine.executor.scan import observed_app
 from engine.executor.troubles import no_reason
 from engine.ports.cloud import app_name
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import AsyncGenerator, Hashable, Iterable
 
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp
     from engine.executor.operation import Operation
-    from engine.executor.settle import Watcher
+    from engine.executor.reach import Reach
 
     Failed = tuple[Operation, ObservedApp]
 
@@ -60,11 +59,11 @@ class Described:
 class Failures:
     """Asks why apps of one domain failed."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
 
-    async def tell(self, failed: list[Failed]) -> None:
-        """Hand each Failed app back with its reason, or with that of one like it; some wait for the next scan."""
+    async def reasons(self, failed: list[Failed]) -> AsyncGenerator[tuple[Operation, ObservedApp, CloudError], None]:
+        """Return each Failed app with its reason, or with that of one like it; some wait for the next scan."""
         kinds: dict[Hashable, list[Failed]] = {}
         for operation, row in failed:
             kinds.setdefault(_kind(operation), []).append((operation, row))
@@ -74,16 +73,19 @@ class Failures:
             described = await self.describe(operation)
             if described is not None:
                 read[_kind(operation)] = (operation.key, described)
-                self._watcher.failed(operation, row, described.error)
+                yield operation, row, described.error
         known = {operation.key for operation, _ in asked}
         for operation, row in failed:
             like = read.get(_kind(operation))
             if like is not None and operation.key not in known:
-                self._watcher.failed(operation, row, like[1].as_of(like[0]))
+                yield operation, row, like[1].as_of(like[0])
 
     async def describe(self, operation: Operation) -> Described | None:
-        """Read one app; None where it was not answered, so that it has to be asked again."""
-        reach = self._watcher.scanner.reach
+        """Read one app; None where it was not answered, so that it has to be asked again.
+
+        Raises the CloudError after which nothing in the lane can be asked.
+        """
+        reach = self._reach
         name = app_name(reach.domain_id, operation.key)
         try:
             detail = await reach.ask_once("DescribeApp", lambda cloud: cloud.describe_app(name))
@@ -93,8 +95,7 @@ class Failures:
             return Described(None)
         except CloudError as unread:
             if unread.ends_lane:
-                self._watcher.stop_lane(trouble_of(unread))
-                return None
+                raise
             return Described(None, f"the reason could not be read: {unread.message}", unread=True)
         own_image = operation.app.spec.image_arn is not None or operation.app.spec.image_version_arn is not None
         return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason, own_image)

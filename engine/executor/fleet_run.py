@@ -19,7 +19,7 @@ from engine.executor.asking import unless_aborted
 from engine.executor.begin import WATCHED, Beginning
 from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
 from engine.executor.control import Cause, wait_for
-from engine.executor.lane import LaneRunner
+from engine.executor.lane import LaneRunner, follow
 from engine.executor.ledger import Ledger, unmade_end
 from engine.executor.link import Link
 from engine.executor.operation import Operation, Phase
@@ -31,14 +31,14 @@ from engine.executor.reach import Reach
 from engine.executor.ready import ReadyQueue
 from engine.executor.retry import trouble_of
 from engine.executor.scan import Scanner
-from engine.executor.settle import Watcher, may_look
+from engine.executor.settle import Watcher
 from engine.executor.settlement import Settlement
 from engine.executor.troubles import ABORTED, UNANSWERED, run_errors
 from engine.executor.unknowns import late_max_s
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
@@ -266,10 +266,10 @@ class FleetRun:
             if link.lane not in settlements:
                 settlements[link.lane] = self._settlement(link.lane, ledger, wait=wait)
             settlement = settlements[link.lane]
-            name, looks = link.domain.name, self.reach(link.domain.name, partial(may_look, settlement))
+            name, looks = link.domain.name, self.reach(link.domain.name, settlement.may_look)
             settlement.reaches[name] = self.reach(name, settlement.may_call)
-            settlement.watchers[name] = Watcher(Scanner(looks), settlement, self._rows.get(name, 0))
-            settlement.owners.watchers[name] = OwnerWatcher(OwnerScanner(looks), settlement.owners)
+            settlement.watchers[name] = Watcher(Scanner(looks), self.control, self.settings, self._rows.get(name, 0))
+            settlement.owners.watchers[name] = OwnerWatcher(OwnerScanner(looks), self.control, self.settings)
         return settlements
 
     def _settlement(self, lane: Lane, ledger: Ledger, *, wait: bool) -> Settlement:
@@ -285,7 +285,7 @@ class FleetRun:
             journal=self.journal,
             emit=self.emit,
             wall=self.wall,
-            jitter=self.jitter,
+            draw=self.jitter,
             wake=asyncio.Event(),
             on_bug=self._note_bug,
             since_boot=self.since_boot or self.control.now,
@@ -309,7 +309,7 @@ class FleetRun:
             for settlement in settlements.values():
                 runner = LaneRunner(settlement, self.settings.execution.concurrency)
                 tasks.append(group.create_task(self._guard(runner.run)))
-                tasks += [group.create_task(self._guard(watcher.run)) for watcher in _watchers(settlement)]
+                tasks += [group.create_task(self._guard(work)) for work in _followings(settlement)]
             try:
                 await self._until_over(settlements, ledger, attention)
             finally:
@@ -345,16 +345,14 @@ class FleetRun:
         looks_up = control.cause is Cause.INTERRUPTED
         for settlement in settlements.values():
             settlement.drop_waiting()
-            for watcher in _watchers(settlement):
-                watcher.drop_settling() if looks_up else watcher.drop_all()
+            settlement.drop_awaited(unknown=not looks_up)
         drained_at = control.stopped_at + DRAIN_MAX_SECONDS
         while ledger.open_count and not control.aborted.is_set() and control.now() < drained_at:
             attention.clear()
             await wait_for(attention, drained_at - control.now())
         if not control.aborted.is_set():
             for settlement in settlements.values():
-                for watcher in _watchers(settlement):
-                    watcher.drop_all()
+                settlement.drop_awaited(unknown=True)
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Turn a task that dies of a bug into the orderly end of the run."""
@@ -372,9 +370,12 @@ class FleetRun:
         self.control.stop(Cause.BUG)
 
 
-def _watchers(settlement: Settlement) -> tuple[Watcher | OwnerWatcher, ...]:
-    """Give all watchers of a lane, those of owners first: what they end may still be waited for by apps."""
-    return (*settlement.owners.watchers.values(), *settlement.watchers.values())
+def _followings(at: Settlement) -> Iterator[Callable[[], Awaitable[None]]]:
+    """Return what follows each watcher of a lane."""
+    for owners in at.owners.watchers.values():
+        yield partial(follow, at, owners, at.owners.take_verdict)
+    for apps in at.watchers.values():
+        yield partial(follow, at, apps, at.take_verdict)
 
 
 def _begin_apps(operations: Sequence[Operation], settlements: Mapping[Lane, Settlement]) -> None:

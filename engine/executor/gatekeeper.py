@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from engine.core.quota_text import quota_hint
 from engine.executor.gate import Gate, GateState
+from engine.executor.operation import scopes_of
 from engine.ports.events import BucketEnded, BucketParked, BucketProbed, BucketReopened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from engine.core.errors import CloudError, QuotaExceeded
+    from engine.core.identity import AppKey, Lane
+    from engine.core.observed import ObservedDomain
     from engine.executor.ready import ReadyQueue, Waiting
     from engine.ports.events import Emit
 
@@ -39,6 +42,7 @@ class GateKeeper:
         self._region = region
         self._in_flight = in_flight
         self._codes = codes if codes is not None else {}
+        self._alive: dict[str, dict[AppKey, str]] = {}
 
     def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> Gate:
         """Take in a ResourceLimitExceeded; the gate that it concerns."""
@@ -74,6 +78,18 @@ class GateKeeper:
         """Let the error of every gate ask for all that waits there, before it is taken out."""
         for gate in self._ready.gates.values():
             self._count(gate)
+
+    def note_departures(self, lane: Lane, observed: ObservedDomain, now: float) -> bool:
+        """Wake the gates of buckets that an app has left since the last whole scan of its domain; whether any has."""
+        before = self._alive.pop(observed.name, {})
+        if not self._ready.gates:
+            return False
+        alive = {key: row.spec.instance_type or "" for key, row in observed.apps.items() if row.status.is_alive}
+        self._alive[observed.name] = alive
+        gone = before.keys() - alive.keys()
+        for key in gone:
+            self._ready.wake_bucket(scopes_of(lane, key, before[key]), now)
+        return bool(gone)
 
     def turned_away(self, now: float) -> list[tuple[Waiting, QuotaExceeded]]:
         """Take out what waits at gates that let nothing through any more; forget gates that are open."""

@@ -48,6 +48,8 @@ class Verdict(Enum):
     DELETED = auto()
     DELETE = auto()  # it is not Pending any more, so it can be deleted
     ASK = auto()  # the row may be of an earlier generation: DescribeApp tells
+    TIMED_OUT = auto()  # no look says this or the next: the watcher does, when it has waited long enough
+    NEVER_SETTLED = auto()
 
 
 @dataclass(frozen=True, slots=True)

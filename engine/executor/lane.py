@@ -1,12 +1,14 @@
 """One lane at work: a dispatcher that takes the throttle, and a bounded number of workers that make the calls.
 
-The dispatcher alone decides what is called next and when; workers make one call and hand its answer to `settlement`.
+The dispatcher alone decides what is called next and when; workers make one call and hand its answer to `settlement`,
+which is also told what the watchers find.
 What waits (for a delay, a quota, a scan) is data in a queue and holds no worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,14 +22,19 @@ from engine.executor.operation import Phase
 from engine.executor.owner_calls import make_owner
 from engine.executor.owner_operation import OwnerOperation
 from engine.executor.readiness import told_state
+from engine.executor.retry import trouble_of
+from engine.executor.watcher import Looked
 from engine.ports.cloud import app_name
 from engine.ports.events import AppCreateStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.core.desired import AppSpec, Tags
-    from engine.executor.operation import Operation
+    from engine.executor.operation import Operation, R
     from engine.executor.ready import Waiting
     from engine.executor.settlement import Settlement
+    from engine.executor.watcher import DomainWatcher, O
 
 
 class LaneRunner:
@@ -129,6 +136,19 @@ class LaneRunner:
             tags = tuple(sorted((*declared, (FLEET_TAG, self._at.fleet))))
             self._tags[declared] = tags
         return tags
+
+
+async def follow(at: Settlement, watcher: DomainWatcher[O, R], take: Callable[[Looked[O, R]], None]) -> None:
+    """Act on what a watcher finds, until cancelled: `take` on what it finds out about one operation."""
+    async with aclosing(watcher.findings()) as findings:
+        async for found in findings:
+            match found:
+                case Looked():
+                    take(found)
+                case CloudError():
+                    at.stop_lane(trouble_of(found))
+                case _:
+                    at.note_departures(found)
 
 
 def _spec_to_send(operation: Operation) -> AppSpec:

@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from engine.core.settings import Settings
     from engine.executor.control import Control
     from engine.executor.gate import Gate
+    from engine.executor.lane_state import LaneState
     from engine.executor.owner_operation import OwnerOperation
     from engine.executor.owner_watch import OwnerWatcher
     from engine.executor.ready import Waiting
     from engine.executor.retry import Decision
-    from engine.executor.settlement import Settlement
+    from engine.executor.watcher import Looked
 
 IN_USE = InUse(
     "the service says that the name is in use and shows no such owner",
@@ -53,7 +54,7 @@ IN_USE = InUse(
 class OwnerSettlement:
     """The state of the owners' operations of one lane."""
 
-    def __init__(self, lane: Settlement) -> None:
+    def __init__(self, lane: LaneState) -> None:
         self._lane = lane
         self.watchers: dict[str, OwnerWatcher] = {}
         self._unmade: dict[Hashable, tuple[Outcome, Trouble]] = {}  # how what comes after what did not end well ends
@@ -109,11 +110,11 @@ class OwnerSettlement:
     # What a look shows.
 
     def take_verdict(  # noqa: C901, PLR0912 - one case a verdict
-        self, operation: OwnerOperation, verdict: Verdict, row: ObservedOwner | None
+        self, looked: Looked[OwnerOperation, ObservedOwner]
     ) -> None:
-        """Carry out a verdict of `judge` but KEEP; the watcher has let go of the operation."""
-        now = self.control.now()
-        match verdict:
+        """Carry out what a look showed of an owner; the watcher has let go of the operation."""
+        operation, row, now = looked.operation, looked.row, self.control.now()
+        match looked.verdict:
             case Verdict.IN_SERVICE:
                 self.end(operation, _good_end(operation))
             case Verdict.FAILED:
@@ -121,12 +122,16 @@ class OwnerSettlement:
             case Verdict.REMOVED:
                 self.end(operation, Outcome.FAILED, removed(operation))
             case Verdict.ADOPT | Verdict.OURS:
-                operation.adopted = verdict is Verdict.ADOPT
+                operation.adopted = looked.verdict is Verdict.ADOPT
                 operation.forgive("unknown", "transient")
                 if row is not None and row.is_in_service:
                     self.end(operation, _good_end(operation))
                 else:
                     self._settle(operation, Phase.SETTLE_CREATE)
+            case Verdict.TIMED_OUT:
+                self._timed_out(operation)
+            case Verdict.NEVER_SETTLED:
+                self._never_settled(operation)
             case Verdict.CONFLICT:
                 self.end(operation, Outcome.FAILED, conflict(operation, row))
             case Verdict.WAIT_DELETING:
@@ -146,28 +151,19 @@ class OwnerSettlement:
                 self.delete_seen(operation)
             case Verdict.DELETED:
                 self.delete_settled(operation)
-            case _:  # pragma: no cover - KEEP is the watcher's
-                raise BugError(f"verdict {verdict} for {operation.key}")
+            case _:  # pragma: no cover - KEEP and ASK are the watcher's
+                raise BugError(f"verdict {looked.verdict} for {operation.key}")
         self._lane.nudge()
 
-    def timed_out(self, operation: OwnerOperation) -> None:
+    def _timed_out(self, operation: OwnerOperation) -> None:
         """End an operation whose time to settle is up, or that nobody waits for any more."""
         timeout_s, control = self.settings.execution.settle_timeout, self.control
         why = still_pending(operation, timeout_s, control.cause, self._lane.stopped, control.signal)
         self.end(operation, Outcome.STILL_PENDING, why)
 
-    def never_settled(self, operation: OwnerOperation) -> None:
+    def _never_settled(self, operation: OwnerOperation) -> None:
         """Take in an operation of which no look could show what became of its call."""
         self.end(operation, Outcome.FAILED, never_settled(operation))
-
-    def drop_all(self) -> None:
-        """End every owner that is awaited."""
-        for watcher in self.watchers.values():
-            watcher.drop_all()
-
-    def stop_lane(self, trouble: Trouble) -> None:
-        """Make no more calls in this lane."""
-        self._lane.stop_lane(trouble)
 
     # The ends.
 
@@ -206,9 +202,9 @@ class OwnerSettlement:
     def left_over(self, operation: OwnerOperation, gate: Gate | None = None) -> None:
         """End an operation that no call is made for any more."""
         if operation.phase in OBSERVING:
-            self.never_settled(operation)
+            self._never_settled(operation)
         elif operation.phase in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE):
-            self.timed_out(operation)
+            self._timed_out(operation)
         else:
             full = None if gate is None else trouble_of(gate.error)
             self.end(operation, *unmade_end(operation, self.control.cause, self._lane.stopped, full))
@@ -269,13 +265,13 @@ class OwnerSettlement:
         operation.ours = operation.ours or phase is Phase.OBSERVE_CREATE
         operation.phase = phase
         if unknown_s >= self.settings.backoffs.transient.give_up_after:
-            self.never_settled(operation)
+            self._never_settled(operation)
         else:
             self._await(operation, phase)
 
     def _resend(self, operation: OwnerOperation, now: float) -> None:
         if now - operation.failing_since.get("unknown", now) >= self.settings.backoffs.transient.give_up_after:
-            self.never_settled(operation)
+            self._never_settled(operation)
             return
         operation.ours = False
         self._call_again(operation, Phase.DELETE if operation.phase is Phase.OBSERVE_DELETE else Phase.CREATE)

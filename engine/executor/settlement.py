@@ -6,15 +6,15 @@ goes back into the queue, to a gate, to the watcher, or to the ledger.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.core.change import Action
 from engine.core.errors import BugError, CloudError, QuotaExceeded, Rejected
 from engine.core.outcome import Outcome
-from engine.executor.control import Cause
 from engine.executor.fallbacks import after_fallbacks
-from engine.executor.gatekeeper import GateKeeper
 from engine.executor.judge import Verdict, believe, is_since
+from engine.executor.lane_state import LaneState
 from engine.executor.ledger import good_end, unmade_end
 from engine.executor.operation import AWAITING, OBSERVING, Phase, scopes_of
 from engine.executor.owner_operation import OwnerOperation
@@ -31,7 +31,7 @@ from engine.executor.retry import (
     decide,
     trouble_of,
 )
-from engine.executor.troubles import REASON_UNREAD, REMOVED, bug_trouble, conflict, still_pending
+from engine.executor.troubles import REASON_UNREAD, REMOVED, bug_trouble, conflict, never_settled, still_pending
 from engine.executor.unknowns import Unknowns
 from engine.ports.events import (
     AppCreated,
@@ -41,75 +41,27 @@ from engine.ports.events import (
 )
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Mapping
-
-    from engine.core.identity import Lane
-    from engine.core.observed import ObservedApp
+    from engine.core.observed import ObservedApp, ObservedDomain
     from engine.core.outcome import Trouble
-    from engine.core.settings import Settings
-    from engine.executor.calls import LaneCalls
-    from engine.executor.control import Control
     from engine.executor.gate import Gate
-    from engine.executor.ledger import Ledger
     from engine.executor.operation import Operation
-    from engine.executor.reach import Reach
-    from engine.executor.ready import ReadyQueue, Waiting
+    from engine.executor.owner_watch import OwnerWatcher
+    from engine.executor.ready import Waiting
     from engine.executor.retry import Decision
     from engine.executor.settle import Watcher
-    from engine.ports.events import Emit
-    from engine.ports.journal import Journal
+    from engine.executor.watcher import Looked
 
 
-class Settlement:
-    """The state of one lane's operations. Everything runs on the event loop, so no step is interrupted by another."""
+@dataclass(slots=True, eq=False)
+class Settlement(Unknowns):
+    """What follows for the operations of one lane."""
 
-    def __init__(
-        self,
-        lane: Lane,
-        fleet: str,
-        calls: LaneCalls,
-        ready: ReadyQueue,
-        control: Control,
-        ledger: Ledger,
-        settings: Settings,
-        journal: Journal,
-        emit: Emit,
-        wall: Callable[[], float],
-        jitter: Callable[[], float],
-        wake: asyncio.Event,
-        on_bug: Callable[[BaseException], None],
-        since_boot: Callable[[], float],
-        quota_codes: Mapping[str, str],
-        *,
-        wait: bool,
-    ) -> None:
-        self.lane = lane
-        self.fleet = fleet
-        self.reaches: dict[str, Reach] = {}
-        self.calls = calls
-        self.ready = ready
-        self.control = control
-        self.settings = settings
-        self.journal = journal
-        self.emit = emit
-        self.wall = wall
-        self.since_boot = since_boot
-        self.wake = wake
-        self.in_flight: set[Waiting] = set()
-        self.stopped: Trouble | None = None
-        self.watchers: dict[str, Watcher] = {}
-        self.ledger = ledger
-        self.draw = jitter
-        self.gates = GateKeeper(ready, emit, lane.region, self.in_flight, quota_codes)
-        self._on_bug = on_bug
-        self._unknowns = Unknowns(self)
-        self._wait = wait
+    owners: OwnerSettlement = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let owners have what is theirs of the lane."""
+        LaneState.__post_init__(self)
         self.owners = OwnerSettlement(self)
-
-    def may_call(self) -> bool:
-        """Whether a new call may be made in this lane now; notices the deadline."""
-        return self.control.may_call() and self.stopped is None
 
     # What a call came to.
 
@@ -158,24 +110,28 @@ class Settlement:
         else:
             operation.deleted = True
             operation.prior = before
-            self._unknowns.create_after_delete(operation)
+            self.create_after_delete(operation)
         self.nudge()
 
     # What a scan shows.
 
-    def take_verdict(  # noqa: C901, PLR0912 - one case a verdict
-        self, operation: Operation, verdict: Verdict, row: ObservedApp | None
-    ) -> None:
-        """Carry out a verdict of `judge` but KEEP and FAILED; the watcher has let go of the operation."""
-        now = self.control.now()
-        match verdict:
+    def take_verdict(self, looked: Looked[Operation, ObservedApp]) -> None:  # noqa: C901, PLR0912 - one case a verdict
+        """Carry out what a look showed of an app; the watcher has let go of the operation."""
+        operation, row, now = looked.operation, looked.row, self.control.now()
+        match looked.verdict:
             case Verdict.IN_SERVICE:
                 operation.in_service = True
                 self.end(operation, good_end(operation))
+            case Verdict.FAILED if row is not None and looked.error is not None:
+                self._failed_after_acceptance(operation, row, looked.error)
             case Verdict.REMOVED:
                 self.end(operation, Outcome.FAILED, REMOVED)
+            case Verdict.TIMED_OUT:
+                self._timed_out(operation)
+            case Verdict.NEVER_SETTLED:
+                self.end(operation, Outcome.FAILED, never_settled(operation))
             case Verdict.ADOPT | Verdict.OURS:
-                operation.adopted = verdict is Verdict.ADOPT
+                operation.adopted = looked.verdict is Verdict.ADOPT
                 if is_since(operation, row):  # else it may be what an earlier call made: the last one may still come
                     operation.doubt_until = float("-inf")
                 believe(operation, row)
@@ -194,20 +150,25 @@ class Settlement:
                 operation.prior = row or operation.prior
                 self.again_at_once(operation, Phase.CREATE)
             case Verdict.RESEND:
-                self._unknowns.resend(operation, now)
+                self.resend(operation, now)
             case Verdict.TRY_LATER:
-                self._unknowns.in_use(operation, now)
+                self.in_use(operation, now)
             case Verdict.DELETING:
                 self.delete_accepted(operation)
             case Verdict.DELETED:
                 self.delete_settled(operation)
             case Verdict.DELETE:
                 self.again_at_once(operation, Phase.DELETE)
-            case _:  # pragma: no cover - KEEP and FAILED are the watcher's
-                raise BugError(f"verdict {verdict} for {operation.key}")
+            case _:  # pragma: no cover - KEEP and ASK are the watcher's
+                raise BugError(f"verdict {looked.verdict} for {operation.key}")
         self.nudge()
 
-    def failed_after_acceptance(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
+    def note_departures(self, observed: ObservedDomain) -> None:
+        """Wake what waits for what apps that a whole scan does not show any more have left."""
+        if self.gates.note_departures(self.lane, observed, self.control.now()):
+            self.nudge()
+
+    def _failed_after_acceptance(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
         """Take in an app that the service accepted and that ended Failed, with the error of its FailureReason."""
         if not operation.ours:
             self.end(operation, Outcome.FAILED, trouble_of(error))
@@ -215,7 +176,7 @@ class Settlement:
         now = self.control.now()
         operation.prior = row
         if now < operation.doubt_until:  # it was no answer to the last create: two looks tell whether that one comes
-            self._unknowns.observe_on(operation)
+            self.observe_on(operation)
             return
         operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
         operation.counts_as_failure = isinstance(error, Rejected)
@@ -225,9 +186,8 @@ class Settlement:
             gate = self.gates.refuse(operation, error, now)
         operation.phase = Phase.CREATE
         self._decide(operation, error, gate, now)
-        self.nudge()
 
-    def timed_out(self, operation: Operation) -> None:
+    def _timed_out(self, operation: Operation) -> None:
         """End an operation whose time to settle is up, or that nobody waits for any more."""
         if operation.has_failed:
             self.end(operation, Outcome.FAILED, REASON_UNREAD)
@@ -253,7 +213,7 @@ class Settlement:
         if isinstance(operation, OwnerOperation):
             self.owners.left_over(operation, gate)
         elif operation.phase in (Phase.SETTLE_CREATE, Phase.SETTLE_DELETE):
-            self.timed_out(operation)
+            self._timed_out(operation)
         else:
             full = None if gate is None else trouble_of(gate.error)
             self.end(operation, *unmade_end(operation, self.control.cause, self.stopped, full))
@@ -264,16 +224,19 @@ class Settlement:
         for operation, gate in self.ready.drain():
             self.left_over(operation, gate)
 
+    def drop_awaited(self, *, unknown: bool) -> None:
+        """End what is awaited, of unknown outcomes only where `unknown`; owners first, since apps may wait for them."""
+        watchers: tuple[OwnerWatcher | Watcher, ...] = (*self.owners.watchers.values(), *self.watchers.values())
+        for watcher in watchers:
+            for operation in watcher.drop(unknown=unknown):
+                self.left_over(operation)
+
     def bug(self, operation: Waiting, bug: BaseException) -> None:
         """End an operation whose handling failed in a way that cannot happen."""
-        self._on_bug(bug)
+        self.on_bug(bug)
         if operation.phase is not Phase.ENDED:
             operation.cut_off = operation.attempts > 0
             self.end(operation, Outcome.FAILED, bug_trouble(bug))
-
-    def nudge(self) -> None:
-        """Let the dispatcher look again."""
-        self.wake.set()
 
     def sweep_gates(self, now: float) -> None:
         """End what waits at gates that let nothing through any more, or let it try its next instance type."""
@@ -305,7 +268,7 @@ class Settlement:
                 operation.unknown_at = now
                 self.watch(operation, Phase.LOOK)
             case ObserveFirst():
-                self._unknowns.observe_first(operation, error, now)
+                self.observe_first(operation, error, now)
             case Gone():
                 self.delete_settled(operation)
             case StopLane(trouble):
@@ -344,7 +307,7 @@ class Settlement:
         self.again_at_once(operation, Phase.CREATE)
 
     def _settle_create(self, operation: Operation, now: float) -> None:
-        if not self._wait:
+        if not self.wait:
             self.end(operation, good_end(operation))
             return
         operation.accepted_at = now
@@ -376,22 +339,10 @@ class Settlement:
         else:
             self.watchers[operation.key.domain].watch(operation)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether no new call is made in this lane."""
-        return self.stopped is not None or self.control.cause is not None
-
-    @property
-    def may_look_up(self) -> bool:
-        """Whether an unknown outcome may still be looked up now that the run is over."""
-        return self.stopped is None and self.control.cause is not Cause.DEADLINE
-
     def stop_lane(self, trouble: Trouble) -> None:
         """Make no more calls in this lane; what is in flight ends by itself."""
         if self.stopped is None:
             self.stopped = trouble
             self.emit(LaneStopped(self.lane, trouble.code, trouble.message, trouble.hint))
             self.drop_waiting()
-            self.owners.drop_all()
-            for watcher in self.watchers.values():
-                watcher.drop_all()
+            self.drop_awaited(unknown=True)

@@ -1,22 +1,29 @@
 """What the watchers of apps and of owners share: one look a tick for everything of one domain that is awaited.
 
-The tick grows with the age of the youngest thing awaited. Not here: how it is looked, and what an answer means.
+The tick grows with the age of the youngest thing awaited. A watcher returns what it found and knows nobody: who
+follows it acts on one finding before the watcher goes on. Not here: how it is looked, and what an answer means.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
+from engine.core.errors import CloudError
 from engine.core.limits import SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
+from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
-from engine.executor.operation import OBSERVING, Operation, Phase
+from engine.executor.judge import Verdict
+from engine.executor.operation import OBSERVING, Operation, Phase, R
 from engine.executor.owner_operation import OwnerOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import AsyncGenerator, Hashable, Iterator
 
+    from engine.core.observed import ObservedDomain
     from engine.core.settings import Settings
     from engine.executor.control import Control
 
@@ -29,11 +36,27 @@ _SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
 O = TypeVar("O", Operation, OwnerOperation)  # noqa: E741 - it stands for one kind of operation
 
 
-class DomainWatcher(ABC, Generic[O]):
+@dataclass(frozen=True, slots=True)
+class Looked(Generic[O, R]):
+    """What a look showed of one operation, or that its time is up. It is awaited no longer.
+
+    `error` is why what Failed did, where that was read.
+    """
+
+    operation: O
+    verdict: Verdict
+    row: R | None = None
+    error: CloudError | None = None
+
+
+# What a watcher finds: about one operation, about a whole domain, or that the lane can make no more calls.
+Finding: TypeAlias = "Looked[O, R] | ObservedDomain | CloudError"
+
+
+class DomainWatcher(ABC, Generic[O, R]):
     """Awaits operations of one kind in one domain, and looks whenever something is due.
 
-    Who derives from it looks (`_look`, which sets `_last_ended_at` when it has seen something) and says how an
-    operation ends that is awaited no longer.
+    Who derives from it looks (`_look`, which sets `_last_ended_at` when it has seen something).
     """
 
     def __init__(self, control: Control, settings: Settings) -> None:
@@ -51,20 +74,8 @@ class DomainWatcher(ABC, Generic[O]):
         self._ticks = False  # whether the next look is due by a tick, and not only by something that is observed
 
     @abstractmethod
-    async def _look(self) -> None:
-        """Look once, and let go of what the look settles."""
-
-    @abstractmethod
-    def _left_over(self, operation: O) -> None:
-        """End an operation for which nothing more is done in this run."""
-
-    @abstractmethod
-    def _never_settled(self, operation: O) -> None:
-        """End an operation of which no look could show what became of its call."""
-
-    @abstractmethod
-    def _timed_out(self, operation: O) -> None:
-        """End an operation whose time to settle is up."""
+    def _look(self) -> AsyncGenerator[Finding[O, R], None]:
+        """Look once, and let go of what the look settles. Raises CloudError and StoppedError."""
 
     def watch(self, operation: O) -> None:
         """Await `operation`, in the phase that it is in."""
@@ -79,31 +90,35 @@ class DomainWatcher(ABC, Generic[O]):
         self._ticks = self._ticks or settles
         self._awaited[operation.folded] = operation
 
-    def drop_settling(self) -> None:
-        """End what is awaited and not unknown: the run is over, and the next one picks it up."""
-        for key, operation in list(self._awaited.items()):
-            if operation.phase not in OBSERVING:
-                del self._awaited[key]
-                self._left_over(operation)
+    def drop(self, *, unknown: bool) -> list[O]:
+        """Let go of what is awaited, of what is unknown only where `unknown`; return it."""
+        dropped = [one for one in self._awaited.values() if unknown or one.phase not in OBSERVING]
+        for operation in dropped:
+            del self._awaited[operation.folded]
+        return dropped
 
-    def drop_all(self) -> None:
-        """End everything that is awaited."""
-        awaited, self._awaited = self._awaited, {}
-        for operation in awaited.values():
-            self._left_over(operation)
-
-    async def run(self) -> None:
-        """Look whenever something is due, until cancelled."""
+    async def findings(self) -> AsyncGenerator[Finding[O, R], None]:
+        """Look whenever something is due, for ever."""
         while True:
             self._changed.clear()
             now = self._control.now()
-            self._expire(now)
+            for expired in self._expired(now):
+                yield expired
             due_at = self._due_at(now)
             if due_at > now:
                 expires_at = min(map(self._expires_at, self._awaited.values()), default=float("inf"))
                 await wait_for(self._changed, min(due_at, expires_at) - now)
                 continue
-            await self._look()
+            try:
+                async with aclosing(self._look()) as look:
+                    async for found in look:
+                        yield found
+            except StoppedError:
+                await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
+            except CloudError as error:
+                self._last_ended_at = self._control.now()  # what is awaited stays so, until it expires
+                if error.ends_lane:
+                    yield error
             self._longest_look_s = max(self._longest_look_s, self._control.now() - now)
 
     def _due_at(self, now: float) -> float:
@@ -145,15 +160,20 @@ class DomainWatcher(ABC, Generic[O]):
             return operation.settle_until
         return operation.unknown_at + self._asked_max_s + LOOKS_TO_SETTLE * self._longest_look_s
 
-    def _expire(self, now: float) -> None:
-        for key, operation in list(self._awaited.items()):
-            if now < self._expires_at(operation):
-                continue
-            del self._awaited[key]
-            if operation.phase in ASKED:
-                self._never_settled(operation)
-            else:
-                self._timed_out(operation)
+    def _expired(self, now: float) -> Iterator[Looked[O, R]]:
+        for operation in list(self._awaited.values()):
+            if now >= self._expires_at(operation):
+                yield self._let_go(
+                    operation, Verdict.NEVER_SETTLED if operation.phase in ASKED else Verdict.TIMED_OUT, None
+                )
+
+    def _let_go(self, operation: O, verdict: Verdict, row: R | None, error: CloudError | None = None) -> Looked[O, R]:
+        del self._awaited[operation.folded]
+        return Looked(operation, verdict, row, error)
+
+    def _awaits(self, operation: O) -> bool:
+        """Whether it is awaited still: the run may have ended it while another one was asked about."""
+        return self._awaited.get(operation.folded) is operation
 
 
 def asked_at(operation: Operation | OwnerOperation) -> float:

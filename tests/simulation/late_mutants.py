@@ -71,7 +71,7 @@ def create_comes_before_a_late_delete() -> Any:
     """Create at once after a delete that had to be sent twice."""
 
     def create_after_delete(unknowns: Unknowns, operation: Operation) -> None:
-        unknowns._at.again_at_once(operation, Phase.CREATE)
+        unknowns.again_at_once(operation, Phase.CREATE)
 
     return patch.object(Unknowns, "create_after_delete", create_after_delete)
 
