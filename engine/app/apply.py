@@ -17,7 +17,7 @@ from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.executor.control import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from engine.app.begun import Begun
@@ -50,6 +50,7 @@ async def apply(
     with stops(options, begun.control):
         beginning = Beginning(begun.control)
         report: ApplyReport | None = None
+        parts: Joined | None = None
         try:
             async with joined(options, loaded, begun, writes=True) as parts:
                 made, _ = await planned(options, loaded, parts, preparation, running=True)
@@ -72,7 +73,8 @@ async def apply(
         except BaseException as error:
             if not beginning.was_ended_by(error):
                 raise
-            report = _stopped_report(options, loaded, begun, started)
+            calls = begun.with_all_calls({} if parts is None else parts.run.calls())
+            report = _stopped_report(options, loaded, begun, started, calls)
     emit(finished(report))
     return report
 
@@ -103,8 +105,10 @@ async def _carried_out(
     )
 
 
-def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: datetime) -> ApplyReport:
-    """Give the report of a run that was stopped before it had a plan: nothing was called but listings."""
+def _stopped_report(
+    options: AppOptions, loaded: Loaded, begun: Begun, started: datetime, calls: Mapping[str, Mapping[str, int]]
+) -> ApplyReport:
+    """Return the report of a run that was stopped before it had a plan: `calls` are reads."""
     interrupted = begun.control.cause is Cause.INTERRUPTED
     outcome = Outcome.INTERRUPTED if interrupted else Outcome.SKIPPED
     why = why_stopped(begun.control, begun.deadline_s)
@@ -118,7 +122,7 @@ def _stopped_report(options: AppOptions, loaded: Loaded, begun: Begun, started: 
             for app in loaded.fleet.apps
             if options.selectors.selects(app)
         ),
-        calls=begun.with_all_calls({}),
+        calls=calls,
         interrupted=interrupted,
         interrupted_by=begun.control.signal,
         errors=() if interrupted else (why,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,20 @@ async def test_every_call_is_counted_the_question_who_calls_too(options: AppOpti
     assert {name: report.calls[name] for name in expected} == expected
     assert isinstance(events[-1], RunFinished)
     assert unclean_end_at(options) is None
+
+
+async def test_a_run_that_is_stopped_before_its_plan_counts_what_it_has_read(options: AppOptions) -> None:
+    """Its calls say where the time went."""
+
+    def stop(event: Event) -> None:
+        if event.name == "domain.listed":
+            options.signals._arrive(signal.SIGTERM, None)
+
+    report = await apply(options, stop, lambda _: True)
+    assert report is not None
+    assert report.interrupted
+    assert "CreateApp" not in report.calls
+    assert report.calls["ListApps"] == {"ok": 1}
 
 
 async def test_a_no_is_a_clean_end_and_calls_nothing(options: AppOptions) -> None:
