@@ -144,8 +144,10 @@ def says_nothing(operation: Awaited[R], row: R | None) -> bool:
 def _is_past(operation: Awaited[R], row: R) -> bool:
     """Whether a row that looks alive is of the generation that is known to be gone, or was seen to be going."""
     prior = operation.prior
-    if prior is None or not _stands(operation, row) or not is_generation(row, prior):
+    if prior is None or not _stands(operation, row):
         return False
+    if not is_generation(row, prior):
+        return row.created_at < prior.created_at  # what was there even before that
     came_back = prior.status == AppStatus.DELETING and row.status not in (AppStatus.DELETING, *_STAYED)
     return operation.deleted or came_back or not _stands(operation, prior)
 

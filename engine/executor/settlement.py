@@ -174,6 +174,8 @@ class Settlement(Unknowns):
             self.end(operation, Outcome.FAILED, trouble_of(error))
             return
         now = self.control.now()
+        if operation.phase in OBSERVING and is_since(operation, row):
+            operation.doubt_until = float("-inf")  # the last create was carried out, and this came of it
         operation.prior = row
         if now < operation.doubt_until:  # it was no answer to the last create: two looks tell whether that one comes
             self.observe_on(operation)

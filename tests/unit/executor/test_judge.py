@@ -74,6 +74,15 @@ def test_a_stale_row_of_what_was_replaced_is_as_no_row(phase: Phase) -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE])
+def test_a_stale_row_from_before_what_was_there_last_is_as_no_row(phase: Phase) -> None:
+    """The app that was replaced shows again after the new one has failed: it is gone all the longer."""
+    operation = accepted(phase)
+    operation.prior = a_row(status="Failed", created_at=SENT_WALL)
+    shown = judge(operation, a_row(created_at=500.0), at(120.0), OBSERVE)
+    assert shown is judge(accepted(phase), None, at(120.0), OBSERVE)
+
+
+@pytest.mark.parametrize("phase", [Phase.LOOK, Phase.OBSERVE_CREATE])
 def test_an_app_that_was_seen_going_does_not_come_back_by_a_listing_that_shows_it_as_before(phase: Phase) -> None:
     """It is as no row; what is still Deleting is waited for, and another generation is the new app."""
     operation = accepted(phase)
