@@ -53,6 +53,8 @@ create_rate_max = 100
 [observe]
 first_after = "100ms"
 second_after = "100ms"
+[safety]
+quarantine_after = 1
 """
 WELL: Final = "schema = 1\n[times]\napp_pending = 0.05\n"
 FAILING: Final = WELL + '[[failure]]\nreason = "internal"\nowner = "ana-lab"\n'

@@ -61,9 +61,10 @@ def test_two_nights_and_the_hours_between_are_quiet_and_remembered(machine: Mach
         assert (ran.returncode, ran.stderr) == (0, "")  # else cron sends a mail
         report = json.loads((kept / "last.json").read_text())
         assert {app["key"]: app["outcome"] for app in report["apps"]} == dict.fromkeys(APPS, outcome)
-        looked = machine.run(hourly, machine.root)
-        assert (looked.returncode, looked.stderr) == (0, "")
-        assert "Nothing to do" in (kept / "plan.txt").read_text()
+        if night == 1:
+            looked = machine.run(hourly, machine.root)
+            assert (looked.returncode, looked.stderr) == (0, "")
+            assert "Nothing to do" in (kept / "plan.txt").read_text()
         log = (machine.root / "var/log/appfleet/run.jsonl").read_text()
         assert log.count('"event":"run.finished"') == night
     assert "appfleet_last_run_exit_code" in (machine.root / "var/lib/node_exporter/appfleet.prom").read_text()
@@ -72,16 +73,16 @@ def test_two_nights_and_the_hours_between_are_quiet_and_remembered(machine: Mach
 
 @pytest.mark.slow
 def test_a_night_that_fails_is_mailed_and_what_it_learned_is_kept(machine: Machine) -> None:
-    """Three such nights in a row quarantine the app, so the fourth leaves it alone."""
+    """One such night quarantines the app by this fleet's policy, so the second leaves it alone."""
     machine.simulated = FAILING
     (_, _, nightly), _ = jobs()
     seen = []
-    for _ in range(4):
+    for _ in range(2):
         ran = machine.run(nightly, machine.root)
         assert ran.returncode == 3
         report = json.loads((machine.root / "var/lib/appfleet/last.json").read_text())
         seen.append(next(app["outcome"] for app in report["apps"] if app["key"] == APPS[0]))
-    assert seen == ["failed", "failed", "failed", "skipped"]
+    assert seen == ["failed", "skipped"]
 
 
 def history(machine: Machine) -> str:

@@ -135,8 +135,8 @@ def test_two_merges_in_a_row(runner: Runner) -> None:
 def test_the_state_of_a_run_that_fails_is_kept(runner: Runner) -> None:
     """Else `once`, quarantine and the learned rate would be lost by the runs that need them most."""
     runner.machine.simulated = FAILING
-    assert [runner.job("apply")[0] for _ in range(4)] == [3, 3, 3, 3]
-    assert len(runner.cache) == 4
+    assert [runner.job("apply")[0] for _ in range(2)] == [3, 3]
+    assert len(runner.cache) == 2
     assert "quarantined" in (runner.machine.root / "summary.md").read_text()
 
 

@@ -106,8 +106,8 @@ def modes(state: Path) -> set[int]:
 
 
 @pytest.mark.slow
-def test_three_nights_on_a_volume_that_kubelet_opens_to_its_group_at_each_mount(cluster: Cluster) -> None:
-    for outcome in ("created", "unchanged", "unchanged"):
+def test_two_nights_on_a_volume_that_kubelet_opens_to_its_group_at_each_mount(cluster: Cluster) -> None:
+    for outcome in ("created", "unchanged"):
         ran = cluster.night()
         assert ran.returncode == 0, ran.stderr
         assert outcomes(ran) == dict.fromkeys(APPS, outcome)
@@ -128,9 +128,9 @@ def test_a_second_night_on_a_volume_that_kubelet_left_alone(cluster: Cluster) ->
 @pytest.mark.slow
 def test_nights_that_fail_are_remembered(cluster: Cluster) -> None:
     cluster.machine.simulated = FAILING
-    nights = [cluster.night() for _ in range(4)]
-    assert [ran.returncode for ran in nights] == [3, 3, 3, 3]
-    assert [outcomes(ran)[APPS[0]] for ran in nights] == ["failed", "failed", "failed", "skipped"]
+    nights = [cluster.night() for _ in range(2)]
+    assert [ran.returncode for ran in nights] == [3, 3]
+    assert [outcomes(ran)[APPS[0]] for ran in nights] == ["failed", "skipped"]
 
 
 @pytest.mark.slow
