@@ -32,7 +32,8 @@ def lifting(options: AppOptions, made: Plan | ApplyReport) -> AppOptions:
         options = replace(options, retry_quarantined=True)
     flags = allowed_flags(made.findings) if made.denied else ()
     given = {_pattern(flag): flag for flag in (*options.allow_destructive, *flags)}
-    again = _allowing(options.again, given.values()) if made.denied or options.lets_go else ()
+    goes_on = options.again and (made.denied or options.lets_go)
+    again = _allowing(options.again, given.values()) if goes_on else ()
     return replace(options, allow_destructive=tuple(given.values()), again=again)
 
 
