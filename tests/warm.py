@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -28,6 +29,7 @@ ORDER_MAX_BYTES: Final = 128 * 1024  # fits into a socket's buffer, so that an o
 TOLD: Final = struct.Struct("i")  # a pid, then an exit code
 STARTS_WITHIN_SECONDS: Final = 180.0  # a bound on what hangs, and no measure of a busy machine
 DISPOSITIONS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ignored by a process whose parent ignores them
+LIMITS: Final = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 # Read once, by Python or by a package as it is imported, so that a process that is already started cannot obey them.
 _AT_START: Final = re.compile(
     r"PYTHON|LD_|MALLOC_|GLIBC_|OPENSSL_|SSLKEYLOGFILE|NO_COLOR|FORCE_COLOR|TYPER_|PROMETHEUS_|PY_SAX_|\w+_EXTENSIONS"
@@ -156,6 +158,7 @@ def _order(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) ->
         "words": command[3:],
         "cwd": str(cwd),
         "environment": dict(environment),
+        "limits": [(number, resource.getrlimit(number)) for number in LIMITS],
         "umask": int(mask[1], 8) if mask else 0o022,
         "ignored": [number for number in DISPOSITIONS if signal.getsignal(number) is signal.SIG_IGN],
     }

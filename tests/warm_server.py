@@ -14,6 +14,7 @@ import io
 import json
 import os
 import pkgutil
+import resource
 import runpy
 import select
 import signal
@@ -120,6 +121,8 @@ def become(order: dict[str, Any], streams: list[int]) -> None:
     os.closerange(3, _DESCRIPTORS_MAX_COUNT)
     os.chdir(order["cwd"])
     os.umask(order["umask"])
+    for number, limit in order["limits"]:
+        resource.setrlimit(number, limit)
     # Python itself adds to the variables where they ask for no encoding.
     added = {name: value for name, value in os.environ.items() if LOCALE.match(name)}
     os.environ.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from botocore import credentials, loaders, tokens, utils
+
+from tests.warm import LIMITS
 
 
 def stream(one: Any) -> dict[str, Any] | None:
@@ -39,6 +42,7 @@ def seen() -> dict[str, Any]:
         "folder": str(Path.cwd()),
         "variables": dict(os.environ),
         "umask": umask,
+        "limits": [resource.getrlimit(number) for number in LIMITS],
         "streams": [stream(one) for one in (sys.stdin, sys.stdout, sys.stderr)],
         "same": [sys.stdin is sys.__stdin__, sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__],
         "descriptors": {path.name: goal(path) for path in Path("/proc/self/fd").iterdir()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -65,13 +66,16 @@ def test_it_sees_the_same_at_a_terminal(tmp_path: Path, variables: dict[str, str
     assert [one["terminal"] for one in forked["streams"]] == [True] * 3
 
 
-def test_it_takes_over_what_its_parent_ignores_and_masks(tmp_path: Path, variables: dict[str, str]) -> None:
+def test_it_takes_over_what_its_parent_ignores_and_masks_and_limits(tmp_path: Path, variables: dict[str, str]) -> None:
     before = [(number, signal.signal(number, signal.SIG_IGN)) for number in warm.DISPOSITIONS]
     mask = os.umask(0o077)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
     try:
         forked, real = seen(tmp_path, variables)
     finally:
         os.umask(mask)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for number, handler in before:
             signal.signal(number, handler)
     assert forked == real
