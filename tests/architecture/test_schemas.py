@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests import warm
 from tests.architecture.files import ROOT
 from tests.unit.render.samples import a_plan, a_report, a_status
 from tools.schemas import SCHEMAS
@@ -46,13 +45,12 @@ def check(name: str, document: Any) -> None:
     assert problems == [], "mend tools/schemas.py, then run `make docs`"
 
 
-def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "APPFLEET_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "engine", *words],
-        cwd=place, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-        timeout=RUN_MAX_SECONDS,
-    )  # fmt: skip
+def run(place: Path, *words: str) -> Any:
+    """Return what a command prints."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    with warm.start(words, cwd=place, env={**kept, "HOME": str(place)}) as process:
+        out, _ = process.communicate(timeout=RUN_MAX_SECONDS)
+    return json.loads(out)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
@@ -75,14 +73,13 @@ def test_what_the_commands_print_is_as_the_schemas_say(tmp_path: Path) -> None:
     for folder in ("teams", "policies"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     only = ("--simulate", "--team", "vision", "--format", "json")
-    plan = json.loads(run(tmp_path, "plan", *only).stdout)
+    plan = run(tmp_path, "plan", *only)
     check("plan", plan)
-    applied = run(tmp_path, "--log-file", "run.jsonl", "--log-level", "debug", "apply", "--yes", *only)
-    check("apply", json.loads(applied.stdout))
-    check("status", json.loads(run(tmp_path, "status", *only).stdout))
+    check("apply", run(tmp_path, "--log-file", "run.jsonl", "--log-level", "debug", "apply", "--yes", *only))
+    check("status", run(tmp_path, "status", *only))
     key = plan["changes"][0]["key"]
-    check("explain", json.loads(run(tmp_path, "explain", key, "--simulate", "--format", "json").stdout))
-    history = json.loads(run(tmp_path, "history", "--format", "json").stdout)
+    check("explain", run(tmp_path, "explain", key, "--simulate", "--format", "json"))
+    history = run(tmp_path, "history", "--format", "json")
     check("history", history)
     assert len(history["runs"]) == 1
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]

@@ -192,21 +192,22 @@ def _goal(path: Path) -> str:
         return ""
 
 
-def test_3_at_the_deadline_with_nothing_called_after_it(crawling: Place) -> None:
+def test_3_at_the_deadline_with_nothing_called_after_it(place: Place) -> None:
     """What was not begun by then is skipped, with the reason, and is done by the next run.
 
     How much was begun by then is the machine's affair; it may be nothing.
     """
-    ran = crawling.apply("--no-wait", "--deadline", "3s", "--log-level", "debug")
+    place.write(fleet_text(people(MANY)), policy=at_rate(2))
+    ran = place.apply("--no-wait", "--deadline", "8s", "--log-level", "debug")
     assert ran.code == 3, ran.err
-    check_all_told(ran, crawling)
+    check_all_told(ran, place)
     skipped = [app["error"] for app in ran.report["apps"] if app["outcome"] == "skipped"]
     assert skipped
     assert {error["code"] for error in skipped} == {"deadline"}
     assert all("--deadline" in error["hint"] for error in skipped)
     check_nothing_called_after_the_stop(ran)
-    again = finish(crawling)
-    assert (again.code, crawling.calls()["CreateApp"]) == (0, {"ok": MANY})
+    again = finish(place)
+    assert (again.code, place.calls()["CreateApp"]) == (0, {"ok": MANY})
 
 
 def test_1_when_the_deadline_comes_before_everything_is_listed(endless: Place) -> None:

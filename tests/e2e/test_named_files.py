@@ -45,7 +45,7 @@ def null(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer[-1] + " of " + writer[0])
 def test_a_device_stays_a_device_whatever_is_written_to_it(place: Place, null: Path, writer: tuple[str, ...]) -> None:
-    place.apply()
+    place.apply("--no-wait")
     ran = place.run(*words_of(writer, str(null)))
     assert ran.code == 0
     assert stat.S_ISCHR(null.lstat().st_mode)
@@ -53,7 +53,7 @@ def test_a_device_stays_a_device_whatever_is_written_to_it(place: Place, null: P
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer[-1] + " of " + writer[0])
 def test_a_link_stays_and_what_it_leads_to_is_written(place: Place, tmp_path: Path, writer: tuple[str, ...]) -> None:
-    place.apply()
+    place.apply("--no-wait")
     goal, link = tmp_path / "goal", tmp_path / "link"
     goal.write_text("old\n")
     goal.chmod(0o640)
@@ -68,7 +68,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(place: Place, tmp_path: Pa
 
 
 def test_a_report_goes_to_a_pipe_that_somebody_reads_and_waits_for_nobody(place: Place, tmp_path: Path) -> None:
-    place.apply()
+    place.apply("--no-wait")
     os.mkfifo(tmp_path / "pipe")
     ran = place.run("report", "--out", "pipe")
     assert (ran.code, "it is a pipe that nobody reads" in ran.err) == (1, True)
@@ -85,14 +85,14 @@ def test_a_report_goes_to_a_pipe_that_somebody_reads_and_waits_for_nobody(place:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110
 @pytest.mark.parametrize("command", ["plan", "report"])
 def test_a_disk_that_is_full_is_told_by_the_exit_code(place: Place, tmp_path: Path, command: str) -> None:
-    place.apply()
+    place.apply("--no-wait")
     (tmp_path / "full").symlink_to("/dev/full")
     ran = place.run(command, "--out", "full")
     assert (ran.code, "No space left on device" in ran.err) == (1, True)
 
 
 def test_standard_output_has_a_name_too(place: Place) -> None:
-    place.apply()
+    place.apply("--no-wait")
     assert place.run("report", "--out", "/dev/stdout").out.startswith("<!doctype html>")
     out = place.run("plan", "--out", "/dev/stdout").out
     document, end = json.JSONDecoder().raw_decode(out)

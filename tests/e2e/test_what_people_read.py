@@ -203,7 +203,7 @@ def test_an_answer_that_names_each_app_is_still_one_paragraph(place: Place) -> N
 
 def test_status_and_history_break_no_word_of_theirs(place: Place) -> None:
     place.write(fleet_text(people(4)), POLICY)
-    assert place.apply().code == 0
+    assert place.apply("--no-wait").code == 0
     assert place.apply().code == 0
     for command, columns in (("status", 40), ("status", 80), ("history", 40), ("history", 80), ("plan", 40)):
         _, screen = on_a_terminal(place, columns, "--log-file", "log.jsonl", command)
@@ -212,7 +212,7 @@ def test_status_and_history_break_no_word_of_theirs(place: Place) -> None:
 
 
 def test_the_command_below_a_history_works_from_another_folder(place: Place) -> None:
-    assert place.apply().code == 0
+    assert place.apply("--no-wait").code == 0
     elsewhere = place.folder / "elsewhere"
     elsewhere.mkdir()
 
@@ -228,7 +228,7 @@ def test_the_command_below_a_history_works_from_another_folder(place: Place) -> 
 
 
 def test_a_report_on_a_terminal_goes_to_a_file_that_is_named(place: Place) -> None:
-    assert place.apply().code == 0
+    assert place.apply("--no-wait").code == 0
     code, screen = on_a_terminal(place, 80, "report")
     assert code == 0
     assert "<" not in screen

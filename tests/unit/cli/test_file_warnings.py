@@ -46,7 +46,13 @@ def write(folder: Path, head: str = RULES, instance_type: str = "ml.t3.medium") 
     ("command", "format_"),
     [
         (command, format_)
-        for command in (("plan",), ("apply", "--yes"), ("apply", "--dry-run"), ("status",), ("explain", KEY))
+        for command in (
+            ("plan",),
+            ("apply", "--yes", "--no-wait"),
+            ("apply", "--dry-run"),
+            ("status",),
+            ("explain", KEY),
+        )
         for format_ in ("text", "json", "markdown")
         if (command[0], format_) != ("explain", "markdown")
     ],
@@ -86,7 +92,7 @@ def test_every_warning_of_the_files_is_a_finding_of_plan_and_run(
     write(tmp_path, head, instance_type)
     (tmp_path / "none.csv").write_text("username\n")
     assert said in run("validate").err
-    for command in (("plan",), ("apply", "--yes"), ("status",)):
+    for command in (("plan",), ("apply", "--yes", "--no-wait"), ("status",)):
         ran = run(*command, "--simulate")
         assert (ran.code, said in ran.out) == (0, True), ran
     assert said in run("iam-policy").err
@@ -194,5 +200,5 @@ def test_an_included_file_that_declares_nothing_is_a_finding_and_refuses_prune(
     assert ran.code == 0
     assert "this file declares nothing. It may have been cut off" in ran.out
     assert "teams/vision.toml:1" in ran.out
-    pruned = run("apply", "--simulate", "--prune", "--yes")
+    pruned = run("apply", "--simulate", "--prune", "--yes", "--no-wait")
     assert "nothing is pruned: fleet.toml:5: teams/vision.toml declares nothing" in pruned.out

@@ -95,7 +95,7 @@ def test_a_selector_that_matches_something_declared_passes(run: Run, given: tupl
 
 
 def test_a_selector_that_matches_an_app_that_nobody_declares_passes(run: Run, tmp_path: Path) -> None:
-    assert run("apply", "--yes", "--simulate", "--user", "pia", "--user", "bo").code == 0
+    assert run("apply", "--yes", "--no-wait", "--simulate", "--user", "pia", "--user", "bo").code == 0
     (tmp_path / "fleet.toml").write_text(FLEET.replace('["pia", "bo"]', '["pia"]'))
     for given in (("--user", "bo"), ("--key", CANVAS.replace("pia", "bo"))):
         ran = run("status", "--simulate", *given)
@@ -124,13 +124,13 @@ def test_a_user_profile_in_another_case_is_explained_as_declared(run: Run) -> No
 
 
 def test_a_run_with_a_typo_has_the_nearest_one(run: Run) -> None:
-    assert run("apply", "--yes", "--simulate", "--user", "pia").code == 0
+    assert run("apply", "--yes", "--no-wait", "--simulate", "--user", "pia").code == 0
     name = run("history").out.split("\n")[1].split()[0]
     wrong = name[:-1] + ("0" if name[-1] != "0" else "1")
     for command in (("report", wrong), ("onboard", "--undo", wrong, "--yes")):
         ran = run(*command)
         assert (ran.code, f"Did you mean {name}?" in ran.err) == (64, True), ran
-    assert run("apply", "--yes", "--simulate", "--user", "pia").code == 0
+    assert run("apply", "--yes", "--no-wait", "--simulate", "--user", "pia").code == 0
     assert "runs begin with 20. Type more of it: 20" in run("report", "20").err
 
 
