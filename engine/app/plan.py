@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.adapters.state.journal_reader import settle_seconds
+from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
@@ -74,6 +75,7 @@ async def planned(
     )
     if preparation is None:
         require_found(options.selectors, keys_named(options, loaded), fleet, observed)
+    await count_late_failures(parts.run, fleet, observed)
     asked = _plan_options(options, loaded, parts)
     made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
     require_fleet(options.from_fleet, fleet, observed)

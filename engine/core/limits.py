@@ -83,6 +83,7 @@ ANSWER_MAX_BYTES: Final = 8_000_000
 SCAN_PAGES_MAX_COUNT: Final = 10_000
 SCAN_RESTARTS_MAX_COUNT: Final = 3
 OWNER_LISTINGS_MAX_COUNT: Final = 50  # listings by owner instead of the domain, where its size is not known
+UNSEEN_KEPT_MAX_SECONDS: Final = 2_592_000.0  # of an app that was made with --no-wait and that no run has seen since
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, Reason
-from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
 from engine.core.stages import ordered_steps
@@ -72,6 +72,7 @@ class Beginning:
             if change.reason is Reason.PENDING and wait:
                 operation = self._operation(len(operations), change)
                 operation.prior = None  # what is Pending is the very app that is awaited
+                operation.was_unseen = self._is_unseen(change, operation.spec_hash)
                 self._settle_from_now(operation)
                 operations.append(operation)
             else:
@@ -89,6 +90,13 @@ class Beginning:
         if operation.phase in AWAITING:
             self._settle_from_now(operation)
         return operation
+
+    def _is_unseen(self, change: Change, spec_hash: str) -> bool:
+        """Whether an earlier run made the very app of the row, as it is declared now, and did not wait for it."""
+        left, row = self.memory.unseen.get(change.key), change.before
+        if left is None or row is None or left.spec_hash != spec_hash:
+            return False
+        return row.created_at >= left.at - CLOCK_SKEW_MAX_SECONDS
 
     def _settle_from_now(self, operation: Operation) -> None:
         operation.accepted_at = self.now()
@@ -127,7 +135,8 @@ class Beginning:
         ends what an earlier run began.
         """
         once = change.reason is Reason.DONE_ONCE and change.key not in self.memory.once_done
-        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and change.key in self.memory.failures
+        is_told = change.key in self.memory.failures or change.key in self.memory.unseen
+        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and is_told
         if once or well or self._ends_unfinished(change):
             left = None if self._ends_unfinished(change) else self.memory.unfinished.get(change.key)
             self.journal.conclude(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.ports.journal import Journal
 
 NOTHING: Final = Trouble("", "")
+WELL: Final = frozenset({Outcome.CREATED, Outcome.REPLACED})
 MADE: Final = frozenset({Outcome.CREATED, Outcome.REPLACED, Outcome.STILL_PENDING})
 
 
@@ -87,6 +88,7 @@ class Ledger:
             in_doubt=in_doubt,
             owed=owed,
             replaced_at=operation.sent_wall if outcome is Outcome.REPLACED and _had_drifted(operation) else 0.0,
+            unseen_at=operation.sent_wall if outcome in WELL and operation.ours and not operation.in_service else 0.0,
         )
         self._closed_one()
         event = _event(result, trouble or NOTHING)

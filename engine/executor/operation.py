@@ -168,6 +168,7 @@ class Operation(BaseOperation[Change, "ObservedApp"]):
     choice: int = 0
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     counts_as_failure: bool = False
+    was_unseen: bool = False  # an earlier run made what is Pending, and did not wait for it
     spec_hash: str = ""
     described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
     in_use: int = 0  # answers that the name is in use while nothing showed what uses it

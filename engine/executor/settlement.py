@@ -171,6 +171,7 @@ class Settlement(Unknowns):
     def _failed_after_acceptance(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
         """Take in an app that the service accepted and that ended Failed, with the error of its FailureReason."""
         if not operation.ours:
+            operation.counts_as_failure = operation.was_unseen and isinstance(error, Rejected)
             self.end(operation, Outcome.FAILED, trouble_of(error))
             return
         now = self.control.now()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.core.identity import Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult
+    from engine.core.outcome import AppResult, OwnerResult, Trouble
     from engine.ports.history import LastFailure
 
 
@@ -42,6 +42,19 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """An app that an earlier run made and did not wait for: the hash of the spec, and when it was sent.
+
+    `run_id` and `started` are those of that run; times are epoch seconds.
+    """
+
+    spec_hash: str
+    at: float
+    run_id: str
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What earlier runs of this fleet left. Times are epoch seconds, rates calls a second.
 
@@ -50,7 +63,8 @@ class Memory:
     `unclean_end_at` is when the last run was seen alive if it never wrote its end, else None. `domain_sizes` are
     the rows of the last complete scan by domain id: they tell which listing is the cheaper one. `unfinished` holds
     what no run has ended yet, and `replaced` the last replace of each app that had drifted. `last_failures` names the
-    run that last counted against each of `failures`, where it is still kept.
+    run that last counted against each of `failures`, where it is still kept. `unseen` are apps that were made without
+    waiting for them, of which no run has seen yet whether they got into service.
     """
 
     once_done: frozenset[AppKey]
@@ -62,6 +76,7 @@ class Memory:
     unfinished: Mapping[AppKey | Owner, Unfinished] = field(default_factory=dict)
     replaced: Mapping[AppKey, Replaced] = field(default_factory=dict)
     last_failures: Mapping[AppKey, LastFailure] = field(default_factory=dict)
+    unseen: Mapping[AppKey, Unseen] = field(default_factory=dict)
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:
@@ -101,12 +116,18 @@ class Journal(Protocol):
         in_doubt: bool = False,
         owed: bool = False,
         replaced_at: float = 0.0,
+        unseen_at: float = 0.0,
     ) -> None:
         """Note an app's outcome; `counts_as_failure` feeds quarantine.
 
         `in_doubt` and `owed` are those of `Unfinished`: without them nothing is left for the next run. `replaced_at`
-        is when the CreateApp of a replace because of drift was sent, in epoch seconds; 0 for anything else.
+        is when the CreateApp of a replace because of drift was sent, in epoch seconds; 0 for anything else. `unseen_at`
+        is when that of an app was sent that nobody saw in service; 0 for any other: it says nothing of failures then.
         """
+        ...
+
+    def note_seen_failed(self, key: AppKey, error: Trouble, *, counts: bool) -> None:
+        """Note that an app of `Memory.unseen` has ended Failed; `counts` feeds quarantine, for the run that made it."""
         ...
 
     def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
@@ -156,7 +177,11 @@ class NoJournal:
         in_doubt: bool = False,
         owed: bool = False,
         replaced_at: float = 0.0,
+        unseen_at: float = 0.0,
     ) -> None:
+        """Do nothing."""
+
+    def note_seen_failed(self, key: AppKey, error: Trouble, *, counts: bool) -> None:
         """Do nothing."""
 
     def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult
+    from engine.core.outcome import AppResult, OwnerResult, Trouble
 
 DELETES: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace"})
 ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})
@@ -106,6 +106,7 @@ class MemoryJournal:
         in_doubt: bool = False,
         owed: bool = False,
         replaced_at: float = 0.0,
+        unseen_at: float = 0.0,
     ) -> None:
         assert at <= self._wall()
         assert result.key not in self.concluded, f"{result.key} was concluded twice"
@@ -118,13 +119,16 @@ class MemoryJournal:
             if counts_as_failure:
                 count, failed = disk.failures.get(result.key, (0, ""))
                 disk.failures[result.key] = (count + 1 if failed == spec_hash else 1, spec_hash)
-            elif result.outcome in ENDED_WELL:
+            elif result.outcome in ENDED_WELL and not unseen_at:
                 disk.failures.pop(result.key, None)
             if replaced_at:
                 disk.replaced[result.key] = Replaced(spec_hash, replaced_at)
             self._settle(result.key, in_doubt, owed)
 
         self._put(write)
+
+    def note_seen_failed(self, key: AppKey, error: Trouble, *, counts: bool) -> None:
+        raise AssertionError(f"every night waits for its apps: {key}, {error}, {counts}")
 
     def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         assert at <= self._wall()

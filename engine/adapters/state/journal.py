@@ -14,8 +14,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.adapters.state import journal_unseen
 from engine.adapters.state.journal_end import End, Start
-from engine.adapters.state.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate
+from engine.adapters.state.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate, SeenFailed
 from engine.adapters.state.journal_owners import OwnerConclusion
 from engine.adapters.state.journal_reader import memory_of, read_memory
 from engine.adapters.state.journal_schema import (
@@ -152,10 +153,17 @@ class SqliteJournal:
         in_doubt: bool = False,
         owed: bool = False,
         replaced_at: float = 0.0,
+        unseen_at: float = 0.0,
     ) -> None:
         """Note an app's outcome, as `ports.journal.Journal` says; `once` says that its mode is once."""
         if self._writer is not None:
-            self._writer.put(Conclusion(result, spec_hash, at, once, counts_as_failure, in_doubt, owed, replaced_at))
+            told = (once, counts_as_failure, in_doubt, owed, replaced_at, unseen_at)
+            self._writer.put(Conclusion(result, spec_hash, at, *told))
+
+    def note_seen_failed(self, key: AppKey, error: Trouble, *, counts: bool) -> None:
+        """Note that an app which an earlier run made and did not wait for has ended Failed."""
+        if self._writer is not None:
+            self._writer.put(SeenFailed(key, error, counts))
 
     def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
         """Note what became of a user profile or a space; `at` is epoch seconds."""
@@ -253,6 +261,7 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
         ).lastrowid
         _prune(connection, header.fleet)
         forget_old(connection, header.fleet, header.started)
+        journal_unseen.forget_old(connection, header.fleet, header.started)
         connection.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):

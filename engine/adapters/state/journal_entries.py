@@ -15,7 +15,7 @@ from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult
+    from engine.core.outcome import AppResult, Trouble
 
 # The app was made by this fleet, or found as this fleet wants it after its own call.
 DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})
@@ -51,6 +51,7 @@ class Conclusion:
     in_doubt: bool = False
     owed: bool = False
     replaced_at: float = 0.0
+    unseen_at: float = 0.0
 
     def row(self) -> tuple[str | float | int | None, ...]:
         """Give the columns of `outcomes` after `run`."""
@@ -70,8 +71,17 @@ class Conclusion:
             self.at,
             int(self.once),
             int(self.counts_as_failure),
-            int(result.outcome in _ENDS_STREAK),
+            int(result.outcome in _ENDS_STREAK and not self.unseen_at),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFailed:
+    """An app that an earlier run made and did not wait for has ended Failed. `counts`: it feeds quarantine."""
+
+    key: AppKey
+    error: Trouble
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +120,4 @@ class Part(SingleRow):
         return _PART, (run, self.part, self.data)
 
 
-Entry = Intent | Conclusion | OwnerConclusion | Rate | DomainSize | AppMarks | Part | Start | End
+Entry = Intent | Conclusion | SeenFailed | OwnerConclusion | Rate | DomainSize | AppMarks | Part | Start | End

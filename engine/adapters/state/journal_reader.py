@@ -14,6 +14,7 @@ from engine.adapters.state import journal_values as values
 from engine.adapters.state.journal_owners import owner_counts, owners_of, unknown_owners_of
 from engine.adapters.state.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
+from engine.adapters.state.journal_unseen import unseen_of
 from engine.adapters.state.state_dir import JOURNAL_NAME
 from engine.core.errors import StateError
 from engine.core.identity import Lane
@@ -108,6 +109,7 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         unfinished=unfinished_of(connection, fleet),
         replaced=replaced_of(connection, fleet),
         last_failures=_last_failures(connection, fleet),
+        unseen=unseen_of(connection, fleet),
     )
 
 
@@ -261,13 +263,13 @@ def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple
 
 def _last_failures(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey, LastFailure]:
     rows = connection.execute(
-        "SELECT streaks.key, runs.run_id, runs.started, outcomes.outcome, outcomes.error_message FROM streaks "
+        "SELECT streaks.key, runs.run_id, runs.started, outcomes.error_message FROM streaks "
         "JOIN runs ON runs.id = streaks.run JOIN outcomes ON outcomes.run = streaks.run AND outcomes.key = streaks.key "
         "WHERE streaks.fleet = ?",
         (fleet,),
     )
     return {
-        key: LastFailure(values.text(run_id), values.moment(started), values.text(outcome), values.text(message))
-        for text, run_id, started, outcome, message in rows
+        key: LastFailure(values.text(run_id), values.moment(started), Outcome.FAILED.value, values.text(message))
+        for text, run_id, started, message in rows
         if (key := values.key_or_none(text)) is not None
     }

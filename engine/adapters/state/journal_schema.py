@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.adapters.state.journal_unfinished import UNFINISHED_TABLES
+from engine.adapters.state.journal_unseen import UNSEEN_SINCE, UNSEEN_TABLES
 from engine.adapters.state.state_dir import JOURNAL_NAME
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
@@ -18,7 +19,7 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from engine.adapters.state.state_dir import StateDir
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -72,6 +73,7 @@ _TABLES_SINCE: Final = {
     3: OWNER_TABLES,
     4: UNFINISHED_TABLES,
     END_COLUMNS_SINCE: END_COLUMNS,
+    UNSEEN_SINCE: UNSEEN_TABLES,
 }
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from engine.adapters.state import journal_unfinished as unfinished
+from engine.adapters.state import journal_unseen as unseen
 from engine.adapters.state.journal_end import End
 from engine.adapters.state.journal_entries import (
     DONE_ONCE,
@@ -28,6 +29,7 @@ from engine.adapters.state.journal_entries import (
     Entry,
     Intent,
     Rate,
+    SeenFailed,
 )
 from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow
 from engine.adapters.state.journal_schema import explain, is_passing
@@ -65,14 +67,6 @@ _OUTCOMES: Final = """
 _ONCE: Final = """
     INSERT OR IGNORE INTO once_done (fleet, key, at)
     SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
-# One run counts once, whatever is said of a key in it; another spec starts at one.
-_COUNT: Final = """
-    INSERT INTO streaks (fleet, key, spec_hash, failures, run)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), 1, ?2 FROM json_each(?3) WHERE true
-    ON CONFLICT (fleet, key) DO UPDATE SET
-        failures = CASE WHEN excluded.spec_hash = streaks.spec_hash THEN streaks.failures + 1 ELSE 1 END,
-        spec_hash = excluded.spec_hash, run = excluded.run
-    WHERE streaks.run <> excluded.run"""
 # Outcomes that neither end nor count (skipped, parked, interrupted) leave a streak alone, unless the spec changed.
 _END_STREAKS: Final = """
     DELETE FROM streaks WHERE fleet = ?1 AND EXISTS (
@@ -227,6 +221,7 @@ class JournalWriter:
         intents = [entry for entry in entries if isinstance(entry, Intent)]
         if intents:
             self._commit_intents(intents)
+        self._commit_seen(entries)  # before what becomes of these apps in this run
         conclusions = [entry for entry in entries if isinstance(entry, Conclusion)]
         if conclusions:
             self._commit_conclusions(conclusions)
@@ -251,6 +246,11 @@ class JournalWriter:
         begun = [(clean(str(entry.key)), entry.operation, entry.at, entry.owed) for entry in intents]
         unfinished.begin(self._connection, self._fleet, begun)
 
+    def _commit_seen(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if isinstance(entry, SeenFailed):
+                unseen.note_failed(self._connection, self._fleet, entry)
+
     def _commit_conclusions(self, conclusions: list[Conclusion]) -> None:
         execute = self._connection.execute
         rows = [entry.row() for entry in conclusions]
@@ -264,10 +264,11 @@ class JournalWriter:
             execute(_ONCE, (self._fleet, _json(done)))
         failures = [row[:2] for entry, row in zip(conclusions, rows, strict=True) if entry.counts_as_failure]
         if failures:
-            execute(_COUNT, (self._fleet, self._run, _json(failures)))
+            execute(unseen.COUNT, (self._fleet, self._run, _json(failures)))
         execute(_END_STREAKS, (self._fleet, self._run))
         ended = [(str(row[0]), entry.in_doubt, entry.owed) for entry, row in zip(conclusions, rows, strict=True)]
         unfinished.settle(self._connection, self._fleet, ended)
+        unseen.settle(self._connection, self._fleet, self._run, conclusions)
         for entry in conclusions:
             if entry.replaced_at:
                 key, spec_hash = clean(str(entry.result.key)), clean(entry.spec_hash)

@@ -10,12 +10,13 @@ import pytest
 
 from engine.core.desired import AppSpec, Mode
 from engine.core.identity import parse_app_key
-from engine.core.limits import CALL_LATE_MAX_SECONDS
+from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS
 from engine.executor.control import Cause
+from engine.executor.operation import spec_hash
 from engine.executor.unknowns import late_max_s
-from engine.ports.journal import Memory, Unfinished
+from engine.ports.journal import Memory, Unfinished, Unseen
 from engine.simulator.service import app_operations, owner_operations
-from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.faults import FailureRule, FaultKind
 from tests.fleets import an_app
 from tests.unit.executor.test_app_run import run
 from tests.unit.executor.test_listing_lag import CANVAS_ID
@@ -134,6 +135,45 @@ def test_what_is_under_way_is_waited_for(stage: Stage, status: str) -> None:
     put(stage, status)
     left(stage, "CreateApp")
     assert outcomes(run(stage))[CANVAS_A] in ("created", "unchanged")
+
+
+HASH = spec_hash(an_app(CANVAS_A, None))
+
+
+@pytest.mark.parametrize(
+    ("left_at", "hashed", "reason", "counts"),
+    [
+        (EPOCH, HASH, "lifecycle", True),
+        (EPOCH, HASH, "capacity", False),
+        (EPOCH, "another", "lifecycle", False),
+        (EPOCH + 2 * CLOCK_SKEW_MAX_SECONDS, HASH, "lifecycle", False),  # the row is of an earlier app
+        (None, HASH, "lifecycle", False),
+    ],
+)
+def test_what_an_earlier_run_made_and_did_not_wait_for_counts_when_it_fails_now(
+    stage: Stage, left_at: float | None, hashed: str, reason: str, counts: bool
+) -> None:
+    stage.world.failures.append(FailureRule(reason))
+    app_operations.create_app(stage.world, stage.domain, CANVAS_ID, "alice", AppSpec(), dict(OURS))
+    if left_at is not None:
+        stage.memory = Memory(frozenset(), {}, {}, unseen={KEY: Unseen(hashed, left_at, "r1", EPOCH)})
+    assert outcomes(run(stage))[CANVAS_A] == "failed"
+    assert ending(stage)["counts_as_failure"] is counts
+
+
+def test_an_app_in_service_that_nobody_waited_for_is_told_to_the_journal(stage: Stage) -> None:
+    put(stage)
+    stage.memory = Memory(frozenset(), {}, {}, unseen={KEY: Unseen(HASH, EPOCH, "r1", EPOCH)})
+    assert outcomes(run(stage))[CANVAS_A] == "unchanged"
+    assert ending(stage)["counts_as_failure"] is False
+
+
+def test_what_nobody_waits_for_is_left_to_the_next_run_and_what_was_seen_is_not(stage: Stage) -> None:
+    run(stage, wait=False)
+    assert ending(stage)["unseen_at"] >= EPOCH
+    stage.world.apps.clear()
+    run(stage)
+    assert ending(stage)["unseen_at"] == 0.0
 
 
 REPLACES: dict[str, Any] = {"replace_keys": frozenset({KEY})}

@@ -10,9 +10,10 @@ import pytest
 from engine.adapters.state.journal_reader import read_memory
 from engine.core.change import Action
 from engine.core.identity import SPACE, Owner
-from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
-from engine.core.outcome import Outcome, OwnerResult
-from engine.ports.journal import Replaced, Unfinished
+from engine.core.limits import DOUBT_KEPT_MAX_SECONDS, UNSEEN_KEPT_MAX_SECONDS
+from engine.core.outcome import Outcome, OwnerResult, Trouble
+from engine.ports.history import LastFailure
+from engine.ports.journal import Replaced, Unfinished, Unseen
 
 if TYPE_CHECKING:
     from engine.adapters.state.state_dir import StateDir
@@ -93,6 +94,75 @@ def test_the_last_replace_because_of_drift_is_remembered(
     journal.conclude(result, "s1", 130.0, once=False, counts_as_failure=False, replaced_at=120.0)
     journal.close()
     assert read_memory(state, "ml").replaced == {make_key(): Replaced("s1", 120.0)}
+
+
+TROUBLE = Trouble("Failed", "the script failed", "look at the log")
+
+
+def test_an_app_that_nobody_waited_for_is_counted_against_the_run_that_made_it_once_it_is_seen_to_have_failed(
+    open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, state: StateDir
+) -> None:
+    for number in (1, 2):
+        journal = open_journal(f"r{number}", started=100.0 * number)
+        if number == 2:
+            journal.note_seen_failed(make_key(), TROUBLE, counts=True)
+        journal.conclude(make_result(), "s1", 110.0, once=False, counts_as_failure=False, unseen_at=105.0 * number)
+        journal.finish("converged", 0, 111.0)
+    memory = read_memory(state, "ml")
+    assert memory.failures == {make_key(): (1, "s1")}, "the second one is not seen yet, and ended nothing"
+    assert memory.last_failures == {make_key(): LastFailure("r1", 100.0, "failed", "the script failed")}
+    assert memory.unseen == {make_key(): Unseen("s1", 210.0, "r2", 200.0)}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_left"), [(Outcome.STILL_PENDING, True), (Outcome.SKIPPED, True), (Outcome.UNCHANGED, False)]
+)
+def test_what_says_nothing_of_an_app_leaves_it_unseen(
+    open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, state: StateDir, outcome: Outcome,
+    is_left: bool,
+) -> None:  # fmt: skip
+    journal = open_journal()
+    journal.conclude(make_result(), "s1", 110.0, once=False, counts_as_failure=False, unseen_at=105.0)
+    journal.close()
+    again = open_journal("r2")
+    again.conclude(make_result(outcome=outcome), "s1", 120.0, once=False, counts_as_failure=False)
+    again.close()
+    assert (make_key() in read_memory(state, "ml").unseen) is is_left
+
+
+def test_what_does_not_count_and_what_nobody_left_adds_to_no_row(
+    open_journal: OpenJournal, make_key: MakeKey, make_result: MakeResult, state: StateDir
+) -> None:
+    journal = open_journal()
+    journal.conclude(make_result(), "s1", 110.0, once=False, counts_as_failure=False, unseen_at=105.0)
+    journal.note_seen_failed(make_key("bob"), TROUBLE, counts=True)
+    journal.close()
+    again = open_journal("r2")
+    again.note_seen_failed(make_key(), TROUBLE, counts=False)
+    again.close()
+    memory = read_memory(state, "ml")
+    assert (memory.failures, memory.unseen) == ({}, {})
+
+
+def test_an_app_that_no_run_has_seen_for_a_month_is_forgotten(
+    open_journal: OpenJournal, make_result: MakeResult
+) -> None:
+    journal = open_journal()
+    journal.conclude(make_result(), "s1", 110.0, once=False, counts_as_failure=False, unseen_at=105.0)
+    journal.close()
+    assert open_journal("r2", started=100.0 + UNSEEN_KEPT_MAX_SECONDS).memory.unseen != {}
+    open_journal("r3", started=106.0 + UNSEEN_KEPT_MAX_SECONDS).close()
+    assert open_journal("r4").memory.unseen == {}
+
+
+def test_a_journal_of_form_five_gets_the_table_that_it_lacks(open_journal: OpenJournal, state: StateDir) -> None:
+    open_journal().close()
+    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+        connection.execute("DROP TABLE unseen")
+        connection.execute("PRAGMA user_version = 5")
+    assert read_memory(state, "ml").unseen == {}
+    again = open_journal("r2")
+    assert (again.broken, again.memory.unseen) == ("", {})
 
 
 def test_a_journal_of_the_form_before_has_nothing_unfinished(open_journal: OpenJournal, state: StateDir) -> None:
