@@ -137,8 +137,8 @@ def hurry() -> None:
 
 
 def say(text: str) -> None:
-    """Write lines to standard error. Each line is cleaned; a failure is of no consequence."""
-    show("".join(f"{clean(line, 4 * len(line) + 1)}\n" for line in text.split("\n")))
+    """Write cleaned lines to standard error, broken at blanks on a terminal; a failure is of no consequence."""
+    show(fitted("".join(f"{clean(line, 4 * len(line) + 1)}\n" for line in text.split("\n")), sys.stderr))
 
 
 def show(text: str) -> None:

@@ -21,7 +21,7 @@ from engine.core.rough import rough
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from engine.adapters.screen.run_state import Group, Parked
     from engine.core.plan import Plan
@@ -33,8 +33,10 @@ BAR_DONE: Final = "━"
 BAR_LEFT: Final = "─"  # another sign, so that the bar can be read without colour
 WIDTH_MIN_CHARS: Final = 20
 ROW_FIXED_CHARS: Final = 14  # the state of a row, and the blanks between its cells
-PROBE_CHARS: Final = len("; next probe in 99 h 50 min")
 NAME_MIN_CHARS: Final = 6
+NAME_USUAL_CHARS: Final = len("KernelGateway/ml.g4dn.16xlarge")
+DETAIL_INDENT: Final = "    "  # of what there is to say of a row and does not fit behind it
+PART_GAP: Final = "; "
 LINES_BESIDE_GROUPS: Final = 8  # the bar, the calls, failures, and the line on which a person types
 
 
@@ -105,8 +107,9 @@ class LiveView:
         self._console.width = width
         parts = [self._head(width)]
         if self._state.running:
-            parts.append(self._calls())
-            parts += self._groups(max(lines - LINES_BESIDE_GROUPS, 1), width)
+            calls = self._calls(width)
+            parts += calls
+            parts += self._groups(max(lines - LINES_BESIDE_GROUPS - len(calls) + 1, 1), width)
             parts += [self._failure(event) for event in self._state.failures]
         for part in parts:
             part.truncate(width, overflow="ellipsis")
@@ -126,46 +129,49 @@ class LiveView:
         if state.stop_cause:
             left = f"  stopping: {clean(state.stop_cause)}"
         name = clean(state.fleet)
-        tail = f"  {done:,} of {state.wanted:,}  {elapsed}{left}"
-        room = width - len(name) - 2 - len(tail)
+        tail = f"{done:,} of {state.wanted:,}  {elapsed}{left}"
+        room = width - len(name) - len("  ") - len(tail)
+        if room < 0:  # the numbers change and the name does not: it gives way first
+            size = len(name) + room
+            return Text.assemble((f"{name[: size - 1]}…  ", "bold"), tail) if size >= NAME_MIN_CHARS else Text(tail)
         head = Text.assemble((name, "bold"), "  ")
-        if room >= BAR_MIN_CHARS:
-            size = min(room, BAR_MAX_CHARS)
+        size = min(room - len("  "), BAR_MAX_CHARS)
+        if size >= BAR_MIN_CHARS:
             filled = size * done // max(state.wanted, done, 1)
-            head.append(BAR_DONE * filled, "green").append(BAR_LEFT * (size - filled), "dim")
+            head.append(BAR_DONE * filled, "green").append(BAR_LEFT * (size - filled), "dim").append("  ")
         return head.append(tail)
 
-    def _calls(self) -> Text:
+    def _calls(self, width: int) -> list[Text]:
         state = self._state
-        line = Text(f"{state.calls_per_second():.1f} calls/s")
-        if state.rates:
-            line.append(f" of {sum(state.rates.values()):.1f} allowed")
+        allowed = f" of {sum(state.rates.values()):.1f} allowed" if state.rates else ""
+        parts = [Text(f"{state.calls_per_second():.1f} calls/s{allowed}")]
         if state.throttled:
-            line.append("; ").append(f"{state.throttled:,} throttled", "yellow")
+            parts.append(Text(f"{state.throttled:,} throttled", "yellow"))
         if state.starting:
-            line.append(f"; {len(state.starting):,} starting")
+            parts.append(Text(f"{len(state.starting):,} starting"))
         if state.failed:
-            line.append("; ").append(f"{len(state.failed):,} failed", "red")
-        return line
+            parts.append(Text(f"{len(state.failed):,} failed", "red"))
+        return _flowing(parts, "", width)
 
     def _groups(self, lines_max: int, width: int) -> list[Text]:
         rows = self._rows()
         shown = rows[: min(LIVE_GROUPS_SHOWN_MAX_COUNT, lines_max)]
         done_size = max((len(row.done) for row in shown), default=0)
-        waits = [row.more.partition(";")[0] for row in shown if row.state == "parked"]
-        promised = max(map(len, waits), default=0) + (PROBE_CHARS if waits else 0)
-        # A name gives way before the time of the next probe does: that is what a person waits for.
-        room = max(width - ROW_FIXED_CHARS - done_size - promised, NAME_MIN_CHARS)
-        name_size = min(max((len(row.name) for row in shown), default=0), room)
+        longest = max((len(row.name) for row in shown), default=0)
+        room = width - ROW_FIXED_CHARS - done_size
+        beside = room - max((len(row.more) for row in shown if row.state == "parked"), default=0)
+        # A very long name gives way to what stands behind it, and that goes below rather than cut a usual one.
+        name_size = min(longest, beside if beside >= min(longest, NAME_USUAL_CHARS) else max(room, NAME_MIN_CHARS))
         drawn: list[Text] = []
+        count = 0
         for row in shown:
-            line = Text("  ").append(row.state.ljust(8), STYLES[row.state])
-            line.append(f"{_cut(row.name, name_size).ljust(name_size)}  {row.done.rjust(done_size)}")
-            if row.more:
-                line.append(f"  {row.more}", STYLES["parked"] if row.state == "parked" else "")
-            drawn.append(line)
-        if len(rows) > len(shown):
-            drawn.append(Text(f"  and {len(rows) - len(shown):,} more", "dim"))
+            lines = _drawn(row, name_size, done_size, width)
+            if drawn and len(drawn) + len(lines) > lines_max:
+                break
+            drawn += lines
+            count += 1
+        if len(rows) > count:
+            drawn.append(Text(f"  and {len(rows) - count:,} more", "dim"))
         return drawn
 
     def _rows(self) -> list[Row]:
@@ -204,6 +210,27 @@ class LiveView:
 
     def _failure(self, event: events.AppFailed) -> Text:
         return Text.assemble(("  failed  ", "red"), clean(f"{event.key}: {event.code}: {event.message}"))
+
+
+def _drawn(row: Row, name_size: int, done_size: int, width: int) -> list[Text]:
+    """Return a row; what it waits for, and until when, goes below it where it does not fit behind it."""
+    line = Text("  ").append(row.state.ljust(8), STYLES[row.state])
+    line.append(f"{_cut(row.name, name_size).ljust(name_size)}  {row.done.rjust(done_size)}")
+    style = STYLES["parked"] if row.state == "parked" else ""
+    if row.state == "parked" and len(line) + len("  ") + len(row.more) > width:
+        return [line, *_flowing([Text(part, style) for part in row.more.split(PART_GAP)], DETAIL_INDENT, width)]
+    return [line.append(f"  {row.more}", style) if row.more else line]
+
+
+def _flowing(parts: Sequence[Text], indent: str, width: int) -> list[Text]:
+    """Return parts one behind the other, on as many lines as they need to stay whole."""
+    lines: list[Text] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(PART_GAP) + len(part) <= width:
+            lines[-1].append(PART_GAP).append(part)
+        else:
+            lines.append(Text(indent).append(part))
+    return lines
 
 
 def _cut(name: str, size: int) -> str:

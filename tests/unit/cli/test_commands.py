@@ -454,6 +454,17 @@ def test_a_result_that_could_not_be_written_is_told_and_is_no_success(
         assert "the result could not be written to standard output: No space left on device" in ran.err
 
 
+def test_an_error_on_a_terminal_is_broken_at_blanks(run: Run, at_a_terminal: Callable[[str], Terminal]) -> None:
+    screen = at_a_terminal("")
+    assert run("plan", "-f", "a-folder-with-a-long-name/another-folder/and-one-more/fleet.toml").code == 64
+    shown = screen.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    first, *_ = shown.split("\nappfleet: ")
+    assert len(first.split("\n")) > 1
+    assert max(map(len, shown.split("\n"))) <= 80
+    said = "Correct the path, or run appfleet where the file is, or make one with: appfleet init"
+    assert said in " ".join(shown.split())
+
+
 def test_nobody_can_be_asked_on_a_closed_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = Terminal()
     closed.close()

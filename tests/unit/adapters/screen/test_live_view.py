@@ -85,15 +85,74 @@ def test_a_parked_bucket_stands_first_with_the_time_of_its_probe(view: LiveView,
     assert "parked" not in view.frame()
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("columns", [36, 60, 80, 120])
 def test_the_promised_time_of_a_probe_is_never_cut(view: LiveView, screen: Screen, columns: int) -> None:
     screen.columns = columns
     begin(view)
     long = "Maximum number of running Studio apps allowed per account in a region with a long name"
     view.emit(events.BucketParked(long, 4_000.0, 1_234, "full", value=4, used=4))
     lines = view.frame().split("\n")
-    assert any("1,234 waiting; next probe in 67 min" in line for line in lines)
+    whole = ["1,234 waiting; next probe in 67 min"] if columns >= 60 else ["1,234 waiting", "next probe in 67 min"]
+    for said in (*whole, "4 of 4 used"):
+        assert any(said in line for line in lines)
     assert all(len(line) < columns for line in lines)
+
+
+@pytest.mark.parametrize("columns", [50, 60, 80])
+def test_names_of_other_buckets_are_whole_beside_one_that_is_parked(
+    view: LiveView, screen: Screen, columns: int
+) -> None:
+    screen.columns = columns
+    begin(view)
+    view.emit(events.BucketParked(BUCKET, 20.0, 1, "full", value=4, used=4))
+    lines = view.frame().split("\n")
+    assert lines[2:] == [
+        "  parked  JupyterLab/ml.t3.medium    0/1",
+        "    1 waiting; next probe in 20 s; 4 of 4 used",
+        "  waiting Canvas                     0/1",
+        "  waiting KernelGateway/ml.m5.large  0/1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "head"),
+    [
+        (100, r"ml-platform  ━{13}─{27}  1 of 3  0:10  about 30 s left"),
+        (60, r"ml-platform  ━{5}─{10}  1 of 3  0:10  about 30 s left"),
+        (46, r"ml-platform  1 of 3  0:10  about 30 s left"),
+        (40, r"ml-plat…  1 of 3  0:10  about 30 s left"),
+        (32, r"1 of 3  0:10  about 30 s left"),
+    ],
+)
+def test_a_narrow_terminal_shows_the_numbers_and_not_the_name(
+    view: LiveView, screen: Screen, clock: Clock, columns: int, head: str
+) -> None:
+    screen.columns = columns
+    begin(view)
+    view.emit(events.AppCreated(key_of(CANVAS), 1, 0.1, ""))
+    view.emit(events.CallAnswered("CreateApp", "ok", 0.1))
+    clock.now += 10
+    view.emit(events.AppInService(key_of(CANVAS), 4.0))
+    assert re.fullmatch(head, view.frame().split("\n")[0])
+
+
+def test_counts_of_calls_that_do_not_fit_go_onto_a_second_line(view: LiveView, screen: Screen) -> None:
+    screen.columns = 40
+    begin(view)
+    view.emit(events.LaneRateChanged(LANE, 4.25))
+    view.emit(events.AppCreated(key_of(CANVAS), 1, 0.1, ""))
+    view.emit(events.AppFailed(key_of(LAB), "AccessDenied", "no", "hint"))
+    assert view.frame().split("\n")[1:3] == ["0.0 calls/s of 4.2 allowed; 1 starting", "1 failed"]
+
+
+def test_lines_below_parked_buckets_count_for_the_height(view: LiveView, screen: Screen) -> None:
+    screen.columns, screen.lines = 50, 12
+    begin(view)
+    for kind in ("JupyterLab/ml.t3.medium", "KernelGateway/ml.m5.large"):
+        bucket = f"111122223333/eu-west-1/{kind}"
+        view.emit(events.BucketParked(bucket, 20.0, 1, "full", value=4, used=4))
+    assert view.frame().count("\n") == 2 + 4
+    assert view.frame().endswith("4 of 4 used\n  and 1 more")
 
 
 def test_a_quota_that_is_no_buckets_has_a_line_of_its_own(view: LiveView) -> None:
@@ -132,7 +191,7 @@ def test_no_line_is_wider_than_the_terminal(view: LiveView, screen: Screen, colu
     view.emit(events.AppFailed(key_of(LAB), "AccessDenied", "no " * 200, "hint"))
     screen.columns = columns
     lines = view.frame().split("\n")
-    assert len(lines) == 7
+    assert len(lines) == {120: 7, 200: 7, 80: 7, 60: 8, 40: 8}.get(columns, 10), "what a bucket waits for goes below it"
     assert max(map(len, lines)) <= max(columns - 1, 20)
 
 
