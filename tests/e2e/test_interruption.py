@@ -145,7 +145,7 @@ def test_130_at_a_signal_while_it_lists(endless: Place, number: signal.Signals) 
     assert ran.report["result"] == "interrupted"
     assert ran.report["summary"] == {"interrupted": 4}
     assert "nothing was changed" in ran.report["apps"][0]["error"]["message"]
-    assert ran.report["calls"] == {"GetCallerIdentity": {"ok": 1}}
+    assert ran.report["calls"] == {"GetCallerIdentity": {"ok": 1}, "ListApps": {"cancelled": 1}}
     assert "Traceback" not in ran.err
 
 
