@@ -110,17 +110,18 @@ def _rows(draw: st.DrawFn, key: AppKey) -> ObservedApp:
 
 
 key_sets = st.just(frozenset[AppKey]()) | st.frozensets(keys, max_size=2)
+buckets = st.builds(
+    QuotaBucket,
+    account=st.just(LANE.account),
+    region=st.just(LANE.region),
+    app_type=st.sampled_from(("JupyterLab", "KernelGateway")),
+    instance_type=st.sampled_from(("", *INSTANCE_TYPES)),
+)
+rooms = st.dictionaries(buckets, st.sampled_from(Fits), max_size=4)  # made once: making it costs more than a draw
 
 
 @st.composite
 def plan_options(draw: st.DrawFn) -> PlanOptions:
-    bucket = st.builds(
-        QuotaBucket,
-        account=st.just(LANE.account),
-        region=st.just(LANE.region),
-        app_type=st.sampled_from(("JupyterLab", "KernelGateway")),
-        instance_type=st.sampled_from(("", *INSTANCE_TYPES)),
-    )
     return PlanOptions(
         made_at="2026-11-24T01:00:00Z",
         today=TODAY,
@@ -140,7 +141,7 @@ def plan_options(draw: st.DrawFn) -> PlanOptions:
         quotas=draw(st.sampled_from(((), (QuotaLine("b", "q", 10, None, 3, Fits.UNKNOWN),)))),
         lanes=draw(st.sampled_from(((), (PlanLane(*LANE), PlanLane(*LANE, "http://127.0.0.1:4566"))))),
         domain_lanes=draw(st.sampled_from(({}, dict.fromkeys(DOMAIN_NAMES, LANE)))),
-        bucket_room=draw(st.dictionaries(bucket, st.sampled_from(Fits), max_size=4)),
+        bucket_room=draw(rooms),
     )
 
 
