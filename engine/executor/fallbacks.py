@@ -11,6 +11,7 @@ from engine.core.quota_text import AND_THEN, command_in
 if TYPE_CHECKING:
     from engine.executor.operation import Operation
 
+_ADVICE: Final = " Please "
 _CAPACITY_HINT: Final = "Add another type to `fallback`, or run again later: capacity comes and goes"
 
 
@@ -23,9 +24,15 @@ def after_fallbacks(operation: Operation, trouble: Trouble | None) -> Trouble | 
     if codes == {NO_CAPACITY}:
         return Trouble(trouble.code, f"{_listed([kind for kind, _ in tried])} had no capacity", _CAPACITY_HINT)
     told = "; ".join(
-        f"{'' if number == 0 else 'its fallback '}{kind}: {one.message}" for number, (kind, one) in enumerate(tried)
+        f"{'' if number == 0 else 'its fallback '}{kind}: {_brief(one.message)}"
+        for number, (kind, one) in enumerate(tried)
     )
     return Trouble(trouble.code, told, _hint([one.hint for _, one in tried]))
+
+
+def _brief(message: str) -> str:
+    """Return what the service said, without the advice that it repeats for each type: the hint has a better one."""
+    return message.partition(_ADVICE)[0].rstrip(".")
 
 
 def _listed(kinds: list[str]) -> str:

@@ -69,3 +69,18 @@ def test_each_full_quota_is_raised_by_its_own_command() -> None:
     assert told is not None
     commands = [RAISE.format(code).partition("it: ")[2] for code in ("L-1", "L-2")]
     assert told.hint == f"No instance type has room in its quota. To raise them: {' && '.join(commands)}"
+
+
+def test_the_advice_of_the_service_does_not_crowd_out_the_last_type_that_was_tried() -> None:
+    advice = (
+        "Please use AWS Service Quotas to request an increase for this quota. If it is not available, contact support."
+    )
+    full = [
+        Trouble("ResourceLimitExceeded", f"the limit '{name}' is 0. {advice}", RAISE.format(name)) for name in "ABC"
+    ]
+    told = after_fallbacks(tried(*full[:2]), full[2])
+    assert told is not None
+    assert told.message == (
+        "ml.g5.xlarge: the limit 'A' is 0; its fallback ml.g6.xlarge: the limit 'B' is 0; "
+        "its fallback ml.t3.large: the limit 'C' is 0"
+    )

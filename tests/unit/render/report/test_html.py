@@ -384,3 +384,13 @@ def test_the_history_as_json_has_what_the_lines_have() -> None:
 @pytest.mark.parametrize(("values", "drawn"), [([], ""), ([0, 0], "▁▁"), ([0, 5, 10], "▁▅█")])
 def test_a_sparkline_has_a_bar_a_value(values: list[float], drawn: str) -> None:
     assert sparkline(values) == drawn
+
+
+def test_a_command_breaks_between_its_words_alone_on_a_narrow_screen() -> None:
+    command = "aws service-quotas raise --desired-value 2"
+    page = report_html(a_story(), command=command)
+    typed = "aws <span>service-quotas</span> raise <span>--desired-value</span> 2"
+    assert f'<pre class="command"><code>{typed}</code></pre>' in page
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert ".command span{white-space:nowrap}" in style
+    assert "white-space:pre-wrap" in style
