@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _seconds_of_the_nine(folder: Path, scenario: str, parked: int) -> float:
-    """Give the seconds from the first CreateApp to the last accepted one outside the full bucket."""
+    """Return the seconds from the first CreateApp to the last accepted one outside the full bucket."""
     ran = _run(folder, scenario, parked)
     return _span(ran)
 

@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _ours(apps: int) -> tuple[float, dict[str, int]]:
-    """Give the CPU seconds of one run of ours, and the pages that it listed, by operation."""
+    """Return the CPU seconds of one run of ours, and the pages that it listed, by operation."""
     with workshop() as folder:
         write_fleet(folder, apps, POLICY)
         with simulator(folder, SCENARIO) as service:
@@ -104,7 +104,7 @@ def _bare(apps: int, pages: dict[str, int]) -> float:
 
 
 def _waiting() -> list[float]:
-    """Give the share of a core that pacing at 40/s takes, the calls' own cost taken away."""
+    """Return the share of a core that pacing at 40/s takes, the calls' own cost taken away."""
     program = textwrap.dedent("""
         import asyncio, resource
         from engine.adapters.pace import ThrottlePace
@@ -126,7 +126,7 @@ def _waiting() -> list[float]:
 
 
 def _parked() -> list[float]:
-    """Give the share of a core that a run takes while everything it has waits for a full quota."""
+    """Return the share of a core that a run takes while everything it has waits for a full quota."""
     shares: list[float] = []
     policy = POLICY + '[backoff.ResourceLimitExceeded]\ninitial = "1s"\nmax = "60s"\ngive_up_after = "20s"\n'
     full = SCENARIO + '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.t3.medium"\nvalue = 1\n'

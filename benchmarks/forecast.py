@@ -72,7 +72,7 @@ def _service(scenario: Scenario, *, quota: bool) -> str:
 
 
 def _measured(folder: Path, scenario: Scenario) -> tuple[float, float]:
-    """Give the forecast, and what the run took from its first CreateApp to its last app's end, in seconds."""
+    """Return the forecast, and what the run took from its first CreateApp to its last app's end, in seconds."""
     write_fleet(folder, scenario.apps, POLICY, types=INSTANCE_TYPES[: scenario.types])
     with simulator(folder, _service(scenario, quota=False)) as service:
         assert appfleet(folder, service.url, "apply", "--yes").exit_code == 0

@@ -53,7 +53,7 @@ class Ran:
     log: Path
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """Give the events of one name from the log."""
+        """Return the events of one name from the log."""
         with self.log.open() as lines:
             return [event for line in lines if (event := json.loads(line))["event"] == name]
 
@@ -89,7 +89,7 @@ class Simulator:
         self._process = process
 
     def stats(self) -> dict[str, Any]:
-        """Give what it counted."""
+        """Return what it counted."""
         with urllib.request.urlopen(f"{self.url}/_appfleet/stats", timeout=30) as answer:
             counted: dict[str, Any] = json.load(answer)
         return counted
@@ -100,12 +100,12 @@ class Simulator:
         urllib.request.urlopen(request, timeout=30).close()
 
     def makespan_s(self) -> float:
-        """Give the seconds from the first CreateApp to the last."""
+        """Return the seconds from the first CreateApp to the last."""
         counted = self.stats()
         return float(counted["create_last_at"] - counted["create_first_at"])
 
     def throttled_share(self) -> float:
-        """Give the share of CreateApp calls that were throttled."""
+        """Return the share of CreateApp calls that were throttled."""
         answers = self.stats()["calls"]["CreateApp"]
         return float(answers.get("ThrottlingException", 0) / sum(answers.values()))
 
@@ -129,7 +129,7 @@ def simulator(folder: Path, scenario: str, *, for_fleet: bool = True) -> Iterato
 
 
 def environment(url: str) -> dict[str, str]:
-    """Give the variables that point everything at the simulator."""
+    """Return the variables that point everything at the simulator."""
     return {
         **os.environ,
         "AWS_ENDPOINT_URL": url,
@@ -158,12 +158,12 @@ def appfleet(folder: Path, url: str, *arguments: str) -> Ran:
 
 @contextmanager
 def workshop() -> Iterator[Path]:
-    """Give a folder that is gone afterwards."""
+    """Return a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="appfleet-bench-") as name:
         yield Path(name)
 
 
 def told(values: Sequence[float], digits: int = 3) -> str:
-    """Give the median with the smallest and the largest."""
+    """Return the median with the smallest and the largest."""
     middle = statistics.median(values)
     return f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"

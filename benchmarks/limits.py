@@ -42,7 +42,7 @@ def change_at(seconds: float, rate: float, burst: float) -> str:
 
 
 def least_seconds(calls: int, burst: float, phases: list[tuple[float, float]]) -> float:
-    """Give the least time for `calls` calls; `phases` are (from second, rate), the first from 0."""
+    """Return the least time for `calls` calls; `phases` are (from second, rate), the first from 0."""
     left = calls - burst
     for (begin, rate), (end, _) in zip(phases, [*phases[1:], (float("inf"), 0.0)], strict=True):
         if left <= rate * (end - begin):

@@ -43,7 +43,7 @@ class Meter:
         self.calls = 0
 
     def wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Give `function`, measured."""
+        """Return `function`, measured."""
 
         def measured(*arguments: Any) -> Any:
             began = time.thread_time()

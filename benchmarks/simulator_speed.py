@@ -141,7 +141,7 @@ def wait_for_answers(connection: socket.socket) -> None:
 
 
 def in_memory() -> tuple[float, float]:
-    """Give CreateApp calls a second without HTTP, and ListApps pages a second over 10,000 apps."""
+    """Return CreateApp calls a second without HTTP, and ListApps pages a second over 10,000 apps."""
     world = make_world(0.0)
     cloud = MemoryCloud(world, lambda: 0.0, region=REGION)
     spec = AppSpec(instance_type="ml.t3.medium")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def projected(observed: ObservedFleet, plan: Plan) -> ObservedFleet:
-    """Give `observed` with every change of `plan` carried out: made apps in service, deleted ones as tombstones."""
+    """Return `observed` with every change of `plan` carried out: made apps in service, deleted ones as tombstones."""
     rows: dict[str, dict[AppKey, ObservedApp]] = {name: dict(domain.apps) for name, domain in observed.domains.items()}
     for change in plan.changes:
         _carry_out(rows[change.key.domain], change)
@@ -47,7 +47,7 @@ def _made(app: DesiredApp, created_at: float) -> ObservedApp:
 
 
 def _shown(app: DesiredApp) -> AppSpec:
-    """Give the spec as ListApps would tell it: without tags, with what clears a field cleared."""
+    """Return the spec as ListApps would tell it: without tags, with what clears a field cleared."""
     spec = app.spec
     instance_type = spec.instance_type
     if app.key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:

@@ -18,7 +18,7 @@ class _LoopClock:
 
     @staticmethod
     def monotonic() -> float:
-        """Give the time of the running loop, in seconds."""
+        """Return the time of the running loop, in seconds."""
         return asyncio.get_running_loop().time()
 
 

@@ -33,7 +33,7 @@ POLL_SECONDS: Final = 0.05
 
 
 def find_chromium() -> str | None:
-    """Give the path of a Chromium, or None."""
+    """Return the path of a Chromium, or None."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
@@ -115,7 +115,7 @@ class Page:
         await self.call("Emulation.setEmulatedMedia", features=scheme)
 
     async def picture(self) -> bytes:
-        """Give what is seen, as PNG."""
+        """Return what is seen, as PNG."""
         return base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
 
 
@@ -144,7 +144,7 @@ async def browser(chromium: str) -> AsyncIterator[Page]:
 
 
 def _port(port_file: Path) -> str:
-    """Give the port that the browser has told, or empty."""
+    """Return the port that the browser has told, or empty."""
     try:
         return (port_file.read_text().split() or [""])[0]
     except FileNotFoundError:

@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def sample_page(state_path: Path, apps: int, *, hostile: bool = True) -> str:
-    """Give the report of the last of two made-up nights."""
+    """Return the report of the last of two made-up nights."""
     with StateDir.open(state_path) as state:
         run_id = write_nights(state, apps, hostile=hostile)
         story = run_story(state, run_id=run_id, fleet=None)

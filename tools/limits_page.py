@@ -85,12 +85,12 @@ _BOUNDS: Final = {
 
 
 def limits_page() -> str:
-    """Give docs/limits.md."""
+    """Return docs/limits.md."""
     return _HEAD + _fixed() + _SETTINGS_HEAD + "".join(_setting_rows())
 
 
 def _fixed() -> str:
-    """Give one table a section of the module, with the notes that stand there."""
+    """Return one table a section of the module, with the notes that stand there."""
     parts: list[str] = []
     for line in _SOURCE.read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):

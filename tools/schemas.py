@@ -34,28 +34,28 @@ FINGERPRINT: Final[dict[str, Any]] = {"type": "string", "pattern": "^sha256:[0-9
 
 
 def obj(optional: tuple[str, ...] = (), /, **properties: Any) -> dict[str, Any]:
-    """Give an object; what is not `optional` must be there."""
+    """Return an object; what is not `optional` must be there."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "required": required, "properties": properties}
 
 
 def arr(items: dict[str, Any]) -> dict[str, Any]:
-    """Give an array."""
+    """Return an array."""
     return {"type": "array", "items": items}
 
 
 def maps(values: dict[str, Any]) -> dict[str, Any]:
-    """Give an object whose keys are data."""
+    """Return an object whose keys are data."""
     return {"type": "object", "additionalProperties": values}
 
 
 def one_of(enum: Any) -> dict[str, Any]:
-    """Give the values of an enumeration."""
+    """Return the values of an enumeration."""
     return {"enum": [item.value for item in enum]}
 
 
 def or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Give `schema`, or null."""
+    """Return `schema`, or null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
@@ -103,7 +103,7 @@ FORECAST: Final = obj(
 
 
 def document(title: str, **properties: Any) -> dict[str, Any]:
-    """Give the schema of a whole document."""
+    """Return the schema of a whole document."""
     return {"$schema": DIALECT, "title": title, **obj(format_version={"const": 1}, **properties)}
 
 
@@ -214,7 +214,7 @@ def _event_fields(event: type[Event]) -> dict[str, Any]:
 
 
 def _of_type(hint: Any) -> dict[str, Any]:
-    """Give the schema of a field. None and empty texts are left out of a line, so they need no place."""
+    """Return the schema of a field. None and empty texts are left out of a line, so they need no place."""
     if isinstance(hint, types.UnionType):
         (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
     simple: dict[Any, dict[str, Any]] = {

@@ -56,7 +56,7 @@ def write_metrics(path: Path, fleet: str, report: ApplyReport | None, exit_code:
 
 
 def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: float, succeeded_at: float) -> bytes:
-    """Give the text of the file."""
+    """Return the text of the file."""
     registry = CollectorRegistry()
     fleet = clean(fleet)
 

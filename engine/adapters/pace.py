@@ -71,7 +71,7 @@ class ThrottlePace:
         self._granted.append(now)
 
     def _room_at(self) -> float | None:
-        """Give when the window has room for one more call, or None when it has had room all along."""
+        """Return when the window has room for one more call, or None when it has had room all along."""
         return None if len(self._due) < self._limit else self._due[-self._limit] + self._period_seconds
 
     def _aim(self) -> None:

@@ -110,7 +110,7 @@ def _is_ready(fd: int) -> bool:
 
 
 def _widen(fd: int, wanted: int) -> None:
-    """Let a pipe hold all that is coming, where the system allows it: a pager may then read at its leisure."""
+    """Enlarge a pipe to hold all that is coming, where the system allows it, so that a pager may read at leisure."""
     if hasattr(fcntl, "F_SETPIPE_SZ") and wanted > _ATOMIC_BYTES:
         with contextlib.suppress(OSError):
             held = fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)

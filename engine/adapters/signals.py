@@ -39,7 +39,7 @@ def caught_here() -> tuple[signal.Signals, ...]:
 
 @contextmanager
 def _nothing_swallowed() -> Iterator[None]:
-    """Let an interrupt arrive again that came where Python drops exceptions, in a destructor or a weak reference.
+    """Raise an interrupt again that came where Python drops exceptions, in a destructor or a weak reference.
 
     Python would write a traceback there, and go on as if nobody had asked it to stop.
     """
@@ -94,7 +94,7 @@ class Signals:
 
     @contextmanager
     def directed_to(self, take: Callable[[str], None], call_soon: CallSoon) -> Iterator[None]:
-        """Let `take` have the name of each signal for the length of the block.
+        """Pass the name of each signal to `take` for the length of the block.
 
         `call_soon` is the running loop's `call_soon_threadsafe`: it wakes the loop, which a handler alone does not.
         """
@@ -107,7 +107,7 @@ class Signals:
                 self._over = True
 
     def hold(self) -> None:
-        """Let signals wait from now on: what is left is to write the result."""
+        """Hold signals back from now on: only the result is left to write."""
         self._over = True
 
     def _arrive(self, number: int, _frame: FrameType | None) -> None:

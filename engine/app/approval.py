@@ -65,7 +65,7 @@ class Approval:
             raise StalePlanError(f"the saved plan is stale: {why}; nothing was changed", hint=_AGAIN)
 
     def confirm(self, ask: Callable[[Plan], bool]) -> Callable[[Plan], bool]:
-        """Give what to ask before anything is changed: nobody, where it was approved beforehand."""
+        """Return what to ask before anything is changed: nobody, where it was approved beforehand."""
         return (lambda _: True) if self.given else ask
 
 
@@ -127,7 +127,7 @@ def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
 
 
 def _made_with(saved: Plan) -> dict[str, Any]:
-    """Give the options of a plan by their names in AppOptions. Raises StalePlanError for what no plan writes."""
+    """Return the options of a plan by their names in AppOptions. Raises StalePlanError for what no plan writes."""
     told = dict(saved.options)
     selectors: dict[str, list[str]] = {}
     try:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def find_app(loaded: Loaded, key: AppKey) -> tuple[DesiredApp | None, DesiredDomain]:
-    """Give the declared app of `key`, as it was before the rules changed it, or None; and its domain.
+    """Return the declared app of `key`, as it was before the rules changed it, or None; and its domain.
 
     Raises UsageError for a domain that the fleet does not have, with the nearest one that it has.
     """
@@ -79,7 +79,7 @@ def explained(
 
 
 def _change(made: Plan, observed: ObservedFleet, key: AppKey) -> Change:
-    """Give the planner's decision; an app that nobody declares has one only where it is this fleet's own."""
+    """Return the planner's decision; an app that nobody declares has one only where it is this fleet's own."""
     wanted = folded(key)
     decided = next((one for one in made.decisions if folded(one.key) == wanted), None)
     if decided is not None:
@@ -104,7 +104,7 @@ def _line(verdict: RuleVerdict) -> RuleLine:
 
 
 async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
-    """Give what is known of one app; the planner's decision is left out, with the reason, where nothing can be listed.
+    """Return what is known of one app; if nothing can be listed, the reason in place of the planner's decision.
 
     Raises UsageError for a key that names nothing declared or observed.
     """

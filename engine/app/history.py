@@ -17,7 +17,7 @@ _HISTORY_HINT = "appfleet history lists the runs that are kept"
 
 
 def no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:
-    """Give the error of a run, of `fleet` or of any, that is not kept, or whose name several runs begin with.
+    """Return the error of a run, of `fleet` or of any, that is not kept, or whose name several runs begin with.
 
     `where` says where it is not: `in .appfleet`.
     """

@@ -70,7 +70,7 @@ def with_region(asked: ImportAsked) -> ImportAsked:
 
 
 def bare_fleet(asked: ImportAsked) -> Loaded:
-    """Give a fleet of the one domain and nothing in it, so that it is reached as any other.
+    """Return a fleet of the one domain and nothing in it, so that it is reached as any other.
 
     Raises UsageError for a name, an id or a region that no fleet file takes.
     """

@@ -79,7 +79,7 @@ class Loaded:
         return self.policies.settings
 
     def weight(self, app: DesiredApp) -> float:
-        """Give an app's priority."""
+        """Return an app's priority."""
         domain = next(domain for domain in self.fleet.domains if domain.name == app.key.domain)
         return self.policies.admission.weight(app, domain)
 
@@ -132,7 +132,7 @@ class Loaded:
         )
 
     def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
-        """Give the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
+        """Return the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
         from engine.core.identity import KEY_PARTS, parse_app_key
 
         return frozenset(
@@ -258,7 +258,7 @@ def today() -> date:
 
 
 def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:
-    """Give the keys that flags name one by one. Raises UsageError for what is no key, or no other fleet."""
+    """Return the keys that flags name one by one. Raises UsageError for what is no key, or no other fleet."""
     if options.from_fleet == loaded.fleet.name:
         raise UsageError(
             f"--from-fleet names this fleet itself, {options.from_fleet!r}",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def with_declared_owners(made: Plan, loaded: Loaded, parts: Joined) -> Plan:
-    """Give `made` with what is done about the profiles and spaces that its creates need.
+    """Return `made` with what is done about the profiles and spaces that its creates need.
 
     A night that creates nothing asks nothing here. Raises StoppedError when the run is stopped meanwhile.
     """

@@ -205,7 +205,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
 
 
 def iso(moment: datetime) -> str:
-    """Give a time in UTC as it stands in documents, to the second."""
+    """Return a time in UTC as it stands in documents, to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

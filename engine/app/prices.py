@@ -110,7 +110,7 @@ def standing_prices(out: Path | None) -> Standing:
 
 
 def asked_regions(domains: Sequence[DesiredDomain], regions: Sequence[str]) -> dict[str, DesiredDomain]:
-    """Give the regions to ask about, sorted, each with whose credentials are used. Raises UsageError.
+    """Return the regions to ask about, sorted, each with whose credentials are used. Raises UsageError.
 
     Prices are the same for everybody: for a region without a domain the credentials of another one's will do.
     """
@@ -124,7 +124,7 @@ def asked_regions(domains: Sequence[DesiredDomain], regions: Sequence[str]) -> d
 
 
 def _borrowed(domains: Sequence[DesiredDomain], region: str) -> DesiredDomain:
-    """Give a domain to ask as about a region that no domain lies in."""
+    """Return a domain to ask as about a region that no domain lies in."""
     near = (domain for domain in domains if partition(domain.region) == partition(region))
     lent = next(near, DesiredDomain("prices", "", region, Source("--region", 0)))
     return replace(lent, region=region)
@@ -198,7 +198,7 @@ def _text_of(path: Path) -> str | None:
 
 
 def _inside(out: Path, loaded: Loaded) -> Path | None:
-    """Give `out` below the fleet's folder; None where it lies elsewhere."""
+    """Return `out` below the fleet's folder; None where it lies elsewhere."""
     folder = loaded.folder.resolve()
     path = out.parent.resolve() / out.name
     return path.relative_to(folder) if path.is_relative_to(folder) else None

@@ -53,7 +53,7 @@ _CACHE_VERSION: Final = 1
 async def quotas_of(
     made: Plan, observed: ObservedFleet, options: AppOptions, parts: Joined
 ) -> tuple[QuotaFit, tuple[Finding, ...]]:
-    """Give how the plan fits the quotas, and what could not be learnt; nothing is asked when it creates nothing."""
+    """Return how the plan fits the quotas, and what could not be learnt; nothing is asked when it creates nothing."""
     lanes = {name: link.lane for name, link in parts.run.links.items()}
     wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(made, lanes)}
     if not wanted:
@@ -77,7 +77,7 @@ async def quotas_of(
 async def _lane_quotas(
     link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
 ) -> tuple[LaneQuotas, str]:
-    """Give what is known of a lane, and why that is not all."""
+    """Return what is known of a lane, and why that is not all."""
     try:
         account = await parts.account(link.domain)
         if account is None:
@@ -155,7 +155,7 @@ class _Asking:
     arrived: Callable[[], None]
 
     async def quotas(self) -> dict[str, QuotaValue]:
-        """Give the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
+        """Return the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
         reach = self.run.account_reach(self.link.domain.name)
         found = await reach.pages("ListServiceQuotas", self._noted(self.account.list_quotas), *self._bounds)
         return {
@@ -166,7 +166,7 @@ class _Asking:
         }
 
     async def domains(self) -> set[str]:
-        """Give the ids of the account's domains in the region. Raises CloudError and StoppedError."""
+        """Return the ids of the account's domains in the region. Raises CloudError and StoppedError."""
         found = await self._reach.pages("ListDomains", self._noted(self.account.list_domains), *self._bounds)
         return {domain_id for page in found for domain_id in page.domain_ids}
 
@@ -214,7 +214,7 @@ class QuotaCache:
                 self._lanes = lanes if isinstance(lanes, dict) else {}
 
     def values(self, link: Link) -> dict[str, QuotaValue] | None:
-        """Give a lane's values, or None where they must be asked for."""
+        """Return a lane's values, or None where they must be asked for."""
         entry = self._lanes.get(_cache_key(link))
         if self._refresh or entry is None:
             return None

@@ -77,7 +77,7 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
 
 
 def foreign_notes(lanes: Iterable[PlanLane], emit: Emit) -> tuple[str, ...]:
-    """Tell of every lane whose calls go somewhere else than to AWS: as events, and as notes for the result."""
+    """Report every account and region whose calls do not go to AWS: as events, and as notes of the result."""
     foreign = [lane for lane in lanes if lane.endpoint]
     for lane in foreign:
         emit(EndpointNotAws(Lane(lane.account, lane.region), lane.endpoint))

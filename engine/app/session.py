@@ -68,7 +68,7 @@ class Joined:
     journal_note: Callable[[], str] = lambda: ""
 
     def restart_clock(self, started: float) -> None:
-        """Let the run begin now; `started` is the same moment in epoch seconds."""
+        """Restart the run's clock; `started` is the same moment in epoch seconds."""
         self.run.control.restart()
         self.restart_timeline()
         if self.journal is not None:

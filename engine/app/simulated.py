@@ -45,7 +45,7 @@ def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
 
 @contextmanager
 def _variables_of_the_simulation() -> Iterator[None]:
-    """Take every AWS variable out of the environment, and set keys that the simulator takes.
+    """Remove every AWS variable from the environment, and set keys that the simulator accepts.
 
     So no real key is looked for, let alone sent, and nothing that is wrong with this machine's AWS configuration
     matters.
@@ -91,6 +91,6 @@ def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:
 
 
 def in_simulation(domain: DesiredDomain) -> DesiredDomain:
-    """Give a domain as a simulated world knows it: no profile, and a role that leads into the account that it names."""
+    """Return a domain as a simulated world knows it: no profile, and a role in the account that it names."""
     role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/simulated"
     return replace(domain, profile=None, role_arn=role)

@@ -85,7 +85,7 @@ async def _failure_reason(run: FleetRun, key: AppKey) -> str:
 
 
 def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:
-    """Give what the newest run of the fleet said of apps that did not end well, and of others their last failure."""
+    """Return what the newest run of the fleet said of apps that did not end well, and of others their last failure."""
     seen: dict[AppKey, LastSeen] = {}
     with suppress(StateError):
         for key, failure in last_failures(parts.state, fleet).items():

@@ -61,13 +61,13 @@ def _is_a_stop(error: BaseException) -> bool:
 
 
 def stops(options: AppOptions, control: Control) -> AbstractContextManager[None]:
-    """Let signals stop the run in order."""
+    """Stop the run in order when a signal comes."""
     return options.signals.directed_to(control.interrupt, asyncio.get_running_loop().call_soon_threadsafe)
 
 
 @contextmanager
 def stopped_by_signals(signals: Signals) -> Iterator[None]:
-    """Let a signal cancel what the block awaits, and end it as KeyboardInterrupt: for commands that only look."""
+    """Cancel what the block awaits when a signal comes, and raise KeyboardInterrupt: for commands that only look."""
     task = asyncio.current_task()
     stops: list[str] = []
 

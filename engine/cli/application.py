@@ -64,7 +64,7 @@ def command_line(only: str = "") -> Any:
 
 
 def build(only: str = "") -> typer.Typer:
-    """Give the application, with plain help and with no handler of exceptions but ours.
+    """Return the application, with plain help and with no handler of exceptions but ours.
 
     With `only`, the name of a command, the others are left out: reading their flags takes longer than some commands.
     """

@@ -197,7 +197,7 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
 
 
 def report_in(report: ApplyReport, format_: str, next_command: str) -> str:
-    """Give the report in the format that was asked for."""
+    """Return the report in the format that was asked for."""
     from engine.render.json_text import json_text
     from engine.render.report.markdown import report_markdown
     from engine.render.report.text import report_text

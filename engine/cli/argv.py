@@ -21,7 +21,7 @@ REPLACE: Final = "--replace"
 
 
 def prepare(arguments: Sequence[str]) -> list[str]:
-    """Give the arguments with global flags first and lone optional values made empty. What follows `--` is kept."""
+    """Return the arguments with global flags first and lone optional values made empty. What follows `--` is kept."""
     moved: list[str] = []
     kept: list[str] = []
     waiting = list(reversed(arguments))
@@ -70,7 +70,7 @@ def empty_one(arguments: Sequence[str]) -> str:
 
 
 def command_of(prepared: Sequence[str]) -> str:
-    """Give the first word behind the global flags: the command, or a flag such as `--help`, or empty."""
+    """Return the first word behind the global flags: the command, or a flag such as `--help`, or empty."""
     waiting = list(reversed(prepared))
     while waiting:
         word = waiting.pop()

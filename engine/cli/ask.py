@@ -25,7 +25,7 @@ def can_ask() -> bool:
 
 
 def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan], bool]:
-    """Give the function that the engine asks before it changes anything.
+    """Return the function that the engine asks before it changes anything.
 
     With `yes` the plan is shown on a terminal all the same, and nothing is asked. `word` must be typed instead of yes.
     """

@@ -92,7 +92,7 @@ def duration_of(text: str | None, flag: str) -> float | None:
 
 
 def options_of(globals_: Globals, **asked: Any) -> AppOptions:
-    """Give the composition root's options: the global flags, and what the command was asked."""
+    """Return the composition root's options: the global flags, and what the command was asked."""
     import os
 
     from engine.app.options import AppOptions
@@ -194,7 +194,7 @@ def next_report(options: AppOptions) -> str:
 
 
 def _here(options: AppOptions) -> list[str]:
-    """Give the program with the flags that lead to this fleet and this state folder."""
+    """Return the program with the flags that lead to this fleet and this state folder."""
     parts = ["appfleet"]
     if str(options.fleet_file) != FLEET_FILE_NAME:
         parts += ["-f", str(options.fleet_file)]

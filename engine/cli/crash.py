@@ -28,7 +28,7 @@ _FOLDER_MODE: Final = 0o700
 
 
 def known_secrets(environment: Mapping[str, str]) -> list[str]:
-    """Give the credentials that stand in the environment."""
+    """Return the credentials that stand in the environment."""
     return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 

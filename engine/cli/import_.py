@@ -87,7 +87,7 @@ def _for_file(out: Path, options: AppOptions) -> AppOptions:
 
 
 def _next(options: AppOptions, words: list[str]) -> str:
-    """Give a command over the file that was written, as a reader would type it."""
+    """Return a command over the file that was written, as a reader would type it."""
     parts = ["appfleet"]
     if str(options.fleet_file) != FLEET_FILE_NAME:
         parts += ["-f", str(options.fleet_file)]

@@ -65,12 +65,12 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def width_of(stream: TextIO | None) -> int:
-    """Give the width of the terminal behind `stream`, in characters."""
+    """Return the width of the terminal behind `stream`, in characters."""
     return size_of(stream)[0] if is_terminal(stream) else WIDTH_PIPED_CHARS
 
 
 def size_of(stream: TextIO | None) -> tuple[int, int]:
-    """Give the columns and lines of the terminal behind `stream`, or those of an old one."""
+    """Return the columns and lines of the terminal behind `stream`, or those of an old one."""
     try:
         columns, lines = (0, 0) if stream is None else os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):

@@ -105,7 +105,7 @@ def _save(made: Plan, out: Path) -> bool:
 
 
 def plan_in(made: Plan, format_: str, next_command: str, *, unfold: bool = False) -> str:
-    """Give the plan in the format that was asked for."""
+    """Return the plan in the format that was asked for."""
     from engine.render.json_text import json_text
     from engine.render.plan_markdown import plan_markdown
     from engine.render.plan_text import plan_text

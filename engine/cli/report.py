@@ -68,7 +68,7 @@ def report(
 
 
 def command_of(globals_: Globals, story: RunStory) -> str:
-    """Give the command that goes on where the run ended: the same selection, in the same world."""
+    """Return the command that goes on where the run ended: the same selection, in the same world."""
     from engine.adapters.state.journal_values import key_or_none
     from engine.app.next_options import AGAIN
     from engine.cli.context import next_apply, options_of

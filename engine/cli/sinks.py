@@ -78,7 +78,7 @@ class Sinks:
         self._progress = None if silent else self._make_progress(terminal=terminal, live=live)
 
     def emit(self, event: Event) -> None:
-        """Tell the log, then the progress. Never raises."""
+        """Pass the event to the log, then to the progress. Never raises."""
         if isinstance(event, RunFinished):
             self._call.end_is_logged = True
             if self._is_live:
@@ -88,7 +88,7 @@ class Sinks:
             self._progress.emit(event)
 
     def expect(self, plan: Plan) -> None:
-        """Take in what will be done."""
+        """Note what will be done."""
         if self._progress is not None:
             self._progress.expect(plan)
 
@@ -110,7 +110,7 @@ class Sinks:
         self._tick_later()
 
     def clear(self) -> None:
-        """Take the progress line away, for a question or a result, and write what is queued."""
+        """Clear the progress line, for a question or a result, and write what is queued."""
         self._screen.set_status(b"")
         self._screen.drain()
         self._log.drain()
@@ -121,7 +121,7 @@ class Sinks:
         return replace(report, notes=(*report.notes, note)) if note else report
 
     def note(self) -> str:
-        """Give the sentence about log lines that were dropped, or empty."""
+        """Return the sentence about log lines that were dropped, or empty."""
         return self._log.note()
 
     def __enter__(self) -> Self:

@@ -12,13 +12,13 @@ _EXPONENT_MAX: Final = 64
 
 
 def ceiling_s(backoff: Backoff, failures: int) -> float:
-    """Give the longest delay after `failures` failures in a row (1 or more), in seconds."""
+    """Return the longest delay after `failures` failures in a row (1 or more), in seconds."""
     exponent = min(max(failures, 1) - 1, _EXPONENT_MAX)
     return min(backoff.max, backoff.initial * backoff.factor**exponent)
 
 
 def delay_s(backoff: Backoff, failures: int, jitter: float) -> float:
-    """Give the delay with full jitter: anywhere between nothing and the ceiling.
+    """Return the delay with full jitter: anywhere between nothing and the ceiling.
 
     `jitter` lies in [0, 1). Full jitter spreads callers that failed together over the whole interval.
     """

@@ -76,7 +76,7 @@ class Change:
     differs: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `changes` in `plan --format json`: what stood there before, and what will stand there.
+        """Return the entry of `changes` in `plan --format json`: what stood there before, and what will stand there.
 
         A tombstone is nothing that stood there: it vanishes after a day, and a fingerprint that was approved must not.
         """
@@ -124,7 +124,7 @@ class OwnerChange:
     after: DesiredOwner | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `owners` in `plan --format json`."""
+        """Return the entry of `owners` in `plan --format json`."""
         before = None
         if self.before is not None:
             before = {"status": self.before.status, "generation": self.before.created_at}
@@ -141,7 +141,7 @@ class OwnerChange:
 
 
 def declared_json(owner: DesiredOwner) -> dict[str, Any]:
-    """Give the fields of an owner that the fleet declares, and no others."""
+    """Return the fields of an owner that the fleet declares, and no others."""
     names = ("execution_role", "sso_identity", "owner_user", "sharing", "app_type", "ebs_gb", "idle_minutes")
     shown: dict[str, Any] = {name: value for name in names if (value := getattr(owner, name)) not in (None, "")}
     if owner.settings:

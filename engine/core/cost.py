@@ -28,7 +28,7 @@ class CostLine:
     apps: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `teams`."""
+        """Return the entry of `teams`."""
         return {
             "team": self.team,
             "hourly_usd": self.hourly_usd,
@@ -53,7 +53,7 @@ class PlanCost:
         return usd(sum(line.hourly_usd for line in self.lines))
 
     def to_json(self) -> dict[str, Any]:
-        """Give `cost` of `plan --format json`."""
+        """Return `cost` of `plan --format json`."""
         return {
             "hourly_usd": self.hourly_usd,
             "monthly_usd": monthly_usd(self.hourly_usd),
@@ -63,12 +63,12 @@ class PlanCost:
 
 
 def usd(amount: float) -> float:
-    """Give an amount as it is kept: to the hundredth of a cent, and never minus nothing."""
+    """Return an amount as it is kept: to the hundredth of a cent, and never minus nothing."""
     return round(amount, _USD_DIGITS) + 0.0
 
 
 def monthly_usd(hourly_usd: float) -> float:
-    """Give what an hourly amount comes to in a month of 730 hours."""
+    """Return what an hourly amount comes to in a month of 730 hours."""
     return usd(hourly_usd * HOURS_A_MONTH)
 
 

@@ -39,7 +39,7 @@ class Source:
     line: int
 
     def __str__(self) -> str:
-        """Give `fleet.toml:12`."""
+        """Return `fleet.toml:12`."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
@@ -60,7 +60,7 @@ class AppSpec:
     tags: Tags = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the declared fields alone, tags as a map."""
+        """Return the declared fields alone, tags as a map."""
         shown: dict[str, Any] = {
             item.name: value
             for item in fields(self)
@@ -174,7 +174,7 @@ COMPARED_FIELDS: Final = (
 
 
 def holder_of(declared: DesiredOwner) -> Owner | None:
-    """Give the user profile that owns a space; None for what is none."""
+    """Return the user profile that owns a space; None for what is none."""
     if declared.owner.kind != SPACE or declared.owner_user is None:
         return None
     return Owner(declared.owner.domain, USER, declared.owner_user)

@@ -39,7 +39,7 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
 
     def render(self) -> str:
-        """Give `fleet.toml:12: apps.lab.type: what is wrong. hint`, safe for a terminal."""
+        """Return `fleet.toml:12: apps.lab.type: what is wrong. hint`, safe for a terminal."""
         path = f" {self.key_path}:" if self.key_path else ""
         warning = " warning:" if self.severity is Severity.WARNING else ""
         return clean(f"{self.source()}:{warning}{path} {self.message}. {self.hint}".rstrip(" "))

@@ -20,7 +20,7 @@ SYSTEM_KERNEL_GATEWAY_TYPE: Final = "ml.t3.medium"  # what the service makes of 
 
 
 def instance_types_in_sync(app: DesiredApp) -> tuple[str, ...]:
-    """Give the observed instance types that satisfy `app`; empty when it declares none."""
+    """Return the observed instance types that satisfy `app`; empty when it declares none."""
     declared = app.spec.instance_type
     if declared is None:
         return ()

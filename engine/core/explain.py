@@ -58,7 +58,7 @@ class Explanation:
     findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document of `explain --format json`."""
+        """Return the document of `explain --format json`."""
         return {
             "format_version": 1,
             "key": str(self.key),

@@ -31,7 +31,7 @@ class Finding:
     allow: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, str]:
-        """Give the entry of `findings`."""
+        """Return the entry of `findings`."""
         return {
             "rule": self.rule,
             "enforcement": self.enforcement,

@@ -71,7 +71,7 @@ class Forecast:
     fitting_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Give `forecast` of `plan --format json`."""
+        """Return `forecast` of `plan --format json`."""
         return {
             "seconds": self.seconds,
             "critical": self.critical,
@@ -84,7 +84,7 @@ class Forecast:
         }
 
     def time_left_s(self, elapsed_s: float, done: int, total: int) -> float:
-        """Give the seconds that are left when `done` of `total` changes have ended after `elapsed_s`.
+        """Return the seconds that are left when `done` of `total` changes have ended after `elapsed_s`.
 
         What came late or early so far is taken to go on at that pace.
         """
@@ -109,11 +109,11 @@ class _Bunch:
     durations: tuple[float, ...]
 
     def done_by(self, at_s: float) -> float:
-        """Give how many are expected to be done."""
+        """Return how many are expected to be done."""
         return sum(count * _share(self.durations, at_s - sent_s) for sent_s, count in self.slots)
 
     def end_s(self) -> float:
-        """Give the time by which all are done as likely as not."""
+        """Return the time by which all are done as likely as not."""
         low, high = self.slots[-1][0] + self.durations[0], self.slots[-1][0] + self.durations[-1]
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
@@ -177,7 +177,7 @@ def forecast_from_json(entry: Mapping[str, Any] | None) -> Forecast | None:
 
 
 def sending_s(count: float, start: float, ceiling: float, *, limit_is_known: bool) -> float:
-    """Give the seconds in which `count` calls are sent from a rate of `start`, which doubles each second at first."""
+    """Return the seconds in which `count` calls are sent from a rate of `start`, which doubles each second at first."""
     if limit_is_known or start >= ceiling:
         return count / min(start, ceiling)
     doubling_s = math.log2(ceiling / start)
@@ -234,7 +234,7 @@ def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) ->
 
 
 def _past(samples: list[float]) -> tuple[float, ...]:
-    """Give past durations; their mean, where all that sets them apart is how soon a listing showed their end."""
+    """Return past durations; their mean, where all that sets them apart is how soon a listing showed their end."""
     if not samples:
         return ()
     tick_s = min(max(SETTLE_TICK_MIN_SECONDS, _TICK_SHARE_OF_AGE * samples[-1]), SETTLE_TICK_MAX_SECONDS)
@@ -266,7 +266,7 @@ def _creating(by_lane: Mapping[Lane, list[Change]]) -> list[Change]:
 
 
 def _share(durations: Sequence[float], after_s: float) -> float:
-    """Give the share that is done `after_s` seconds after its call, between the samples on a straight line."""
+    """Return the share that is done `after_s` seconds after its call, between the samples on a straight line."""
     if after_s >= durations[-1]:
         return 1.0
     above = bisect_right(durations, after_s)
@@ -277,7 +277,7 @@ def _share(durations: Sequence[float], after_s: float) -> float:
 
 
 def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
-    """Give when `count` changes are expected to be done; the end, where they never all are."""
+    """Return when `count` changes are expected to be done; the end, where they never all are."""
     low, high = 0.0, end_s
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
@@ -287,7 +287,7 @@ def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
 
 
 def _made_owners(owners: Sequence[OwnerChange], inputs: ForecastInputs) -> list[tuple[Lane, str]]:
-    """Give the lane and the kind of each profile and space that is made."""
+    """Return the lane and the kind of each profile and space that is made."""
     return [
         (inputs.lanes[one.owner.domain], one.owner.kind)
         for one in owners
@@ -315,7 +315,7 @@ def _calls(
 
 
 def _scans(seconds: float) -> int:
-    """Give how many listings follow a domain for so long: they become rarer as what they wait for grows older."""
+    """Return how many listings follow a domain for so long: they become rarer as what they wait for grows older."""
     at_s, count = 0.0, 0
     while at_s < seconds:
         if at_s * _TICK_SHARE_OF_AGE >= SETTLE_TICK_MAX_SECONDS:

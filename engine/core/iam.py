@@ -83,7 +83,7 @@ def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
 
 
 def _domains_with(fleet: DesiredFleet, kind: str) -> list[DesiredDomain]:
-    """Give the domains in which the fleet declares an owner of a kind; all of them where it declares none."""
+    """Return the domains in which the fleet declares an owner of a kind; all of them where it declares none."""
     names = {owner.owner.domain for owner in fleet.owners if owner.owner.kind == kind}
     return [domain for domain in fleet.domains if domain.name in names] or list(fleet.domains)
 
@@ -97,7 +97,7 @@ def _resources(domains: Iterable[DesiredDomain], kind: str, *, deep: bool = True
 
 
 def partition(region: str) -> str:
-    """Give the part of AWS that a region lies in, as ARNs name it."""
+    """Return the part of AWS that a region lies in, as ARNs name it."""
     return next((name for prefix, name in _PARTITIONS if region.startswith(prefix)), "aws")
 
 

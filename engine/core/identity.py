@@ -39,7 +39,7 @@ class AppKey(NamedTuple):
     app_name: str
 
     def __str__(self) -> str:
-        """Give the one written form, `research/space/alice-lab/JupyterLab/default`."""
+        """Return the one written form, `research/space/alice-lab/JupyterLab/default`."""
         return "/".join(self)
 
     @property
@@ -56,12 +56,12 @@ class Owner(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Give the written form, `research/space/alice-lab`: the beginning of its apps' keys."""
+        """Return the written form, `research/space/alice-lab`: the beginning of its apps' keys."""
         return "/".join(self)
 
 
 def folded(key: AppKey) -> AppKey:
-    """Give the form in which keys of one app are equal: the service takes user profile names in any case."""
+    """Return the form in which keys of one app are equal: the service takes user profile names in any case."""
     return key._replace(owner=key.owner.casefold()) if key.owner_kind == USER else key
 
 
@@ -72,7 +72,7 @@ class Lane(NamedTuple):
     region: str
 
     def __str__(self) -> str:
-        """Give the written form, `111122223333/eu-west-1`."""
+        """Return the written form, `111122223333/eu-west-1`."""
         return "/".join(self)
 
 
@@ -88,7 +88,7 @@ class QuotaBucket(NamedTuple):
     instance_type: str
 
     def __str__(self) -> str:
-        """Give the written form, `111122223333/eu-west-1/JupyterLab/ml.t3.medium`."""
+        """Return the written form, `111122223333/eu-west-1/JupyterLab/ml.t3.medium`."""
         return "/".join(self)
 
 
@@ -117,10 +117,10 @@ _KIND_WORDS: Final = {USER: "user profile", SPACE: "space"}
 
 
 def owner_word(owner: Owner) -> str:
-    """Give `user profile alice` or `space alice-lab`."""
+    """Return `user profile alice` or `space alice-lab`."""
     return f"{_KIND_WORDS[owner.kind]} {owner.name}"
 
 
 def folded_owner(owner: Owner) -> Owner:
-    """Give the form in which names of one owner are equal: the service takes user profile names in any case."""
+    """Return the form in which names of one owner are equal: the service takes user profile names in any case."""
     return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner

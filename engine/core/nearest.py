@@ -16,7 +16,7 @@ _COMPARED_MAX_COUNT: Final = 500
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Give the known word that is most like `word`, letter case aside, or an empty text.
+    """Return the known word that is most like `word`, letter case aside, or an empty text.
 
     Of very many known words only those that begin or end alike are compared: each comparison is slow.
     """
@@ -30,7 +30,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _alike(word: str, known: Iterable[str]) -> list[str]:
-    """Give the words that have the longest beginning or ending in common with `word`."""
+    """Return the words that have the longest beginning or ending in common with `word`."""
     known = list(known)
     found: list[str] = []
     for size in range(len(word), 0, -1):

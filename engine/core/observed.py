@@ -30,7 +30,7 @@ class AppStatus(StrEnum):
 
     @classmethod
     def of(cls, text: str) -> AppStatus:
-        """Give the member for the service's word; UNKNOWN for a word that the service model does not have."""
+        """Return the member for the service's word; UNKNOWN for a word that the service model does not have."""
         return _BY_TEXT.get(text, cls.UNKNOWN)
 
     @property
@@ -68,7 +68,7 @@ class ObservedApp:
     foreign_fleet: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the spec with the generation and the status, as `before` of a change."""
+        """Return the spec with the generation and the status, as `before` of a change."""
         return {
             **self.spec.to_json(),
             "generation": self.created_at,
@@ -133,7 +133,7 @@ def newest_by_key(rows: Iterable[ObservedApp]) -> dict[AppKey, ObservedApp]:
 
 
 def precedence(row: ObservedApp) -> tuple[bool, float, int, str]:
-    """Give what the row of one key to believe is the greatest in; a total order, so no listing's order decides."""
+    """Return what the row of one key to believe is the greatest in; a total order, so no listing's order decides."""
     return (row.status.is_alive, row.created_at, _PROGRESS[row.status], repr(row))
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def with_owner_deletes(
     plan: Plan, gone: Iterable[DesiredOwner], seen: Mapping[Owner, ObservedOwner], observed: ObservedFleet
 ) -> Plan:
-    """Give `plan` with the deletes of those of `gone` that may go, and a finding for each that may not.
+    """Return `plan` with the deletes of those of `gone` that may go, and a finding for each that may not.
 
     `seen` holds every owner of their domains by its folded name, with its ownership where that was read.
     """

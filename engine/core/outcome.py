@@ -65,7 +65,7 @@ class Trouble:
     hint: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Give the three texts by name."""
+        """Return the three texts by name."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
@@ -83,7 +83,7 @@ class AppResult:
     error: Trouble | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `apps` in `apply --format json`."""
+        """Return the entry of `apps` in `apply --format json`."""
         return {
             "key": str(self.key),
             "action": self.action.value,
@@ -109,7 +109,7 @@ class OwnerResult:
     error: Trouble | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `owners` in `apply --format json`."""
+        """Return the entry of `owners` in `apply --format json`."""
         return {
             "owner": str(self.owner),
             "action": self.action.value,
@@ -225,7 +225,7 @@ class ApplyReport:
         return {**{name: document[name] for name in names}, "complete": False}
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document of `apply --format json`."""
+        """Return the document of `apply --format json`."""
         error = self.error
         return {
             "format_version": 1,

@@ -51,7 +51,7 @@ def holders_needed(fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | Non
 
 
 def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> Plan:
-    """Give `plan` with what is done about the owners that its creates need.
+    """Return `plan` with what is done about the owners that its creates need.
 
     `seen` holds what was looked at, None for what is not there; an owner that is not in it could not be looked at, and
     its apps are left to the service's own answer. With `create` what is missing is made first. Without it, and where
@@ -86,7 +86,7 @@ def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOw
 
 
 def owner_order(change: OwnerChange) -> tuple[str, bool, str]:
-    """Give the place of an owner among others: by domain, profiles before spaces, by name."""
+    """Return the place of an owner among others: by domain, profiles before spaces, by name."""
     return (change.owner.domain, change.owner.kind == SPACE, change.owner.name)
 
 
@@ -187,7 +187,7 @@ def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
 
 
 def new_profiles(changes: Iterable[OwnerChange]) -> Iterable[OwnerChange]:
-    """Give those of the changes that make a user profile."""
+    """Return those of the changes that make a user profile."""
     return (change for change in changes if change.action is Action.CREATE and change.owner.kind == USER)
 
 

@@ -47,7 +47,7 @@ class QuotaLine:
     code: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `quotas`."""
+        """Return the entry of `quotas`."""
         return {
             "bucket": self.bucket,
             "quota": self.quota,
@@ -68,7 +68,7 @@ class PlanLane:
     endpoint: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Give the entry of `lanes`."""
+        """Return the entry of `lanes`."""
         return {"account": self.account, "region": self.region, "endpoint": self.endpoint}
 
 
@@ -147,7 +147,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Give `sha256:` and 64 hexadecimal digits over the changes and the inputs: not over `made_at`."""
+        """Return `sha256:` and 64 hexadecimal digits over the changes and the inputs: not over `made_at`."""
         if not self._fingerprint:  # a second for a large plan, and several ask for it
             self._fingerprint.append(self._digest())
         return self._fingerprint[0]
@@ -162,7 +162,7 @@ class Plan:
         return f"sha256:{digest.hexdigest()}"
 
     def document(self) -> dict[str, Any]:
-        """Give the document of `plan --format json` with its rows as they are: each has a `to_json` of its own.
+        """Return the document of `plan --format json` with its rows as they are: each has a `to_json` of its own.
 
         The rows of a large fleet as dictionaries would take more memory than the fleet; a writer makes one at a time.
         """
@@ -189,7 +189,7 @@ class Plan:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Give the whole document as plain values."""
+        """Return the whole document as plain values."""
         return {
             name: [row.to_json() for row in value] if isinstance(value, tuple) else value
             for name, value in self.document().items()

@@ -76,14 +76,14 @@ class PlanOptions:
         return self.replace_on_drift or self.safety.replace_on_drift
 
     def fits(self, domain: str, app_type: str, instance_type: str) -> Fits:
-        """Give whether one more app has room in its bucket."""
+        """Return whether one more app has room in its bucket."""
         lane = self.domain_lanes.get(domain)
         if lane is None:
             return Fits.UNKNOWN
         return self.bucket_room.get(QuotaBucket(lane.account, lane.region, app_type, instance_type), Fits.UNKNOWN)
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Give what the user asked for as sorted pairs of texts, for the header of a plan."""
+        """Return what the user asked for as sorted pairs of texts, for the header of a plan."""
         allowed = self.allowances or tuple(map(str, self.allow_destructive))
         return (
             ("adopt", "on" if self.adopt else "off"),

@@ -168,7 +168,7 @@ def _join(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) 
 def _rows_by_declared_key(
     desired: DesiredFleet, observed: ObservedFleet, declared: Mapping[AppKey, DesiredApp]
 ) -> tuple[dict[str, Mapping[AppKey, ObservedApp]], list[ObservedApp]]:
-    """Give the rows of each listed domain by the key as it is declared, and the rows that nobody declares.
+    """Return the rows of each listed domain by the key as it is declared, and the rows that nobody declares.
 
     The service takes a user profile's name in any case, so a row may be spelled in another way than the fleet.
     """
@@ -191,7 +191,7 @@ def _rows_by_declared_key(
 
 
 def _listed(desired: DesiredFleet, observed: ObservedFleet) -> Iterator[ObservedDomain]:
-    """Give the domains that the fleet declares and that were listed to the end."""
+    """Return the domains that the fleet declares and that were listed to the end."""
     for declared in desired.domains:
         domain = observed.domains.get(declared.name)
         if domain is not None and domain.error is None:

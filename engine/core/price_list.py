@@ -76,7 +76,7 @@ def _type_of(offer: Any, region: str) -> str:
 
 
 def _price_of(offer: Any) -> float | None:
-    """Give the one price on demand; None where there is none, or more than one, or nothing is to be paid.
+    """Return the one price on demand; None where there is none, or more than one, or nothing is to be paid.
 
     A type that costs nothing would pass every limit on cost, so a free offer is no price.
     """

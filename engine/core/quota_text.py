@@ -80,7 +80,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _in_one_line(message: str) -> str:
-    """Give the part of a message that is read, with single spaces."""
+    """Return the part of a message that is read, with single spaces."""
     return " ".join(message[:SERVICE_MESSAGE_READ_MAX_CHARS].split())
 
 
@@ -110,13 +110,13 @@ def parse_quota_message(message: str) -> QuotaFacts:
 
 
 def bucket_of_quota(name: str) -> tuple[str, str] | None:
-    """Give (app type, instance type) of a per-type quota's name in any of its spellings, else None."""
+    """Return (app type, instance type) of a per-type quota's name in any of its spellings, else None."""
     found = _NAME.fullmatch(name)
     return (found[1], found[2]) if found else None
 
 
 def quota_name(app_type: str, instance_type: str) -> str:
-    """Give the quota's name as Service Quotas writes it; empty where no quota of that kind is known."""
+    """Return the quota's name as Service Quotas writes it; empty where no quota of that kind is known."""
     form = _NAME_FORMS.get(app_type)
     return form.format(instance_type) if form and instance_type else ""
 

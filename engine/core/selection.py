@@ -97,7 +97,7 @@ def require_fleet(name: str, fleet: DesiredFleet, observed: ObservedFleet) -> No
 
 
 def nearest_key(key: AppKey, known: Iterable[AppKey]) -> str:
-    """Give the known key that `key` most likely stands for, part by part, or an empty text."""
+    """Return the known key that `key` most likely stands for, part by part, or an empty text."""
     known = tuple(known)
     same = {key._replace(owner_kind=kind) for kind in OWNER_KINDS}.intersection(known)
     if same:
@@ -117,7 +117,7 @@ def nearest_key(key: AppKey, known: Iterable[AppKey]) -> str:
 
 
 def no_such(what: str, pattern: str, known: Collection[str]) -> UsageError:
-    """Give the error of a name that matches nothing, with the nearest one that is there."""
+    """Return the error of a name that matches nothing, with the nearest one that is there."""
     guess = nearest(pattern, known)
     if guess:
         case = " Upper and lower case count" if guess.lower() == pattern.lower() else ""

@@ -95,7 +95,7 @@ class Selectors:
         return not self.pairs()
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Give (kind, pattern) pairs, sorted, for the header of a plan. Kinds are the flags without dashes."""
+        """Return (kind, pattern) pairs, sorted, for the header of a plan. Kinds are the flags without dashes."""
         kinds = {
             "domain": self.domains,
             "team": self.teams,
@@ -149,7 +149,7 @@ class Selectors:
         return tuple(sorted(owners)) if len(owners) <= domain_pages else None
 
     def _owners_named(self, fleet: DesiredFleet, domain: str) -> set[Owner] | None:
-        """Give the owners of one domain that a selection can reach, or None when that cannot be told."""
+        """Return the owners of one domain that a selection can reach, or None when that cannot be told."""
         if self.teams:  # undeclared apps are never selected then
             return {app.key.owner_key for app in fleet.apps if app.key.domain == domain and self.selects(app)}
         if self.keys:

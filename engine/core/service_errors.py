@@ -58,17 +58,17 @@ _STATUS_CLIENT: Final = 400
 
 
 def iam_action(operation: str) -> str:
-    """Give the IAM action of a call, such as `sagemaker:CreateApp`."""
+    """Return the IAM action of a call, such as `sagemaker:CreateApp`."""
     return f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
 
 
 def _code_of(text: str) -> str:
-    """Give the bare code of `com.amazonaws.sagemaker#ResourceInUse:http://…`."""
+    """Return the bare code of `com.amazonaws.sagemaker#ResourceInUse:http://…`."""
     return text.rsplit("#", 1)[-1].split(":", 1)[0].strip()
 
 
 def find_row(operation: str, service_code: str, message: str) -> ErrorRow | None:
-    """Give the first row of the table that fits, or None for a code or a case that it does not hold."""
+    """Return the first row of the table that fits, or None for a code or a case that it does not hold."""
     words = spoken_words(message)
     for row in ERROR_TABLE:
         if (
@@ -101,7 +101,7 @@ def _holds(words: str, fragment: str) -> bool:
 
 
 def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
-    """Give class and hint by the HTTP status alone."""
+    """Return class and hint by the HTTP status alone."""
     if status == _STATUS_THROTTLED:
         return Throttled, ERROR_TABLE[0].hint
     if status >= _STATUS_SERVER or status == _STATUS_TIMEOUT or status < _STATUS_CLIENT:
@@ -112,7 +112,7 @@ def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
 
 
 def _action(operation: str, message: str) -> str:
-    """Give the IAM action that was refused: the message's own word, else the operation's."""
+    """Return the IAM action that was refused: the message's own word, else the operation's."""
     found = _ACTION.search(message[:SERVICE_MESSAGE_READ_MAX_CHARS])
     return found[1] if found else iam_action(operation)
 
@@ -126,7 +126,7 @@ def error_from_service(
     request_id: str = "",
     retry_after_s: float | None = None,
 ) -> CloudError:
-    """Give the error for an answer of the service that was one; never raises.
+    """Return the error for an answer of the service that was one; never raises.
 
     `operation` is the API's name, `status` the HTTP status, `retry_after_s` what the service asked for, in seconds.
     A code that the table does not hold is Rejected, or OutcomeUnknown (Throttled) where the status is 5xx (429).
@@ -220,7 +220,7 @@ def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity |
 
 
 def _failed_for(reason: str, words: str, *, own_image: bool) -> tuple[str, str]:
-    """Give the code and the hint of a failure that is neither a quota's nor for want of machines."""
+    """Return the code and the hint of a failure that is neither a quota's nor for want of machines."""
     if any(word in words for word in _INTERNAL_WORDS):
         return "InternalFailure", _OWN_IMAGE_HINT if own_image else _INTERNAL_HINT
     if _LIFECYCLE_WORDS.search(words):

@@ -25,7 +25,7 @@ _KEY: Final = "sso_identity"
 
 
 def with_auth_mode(plan: Plan, domain: str, auth_mode: str) -> Plan:
-    """Give the plan with what this AuthMode (empty: not known) means for the profiles that it makes in the domain.
+    """Return the plan with what this AuthMode (empty: not known) means for the profiles that it makes in the domain.
 
     A name that was only guessed from an address is sent where it is asked for and nowhere else. What the service would
     refuse denies the plan, before anything is called.

@@ -41,7 +41,7 @@ def ordered_steps(plan: Plan, weight: Callable[[DesiredApp], float] = lambda _: 
 
 
 def owner_ranks(plan: Plan, steps: Sequence[Step]) -> dict[Owner, int]:
-    """Give the place of each owner of `plan` among its `steps`: that of the first app that needs it.
+    """Return the place of each owner of `plan` among its `steps`: that of the first app that needs it.
 
     A profile goes with the spaces that belong to it as well. What no create needs, a delete, comes after everything.
     """

@@ -61,7 +61,7 @@ def _of_other_lanes(saved: tuple[PlanLane, ...], made: tuple[PlanLane, ...]) -> 
 
 
 def _place(lane: PlanLane) -> str:
-    """Give a lane as it is compared: a simulator on this machine has another port each time."""
+    """Return a lane as it is compared: a simulator on this machine has another port each time."""
     endpoint = lane.endpoint
     if endpoint and urlsplit(endpoint).hostname in _LOOPBACK:
         endpoint = "this machine"
@@ -85,7 +85,7 @@ def _not_approved(saved: Plan, made: Plan) -> str:
 
 
 def _essence(change: Change) -> tuple[Any, ...]:
-    """Give what an approval is about: what is done to which app and, where something goes, to which generation."""
+    """Return what an approval is about: what is done to which app and, where something goes, to which generation."""
     shown = change.to_json()
     destroys = change.action is not Action.CREATE
     return (change.action, shown["after"], shown["before"] if destroys else None)

@@ -127,7 +127,7 @@ class StatusRow:
 
     @property
     def wanted(self) -> str:
-        """Give the app's mode, `expired`, or empty where the fleet does not declare it."""
+        """Return the app's mode, `expired`, or empty where the fleet does not declare it."""
         if self.desired is None:
             return ""
         return "expired" if self.reason is Reason.EXPIRED else self.desired.mode.value
@@ -141,11 +141,11 @@ class StatusRow:
 
     @property
     def team(self) -> str:
-        """Give the app's team, empty where it has none."""
+        """Return the app's team, empty where it has none."""
         return "" if self.desired is None else self.desired.team
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `apps` in `status --format json`."""
+        """Return the entry of `apps` in `status --format json`."""
         return {
             "key": str(self.key),
             "wanted": self.wanted,
@@ -173,7 +173,7 @@ class TeamLine:
     expiring: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry of `teams`."""
+        """Return the entry of `teams`."""
         return {
             "domain": self.domain,
             "team": self.team,
@@ -217,7 +217,7 @@ class StatusView:
         return not self.errors
 
     def of(self, condition: Condition) -> tuple[StatusRow, ...]:
-        """Give the rows of one condition."""
+        """Return the rows of one condition."""
         return tuple(row for row in self.rows if row.condition is condition)
 
     @property
@@ -227,7 +227,7 @@ class StatusView:
         return tuple(sorted(soon, key=lambda row: (row.expires_in_days or 0, row.key)))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document of `status --format json`."""
+        """Return the document of `status --format json`."""
         return {
             "format_version": 1,
             "fleet": self.fleet,
@@ -333,7 +333,7 @@ def _hint(key: AppKey, condition: Condition, facts: StatusFacts) -> str:
 
 
 def _days_left(desired: DesiredApp | None, facts: StatusFacts) -> int | None:
-    """Give for how many more days the app is wanted, where that is soon over; 0 is today, its last day."""
+    """Return for how many more days the app is wanted, where that is soon over; 0 is today, its last day."""
     if desired is None or desired.expires is None or desired.mode is Mode.ABSENT:
         return None
     left = (desired.expires - facts.today).days

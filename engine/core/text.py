@@ -29,7 +29,7 @@ def is_safe(text: str) -> bool:
 
 
 def clean(text: str, max_chars: int = SHOWN_TEXT_MAX_CHARS) -> str:
-    r"""Give `text` on one line, with unsafe characters written as `\\uXXXX` and a tail cut at `max_chars`."""
+    r"""Return `text` on one line, with unsafe characters written as `\\uXXXX` and a tail cut at `max_chars`."""
     if len(text) > max_chars:
         text = text[: max_chars - 1] + "…"
     if is_safe(text):

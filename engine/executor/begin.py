@@ -124,12 +124,12 @@ class Beginning:
         return result
 
     def _skipped(self, result: AppResult, trouble: Trouble, runs: int | None = None, last_run: str = "") -> None:
-        """Let the log name an app that nothing is called for although it is not as declared."""
+        """Log an app that is not as declared and for which nothing is called."""
         texts = (trouble.code, trouble.message, trouble.hint)
         self.emit(AppSkipped(result.key, *texts, Action.NONE.value, runs, last_run))
 
     def _remember_kept(self, change: Change, result: AppResult) -> None:
-        """Let the journal know what a row tells today and will not tell for ever.
+        """Record in the journal what a row shows today and will not show forever.
 
         A row that shows that an app of mode once was made vanishes; an app that is in service has not failed, and
         ends what an earlier run began.
@@ -162,7 +162,7 @@ class Beginning:
 def begin_in_doubt(
     operation: Operation | OwnerOperation, left: Unfinished, now: float, wall: float, settings: Settings
 ) -> bool:
-    """Let an operation begin by finding out what became of an earlier run's call; return whether it does.
+    """Start an operation by finding out what became of an earlier run's call; return whether it does.
 
     `now` is the loop's clock, `wall` epoch seconds. The first look waits until `first_after` has passed since the call.
     """

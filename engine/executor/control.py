@@ -53,7 +53,7 @@ class Control:
         self._alarm = self._loop.call_at(self.deadline_at, self.may_call)
 
     def now(self) -> float:
-        """Give the loop's time."""
+        """Return the loop's time."""
         return self._loop.time()
 
     def may_call(self) -> bool:
@@ -101,7 +101,7 @@ class Control:
         self._listeners.remove(listener)
 
     def interrupt(self, signal: str = "") -> None:
-        """Take a signal by its name: the first one stops, a second one aborts."""
+        """Handle a signal by its name: the first one stops, a second one aborts."""
         if self.cause is None:
             self.signal = signal
             self.stop(Cause.INTERRUPTED)

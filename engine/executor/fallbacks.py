@@ -41,7 +41,7 @@ def _listed(kinds: list[str]) -> str:
 
 
 def _hint(hints: list[str]) -> str:
-    """Give the last hint, with the commands of all that have one: each quota has to be raised by its own."""
+    """Return the last hint, with the commands of all that have one: each quota has to be raised by its own."""
     commands = list(dict.fromkeys(command for hint in hints if (command := command_in(hint))))
     if len(commands) <= 1:
         return next((hint for hint in hints if command_in(hint)), hints[-1])

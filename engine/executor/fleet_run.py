@@ -144,7 +144,7 @@ class FleetRun:
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
-        """Give what looks at the owners of a domain that can be reached."""
+        """Return what looks at the owners of a domain that can be reached."""
         return OwnerScanner(self.reach(domain, may_call))
 
     async def apply(
@@ -212,7 +212,7 @@ class FleetRun:
         return total
 
     def calls_of(self, lane: Lane) -> LaneCalls:
-        """Give the one LaneCalls of a lane."""
+        """Return the one LaneCalls of a lane."""
         calls = self._calls.get(lane)
         if calls is None:
             calls = self._calls[lane] = self._lane_calls(lane, self.memory.last_rates.get(lane))
@@ -233,7 +233,7 @@ class FleetRun:
         return LaneCalls(lane, execution, self.make_pace(), self.make_pace(), self.emit, learnt_rate, reads_as=reads)
 
     async def _let_last_calls_show(self, create_in_doubt_at: float | None) -> None:
-        """Let calls that an earlier run had in flight come to light before we say that something is absent."""
+        """Wait until calls that an earlier run had in flight must show, before anything is called absent."""
         observe, wall = self.settings.observe, self.wall()
         wait_s = 0.0
         if self.memory.unclean_end_at is not None:

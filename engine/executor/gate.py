@@ -56,7 +56,7 @@ class Gate:
         return self.state is GateState.OPEN or (self.state is GateState.OPENING and self.in_flight < self.window)
 
     def enter(self) -> bool:
-        """Let one call pass; whether it is a probe."""
+        """Admit one call; return whether it is a probe."""
         self.in_flight += 1
         if self.state is GateState.PARKED:
             self.probing = True
@@ -64,11 +64,11 @@ class Gate:
         return False
 
     def leave(self) -> None:
-        """Take back one call that has ended, whatever it came to."""
+        """Count one call as ended, whatever its result."""
         self.in_flight -= 1
 
     def full(self, error: QuotaExceeded, sent_at: float, now: float, *, probe: bool) -> bool:
-        """Take in a ResourceLimitExceeded; whether the gate parked anew or for longer.
+        """Handle a ResourceLimitExceeded; return whether the gate parked anew or for longer.
 
         A call that was sent before the gate parked says nothing new: calls in flight are not probes.
         """
@@ -92,14 +92,14 @@ class Gate:
         return True
 
     def probe_was_lost(self, now: float) -> None:
-        """Take in a probe that ended without an answer about the quota: another may go after the same delay."""
+        """Handle a probe that ended without an answer about the quota: another may go after the same delay."""
         self.probing = False
         # Another call may have been refused while the probe was under way: its delay holds if it is the longer one.
         again_at = now + delay_s(self.backoff, max(self.failures, 1), self.jitter())
         self.next_probe_at = max(self.next_probe_at, again_at)
 
     def passed(self, *, probe: bool) -> bool:
-        """Take in an accepted create; whether it reopened the gate."""
+        """Handle an accepted create; return whether it reopened the gate."""
         if self.state is GateState.PARKED and probe:
             self.state = GateState.OPENING
             self.probing = False
@@ -121,6 +121,6 @@ class Gate:
         return self.since + self.backoff.give_up_after if self.state is GateState.PARKED else float("inf")
 
     def end(self) -> None:
-        """Let nothing through any more."""
+        """Close for good."""
         self.state = GateState.ENDED
         self.probing = False

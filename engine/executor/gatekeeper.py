@@ -45,7 +45,7 @@ class GateKeeper:
         self._alive: dict[str, dict[AppKey, str]] = {}
 
     def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> Gate:
-        """Take in a ResourceLimitExceeded; the gate that it concerns."""
+        """Handle a ResourceLimitExceeded; return the gate that it concerns."""
         gate, probe, parked = self._ready.refuse(operation, error, now)
         if probe:
             self._emit(BucketProbed(gate.name, ok=False))
@@ -75,7 +75,7 @@ class GateKeeper:
         return gate.error
 
     def count_waiting(self) -> None:
-        """Let the error of every gate ask for all that waits there, before it is taken out."""
+        """Make the error of every gate ask for all that waits there, before the gate is emptied."""
         for gate in self._ready.gates.values():
             self._count(gate)
 
@@ -92,7 +92,7 @@ class GateKeeper:
         return bool(gone)
 
     def turned_away(self, now: float) -> list[tuple[Waiting, QuotaExceeded]]:
-        """Take out what waits at gates that let nothing through any more; forget gates that are open."""
+        """Remove and return what waits at gates that are closed for good; forget gates that are open."""
         if not self._ready.gates:
             return []
         for gate in self._ready.gates_that_give_up(now):
@@ -116,7 +116,7 @@ class GateKeeper:
         self._ask_for_all(gate)
 
     def _ask_for_all(self, gate: Gate) -> None:
-        """Let the gate's error name the command that makes room for all that the gate holds back, in the region."""
+        """Make the gate's error name the command that makes room for all that the gate holds back, in the region."""
         facts = gate.error.facts
         code = self._codes.get(facts.quota, "")
         gate.error = gate.error.with_hint(

@@ -108,7 +108,7 @@ def needs_asking(operation: Awaited[R], verdict: Verdict, row: R | None) -> bool
 
 
 def believe(operation: Awaited[R], row: R | None) -> None:
-    """Take the generation of `row` for the one that is awaited from now on, also where it is older than our call."""
+    """Await the generation of `row` from now on, even if it is older than our call."""
     if row is None:  # pragma: no cover - what is adopted or ours has a row
         raise AssertionError(operation.key)
     operation.sent_wall = min(operation.sent_wall, row.created_at)

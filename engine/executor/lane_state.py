@@ -61,7 +61,7 @@ class LaneState(ABC):
     gates: GateKeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the lane its gates."""
+        """Return the lane its gates."""
         self.gates = GateKeeper(self.ready, self.emit, self.lane.region, self.in_flight, self.quota_codes)
 
     @abstractmethod
@@ -91,5 +91,5 @@ class LaneState(ABC):
         return self.stopped is None and self.control.cause is not Cause.DEADLINE
 
     def nudge(self) -> None:
-        """Let the dispatcher look again."""
+        """Wake the dispatcher."""
         self.wake.set()

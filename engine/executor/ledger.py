@@ -152,7 +152,7 @@ def _event(result: AppResult, trouble: Trouble) -> Event | None:  # noqa: PLR091
 def unmade_end(
     operation: Waiting, cause: Cause | None, lane_stopped: Trouble | None, full: Trouble | None
 ) -> tuple[Outcome, Trouble]:
-    """Give the end of an operation that no call is made for any more.
+    """Return the end of an operation that no call is made for any more.
 
     `cause` is why the run was stopped, `lane_stopped` why its lane was, `full` what is said of the quota it waits for.
     """
@@ -170,7 +170,7 @@ def unmade_end(
 
 
 def good_end(operation: Operation) -> Outcome:
-    """Give the outcome of an operation whose app is in service, or was accepted where nobody waits."""
+    """Return the outcome of an operation whose app is in service, or was accepted where nobody waits."""
     if operation.change.action is Action.NONE:
         return Outcome.UNCHANGED
     if operation.adopted:

@@ -270,7 +270,7 @@ class Operation(BaseOperation[Change, "ObservedApp"]):
 
 
 def first_phase(change: Change) -> Phase:
-    """Give where a change begins; a declared app that is Pending has no call, and is settled all the same."""
+    """Return where a change begins; a declared app that is Pending has no call, and is settled all the same."""
     if change.action is Action.NONE:
         return Phase.SETTLE_CREATE
     if change.action is Action.ADOPT:
@@ -282,7 +282,7 @@ def first_phase(change: Change) -> Phase:
 
 
 def spec_hash(app: DesiredApp | None) -> str:
-    """Give 16 hexadecimal digits that change when what is asked for changes; empty for an undeclared app."""
+    """Return 16 hexadecimal digits that change when what is asked for changes; empty for an undeclared app."""
     if app is None:
         return ""
     asked = {**app.spec.to_json(), "fallback": list(app.fallback)}

@@ -30,7 +30,7 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
 
 
 async def auth_mode(run: FleetRun, domain: str) -> str:
-    """Give how people sign in to a domain; empty where that cannot be read.
+    """Return how people sign in to a domain; empty where that cannot be read.
 
     Raises StoppedError when the run is stopped meanwhile.
     """

@@ -79,7 +79,7 @@ def owner_scopes(lane: Lane, owner: Owner) -> tuple[str, ...]:
 
 
 def first_owner_phase(change: OwnerChange) -> Phase:
-    """Give where a change of an owner begins; one that is Pending has no call, and is settled all the same."""
+    """Return where a change of an owner begins; one that is Pending has no call, and is settled all the same."""
     match change.action:
         case Action.DELETE:
             return Phase.DELETE

@@ -41,7 +41,7 @@ class OwnerScanner:
         return self.reach.link.domain
 
     async def look(self, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner | None]:
-        """Give what is there of each of `owners`, None for what is not. Raises CloudError and StoppedError."""
+        """Return what is there of each of `owners`, None for what is not. Raises CloudError and StoppedError."""
         return (await self.look_closely(owners))[0]
 
     async def look_closely(self, owners: Iterable[Owner]) -> tuple[dict[Owner, ObservedOwner | None], frozenset[Owner]]:
@@ -64,7 +64,7 @@ class OwnerScanner:
         return {wanted[key]: row for key, row in found.items()}, frozenset(unshown)
 
     async def all_of(self, kind: OwnerKind) -> dict[Owner, ObservedOwner]:
-        """Give every owner of a kind, from one listing that reached its end. Raises CloudError and StoppedError."""
+        """Return every owner of a kind, from one listing that reached its end. Raises CloudError and StoppedError."""
         listed, whole = await self._list(kind, None, SCAN_PAGES_MAX_COUNT)
         if not whole:
             raise ScanIncomplete(
@@ -150,7 +150,7 @@ async def what_lives_in(reach: Reach, owner: Owner) -> list[str]:
 
 
 def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
-    """Give a row as the core knows it, under the fleet's name of the domain."""
+    """Return a row as the core knows it, under the fleet's name of the domain."""
     return ObservedOwner(
         Owner(domain, row.kind, row.name),
         row.status,

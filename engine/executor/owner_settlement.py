@@ -72,7 +72,7 @@ class OwnerSettlement:
     # What a call came to.
 
     def accepted(self, operation: OwnerOperation, arn: str) -> None:
-        """Take in the service's yes to a create."""
+        """Handle an accepted create."""
         now = self.control.now()
         self._lane.gates.leave(operation, now, accepted=True)
         operation.forgive("throttling", "transient", "limit")
@@ -98,7 +98,7 @@ class OwnerSettlement:
         self._lane.nudge()
 
     def call_failed(self, operation: OwnerOperation, error: CloudError) -> None:
-        """Take in the error of a call."""
+        """Handle the error of a call."""
         now = self.control.now()
         gate: Gate | None = None
         if isinstance(error, QuotaExceeded) and operation.scopes:
@@ -162,7 +162,7 @@ class OwnerSettlement:
         self.end(operation, Outcome.STILL_PENDING, why)
 
     def _never_settled(self, operation: OwnerOperation) -> None:
-        """Take in an operation of which no look could show what became of its call."""
+        """Handle an operation of which no look could show what became of its call."""
         self.end(operation, Outcome.FAILED, never_settled(operation))
 
     # The ends.
@@ -174,7 +174,7 @@ class OwnerSettlement:
         self.settle_dependents(operation.key, outcome, trouble)
 
     def settle_dependents(self, key: AppKey | Owner, outcome: Outcome, trouble: Trouble | None) -> None:
-        """Let go what came after `key`, or skip it, and in turn what came after that."""
+        """Release what came after `key`, or skip it, and in turn what came after that."""
         if outcome not in INCOMPLETE_OUTCOMES and outcome is not Outcome.INTERRUPTED:
             for operation in self._lane.ready.take_held(key):
                 self._go_on(operation)

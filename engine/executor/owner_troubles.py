@@ -20,7 +20,7 @@ _RUN_AGAIN: Final = "Run again: the next run looks at what is there before it do
 
 
 def failed(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
-    """Give the trouble of an owner that ended in a status that nothing leads out of."""
+    """Return the trouble of an owner that ended in a status that nothing leads out of."""
     status = "Failed" if row is None else row.status
     return Trouble(
         "owner_failed",
@@ -30,7 +30,7 @@ def failed(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
 
 
 def removed(operation: OwnerOperation) -> Trouble:
-    """Give the trouble of an owner that somebody deleted while the run waited for it."""
+    """Return the trouble of an owner that somebody deleted while the run waited for it."""
     return Trouble(
         "removed_during_run",
         f"{owner_word(operation.key)} was accepted, and somebody deleted it before it was in service",
@@ -39,7 +39,7 @@ def removed(operation: OwnerOperation) -> Trouble:
 
 
 def conflict(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
-    """Give the trouble of a name under which something else stands."""
+    """Return the trouble of a name under which something else stands."""
     there = "something else" if row is None else f"owner {row.owner_user or '-'}, app type {row.app_type or '-'}"
     return Trouble(
         "conflict",
@@ -49,7 +49,7 @@ def conflict(operation: OwnerOperation, row: ObservedOwner | None) -> Trouble:
 
 
 def never_settled(operation: OwnerOperation) -> Trouble:
-    """Give the trouble of a call whose outcome no look could show."""
+    """Return the trouble of a call whose outcome no look could show."""
     verb = "deleted" if operation.phase is Phase.OBSERVE_DELETE else "made"
     return Trouble(
         UNKNOWN_CODE, f"it could not be found out whether {owner_word(operation.key)} was {verb}", _RUN_AGAIN
@@ -77,7 +77,7 @@ def inhabited(inside: list[str], error: CloudError) -> Trouble:
 
 
 def needs(key: AppKey | Owner, outcome: Outcome, trouble: Trouble | None) -> Trouble:
-    """Give the trouble of what is skipped because something that it needs did not end well."""
+    """Return the trouble of what is skipped because something that it needs did not end well."""
     what = f"app {key}" if isinstance(key, AppKey) else owner_word(key)
     why = f": {trouble.message}" if trouble is not None else ""
     return Trouble(

@@ -59,7 +59,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation, ObservedOwner]):
                 yield self._let_go(operation, verdict, row)
 
     async def _ask_about(self, operation: OwnerOperation) -> Looked[OwnerOperation, ObservedOwner] | None:
-        """Let one call confirm what a listing does not show. Raises CloudError and StoppedError."""
+        """Confirm with one call what a listing does not show. Raises CloudError and StoppedError."""
         began_at = self._control.now()
         row = await self._scanner.describe(operation.key)
         if not self._awaits(operation):

@@ -38,7 +38,7 @@ OWNERS: Final = ("user-profile", "space", "domain")
 
 
 def twin_of(key: AppKey) -> AppKey:
-    """Give the key of the other owner kind under the same names: an ARN does not tell the two apart."""
+    """Return the key of the other owner kind under the same names: an ARN does not tell the two apart."""
     return key._replace(owner_kind=SPACE if key.owner_kind == USER else USER)
 
 
@@ -54,7 +54,7 @@ class TagIndex:
         self._by_path.update((_path(arn), fleet) for arn, fleet in self.fleets.items())
 
     def fleet_of(self, domain_id: str, key: AppKey) -> str | None:
-        """Give the fleet that an app's tag names, None where the index knows of no tag."""
+        """Return the fleet that an app's tag names, None where the index knows of no tag."""
         return self._by_path.get(f"app/{domain_id}/{key.owner}/{key.app_type}/{key.app_name}".casefold())
 
 
@@ -63,14 +63,14 @@ def _path(arn: str) -> str:
 
 
 def owned_by(row: ObservedApp, fleet: str | None, ours: str) -> ObservedApp:
-    """Give `row` with its ownership, when its tag names `fleet`; None: it has none."""
+    """Return `row` with its ownership, when its tag names `fleet`; None: it has none."""
     found = whose(fleet, ours)
     foreign = found.fleet if found.ownership is Ownership.FOREIGN else ""
     return replace(row, ownership=found.ownership, foreign_fleet=foreign)
 
 
 async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: OwnershipQuestions) -> ObservedFleet:
-    """Give `observed` with whose the apps of `questions` are; one that cannot be read stays UNREAD.
+    """Return `observed` with whose the apps of `questions` are; one that cannot be read stays UNREAD.
 
     A few are read one by one. Of many the index of tags is asked first, and of what only has to be named it is asked
     alone. Raises StoppedError when the run is stopped meanwhile.
@@ -146,7 +146,7 @@ class OwnershipReader:
     reach: Reach
 
     async def read(self, row: ObservedApp, *, has_twin: bool = False) -> ObservedApp:
-        """Give `row` with its ownership; UNREAD, and said as an event, where it cannot be read.
+        """Return `row` with its ownership; UNREAD, and said as an event, where it cannot be read.
 
         `has_twin`: an app of the other owner kind is listed under the same names. Both have one ARN then, which proves
         nothing of either.

@@ -60,11 +60,11 @@ class ReadyQueue:
         heapq.heappush(self._ready, (operation.rank, next(self._tie), operation))
 
     def hold_for(self, key: Hashable) -> None:
-        """Let what comes after `key` wait, from now on until `take_held`."""
+        """Hold what comes after `key`, from now on until `take_held`."""
         self._held.setdefault(key, [])
 
     def take_held(self, key: Hashable) -> list[Waiting]:
-        """Take out what waited for `key`, which has ended."""
+        """Remove and return what waited for `key`, which has ended."""
         return self._held.pop(key, [])
 
     def push_later(self, operation: Waiting, at: float) -> None:
@@ -73,7 +73,7 @@ class ReadyQueue:
         heapq.heappush(self._later, (at, next(self._tie), operation))
 
     def pop(self, now: float) -> Waiting | None:
-        """Give the next operation that may be called now, its gates entered; None when there is none."""
+        """Return the next operation that may be called now, its gates entered; None when there is none."""
         self._wake_due(now)
         while self._ready:
             operation = heapq.heappop(self._ready)[2]
@@ -105,7 +105,7 @@ class ReadyQueue:
         return at
 
     def gates_of(self, operation: Waiting) -> list[Gate]:
-        """Give the gates that stand before an operation; none in the ordinary case."""
+        """Return the gates that stand before an operation; none in the ordinary case."""
         if not self.gates:
             return []
         names: list[str] = []
@@ -115,7 +115,7 @@ class ReadyQueue:
         return [self.gates[name] for name in names if name in self.gates]
 
     def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> tuple[Gate, bool, bool]:
-        """Take in a ResourceLimitExceeded; its gate, whether the call was that gate's probe, and whether it parked."""
+        """Handle a ResourceLimitExceeded; return its gate, whether it was that gate's probe, and whether it parked."""
         name = self._gate_name(operation, error)
         gate = self.gates.get(name)
         if gate is None or gate.state is GateState.OPEN:
@@ -161,16 +161,16 @@ class ReadyQueue:
         return self.waiting_at(gate) + sum(gate in self.gates_of(operation) for operation in waiting)
 
     def gates_that_give_up(self, now: float) -> list[Gate]:
-        """Give the gates whose time is up; a call that is under way there is answered first."""
+        """Return the gates whose time is up; a call that is under way there is answered first."""
         return [gate for gate in self.gates.values() if now >= gate.gives_up_at() and not gate.probing]
 
     def empty_gate(self, gate: Gate) -> list[Waiting]:
-        """Take out everything that waits at a gate, first in order first."""
+        """Remove and return everything that waits at a gate, first in order first."""
         entries = self._waiting.pop(gate, [])
         return [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
 
     def drain(self) -> list[tuple[Waiting, Gate | None]]:
-        """Take out everything, with the gate that holds each operation back: one that has opened holds nothing."""
+        """Remove and return everything, with the gate that holds each operation back: an open one holds nothing."""
         left: list[tuple[Waiting, Gate | None]] = [(entry[2], None) for entry in (*self._ready, *self._later)]
         for gate in list(self._waiting):
             held_by = None if gate.state is GateState.OPEN else gate
@@ -212,7 +212,7 @@ class ReadyQueue:
                 self._release_one(gate)
 
     def _release_one(self, gate: Gate) -> None:
-        """Let the first create that waits go as a probe. The delete of a replace is never one."""
+        """Send the first create that waits as a probe. The delete of a replace is never one."""
         waiting = self._waiting[gate]
         first = min((entry for entry in waiting if not entry[2].is_delete), default=None)
         if first is not None:
@@ -221,7 +221,7 @@ class ReadyQueue:
             self.push(first[2])
 
     def _release(self, gate: Gate, waiting: list[_Entry]) -> None:
-        """Let go what an open gate, or one in its slow start, has room for."""
+        """Release what an open gate, or one in its slow start, has room for."""
         room = {GateState.OPEN: len(waiting), GateState.OPENING: gate.window - gate.in_flight}.get(gate.state, 0)
         for _ in range(min(room, len(waiting))):
             self.push(heapq.heappop(waiting)[2])

@@ -50,7 +50,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class ObserveFirst:
-    """Let complete scans show whether it was carried out."""
+    """Wait for complete scans to show whether it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _trouble(operation: Waiting, error: CloudError) -> Trouble:
 
 
 def trouble_of(error: CloudError) -> Trouble:
-    """Give the report's form of an error: the service's code where there is one, else ours."""
+    """Return the report's form of an error: the service's code where there is one, else ours."""
     return Trouble(error.service_code or error.code, error.message, error.hint)
 
 

@@ -151,7 +151,7 @@ class Scanner:
 
 
 def observed_app(domain: str, row: AppRow) -> ObservedApp:
-    """Give the row of a listing as the core knows it, under the fleet's name of the domain."""
+    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
     status = AppStatus.of(row.status)
     return ObservedApp(
         key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),

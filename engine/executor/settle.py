@@ -107,7 +107,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
                 yield self._let_go(operation, verdict, row)
 
     async def _ask_about(self, unsure: list[Unsure], scan: Scan) -> AsyncGenerator[LookedAt, None]:
-        """Let DescribeApp confirm what rests on what a listing does not show, or on a row of unsure generation.
+        """Ask DescribeApp about what a listing does not show, and about rows of an unsure generation.
 
         One answer tells how far our clock is ahead, so that the other rows need not be asked about.
         """

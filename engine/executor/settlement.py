@@ -66,7 +66,7 @@ class Settlement(Unknowns):
     # What a call came to.
 
     def create_accepted(self, operation: Operation, arn: str) -> None:
-        """Take in CreateApp's yes."""
+        """Handle an accepted CreateApp."""
         now = self.control.now()
         self.gates.leave(operation, now, accepted=True)
         operation.forgive("throttling", "transient", "limit")
@@ -78,7 +78,7 @@ class Settlement(Unknowns):
         self._settle_create(operation, now)
 
     def create_failed(self, operation: Operation, error: CloudError) -> None:
-        """Take in CreateApp's error."""
+        """Handle CreateApp's error."""
         now = self.control.now()
         gate: Gate | None = None
         if isinstance(error, QuotaExceeded):
@@ -87,21 +87,21 @@ class Settlement(Unknowns):
         self._decide(operation, error, gate, now)
 
     def delete_accepted(self, operation: Operation) -> None:
-        """Take in DeleteApp's yes, or the sight of an app that is Deleting already."""
+        """Handle an accepted DeleteApp, or an app that is Deleting already."""
         operation.forgive("throttling", "transient")
         operation.absent_since = None
         self.watch(operation, Phase.SETTLE_DELETE)
 
     def call_failed(self, operation: Operation, error: CloudError) -> None:
-        """Take in the error of a delete or an adoption, or of the look before it."""
+        """Handle the error of a delete or an adoption, or of the look before it."""
         self._decide(operation, error, None, self.control.now())
 
     def delete_later(self, operation: Operation) -> None:
-        """Take in that the app is Pending, so that it cannot be deleted yet."""
+        """Handle an app that is Pending, so that it cannot be deleted yet."""
         self.watch(operation, Phase.AWAIT_PENDING)
 
     def delete_settled(self, operation: Operation) -> None:
-        """Take in that the app is gone: the end of a delete, half of a replace."""
+        """Handle an app that is gone: the end of a delete, half of a replace."""
         before = operation.standing
         scopes = scopes_of(self.lane, operation.key, before.spec.instance_type or "")
         self.ready.wake_bucket(scopes, self.control.now())
@@ -169,7 +169,7 @@ class Settlement(Unknowns):
             self.nudge()
 
     def _failed_after_acceptance(self, operation: Operation, row: ObservedApp, error: CloudError) -> None:
-        """Take in an app that the service accepted and that ended Failed, with the error of its FailureReason."""
+        """Handle an app that the service accepted and that ended Failed, with the error of its FailureReason."""
         if not operation.ours:
             operation.counts_as_failure = operation.was_unseen and isinstance(error, Rejected)
             self.end(operation, Outcome.FAILED, trouble_of(error))
@@ -320,7 +320,7 @@ class Settlement(Unknowns):
         self.watch(operation, Phase.SETTLE_CREATE)
 
     def again_at_once(self, operation: Operation, phase: Phase) -> None:
-        """Let the next call of an operation be `phase`, as soon as its turn comes."""
+        """Make `phase` the next call of an operation, as soon as its turn comes."""
         operation.phase = phase
         operation.absent_since = None
         if self.is_over:

@@ -66,7 +66,7 @@ class AdaptiveRate:
         self._forget(now)
 
     def refused(self, sent_at: float, now: float) -> bool:
-        """Take in one throttled call; whether the rate was cut (once a burst)."""
+        """Handle one throttled call; return whether the rate was cut (once per burst)."""
         if sent_at <= self._cut_at:
             return False
         self._forget(now)

@@ -53,7 +53,7 @@ def _fields(row: ObservedApp) -> str:
 
 
 def never_settled(operation: Waiting) -> Trouble:
-    """Give the trouble of a call whose outcome no scan could show."""
+    """Return the trouble of a call whose outcome no scan could show."""
     call = "DeleteApp" if operation.phase is Phase.OBSERVE_DELETE else "CreateApp"
     return Trouble(
         UNKNOWN_CODE,
@@ -128,7 +128,7 @@ def bug_trouble(bug: BaseException) -> Trouble:
 
 
 def changed_since_plan(operation: Operation, how: str) -> Trouble:
-    """Give the trouble of a call that was not made because the app is not the one that the plan saw."""
+    """Return the trouble of a call that was not made because the app is not the one that the plan saw."""
     call = "adopted" if operation.phase is Phase.ADOPT else "deleted"
     return Trouble(
         "changed_since_plan",

@@ -40,7 +40,7 @@ class Unknowns(LaneState):
 
     @abstractmethod
     def again_at_once(self, operation: Operation, phase: Phase) -> None:
-        """Let the next call of an operation be `phase`, as soon as its turn comes."""
+        """Make `phase` the next call of an operation, as soon as its turn comes."""
 
     @abstractmethod
     def carry_out(
@@ -49,7 +49,7 @@ class Unknowns(LaneState):
         """Do what was decided about `error`."""
 
     def observe_first(self, operation: Operation, error: CloudError, now: float) -> None:
-        """Let looks show whether the call was carried out before anything else is sent for its key."""
+        """Wait for looks to show whether the call was carried out before anything else is sent for its key."""
         _, unknown_s = operation.fail("unknown", now)
         code = error.service_code or error.code
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, code, error.message, error.request_id))

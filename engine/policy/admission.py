@@ -124,7 +124,7 @@ class Admission:
         return Admitted(tuple(remedied), tuple(sorted(asked.findings)), frozenset(asked.denied), asked.run_denied)
 
     def weight(self, app: DesiredApp, domain: DesiredDomain) -> float:
-        """Give the largest weight among the priorities that match `app`; 0 where none does."""
+        """Return the largest weight among the priorities that match `app`; 0 where none does."""
         if not self._priorities:
             return 0.0
         return self._weigh(_bind(facts_of(app, domain, self.prices)))[0]
@@ -137,7 +137,7 @@ class Admission:
         apps: Sequence[DesiredApp] = (),
         domains: Sequence[DesiredDomain] = (),
     ) -> tuple[RuleVerdict, ...]:
-        """Give what every rule says about `app`, in file order, remediations included.
+        """Return what every rule says about `app`, in file order, remediations included.
 
         `app` may be as the fleet declares it or as `admit` left it: a remediation that stands among its layers is one.
         With `apps` and `domains`, which are then the whole fleet, rules over groups are asked too. An app that
@@ -225,7 +225,7 @@ class Admission:
                         asked.note(item.rule, None, message, (app.key for app, _ in group.members))
 
     def _weigh(self, bindings: Bindings) -> tuple[float, list[tuple[int, str]]]:
-        """Give the weight, and which priorities failed while they ran, with why."""
+        """Return the weight, and which priorities failed while they ran, with why."""
         weights: list[float] = []
         failed: list[tuple[int, str]] = []
         for index, item in enumerate(self._priorities):
@@ -239,7 +239,7 @@ class Admission:
     def _groups_around(
         self, app: DesiredApp, apps: Sequence[DesiredApp], domains: Sequence[DesiredDomain], today: date
     ) -> dict[Scope, Group]:
-        """Give the group of each scope that `app` belongs to, with the whole fleet remediated."""
+        """Return the group of each scope that `app` belongs to, with the whole fleet remediated."""
         if not apps or not self._group_rules:
             return {}
         by_name = {domain.name: domain for domain in domains}

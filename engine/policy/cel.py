@@ -219,5 +219,5 @@ def _check_app_fields(text: str, words: tuple[Token, ...]) -> None:
 
 @cache
 def environment_for(scope: Scope) -> Environment:
-    """Give the environment of a scope's expressions; made when first asked for."""
+    """Return the environment of a scope's expressions; made when first asked for."""
     return Environment(types_for(scope))

@@ -85,7 +85,7 @@ class Flaw:
     hint: str
 
     def text(self) -> str:
-        """Give the message with its place."""
+        """Return the message with its place."""
         return f"{self.message} (line {self.line}, column {self.column})" if self.line else self.message
 
 
@@ -139,7 +139,7 @@ def _unknown(name: str, is_function: bool, names: Mapping[str, str]) -> tuple[st
 
 
 def hint_for_name(name: str, names: Iterable[str] = APP_TYPES) -> str:
-    """Give the nearest known name, or all of them."""
+    """Return the nearest known name, or all of them."""
     close = nearest(name, names)
     return f"Did you mean {close}?" if close else f"Known are {', '.join(names)}"
 

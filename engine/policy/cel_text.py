@@ -44,7 +44,7 @@ _END: Final = Token("other", "", 0)
 
 
 def tokens(expression: str) -> tuple[Token, ...]:
-    """Give the words of an expression in order, without spaces and comments."""
+    """Return the words of an expression in order, without spaces and comments."""
     return tuple(
         Token(found.lastgroup or "", found[0], found.start())
         for found in _TOKEN.finditer(expression)
@@ -53,7 +53,7 @@ def tokens(expression: str) -> tuple[Token, ...]:
 
 
 def variables(words: tuple[Token, ...]) -> frozenset[str]:
-    """Give every name that may stand for a variable: all that do not follow a dot."""
+    """Return every name that may stand for a variable: all that do not follow a dot."""
     return frozenset(
         word.written
         for before, word in zip((None, *words), words, strict=False)
@@ -62,21 +62,21 @@ def variables(words: tuple[Token, ...]) -> frozenset[str]:
 
 
 def calls_with_literal(words: tuple[Token, ...], functions: frozenset[str]) -> Iterator[tuple[str, Token]]:
-    """Give each call `f("literal")` of one of `functions`: its name and the literal."""
+    """Return each call `f("literal")` of one of `functions`: its name and the literal."""
     for name, opening, literal, closing in zip(words, words[1:], words[2:], words[3:], strict=False):
         if name.written in functions and opening.written == "(" and closing.written == ")" and literal.kind == "text":
             yield name.written, literal
 
 
 def calls(words: tuple[Token, ...]) -> Iterator[Token]:
-    """Give each name that is called as a function."""
+    """Return each name that is called as a function."""
     for name, opening in pairwise(words):
         if name.kind == "name" and opening.written == "(":
             yield name
 
 
 def fields_of_items(words: tuple[Token, ...], list_name: str) -> Iterator[Token]:
-    """Give each field that is selected of an item of a list: `owner` for `apps.all(a, a.owner == "x")`."""
+    """Return each field that is selected of an item of a list: `owner` for `apps.all(a, a.owner == "x")`."""
     items = {
         item.written
         for name, dot, macro, opening, item, comma in zip(*(words[start:] for start in range(6)), strict=False)
@@ -89,6 +89,6 @@ def fields_of_items(words: tuple[Token, ...], list_name: str) -> Iterator[Token]
 
 
 def line_and_column(expression: str, offset: int) -> tuple[int, int]:
-    """Give where an offset stands; both count from 1."""
+    """Return where an offset stands; both count from 1."""
     before = expression[:offset]
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1

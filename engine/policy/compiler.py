@@ -104,7 +104,7 @@ def _is_true(match: Expression | None) -> bool:
 
 
 def scope_kind(scope: Scope) -> Scope:
-    """Give the scope whose environment serves this one: all groups have the same names."""
+    """Return the scope whose environment serves this one: all groups have the same names."""
     return Scope.APP if scope is Scope.APP else Scope.FLEET
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> PlanCost | None:
-    """Give the change of the bill; None where no change has a price: there is nothing to say then."""
+    """Return the change of the bill; None where no change has a price: there is nothing to say then."""
     regions = {domain.name: domain.region for domain in domains}
     sums: dict[str, tuple[float, int]] = {}
     unpriced = []
@@ -39,7 +39,7 @@ def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> 
 
 
 def _added(change: Change, region: str, prices: PriceBook) -> float | None:
-    """Give USD an hour that one change adds; None where one of its prices is not known."""
+    """Return USD an hour that one change adds; None where one of its prices is not known."""
     added = 0.0
     if change.action in MAKING and change.after is not None:
         price = prices.price(region, change.key.app_type, change.after.spec.instance_type or "")

@@ -61,18 +61,18 @@ UNHASHABLE_NAMES: Final = frozenset({"fallback", "tags"})  # a list and a map; `
 
 
 def types_for(scope: Scope) -> Mapping[str, str]:
-    """Give the names that an expression of a rule of this scope may use, with their types."""
+    """Return the names that an expression of a rule of this scope may use, with their types."""
     return APP_TYPES if scope is Scope.APP else GROUP_TYPES
 
 
 def instance_family(instance_type: str) -> str:
-    """Give `g5` for `ml.g5.xlarge`, and an empty text for what has no family, as `system`."""
+    """Return `g5` for `ml.g5.xlarge`, and an empty text for what has no family, as `system`."""
     parts = instance_type.split(".")
     return parts[1] if len(parts) == 3 else ""
 
 
 def facts_of(app: DesiredApp, domain: DesiredDomain, prices: PriceBook) -> Values:
-    """Give the value of every name for one app, with its own instance type and the cost of its dearest."""
+    """Return the value of every name for one app, with its own instance type and the cost of its dearest."""
     spec = app.spec
     instance_type = spec.instance_type or ""
     hourly_usd = prices.dearest(domain.region, app)
@@ -101,7 +101,7 @@ def facts_of(app: DesiredApp, domain: DesiredDomain, prices: PriceBook) -> Value
 
 
 def variants_of(values: Values) -> list[Values]:
-    """Give the values for each type of `[instance_type, *fallback]`, the app's own first; the cost is the same."""
+    """Return the values for each type of `[instance_type, *fallback]`, the app's own first; the cost is the same."""
     return [
         values,
         *({**values, "instance_type": kind, "instance_family": instance_family(kind)} for kind in values["fallback"]),
@@ -116,7 +116,7 @@ class Group:
     members: tuple[Placed, ...]
 
     def values(self, prices: PriceBook, *, with_apps: bool) -> Values:
-        """Give the values of every name. `apps` is costly, and stays empty where no expression asks for it."""
+        """Return the values of every name. `apps` is costly, and stays empty where no expression asks for it."""
         hourly_usd = math.fsum(prices.dearest(domain.region, app) for app, domain in self.members)
         return {
             "group": self.name,
@@ -160,7 +160,7 @@ def group_name(scope: Scope, app: DesiredApp) -> str:
 
 
 def show(value: object) -> str:
-    """Give a value as a message shows it: short, and safe for a terminal."""
+    """Return a value as a message shows it: short, and safe for a terminal."""
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, float):

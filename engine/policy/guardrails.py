@@ -49,7 +49,7 @@ class Allowance:
         return fnmatchcase(key, self.pattern)
 
     def __str__(self) -> str:
-        """Give the flag as it was written."""
+        """Return the flag as it was written."""
         return (
             self.pattern if self.count == 1 and not _WILDCARDS & set(self.pattern) else f"{self.pattern}={self.count}"
         )
@@ -109,7 +109,7 @@ def check_plan(
     allowances: Sequence[Allowance] = (),
     sources: Mapping[str, Source] | None = None,
 ) -> tuple[Finding, ...]:
-    """Give a mandatory finding for each limit that the plan breaks, sorted; none when it may run.
+    """Return a mandatory finding for each limit that the plan breaks, sorted; none when it may run.
 
     `owned` counts the live observed apps of this fleet by domain. Destroys that an allowance covers are not
     counted; an allowance that does not fit the plan exactly is a finding itself, since the plan is then not the
@@ -233,7 +233,7 @@ class _Check:
             )
 
     def _added(self, change: Change, app: DesiredApp) -> float:
-        """Give USD an hour that a create or a replace adds at most; a replace is not counted below nothing."""
+        """Return USD an hour that a create or a replace adds at most; a replace is not counted below nothing."""
         region = self.domains[change.key.domain].region
         usd = self.prices.dearest(region, app)
         if change.before is None or change.action is not Action.DELETE_THEN_CREATE:

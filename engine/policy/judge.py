@@ -160,5 +160,5 @@ def _run(program: Program, bindings: Bindings) -> bool | Failed:
 
 
 def seen_values(names: Iterable[str], values: Values) -> tuple[tuple[str, str], ...]:
-    """Give the variables that a rule mentions with what they were, sorted by name."""
+    """Return the variables that a rule mentions with what they were, sorted by name."""
     return tuple((name, f"{len(values[name])} apps" if name == APPS else show(values[name])) for name in sorted(names))

@@ -29,7 +29,7 @@ class PriceBook:
         self._dearest: dict[tuple[str, str, str | None, tuple[str, ...]], float] = {}
 
     def price(self, region: str, app_type: str, instance_type: str) -> float | None:
-        """Give USD an hour, or None.
+        """Return USD an hour, or None.
 
         KernelGateway's `system` costs what the service makes of it. Any other app on `system`, or without an
         instance type, has the price of `system` or else that of its app type.
@@ -44,7 +44,7 @@ class PriceBook:
         return self._prices.get(("", priced)) if own is None else own
 
     def dearest(self, region: str, app: DesiredApp) -> float:
-        """Give USD an hour of the dearest type that `app` may run on; +infinity where one has no price."""
+        """Return USD an hour of the dearest type that `app` may run on; +infinity where one has no price."""
         asked = (region, app.key.app_type, app.spec.instance_type, app.fallback)
         found = self._dearest.get(asked)
         if found is None:

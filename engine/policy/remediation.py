@@ -56,7 +56,7 @@ class Remediator:
     conflicts: dict[tuple[str, ...], Diagnostic] = field(default_factory=dict)
 
     def apply(self, app: DesiredApp, domain: DesiredDomain) -> Remedied:
-        """Give the app as every matching rule leaves it, with the rules that matched and those that failed."""
+        """Return the app as every matching rule leaves it, with the rules that matched and those that failed."""
         setters: dict[str, tuple[Rule, Any]] = {}
         matched: list[Rule] = []
         failures: list[tuple[Rule, str]] = []
@@ -113,7 +113,7 @@ class Remedied:
 
 
 def _fields(rule: Rule) -> list[tuple[str, Any]]:
-    """Give what a rule sets, tag by tag."""
+    """Return what a rule sets, tag by tag."""
     found: list[tuple[str, Any]] = []
     for name, value in rule.sets:
         if name == "tags":
@@ -124,14 +124,14 @@ def _fields(rule: Rule) -> list[tuple[str, Any]]:
 
 
 def show_set(value: Any) -> str:
-    """Give a value of `Rule.sets` as a message shows it."""
+    """Return a value of `Rule.sets` as a message shows it."""
     if isinstance(value, tuple) and value and isinstance(value[0], tuple):
         return show(dict(value))
     return show(list(value) if isinstance(value, tuple) else value)
 
 
 def _changed(app: DesiredApp, item: Remediation) -> DesiredApp:
-    """Give the app with the rule's fields and layer, or the app itself where nothing changes."""
+    """Return the app with the rule's fields and layer, or the app itself where nothing changes."""
     values = dict(item.rule.sets)
     fallback = values.pop("fallback", app.fallback)
     if "tags" in values:

@@ -65,7 +65,7 @@ class Rule:
     path: str = ""
 
     def key_path(self, key: str) -> str:
-        """Give the key path of one of its keys, for a problem."""
+        """Return the key path of one of its keys, for a problem."""
         return f"{self.path or f'rule.{self.id}'}.{key}"
 
 

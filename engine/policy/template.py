@@ -38,7 +38,7 @@ class Template:
     pieces: tuple[tuple[bool, str], ...]
 
     def fill(self, values: Values) -> str:
-        """Give the message for these values, on one line and safe for a terminal."""
+        """Return the message for these values, on one line and safe for a terminal."""
         return clean("".join(show(values[text]) if is_name else text for is_name, text in self.pieces))
 
 

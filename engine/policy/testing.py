@@ -89,7 +89,7 @@ def _problems(admission: Admission, test: PolicyTest) -> list[str]:
 
 
 def _gravest(admission: Admission, test: PolicyTest) -> dict[str, RuleVerdict]:
-    """Give the gravest verdict of every rule over all apps of the test; of an app not wanted, there is none."""
+    """Return the gravest verdict of every rule over all apps of the test; of an app not wanted, there is none."""
     said: dict[str, RuleVerdict] = {}
     by_name = {domain.name: domain for domain in test.domains}
     for app in test.apps:

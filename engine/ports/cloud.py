@@ -80,7 +80,7 @@ class Caller:
 
 
 def tagged_request(key: str, kinds: tuple[str, ...], token: str) -> dict[str, Any]:
-    """Give the request of GetResources, which both implementations need."""
+    """Return the request of GetResources, which both implementations need."""
     request: dict[str, Any] = {
         "TagFilters": [{"Key": key}],
         "ResourceTypeFilters": [f"sagemaker:{kind}" for kind in kinds],

@@ -18,7 +18,7 @@ _CHECK: Final[ContextVar[Callable[[], None] | None]] = ContextVar("check_before_
 
 @contextmanager
 def checked_before_leaving(check: Callable[[], None]) -> Iterator[None]:
-    """Let every request of this task ask `check` just before it leaves; what it raises, a CloudError, holds it back."""
+    """Call `check` just before each request of this task leaves; a CloudError that it raises holds the request back."""
     token = _CHECK.set(check)
     try:
         yield

@@ -81,17 +81,17 @@ class OwnerCloud(Protocol):
 
 
 def operation_of(verb: str, kind: OwnerKind) -> str:
-    """Give the API's name of a call about one owner: `Create` and a space are `CreateSpace`."""
+    """Return the API's name of a call about one owner: `Create` and a space are `CreateSpace`."""
     return f"{verb}{'UserProfile' if kind == USER else 'Space'}"
 
 
 def listing_of(kind: OwnerKind) -> str:
-    """Give the API's name of the listing of a kind."""
+    """Return the API's name of the listing of a kind."""
     return f"{operation_of('List', kind)}s"
 
 
 def create_request(domain_id: str, owner: DesiredOwner, tags: Tags) -> dict[str, Any]:
-    """Give the request of CreateUserProfile or CreateSpace; what the fleet does not declare is not in it."""
+    """Return the request of CreateUserProfile or CreateSpace; what the fleet does not declare is not in it."""
     request: dict[str, Any] = {"DomainId": domain_id}
     if tags:
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags]

@@ -33,7 +33,7 @@ _VERDICT_STYLES: Final[Mapping[str, Style]] = {
 
 
 def explain_text(explanation: Explanation, *, colour: bool = False) -> str:
-    """Give the whole explanation, ending in a line break."""
+    """Return the whole explanation, ending in a line break."""
     paint = Paint(colour)
     blocks = [
         _head(explanation, paint),

@@ -84,7 +84,7 @@ def _below_each_other(head: Sequence[str], row: Sequence[str]) -> list[str]:
 
 
 def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
-    """Give the document of `history --format json`. Times are UTC, durations seconds, rates creates a minute."""
+    """Return the document of `history --format json`. Times are UTC, durations seconds, rates creates a minute."""
     return {
         "format_version": 1,
         "runs": [
@@ -111,7 +111,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Give one bar a value, from nothing to the highest."""
+    """Return one bar a value, from nothing to the highest."""
     highest = max(values, default=0.0)
     if highest <= 0.0:
         return _BARS[0] * len(values)
@@ -144,13 +144,13 @@ def _why(error: Trouble | None, *, counted: bool) -> list[str]:
 
 
 def _owners(counts: Mapping[str, int]) -> str:
-    """Give how many user profiles and spaces a run worked on, and how many of them did not end well."""
+    """Return how many user profiles and spaces a run worked on, and how many of them did not end well."""
     bad = sum(count for outcome, count in counts.items() if outcome not in _GOOD)
     return f"{sum(counts.values()):,}" + (f", {bad:,} not well" if bad else "") if counts else "-"
 
 
 def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
-    """Give each trend from the oldest to the newest run."""
+    """Return each trend from the oldest to the newest run."""
     oldest_first = list(reversed(runs))
     found = [
         ("Created per minute", [_per_minute(past) for past in oldest_first], "{:.1f}"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]], bare_owners: int) -> str:
-    """Give the summary; `counts` by the word for one, `left_out` why -> what."""
+    """Return the summary; `counts` by the word for one, `left_out` why -> what."""
     imported = ", ".join(count_of(count, word) for word, count in counts.items())
     lines = [f"Imported {imported}. Checked: planning this file shows no changes."]
     if bare_owners:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def json_text(document: Mapping[str, Any]) -> str:
-    """Give `document` as JSON, ending in a line break. NaN and infinities are refused: no parser takes them.
+    """Return `document` as JSON, ending in a line break. NaN and infinities are refused: no parser takes them.
 
     Rows of a list of the document may be objects with a `to_json`. Each is written before the next one is made into
     plain values, so that a document of a hundred thousand rows takes the memory of its text.

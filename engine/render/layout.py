@@ -75,7 +75,7 @@ class Paint:
 
 
 def column_widths(rows: Iterable[Sequence[str]]) -> tuple[int, ...]:
-    """Give the width of each column but the last, in characters."""
+    """Return the width of each column but the last, in characters."""
     widths: list[int] = []
     for row in rows:
         for index, cell in enumerate(row[:-1]):
@@ -91,7 +91,7 @@ def columns_fit(widths: Sequence[int], indent: int, width: int) -> bool:
 
 
 def row_lines(row: Sequence[str], widths: Sequence[int], indent: int, width: int) -> tuple[str, str]:
-    """Give one row on one line, or its last cell apart where that does not fit: the second text is that cell then."""
+    """Return one row on one line, or its last cell apart where that does not fit: the second text is that cell then."""
     whole = aligned(row, widths)
     if indent + len(whole) <= width:
         return whole, ""
@@ -102,7 +102,7 @@ def row_lines(row: Sequence[str], widths: Sequence[int], indent: int, width: int
 
 
 def aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Give one row with its cells padded to `widths`, without trailing blanks."""
+    """Return one row with its cells padded to `widths`, without trailing blanks."""
     cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
     return COLUMN_GAP.join([*cells, *row[len(cells) :]]).rstrip()
 
@@ -121,7 +121,7 @@ NOTHING: Final = frozenset({"", "0", "-"})
 
 
 def duration(seconds: float) -> str:
-    """Give `0.4 s`, `23.4 s`, `3 min 20 s` or `2 h 5 min`."""
+    """Return `0.4 s`, `23.4 s`, `3 min 20 s` or `2 h 5 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)

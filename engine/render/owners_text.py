@@ -30,7 +30,7 @@ _MADE: Final = {Action.CREATE: "to make", Action.DELETE: "to delete"}
 
 
 def owners_counted(owners: Sequence[Owner]) -> str:
-    """Give `40 user profiles and 40 spaces`; empty for none."""
+    """Return `40 user profiles and 40 spaces`; empty for none."""
     profiles = sum(owner.kind == USER for owner in owners)
     spaces = len(owners) - profiles
     parts = [count_of(profiles, "user profile")] if profiles else []
@@ -38,7 +38,7 @@ def owners_counted(owners: Sequence[Owner]) -> str:
 
 
 def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
-    """Give what is done about owners as (symbol, what, names), in the order of the calls."""
+    """Return what is done about owners as (symbol, what, names), in the order of the calls."""
 
     def alike(change: OwnerChange) -> tuple[str, OwnerKind, Action]:
         return change.owner.domain, change.owner.kind, change.action
@@ -52,7 +52,7 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def owners_summary(plan: Plan) -> str:
-    """Give `; 40 user profiles and 40 spaces to make` for the line that sums a plan up; empty where there are none."""
+    """Return `; 40 user profiles and 40 spaces to make` for the summary of a plan; empty if there are none."""
     parts = []
     for action, word in _MADE.items():
         owners = [change.owner for change in plan.owners if change.action is action]
@@ -62,7 +62,7 @@ def owners_summary(plan: Plan) -> str:
 
 
 def owner_result_lines(results: Iterable[OwnerResult]) -> list[str]:
-    """Give the counts of how owners ended, and a line for each that did not end well, with why."""
+    """Return the counts of how owners ended, and a line for each that did not end well, with why."""
     lines = []
     ordered = sorted(results, key=lambda result: (list(OUTCOMES).index(result.outcome), result.owner))
     for outcome, group in groupby(ordered, key=lambda result: result.outcome):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def people_text(report: ApplyReport, members: Sequence[str], owners: Mapping[Owner, str]) -> str:
-    """Give a line for each of `members`, in their order, ending in a line break; `owners` tells whose an owner is."""
+    """Return a line for each of `members`, in their order, ending in a line break; `owners` tells whose an owner is."""
     had: defaultdict[str, list[str]] = defaultdict(list)
     for app in report.apps:
         member = owners.get(app.key.owner_key)

@@ -27,7 +27,7 @@ class Alike(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Give what they have in common: `20 x JupyterLab/default  ml.t3.medium  not there`."""
+        """Return what they have in common: `20 x JupyterLab/default  ml.t3.medium  not there`."""
         first = self.changes[0]
         app = f"{clean(first.key.app_type)}/{clean(first.key.app_name)}"
         parts = (f"{len(self.changes):,} x {app}", instance(first), why(first))

@@ -124,7 +124,7 @@ def _destroys(page: Page, changes: Sequence[Change]) -> None:
 
 
 def _compact_rows(changes: Sequence[Change]) -> list[str]:
-    """Give rows of owners whose apps differ in nothing else: `research/space/…/JupyterLab/default` and their names."""
+    """Return rows of owners whose apps are otherwise equal: `research/space/…/JupyterLab/default` and their names."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for change in changes:
         key = change.key

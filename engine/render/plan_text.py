@@ -126,7 +126,7 @@ def summary_line(plan: Plan) -> str:
 
 
 def _owners(plan: Plan, paint: Paint) -> str:
-    """Give what is done about user profiles and spaces, before the apps that wait for it."""
+    """Return what is done about user profiles and spaces, before the apps that wait for it."""
     actions = [change.action for change in plan.owners]
     styles = {SYMBOLS[action]: STYLES[action] for action in actions}
     rows = [f"  {paint(styles[symbol], symbol)} {what}: {listed}" for symbol, what, listed in owner_rows(plan)]
@@ -229,7 +229,7 @@ def _told(plan: Plan, paint: Paint) -> str:
 
 
 def told_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Give what is left alone and worth a word, as pairs of a counted reason and the names with a hint."""
+    """Return what is left alone and worth a word, as pairs of a counted reason and the names with a hint."""
     lines: list[tuple[str, str]] = []
     for reason in TOLD_REASONS:
         keys = [change.key for change in plan.decisions if change.reason is reason and change.action is Action.NONE]

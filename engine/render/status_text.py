@@ -90,7 +90,7 @@ _TEAM_COLUMNS_KEPT_COUNT: Final = 2
 def status_text(
     view: StatusView, *, colour: bool = False, width: int = WIDTH_DEFAULT_CHARS, every: bool = False
 ) -> str:
-    """Give the whole status, ending in a line break. `width` is the terminal's, in characters.
+    """Return the whole status, ending in a line break. `width` is the terminal's, in characters.
 
     With `every`, and for a few apps always, each app has a line; else those alone that are not well.
     """
@@ -114,7 +114,7 @@ def status_text(
 
 
 def team_cells(view: StatusView) -> list[tuple[str, ...]]:
-    """Give the table of teams: its titles, then a row a team. The domain is told where there are several."""
+    """Return the table of teams: its titles, then a row a team. The domain is told where there are several."""
     several = len({team.domain for team in view.teams}) > 1
     titles = ("TEAM", "DECLARED", *(title for title, _ in TEAM_COLUMNS), "EXPIRING")
     rows = [
@@ -173,7 +173,7 @@ def _by_reason(rows: Sequence[StatusRow], *, every: bool) -> list[Unwell]:
 
 
 def expiring_lines(view: StatusView, *, every: bool) -> list[tuple[str, str]]:
-    """Give the apps that will soon expire, with their last day."""
+    """Return the apps that will soon expire, with their last day."""
     rows = view.expiring if every else view.expiring[:ORPHANS_NAMED_MAX_COUNT]
     lines = [
         (clean(str(row.key)), f"last day {row.desired.expires.isoformat()}, {_days(row.expires_in_days or 0)}")
@@ -201,7 +201,7 @@ def _why(row: StatusRow) -> str:
 
 
 def _teams(view: StatusView, paint: Paint, width: int) -> list[str]:
-    """Give the table of teams, or a line for each of them where the table is wider than the terminal."""
+    """Return the table of teams, or a line for each of them where the table is wider than the terminal."""
     cells = team_cells(view)
     if not cells:
         return []
@@ -298,7 +298,7 @@ def _domains(rows: Sequence[StatusRow], paint: Paint, width: int) -> list[str]:
 
 
 def _lines(row: tuple[str, str, str, str, str], widths: Sequence[int], paint: Paint, width: int) -> list[str]:
-    """Give one app, in columns of `widths`, or one below the other where there are none."""
+    """Return one app, in columns of `widths`, or one below the other where there are none."""
     status, owner, app, machine, wanted = row
     if widths:
         line, apart = row_lines(row, widths, 2, width)
@@ -320,7 +320,7 @@ def _errors(view: StatusView, paint: Paint) -> list[str]:
 
 
 def verdict(view: StatusView) -> str:
-    """Give the last line: how many apps there are, in which statuses, and whether anything is amiss."""
+    """Return the last line: how many apps there are, in which statuses, and whether anything is amiss."""
     counts = ", ".join(
         f"{count:,} {'absent' if status == '-' else clean(status)}" for status, count in view.summary.items()
     )

@@ -27,7 +27,7 @@ _CALLS: Final = {
 
 
 def steps_text(plan: Plan, *, colour: bool = False, weight: Callable[[DesiredApp], float] = lambda _: 0.0) -> str:
-    """Give the calls in the order in which they would be sent, ending in a line break; empty when there are none."""
+    """Return the calls in the order in which they would be sent, ending in a line break; empty when there are none."""
     steps = ordered_steps(plan, weight)
     if not steps:
         return ""

@@ -25,7 +25,7 @@ def validate_text(
     tests: Sequence[tuple[str, str, Sequence[str]]] = (),
     colour: bool = False,
 ) -> str:
-    """Give the findings, the policy tests that failed, and the closing line, ending in a line break.
+    """Return the findings, the policy tests that failed, and the closing line, ending in a line break.
 
     `tests` are the policy tests that were run: name, place, and what was wrong with it, nothing for one that passed.
 

@@ -111,12 +111,12 @@ def _difference(change: Change, name: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Give a field's value for people; `(unset)` for None."""
+    """Return a field's value for people; `(unset)` for None."""
     return "(unset)" if value is None else clean(str(value))
 
 
 def instance(change: Change) -> str:
-    """Give the instance type of the app to be, or of the app that is."""
+    """Return the instance type of the app to be, or of the app that is."""
     spec = change.after.spec if change.after is not None else change.before.spec if change.before is not None else None
     return clean(spec.instance_type or "") if spec is not None else ""
 
@@ -128,6 +128,6 @@ def fallback(change: Change) -> str:
 
 
 def group_of(change: Change) -> str:
-    """Give the heading that a change stands under: its team, or its owner where it has none."""
+    """Return the heading that a change stands under: its team, or its owner where it has none."""
     team = change.after.team if change.after is not None else ""
     return f"team {clean(team)}" if team else f"{change.key.owner_kind} {clean(change.key.owner)}"

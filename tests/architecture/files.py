@@ -11,17 +11,17 @@ _TEXT: Final = frozenset({".py", ".md", ".toml", ".txt", ".csv", ".sh", ".json",
 
 
 def engine_modules() -> list[Path]:
-    """Give every module of the engine."""
+    """Return every module of the engine."""
     return sorted((ROOT / "engine").rglob("*.py"))
 
 
 def own_modules() -> list[Path]:
-    """Give every module that is written here, tests and tools too."""
+    """Return every module that is written here, tests and tools too."""
     return sorted(path for top in ("engine", "tests", "tools", "benchmarks") for path in (ROOT / top).rglob("*.py"))
 
 
 def own_texts() -> list[Path]:
-    """Give every text file that is written here."""
+    """Return every text file that is written here."""
     return sorted(
         path
         for path in ROOT.rglob("*")
@@ -34,5 +34,5 @@ def own_texts() -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """Give the path from the root on."""
+    """Return the path from the root on."""
     return str(path.relative_to(ROOT))

@@ -26,7 +26,7 @@ def _table() -> dict[int, list[str]]:
 
 @cache
 def _tests_of(path: str) -> dict[str, set[int]]:
-    """Give the tests of a file with the rows that each one says it shows."""
+    """Return the tests of a file with the rows that each one says it shows."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return {

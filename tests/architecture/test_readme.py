@@ -43,7 +43,7 @@ class Block:
 
     @property
     def steps(self) -> list[tuple[str, list[str]]]:
-        """Give each command with the output that is shown below it. A trailing backslash goes on in the next line."""
+        """Return each command with the output that is shown below it. A trailing backslash goes on in the next line."""
         steps: list[tuple[str, list[str]]] = []
         for line in self.body.replace("\\\n", "").splitlines():
             if line.startswith("$ "):
@@ -73,7 +73,7 @@ def matches(shown: list[str], printed: list[str]) -> bool:
 
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
-    """Give what a clone would hold: every file that git tracks, as it is now, and nothing else."""
+    """Return what a clone would hold: every file that git tracks, as it is now, and nothing else."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():

@@ -26,7 +26,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def closed(schema: Any) -> Any:
-    """Give the schema with every object closed, so that a field that is printed and not told of is found."""
+    """Return the schema with every object closed, so that a field that is printed and not told of is found."""
     if isinstance(schema, list):
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):

@@ -77,7 +77,7 @@ app_deleting = 0.05
 
 
 def fleet_text(people: Sequence[str], *, more: str = "", lab: str = 'instance_type = "ml.t3.medium"') -> str:
-    """Give a fleet of one team with a JupyterLab space for each of `people`; `more` is put below it."""
+    """Return a fleet of one team with a JupyterLab space for each of `people`; `more` is put below it."""
     members = ", ".join(f'"{person}"' for person in people)
     return f"""schema = 1
 name = "e2e"
@@ -96,12 +96,12 @@ type = "JupyterLab"
 
 
 def lab_of(person: str) -> str:
-    """Give the key of a person's lab."""
+    """Return the key of a person's lab."""
     return f"research/space/{person}-lab/JupyterLab/default"
 
 
 def people(count: int, prefix: str = "u") -> list[str]:
-    """Give names."""
+    """Return names."""
     return [f"{prefix}{number:03}" for number in range(count)]
 
 
@@ -116,17 +116,17 @@ class Ran:
 
     @property
     def report(self) -> dict[str, Any]:
-        """Give standard output as JSON: it holds the result and nothing else."""
+        """Return standard output as JSON: it holds the result and nothing else."""
         parsed: dict[str, Any] = json.loads(self.out)
         return parsed
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
-        """Give the events of the log, those of one name or all."""
+        """Return the events of the log, those of one name or all."""
         lines = [json.loads(line) for line in self.log.splitlines()]
         return [line for line in lines if not name or line["event"] == name]
 
     def outcomes(self) -> dict[str, str]:
-        """Give the outcome of each app of a report."""
+        """Return the outcome of each app of a report."""
         return {app["key"]: app["outcome"] for app in self.report["apps"]}
 
 
@@ -173,12 +173,12 @@ class Place:
         self.within(put)
 
     def identity(self, key: str) -> AppId:
-        """Give the service's identity of a key of the domain `research`."""
+        """Return the service's identity of a key of the domain `research`."""
         parsed = parse_app_key(key)
         return app_id(DOMAIN_ID, parsed.owner_kind, parsed.owner, parsed.app_type, parsed.app_name)
 
     def status_of(self, key: str) -> str:
-        """Give an app's status in the world, or nothing."""
+        """Return an app's status in the world, or nothing."""
 
         def look(world: World) -> str:
             found = world.apps.get(self.identity(key))
@@ -197,7 +197,7 @@ class Place:
         return bool(names) and all(name.startswith(("Get", "List", "Describe")) for name in names)
 
     def stats(self) -> dict[str, Any]:
-        """Give all that the world counted."""
+        """Return all that the world counted."""
         return self.within(lambda world: world.stats_json())
 
     def forget_calls(self) -> None:
@@ -207,7 +207,7 @@ class Place:
     # The command line.
 
     def environment(self, **more: Any) -> dict[str, str]:
-        """Give the variables of a process that reaches the simulator, and nothing of the tester's own."""
+        """Return the variables of a process that reaches the simulator, and nothing of the tester's own."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         given = {
             **kept,
@@ -222,7 +222,7 @@ class Place:
         return {name: value for name, value in given.items() if value}
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command line of one run over this fleet, begun in its folder."""
+        """Return the command line of one run over this fleet, begun in its folder."""
         return [*warm.APPFLEET, "-f", "fleet.toml", *arguments]
 
     def run(self, *arguments: str, log: bool = True, cold: bool = False, **environment: Any) -> Ran:
@@ -284,7 +284,7 @@ class Running:
         self.process.send_signal(number)
 
     def log_text(self) -> str:
-        """Give what it has logged so far."""
+        """Return what it has logged so far."""
         return self.log_file.read_text() if self.log_file is not None and self.log_file.exists() else ""
 
     def end(self) -> Ran:
@@ -302,6 +302,6 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 
 def fault(kind: FaultKind | str, operation: str, **more: object) -> str:
-    """Give the lines of one fault for a scenario."""
+    """Return the lines of one fault for a scenario."""
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in more.items())
     return f'[[fault]]\nkind = "{FaultKind(kind).value}"\noperation = "{operation}"\n{lines}'

@@ -122,7 +122,7 @@ ENDS = {
 
 @pytest.fixture
 def run_before(place: Place) -> Place:
-    """Give a fleet that ran well once, so that its journal and its metrics know something that must not be lost."""
+    """Return a fleet that ran well once, so that its journal and its metrics know something that must not be lost."""
     place.write(fleet_text(["zoe"]))
     assert place.apply("--no-wait", "--metrics-file", "m.prom").code == 0
     place.write(fleet_text(people(4)))
@@ -130,7 +130,7 @@ def run_before(place: Place) -> Place:
 
 
 def last_line(ran: Ran) -> dict[str, Any]:
-    """Give the last line of the log."""
+    """Return the last line of the log."""
     return ran.events()[-1]
 
 

@@ -24,7 +24,7 @@ DENIED = QUICK + fault("access-denied", "CreateApp")
 
 @pytest.fixture
 def once(place: Place) -> Place:
-    """Give a fleet of one app of mode once that this fleet has made and that has drifted since."""
+    """Return a fleet of one app of mode once that this fleet has made and that has drifted since."""
     place.write(fleet_text(people(1), lab=ONCE))
     assert place.apply().report["summary"] == {"created": 1}
     place.write(fleet_text(people(1), lab='mode = "once"\ninstance_type = "ml.m5.large"'))

@@ -30,7 +30,7 @@ SECOND_AFTER_SECONDS = 0.2  # as POLICY has it
 
 
 def at_rate(calls_per_second: int) -> str:
-    """Give a policy with a fixed rate of creates."""
+    """Return a policy with a fixed rate of creates."""
     return POLICY.replace("_rate = 200\ncreate", f"_rate = {calls_per_second}\ncreate").replace(
         "create_rate_max = 200", f"create_rate_max = {calls_per_second}"
     )
@@ -43,14 +43,14 @@ CRAWLING = at_rate(4)
 
 @pytest.fixture
 def slow(place: Place) -> Place:
-    """Give a fleet whose creates take about two seconds."""
+    """Return a fleet whose creates take about two seconds."""
     place.write(fleet_text(people(MANY)), policy=SLOW)
     return place
 
 
 @pytest.fixture
 def crawling(place: Place) -> Place:
-    """Give a fleet whose creates take about ten seconds: what happens in the middle of them does, on any machine."""
+    """Return a fleet whose creates take about ten seconds: what happens in the middle of them does, on any machine."""
     place.write(fleet_text(people(MANY)), policy=CRAWLING)
     return place
 
@@ -63,7 +63,7 @@ def finish(place: Place) -> Ran:
 
 @pytest.fixture
 def endless(place: Place) -> Place:
-    """Give a world whose listings are never answered in time."""
+    """Return a world whose listings are never answered in time."""
     place.scenario(QUICK + "answer = 300\n")
     return place
 
@@ -185,7 +185,7 @@ def _waits_for_lock(running: Running) -> bool:
 
 
 def _goal(path: Path) -> str:
-    """Give what a descriptor leads to; nothing, where it was closed meanwhile."""
+    """Return what a descriptor leads to; nothing, where it was closed meanwhile."""
     try:
         return str(path.readlink())
     except OSError:
@@ -225,7 +225,7 @@ def test_1_when_the_deadline_comes_before_everything_is_listed(endless: Place) -
 
 
 def logged_at(event: dict[str, Any]) -> float:
-    """Give when an event was logged, in epoch seconds."""
+    """Return when an event was logged, in epoch seconds."""
     return datetime.fromisoformat(event["ts"]).timestamp()
 
 

@@ -25,13 +25,13 @@ WRITERS = (
 
 
 def words_of(writer: tuple[str, ...], path: str) -> list[str]:
-    """Give the words of a command that writes to `path`."""
+    """Return the words of a command that writes to `path`."""
     return [*writer, path, *(["plan"] if writer == ("--log-file",) else [])]
 
 
 @pytest.fixture
 def null(tmp_path: Path) -> Path:
-    """Give a null device with a name of its own, so that no test can harm the machine's."""
+    """Return a null device with a name of its own, so that no test can harm the machine's."""
     path = tmp_path / "null"
     if not IS_ROOT:
         pytest.skip("only root can make a device")

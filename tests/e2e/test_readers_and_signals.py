@@ -34,7 +34,7 @@ SLOW = POLICY.replace("create_rate = 200", "create_rate = 20").replace("create_r
 
 @pytest.fixture
 def large(place: Place) -> Place:
-    """Give a fleet whose result no pipe takes at once, whatever the kernel lets it hold."""
+    """Return a fleet whose result no pipe takes at once, whatever the kernel lets it hold."""
     names = [f"{'n' * 40}{name}" for name in people(MANY)]
     place.write(fleet_text(names, more='[apps.lab.tags]\nwhy = "' + "x" * 200 + '"\n'))
     return place
@@ -42,7 +42,7 @@ def large(place: Place) -> Place:
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """Give the writing end of a pipe that nobody reads, full to the brim."""
+    """Return the writing end of a pipe that nobody reads, full to the brim."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:

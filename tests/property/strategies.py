@@ -157,12 +157,12 @@ selectors = st.just(Selectors()) | st.builds(
 
 
 def without_what_asks_anew(options: PlanOptions) -> PlanOptions:
-    """Give the options of the next run: a key that was forced is forced once."""
+    """Return the options of the next run: a key that was forced is forced once."""
     return replace(options, replace_keys=frozenset())
 
 
 def shuffled(observed: ObservedFleet, order: Any) -> ObservedFleet:
-    """Give the same rows and domains as a listing in another order gives them."""
+    """Return the same rows and domains as a listing in another order gives them."""
     names = sorted(observed.domains, key=lambda _: order.random())
     return ObservedFleet({name: _shuffled_domain(observed.domains[name], order) for name in names})
 

@@ -44,7 +44,7 @@ SPECS = st.builds(
 
 @st.composite
 def domains(draw: DrawFn) -> Found:
-    """Give a domain as the service might tell of it, with names and words that it never should."""
+    """Return a domain as the service might tell of it, with names and words that it never should."""
     users = draw(st.lists(USERS, unique=True, max_size=7))
     spaces: dict[str, ObservedOwner] = {}
     apps: dict[AppKey, ObservedApp] = {}

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """Give a folder that stands for a machine's root."""
+    """Return a folder that stands for a machine's root."""
     yield from machine_root()

@@ -22,19 +22,19 @@ def lines() -> list[str]:
 
 
 def settings() -> dict[str, str]:
-    """Give the variables that the crontab sets."""
+    """Return the variables that the crontab sets."""
     return dict(line.split("=", 1) for line in lines() if SETTING.match(line))
 
 
 def jobs() -> list[tuple[list[str], str, str]]:
-    """Give the five fields, the user and the command of each line of the crontab."""
+    """Return the five fields, the user and the command of each line of the crontab."""
     found = [line.split(None, 6) for line in lines() if not SETTING.match(line)]
     return [(job[:5], job[5], job[6]) for job in found]
 
 
 @pytest.fixture
 def machine(root: Path) -> Machine:
-    """Give a machine as its crontab's first lines prepare it, with what cron gives a command and nothing else."""
+    """Return a machine as its crontab's first lines prepare it, with what cron gives a command and nothing else."""
     made = Machine(root, {**settings(), "HOME": "/nonexistent", "LOGNAME": "appfleet"})
     write_fleet(root / "srv/fleet")
     for name in ("var/lib/appfleet", "var/log/appfleet"):

@@ -19,7 +19,7 @@ INSTRUCTION = re.compile(r"^([A-Z]+) (.*)$", re.MULTILINE)
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Give the instructions of the Dockerfile with what they are given, continued lines joined."""
+    """Return the instructions of the Dockerfile with what they are given, continued lines joined."""
     text = "\n".join(line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#"))
     return INSTRUCTION.findall(re.sub(r"\s*\\\n\s*", " ", text))
 
@@ -29,7 +29,7 @@ def all_of(name: str) -> list[str]:
 
 
 def copied() -> list[tuple[list[str], str]]:
-    """Give the sources and the target of each copy from the repository."""
+    """Return the sources and the target of each copy from the repository."""
     found = [given.split() for given in all_of("COPY") if not given.startswith("--from")]
     return [(parts[:-1], parts[-1]) for parts in found]
 

@@ -48,7 +48,7 @@ def container() -> dict[str, Any]:
 
 
 def config_maps(home: Path) -> dict[str, dict[str, bytes]]:
-    """Give the ConfigMaps that the recipe's kubectl commands make in the folder of the fleet."""
+    """Return the ConfigMaps that the recipe's kubectl commands make in the folder of the fleet."""
     made = {}
     for name, source in CREATE_CONFIG_MAP.findall(RECIPE.read_text()):
         path = home / source

@@ -26,7 +26,7 @@ def unit(name: str) -> configparser.ConfigParser:
 
 @pytest.fixture
 def machine(root: Path) -> Machine:
-    """Give a machine with the state folder of a dynamic user: a link of root's to a folder of the user's."""
+    """Return a machine with the state folder of a dynamic user: a link of root's to a folder of the user's."""
     state = root / "var/lib/private/appfleet"
     variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "LANG": "C.UTF-8", "STATE_DIRECTORY": str(state)}
     made = Machine(root, variables, user=FIRST_USER)

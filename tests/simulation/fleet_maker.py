@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 def make_fleet(rng: random.Random, world: SimWorld, kind: Kind) -> tuple[DesiredFleet, dict[str, Lane]]:
-    """Give a fleet of 10 to 60 apps, with its owners in the world and nothing else."""
+    """Return a fleet of 10 to 60 apps, with its owners in the world and nothing else."""
     lanes = [Lane("111122223333", "eu-west-1")]
     if kind is not Kind.SCARCE and rng.random() < 0.5:
         lanes.append(rng.choice([Lane("111122223333", "us-east-1"), Lane("444455556666", "eu-west-1")]))
@@ -82,7 +82,7 @@ def _really(app: DesiredApp) -> str | None:
 
 
 def world_key(fleet: DesiredFleet, key: AppKey) -> AppId:
-    """Give the world's key of a declared app."""
+    """Return the world's key of a declared app."""
     domain = next(domain for domain in fleet.domains if domain.name == key.domain)
     return app_id(domain.domain_id, key.owner_kind, key.owner, key.app_type, key.app_name)
 

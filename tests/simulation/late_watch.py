@@ -68,14 +68,14 @@ class LateWatch:
         self.frozen_s += seconds
 
     def instant_ends_at(self, at: float) -> float:
-        """Give when a moment ends for the executor: what it had under way when the process was stopped goes on then."""
+        """Return when a moment ends for the executor: what was under way at a stop of the process continues then."""
         for began_at, ended_at in self._stops:
             if abs(began_at - at) < TICK:
                 at = ended_at
         return at
 
     def asked_s_ago(self, key: AppId) -> float:
-        """Give how long ago DescribeApp was sent."""
+        """Return how long ago DescribeApp was sent."""
         return self._watch.now() - self.asked_at.get(key, float("-inf"))
 
     def is_in_doubt(self, key: AppKey | Owner) -> bool:

@@ -40,7 +40,7 @@ class Disk:
     lost: set[AppKey | Owner] = field(default_factory=set)  # of which an intent never got to the disk
 
     def memory(self) -> Memory:
-        """Give what the next run finds."""
+        """Return what the next run finds."""
         return Memory(
             frozenset(self.once_done),
             dict(self.failures),

@@ -348,7 +348,7 @@ def _adopts_drifted(plan: Plan) -> bool:
 
 
 def watch_clock(loop: VirtualLoop) -> Callable[[], float]:
-    """Give the wall clock of a loop."""
+    """Return the wall clock of a loop."""
     return lambda: EPOCH + loop.time()
 
 

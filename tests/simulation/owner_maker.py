@@ -60,12 +60,12 @@ OPERATIONS: Final = (
 
 
 def declared_of(scenario: Scenario, owner: Owner) -> DesiredOwner | None:
-    """Give what the fleet declares of an owner."""
+    """Return what the fleet declares of an owner."""
     return next((one for one in scenario.fleet.owners if one.owner == owner), None)
 
 
 def standing_owner(world: World, domain_id: str, kind: OwnerKind, name: str) -> Profile | Space | None:
-    """Give the owner that stands in the world; None when there is none."""
+    """Return the owner that stands in the world; None when there is none."""
     domain = world.domains[domain_id]
     if kind == USER:
         return domain.profiles.get(name.lower())
@@ -171,7 +171,7 @@ def _declared(rng: random.Random, scenario: Scenario, ids: dict[str, str]) -> tu
 
 
 def _empty_owners(world: World, scenario: Scenario, ids: dict[str, str]) -> list[DesiredOwner]:
-    """Give the declared owners in which no app is or was."""
+    """Return the declared owners in which no app is or was."""
     used = {(key.domain_id, key.owner_kind, key.owner) for key in world.apps}
     spaces = {space.name: space for domain in world.domains.values() for space in domain.spaces.values()}
     held = {spaces[name].owner.lower() for domain, kind, name in used if kind == SPACE and domain in ids.values()}

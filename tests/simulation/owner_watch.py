@@ -48,7 +48,7 @@ class OwnerId(NamedTuple):
 
 
 def owner_id(domain_id: str, kind: OwnerKind, name: str) -> OwnerId:
-    """Give the key of an owner as the service compares it."""
+    """Return the key of an owner as the service compares it."""
     return OwnerId(domain_id, kind, name.lower() if kind == USER else name)
 
 

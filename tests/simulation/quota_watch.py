@@ -174,7 +174,7 @@ class QuotaWatch:
 
 
 def type_of(call: Call, key: AppId) -> str:
-    """Give the instance type that a create counts as, as far as its caller can know."""
+    """Return the instance type that a create counts as, as far as its caller can know."""
     asked = call.spec.instance_type if call.spec is not None else None
     if asked is None:
         return BY_DEFAULT
@@ -192,7 +192,7 @@ def per_user(domain_id: str, owner: str, instance_type: str) -> str:
 
 
 def named(lane: Lane, key: AppId, instance_type: str, facts: QuotaFacts) -> Name:
-    """Give what is full, by the quota's name in any of its spellings."""
+    """Return what is full, by the quota's name in any of its spellings."""
     if facts.user_profile:
         return (lane.account, lane.region, per_user(key.domain_id, key.owner, instance_type))
     if facts.quota == RUNNING_APPS or RUNNING_APPS.endswith(facts.quota or "?"):

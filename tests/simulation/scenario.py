@@ -68,11 +68,11 @@ class Scenario:
     disturbances: tuple[Disturbance, ...] = ()
 
     def weight(self, app: DesiredApp) -> float:
-        """Give the app's priority."""
+        """Return the app's priority."""
         return self.weights.get(app.team, 0.0)
 
     def draw_latency(self) -> float:
-        """Give how long half a call takes."""
+        """Return how long half a call takes."""
         if self.slow_share and self.rng.random() < self.slow_share:
             return self.rng.uniform(1.0, 6.0)
         low, high = self.latency
@@ -82,7 +82,7 @@ class Scenario:
         return low + self.ticks * TICK_SECONDS
 
     def draw_fault(self, call: Call) -> Fault | None:
-        """Give what happens to one call."""
+        """Return what happens to one call."""
         for rule in self.faults:
             if (fault := rule.draw(call.operation, self.world.now, self.rng)) is not None:
                 return fault
@@ -110,7 +110,7 @@ class Scenario:
 
 
 def make_scenario(seed: int) -> Scenario:
-    """Give the night of a seed."""
+    """Return the night of a seed."""
     rng = random.Random(seed)
     kind = rng.choices([Kind.CALM, Kind.SCARCE, Kind.STORM], [1, 1, 10])[0]
     settings = _settings(rng, kind)

@@ -268,7 +268,7 @@ class SimCloud(OwnerCalls):
 
 
 def key_of(app: AppName) -> AppId:
-    """Give the world's key of an app."""
+    """Return the world's key of an app."""
     return app_id(app.domain_id, app.owner_kind, app.owner, app.app_type, app.app_name)
 
 

@@ -73,7 +73,7 @@ class SimWorld(World):
         return any(status == IN_SERVICE for _, status in self.history[app.seq])
 
     def shown(self, app: App) -> AppRow | None:
-        """Give the row of an app as a listing shows it now; None for one that does not show yet."""
+        """Return the row of an app as a listing shows it now; None for one that does not show yet."""
         seen_at = self.now - self.lags.get(app.seq, 0.0)
         status = self._status_at(app, seen_at)
         if not status:
@@ -104,6 +104,6 @@ def _is_of_people(item: object) -> bool:
 
 
 def row_of(app: App, status: str) -> AppRow:
-    """Give a row of ListApps."""
+    """Return a row of ListApps."""
     key = app.key
     return AppRow(key.owner_kind, app.owner, key.app_type, key.app_name, status, app.created_at, app.spec)

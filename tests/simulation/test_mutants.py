@@ -21,7 +21,7 @@ QUICK = (
 
 
 def _names() -> dict[tuple[str, str], int]:
-    """Give what each name of the product stands for, in its modules and its classes."""
+    """Return what each name of the product stands for, in its modules and its classes."""
     found: dict[tuple[str, str], int] = {}
     for module_name, module in list(sys.modules.items()):
         if not module_name.startswith(("engine.", "tests.simulation.memory_journal")):

@@ -103,7 +103,7 @@ class Disturbance:
 
 
 def draw_disturbances(rng: random.Random) -> tuple[Disturbance, ...]:
-    """Give the runs that see trouble, one to three of them."""
+    """Return the runs that see trouble, one to three of them."""
     return tuple(_disturbance(rng) for _ in range(rng.choice([1, 1, 2, 3])))
 
 

@@ -117,7 +117,7 @@ class Watch:
             self.changes[key_of_parts(ids[key.domain], key.owner_kind, owner, key.app_type, key.app_name)] = change
 
     def now(self) -> float:
-        """Give the loop's time."""
+        """Return the loop's time."""
         assert self._loop is not None
         return self._loop.time()
 
@@ -127,11 +127,11 @@ class Watch:
         self._loop.start_at(self.now() + seconds)
 
     def wall(self) -> float:
-        """Give epoch seconds."""
+        """Return epoch seconds."""
         return self.wall_of(self.now())
 
     def wall_of(self, at: float) -> float:
-        """Give a time of the loop in epoch seconds."""
+        """Return a time of the loop in epoch seconds."""
         return self._epoch + at
 
     def say(self, *words: object) -> None:
@@ -358,7 +358,7 @@ class Watch:
 
 
 def key_of_parts(domain_id: str, kind: Any, owner: str, app_type: str, app_name: str) -> AppId:
-    """Give the world's key."""
+    """Return the world's key."""
     from engine.simulator.world.records import app_id
 
     return app_id(domain_id, kind, owner, app_type, app_name)

@@ -56,7 +56,7 @@ class CredentialSource(Protocol):
     """What signs requests; asked before each call, so that no call's time is spent on a refresh."""
 
     async def get_frozen_credentials(self) -> object:
-        """Give credentials that last, or raise CredentialsFailed."""
+        """Return credentials that last, or raise CredentialsFailed."""
         ...
 
 
@@ -144,7 +144,7 @@ def rows_of(answer: Any, name: str) -> list[Any]:
 
 
 def inner(answer: Any, name: str) -> Any:
-    """Give a table inside an answer, an empty one where it is missing or null."""
+    """Return a table inside an answer, an empty one where it is missing or null."""
     value = answer.get(name)
     if value is None:
         return {}
@@ -154,7 +154,7 @@ def inner(answer: Any, name: str) -> Any:
 
 
 def creation_time(row: Any, domain_id: str) -> float:
-    """Give a row's CreationTime in epoch seconds, when the row is of the domain that was asked for."""
+    """Return a row's CreationTime in epoch seconds, when the row is of the domain that was asked for."""
     if not isinstance(row, dict):
         raise UnreadableAnswerError("a row is not an object")
     if row.get("DomainId") != domain_id:

@@ -69,7 +69,7 @@ class CredentialGate:
         self._failed_until = 0.0
 
     async def get_frozen_credentials(self) -> Any:
-        """Give credentials that last. Raises CredentialsFailed, after a bounded time, where there are none."""
+        """Return credentials that last. Raises CredentialsFailed, after a bounded time, where there are none."""
         if self._frozen is not None and (
             self._loop.time() < self._look_at or (self._lock.locked() and self._lasts(self._times.last_use))
         ):
@@ -83,11 +83,11 @@ class CredentialGate:
             return await self._renew(now)
 
     async def get_account_id(self) -> str | None:
-        """Give the account, where the credentials name it; the library asks for endpoints that depend on it."""
+        """Return the account, where the credentials name it; the library asks for endpoints that depend on it."""
         return getattr(await self.get_frozen_credentials(), "account_id", None)
 
     def get_deferred_property(self, property_name: str) -> Callable[[], Any]:
-        """Give what asks for a property later; the account is the only one that is asked for."""
+        """Return what asks for a property later; the account is the only one that is asked for."""
         return getattr(self, f"get_{property_name}", self.get_account_id)
 
     def _lasts(self, seconds: float) -> bool:
@@ -127,7 +127,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _again(failure: CredentialsFailed | TlsFailed) -> CredentialsFailed | TlsFailed:
-    """Give the same error as a new object, since each caller adds its own traceback to the one it gets."""
+    """Return the same error as a new object, since each caller adds its own traceback to the one it gets."""
     return type(failure)(
         failure.message,
         hint=failure.hint,

@@ -192,7 +192,7 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _line(redact: Redactor, value: Any) -> str:
-    """Give a text from outside without secrets; what is no text says nothing.
+    """Return a text from outside without secrets; what is no text says nothing.
 
     Cut only after it was redacted: a cut secret would no longer be known for one.
     """
@@ -207,7 +207,7 @@ def _cause_of(error: aws.BotoCoreError) -> str:
 
 
 def _unknown(operation: str, error: Exception, name: str) -> OutcomeUnknown:
-    """Give the error for all that may have happened after the request left."""
+    """Return the error for all that may have happened after the request left."""
     cause = error.kwargs.get("error") if isinstance(error, aws.BotoCoreError) else None
     if isinstance(error, UnreadableAnswerError):
         what, unreadable = str(error), True

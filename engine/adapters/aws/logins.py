@@ -46,7 +46,7 @@ _HELD_HINT: Final = (
 
 @cache
 def _service_models(data_path: str | None) -> Any:
-    """Give the loader of service models, one a process: reading SageMaker's takes longer than making a client."""
+    """Return the loader of service models, one a process: reading SageMaker's takes longer than making a client."""
     return create_loader(data_path)
 
 
@@ -66,7 +66,7 @@ class FleetSession(AioSession):  # type: ignore[misc]  # the library has no type
         return credential_resolver(self, self._last_client_region_used)
 
     def create_client(self, *args: Any, **options: Any) -> Any:
-        """Give the context of one client; also called by the library for the clients that credentials need."""
+        """Return the context of one client; also called by the library for the clients that credentials need."""
         given = options.get("config")
         config = self._safe_config if given is None else self._safe_config.merge(given)
         # The library reads these of the profile, and then forgets them.
@@ -155,7 +155,7 @@ def _check_profile(session: FleetSession, domain: DesiredDomain) -> None:
 
 
 def _assumed(session: FleetSession, source: CredentialGate, domain: DesiredDomain) -> Any:
-    """Give credentials that assume the domain's role when they are first asked for, and before they expire."""
+    """Return credentials that assume the domain's role when they are first asked for, and before they expire."""
 
     def sts_client(service: str, **options: Any) -> Any:
         return session.create_client(service, region_name=domain.region, **options)

@@ -67,7 +67,7 @@ class PriceCalls(AwsCalls):
 
 
 def endpoint_region(region: str) -> str:
-    """Give the region in which the API is asked about `region`."""
+    """Return the region in which the API is asked about `region`."""
     return next((near for prefix, near in _ENDPOINT_REGIONS if region.startswith(prefix)), _OTHERS)
 
 

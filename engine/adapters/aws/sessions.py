@@ -111,7 +111,7 @@ class Clouds:
         await self._stack.aclose()
 
     async def connect(self, domain: DesiredDomain) -> SageMakerCloud:
-        """Give the cloud that reaches a domain; domains with the same profile, role and region share one.
+        """Return the cloud that reaches a domain; domains with the same profile, role and region share one.
 
         Raises UsageError for an endpoint that cannot be used and CredentialsFailed for credentials that cannot be
         had; nothing but what getting credentials takes was called then.
@@ -123,7 +123,7 @@ class Clouds:
             return cloud
 
     async def account(self, domain: DesiredDomain) -> AccountCalls | None:
-        """Give what reaches the quotas of a domain's account; None where they are of another world than SageMaker is.
+        """Return what reaches the quotas of a domain's account; None where they are of another world than SageMaker is.
 
         Raises as `connect` does.
         """
@@ -142,7 +142,7 @@ class Clouds:
         )
 
     async def prices(self, domain: DesiredDomain) -> PriceCalls:
-        """Give what reaches the Price List API about a domain's region. Raises as `connect` does, and CloudError."""
+        """Return what reaches the Price List API about a domain's region. Raises as `connect` does, and CloudError."""
         login = await self._login(domain)
         try:
             pricing = await login.client("pricing", endpoint_region(domain.region), self._stack)

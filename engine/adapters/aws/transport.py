@@ -72,7 +72,7 @@ class CappedResponse(aiohttp.ClientResponse):
     max_bytes: ClassVar[int] = ANSWER_MAX_BYTES
 
     async def read(self) -> bytes:
-        """Give the whole body. Raises AnswerTooLargeError past `max_bytes`; the connection is closed on any error."""
+        """Return the whole body. Raises AnswerTooLargeError past `max_bytes`; the connection is closed on any error."""
         if self._body is None:
             try:
                 self._body = await self._read_bounded()
@@ -120,7 +120,7 @@ class ProvingConnector(aiohttp.TCPConnector):
         self._proxy_origin = origin_of(proxy_url) if proxy_url else ""
 
     async def connect(self, req: Any, *more: Any, **options: Any) -> Any:
-        """Give a connection for a request that may still leave. Raises CloudError where it may not; nothing is sent."""
+        """Return a connection for a request that may still leave. Raises CloudError where it may not."""
         connection = await super().connect(req, *more, **options)
         try:
             check_before_leaving()
@@ -271,7 +271,7 @@ class SafeConfig(AioConfig):  # type: ignore[misc]  # the library has no types
     """A client configuration that keeps its HTTP session when it is merged with another; the base class drops it."""
 
     def merge(self, other_config: Config) -> SafeConfig:
-        """Give both, where what `other_config` sets wins, with the HTTP session of this one."""
+        """Return both, where what `other_config` sets wins, with the HTTP session of this one."""
         options = {**self._user_provided_options, **other_config._user_provided_options}  # noqa: SLF001 the base does so
         return SafeConfig(self.connector_args, http_session_cls=self.http_session_cls, **options)
 
@@ -284,7 +284,7 @@ def safe_config(
     connect_max_seconds: float = CONNECT_MAX_SECONDS,
     read_max_seconds: float = READ_MAX_SECONDS,
 ) -> SafeConfig:
-    """Give the configuration of every client: one attempt a call, and a connection for each of `concurrency` workers.
+    """Return the configuration of every client: one attempt a call, and a connection for each of `concurrency` workers.
 
     An explicit count of attempts wins over AWS_MAX_ATTEMPTS. `user_agent` is sent as it is and nothing beside it.
     """
@@ -341,7 +341,7 @@ class StrictParserFactory(AioResponseParserFactory):  # type: ignore[misc]  # th
         self._json = StrictJSONParser()
 
     def create_parser(self, protocol_name: str) -> Any:
-        """Give a parser of the protocol's answers."""
+        """Return a parser of the protocol's answers."""
         return self._json if protocol_name == "json" else super().create_parser(protocol_name)
 
 

@@ -94,7 +94,7 @@ class EventLog:
         self._writer.close()
 
     def note(self) -> str:
-        """Give the one sentence about lines that were dropped, or empty."""
+        """Return the one sentence about lines that were dropped, or empty."""
         if not self.dropped:
             return ""
         why = self._writer.problem or "a value could not be written"
@@ -122,7 +122,7 @@ class LibraryHandler(logging.Handler):
         self._before: dict[str, int] = {}
 
     def install(self) -> None:
-        """Take over the root logger, and clamp the libraries that log credentials at lower levels."""
+        """Configure the root logger, and quiet the libraries that log credentials at lower levels."""
         for name in LIBRARY_LOGGERS:
             logger = logging.getLogger(name)
             self._before[name] = logger.level
@@ -136,7 +136,7 @@ class LibraryHandler(logging.Handler):
             logging.getLogger(name).setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell the record's message; its traceback is left out, since it may hold anything."""
+        """Log the record's message, without its traceback, which may hold anything."""
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001  # a record whose arguments do not fit its format

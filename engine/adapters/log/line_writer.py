@@ -223,7 +223,7 @@ class LineWriter:
 
 
 def _erased(status: bytes) -> bytes:
-    """Give what takes `status` off the screen, the cursor being at its end."""
+    """Return what takes `status` off the screen, the cursor being at its end."""
     if not status:
         return b""
     above = status.count(b"\n")

@@ -35,7 +35,7 @@ _LEVEL_WORDS: Final = {"debug": "debug", "info": "info ", "warning": "warn ", "e
 
 
 def safe_facts(facts: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
-    """Give `facts` as JSON can hold them. A name that the line itself uses gets an underscore behind it."""
+    """Return `facts` as JSON can hold them. A name that the line itself uses gets an underscore behind it."""
     return {
         (f"{name}_" if name in RESERVED else name): _safe(name, value, redactor, 0) for name, value in facts.items()
     }
@@ -75,7 +75,7 @@ def _safe_group(value: Any, redactor: Redactor, depth: int) -> Any:
 
 
 def iso_time(epoch_s: float) -> str:
-    """Give `2026-11-24T06:06:22.123Z`."""
+    """Return `2026-11-24T06:06:22.123Z`."""
     whole = math.floor(epoch_s)
     return f"{_second(whole)}.{math.floor((epoch_s - whole) * 1000):03d}Z"
 
@@ -86,12 +86,12 @@ def _second(epoch_s: int) -> str:
 
 
 def json_line(line: Mapping[str, Any]) -> bytes:
-    """Give the line as JSON without a line break; `line` went through `safe_facts`."""
+    """Return the line as JSON without a line break; `line` went through `safe_facts`."""
     return orjson.dumps(line)
 
 
 def console_line(line: Mapping[str, Any], *, colour: bool) -> bytes:
-    """Give the line for people, without a line break: time, level, event, subject, then the rest."""
+    """Return the line for people, without a line break: time, level, event, subject, then the rest."""
     level = str(line["level"])
     facts = {name: value for name, value in line.items() if name not in RESERVED}
     word = _LEVEL_WORDS.get(level, level)

@@ -93,7 +93,7 @@ class LiveView:
         self._state.emit(event)
 
     def expect(self, plan: Plan) -> None:
-        """Take in what will be done."""
+        """Note what will be done."""
         self._state.expect(plan)
 
     def tick(self) -> None:
@@ -101,7 +101,7 @@ class LiveView:
         self._show(self.frame())
 
     def frame(self) -> str:
-        """Give the picture as it stands: lines that fit the terminal, without a last line break."""
+        """Return the picture as it stands: lines that fit the terminal, without a last line break."""
         columns, lines = self._size()
         width = max(columns - 1, WIDTH_MIN_CHARS)
         self._console.width = width
@@ -175,7 +175,7 @@ class LiveView:
         return drawn
 
     def _rows(self) -> list[Row]:
-        """Give a row a bucket; a quota that is no bucket's, such as an account's, has one of its own."""
+        """Return a row a bucket; a quota that is no bucket's, such as an account's, has one of its own."""
         rows: list[Row] = []
         gates = dict(self._state.parked)
         for name, group in self._state.groups.items():
@@ -234,12 +234,12 @@ def _flowing(parts: Sequence[Text], indent: str, width: int) -> list[Text]:
 
 
 def _cut(name: str, size: int) -> str:
-    """Give a name in `size` characters: its end tells more than its beginning."""
+    """Return a name in `size` characters: its end tells more than its beginning."""
     return name if len(name) <= size else f"…{name[len(name) - size + 1 :]}"
 
 
 def clock_of(seconds: float) -> str:
-    """Give `0:07` or `1:02:07`."""
+    """Return `0:07` or `1:02:07`."""
     minutes, rest = divmod(int(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -37,7 +37,7 @@ class Progress:
         self.tick()
 
     def expect(self, plan: Plan) -> None:
-        """Take in what will be done."""
+        """Note what will be done."""
         self._state.expect(plan)
 
     def tick(self) -> None:
@@ -48,7 +48,7 @@ class Progress:
             self._show(self.line())
 
     def line(self) -> str:
-        """Give the line as it stands."""
+        """Return the line as it stands."""
         state = self._state
         seconds = f"{self._clock() - state.started_at:.0f} s"
         if not state.running:

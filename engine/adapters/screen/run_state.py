@@ -103,7 +103,7 @@ class RunState:
             handler(event)
 
     def expect(self, plan: Plan) -> None:
-        """Take in what will be done, so that what is left of each bucket is known."""
+        """Count what will be done, so that what is left of each bucket is known."""
         self.fleet = plan.fleet
         self._forecast = plan.forecast
         self._with_domain = len(plan.lanes) > 1
@@ -117,11 +117,11 @@ class RunState:
             self.groups.setdefault(name, Group()).wanted += 1
 
     def calls_per_second(self) -> float:
-        """Give the writes that were answered, per second, of the last few seconds."""
+        """Return the writes that were answered, per second, of the last few seconds."""
         return self._rate(self._answers, self.started_at)
 
     def left_s(self) -> float | None:
-        """Give about how many seconds are left; None: unknown.
+        """Return about how many seconds are left; None: unknown.
 
         By the plan's forecast, corrected by how far the run is. Where that knows no durations of earlier runs, what
         this run shows is the better guide, as soon as it shows anything.

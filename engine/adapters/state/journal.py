@@ -105,7 +105,7 @@ class SqliteJournal:
 
     @classmethod
     def _without_writer(cls, state: StateDir, header: RunHeader, why: str) -> SqliteJournal:
-        """Give a journal that remembers what it can and writes nothing."""
+        """Return a journal that remembers what it can and writes nothing."""
         try:
             memory = read_memory(state, header.fleet)
         except StateError:
@@ -171,7 +171,7 @@ class SqliteJournal:
             self._writer.put(OwnerConclusion(result, at, in_doubt))
 
     def restart(self, at: float) -> None:
-        """Let the run begin at `at`, epoch seconds: what passed before was a person's time."""
+        """Restart the run's clock at `at`, in epoch seconds: the time before was spent waiting for a person."""
         if self._writer is not None:
             self._writer.put(Start(at))
 

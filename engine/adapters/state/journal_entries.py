@@ -35,7 +35,7 @@ class Intent:
     owed: bool = False
 
     def row(self) -> tuple[str | float, ...]:
-        """Give the columns of `intents` after `run`."""
+        """Return the columns of `intents` after `run`."""
         return clean(str(self.key)), self.operation, clean(self.spec_hash), self.at
 
 
@@ -54,7 +54,7 @@ class Conclusion:
     unseen_at: float = 0.0
 
     def row(self) -> tuple[str | float | int | None, ...]:
-        """Give the columns of `outcomes` after `run`."""
+        """Return the columns of `outcomes` after `run`."""
         result, error = self.result, self.result.error
         return (
             clean(str(result.key)),
@@ -116,7 +116,7 @@ class Part(SingleRow):
     data: str
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
-        """Give what writes it."""
+        """Return what writes it."""
         return _PART, (run, self.part, self.data)
 
 

@@ -30,7 +30,7 @@ class SingleRow:
     __slots__ = ()
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
-        """Give what writes it for the run of that number."""
+        """Return what writes it for the run of that number."""
         raise NotImplementedError  # pragma: no cover - each kind has its own
 
 
@@ -43,7 +43,7 @@ class OwnerConclusion(SingleRow):
     in_doubt: bool = False
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
-        """Give what writes it."""
+        """Return what writes it."""
         result, error = self.result, self.result.error
         return _OUTCOME, (
             run,
@@ -61,7 +61,7 @@ class OwnerConclusion(SingleRow):
 
 
 def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ...]:
-    """Give the owners of the run of that number, sorted; none in a journal of an earlier form. Raises sqlite3.Error."""
+    """Return the owners of the run of that number, sorted; none in an older journal. Raises sqlite3.Error."""
     if not _has_owners(connection):
         return ()
     rows = connection.execute(
@@ -74,7 +74,7 @@ def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ..
 
 
 def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, ...]:
-    """Give the owners that the run meant to make or delete and of which it wrote no outcome; raises sqlite3.Error."""
+    """Return the owners that the run meant to make or delete and of which it wrote no outcome; raises sqlite3.Error."""
     if not _has_owners(connection):
         return ()
     rows = connection.execute(

@@ -47,17 +47,17 @@ def read_memory(state: StateDir, fleet: str) -> Memory:
 
 
 def runs(state: StateDir, *, fleet: str | None = None, limit: int = 50) -> tuple[RunRecord, ...]:
-    """Give past runs, the newest first, of one fleet or of all in the folder; raises StateError."""
+    """Return past runs, the newest first, of one fleet or of all in the folder; raises StateError."""
     return read_journal(state, (), lambda connection: runs_of(connection, fleet, limit))
 
 
 def run(state: StateDir, run_id: str) -> RunDetail | None:
-    """Give one past run with its apps, or None when the journal does not have it; raises StateError."""
+    """Return one past run with its apps, or None when the journal does not have it; raises StateError."""
     return read_journal(state, None, lambda connection: run_of(connection, run_id))
 
 
 def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:
-    """Give how long created apps took, newest first, by app type and instance type; raises StateError.
+    """Return how long created apps took, newest first, by app type and instance type; raises StateError.
 
     Of those alone whose first call was taken: the others waited for the throttle or a quota, which a plan reckons anew.
 
@@ -67,7 +67,7 @@ def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tupl
 
 
 def last_failures(state: StateDir, fleet: str) -> Mapping[AppKey, LastFailure]:
-    """Give the run that last counted against each app that failed in a row; raises StateError.
+    """Return the run that last counted against each app that failed in a row; raises StateError.
 
     Apps whose run is no longer kept are left out.
     """
@@ -114,7 +114,7 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
 
 
 def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:
-    """Give what `read` makes of the journal, or `absent` where there is none; raises StateError."""
+    """Return what `read` makes of the journal, or `absent` where there is none; raises StateError."""
     where = state.path / JOURNAL_NAME
     hint = f"Move {where} away to start afresh; no app is lost with it"
     try:
@@ -132,7 +132,7 @@ def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection]
 
 
 def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tuple[RunRecord, ...]:
-    """Give past runs over an open connection, the newest first; raises sqlite3.Error."""
+    """Return past runs over an open connection, the newest first; raises sqlite3.Error."""
     rows = connection.execute(
         f"SELECT {_columns(connection)} FROM runs "  # noqa: S608
         "WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",

@@ -192,7 +192,7 @@ def open_for_reading(state: StateDir) -> sqlite3.Connection | None:
 
 
 def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
-    """Give a connection and whether its tables were made just now."""
+    """Return a connection and whether its tables were made just now."""
     # Side files are made by SQLite with the mode of the database; a link in their place is refused here.
     for side in _SIDE_FILES:
         state.has_file(JOURNAL_NAME + side)
@@ -266,7 +266,7 @@ def _connect(state: StateDir, mode: str) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, state: StateDir) -> int:
-    """Give the version of the tables, 0 where there are none yet; refuses what is not ours or is newer."""
+    """Return the version of the tables, 0 where there are none yet; refuses what is not ours or is newer."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
@@ -333,5 +333,5 @@ def _new_note(state: StateDir) -> tuple[str, ...]:
 
 
 def _primary(error: sqlite3.Error) -> int:
-    """Give SQLite's primary result code; the extended one has it in its low byte."""
+    """Return SQLite's primary result code; the extended one has it in its low byte."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

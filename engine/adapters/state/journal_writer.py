@@ -113,7 +113,7 @@ class JournalWriter:
         self._thread.start()
 
     def put(self, entry: Entry) -> None:
-        """Let the entry be written with what else has gathered."""
+        """Queue the entry, to be written with what else has gathered."""
         if self._gone:
             self._break(_TOO_LATE)
             return
@@ -125,14 +125,14 @@ class JournalWriter:
             self._wake.set()
 
     def put_if_room(self, entry: Entry) -> bool:
-        """Let the entry be written if that crowds out nothing that matters more; tell whether it will be."""
+        """Queue the entry unless that crowds out something that matters more; return whether it will be written."""
         if self._gone or len(self._entries) >= JOURNAL_PENDING_MAX_ROWS // 2:
             return False
         self.put(entry)
         return True
 
     def put_durably(self, entry: Entry, done: Callable[[bool], None]) -> None:
-        """Let the entry be written at once; `done` is called from the thread, True when it is on the disk."""
+        """Write the entry at once; `done` is called from the thread, True when it is on the disk."""
         with self._lock:
             if not self._gone and not self._stopping:
                 self._entries.append(entry)
@@ -183,7 +183,7 @@ class JournalWriter:
                 done(written)
 
     def _write(self, entries: list[Entry], *, durably: bool) -> bool:
-        """Give whether all of `entries` is written; keep them for later where that may help."""
+        """Return whether all of `entries` is written; keep them for later where that may help."""
         if self._gone:
             return False
         if self._ended and not entries:

@@ -81,7 +81,7 @@ class Holder:
         return False
 
     def __str__(self) -> str:
-        """Give `appfleet apply, run R, process 7 of ann on host h, since T`."""
+        """Return `appfleet apply, run R, process 7 of ann on host h, since T`."""
         return clean(
             f"appfleet {self.command}, run {self.run_id}, process {self.pid} of {self.user} on host {self.host}, "
             f"since {self.since}"
@@ -124,7 +124,7 @@ class FleetLock:
             self.release()
 
     def try_acquire(self, holder: Holder) -> bool:
-        """Take the lock now, or give False when another run has it; raises StateError where nothing can be locked."""
+        """Acquire the lock now; return False when another run has it. Raises StateError where nothing can be locked."""
         if self._folder_fd is not None:
             return False
         file_fd = self._open_lock_file()
@@ -170,7 +170,7 @@ class FleetLock:
         )
 
     def release(self) -> None:
-        """Give the lock back; doing it twice is harmless."""
+        """Return the lock back; doing it twice is harmless."""
         file_fd, folder_fd = self._file_fd, self._folder_fd
         self._file_fd = self._folder_fd = None
         if file_fd is not None:
@@ -202,7 +202,7 @@ class FleetLock:
         return True
 
     def _open_lock_file(self) -> int | None:
-        """Give a descriptor of the lock file, or None when it is not there and cannot be made."""
+        """Return a descriptor of the lock file, or None when it is not there and cannot be made."""
         if self._state.fd is None:
             return None
         for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
@@ -245,7 +245,7 @@ class FleetLock:
         )
 
     def read_holder(self) -> Holder | None:
-        """Give what the lock file says of its holder, or None when it says nothing that can be true."""
+        """Return what the lock file says of its holder, or None when it says nothing that can be true."""
         if self._state.fd is None:
             return None
         try:
@@ -260,7 +260,7 @@ class FleetLock:
 
 
 def lock_file_name(fleet: str) -> str:
-    """Give the name of a fleet's lock file: its own name where that is a safe one, else a hash of it."""
+    """Return the name of a fleet's lock file: its own name where that is a safe one, else a hash of it."""
     if _FILE_NAME.fullmatch(fleet):
         return fleet + LOCK_SUFFIX
     return hashlib.sha256(fleet.encode("utf-8", "surrogatepass")).hexdigest()[:32] + LOCK_SUFFIX
@@ -298,7 +298,7 @@ def _close(descriptor: int | None) -> None:
 
 
 def _user_name() -> str:
-    """Give the user's name, or its number in a container that knows no names."""
+    """Return the user's name, or its number in a container that knows no names."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -31,7 +31,7 @@ def run_words(
     price: Callable[[str, str, str], float | None],
     asked: Iterable[tuple[str, str]],
 ) -> dict[str, Any]:
-    """Give the words of a run as JSON.
+    """Return the words of a run as JSON.
 
     `price` gives USD an hour for a domain, an app type and an instance type, or None where that is not known; `asked`
     are the options that decide what the run was about, name and value.

@@ -107,7 +107,7 @@ class StateDir:
         return True
 
     def open_file(self, name: str, flags: int) -> int:
-        """Give a descriptor of a file in the folder, 0600, never a link, not inherited by other programs.
+        """Return a descriptor of a file in the folder, 0600, never a link, not inherited by other programs.
 
         Raises OSError as os.open does, and StateError for a file that is not safe to use.
         """
@@ -131,7 +131,7 @@ class StateDir:
         return opened
 
     def read(self, name: str, max_bytes: int = STATE_FILE_MAX_BYTES) -> bytes | None:
-        """Give a file's bytes, or None when it is not there; raises StateError when it cannot be read."""
+        """Return a file's bytes, or None when it is not there; raises StateError when it cannot be read."""
         try:
             opened = self.open_file(name, os.O_RDONLY)
         except FileNotFoundError:

@@ -95,11 +95,11 @@ class Timeline:
         }
 
     def restart(self) -> None:
-        """Let the run begin now: what passed before was a person's time."""
+        """Restart the run's clock: the time before was spent waiting for a person."""
         self._began_at = self._kept_at = self._clock()
 
     def emit(self, event: events.Event) -> None:
-        """Take one event in. Never raises."""
+        """Handle one event. Never raises."""
         handler = self._handlers.get(type(event))
         if handler is None:
             return
@@ -201,7 +201,7 @@ class _Slots:
         self._rates[paced][self._slot(at_s)] = sum(self._now[paced].values())
 
     def to_json(self) -> dict[str, Any]:
-        """Give what is known by slot: answers as counts, rates as they were at the end of each slot."""
+        """Return what is known by slot: answers as counts, rates as they were at the end of each slot."""
         answers: dict[str, dict[str, list[int]]] = {}
         for (operation, answer), counts in sorted(self._answers.items()):
             kinds = answers.setdefault(operation, {})

@@ -44,7 +44,7 @@ _DID_NOTHING: Final = ("declined",)
 
 
 def past_runs(state: StateDir, *, fleet: str | None, limit: int) -> tuple[PastRun, ...]:
-    """Give past runs in numbers, the newest first, of one fleet or of all in the folder; raises StateError."""
+    """Return past runs in numbers, the newest first, of one fleet or of all in the folder; raises StateError."""
 
     def read(connection: sqlite3.Connection) -> tuple[PastRun, ...]:
         return tuple(_past(connection, record) for record in runs_of(connection, fleet, limit))
@@ -53,7 +53,7 @@ def past_runs(state: StateDir, *, fleet: str | None, limit: int) -> tuple[PastRu
 
 
 def run_story(state: StateDir, *, run_id: str | None, fleet: str | None) -> RunStory | None:
-    """Give all that is kept of one run, the newest of `fleet` where `run_id` is None; None where there is none.
+    """Return all that is kept of one run, the newest of `fleet` where `run_id` is None; None where there is none.
 
     A beginning of a run's name will do where it names one run alone. Raises StateError.
     """
@@ -81,7 +81,7 @@ def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None
 
 
 def _with_error(timeline: RunTimeline, run: RunRecord) -> RunTimeline:
-    """Let the report of a run that ended before it had a result say why."""
+    """Record why a run ended before it had a result, for its report."""
     if run.error is None or timeline.words is not None:
         return timeline
     ended = run.alive_at if run.ended is None else run.ended

@@ -30,7 +30,7 @@ class Members(tuple[str, ...]):  # noqa: SLOT001 - a tuple has no slots beside i
 
 
 def members_of(listed: Iterable[str], file: Path | None) -> Members:
-    """Give the user profile names of `listed` and of the people in `file`, in their order.
+    """Return the user profile names of `listed` and of the people in `file`, in their order.
 
     Raises UsageError that names every duplicate, every pair that differs only in case or is one local part, and every
     name that the service does not take.

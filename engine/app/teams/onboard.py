@@ -41,14 +41,14 @@ def onboarding_of(
 def offboarding_of(
     options: AppOptions, team: str, inside: str, *, with_owners: bool, confirmed: bool
 ) -> tuple[AppOptions, Offboarding]:
-    """Give the run that lets a team go; `confirmed`: with --yes, so that nobody types a confirmation."""
+    """Return the run that lets a team go; `confirmed`: with --yes, so that nobody types a confirmation."""
     allowed = options.allow_destructive if with_owners and confirmed else None
     letting = offboarding(options.fleet_file, team, inside, with_owners=with_owners, allowed=allowed)
     return replace(options, selectors=Selectors(teams=(team,))), letting
 
 
 def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
-    """Give the run that takes back what a past run made, as the journal tells it. Raises UsageError and StateError."""
+    """Return the run that takes back what a past run made, by its journal. Raises UsageError and StateError."""
     from engine.adapters.state import journal_reader
     from engine.adapters.state.state_dir import StateDir
 
@@ -69,7 +69,7 @@ def people_of(fleet: Sequence[tuple[Owner, str | None]], domain: str, members: S
 
 
 def owners_in(options: AppOptions) -> list[tuple[Owner, str | None]]:
-    """Give every declared owner with the user that a space belongs to."""
+    """Return every declared owner with the user that a space belongs to."""
     return [(one.owner, one.owner_user) for one in load_fleet(options.fleet_file).fleet.owners]
 
 

@@ -49,11 +49,11 @@ class Preparation(Protocol):
         ...
 
     def fleet(self, loaded: Loaded) -> Loaded:
-        """Give the files' fleet as this command means it."""
+        """Return the files' fleet as this command means it."""
         ...
 
     async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
-        """Give the plan as this command means it. Raises AppfleetError."""
+        """Return the plan as this command means it. Raises AppfleetError."""
         ...
 
 
@@ -70,7 +70,7 @@ class Onboarding:
         return False
 
     def fleet(self, loaded: Loaded) -> Loaded:
-        """Let every app of the team's people and spaces carry the team."""
+        """Set the team on every app of its people and spaces."""
         owners = {
             one.owner for one in loaded.fleet.owners if one.owner.domain == self.domain and self.team in one.teams
         }
@@ -115,7 +115,7 @@ class Offboarding:
         return made
 
     async def _look(self, parts: Joined) -> dict[Owner, ObservedOwner]:
-        """Give every owner of the team's domains, the team's own with whose they are.
+        """Return every owner of the team's domains, the team's own with whose they are.
 
         The team's own that a listing does not show are asked for one by one: it may lag, and they would be left behind.
         """
@@ -209,7 +209,7 @@ def offboarding(
 
 
 def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
-    """Give `Did you mean vision?` of the teams that are declared, and of those whose file lies beside `inside`."""
+    """Return `Did you mean vision?` of the teams that are declared, and of those whose file lies beside `inside`."""
     beside = (fleet.folder / inside).parent
     known = {standing.name for _, standing in fleet.teams}
     if beside.is_dir():
@@ -219,7 +219,7 @@ def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
 
 
 def undoing(detail: RunDetail, run_id: str) -> Undoing:
-    """Give what a past run made. Raises UsageError for one that made nothing."""
+    """Return what a past run made. Raises UsageError for one that made nothing."""
     made = {app.key: app.at for app in detail.apps if app.action == Action.CREATE.value and _may_be_made(app)}
     last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
     made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}

@@ -101,14 +101,14 @@ def write_team(
 
 
 def _sign_ins(fleet: LoadedFleet, domain: str, asked: TeamAsked, inside: str) -> dict[str, dict[str, str]]:
-    """Give a table for each member with a known sign-in name, but for those whom another file declares."""
+    """Return a table for each member with a known sign-in name, but for those whom another file declares."""
     own = str(fleet.folder / inside)
     known = {one.owner.name for one in fleet.fleet.owners if one.owner.domain == domain and one.source.file != own}
     return {name: {"sso_identity": text} for name, text in sorted(asked.identities.items()) if name not in known}
 
 
 def _domain_of(fleet: LoadedFleet, asked: TeamAsked) -> str:
-    """Give the domain that the team is for. Raises UsageError where several will do, or the named one is not there."""
+    """Return the domain that the team is for. Raises UsageError if several fit, or the named one is missing."""
     names = [domain.name for domain in fleet.fleet.domains]
     if asked.domain is None:
         if len(names) == 1:
@@ -155,7 +155,7 @@ def _shape(fleet: LoadedFleet, domain: str, asked: TeamAsked) -> tuple[dict[str,
 
 
 def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Give what a model team says, with its name replaced where a tag's value is it; and what was not copied."""
+    """Return what a model team says, with its name replaced where a tag's value is it; and what was not copied."""
     shape = _plain(model.layer.values if model.layer is not None else {})
     if "tags" in shape:
         shape["tags"] = {key: name if value == model.name else value for key, value in shape["tags"].items()}
@@ -178,7 +178,7 @@ def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:
-    """Give each member a space for each app that needs one, and every other app as a user app."""
+    """Return each member a space for each app that needs one, and every other app as a user app."""
     user_apps: list[str] = []
     spaces: dict[str, Any] = {}
     for name in names:
@@ -199,7 +199,7 @@ def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _entries(entries: Iterable[Entry]) -> list[Any]:
-    """Give entries as they may be written: all names or, where one is a table, all tables."""
+    """Return entries as they may be written: all names or, where one is a table, all tables."""
     if all(entry.layer is None for entry in entries):
         return [entry.use for entry in entries]
     return [

@@ -41,13 +41,13 @@ class Arn(NamedTuple):
 
 
 def arn_of(text: str) -> Arn | None:
-    """Give where an ARN is; None for what is none, such as "None"."""
+    """Return where an ARN is; None for what is none, such as "None"."""
     parts = text.split(":", 5)
     return Arn(parts[1], parts[3], parts[4]) if len(parts) == 6 and parts[0] == "arn" else None
 
 
 def partition_of(region: str) -> str:
-    """Give the partition that a region belongs to."""
+    """Return the partition that a region belongs to."""
     return next((partition for start, partition in _PARTITIONS if region.startswith(start)), _AWS)
 
 

@@ -50,13 +50,13 @@ class Expander:
         _DomainExpansion(self, domain).run()
 
     def low_layers(self, domain: DomainDef) -> Layers:
-        """Give the layers under every app definition: `[defaults]`, then the domain."""
+        """Return the layers under every app definition: `[defaults]`, then the domain."""
         low = tuple(layer for layer in (self.defaults, domain.layer) if layer is not None)
         self._lows.append(low)
         return low
 
     def owner_tags(self, low: Layers, high: Layers) -> Tags:
-        """Give the tags of an owner itself: those of every layer but the app definition and the entry."""
+        """Return the tags of an owner itself: those of every layer but the app definition and the entry."""
         key = (*map(id, low), *map(id, high))
         found = self._tags.get(key)
         if found is None:
@@ -281,7 +281,7 @@ class _Owned:
 
 
 def _space_layers(team_layers: Layers, part: SpaceParts, space: Space) -> Layers:
-    """Give team, the part's own table, and over it the table that the space has outside of teams."""
+    """Return team, the part's own table, and over it the table that the space has outside of teams."""
     layers = team_layers
     if part.table.layer is not None:
         layers = (*layers, part.table.layer)
@@ -307,5 +307,5 @@ def _differing(first: DesiredApp, second: DesiredApp) -> str:
 
 
 def team_names(teams: tuple[TeamDef, ...]) -> tuple[str, ...]:
-    """Give the names of teams, which are sorted already."""
+    """Return the names of teams, which are sorted already."""
     return tuple(map(attrgetter("name"), teams)) if teams is not NO_TEAMS else ()

@@ -76,7 +76,7 @@ def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
 
 
 def find_policies(path: Path) -> tuple[Path, tuple[Path, ...]]:
-    """Give the folder and the policy files of a fleet file that is wrong elsewhere, so that they are checked as well.
+    """Return the folder and the policy files of a fleet file that is wrong elsewhere, so that they are checked as well.
 
     Nothing where the file does not say which they are. Raises nothing.
     """
@@ -353,7 +353,7 @@ class _Loading:
 
 
 def _entries(domains: Iterable[DomainDef]) -> Iterator[Entry]:
-    """Give every entry that was written, of teams without members too."""
+    """Return every entry that was written, of teams without members too."""
     for domain in domains:
         for table in (*domain.users.values(), *domain.spaces.values()):
             yield from table.apps

@@ -50,7 +50,7 @@ class Table(BaseModel):
     parts: ClassVar[tuple[str, ...]] = ()
 
     def values(self, names: frozenset[str]) -> dict[str, Any]:
-        """Give what was written of the keys in `names`, and nothing that was not."""
+        """Return what was written of the keys in `names`, and nothing that was not."""
         return {name: getattr(self, name) for name in self.model_fields_set if name in names}
 
 

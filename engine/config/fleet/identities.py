@@ -26,7 +26,7 @@ class Identity(NamedTuple):
 
 
 def identity_of(person: Person, domain: DomainDef, problems: Problems) -> Identity:
-    """Give how a person signs in: the own table's word, else the members files', the teams', the domain's.
+    """Return how a person signs in: the own table's word, else the members files', the teams', the domain's.
 
     Two members files, or two teams, that say different things are noted as an error.
     """

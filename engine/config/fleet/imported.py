@@ -108,7 +108,7 @@ class _Person:
 
 
 def import_fleet(name: str, found: Found) -> Imported:
-    """Give the fleet file of a live domain: an app that is there and that the grammar can say is declared as it is.
+    """Return the fleet file of a live domain: an app that is there and that the grammar can say is declared as it is.
 
     The same rows in another order give the same document.
     """
@@ -171,7 +171,7 @@ class _Whys:
                 self._in_space[key.owner_key].append(key.app_type)
 
     def why_not(self, row: ObservedApp) -> str:
-        """Give why a row is left out; empty when it is not."""
+        """Return why a row is left out; empty when it is not."""
         key = row.key
         if row.status not in (AppStatus.PENDING, AppStatus.IN_SERVICE):
             return f"the app is {row.status_text or row.status.value}"
@@ -192,7 +192,7 @@ class _Whys:
         return faults[0][1] if faults else ""
 
     def _owner(self, key: AppKey) -> tuple[str, str, str]:
-        """Give the user profile behind an app, how its space is shared, and why it cannot be said."""
+        """Return the user profile behind an app, how its space is shared, and why it cannot be said."""
         if key.owner_kind == USER:
             return key.owner, "", ""
         space = self._spaces.get(key.owner)
@@ -214,7 +214,7 @@ class _Whys:
 
 @lru_cache(maxsize=1_000)
 def _writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
-    """Give what of a spec may stand in a fleet file, and the names of the fields that may not.
+    """Return what of a spec may stand in a fleet file, and the names of the fields that may not.
 
     An alias stands for the version that it chose, so of the two it is kept.
     """
@@ -234,7 +234,7 @@ def _writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
 
 
 def _shapes(kept: Mapping[AppKey, AppSpec]) -> tuple[dict[str, Any], dict[AppKey, _Use]]:
-    """Give the app definitions, and for each key which of them it uses.
+    """Return the app definitions, and for each key which of them it uses.
 
     An app's own name is part of a definition where several owners have it, and of the use where one has.
     """
@@ -259,7 +259,7 @@ def _shapes(kept: Mapping[AppKey, AppSpec]) -> tuple[dict[str, Any], dict[AppKey
 
 
 def _label(shape: tuple[str, str, AppSpec], taken: set[str]) -> str:
-    """Give a name for a shape that says what it is, such as `jupyterlab-ml-t3-medium`."""
+    """Return a name for a shape that says what it is, such as `jupyterlab-ml-t3-medium`."""
     app_type, name, spec = shape
     words = [app_type.lower(), (spec.instance_type or "").replace(".", "-"), name]
     base = "-".join(word for word in words if word)[: LABEL_MAX_CHARS - _NUMBER_MAX_CHARS].rstrip("-")
@@ -272,7 +272,7 @@ def _label(shape: tuple[str, str, AppSpec], taken: set[str]) -> str:
 
 
 def _people(found: Found, uses: Mapping[AppKey, _Use]) -> dict[str, _Person]:
-    """Give everybody who has an app or owns a space that has one, sorted by name."""
+    """Return everybody who has an app or owns a space that has one, sorted by name."""
     people: dict[str, _Person] = {}
     in_space: defaultdict[str, list[_Use]] = defaultdict(list)
     for key, use in uses.items():
@@ -292,7 +292,7 @@ def _people(found: Found, uses: Mapping[AppKey, _Use]) -> dict[str, _Person]:
 
 
 def _pattern(name: str, owner: str) -> str:
-    """Give a space's name with `{member}` for its owner's, where that stands as a word, or else begins or ends it.
+    """Return a space's name with `{member}` for its owner's, where that stands as a word, or else begins or ends it.
 
     The name itself where it is in neither place: `{member}` inside a word is no pattern that anybody would write.
     """
@@ -308,7 +308,7 @@ def _pattern(name: str, owner: str) -> str:
 
 
 def _teams(people: Iterable[_Person]) -> dict[frozenset[_Use | _Space], list[_Person]]:
-    """Give the teams: what all of one have, and who is in it. Sorted by size, then by the first member.
+    """Return the teams: what all of one have, and who is in it. Sorted by size, then by the first member.
 
     What only one person has makes no team. People who have the same otherwise are one; who has more than a team joins
     the one that has most of it; and of those left, people who have one thing in common are a team of that thing.
@@ -338,7 +338,7 @@ def _teams(people: Iterable[_Person]) -> dict[frozenset[_Use | _Space], list[_Pe
 def _tables(
     people: Mapping[str, _Person], teams: Mapping[frozenset[_Use | _Space], list[_Person]]
 ) -> dict[str, dict[str, Any]]:
-    """Give the tables of teams, and of what is left of users and spaces."""
+    """Return the tables of teams, and of what is left of users and spaces."""
     tables: dict[str, dict[str, Any]] = {"teams": {}, "users": {}, "spaces": {}}
     for number, (parts, members) in enumerate(teams.items(), start=1):
         team: dict[str, Any] = {"members": [person.name for person in members]}
@@ -371,5 +371,5 @@ def _space(space: _Space) -> dict[str, Any]:
 
 
 def _entries(uses: Iterable[_Use]) -> list[Any]:
-    """Give entries: a name where the definition says it all, a table where the app has a name of its own."""
+    """Return entries: a name where the definition says it all, a table where the app has a name of its own."""
     return [{"use": use.use, "name": use.name} if use.name else use.use for use in uses]

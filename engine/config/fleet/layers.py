@@ -110,7 +110,7 @@ class Definitions:
 def follow_extends(
     apps: Mapping[str, AppDef], broken: Iterable[str], problems: Problems, *, is_complete: bool = True
 ) -> dict[str, Layers | None]:
-    """Give each definition's layers along `extends`, low to high; None where they cannot be followed.
+    """Return each definition's layers along `extends`, low to high; None where they cannot be followed.
 
     `broken` names definitions whose own problems are noted already; unless `is_complete`, a file that could not be
     read may hold what is missing. A cycle is noted once, at the member of it

@@ -37,7 +37,7 @@ class MemberSource(Source):
 
 
 def read_members(item: InputFile, problems: Problems) -> dict[str, MemberSource] | None:
-    """Give the names of the people in a table, each with where it stands first.
+    """Return the names of the people in a table, each with where it stands first.
 
     None when a line is wrong, which is then noted in `problems`.
     """
@@ -63,7 +63,7 @@ def read_members(item: InputFile, problems: Problems) -> dict[str, MemberSource]
 
 
 def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Problems) -> bool:
-    """Take one row; False when it is wrong. A name that stands there twice is warned about."""
+    """Add one row; return False when it is wrong. Warn about a name that is listed twice."""
     if not row.text:
         problems.of_file(Code.NAME, file, row.line, "the first cell is empty", "Put the user profile's name there")
         return False

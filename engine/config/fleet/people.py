@@ -31,7 +31,7 @@ class Person:
 
 
 def gather_people(domain: DomainDef, problems: Problems) -> dict[str, Person]:
-    """Give everybody that the domain declares: user tables and members of teams, by name.
+    """Return everybody that the domain declares: user tables and members of teams, by name.
 
     `domain.users` is empty afterwards. Two names that differ only in case are one profile to the service, and an
     error here.
@@ -80,7 +80,7 @@ class TeamLayers:
     _compared: int = 0
 
     def of(self, teams: tuple[TeamDef, ...]) -> Layers:
-        """Give the teams' layers, in the order of their names."""
+        """Return the teams' layers, in the order of their names."""
         key = tuple(map(id, teams))
         found = self._known.get(key)
         if found is None:

@@ -59,14 +59,14 @@ class _Line(NamedTuple):
 
 
 def name_of(text: str) -> str:
-    """Give the user profile's name of a person: an address stands for what is before its @, a dot for a hyphen."""
+    """Return the user profile's name of a person: an address stands for what is before its @, a dot for a hyphen."""
     local, at, _ = text.partition("@")
     pattern = _NOT_IN_NAMES if at else _DOTS
     return pattern.sub("-", local).strip("-") if at or "." in text else text
 
 
 def read_people(text: str) -> tuple[Row, ...]:
-    """Give the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
+    """Return the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
     lines = _lines(text)
     if not lines:
         return ()
@@ -94,7 +94,7 @@ def _refuse_second_header(header: _Line, lines: Sequence[_Line]) -> None:
 
 
 def delimiter_of(text: str) -> str:
-    """Give the delimiter that the first line with anything on it has most of, outside quotes."""
+    """Return the delimiter that the first line with anything on it has most of, outside quotes."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     outside = "".join(first.split('"')[::2])
     return max(DELIMITERS, key=outside.count)
@@ -124,7 +124,7 @@ def _lines(text: str) -> list[_Line]:
 
 
 def _header(lines: Sequence[_Line]) -> _Line | None:
-    """Give the first line where it is a header; raises TableProblem where nobody can tell."""
+    """Return the first line where it is a header; raises TableProblem where nobody can tell."""
     first, *others = lines
     words = [title_word(cell) for cell in first.cells]
     if words[0] in HEADER_WORDS or _is_alone_without_address(first, others):

@@ -96,11 +96,11 @@ class _Merged:
         self.places[path] = place
 
     def get(self, path: KeyPath, default: Any) -> Any:
-        """Give what was set, or the default."""
+        """Return what was set, or the default."""
         return self.values.get(path, default)
 
     def place_of(self, *paths: KeyPath) -> Place:
-        """Give where the first of these keys was set; one of them must have been."""
+        """Return where the first of these keys was set; one of them must have been."""
         return next(self.places[path] for path in paths if path in self.places)
 
 
@@ -145,7 +145,7 @@ def _read(folder: Folder, file: Path, problems: Problems) -> Document | None:
 
 
 def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
-    """Take what is right of a file, and note what is wrong: one slip hides no other."""
+    """Parse the file; collect every problem instead of stopping at the first."""
     place, problems = document.place, merged.problems
     data = dict(document.data)
     if not any(data.values()):
@@ -269,7 +269,7 @@ def _refuse_rates(merged: _Merged, execution: Execution) -> None:
 
 
 def _prices(merged: _Merged) -> tuple[tuple[str, str, float], ...]:
-    """Give (region, instance type, USD an hour), sorted; the region is empty for prices of all regions."""
+    """Return (region, instance type, USD an hour), sorted; the region is empty for prices of all regions."""
     found: list[tuple[str, str, float]] = []
     for path, value in merged.values.items():
         if path[0] == "prices":

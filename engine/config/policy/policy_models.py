@@ -53,7 +53,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Give the written form in the largest unit that needs no fraction, `20m` for 1200 seconds."""
+    """Return the written form in the largest unit that needs no fraction, `20m` for 1200 seconds."""
     for unit in ("d", "h", "m", "s"):
         if seconds >= _UNITS[unit] and (seconds / _UNITS[unit]).is_integer():
             return f"{seconds / _UNITS[unit]:.0f}{unit}"

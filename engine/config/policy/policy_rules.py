@@ -33,7 +33,7 @@ class RuleReader:
     _priorities: list[Priority] = field(default_factory=list)
 
     def add(self, table: RuleTable | ExceptionTable | PriorityTable, place: Place) -> None:
-        """Take the next table of a file, in the file's order."""
+        """Read the next table of a file, in the file's order."""
         if isinstance(table, RuleTable):
             self._add_rule(table, place)
         elif isinstance(table, ExceptionTable):
@@ -138,7 +138,7 @@ def _expression(text: str | None, place: Place) -> Expression | None:
 
 
 def sets_of(table: SetTable | None) -> tuple[tuple[str, Any], ...]:
-    """Give what a remediation sets, with the types that AppSpec and DesiredApp have."""
+    """Return what a remediation sets, with the types that AppSpec and DesiredApp have."""
     if table is None:
         return ()
     values: dict[str, Any] = {

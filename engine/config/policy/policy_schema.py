@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class _PolicySchema(TomlSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Give the defaults of durations as they are written."""
+        """Return the defaults of durations as they are written."""
         found = super().default_schema(schema)
         if "default" in found and found.get("pattern") == DURATION_PATTERN:
             found["default"] = format_duration(found["default"])

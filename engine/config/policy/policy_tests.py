@@ -96,7 +96,7 @@ class TestFile(Table):
 
 
 def find_policy_tests(policy_files: Sequence[Path]) -> tuple[Path, ...]:
-    """Give every `*.test.toml` in the folders that the policies lie in, sorted."""
+    """Return every `*.test.toml` in the folders that the policies lie in, sorted."""
     folders = {file.parent for file in policy_files}
     return tuple(sorted(found for folder in folders for found in folder.glob(f"*{POLICY_TEST_SUFFIX}")))
 

@@ -148,7 +148,7 @@ class _Walk:
             self._above += 1
 
     def _step_back(self, part: str) -> None:
-        """Take one part above the folder: only one that leads back to it will do."""
+        """Follow one part above the folder: only one that leads back to it is allowed."""
         home = Path(os.path.realpath(self.folder)).parts[1:]
         if self._above > len(home) or home[-self._above] != part:
             raise self._outside()
@@ -160,7 +160,7 @@ class _Walk:
         self._above = len(Path(os.path.realpath(self.folder)).parts) - 1
 
     def _from_the_top(self, target: str) -> tuple[str, ...]:
-        """Give the parts of an absolute target; one below the folder as the user wrote it is below the real one."""
+        """Return the parts of an absolute target; one below the folder as the user wrote it is below the real one."""
         written = Path(os.path.abspath(self.folder))  # noqa: PTH100 - Path has none that leaves links alone
         real = Path(os.path.realpath(self.folder))
         pure = PurePosixPath(target)

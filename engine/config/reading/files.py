@@ -48,11 +48,11 @@ class Folder:
     _total_bytes: int = 0
 
     def shown(self, inside: str) -> str:
-        """Give a path below the folder as the user would type it."""
+        """Return a path below the folder as the user would type it."""
         return str(self.path / inside)
 
     def inputs(self) -> tuple[tuple[str, str], ...]:
-        """Give every file read so far with its SHA-256, sorted by name."""
+        """Return every file read so far with its SHA-256, sorted by name."""
         return tuple(sorted((item.inside, item.sha256) for item in self.read_files.values()))
 
     def read(self, inside: str) -> InputFile:
@@ -64,7 +64,7 @@ class Folder:
         return self._read(inside)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
-        """Give the files that match a pattern, as sorted paths below the folder; raises FileProblem.
+        """Return the files that match a pattern, as sorted paths below the folder; raises FileProblem.
 
         Folders never match. A name without wildcards that is not there is a problem, not an empty match.
         """
@@ -104,7 +104,7 @@ class Folder:
 
 
 def home_of(path: Path) -> Path:
-    """Give the path under which a fleet file is read, with the folder that it speaks of.
+    """Return the path under which a fleet file is read, with the folder that it speaks of.
 
     A link whose target stays in its folder, as in a ConfigMap, is read where it is; a link to a file elsewhere is read
     beside its target, where its policies and included files are. Raises FileProblem for a link to nothing, and for a
@@ -151,7 +151,7 @@ def would_match(inside: str, patterns: Iterable[str]) -> bool:
 
 
 def inside_of(parent: PurePosixPath, name: str) -> str:
-    """Give a path that a file in `parent` names, as a path below the folder; raises FileProblem."""
+    """Return a path that a file in `parent` names, as a path below the folder; raises FileProblem."""
     check_inside(name)
     return str(parent / name)
 

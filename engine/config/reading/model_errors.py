@@ -92,7 +92,7 @@ def _note_unknown(where: Place, known: Sequence[str], problems: Problems, elsewh
 
 
 def _keys_at(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[str, ...]:
-    """Give the keys of the table at `loc` below a table of `model`, as they are written."""
+    """Return the keys of the table at `loc` below a table of `model`, as they are written."""
     current: Any = model
     for part in loc:
         current = _below(current, part)
@@ -103,7 +103,7 @@ def _keys_at(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[str, ...
 
 
 def _below(annotation: Any, part: str | int) -> Any:
-    """Give the annotation of what stands at `part` of a table or list that has this annotation."""
+    """Return the annotation of what stands at `part` of a table or list that has this annotation."""
     model = _model_in(annotation)
     if model is not None:
         return next((f.annotation for name, f in model.model_fields.items() if (f.alias or name) == part), None)

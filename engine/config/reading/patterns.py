@@ -31,7 +31,7 @@ def has_wildcards(pattern: str) -> bool:
 
 
 def find_files(folder: Path, pattern: str, max_files: int) -> tuple[str, ...]:
-    """Give the files that `pattern` finds, as sorted paths below `folder`; raises FileProblem.
+    """Return the files that `pattern` finds, as sorted paths below `folder`; raises FileProblem.
 
     Where several names lead to one file, the one that is no link is given, else the first.
     """
@@ -45,7 +45,7 @@ def find_files(folder: Path, pattern: str, max_files: int) -> tuple[str, ...]:
 
 
 def nearest_pattern(folder: Path, pattern: str) -> str:
-    """Give `Did you mean "policies/*.toml"?` where the first part that is not there is nearly one that is."""
+    """Return `Did you mean "policies/*.toml"?` where the first part that is not there is nearly one that is."""
     parts = PurePosixPath(pattern).parts
     for place, part in enumerate(parts):
         below = folder.joinpath(*parts[:place])

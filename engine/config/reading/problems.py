@@ -49,7 +49,7 @@ class Code(StrEnum):
 
 
 def show_path(path: Sequence[str | int]) -> str:
-    """Give `domains.research.users.alice.apps[0]`; a key that TOML would quote is quoted."""
+    """Return `domains.research.users.alice.apps[0]`; a key that TOML would quote is quoted."""
     shown = ""
     for part in path:
         if isinstance(part, int):
@@ -61,12 +61,12 @@ def show_path(path: Sequence[str | int]) -> str:
 
 
 def show_value(text: str) -> str:
-    """Give a short value from a file in quotes, safe to show."""
+    """Return a short value from a file in quotes, safe to show."""
     return f'"{clean(text, SHOWN_VALUE_MAX_CHARS)}"'
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Give `Did you mean "lab"?`, or nothing when no known word is near.
+    """Return `Did you mean "lab"?`, or nothing when no known word is near.
 
     Where there are very many known words, only those that begin alike are compared: each comparison is slow.
     """
@@ -80,7 +80,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def one_of(words: Iterable[str]) -> str:
-    """Give `a, b or c`."""
+    """Return `a, b or c`."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
 
@@ -94,7 +94,7 @@ class Place:
     path: KeyPath = ()
 
     def at(self, *parts: str | int) -> Place:
-        """Give the place of a key below this one."""
+        """Return the place of a key below this one."""
         return Place(self.file, self.positions, (*self.path, *parts))
 
     @property

@@ -150,7 +150,7 @@ def _explain(said: str, text: str) -> tuple[int, str, str]:
 
 
 def _sign_at(text: str, line: int, column: int) -> str:
-    """Give the character at a place, both counted from 1; empty where there is none."""
+    """Return the character at a place, both counted from 1; empty where there is none."""
     lines = text.replace("\r\n", "\n").split("\n", line)
     written = lines[line - 1] if line <= len(lines) else ""
     return written[column - 1 : column] if column else ""

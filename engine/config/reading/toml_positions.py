@@ -44,7 +44,7 @@ class _Node:
         self.children: dict[str | int, _Node] | None = None
 
     def child(self, key: str | int, line: int) -> _Node:
-        """Give the child of that name; made, with `line`, where there is none."""
+        """Return the child of that name; made, with `line`, where there is none."""
         if self.children is None:
             self.children = {}
         found = self.children.get(key)
@@ -62,7 +62,7 @@ class Positions:
         self._root = root
 
     def line_of(self, path: Sequence[str | int]) -> int:
-        """Give the line of a key, or of its nearest ancestor that has one; 1 for the text itself."""
+        """Return the line of a key, or of its nearest ancestor that has one; 1 for the text itself."""
         node = self._root
         for part in path:
             found = node.children.get(part) if node.children else None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def date_warnings(
     apps: Sequence[DesiredApp], exceptions: Iterable[RuleException], safety: Safety, today: date
 ) -> tuple[Diagnostic, ...]:
-    """Give a warning for each place that says a day that is over, and for each day to come on which too many expire."""
+    """Return a warning for each date that has passed, and for each future day on which too many apps expire."""
     return (*_past_apps(apps, today), *_past_exceptions(exceptions, today), *_crowded_days(apps, safety, today))
 
 

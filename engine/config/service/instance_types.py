@@ -27,5 +27,5 @@ def warn_of_unknown_types(types: Iterable[str | None], place: Place, problems: P
 
 @cache
 def _nearest_type(text: str) -> str:
-    """Give the hint for an instance type: one that is newer than the SDK may stand in thousands of tables."""
+    """Return the hint for an instance type: one that is newer than the SDK may stand in thousands of tables."""
     return nearest(text, INSTANCE_TYPES)

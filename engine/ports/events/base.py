@@ -19,7 +19,7 @@ class Event:
         return self.level
 
     def facts(self) -> dict[str, Any]:
-        """Give the fields by name, without those that are None or empty."""
+        """Return the fields by name, without those that are None or empty."""
         return {item.name: value for item in fields(self) if (value := getattr(self, item.name)) not in (None, "")}
 
 

@@ -63,12 +63,12 @@ class BucketRow:
 
 
 def ticks(end_s: float) -> tuple[str, ...]:
-    """Give the labels below a chart, evenly spaced."""
+    """Return the labels below a chart, evenly spaced."""
     return tuple("0" if not step else duration(end_s * step / (TICKS - 1)) for step in range(TICKS))
 
 
 def bar(spans: Sequence[Span], end_s: float) -> tuple[tuple[str, str], ...]:
-    """Give an app's spans as (class, path) for a bar that is drawn with a stroke; what is too short is still seen."""
+    """Return an app's spans as (class, path) for a bar that is drawn with a stroke; what is too short is still seen."""
     scale = WIDTH / max(end_s, 1e-3)
     paths: dict[str, str] = {}
     for span in spans:
@@ -80,7 +80,7 @@ def bar(spans: Sequence[Span], end_s: float) -> tuple[tuple[str, str], ...]:
 
 
 def phases_chart(all_spans: Sequence[Sequence[Span]], end_s: float) -> Chart | None:
-    """Give how many apps were in each phase over time, stacked; None where nothing was kept."""
+    """Return how many apps were in each phase over time, stacked; None where nothing was kept."""
     if not any(all_spans):
         return None
     counts = counts_over_time(all_spans, end_s, STEPS)
@@ -102,7 +102,7 @@ def phases_chart(all_spans: Sequence[Sequence[Span]], end_s: float) -> Chart | N
 
 
 def calls_chart(calls: CallSlots, end_s: float, *, reads: bool) -> Chart | None:
-    """Give calls a second by what came of them, with the rate that was allowed; None where none was made."""
+    """Return calls a second by what came of them, with the rate that was allowed; None where none was made."""
     slots = min(max(int(end_s / calls.width_s) + 1, 1), TIMELINE_SLOTS_MAX_COUNT)
     kinds: dict[str, list[float]] = {name: [0.0] * slots for name in (*ANSWERS.values(), OTHER)}
     for operation, answers in calls.answers.items():
@@ -143,7 +143,7 @@ def calls_chart(calls: CallSlots, end_s: float, *, reads: bool) -> Chart | None:
 
 
 def bucket_rows(marks: Sequence[BucketMark], parked: Mapping[str, Times], end_s: float) -> tuple[BucketRow, ...]:
-    """Give one row for each bucket that was parked, the one that was parked longest first."""
+    """Return one row for each bucket that was parked, the one that was parked longest first."""
     scale = WIDTH / max(end_s, 1e-3)
     found: list[tuple[float, BucketRow]] = []
     for name, times in parked.items():

@@ -103,7 +103,7 @@ NAMED_MAX: Final = 12
 
 
 def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = ()) -> str:
-    """Give the page of one run. `command` is what makes the fleet go on; `history` are its runs, newest first."""
+    """Return the page of one run. `command` is what makes the fleet go on; `history` are its runs, newest first."""
     run, timeline = story.detail.run, story.timeline
     apps = _with_kept(story.detail.apps, timeline)
     end_s = _seconds(story)
@@ -300,7 +300,7 @@ def _hash(text: str) -> str:
 
 @cache
 def _environment() -> tuple[Environment, str, str]:
-    """Give the templates, the style and the script, read once from the package."""
+    """Return the templates, the style and the script, read once from the package."""
     folder = files("engine.render") / "templates"
     page, style, script = (
         folder.joinpath(name).read_text(encoding="utf-8").strip()

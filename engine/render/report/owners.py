@@ -19,7 +19,7 @@ _KNOWN: Final = tuple(outcome.value for outcome in Outcome)
 
 
 def owner_lines(owners: Sequence[OwnerRecord]) -> list[str]:
-    """Give `40 user profiles and 40 spaces created` for each outcome, in the order of the outcomes."""
+    """Return `40 user profiles and 40 spaces created` for each outcome, in the order of the outcomes."""
     ordered = sorted(owners, key=lambda record: (_place(record.outcome), record.outcome, record.owner))
     return [
         f"{owners_counted([record.owner for record in group])} {_words(outcome)}"
@@ -28,7 +28,7 @@ def owner_lines(owners: Sequence[OwnerRecord]) -> list[str]:
 
 
 def owners_not_well(owners: Sequence[OwnerRecord]) -> list[tuple[str, str, str, str, str]]:
-    """Give (owner, outcome, code, message, hint) of those that did not end well, in the order of the outcomes."""
+    """Return (owner, outcome, code, message, hint) of those that did not end well, in the order of the outcomes."""
     found = [record for record in owners if record.outcome not in _GOOD]
     return [
         (str(one.owner), one.outcome.replace("_", " "), one.error_code, one.error_message, one.error_hint)

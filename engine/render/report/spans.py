@@ -65,7 +65,7 @@ _ACCOUNT_WIDE: Final = "all apps"
 
 
 def parked_times(marks: Iterable[BucketMark], end_s: float) -> dict[str, Times]:
-    """Give the times at which each bucket was parked, in order; one that never opened again is so to the end."""
+    """Return the times at which each bucket was parked, in order; one that never opened again is so to the end."""
     since: dict[str, float] = {}
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for mark in marks:
@@ -88,7 +88,7 @@ class SpanMaker:
         self._of_kind: dict[tuple[str, str], Times] = {}
 
     def spans(self, app: AppRecord) -> tuple[Span, ...]:
-        """Give an app's spans in order; none where the run kept no moments of it."""
+        """Return an app's spans in order; none where the run kept no moments of it."""
         marks = self._timeline.marks.get(app.key)
         if not marks:
             return ()
@@ -109,7 +109,7 @@ class SpanMaker:
 
     @staticmethod
     def _refused(app: AppRecord, phase: Phase, mark: Mark, marks: Sequence[tuple[float, Mark]], index: int) -> Phase:
-        """Give the phase that has just ended.
+        """Return the phase that has just ended.
 
         A call of which nothing is told before the next one was refused by a quota, or its app was looked at.
         """

@@ -78,7 +78,7 @@ def _shape(error: Trouble | None, known: frozenset[str]) -> tuple[str, str, str]
 
 
 def _common(members: Sequence[AppResult], known: frozenset[str]) -> Trouble | None:
-    """Give the trouble of a group; its hint speaks of the first app, so that a command in it can be typed."""
+    """Return the trouble of a group; its hint speaks of the first app, so that a command in it can be typed."""
     errors = [app.error for app in members if app.error is not None]
     if not errors:
         return None
@@ -145,7 +145,7 @@ def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:
 
 
 def calls_line(report: ApplyReport) -> str:
-    """Give the calls by operation, `CreateApp 60 ok, 3 throttled; ListApps 5 ok`; empty when none was made."""
+    """Return the calls by operation, `CreateApp 60 ok, 3 throttled; ListApps 5 ok`; empty when none was made."""
     parts = [
         f"{clean(name)} " + ", ".join(f"{count:,} {clean(kind.replace('_', ' '))}" for kind, count in kinds.items())
         for name, kinds in sorted(report.calls.items())

@@ -69,7 +69,7 @@ class WireError(Exception):
 
 
 def write_reply(reply: Reply, *, close: bool) -> bytes:
-    """Give the bytes of an answer."""
+    """Return the bytes of an answer."""
     return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\nx-amzn-RequestId: %b\r\n%b\r\n%b" % (
         reply.status,
         _REASONS.get(reply.status, b"Error"),
@@ -82,7 +82,7 @@ def write_reply(reply: Reply, *, close: bool) -> bytes:
 
 
 def read_request(buffer: bytearray) -> tuple[Request, bool] | None:
-    """Take one whole request out of `buffer`, and whether the connection stays; None while it is not whole.
+    """Remove one complete request from `buffer`; return it and whether the connection stays, or None.
 
     Raises WireError for what is not a request within the bounds.
     """
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
         return not self._waiting
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or close it when there are too many."""
+        """Accept the connection, or close it when there are too many."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_server gives no other
         self._transport = transport
         self.active_at = asyncio.get_running_loop().time()
@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._on_close(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in, and answer what is whole."""
+        """Buffer bytes, and answer each complete request."""
         self.active_at = asyncio.get_running_loop().time()
         self._buffer += data
         if self._waiting or not self._writable:

@@ -14,7 +14,7 @@ _TIMES: Final = frozenset({"Expiration"})
 
 
 def read_query(body: bytes) -> tuple[str, dict[str, Any]]:
-    """Give the operation and its flat parameters; an empty operation for what is not a form.
+    """Return the operation and its flat parameters; an empty operation for what is not a form.
 
     Parameters that are lists or structures (`Tags.member.1.Key`) are left out: nothing here reads them.
     """
@@ -32,7 +32,7 @@ def read_query(body: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def query_answer(operation: str, result: dict[str, Any], request_id: str) -> bytes:
-    """Give the XML of an answer."""
+    """Return the XML of an answer."""
     return (
         f'<{operation}Response xmlns="{_NAMESPACE}"><{operation}Result>{_members(result)}</{operation}Result>'
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
@@ -40,7 +40,7 @@ def query_answer(operation: str, result: dict[str, Any], request_id: str) -> byt
 
 
 def query_error(code: str, message: str, request_id: str) -> bytes:
-    """Give the XML of an error."""
+    """Return the XML of an error."""
     return (
         f'<ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>Sender</Type><Code>{escape(code)}</Code>'
         f"<Message>{escape(message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"

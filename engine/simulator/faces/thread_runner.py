@@ -73,7 +73,7 @@ class SimulatorThread:
         return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(STOP_MAX_SECONDS)
 
     def stats(self) -> dict[str, Any]:
-        """Give what the world counted."""
+        """Return what the world counted."""
         return self.run(lambda world: world.stats_json())
 
     def _main(self) -> None:

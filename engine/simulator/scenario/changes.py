@@ -76,7 +76,7 @@ class AppRef:
     app_name: str
 
     def key(self) -> AppId:
-        """Give its key."""
+        """Return its key."""
         kind: OwnerKind = SPACE if self.owner_kind == SPACE else USER
         return app_id(self.domain_id, kind, self.owner, self.app_type, self.app_name)
 
@@ -138,13 +138,13 @@ _KINDS: Final[dict[str, type[Any]]] = {
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
-    """Give a change as plain values. `change` is one of this module's."""
+    """Return a change as plain values. `change` is one of this module's."""
     kind: str = change.kind  # type: ignore[attr-defined]
     return {"kind": kind, **asdict(change)}  # type: ignore[call-overload]
 
 
 def change_from_json(values: dict[str, Any]) -> Change:
-    """Give the change back. Raises KeyError or TypeError for what is not one."""
+    """Return the change back. Raises KeyError or TypeError for what is not one."""
     fields = dict(values)
     kind = _KINDS[fields.pop("kind")]
     if "app" in fields:

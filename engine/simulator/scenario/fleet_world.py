@@ -24,7 +24,7 @@ GENEROUS_REQUEST_LIMITS: Final = {"CreateApp": RequestLimit(50.0, 50.0), "*": Re
 
 
 def world_for_fleet(fleet: DesiredFleet, now: float, *, with_owners: bool = True) -> World:
-    """Give a world in which the fleet can be applied, beginning at `now` (epoch seconds).
+    """Return a world in which the fleet can be applied, beginning at `now` (epoch seconds).
 
     Without `with_owners` only its domains are there: for a fleet whose owners are made before their apps.
     """

@@ -56,7 +56,7 @@ class Scenario:
     digest: str
 
     def build(self, now: float) -> World:
-        """Give the world of this scenario alone, beginning at `now` (epoch seconds)."""
+        """Return the world of this scenario alone, beginning at `now` (epoch seconds)."""
         first = self.tables.domain[0].account if self.tables.domain else None
         world = World(account=self.tables.account or first or DEFAULT_ACCOUNT)
         self.apply_to(world, now)

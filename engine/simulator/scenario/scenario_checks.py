@@ -15,7 +15,7 @@ _SIMULATED: Final = (*sorted(OPERATIONS), "*")
 
 
 def user_names(domain: DomainTable) -> list[str]:
-    """Give the names of a domain's users, written out."""
+    """Return the names of a domain's users, written out."""
     if isinstance(domain.users, list):
         return domain.users
     return [f"{domain.user_prefix}{number:05d}" for number in range(1, domain.users + 1)]

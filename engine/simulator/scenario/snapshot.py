@@ -39,7 +39,7 @@ _OWNER_FIELDS_LEFT_OUT: Final = frozenset({"gone", "live_apps", "spaces", "profi
 
 
 def world_to_json(world: World) -> dict[str, Any]:
-    """Give a world as plain values that `json` can write."""
+    """Return a world as plain values that `json` can write."""
     quotas = {name: value for name, value in asdict(world.quotas).items() if name != "exact"}
     return {
         "format_version": FORMAT_VERSION,
@@ -65,7 +65,7 @@ def world_to_json(world: World) -> dict[str, Any]:
 
 
 def world_from_json(document: Any) -> World:
-    """Give the world of a document. Raises StateError for one that `world_to_json` did not make."""
+    """Return the world of a document. Raises StateError for one that `world_to_json` did not make."""
     try:
         return _read(document)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -76,12 +76,12 @@ def world_from_json(document: Any) -> World:
 
 
 def dump_world(world: World) -> bytes:
-    """Give the bytes of a world's document."""
+    """Return the bytes of a world's document."""
     return orjson.dumps(world_to_json(world))
 
 
 def parse_world(data: bytes) -> World:
-    """Give the world of such bytes. Raises StateError."""
+    """Return the world of such bytes. Raises StateError."""
     try:
         document = orjson.loads(data)
     except ValueError:

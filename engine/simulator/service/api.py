@@ -59,7 +59,7 @@ def answer(world: World, caller: Caller, operation: str, params: Params, now: fl
 
 
 def live_key(params: Params) -> AppId | None:
-    """Give the key that a CreateApp request names, None where it names none."""
+    """Return the key that a CreateApp request names, None where it names none."""
     try:
         return _key(params)
     except (ServiceError, KeyError, AttributeError, TypeError):
@@ -273,7 +273,7 @@ def _raise_quota(world: World, caller: Caller, params: Params) -> Params:
 
 
 def caller_arn(caller: Caller) -> str:
-    """Give the ARN that GetCallerIdentity tells."""
+    """Return the ARN that GetCallerIdentity tells."""
     return caller.arn or f"arn:{partition(caller.region)}:sts::{caller.account}:assumed-role/simulated/appfleet"
 
 

@@ -46,7 +46,7 @@ SYSTEM_TYPES: Final = frozenset({"JupyterServer", "Canvas"})
 
 
 def find_domain(world: World, account: str, region: str, domain_id: str) -> Domain:
-    """Give a domain of the caller's account and region."""
+    """Return a domain of the caller's account and region."""
     domain = world.domains.get(domain_id)
     if domain is None or domain.account != account or domain.region != region:
         raise ServiceError(NOT_FOUND, f"Domain [{domain_id}] does not exist.")
@@ -125,7 +125,7 @@ def place_app(
 
 
 def describe_app(world: World, key: AppId) -> App:
-    """Give the app of a key, tombstones included."""
+    """Return the app of a key, tombstones included."""
     app = world.apps.get(key)
     if app is None:
         raise ServiceError(VALIDATION, f"RecordNotFound: App [{key.app_name}] does not exist.")
@@ -173,7 +173,7 @@ def list_apps(
     token: str | None = None,
     descending: bool = False,
 ) -> tuple[list[App], str | None]:
-    """Give one page of apps by creation, of a lane, a domain or an owner, and the token of the next page.
+    """Return one page of apps by creation, of a lane, a domain or an owner, and the token of the next page.
 
     Apps of a user's private spaces are rows of the space, not of the user.
     """
@@ -203,7 +203,7 @@ def list_apps(
 
 
 def owner_of_request(user: str | None, space: str | None) -> tuple[OwnerKind, str]:
-    """Give the owner that a request names; it must name exactly one."""
+    """Return the owner that a request names; it must name exactly one."""
     if user and space:
         raise ServiceError(VALIDATION, "Only one of UserProfileName and SpaceName may be specified.")
     if space:
@@ -214,7 +214,7 @@ def owner_of_request(user: str | None, space: str | None) -> tuple[OwnerKind, st
 
 
 def key_of_request(domain_id: str, user: str | None, space: str | None, app_type: str, app_name: str) -> AppId:
-    """Give the key that a request names."""
+    """Return the key that a request names."""
     kind, owner = owner_of_request(user, space)
     return app_id(domain_id, kind, owner, app_type, app_name)
 

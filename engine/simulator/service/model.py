@@ -46,14 +46,14 @@ _CLASSES: Final = (
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """Give botocore's model of a service: sagemaker, sts, servicequotas, tagging or pricing."""
+    """Return botocore's model of a service: sagemaker, sts, servicequotas, tagging or pricing."""
     name = _SERVICES[service]
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 
 
 @cache
 def instance_types() -> tuple[str, ...]:
-    """Give the instance types that the model lists for apps, sorted."""
+    """Return the instance types that the model lists for apps, sorted."""
     shape = service_model("sagemaker").shape_for(INSTANCE_TYPE_SHAPE)
     return tuple(sorted(shape.enum))
 
@@ -78,7 +78,7 @@ def _checker(service: str, operation: str) -> Check:
 
 
 def _compile(service: str, shape: Shape) -> Check:
-    """Give the check of a shape. A shape inside itself is looked up when it is met, not before."""
+    """Return the check of a shape. A shape inside itself is looked up when it is met, not before."""
     return _compiled(service, shape.name, shape)
 
 

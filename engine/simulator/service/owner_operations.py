@@ -55,7 +55,7 @@ def add_domain(
 
 
 def find_profile(domain: Domain, name: str) -> Profile:
-    """Give a user profile, whatever the case of its name."""
+    """Return a user profile, whatever the case of its name."""
     profile = domain.profiles.get(name.lower())
     if profile is None:
         raise ServiceError(NOT_FOUND, f"UserProfile [{name}] does not exist in Domain [{domain.domain_id}].")
@@ -63,7 +63,7 @@ def find_profile(domain: Domain, name: str) -> Profile:
 
 
 def find_space(domain: Domain, name: str) -> Space:
-    """Give a space."""
+    """Return a space."""
     space = domain.spaces.get(name)
     if space is None:
         raise ServiceError(NOT_FOUND, f"Space [{name}] does not exist in Domain [{domain.domain_id}].")

@@ -33,7 +33,7 @@ def _standing_names() -> tuple[str, ...]:
 
 
 def _names(world: World) -> tuple[str, ...]:
-    """Give the names of all quotas: those of the service model, and those that a scenario set besides."""
+    """Return the names of all quotas: those of the service model, and those that a scenario set besides."""
     standing = _standing_names()
     known = set(standing)
     set_here = {*world.quotas.named, *(name for _, _, name in world.quotas.exact)}

@@ -19,7 +19,7 @@ _SPEC_MEMBERS = (
 
 
 def spec_of_request(resource: dict[str, Any] | None, recovery_mode: bool | None) -> AppSpec:
-    """Give the spec that a CreateApp request asks for, without tags."""
+    """Return the spec that a CreateApp request asks for, without tags."""
     given = resource or {}
     return AppSpec(
         instance_type=given.get("InstanceType"),
@@ -32,12 +32,12 @@ def spec_of_request(resource: dict[str, Any] | None, recovery_mode: bool | None)
 
 
 def resource_spec(spec: AppSpec) -> dict[str, Any]:
-    """Give the ResourceSpec of an app."""
+    """Return the ResourceSpec of an app."""
     return {member: value for member, name in _SPEC_MEMBERS if (value := getattr(spec, name)) is not None}
 
 
 def app_details(app: App) -> dict[str, Any]:
-    """Give a row of ListApps."""
+    """Return a row of ListApps."""
     return {
         "DomainId": app.key.domain_id,
         "SpaceName" if app.is_of_space else "UserProfileName": app.owner,
@@ -50,7 +50,7 @@ def app_details(app: App) -> dict[str, Any]:
 
 
 def app_description(app: App) -> dict[str, Any]:
-    """Give the answer of DescribeApp."""
+    """Return the answer of DescribeApp."""
     shown = {"AppArn": app.arn, **app_details(app)}
     if app.recovery_mode is not None:
         shown["RecoveryMode"] = app.recovery_mode
@@ -60,7 +60,7 @@ def app_description(app: App) -> dict[str, Any]:
 
 
 def profile_details(profile: Profile) -> dict[str, Any]:
-    """Give a row of ListUserProfiles."""
+    """Return a row of ListUserProfiles."""
     return {
         "DomainId": profile.domain_id,
         "UserProfileName": profile.name,
@@ -71,7 +71,7 @@ def profile_details(profile: Profile) -> dict[str, Any]:
 
 
 def profile_description(profile: Profile) -> dict[str, Any]:
-    """Give the answer of DescribeUserProfile."""
+    """Return the answer of DescribeUserProfile."""
     shown = {"UserProfileArn": profile.arn, "HomeEfsFileSystemUid": profile.uid, **profile_details(profile)}
     if profile.sso_identifier:
         shown["SingleSignOnUserIdentifier"] = profile.sso_identifier
@@ -83,7 +83,7 @@ def profile_description(profile: Profile) -> dict[str, Any]:
 
 
 def space_details(space: Space) -> dict[str, Any]:
-    """Give a row of ListSpaces."""
+    """Return a row of ListSpaces."""
     summary: dict[str, Any] = {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": space.ebs_gb}}}
     if space.app_type:
         summary["AppType"] = space.app_type
@@ -95,7 +95,7 @@ def space_details(space: Space) -> dict[str, Any]:
 
 
 def space_description(space: Space) -> dict[str, Any]:
-    """Give the answer of DescribeSpace."""
+    """Return the answer of DescribeSpace."""
     shown = {"SpaceArn": space.arn, "HomeEfsFileSystemUid": space.uid, **_space_members(space)}
     storage = {"EbsStorageSettings": {"EbsVolumeSizeInGb": space.ebs_gb}}
     shown["SpaceSettings"] = {**space.settings, "SpaceStorageSettings": storage}
@@ -119,7 +119,7 @@ def _space_members(space: Space) -> dict[str, Any]:
 
 
 def domain_details(domain: Domain) -> dict[str, Any]:
-    """Give a row of ListDomains."""
+    """Return a row of ListDomains."""
     return {
         "DomainArn": domain.arn,
         "DomainId": domain.domain_id,
@@ -131,7 +131,7 @@ def domain_details(domain: Domain) -> dict[str, Any]:
 
 
 def domain_description(domain: Domain) -> dict[str, Any]:
-    """Give the answer of DescribeDomain."""
+    """Return the answer of DescribeDomain."""
     shown = {**domain_details(domain), "AuthMode": domain.auth_mode}
     if domain.user_settings:
         shown["DefaultUserSettings"] = domain.user_settings

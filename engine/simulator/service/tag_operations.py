@@ -18,7 +18,7 @@ _TYPES: Final = {App: "app", Profile: "user-profile", Space: "space", Domain: "d
 
 
 def tags_of(world: World, account: str, region: str, arn: str) -> dict[str, str]:
-    """Give the tags of a resource, to read or to change.
+    """Return the tags of a resource, to read or to change.
 
     Of a user's and a space's app with one ARN the newer one is meant. An app that is Deleted or Failed is refused
     without a word, as the service does.
@@ -32,7 +32,7 @@ def tags_of(world: World, account: str, region: str, arn: str) -> dict[str, str]
 
 
 def checked_tags(pairs: list[dict[str, str]] | None) -> dict[str, str]:
-    """Give the tags of a request as a map; a key that comes twice or begins with `aws:` is refused."""
+    """Return the tags of a request as a map; a key that comes twice or begins with `aws:` is refused."""
     tags: dict[str, str] = {}
     for pair in pairs or ():
         key = pair["Key"]
@@ -56,14 +56,14 @@ def add_tags(world: World, account: str, region: str, arn: str, added: dict[str,
 
 
 def delete_tags(world: World, account: str, region: str, arn: str, keys: list[str]) -> None:
-    """Take tags away; a key that is not there is no error."""
+    """Remove tags; a missing key is not an error."""
     tags = tags_of(world, account, region, arn)
     for key in keys:
         tags.pop(key, None)
 
 
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Give tags as the API writes them."""
+    """Return tags as the API writes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

@@ -9,32 +9,32 @@ if TYPE_CHECKING:
 
 
 def partition(region: str) -> str:
-    """Give the partition that a region belongs to."""
+    """Return the partition that a region belongs to."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def lane_arn(account: str, region: str, resource: str) -> str:
-    """Give the ARN of a resource of an account and region."""
+    """Return the ARN of a resource of an account and region."""
     return f"arn:{partition(region)}:sagemaker:{region}:{account}:{resource}"
 
 
 def app_arn(domain: Domain, owner: str, app_type: str, app_name: str) -> str:
-    """Give an app's ARN; the service writes the type in lower case."""
+    """Return an app's ARN; the service writes the type in lower case."""
     return lane_arn(domain.account, domain.region, f"app/{domain.domain_id}/{owner}/{app_type.lower()}/{app_name}")
 
 
 def profile_arn(domain: Domain, name: str) -> str:
-    """Give a user profile's ARN."""
+    """Return a user profile's ARN."""
     return lane_arn(domain.account, domain.region, f"user-profile/{domain.domain_id}/{name}")
 
 
 def space_arn(domain: Domain, name: str) -> str:
-    """Give a space's ARN."""
+    """Return a space's ARN."""
     return lane_arn(domain.account, domain.region, f"space/{domain.domain_id}/{name}")
 
 
 def domain_arn(account: str, region: str, domain_id: str) -> str:
-    """Give a domain's ARN."""
+    """Return a domain's ARN."""
     return lane_arn(account, region, f"domain/{domain_id}")

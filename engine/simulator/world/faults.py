@@ -71,7 +71,7 @@ class Fault:
     status: int = 400
 
     def error_answer(self, operation: str) -> tuple[str, str, int]:
-        """Give code, message and HTTP status where the fault is an answer, or an empty code where it is none."""
+        """Return code, message and HTTP status where the fault is an answer, or an empty code where it is none."""
         if self.kind is FaultKind.ERROR:
             return self.code, self.message, self.status
         if self.kind is FaultKind.ACCESS_DENIED:
@@ -110,7 +110,7 @@ class FaultRule:
     count: int = 0
 
     def draw(self, operation: str, now: float, rng: random.Random) -> Fault | None:
-        """Give the fault for this call, or None."""
+        """Return the fault for this call, or None."""
         if not self.from_at <= now < self.until_at or not fnmatchcase(operation, self.operation):
             return None
         if self.max_count is not None and self.count >= self.max_count:
@@ -128,7 +128,7 @@ class FaultBook:
     rules: list[FaultRule] = field(default_factory=list)
 
     def draw(self, operation: str, now: float, rng: random.Random) -> Fault | None:
-        """Give the fault for one call, or None."""
+        """Return the fault for one call, or None."""
         for rule in self.rules:
             if (fault := rule.draw(operation, now, rng)) is not None:
                 return fault
@@ -156,7 +156,7 @@ class FailureRule:
         )
 
     def text(self, instance_type: str, region: str) -> str:
-        """Give the FailureReason."""
+        """Return the FailureReason."""
         if self.reason == CAPACITY:
             return (
                 f"EC2InsufficientCapacityError: Instance type '{instance_type}' is temporarily unavailable in "

@@ -43,7 +43,7 @@ class CreationIndex(Generic[RowT]):
         self._dead = 0
 
     def append(self, row: RowT) -> None:
-        """Take in a row that is younger than all others."""
+        """Add a row that is younger than all others."""
         self._seqs.append(row.seq)
         self._rows.append(row)
 
@@ -64,7 +64,7 @@ class CreationIndex(Generic[RowT]):
     def page(
         self, after: int | None, size: int, *, descending: bool, keep: Callable[[RowT], bool] | None = None
     ) -> tuple[list[RowT], int | None]:
-        """Give up to `size` rows that come behind the row `after` (None: from the beginning).
+        """Return up to `size` rows that come behind the row `after` (None: from the beginning).
 
         The second value is the place to go on from, or None when nothing is left.
         """
@@ -85,12 +85,12 @@ class CreationIndex(Generic[RowT]):
 
 
 def page_size(asked: int | None) -> int:
-    """Give the rows of a page: the default of 10, or what was asked, at most 100."""
+    """Return the rows of a page: the default of 10, or what was asked, at most 100."""
     return PAGE_DEFAULT_ROWS if asked is None else min(asked, LIST_PAGE_MAX_ROWS)
 
 
 def write_token(listing: str, place: int | None) -> str | None:
-    """Give the opaque token for a place in a listing; None stays None.
+    """Return the opaque token for a place in a listing; None stays None.
 
     `listing` says which rows and which order: its digest is in the token, which is refused with other filters.
     """
@@ -100,7 +100,7 @@ def write_token(listing: str, place: int | None) -> str | None:
 
 
 def read_token(listing: str, token: str | None) -> int | None:
-    """Give the place that a token names, None without one; refuses a token that this listing did not give."""
+    """Return the place that a token names, None without one; refuses a token that this listing did not give."""
     if not token:
         return None
     try:

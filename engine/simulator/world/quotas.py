@@ -73,7 +73,7 @@ class Wording(StrEnum):
 
 @cache
 def bucket_quota_name(app_type: str, instance_type: str) -> str:
-    """Give the name of the quota of one app type on one instance type."""
+    """Return the name of the quota of one app type on one instance type."""
     studio = "" if app_type == "RSessionGateway" else "Studio "
     plural = "s" if app_type in _PLURAL_TYPES else ""
     return f"{studio}{app_type} Apps running on {instance_type} instance{plural}"
@@ -81,12 +81,12 @@ def bucket_quota_name(app_type: str, instance_type: str) -> str:
 
 @cache
 def quota_code(name: str) -> str:
-    """Give the code of a quota: AWS's own where it is known, else one that follows from the name alone."""
+    """Return the code of a quota: AWS's own where it is known, else one that follows from the name alone."""
     return KNOWN_CODES.get(name) or "L-" + hashlib.sha256(name.encode()).hexdigest()[:8].upper()
 
 
 def limit_message(name: str, value: int, used: int, requested: int, wording: Wording) -> str:
-    """Give the text of a ResourceLimitExceeded in one of its forms."""
+    """Return the text of a ResourceLimitExceeded in one of its forms."""
     unit = _UNITS.get(name, "Apps")
     shown = name.removeprefix("Studio ") if wording is Wording.OLD_NAME else name
     named = "" if wording is Wording.UNNAMED else f" '{shown}'"
@@ -108,7 +108,7 @@ def limit_message(name: str, value: int, used: int, requested: int, wording: Wor
 
 
 def per_user_message(instance_type: str, user: str) -> str:
-    """Give the text for a user profile with four KernelGateway apps on one instance type."""
+    """Return the text for a user profile with four KernelGateway apps on one instance type."""
     return (
         f"Unable to start more Apps of AppType [KernelGateway] and ResourceSpec(instanceType=[{instance_type}]) "
         f"for UserProfile [{user}]. Please delete an App with a matching AppType and ResourceSpec, then try again"
@@ -133,7 +133,7 @@ class Quotas:
     exact: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def value(self, account: str, region: str, name: str) -> int:
-        """Give the value that holds for a quota."""
+        """Return the value that holds for a quota."""
         if self.exact and (exact := self.exact.get((account, region, name))) is not None:
             return exact
         if (named := self.named.get(name)) is not None:

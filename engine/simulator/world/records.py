@@ -38,7 +38,7 @@ class AppId(NamedTuple):
 
 
 def app_id(domain_id: str, owner_kind: OwnerKind, owner: str, app_type: str, app_name: str) -> AppId:
-    """Give the key of an app as the service compares it."""
+    """Return the key of an app as the service compares it."""
     return AppId(domain_id, owner_kind, owner.lower() if owner_kind == USER else owner, app_type, app_name)
 
 

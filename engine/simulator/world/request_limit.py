@@ -22,7 +22,7 @@ class TokenBucket:
     at: float
 
     def take(self, now: float) -> bool:
-        """Take a token if there is one."""
+        """Use a token if there is one."""
         self.refill(now)
         if self.tokens < 1.0:
             return False

@@ -81,7 +81,7 @@ class Stats:
         self.max_connections = self.connections
 
     def to_json(self) -> dict[str, Any]:
-        """Give all counts as plain values; `create_per_second` is keyed by the whole second."""
+        """Return all counts as plain values; `create_per_second` is keyed by the whole second."""
         per_second = Counter(int(at) for at in self.create_times)
         return {
             "calls": {operation: dict(sorted(answers.items())) for operation, answers in sorted(self.calls.items())},

@@ -130,7 +130,7 @@ class World:
     # Time.
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due until `now`, in its order."""
+        """Carry out everything that is due until `now`, in order."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             due, _, item = heapq.heappop(heap)
@@ -144,20 +144,20 @@ class World:
         self.now = max(self.now, now)
 
     def next_seq(self) -> int:
-        """Give the place in the order of creation for one more record."""
+        """Return the place in the order of creation for one more record."""
         self._seq += 1
         return self._seq
 
     def continue_seq(self, seq: int) -> None:
-        """Let the order of creation go on behind `seq`."""
+        """Continue numbering after `seq`."""
         self._seq = max(self._seq, seq)
 
     def schedule(self, at: float, change: Change) -> None:
-        """Let `change` happen at a time."""
+        """Schedule `change` for a time."""
         heapq.heappush(self._heap, (at, self.next_seq(), change))
 
     def scheduled_changes(self) -> Iterable[tuple[float, Change]]:
-        """Give the changes that are still to come, in their order."""
+        """Return the changes that are still to come, in their order."""
         return [
             (due, item)
             for due, _, item in sorted(self._heap, key=lambda entry: entry[:2])
@@ -165,20 +165,20 @@ class World:
         ]
 
     def set_due(self, record: App | Profile | Space, due: float) -> None:
-        """Let the record's status change by itself at a time; an earlier arrangement no longer holds."""
+        """Schedule the record's next status change, in place of an earlier one."""
         record.due = due
         if due != NEVER:
             heapq.heappush(self._heap, (due, self.next_seq(), record))
 
     def draw(self, bounds: Range) -> float:
-        """Give a number of seconds between two bounds."""
+        """Return a number of seconds between two bounds."""
         low, high = bounds
         return low if low == high else self.rng.uniform(low, high)
 
     # Limits.
 
     def take_request(self, account: str, region: str, operation: str) -> None:
-        """Take one call from the operation's request limit. Raises the service's throttling error."""
+        """Count one call against the operation's request limit. Raises the service's throttling error."""
         limit = self._limit_of(operation)
         if limit is None:
             return
@@ -205,7 +205,7 @@ class World:
                 bucket.change(holds, self.now)
 
     def _limit_of(self, operation: str) -> RequestLimit | None:
-        """Give the limit that holds: an operation whose own was lifted does not fall back to that of `*`."""
+        """Return the limit that holds: an operation whose own was lifted does not fall back to that of `*`."""
         if operation in self.request_limits:
             return self.request_limits[operation]
         return self.request_limits.get("*")
@@ -220,7 +220,7 @@ class World:
             self.after_first_create.changes.clear()
 
     def failure_of(self, app_type: str, instance_type: str, owner: str, lifecycle: str, region: str) -> str | None:
-        """Give the reason with which a new app will end Failed, or None; an empty reason is one too."""
+        """Return the reason with which a new app will end Failed, or None; an empty reason is one too."""
         for rule in self.failures:
             if rule.fits(app_type, instance_type, owner, lifecycle) and (
                 rule.probability >= 1.0 or self.rng.random() < rule.probability
@@ -231,7 +231,7 @@ class World:
     # Records.
 
     def add_app(self, app: App) -> None:
-        """Take in a new app; it replaces the dead one of its key, if there is one."""
+        """Add a new app; it replaces the dead one of its key, if there is one."""
         old = self.apps.get(app.key)
         if old is not None and not self.keep_replaced_rows:
             self._drop_app(old)
@@ -268,12 +268,12 @@ class World:
             del self.by_arn[owner.arn.lower()]
 
     def owner_of(self, app: App) -> Profile | Space | None:
-        """Give the app's owner, None where it is gone or a pseudo profile."""
+        """Return the app's owner, None where it is gone or a pseudo profile."""
         domain = self.domains[app.key.domain_id]
         return domain.spaces.get(app.key.owner) if app.is_of_space else domain.profiles.get(app.key.owner)
 
     def count_of_owners(self, account: str, region: str, *, spaces: bool) -> int:
-        """Give how many spaces, or user profiles, an account has in a region."""
+        """Return how many spaces, or user profiles, an account has in a region."""
         return sum(
             len(domain.spaces if spaces else domain.profiles)
             for domain in self.domains.values()
@@ -281,7 +281,7 @@ class World:
         )
 
     def stats_json(self) -> dict[str, Any]:
-        """Give the counts, with the apps by status."""
+        """Return the counts, with the apps by status."""
         statuses = Counter(app.status for app in self.apps.values())
         return {**self.stats.to_json(), "now": self.now, "apps": dict(sorted(statuses.items()))}
 

@@ -23,7 +23,7 @@ class Clock:
 
 
 def plan_of(apps: Mapping[str, str], *, action: Action = Action.CREATE, lanes: int = 1) -> Plan:
-    """Give a plan that makes `apps`: written keys with their instance types."""
+    """Return a plan that makes `apps`: written keys with their instance types."""
     changes = tuple(
         Change(key_of(key), action, Reason.ABSENT, after=an_app(key, kind or None)) for key, kind in apps.items()
     )

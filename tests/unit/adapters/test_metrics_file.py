@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
-    """Give each sample by its name and the values of its labels."""
+    """Return each sample by its name and the values of its labels."""
     return {
         (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "fleet")): sample.value
         for family in text_string_to_metric_families(text)

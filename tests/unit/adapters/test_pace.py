@@ -27,7 +27,7 @@ def loop_clock() -> Iterator[None]:
 
 
 async def grants(pace: Pace, count: int) -> list[float]:
-    """Give when each of so many calls was let through, in seconds of the loop."""
+    """Return when each of so many calls was let through, in seconds of the loop."""
     times = []
     for _ in range(count):
         await pace.take()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def options(tmp_path: Path) -> AppOptions:
-    """Give what a run over two labs in a world of its own takes."""
+    """Return what a run over two labs in a world of its own takes."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "execution.toml").write_text(POLICY)
     (tmp_path / "fleet.toml").write_text(fleet_text(people(2)))

@@ -19,7 +19,7 @@ RAISE = "Waiting does not help. To raise it: aws service-quotas request-service-
 
 
 def tried(*troubles: Trouble) -> Operation:
-    """Give an operation that is at the last of its types, with what the ones before it met."""
+    """Return an operation that is at the last of its types, with what the ones before it met."""
     kinds = ("ml.g5.xlarge", "ml.g6.xlarge", "ml.t3.large")[: len(troubles) + 1]
     operation = an_operation(instance_type=kinds[0], fallback=kinds[1:])
     operation.refused = list(zip(kinds, troubles, strict=False))

@@ -31,7 +31,7 @@ STOPPED_SECONDS = LOOK_BEFORE_CHANGE_MAX_SECONDS + 1.0
 
 @pytest.fixture
 def stage() -> Stage:
-    """Give an app of ours that shall be absent."""
+    """Return an app of ours that shall be absent."""
     made = Stage()
     made.profile("alice", tags={"appfleet:managed-by": "ml"})
     made.fleet = replace(made.fleet, apps=(replace(an_app(CANVAS_A, None), mode=Mode.ABSENT),), owners=())

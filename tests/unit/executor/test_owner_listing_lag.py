@@ -33,7 +33,7 @@ NAMES = [f"p{number}" for number in range(OWNER_DESCRIBES_MAX_COUNT + 2)]  # mor
 
 @pytest.fixture
 def stage() -> Stage:
-    """Give a fleet of so many profiles, each with an app, that its owners are listed."""
+    """Return a fleet of so many profiles, each with an app, that its owners are listed."""
     made = Stage()
     made.fleet = replace(
         made.fleet,

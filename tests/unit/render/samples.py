@@ -56,7 +56,7 @@ def a_plan(**more: object) -> Plan:
 
 
 def a_status(plan: Plan | None = None, errors: tuple[Trouble, ...] = (), **facts: Any) -> StatusView:
-    """Give the status of a plan; `observed` and the facts as they are given."""
+    """Return the status of a plan; `observed` and the facts as they are given."""
     observed = facts.pop("observed", ObservedFleet({}))
     told = {"today": date(2026, 11, 24), "now": 2_000.0, "expiring_within_days": 14, "slow_after_s": 600.0, **facts}
     return status_of(plan or a_plan(), observed, StatusFacts(**told), errors)

@@ -33,7 +33,7 @@ LONG = "a message of many words that no narrow terminal holds on a line, and tha
 
 
 def whole(text: str, width: int, *commands: str) -> str:
-    """Give what a terminal shows, and see that its lines fit: all but a single word, and commands."""
+    """Return what a terminal shows, and see that its lines fit: all but a single word, and commands."""
     shown = wrapped(text, width)
     for line in shown.splitlines():
         words, command = split_command(line.strip())

@@ -46,13 +46,13 @@ class Request:
 
 
 def http(body: bytes, status: int = 200, *headers: str) -> bytes:
-    """Give a whole response."""
+    """Return a whole response."""
     lines = [f"HTTP/1.1 {status} Some Words", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def error(code: str, message: str = "", status: int = 400, *headers: str) -> bytes:
-    """Give an error as the JSON protocol writes it."""
+    """Return an error as the JSON protocol writes it."""
     return http(f'{{"__type":"{code}","message":"{message}"}}'.encode(), status, *headers)
 
 
@@ -123,7 +123,7 @@ async def hostile(
 
 
 def desired(**more: Any) -> DesiredDomain:
-    """Give a domain to connect to."""
+    """Return a domain to connect to."""
     return DesiredDomain("research", DOMAIN_ID, "eu-west-1", Source("fleet.toml", 7), **more)
 
 
@@ -143,7 +143,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 def free_port() -> int:
-    """Give a port of loopback that nobody listens on."""
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -36,7 +36,7 @@ def load_text(folder: Path, text: str) -> LoadedFleet:
 
 
 def dump(loaded: LoadedFleet) -> dict[str, Any]:
-    """Give everything that a case file holds."""
+    """Return everything that a case file holds."""
     fleet = loaded.fleet
     return {
         "name": fleet.name,
