@@ -91,7 +91,7 @@ class Adopter:
         at, arn = self._at, operation.arn
         cloud = at.reaches[operation.key.domain].link.cloud
         seen = f"it shows no tag {FLEET_TAG}"
-        for read in range(TAG_PROOF_READS_MAX_COUNT):
+        for read in range(TAG_PROOF_READS_MAX_COUNT):  # pragma: no branch - its end is tested; the tracer misses it
             if read:
                 await wait_for(at.control.aborted, TAG_PROOF_SECONDS)
             try:

@@ -138,3 +138,14 @@ async def test_a_stop_of_the_run_passes_and_is_no_failure() -> None:
     with pytest.raises(StoppedError):
         await services.ask("GetResources", HERE, stopped)
     assert services.unread == {}
+
+
+async def test_a_read_where_nobody_listens_is_given_up_within_its_own_bound() -> None:
+    began_at = now()
+
+    async def call() -> str:
+        raise Unreachable("connection refused", nobody_listens=True)
+
+    with pytest.raises(Unreachable, match="refused"):
+        await ask_again("ListApps", call, Backoffs(refused_s=5.0), lambda: 0.5, lambda _: None)
+    assert 5.0 <= now() - began_at < 5.0 + Backoffs().transient.max

@@ -15,6 +15,7 @@ from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
 from engine.core.identity import USER, Owner
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
+from engine.core.settings import Backoff, Backoffs
 from engine.executor.calls import StoppedError
 from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
@@ -197,7 +198,7 @@ def test_an_owner_is_who_its_own_tag_says(tags: dict[str, str], whose: str) -> N
     ("operation", "read"),
     [("ListTags", _whose), ("DescribeApp", _whose), ("ListTags", _owners), ("DescribeUserProfile", _owners)],
 )
-@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.RESET_BEFORE])
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.RESET_BEFORE, FaultKind.REFUSED])
 def test_whose_things_are_costs_a_run_its_bound_once_where_nobody_tells(
     operation: str, read: Callable[[FleetRun], Awaitable[Any]], kind: FaultKind
 ) -> None:
@@ -228,3 +229,16 @@ def test_one_thing_whose_tags_are_refused_says_nothing_of_the_others() -> None:
 
     first, second = stage.do(twice)
     assert first.ownership is Ownership.UNREAD is not second.ownership
+
+
+def test_tags_that_were_given_up_are_not_asked_for_again() -> None:
+    stage = Stage()
+    stage.profile("alice")
+    at_once = Backoff(initial=0.1, max=0.1, factor=1.0, give_up_after=0.0)
+    stage.settings = replace(stage.settings, backoffs=Backoffs(transient=at_once))
+    stage.fault(FaultKind.UNAVAILABLE, "ListTags")
+
+    async def twice(run: FleetRun) -> list[Any]:
+        return [(await _owners(run))[ALICE] for _ in range(2)]
+
+    assert [row.ownership for row in stage.do(twice)] == [Ownership.UNREAD, Ownership.UNREAD]
