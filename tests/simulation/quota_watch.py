@@ -6,7 +6,7 @@ no more than the delay that it promised itself, and the end of its patience.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import QuotaExceeded, QuotaFacts
@@ -30,11 +30,15 @@ Name = tuple[str, str, str]  # account, region, what is full
 
 @dataclass(slots=True)
 class Full:
-    """A quota that was said to be full. Times are the loop's."""
+    """A quota that was said to be full. Times are the loop's.
+
+    `unsure` are calls that left as a stop of the process ended: on their way before the refusal, or a probe.
+    """
 
     since: float
     next_probe_at: float = float("-inf")
     probe: Call | None = None
+    unsure: list[Call] = field(default_factory=list)
     ended: bool = False
     opening: bool = False
     window: int = 2
@@ -63,9 +67,11 @@ class QuotaWatch:
         self._counted[id(call)] = []
         for name in self._names_of(call, key):
             full = self._full.get(name)
-            if full is None or now <= self._watch.late.instant_ends_at(full.since):
+            if full is None or now <= full.since:
                 continue  # it had been handed to a worker when the refusal came
-            if full.ended:
+            if not full.opening and now <= self._watch.late.instant_ends_at(full.since):
+                full.unsure.append(call)
+            elif full.ended:
                 self._watch.violation(f"CreateApp of {key} although waiting for {name} is over")
             elif full.opening:
                 if full.in_flight >= full.window:
@@ -87,10 +93,14 @@ class QuotaWatch:
             counted.window += went_through
         for name in self._names_of(call, key):
             full = self._full.get(name)
-            if full is not None and full.probe is call:
+            if full is None:
+                continue
+            may_be_probe = full.probe is call or any(other is call for other in full.unsure)
+            full.unsure = [other for other in full.unsure if other is not call]
+            if full.probe is call:
                 full.probe = None
-                if went_through:
-                    full.opening, full.window, full.in_flight = True, 2, 0
+            if may_be_probe and went_through:
+                full.opening, full.window, full.in_flight = True, 2, 0
         self._last = None
         if isinstance(error, QuotaExceeded):
             name = named(call.lane, key, type_of(call, key), error.facts)
