@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError, Rejected
 from engine.core.identity import folded
-from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, DESCRIBES_PER_SCAN_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS
+from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
+from engine.executor.failures import Described, read_reason
 from engine.executor.retry import trouble_of
-from engine.executor.troubles import no_reason
-from engine.ports.cloud import app_name
 from engine.ports.history import LastFailure
 
 if TYPE_CHECKING:
@@ -65,22 +64,19 @@ async def count_late_failures(run: FleetRun, fleet: DesiredFleet, observed: Obse
 def _seen_since(
     memory: Memory, fleet: DesiredFleet, observed: ObservedFleet
 ) -> Iterator[tuple[DesiredApp, Unseen, AppStatus]]:
-    """Return the declared apps that nobody waited for with the status of their own row, not that of an earlier one."""
+    """Yield the declared apps that nobody waited for with the status of their own row, not that of an earlier one."""
     if not memory.unseen:
         return
     rows = {folded(key): row for domain in observed.domains.values() for key, row in domain.apps.items()}
     for app in fleet.apps:
         left, row = memory.unseen.get(app.key), rows.get(folded(app.key))
-        if left is not None and row is not None and row.created_at >= left.at - CLOCK_SKEW_MAX_SECONDS:
+        if left is not None and row is not None and left.may_be(row.created_at):
             yield app, left, row.status
 
 
 async def _why(run: FleetRun, app: DesiredApp) -> CloudError:
-    reach = run.reach(app.key.domain)
-    name = app_name(reach.domain_id, app.key)
     try:
-        detail = await reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS)
+        reason = await read_reason(run.reach(app.key.domain), app.key)
     except CloudError as unread:
         return failure_from_reason(f"{_UNREAD}: {unread.message}")
-    own_image = app.spec.image_arn is not None or app.spec.image_version_arn is not None
-    return failure_from_reason(detail.failure_reason, own_image=own_image) if detail.failure_reason else no_reason()
+    return Described(None, reason, app.spec.names_image).error

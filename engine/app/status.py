@@ -18,11 +18,11 @@ from engine.app.ownership import TAGS_RULE
 from engine.app.plan import planned
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
-from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS, STATUS_REASONS_MAX_COUNT
+from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
-from engine.ports.cloud import app_name
+from engine.executor.failures import read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,15 +73,8 @@ async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppK
     reasons: dict[AppKey, str] = {}
     for key in keys[:STATUS_REASONS_MAX_COUNT]:
         with suppress(CloudError):
-            reasons[key] = await _failure_reason(run, key)
+            reasons[key] = await read_reason(run.reach(key.domain), key)
     return reasons
-
-
-async def _failure_reason(run: FleetRun, key: AppKey) -> str:
-    reach = run.reach(key.domain)
-    name = app_name(reach.domain_id, key)
-    detail = await reach.ask("DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS)
-    return detail.failure_reason
 
 
 def _last_seen(parts: Joined, fleet: str) -> Mapping[AppKey, LastSeen]:

@@ -59,6 +59,11 @@ class AppSpec:
     recovery_mode: bool | None = None
     tags: Tags = ()
 
+    @property
+    def names_image(self) -> bool:
+        """Whether the app is made with an image that the fleet names."""
+        return self.image_arn is not None or self.image_version_arn is not None
+
     def to_json(self) -> dict[str, Any]:
         """Return the declared fields alone, tags as a map."""
         shown: dict[str, Any] = {

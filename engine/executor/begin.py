@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, Reason
-from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
 from engine.core.stages import ordered_steps
@@ -96,7 +96,7 @@ class Beginning:
         left, row = self.memory.unseen.get(change.key), change.before
         if left is None or row is None or left.spec_hash != spec_hash:
             return False
-        return row.created_at >= left.at - CLOCK_SKEW_MAX_SECONDS
+        return left.may_be(row.created_at)
 
     def _settle_from_now(self, operation: Operation) -> None:
         operation.accepted_at = self.now()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import (
     AlreadyGone,
@@ -18,7 +18,7 @@ from engine.core.errors import (
     Throttled,
     Unreachable,
 )
-from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
+from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS
 from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
 from engine.executor.scan import observed_app
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from engine.executor.reach import Reach
 
     Failed = tuple[Operation, ObservedApp]
+
+
+_REASONS: Final = "reasons of failed apps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Failures:
         self._reach = reach
 
     async def reasons(self, failed: list[Failed]) -> AsyncGenerator[tuple[Operation, ObservedApp, CloudError], None]:
-        """Return each Failed app with its reason, or with that of one like it; some wait for the next scan."""
+        """Yield each Failed app with its reason, or with that of one like it; some wait for the next scan."""
         kinds: dict[Hashable, list[Failed]] = {}
         for operation, row in failed:
             kinds.setdefault(_kind(operation), []).append((operation, row))
@@ -97,8 +100,20 @@ class Failures:
             if unread.ends_lane:
                 raise
             return Described(None, f"the reason could not be read: {unread.message}", unread=True)
-        own_image = operation.app.spec.image_arn is not None or operation.app.spec.image_version_arn is not None
-        return Described(observed_app(operation.key.domain, detail.row), detail.failure_reason, own_image)
+        row = observed_app(operation.key.domain, detail.row)
+        return Described(row, detail.failure_reason, operation.app.spec.names_image)
+
+
+async def read_reason(reach: Reach, key: AppKey) -> str:
+    """Return why an app of an earlier run failed, empty where the service gives no reason.
+
+    One that is not answered in time ends the reading of all of them in the lane. Raises CloudError and StoppedError.
+    """
+    name = app_name(reach.domain_id, key)
+    detail = await reach.optional(
+        "DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS, _REASONS
+    )
+    return detail.failure_reason
 
 
 def _kind(operation: Operation) -> Hashable:

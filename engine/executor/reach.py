@@ -74,16 +74,23 @@ class Reach:
 
         return [one async for one in pages(page, operation, of)]
 
-    async def optional(self, operation: str, call: Callable[[Cloud], Awaitable[T]]) -> T:
+    async def optional(
+        self,
+        operation: str,
+        call: Callable[[Cloud], Awaitable[T]],
+        give_up_max_s: float = float("inf"),
+        purpose: str = "",
+    ) -> T:
         """Read one thing that a run can do without, within the run's bound for all of those.
 
-        What is refused is that one thing; only trouble that did not pass within the bound speaks of the rest.
+        What is refused is that one thing; only trouble that did not pass within the bound speaks of the rest, which is
+        then given up at once: everything that is read by `operation`, or for `purpose` where one is named.
         """
 
         async def read(arrived: Callable[[], None]) -> T | CloudError:
             answer: T | CloudError
             try:
-                answer = await self.ask(operation, call)
+                answer = await self.ask(operation, call, give_up_max_s)
             except (Throttled, Unreachable, OutcomeUnknown):
                 raise
             except CloudError as refused:
@@ -91,7 +98,7 @@ class Reach:
             arrived()
             return answer
 
-        answer = await self.optional_services.ask(operation, self.link.lane, read)
+        answer = await self.optional_services.ask(purpose or operation, self.link.lane, read)
         if isinstance(answer, CloudError):
             raise answer
         return answer

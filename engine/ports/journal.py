@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.identity import AppKey
+from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,10 @@ class Unseen:
     at: float
     run_id: str
     started: float
+
+    def may_be(self, created_at: float) -> bool:
+        """Whether a row of that CreationTime may be this app, and not one that was there before it."""
+        return created_at >= self.at - CLOCK_SKEW_MAX_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,23 @@ def test_whose_things_are_costs_a_run_its_bound_once_where_nobody_tells(
     assert unread_tags(stage.run)[0].rule == TAGS_RULE if stage.run else False
 
 
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.RESET_BEFORE])
+def test_reasons_of_failed_apps_cost_a_command_their_bound_once(kind: FaultKind) -> None:
+    """Twenty of them would otherwise wait one after the other; and they say nothing of tags."""
+    stage = Stage()
+    stage.fault(kind, "DescribeApp", count=9_999)
+
+    async def reasons(run: FleetRun) -> float:
+        began_at = run.control.now()
+        keys = [an_app(f"research/user/p{number}/Canvas/default", None).key for number in range(20)]
+        assert await failure_reasons(run, keys) == {}
+        return run.control.now() - began_at
+
+    assert stage.do(reasons) <= OPTIONAL_SERVICES_MAX_SECONDS + 1.0
+    assert stage.run is not None
+    assert unread_tags(stage.run) == ()
+
+
 def test_one_thing_whose_tags_are_refused_says_nothing_of_the_others() -> None:
     stage = Stage()
     stage.profile("alice")
