@@ -158,7 +158,7 @@ def appfleet(folder: Path, url: str, *arguments: str) -> Ran:
 
 @contextmanager
 def workshop() -> Iterator[Path]:
-    """Return a folder that is gone afterwards."""
+    """Yield a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="appfleet-bench-") as name:
         yield Path(name)
 

@@ -93,7 +93,7 @@ def _first_paragraph(one: type) -> str:
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Return each generated file with its text."""
+    """Yield each generated file with its text."""
     yield DOCS / "errors.md", errors_page()
     yield DOCS / "events.md", events_page()
     yield DOCS / "limits.md", limits_page()

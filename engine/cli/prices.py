@@ -60,7 +60,7 @@ def prices(
 
 
 def _remarks(made: PricesWritten, out: str) -> Iterable[str]:
-    """Return what a reader should know of the file, a line each."""
+    """Yield what a reader should know of the file, a line each."""
     for table in made.tables:
         elsewhere = f", from {clean(table.endpoint)}, which is not AWS" if table.endpoint else ""
         yield f"{table.region}: {count_of(len(table.prices), 'price')}{elsewhere}"

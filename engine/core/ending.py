@@ -50,7 +50,7 @@ def foreseen(error: BaseException) -> AppfleetError | None:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Return the single errors that `error` is or holds, in order."""
+    """Yield the single errors that `error` is or holds, in order."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)

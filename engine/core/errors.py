@@ -338,7 +338,7 @@ class BugError(AppfleetError):
 
 
 def all_error_classes() -> Iterator[type[AppfleetError]]:
-    """Return every class of the tree, the base first, in the order in which they are defined."""
+    """Yield every class of the tree, the base first, in the order in which they are defined."""
     pending: list[type[AppfleetError]] = [AppfleetError]
     while pending:
         current = pending.pop(0)

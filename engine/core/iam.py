@@ -59,7 +59,7 @@ def iam_policy(
 
 
 def _owners(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
-    """Return what user profiles and spaces need: reading them, and making them where the policy says so."""
+    """Yield what user profiles and spaces need: reading them, and making them where the policy says so."""
     for kind, (word, resource) in _OWNER_NAMES.items():
         making = ["sagemaker:AddTags", f"sagemaker:Create{word}"] if create else []
         yield _statement(
@@ -68,13 +68,13 @@ def _owners(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
 
 
 def _domains(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:
-    """Return what the plan reads of domains whose people it makes."""
+    """Yield what the plan reads of domains whose people it makes."""
     if settings.create_owners:
         yield _statement("Domains", ["sagemaker:DescribeDomain"], _resources(fleet.domains, "domain", deep=False))
 
 
 def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
-    """Return the right to pass execution roles to the people that are made."""
+    """Yield the right to pass execution roles to the people that are made."""
     roles = sorted({owner.execution_role for owner in fleet.owners if owner.execution_role}) if create else []
     if roles:
         passing = _statement("PassExecutionRoles", ["iam:PassRole"], roles)

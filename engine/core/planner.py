@@ -191,7 +191,7 @@ def _rows_by_declared_key(
 
 
 def _listed(desired: DesiredFleet, observed: ObservedFleet) -> Iterator[ObservedDomain]:
-    """Return the domains that the fleet declares and that were listed to the end."""
+    """Yield the domains that the fleet declares and that were listed to the end."""
     for declared in desired.domains:
         domain = observed.domains.get(declared.name)
         if domain is not None and domain.error is None:

@@ -145,7 +145,7 @@ def _whole_accounts(
     freed: Mapping[QuotaBucket, int],
     known: Mapping[Lane, LaneQuotas],
 ) -> Iterable[QuotaLine]:
-    """Return a line for each lane whose quota of all running apps is too small; one that is not says nothing new."""
+    """Yield a line for each lane whose quota of all running apps is too small; one that is not says nothing new."""
     for lane, quotas in sorted(known.items()):
         found = quotas.values.get(RUNNING_APPS)
         new, now, gone = (

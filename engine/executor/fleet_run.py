@@ -371,7 +371,7 @@ class FleetRun:
 
 
 def _followings(at: Settlement) -> Iterator[Callable[[], Awaitable[None]]]:
-    """Return what follows each watcher of a lane."""
+    """Yield what follows each watcher of a lane."""
     for owners in at.owners.watchers.values():
         yield partial(follow, at, owners, at.owners.take_verdict)
     for apps in at.watchers.values():

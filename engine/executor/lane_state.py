@@ -61,7 +61,7 @@ class LaneState(ABC):
     gates: GateKeeper = field(init=False)
 
     def __post_init__(self) -> None:
-        """Return the lane its gates."""
+        """Make the lane's gates."""
         self.gates = GateKeeper(self.ready, self.emit, self.lane.region, self.in_flight, self.quota_codes)
 
     @abstractmethod

@@ -102,7 +102,6 @@ class BaseOperation(ABC, Generic[C, R]):
     accepted_at: float = 0.0
     settle_until: float = float("inf")
     unknown_at: float = 0.0
-    ready_at: float = 0.0
     arn: str = ""
     sent_wall: float = 0.0
     prior: R | None = None

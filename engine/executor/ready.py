@@ -69,7 +69,6 @@ class ReadyQueue:
 
     def push_later(self, operation: Waiting, at: float) -> None:
         """Put an operation aside until `at`."""
-        operation.ready_at = at
         heapq.heappush(self._later, (at, next(self._tie), operation))
 
     def pop(self, now: float) -> Waiting | None:

@@ -62,21 +62,21 @@ def variables(words: tuple[Token, ...]) -> frozenset[str]:
 
 
 def calls_with_literal(words: tuple[Token, ...], functions: frozenset[str]) -> Iterator[tuple[str, Token]]:
-    """Return each call `f("literal")` of one of `functions`: its name and the literal."""
+    """Yield each call `f("literal")` of one of `functions`: its name and the literal."""
     for name, opening, literal, closing in zip(words, words[1:], words[2:], words[3:], strict=False):
         if name.written in functions and opening.written == "(" and closing.written == ")" and literal.kind == "text":
             yield name.written, literal
 
 
 def calls(words: tuple[Token, ...]) -> Iterator[Token]:
-    """Return each name that is called as a function."""
+    """Yield each name that is called as a function."""
     for name, opening in pairwise(words):
         if name.kind == "name" and opening.written == "(":
             yield name
 
 
 def fields_of_items(words: tuple[Token, ...], list_name: str) -> Iterator[Token]:
-    """Return each field that is selected of an item of a list: `owner` for `apps.all(a, a.owner == "x")`."""
+    """Yield each field that is selected of an item of a list: `owner` for `apps.all(a, a.owner == "x")`."""
     items = {
         item.written
         for name, dot, macro, opening, item, comma in zip(*(words[start:] for start in range(6)), strict=False)

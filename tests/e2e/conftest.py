@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """Return a fleet of four labs and a world in which it can be applied."""
+    """Yield a fleet of four labs and a world in which it can be applied."""
     made = Place(tmp_path)
     made.write(fleet_text(people(4)))
     made.scenario(QUICK)

@@ -23,7 +23,7 @@ CANVAS = "[apps.canvas]\ntype = 'Canvas'\n"
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Place]:
-    """Return an empty folder, and a domain with 500 apps that no run of ours made."""
+    """Yield an empty folder, and a domain with 500 apps that no run of ours made."""
     made = Place(tmp_path)
     members = people(APPS)
     made.write(fleet_text(members))

@@ -50,7 +50,7 @@ def make_domain(world: World) -> None:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Place]:
-    """Return a fleet that may make owners, a list of forty names, and a domain with nobody in it."""
+    """Yield a fleet that may make owners, a list of forty names, and a domain with nobody in it."""
     made = Place(tmp_path)
     make_domain(made.world)
     (tmp_path / "policies").mkdir()

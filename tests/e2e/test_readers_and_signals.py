@@ -42,7 +42,7 @@ def large(place: Place) -> Place:
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """Return the writing end of a pipe that nobody reads, full to the brim."""
+    """Yield the writing end of a pipe that nobody reads, full to the brim."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:

@@ -70,7 +70,7 @@ class AnswerTarget(Target):
         return entered
 
     def seeds(self) -> Iterable[bytes]:
-        """Return good answers of every call, and errors of every kind."""
+        """Yield good answers of every call, and errors of every kind."""
         yield b'{"status":200,"body":{"Apps":[' + ROW + b'],"NextToken":"x"}}'
         detail = json.loads(ROW) | {"AppArn": ARN, "FailureReason": f"CapacityError {SECRET_KEY}"}
         for body in (

@@ -115,7 +115,7 @@ class JournalTarget(_Kept):
     is_json = True
 
     def seeds(self) -> Iterable[bytes]:
-        """Return a change of every column of every table, and of the numbers that say what the file is."""
+        """Yield a change of every column of every table, and of the numbers that say what the file is."""
         with contextlib.closing(sqlite3.connect(self.folder / "made" / JOURNAL_NAME)) as connection:
             for table in _TABLES:
                 for column in _columns(connection, table):
@@ -170,7 +170,7 @@ class JournalBytesTarget(_Kept):
     name = "journal-bytes"
 
     def seeds(self) -> Iterable[bytes]:
-        """Return a good journal, cut so that the change of a few bytes has room."""
+        """Yield a good journal, cut so that the change of a few bytes has room."""
         yield self.good
 
     def run(self, data: bytes) -> str:

@@ -158,7 +158,7 @@ class FleetTarget(Target):
         (self.folder / "teams" / "forecasting.toml").write_text(_TEAM)
 
     def seeds(self) -> Iterable[bytes]:
-        """Return the fleet files of all cases, right and wrong ones."""
+        """Yield the fleet files of all cases, right and wrong ones."""
         yield _FLEET.encode()
         for path in sorted(CASES.glob("fleet_*/*/*.toml")):
             yield path.read_bytes()
@@ -186,7 +186,7 @@ class TeamTarget(FleetTarget):
     file = "teams/forecasting.toml"
 
     def seeds(self) -> Iterable[bytes]:
-        """Return the included files of all cases."""
+        """Yield the included files of all cases."""
         yield _TEAM.encode()
         for path in sorted(CASES.glob("fleet_*/*/teams/*.toml")):
             yield path.read_bytes()
@@ -214,7 +214,7 @@ class PolicyTarget(Target):
     words = (*_POLICY_WORDS, *_CEL_WORDS)
 
     def seeds(self) -> Iterable[bytes]:
-        """Return the policies of all cases and of the example fleet."""
+        """Yield the policies of all cases and of the example fleet."""
         for path in (*sorted(CASES.glob("policy_*/*/*.toml")), *sorted((HERE.parents[1] / "policies").glob("*.toml"))):
             yield path.read_bytes()
 
@@ -239,7 +239,7 @@ class ExpressionTarget(Target):
     words = _CEL_WORDS
 
     def seeds(self) -> Iterable[bytes]:
-        """Return the expressions of all cases."""
+        """Yield the expressions of all cases."""
         for path in sorted((CASES / "cel").glob("*.toml")):
             for case in tomllib.loads(path.read_text()).get("case", ()):
                 yield str(case["expr"]).encode()
@@ -274,7 +274,7 @@ class MembersTarget(Target):
     )
 
     def seeds(self) -> Iterable[bytes]:
-        """Return tables of the usual kinds."""
+        """Yield tables of the usual kinds."""
         yield b"alice\nbob\n"
         yield b"\xef\xbb\xbfuser;mail\r\nalice;a@x\r\nbob;b@x\r\n"
         yield b'name\tx\n"ann"\t1\n'
@@ -305,7 +305,7 @@ class PlanTarget(Target):
     )
 
     def seeds(self) -> Iterable[bytes]:
-        """Return a plan that was saved, and the documents of the planner's cases."""
+        """Yield a plan that was saved, and the documents of the planner's cases."""
         yield json.dumps(self.made.to_json()).encode()
         yield json.dumps(self.made.document()).encode()
 
@@ -340,7 +340,7 @@ class WorldTarget(Target):
     is_json = True
 
     def seeds(self) -> Iterable[bytes]:
-        """Return a world with something of everything in it."""
+        """Yield a world with something of everything in it."""
         from tests.unit.simulator.scenario.test_snapshot import a_rich_world
 
         yield dump_world(a_rich_world())
@@ -364,7 +364,7 @@ class ScenarioTarget(Target):
     words = (b"[[fault]]\n", b"[[domain]]\n", b"[[at]]\n", b"[times]\n", b"[request_limits.CreateApp]\n", b"[prices]\n")
 
     def seeds(self) -> Iterable[bytes]:
-        """Return the scenarios that are shipped."""
+        """Yield the scenarios that are shipped."""
         for path in sorted(SCENARIOS.glob("*.toml")):
             yield path.read_bytes()
 
@@ -388,7 +388,7 @@ class WordsTarget(Target):
     words = _TEXT_WORDS
 
     def seeds(self) -> Iterable[bytes]:
-        """Return one line of each kind."""
+        """Yield one line of each kind."""
         yield b"\n".join((LAB.encode(), b"research/*=12", b"1h", b"team-*", b"2026-11-24T01:00:00Z"))
 
     def run(self, data: bytes) -> str:

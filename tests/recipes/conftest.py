@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """Return a folder that stands for a machine's root."""
+    """Yield a folder that stands for a machine's root."""
     yield from machine_root()

@@ -117,7 +117,7 @@ class Machine:
         return folder
 
     def give(self, path: Path, user: int | None = None) -> None:
-        """Return a file, or a folder with all that is in it, to the user of the runs."""
+        """Hand a file, or a folder with all that is in it, to the user of the runs."""
         if OTHER_USERS:
             new = self.user if user is None else user
             for one in (path, *path.rglob("*")):
@@ -125,7 +125,7 @@ class Machine:
 
 
 def machine_root() -> Iterator[Path]:
-    """Return a root folder that every user may look into; those of pytest are closed to other users."""
+    """Yield a root folder that every user may look into; those of pytest are closed to other users."""
     root = Path(tempfile.mkdtemp(prefix="appfleet-machine-"))
     root.chmod(0o755)
     try:

@@ -170,7 +170,7 @@ class FleetLock:
         )
 
     def release(self) -> None:
-        """Return the lock back; doing it twice is harmless."""
+        """Release the lock; doing it twice is harmless."""
         file_fd, folder_fd = self._file_fd, self._folder_fd
         self._file_fd = self._folder_fd = None
         if file_fd is not None:

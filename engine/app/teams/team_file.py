@@ -178,7 +178,7 @@ def _like(model: TeamDef, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _of_apps(fleet: LoadedFleet, names: Sequence[str]) -> dict[str, Any]:
-    """Return each member a space for each app that needs one, and every other app as a user app."""
+    """Assign each member a space for each app that needs one, and every other app as a user app."""
     user_apps: list[str] = []
     spaces: dict[str, Any] = {}
     for name in names:

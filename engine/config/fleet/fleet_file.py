@@ -353,7 +353,7 @@ class _Loading:
 
 
 def _entries(domains: Iterable[DomainDef]) -> Iterator[Entry]:
-    """Return every entry that was written, of teams without members too."""
+    """Yield every entry that was written, of teams without members too."""
     for domain in domains:
         for table in (*domain.users.values(), *domain.spaces.values()):
             yield from table.apps

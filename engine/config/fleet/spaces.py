@@ -53,7 +53,7 @@ class Space:
 
 
 def gather_spaces(domain: DomainDef, problems: Problems) -> Iterator[Space]:
-    """Return every space of the domain, its tables merged; `domain.spaces` is empty afterwards."""
+    """Yield every space of the domain, its tables merged; `domain.spaces` is empty afterwards."""
     parts: dict[str, list[SpaceParts]] = {}
     for name, part in _all_parts(domain, problems):
         parts.setdefault(name, []).append(part)

@@ -111,7 +111,7 @@ class TableReader:
                     known.lost_people = True
 
     def tables(self, data: Mapping[str, Any], key: str, place: Place) -> Iterator[tuple[str, Any, Place]]:
-        """Return the named tables below `key`: (name, table, place); what is no table is noted."""
+        """Yield the named tables below `key`: (name, table, place); what is no table is noted."""
         found = data.get(key, {})
         if not isinstance(found, dict):
             message = f"expected a table, found {kind_of(found)}"

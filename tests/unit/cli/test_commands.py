@@ -403,7 +403,7 @@ ONLY_STDOUT = (("plan",), ("status",), ("schema", "fleet"), ("history",), ("comp
 
 @pytest.fixture
 def gone() -> Iterator[io.TextIOWrapper]:
-    """Return a standard output whose reader has left before the first byte."""
+    """Yield a standard output whose reader has left before the first byte."""
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123

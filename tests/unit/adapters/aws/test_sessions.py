@@ -38,7 +38,7 @@ async def service(request: Request) -> bytes:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[Hostile, Clouds]]:
-    """Return a service and clouds that are sent there."""
+    """Yield a service and clouds that are sent there."""
     async with hostile(service) as server, Clouds(endpoint_url=server.url, gate_times=FAST_TIMES) as clouds:
         yield server, clouds
 

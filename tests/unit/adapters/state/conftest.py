@@ -83,7 +83,7 @@ def make_result(make_key: MakeKey) -> MakeResult:
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """Return an empty folder that this process owns, while it is not root: root may write what is read-only."""
+    """Yield an empty folder that this process owns, while it is not root: root may write what is read-only."""
     place = Path(tempfile.mkdtemp())
     as_root = os.geteuid() == 0
     if as_root:
