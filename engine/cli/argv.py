@@ -46,8 +46,7 @@ def prepare(arguments: Sequence[str]) -> list[str]:
 
 def as_typed(words: Sequence[str]) -> str:
     """Return prepared words as a command line that a reader can run again from the same folder."""
-    lone = {f"{SIMULATE}=": SIMULATE, f"{REPLACE}=": REPLACE}
-    return shlex.join(["appfleet", *(lone.get(word, word) for word in words)])
+    return shlex.join(["appfleet", *map(_typed, words)])
 
 
 def empty_one(arguments: Sequence[str]) -> str:
@@ -71,21 +70,31 @@ def empty_one(arguments: Sequence[str]) -> str:
 
 def command_of(prepared: Sequence[str]) -> str:
     """Return the first word behind the global flags: the command, or a flag such as `--help`, or empty."""
-    waiting = list(reversed(prepared))
-    while waiting:
-        word = waiting.pop()
-        if word in GLOBAL_FLAGS or word == _SHORT_FILE:
-            waiting = waiting[:-1]
-        elif not (word.partition("=")[0] in GLOBAL_FLAGS or _is_attached_file(word)):
-            return word
-    return ""
+    return next(iter(_behind_globals(prepared)), "")
 
 
 def words_of_command(prepared: Sequence[str]) -> tuple[str, ...]:
     """Return the command with its own words as they were typed, without the global flags before it."""
-    named = command_of(prepared)
-    words = tuple(prepared[list(prepared).index(named) :]) if named else ()
-    return tuple(SIMULATE if word == f"{SIMULATE}=" else word for word in words)
+    return tuple(map(_typed, _behind_globals(prepared)))
+
+
+def _behind_globals(prepared: Sequence[str]) -> Sequence[str]:
+    """Return what follows the global flags and their values."""
+    place = 0
+    while place < len(prepared):
+        word = prepared[place]
+        if word in GLOBAL_FLAGS or word == _SHORT_FILE:
+            place += 2
+        elif word.partition("=")[0] in GLOBAL_FLAGS or _is_attached_file(word):
+            place += 1
+        else:
+            break
+    return prepared[place:]
+
+
+def _typed(word: str) -> str:
+    """Return a prepared word as it was typed: a lone flag without its empty value."""
+    return word[:-1] if word in (f"{SIMULATE}=", f"{REPLACE}=") else word
 
 
 def _is_attached_file(word: str) -> bool:

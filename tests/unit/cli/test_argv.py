@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.cli.argv import GLOBAL_FLAGS, as_typed, command_of, empty_one, prepare
+from engine.cli.argv import GLOBAL_FLAGS, as_typed, command_of, empty_one, prepare, words_of_command
 
 KEY = "research/user/alice/Canvas/default"
 
@@ -83,3 +83,17 @@ def test_the_command_is_the_first_word_behind_the_global_flags(prepared: list[st
 )
 def test_an_empty_value_is_found_with_its_flag(arguments: list[str], found: str) -> None:
     assert empty_one(arguments) == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["-f", "onboard", "onboard", "vision", "--simulate"], ("onboard", "vision", "--simulate")),
+        (["offboard", "vision", "--state-dir", "offboard"], ("offboard", "vision")),
+        (["-f", "x"], ()),
+    ],
+)
+def test_the_words_of_a_command_begin_behind_the_values_of_global_flags(
+    typed: list[str], words: tuple[str, ...]
+) -> None:
+    assert words_of_command(prepare(typed)) == words
