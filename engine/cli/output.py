@@ -1,7 +1,7 @@
 """Writing to the terminal: results to standard output, words about the run to standard error, no surprise from either.
 
 A reader that went away (`| head`), a closed descriptor and a full disk end no run and raise nothing. A result that
-nobody can have read is said, and the exit code of a command that has no other product says it too.
+nobody can have read is reported, also by the exit code of a command that has no other product.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def write_result(text: str) -> bool:
 
 
 def deliver(text: str) -> Delivery:
-    """Write `text` to standard output; return what became of it. What nobody can have read is said.
+    """Write `text` to standard output; return what became of it. Report what nobody can have read.
 
     A reader that closed its end has what it wanted, and one that takes nothing for a while is left: what it did not
     take is counted and said.
@@ -116,7 +116,7 @@ def deliver(text: str) -> Delivery:
 
 
 def lost_result(error: OSError | ValueError) -> Delivery:
-    """Take in that standard output failed, and say so; return what became of the result."""
+    """Report that standard output failed; return what became of the result."""
     if sys.stdout is not None:
         _silence(sys.stdout)
     if isinstance(error, ValueError) or error.errno == errno.EBADF:
