@@ -14,7 +14,7 @@ from engine.core.change import Action
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError
 from engine.core.outcome import ApplyReport, AppResult, Outcome
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from engine.executor.control import Cause, Control
+from engine.executor.cause import Cause
+from engine.executor.control import Control
 from engine.ports.events import RunInterrupted
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.ending import foreseen, journal_result, trouble_of
 from engine.core.errors import AppfleetError, BugError, ExitCode
 from engine.core.outcome import RunResult, Trouble, interrupted_trouble
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.ports.events import JournalFailed
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
 from engine.executor.failures import Described, read_reason
-from engine.executor.retry import trouble_of
+from engine.executor.troubles import trouble_of
 from engine.ports.history import LastFailure
 
 if TYPE_CHECKING:

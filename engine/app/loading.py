@@ -85,7 +85,7 @@ class Loaded:
 
     def replaced_at(self, memory: Memory) -> Mapping[AppKey, float]:
         """Return when each app was last replaced because of drift, of those that still have the spec of that time."""
-        from engine.executor.operation import spec_hash
+        from engine.executor.kinds.apps import spec_hash
 
         if not memory.replaced:
             return {}
@@ -98,7 +98,7 @@ class Loaded:
 
     def quarantined(self, memory: Memory) -> frozenset[AppKey]:
         """Name the apps that failed too many runs in a row with the spec that they still have."""
-        from engine.executor.operation import spec_hash
+        from engine.executor.kinds.apps import spec_hash
 
         if not memory.failures:
             return frozenset()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from engine.app.ends import why_stopped
 from engine.app.stopping import Beginning, stops
 from engine.core.errors import ScanIncomplete
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Where each app of a plan begins in a run: its operation and first phase, or its result where nothing is called.
+"""Where each app and owner of a plan begins in a run: its operation and first phase, or its result if none is called.
 
 What an earlier run began and did not end comes first here: a call of which nobody knows whether it was carried out is
 looked up before anything is sent for its key, as a lost answer of this run would be.
@@ -10,29 +10,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, Reason
+from engine.core.desired import holder_of
+from engine.core.identity import SPACE, folded_owner
 from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
-from engine.core.stages import ordered_steps
-from engine.executor.operation import AWAITING, OBSERVING, Operation, Phase, first_phase, spec_hash
+from engine.core.stages import ordered_steps, owner_ranks
+from engine.executor.course import late_max_s
+from engine.executor.kinds.apps import AppOperation, first_phase, spec_hash
+from engine.executor.kinds.owners import OwnerOperation, first_owner_phase
+from engine.executor.operation import Phase
 from engine.executor.troubles import QUARANTINE, kept_trouble, quarantine_of
-from engine.executor.unknowns import late_max_s
 from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
-    from engine.core.change import Change
+    from engine.core.change import Change, OwnerChange
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.link import Link
-    from engine.executor.owner_operation import OwnerOperation
+    from engine.executor.operation import AnyOperation
     from engine.ports.events import Emit
     from engine.ports.journal import Journal, Memory, Unfinished
 
-WATCHED: Final = OBSERVING | AWAITING | {Phase.SETTLE_CREATE}  # a look comes first, not a call
 UNFINISHED_CODE: Final = "unfinished"
 DENIED: Final = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
 
@@ -56,9 +59,9 @@ class Beginning:
 
     def operations(
         self, plan: Plan, weight: Callable[[DesiredApp], float], *, wait: bool
-    ) -> tuple[list[Operation], list[AppResult]]:
+    ) -> tuple[list[AppOperation], list[AppResult]]:
         """Return what has to be worked on, and the results of everything else."""
-        operations: list[Operation] = []
+        operations: list[AppOperation] = []
         results: list[AppResult] = []
         if plan.denied:
             for result in map(_denied, plan.changes):
@@ -79,15 +82,38 @@ class Beginning:
                 results.append(self._kept(change))
         return operations, results
 
-    def _operation(self, rank: int, change: Change) -> Operation:
+    def owner_operations(self, plan: Plan, weight: Callable[[DesiredApp], float]) -> list[OwnerOperation]:
+        """Return an operation for each owner of `plan`, each ranked with the first app that needs it."""
+        if plan.denied or not plan.owners:
+            return []
+        ranks = owner_ranks(plan, ordered_steps(plan, weight))
+        operations = []
+        for change in plan.owners:
+            operation = OwnerOperation(
+                ranks[change.owner],
+                change,
+                self.links[change.owner.domain].lane,
+                first_owner_phase(change),
+                after=_after(change, plan),
+            )
+            if operation.phase is not Phase.SETTLE_CREATE:
+                operation.prior = change.before  # what is Pending is the very owner that is awaited
+            self._settle_from_now(operation)
+            left = self.memory.unfinished.get(change.owner)
+            if left is not None:
+                begin_in_doubt(operation, left, self.now(), self.wall(), self.settings)
+            operations.append(operation)
+        return operations
+
+    def _operation(self, rank: int, change: Change) -> AppOperation:
         lane = self.links[change.key.domain].lane
-        operation = Operation(rank, change, lane, first_phase(change), prior=change.before)
+        operation = AppOperation(rank, change, lane, first_phase(change), prior=change.before)
         left = self.memory.unfinished.get(change.key)
         if left is not None:
             operation.owed = left.owed
             if begin_in_doubt(operation, left, self.now(), self.wall(), self.settings):
                 self._tell(operation, left)
-        if operation.phase in AWAITING:
+        if operation.phase in (Phase.AWAIT_DELETING, Phase.AWAIT_PENDING):
             self._settle_from_now(operation)
         return operation
 
@@ -98,11 +124,11 @@ class Beginning:
             return False
         return left.may_be(row.created_at)
 
-    def _settle_from_now(self, operation: Operation) -> None:
+    def _settle_from_now(self, operation: AnyOperation) -> None:
         operation.accepted_at = self.now()
         operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
 
-    def _tell(self, operation: Operation, left: Unfinished) -> None:
+    def _tell(self, operation: AppOperation, left: Unfinished) -> None:
         message = f"an earlier run ended before it knew what became of its {left.operation}"
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
 
@@ -159,9 +185,7 @@ class Beginning:
         return row.created_at >= left.at or self.listed_at - left.at > settled_s
 
 
-def begin_in_doubt(
-    operation: Operation | OwnerOperation, left: Unfinished, now: float, wall: float, settings: Settings
-) -> bool:
+def begin_in_doubt(operation: AnyOperation, left: Unfinished, now: float, wall: float, settings: Settings) -> bool:
     """Start an operation by finding out what became of an earlier run's call; return whether it does.
 
     `now` is the loop's clock, `wall` epoch seconds. The first look waits until `first_after` has passed since the call.
@@ -187,3 +211,22 @@ def begin_in_doubt(
 
 def _denied(change: Change) -> AppResult:
     return AppResult(change.key, change.action, Outcome.DENIED, error=DENIED)
+
+
+def _after(change: OwnerChange, plan: Plan) -> tuple[Hashable, ...]:
+    """Name what comes before a change: a new space's profile; everything in what goes."""
+    if change.action is not Action.DELETE:
+        holder = None if change.after is None else holder_of(change.after)
+        return () if holder is None else (holder,)
+    own = folded_owner(change.owner)
+    apps = [app.key for app in plan.changes if app.action is Action.DELETE and folded_owner(app.key.owner_key) == own]
+    spaces = [
+        other.owner
+        for other in plan.owners
+        if other.owner.kind == SPACE
+        and other.action is Action.DELETE
+        and other.before is not None
+        and folded_owner(change.owner._replace(name=other.before.owner_user)) == own
+        and other.owner.domain == change.owner.domain
+    ]
+    return (*apps, *spaces)

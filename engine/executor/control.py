@@ -6,22 +6,14 @@ Every call asks `may_call` just before it is made, and every wait of the executo
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from engine.executor.cause import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.core.outcome import Trouble
-
-
-class Cause(StrEnum):
-    """Why no new calls are made."""
-
-    INTERRUPTED = "interrupted"
-    DEADLINE = "deadline"
-    LOCK_LOST = "lock_lost"
-    BUG = "bug"
 
 
 class Control:

@@ -21,7 +21,7 @@ from engine.core.errors import (
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS
 from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
-from engine.executor.scan import observed_app
+from engine.executor.kinds.apps import observed_app
 from engine.executor.troubles import no_reason
 from engine.ports.cloud import app_name
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedApp
-    from engine.executor.operation import Operation
+    from engine.executor.kinds.apps import AppOperation
     from engine.executor.reach import Reach
 
-    Failed = tuple[Operation, ObservedApp]
+    Failed = tuple[AppOperation, ObservedApp]
 
 
 _REASONS: Final = "reasons of failed apps"
@@ -65,7 +65,7 @@ class Failures:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    async def reasons(self, failed: list[Failed]) -> AsyncGenerator[tuple[Operation, ObservedApp, CloudError], None]:
+    async def reasons(self, failed: list[Failed]) -> AsyncGenerator[tuple[AppOperation, ObservedApp, CloudError], None]:
         """Yield each Failed app with its reason, or with that of one like it; some wait for the next scan."""
         kinds: dict[Hashable, list[Failed]] = {}
         for operation, row in failed:
@@ -83,7 +83,7 @@ class Failures:
             if like is not None and operation.key not in known:
                 yield operation, row, like[1].as_of(like[0])
 
-    async def describe(self, operation: Operation) -> Described | None:
+    async def describe(self, operation: AppOperation) -> Described | None:
         """Read one app; None where it was not answered, so that it has to be asked again.
 
         Raises the CloudError after which nothing in the lane can be asked.
@@ -116,7 +116,7 @@ async def read_reason(reach: Reach, key: AppKey) -> str:
     return detail.failure_reason
 
 
-def _kind(operation: Operation) -> Hashable:
+def _kind(operation: AppOperation) -> Hashable:
     """Return what apps have in common that fail for one reason: all that is sent but the tags."""
     return operation.key.app_type, operation.instance_type, replace(operation.app.spec, tags=())
 

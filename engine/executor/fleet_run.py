@@ -12,33 +12,34 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from engine.core.change import Action
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.outcome import ApplyReport, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.asking import unless_aborted
-from engine.executor.begin import WATCHED, Beginning
+from engine.executor.begin import Beginning
 from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
-from engine.executor.control import Cause, wait_for
-from engine.executor.lane import LaneRunner, follow
-from engine.executor.ledger import Ledger, unmade_end
+from engine.executor.cause import Cause
+from engine.executor.control import wait_for
+from engine.executor.course import Over, late_max_s, left_over
+from engine.executor.kinds.app_watch import AppWatcher
+from engine.executor.kinds.owner_watch import OwnerWatcher
+from engine.executor.lane import LaneRun
+from engine.executor.ledger import Ledger
 from engine.executor.link import Link
-from engine.executor.operation import Operation, Phase
+from engine.executor.operation import CALLED, Phase
 from engine.executor.optional import OptionalServices
-from engine.executor.owner_begin import begin_owners, owner_operations
 from engine.executor.owner_scan import OwnerScanner
-from engine.executor.owner_watch import OwnerWatcher
 from engine.executor.reach import Reach
 from engine.executor.ready import ReadyQueue
-from engine.executor.retry import trouble_of
 from engine.executor.scan import Scanner
-from engine.executor.settle import Watcher
-from engine.executor.settlement import Settlement
-from engine.executor.troubles import ABORTED, UNANSWERED, run_errors
-from engine.executor.unknowns import late_max_s
+from engine.executor.step import End
+from engine.executor.troubles import ABORTED, UNANSWERED, run_errors, trouble_of
+from engine.executor.workers import Workers, follow
 from engine.ports.events import RunWaited
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control
-    from engine.executor.owner_operation import OwnerOperation
+    from engine.executor.kinds.apps import AppOperation
+    from engine.executor.kinds.owners import OwnerOperation
+    from engine.executor.operation import AnyOperation
     from engine.ports.events import Emit
     from engine.ports.journal import Journal, Memory
     from engine.ports.pace import Pace
@@ -78,7 +81,7 @@ class FleetRun:
     more_errors: list[Trouble] = field(default_factory=list)
     quota_codes: dict[str, str] = field(default_factory=dict)
     optional: OptionalServices = field(default_factory=OptionalServices)
-    settlements: dict[Lane, Settlement] = field(default_factory=dict)
+    lanes: dict[Lane, LaneRun] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
@@ -159,20 +162,16 @@ class FleetRun:
     ) -> ApplyReport:
         """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens."""
         attention = asyncio.Event()
-        operations, results = self._beginning().operations(plan, weight, wait=wait and not plan.denied)
-        owned = (
-            []
-            if plan.denied
-            else owner_operations(
-                plan, weight, self.links, self.control, self.settings, self.memory.unfinished, self.wall()
-            )
-        )
-        ledger = Ledger(
-            len(operations) + len(owned), self.emit, self.journal, self.control.now, self.wall, attention.set
-        )
-        settlements = self.settlements = self._settlements(ledger, wait=wait)
-        if operations or owned:
-            await self._carry_out(operations, owned, settlements, ledger, attention)
+        beginning = self._beginning()
+        apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
+        owners = beginning.owner_operations(plan, weight)
+        ledger = Ledger(len(apps) + len(owners), self.emit, self.journal, self.control.now, self.wall, attention.set)
+        self.lanes = self._lane_runs(ledger, wait=wait)
+        if apps or owners:
+            _place(owners, apps, self.lanes)
+            await self._carry_out((*apps, *owners), ledger, attention)
+        app_results = (one for one in ledger.results if isinstance(one, AppResult))
+        owner_results = (one for one in ledger.results if isinstance(one, OwnerResult))
         for lane, calls in self._calls.items():
             if calls.writes.rate.learnt is not None:
                 self.journal.note_rate(lane, round(calls.writes.rate.learnt, 3))
@@ -181,7 +180,7 @@ class FleetRun:
             fleet=self.fleet,
             started=started,
             seconds=self.control.now() - self.control.started_at,
-            apps=tuple(sorted((*results, *ledger.results), key=lambda result: result.key)),
+            apps=tuple(sorted((*results, *app_results), key=lambda result: result.key)),
             calls=self.calls(),
             interrupted=self.control.cause is Cause.INTERRUPTED,
             interrupted_by=self.control.signal,
@@ -191,14 +190,14 @@ class FleetRun:
                 *self.more_errors,
                 *run_errors(
                     self._listing_errors,
-                    {lane: one.stopped for lane, one in settlements.items()},
+                    {lane: one.stopped for lane, one in self.lanes.items()},
                     self.control.lost,
                     self._bug,
                 ),
             ),
             notes=tuple(notes),
             findings=plan.findings,
-            owners=tuple(sorted(ledger.owner_results, key=lambda result: result.owner)),
+            owners=tuple(sorted(owner_results, key=lambda result: result.owner)),
         )
 
     def calls(self) -> dict[str, dict[str, int]]:
@@ -260,21 +259,24 @@ class FleetRun:
             emit=self.emit,
         )
 
-    def _settlements(self, ledger: Ledger, *, wait: bool) -> dict[Lane, Settlement]:
-        settlements: dict[Lane, Settlement] = {}
+    def _lane_runs(self, ledger: Ledger, *, wait: bool) -> dict[Lane, LaneRun]:
+        lanes: dict[Lane, LaneRun] = {}
         for link in self.links.values():
-            if link.lane not in settlements:
-                settlements[link.lane] = self._settlement(link.lane, ledger, wait=wait)
-            settlement = settlements[link.lane]
-            name, looks = link.domain.name, self.reach(link.domain.name, settlement.may_look)
-            settlement.reaches[name] = self.reach(name, settlement.may_call)
-            settlement.watchers[name] = Watcher(Scanner(looks), self.control, self.settings, self._rows.get(name, 0))
-            settlement.owners.watchers[name] = OwnerWatcher(OwnerScanner(looks), self.control, self.settings)
-        return settlements
+            if link.lane not in lanes:
+                lanes[link.lane] = self._lane_run(link.lane, ledger, wait=wait)
+            lane = lanes[link.lane]
+            name, looks = link.domain.name, self.reach(link.domain.name, lane.may_look)
+            lane.reaches[name] = self.reach(name, lane.may_call)
+            for watcher in (
+                OwnerWatcher(OwnerScanner(looks), self.control, self.settings),
+                AppWatcher(Scanner(looks), self.control, self.settings, self._rows.get(name, 0)),
+            ):
+                lane.watchers[name, watcher.kind] = watcher
+        return lanes
 
-    def _settlement(self, lane: Lane, ledger: Ledger, *, wait: bool) -> Settlement:
+    def _lane_run(self, lane: Lane, ledger: Ledger, *, wait: bool) -> LaneRun:
         concurrency = self.settings.execution.concurrency
-        return Settlement(
+        return LaneRun(
             lane=lane,
             fleet=self.fleet,
             calls=self.calls_of(lane),
@@ -293,66 +295,54 @@ class FleetRun:
             wait=wait,
         )
 
-    async def _carry_out(
-        self,
-        operations: Sequence[Operation],
-        owned: Sequence[OwnerOperation],
-        settlements: Mapping[Lane, Settlement],
-        ledger: Ledger,
-        attention: asyncio.Event,
-    ) -> None:
-        begin_owners(owned, operations, settlements)
-        _begin_apps(operations, settlements)
+    async def _carry_out(self, operations: Sequence[AnyOperation], ledger: Ledger, attention: asyncio.Event) -> None:
         self.control.tell(attention.set)
         async with asyncio.TaskGroup() as group:
             tasks = []
-            for settlement in settlements.values():
-                runner = LaneRunner(settlement, self.settings.execution.concurrency)
-                tasks.append(group.create_task(self._guard(runner.run)))
-                tasks += [group.create_task(self._guard(work)) for work in _followings(settlement)]
+            for lane in self.lanes.values():
+                workers = Workers(lane, self.settings.execution.concurrency)
+                tasks.append(group.create_task(self._guard(workers.run)))
+                tasks += [
+                    group.create_task(self._guard(partial(follow, lane, watcher))) for watcher in lane.watchers.values()
+                ]
             try:
-                await self._until_over(settlements, ledger, attention)
+                await self._until_over(ledger, attention)
             finally:
                 for task in tasks:
                     task.cancel()
         for operation in operations:  # what was in flight when everything ended
             if operation.phase is not Phase.ENDED:
                 operation.cut_off = operation.attempts > 0
-                ledger.end(operation, *self._cut_off(operation))
-        for owner_operation in owned:
-            if owner_operation.phase is not Phase.ENDED:
-                owner_operation.cut_off = owner_operation.attempts > 0
-                ledger.end_owner(owner_operation, *self._cut_off(owner_operation))
+                end = self._cut_off(operation)
+                ledger.end(operation, end.outcome, end.trouble)
 
-    def _cut_off(self, operation: Operation | OwnerOperation) -> tuple[Outcome, Trouble]:
+    def _cut_off(self, operation: AnyOperation) -> End:
         """Return the end of what was in flight when everything ended: only a signal interrupts."""
         if not operation.attempts:
-            return unmade_end(operation, self.control.cause, None, None)
+            return left_over(operation, Over(self.control.cause), self.settings.execution.settle_timeout)
         if self.control.cause is Cause.INTERRUPTED:
-            return Outcome.INTERRUPTED, ABORTED
-        return Outcome.FAILED, UNANSWERED
+            return End(Outcome.INTERRUPTED, ABORTED)
+        return End(Outcome.FAILED, UNANSWERED)
 
-    async def _until_over(
-        self, settlements: Mapping[Lane, Settlement], ledger: Ledger, attention: asyncio.Event
-    ) -> None:
+    async def _until_over(self, ledger: Ledger, attention: asyncio.Event) -> None:
         """Return when every operation has ended, or when nothing more may be waited for."""
-        control = self.control
+        control, lanes = self.control, self.lanes.values()
         while ledger.open_count and control.may_call():
             attention.clear()
             await wait_for(attention, control.deadline_at - control.now())
         if not ledger.open_count or control.aborted.is_set():
             return
         looks_up = control.cause is Cause.INTERRUPTED
-        for settlement in settlements.values():
-            settlement.drop_waiting()
-            settlement.drop_awaited(unknown=not looks_up)
+        for lane in lanes:
+            lane.drop_waiting()
+            lane.drop_awaited(unknown=not looks_up)
         drained_at = control.stopped_at + DRAIN_MAX_SECONDS
         while ledger.open_count and not control.aborted.is_set() and control.now() < drained_at:
             attention.clear()
             await wait_for(attention, drained_at - control.now())
         if not control.aborted.is_set():
-            for settlement in settlements.values():
-                settlement.drop_awaited(unknown=True)
+            for lane in lanes:
+                lane.drop_awaited(unknown=True)
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Turn a task that dies of a bug into the orderly end of the run."""
@@ -370,25 +360,27 @@ class FleetRun:
         self.control.stop(Cause.BUG)
 
 
-def _followings(at: Settlement) -> Iterator[Callable[[], Awaitable[None]]]:
-    """Yield what follows each watcher of a lane."""
-    for owners in at.owners.watchers.values():
-        yield partial(follow, at, owners, at.owners.take_verdict)
-    for apps in at.watchers.values():
-        yield partial(follow, at, apps, at.take_verdict)
+def _place(owners: Sequence[OwnerOperation], apps: Sequence[AppOperation], lanes: Mapping[Lane, LaneRun]) -> None:
+    """Put everything where it begins, owners first: from then on what needs one of them waits for it.
 
-
-def _begin_apps(operations: Sequence[Operation], settlements: Mapping[Lane, Settlement]) -> None:
-    """Put apps where they begin, and end those of lanes in which planning found that no call can succeed."""
+    What lies in a lane in which planning found that no call can succeed is ended.
+    """
+    for owner in owners:
+        lanes[owner.lane].ready.hold_for(owner.key)
+    if any(owner.change.action is Action.DELETE for owner in owners):
+        for app in apps:
+            if app.change.action is Action.DELETE:
+                lanes[app.lane].ready.hold_for(app.key)
+    operations: tuple[AnyOperation, ...] = (*owners, *apps)
     for operation in operations:
-        settlement = settlements[operation.lane]
-        if operation.phase in WATCHED:
-            settlement.watchers[operation.key.domain].watch(operation)
+        lane = lanes[operation.lane]
+        if operation.phase in CALLED:
+            lane.ready.push(operation)
         else:
-            settlement.ready.push(operation)
-    for settlement in settlements.values():
-        if settlement.calls.failed is not None:
-            settlement.stop_lane(trouble_of(settlement.calls.failed))
+            lane.watchers[operation.key.domain, operation.kind].watch(operation)
+    for lane in lanes.values():
+        if lane.calls.failed is not None:
+            lane.stop_lane(trouble_of(lane.calls.failed))
 
 
 __all__ = ["FleetRun", "Link", "StoppedError"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.quota_text import quota_hint
 from engine.executor.gate import Gate, GateState
-from engine.executor.operation import scopes_of
+from engine.executor.kinds.apps import scopes_of
 from engine.ports.events import BucketEnded, BucketParked, BucketProbed, BucketReopened
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from engine.core.errors import CloudError, QuotaExceeded
     from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedDomain
-    from engine.executor.ready import ReadyQueue, Waiting
+    from engine.executor.operation import AnyOperation
+    from engine.executor.ready import ReadyQueue
     from engine.ports.events import Emit
 
 
@@ -34,7 +35,7 @@ class GateKeeper:
         ready: ReadyQueue,
         emit: Emit,
         region: str = "",
-        in_flight: Collection[Waiting] = (),
+        in_flight: Collection[AnyOperation] = (),
         codes: Mapping[str, str] | None = None,
     ) -> None:
         self._ready = ready
@@ -44,7 +45,7 @@ class GateKeeper:
         self._codes = codes if codes is not None else {}
         self._alive: dict[str, dict[AppKey, str]] = {}
 
-    def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> Gate:
+    def refuse(self, operation: AnyOperation, error: QuotaExceeded, now: float) -> Gate:
         """Handle a ResourceLimitExceeded; return the gate that it concerns."""
         gate, probe, parked = self._ready.refuse(operation, error, now)
         if probe:
@@ -58,7 +59,7 @@ class GateKeeper:
             self._ask_for_all(gate)
         return gate
 
-    def leave(self, operation: Waiting, now: float, *, accepted: bool, refused_by: Gate | None = None) -> None:
+    def leave(self, operation: AnyOperation, now: float, *, accepted: bool, refused_by: Gate | None = None) -> None:
         """End the passage of a call through its gates."""
         if not operation.passed:
             return
@@ -91,13 +92,13 @@ class GateKeeper:
             self._ready.wake_bucket(scopes_of(lane, key, before[key]), now)
         return bool(gone)
 
-    def turned_away(self, now: float) -> list[tuple[Waiting, QuotaExceeded]]:
+    def turned_away(self, now: float) -> list[tuple[AnyOperation, QuotaExceeded]]:
         """Remove and return what waits at gates that are closed for good; forget gates that are open."""
         if not self._ready.gates:
             return []
         for gate in self._ready.gates_that_give_up(now):
             self._end(gate)
-        turned: list[tuple[Waiting, QuotaExceeded]] = []
+        turned: list[tuple[AnyOperation, QuotaExceeded]] = []
         for name, gate in list(self._ready.gates.items()):
             if gate.state is GateState.ENDED:
                 turned += ((operation, gate.error) for operation in self._ready.empty_gate(gate))

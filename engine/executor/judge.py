@@ -20,14 +20,16 @@ from engine.core.limits import (
     STALE_ROW_MAX_SECONDS,
 )
 from engine.core.observed import AppStatus
-from engine.executor.operation import DELETING, OBSERVING, BaseOperation, Phase, R, Seen
+from engine.executor.operation import DELETING, OBSERVING, Operation, Phase, R, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.core.errors import CloudError
     from engine.core.settings import Observe
+    from engine.executor.operation import AnyOperation
 
-Awaited: TypeAlias = BaseOperation[Any, R]
+Awaited: TypeAlias = "Operation[Any, R]"
 
 
 class Verdict(Enum):
@@ -62,6 +64,19 @@ class Scan:
     began_at: float
     ended_at: float
     clock_ahead_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look showed of one operation, or that its time is up. It is awaited no longer.
+
+    `error` is why what Failed did, where that was read.
+    """
+
+    operation: AnyOperation
+    verdict: Verdict
+    row: Any = None  # of the kind that the operation is of
+    error: CloudError | None = None
 
 
 _DELETE_FAILED: Final = "Delete_Failed"
@@ -121,7 +136,7 @@ def is_since(operation: Awaited[R], row: R | None) -> bool:
 
 def forget_tombstone(operation: Awaited[R]) -> None:
     """Note that the app was shown alive: it is not what was Failed or Deleted before, however close in time."""
-    if operation.prior is not None and not _stands(operation, operation.prior):
+    if operation.prior is not None and not stands(operation, operation.prior):
         operation.prior = None
 
 
@@ -135,6 +150,11 @@ def is_generation(row: Seen, of: Seen | None) -> bool:
     return of is not None and abs(row.created_at - of.created_at) < GENERATION_TOLERANCE_SECONDS
 
 
+def stands(operation: Awaited[R], row: R) -> bool:
+    """Whether a row holds its name. What we do not know the status of does."""
+    return row.status != AppStatus.DELETED and (operation.kind.failed_stands or row.status != AppStatus.FAILED)
+
+
 def says_nothing(operation: Awaited[R], row: R | None) -> bool:
     """Whether a row is none, or one of what was there before what is asked about."""
     past = _is_past if operation.phase in _AFTER_CREATE else _is_older
@@ -144,12 +164,12 @@ def says_nothing(operation: Awaited[R], row: R | None) -> bool:
 def _is_past(operation: Awaited[R], row: R) -> bool:
     """Whether a row that looks alive is of the generation that is known to be gone, or was seen to be going."""
     prior = operation.prior
-    if prior is None or not _stands(operation, row):
+    if prior is None or not stands(operation, row):
         return False
     if not is_generation(row, prior):
         return row.created_at < prior.created_at  # what was there even before that
     came_back = prior.status == AppStatus.DELETING and row.status not in (AppStatus.DELETING, *_STAYED)
-    return operation.deleted or came_back or not _stands(operation, prior)
+    return operation.deleted or came_back or not stands(operation, prior)
 
 
 def _is_older(operation: Awaited[R], row: R) -> bool:
@@ -158,11 +178,6 @@ def _is_older(operation: Awaited[R], row: R) -> bool:
     if awaited is None or operation.phase not in _AFTER_DELETE:
         return False
     return row.created_at < awaited.created_at and not is_generation(row, awaited)
-
-
-def _stands(operation: Awaited[R], row: R) -> bool:
-    """Whether a row holds its name. What we do not know the status of does."""
-    return row.status != AppStatus.DELETED and (operation.kind.failed_stands or row.status != AppStatus.FAILED)
 
 
 def _settling(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
@@ -177,7 +192,7 @@ def _settling(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
 
 
 def _looked_up(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) -> Verdict:
-    if row is not None and _stands(operation, row):
+    if row is not None and stands(operation, row):
         return _standing(operation, row)
     if operation.phase is Phase.LOOK:
         return Verdict.TRY_LATER
@@ -209,7 +224,7 @@ def _may_be_ours(operation: Awaited[R], row: R) -> bool:
 def _awaited_deleting(operation: Awaited[R], row: R | None, scan: Scan) -> Verdict:
     if row is None:
         return Verdict.CREATE if _is_gone(operation, scan) else Verdict.KEEP
-    if not _stands(operation, row):
+    if not stands(operation, row):
         return Verdict.CREATE
     going = is_generation(row, operation.prior) and row.status not in _STAYED
     return Verdict.KEEP if going or row.status == AppStatus.DELETING else _standing(operation, row)
@@ -228,7 +243,7 @@ def _deleted(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe)
         return Verdict.DELETING  # settling looks once more before it believes in absence
     if row is None:
         return Verdict.DELETED if _is_gone(operation, scan) else Verdict.KEEP
-    if not _stands(operation, row) or not is_generation(row, operation.before):
+    if not stands(operation, row) or not is_generation(row, operation.before):
         return Verdict.DELETED
     if settles:
         return Verdict.FAILED if row.status == _DELETE_FAILED else Verdict.KEEP

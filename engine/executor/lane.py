@@ -1,156 +1,271 @@
-"""One lane at work: a dispatcher that takes the throttle, and a bounded number of workers that make the calls.
+"""One lane of a run: its queue, its gates, its switch, and the one place that acts on the steps of its operations.
 
-The dispatcher alone decides what is called next and when; workers make one call and hand its answer to `settlement`,
-which is also told what the watchers find.
-What waits (for a delay, a quota, a scan) is data in a queue and holds no worker.
+Workers bring what a call came to, watchers bring what a look shows. `course` and `retry` say what follows; here it is
+carried out: an operation goes back into the queue, to a gate, to a watcher, or to the ledger.
 """
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from engine.core.errors import CloudError
-from engine.core.ownership import FLEET_TAG
-from engine.executor.adoption import Adopter
-from engine.executor.calls import StoppedError
-from engine.executor.control import wait_for
-from engine.executor.deletes import AppDelete, OwnerDelete, carry_out
-from engine.executor.operation import Phase
-from engine.executor.owner_calls import make_owner
-from engine.executor.owner_operation import OwnerOperation
-from engine.executor.readiness import told_state
-from engine.executor.retry import trouble_of
-from engine.executor.watcher import Looked
-from engine.ports.cloud import app_name
-from engine.ports.events import AppCreateStarted
+from engine.core.errors import BugError, QuotaExceeded
+from engine.core.limits import DRAIN_MAX_SECONDS
+from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome
+from engine.executor.cause import Cause
+from engine.executor.course import Over, after_create, after_gone, after_look, fall_back, left_over, timed_out
+from engine.executor.gatekeeper import GateKeeper
+from engine.executor.judge import Verdict
+from engine.executor.operation import OBSERVING, Phase
+from engine.executor.retry import after_error
+from engine.executor.step import Await, Call, End, Gone, Park, Refused, StopLane
+from engine.executor.troubles import bug_trouble, needs, trouble_of
+from engine.ports.events import LaneStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
-    from engine.core.desired import AppSpec, Tags
-    from engine.executor.operation import Operation, R
-    from engine.executor.ready import Waiting
-    from engine.executor.settlement import Settlement
-    from engine.executor.watcher import DomainWatcher, O
+    from engine.core.errors import CloudError
+    from engine.core.identity import Lane
+    from engine.core.observed import ObservedDomain
+    from engine.core.outcome import Trouble
+    from engine.core.settings import Settings
+    from engine.executor.calls import LaneCalls
+    from engine.executor.control import Control
+    from engine.executor.gate import Gate
+    from engine.executor.judge import Looked
+    from engine.executor.ledger import Ledger
+    from engine.executor.operation import AnyOperation, Kind
+    from engine.executor.reach import Reach
+    from engine.executor.ready import ReadyQueue
+    from engine.executor.step import Step
+    from engine.executor.watcher import DomainWatcher
+    from engine.ports.events import Emit
+    from engine.ports.journal import Journal
+
+    Ending = tuple[AnyOperation, Outcome, Trouble | None]
 
 
-class LaneRunner:
-    """The dispatcher and the workers of one lane."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class LaneRun:
+    """The state of one lane. Everything runs on the event loop, so no step is interrupted by another.
 
-    def __init__(self, settlement: Settlement, concurrency: int) -> None:
-        self._at = settlement
-        self._calls = settlement.calls
-        self._ready = settlement.ready
-        self._control = settlement.control
-        self._concurrency = concurrency
-        self._handoff: asyncio.Queue[Waiting] = asyncio.Queue()
-        self._adopter = Adopter(settlement)
-        self._tags: dict[Tags, Tags] = {}
+    `draw` gives numbers in [0, 1), `on_bug` is told of exceptions that should not have been, `wait` says whether what
+    was accepted is awaited. `watchers` are those of each domain, a kind each.
+    """
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._work())
-            group.create_task(self._dispatch())
+    lane: Lane
+    fleet: str
+    calls: LaneCalls
+    ready: ReadyQueue
+    control: Control
+    ledger: Ledger
+    settings: Settings
+    journal: Journal
+    emit: Emit
+    wall: Callable[[], float]
+    draw: Callable[[], float]
+    wake: asyncio.Event
+    on_bug: Callable[[BaseException], None]
+    since_boot: Callable[[], float]
+    quota_codes: Mapping[str, str]
+    wait: bool
+    reaches: dict[str, Reach] = field(default_factory=dict)
+    in_flight: set[AnyOperation] = field(default_factory=set)
+    stopped: Trouble | None = None
+    watchers: dict[tuple[str, Kind], DomainWatcher[Any]] = field(default_factory=dict)
+    gates: GateKeeper = field(init=False)
+    _unmade: dict[Hashable, tuple[Outcome, Trouble]] = field(default_factory=dict)  # how what comes after a key ends
 
-    async def _dispatch(self) -> None:
-        while True:
-            now = self._control.now()
-            self._at.sweep_gates(now)
-            over = self._control.cause is not None or self._at.stopped is not None
-            if over or not self._ready.has_ready(now):
-                self._at.wake.clear()
-                await wait_for(self._at.wake, float("inf") if over else self._ready.next_wake_at() - now)
-                continue
-            await self._calls.places.acquire()
-            operation = None
-            try:
-                await self._calls.take_write()
-                if self._at.may_call():
-                    operation = self._ready.pop(self._control.now())
-            finally:
-                if operation is None:
-                    self._calls.places.release()
-            if operation is not None:
-                operation.sent_at = self._control.now()
-                self._at.in_flight.add(operation)
-                self._handoff.put_nowait(operation)
+    def __post_init__(self) -> None:
+        """Make the lane's gates."""
+        self.gates = GateKeeper(self.ready, self.emit, self.lane.region, self.in_flight, self.quota_codes)
 
-    async def _work(self) -> None:
-        while True:
-            operation = await self._handoff.get()
-            try:
-                if not self._at.may_call():
-                    self._at.left_over(operation)  # it ended between the dispatcher's look and ours
-                else:
-                    await self._call(operation)
-            except StoppedError:
-                self._at.left_over(operation)  # it ended while the call was about to leave
-            except Exception as bug:  # noqa: BLE001 - a bug ends the run in order, with its key named
-                self._at.bug(operation, bug)
-            finally:
-                self._at.in_flight.discard(operation)
-                self._calls.places.release()
-                self._at.nudge()
+    # The switch.
 
-    async def _call(self, operation: Waiting) -> None:
-        at = self._at
-        if isinstance(operation, OwnerOperation):
-            await (carry_out(at, OwnerDelete(at, operation)) if operation.is_delete else make_owner(at, operation))
-        elif operation.is_delete:
-            await carry_out(at, AppDelete(at, operation))
-        elif operation.phase is Phase.ADOPT:
-            await self._adopter.call(operation)
+    def may_call(self) -> bool:
+        """Whether a new call may be made in this lane now; notices the deadline."""
+        return self.control.may_call() and self.stopped is None
+
+    def may_look(self) -> bool:
+        """Whether a read may still be made: during the drain only while something unknown is looked up."""
+        return self.stopped is None and self.control.may_look(DRAIN_MAX_SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no new call is made in this lane."""
+        return self.stopped is not None or self.control.cause is not None
+
+    def nudge(self) -> None:
+        """Wake the dispatcher."""
+        self.wake.set()
+
+    # What a call came to, and what a look shows.
+
+    def take_arn(self, operation: AnyOperation, arn: str) -> None:
+        """Handle an accepted create."""
+        now = self.control.now()
+        self.gates.leave(operation, now, accepted=True)
+        self.act(operation, after_create(operation, arn, now, wait=self.wait))
+
+    def take_error(self, operation: AnyOperation, error: CloudError) -> None:
+        """Handle the error of a call, or of the look before it."""
+        now = self.control.now()
+        gate: Gate | None = None
+        if operation.phase is Phase.CREATE:
+            if isinstance(error, QuotaExceeded):
+                gate = self.gates.refuse(operation, error, now)
+            self.gates.leave(operation, now, accepted=False, refused_by=gate)
+        step = after_error(operation, self.gates.end_if_never(gate, error), now, self.settings, self.draw())
+        self.act(operation, step, gate)
+
+    def take_look(self, looked: Looked) -> None:
+        """Handle what a look showed of an operation; the watcher has let go of it."""
+        if looked.verdict is Verdict.TIMED_OUT:
+            step: Step = timed_out(looked.operation, self._over, self.settings.execution.settle_timeout)
         else:
-            await self._create(operation)
+            step = after_look(looked, self.control.now(), self.settings, wait=self.wait)
+        self.act(looked.operation, step)
+        self.nudge()
 
-    async def _create(self, operation: Operation) -> None:
-        at = self._at
-        spec = _spec_to_send(operation)
-        tags = self._tags_to_send(spec.tags)
-        reach = at.reaches[operation.key.domain]
-        name = app_name(reach.domain_id, operation.key)
+    def note_departures(self, observed: ObservedDomain) -> None:
+        """Wake what waits for what apps that a whole scan does not show any more have left."""
+        if self.gates.note_departures(self.lane, observed, self.control.now()):
+            self.nudge()
 
-        def leaving() -> None:
-            operation.attempts += 1
-            operation.first_call_at = operation.first_call_at or self._control.now()
-            operation.sent_wall = at.wall()
-            at.journal.intend(operation.key, "CreateApp", operation.spec_hash, operation.sent_wall)
-            at.emit(AppCreateStarted(operation.key, operation.attempts, operation.instance_type))
+    # The steps.
 
-        try:
-            arn = await reach.write("CreateApp", lambda cloud: cloud.create_app(name, spec, tags), leaving)
-        except CloudError as error:
-            at.create_failed(operation, await told_state(reach, operation.key.owner_key, error))
+    def act(self, operation: AnyOperation, step: Step, gate: Gate | None = None) -> None:
+        """Carry out `step`; `gate` is that of the quota which refused the call that it follows from."""
+        told = getattr(step, "told", None)
+        if told is not None:
+            self.emit(told)
+        match step:
+            case Call(phase, at):
+                self._call(operation, phase, at)
+            case Await(phase):
+                self._await(operation, phase)
+            case Park(error):
+                self._park(operation, error, gate)
+            case Gone():
+                self.ready.wake_bucket(operation.freed_scopes, self.control.now())
+                self.act(operation, after_gone(operation))
+                self.nudge()
+            case Refused(error):
+                self.take_error(operation, error)
+            case StopLane(trouble):
+                self.stop_lane(trouble)
+                self.leave_over(operation)
+            case End(outcome, trouble):
+                self.end(operation, outcome, trouble)
+            case _:  # pragma: no cover - there are no others
+                raise BugError(f"{step} for {operation.key}")
+
+    def _park(self, operation: AnyOperation, error: QuotaExceeded, gate: Gate | None) -> None:
+        if gate is None:  # a call that makes nothing waits at none
+            self.end(operation, Outcome.FAILED, trouble_of(error))
+        elif self.is_over:
+            self.leave_over(operation, gate)
         else:
-            at.create_accepted(operation, arn)
+            self.ready.wait_at(gate, operation)
 
-    def _tags_to_send(self, declared: Tags) -> Tags:
-        """Add the tag that says whose the app is."""
-        tags = self._tags.get(declared)
-        if tags is None:
-            tags = tuple(sorted((*declared, (FLEET_TAG, self._at.fleet))))
-            self._tags[declared] = tags
-        return tags
+    def _call(self, operation: AnyOperation, phase: Phase, at: float) -> None:
+        operation.phase = phase
+        operation.absent_since = None
+        if self.is_over:
+            self.leave_over(operation)
+        elif (end := self._end_without(operation)) is not None:
+            self.end(operation, *end)
+        elif at > self.control.now():
+            self.ready.push_later(operation, at)
+        else:
+            self.ready.push(operation)
 
+    def _await(self, operation: AnyOperation, phase: Phase) -> None:
+        """Hand an operation to its watcher; when the run is over, only unknown outcomes are still looked up."""
+        operation.await_from(phase, self.control.now(), self.settings.execution.settle_timeout)
+        looks_up = phase in OBSERVING and self.stopped is None and self.control.cause is not Cause.DEADLINE
+        if self.is_over and not looks_up:
+            self.leave_over(operation)
+        else:
+            self.watchers[operation.key.domain, operation.kind].watch(operation)
 
-async def follow(at: Settlement, watcher: DomainWatcher[O, R], take: Callable[[Looked[O, R]], None]) -> None:
-    """Act on what a watcher finds, until cancelled: `take` on what it finds out about one operation."""
-    async with aclosing(watcher.findings()) as findings:
-        async for found in findings:
-            match found:
-                case Looked():
-                    take(found)
-                case CloudError():
-                    at.stop_lane(trouble_of(found))
-                case _:
-                    at.note_departures(found)
+    # The ends.
 
+    def end(self, operation: AnyOperation, outcome: Outcome, trouble: Trouble | None = None) -> None:
+        """Write down how an operation ended and give back a place that it held; release or skip what it held up."""
+        endings: deque[Ending] = deque([(operation, outcome, trouble)])
+        while endings:
+            ended, outcome, trouble = endings.popleft()
+            self.gates.leave(ended, self.control.now(), accepted=False)
+            self.ledger.end(ended, outcome, trouble)
+            if ended.comes_first:
+                endings.extend(self._released_by(ended, outcome, trouble))
 
-def _spec_to_send(operation: Operation) -> AppSpec:
-    spec = operation.app.spec
-    return replace(spec, instance_type=operation.instance_type) if operation.choice else spec
+    def _released_by(self, ended: AnyOperation, outcome: Outcome, trouble: Trouble | None) -> Iterator[Ending]:
+        """Release what came after an operation, and yield the ends of what cannot be called without it."""
+        if outcome is Outcome.INTERRUPTED:
+            self._unmade[ended.key] = (outcome, needs(ended, outcome, trouble))
+        elif outcome in INCOMPLETE_OUTCOMES:
+            self._unmade[ended.key] = (Outcome.SKIPPED, needs(ended, outcome, trouble))
+        for operation in self.ready.take_held(ended.key):
+            if (end := self._end_without(operation)) is not None:
+                yield operation, *end
+            else:
+                self.ready.push(operation)
+        self.nudge()
+
+    def _end_without(self, operation: AnyOperation) -> tuple[Outcome, Trouble] | None:
+        """Return the end of an operation whose call would come after what did not end well; None if it may be called.
+
+        What was looked up first, or waited for a delete, was not held back when that ended.
+        """
+        return next((end for key in operation.after if (end := self._unmade.get(key)) is not None), None)
+
+    def leave_over(self, operation: AnyOperation, gate: Gate | None = None) -> None:
+        """End an operation that no call is made for any more; `gate` is the one that it waits at."""
+        full = None if gate is None else trouble_of(gate.error)
+        self.act(operation, left_over(operation, self._over, self.settings.execution.settle_timeout, full))
+
+    @property
+    def _over(self) -> Over:
+        return Over(self.control.cause, self.stopped, self.control.signal)
+
+    def drop_waiting(self) -> None:
+        """End everything that waits for a call."""
+        self.gates.count_waiting()
+        for operation, gate in self.ready.drain():
+            self.leave_over(operation, gate)
+
+    def drop_awaited(self, *, unknown: bool) -> None:
+        """End what is awaited, of unknown outcomes only where `unknown`; owners first, since apps may wait for them."""
+        for watcher in sorted(self.watchers.values(), key=lambda watcher: not watcher.kind.holds):
+            for operation in watcher.drop(unknown=unknown):
+                self.leave_over(operation)
+
+    def bug(self, operation: AnyOperation, bug: BaseException) -> None:
+        """End an operation whose handling failed in a way that cannot happen."""
+        self.on_bug(bug)
+        if operation.phase is not Phase.ENDED:
+            operation.cut_off = operation.attempts > 0
+            self.end(operation, Outcome.FAILED, bug_trouble(bug))
+
+    def sweep_gates(self, now: float) -> None:
+        """End what waits at gates that let nothing through any more, or let it try its next instance type."""
+        for operation, error in self.gates.turned_away(now):
+            if not error.facts.never_fits:
+                self.end(operation, Outcome.PARKED, trouble_of(error))
+            elif operation.has_fallback and not operation.is_delete:
+                self.act(operation, fall_back(operation, error))
+            else:
+                self.end(operation, Outcome.FAILED, trouble_of(error))
+
+    def stop_lane(self, trouble: Trouble) -> None:
+        """Make no more calls in this lane; what is in flight ends by itself."""
+        if self.stopped is None:
+            self.stopped = trouble
+            self.emit(LaneStopped(self.lane, trouble.code, trouble.message, trouble.hint))
+            self.drop_waiting()
+            self.drop_awaited(unknown=True)

@@ -1,35 +1,33 @@
 """One change while it is being made: the only mutable record of the executor.
 
-Here that of an app, and what it has in common with that of an owner (`owner_operation`).
-
-An operation is in exactly one place at a time: waiting to be called, parked at a gate, in a worker's hands, or awaited
-by its domain's watcher. Its phase says which call comes next.
+Here is what changes of apps, user profiles and spaces have in common; `kinds` has the rest. An operation is in exactly
+one place at a time: waiting to be called, parked at a gate, in a worker's hands, or awaited by its domain's watcher.
+Its phase says which call comes next.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from engine.core.change import Action, Change, OwnerChange, Reason
-from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE, differing_fields
+from engine.core.change import Action, Change, OwnerChange
 from engine.core.errors import BugError
-from engine.core.identity import QuotaBucket, folded
-from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Awaitable, Hashable
 
-    from engine.core.desired import DesiredApp
+    from engine.core.desired import Tags
+    from engine.core.errors import CloudError, QuotaFacts
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.observed import ObservedApp
-    from engine.core.outcome import Trouble
+    from engine.core.outcome import AppResult, OwnerResult, Trouble
+    from engine.core.ownership import Whose
     from engine.executor.gate import Gate
+    from engine.ports.cloud import Cloud
+    from engine.ports.events import Event
+    from engine.ports.journal import Journal
 
 
 class Phase(Enum):
@@ -48,21 +46,30 @@ class Phase(Enum):
     ENDED = auto()
 
 
-OBSERVING = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
-DELETING = frozenset({Phase.OBSERVE_DELETE, Phase.SETTLE_DELETE})
-AWAITING = frozenset({Phase.AWAIT_DELETING, Phase.AWAIT_PENDING})  # before the first call
+CALLED: Final = frozenset({Phase.ADOPT, Phase.CREATE, Phase.DELETE})  # a call comes next, and not a look
+OBSERVING: Final = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
+DELETING: Final = frozenset({Phase.OBSERVE_DELETE, Phase.SETTLE_DELETE})
+SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
+ASKED: Final = OBSERVING | {Phase.LOOK}  # only a look can settle these
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Kind:
-    """What sets apps and owners apart where a look is judged.
+    """The facts that set apps apart from profiles and spaces.
 
-    `lags`: a look may show an old row and miss a new one, so absence is believed of two, and an old generation is asked
-    about. `failed_stands`: what has Failed still holds its name.
+    `tag` is the one that says whose something is. `lags`: a look may show an old row and miss a new one, so absence is
+    believed of two, and an old generation is asked about. `failed_stands`: what has Failed still holds its name.
+    `explains`: what has Failed gives a reason, which is decided like an error. `deletes_pending`: the service deletes
+    what is Pending. `always_awaited`: a run that does not wait awaits it all the same. `holds`: others are made in it.
     """
 
+    tag: str
     lags: bool
     failed_stands: bool
+    explains: bool
+    deletes_pending: bool
+    always_awaited: bool
+    holds: bool
 
 
 class Seen(Protocol):
@@ -82,12 +89,13 @@ R = TypeVar("R", bound=Seen)
 
 
 @dataclass(slots=True, eq=False)
-class BaseOperation(ABC, Generic[C, R]):
+class Operation(ABC, Generic[C, R]):
     """What every change has on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
 
     `rank` is its place in the order (smaller first). `sent_wall` is the wall clock when the last create was sent: what
     the service's CreationTime is compared with. `prior` is the generation that stood before our create, so that its old
-    row is not taken for an answer.
+    row is not taken for an answer. `choice` is the index into `instance_types`, and `refused` says why each of those
+    before it was not available. `spec_hash` is what the journal knows the declared spec by.
     """
 
     kind: ClassVar[Kind]
@@ -105,10 +113,18 @@ class BaseOperation(ABC, Generic[C, R]):
     arn: str = ""
     sent_wall: float = 0.0
     prior: R | None = None
+    spec_hash: str = ""
+    choice: int = 0
+    refused: list[tuple[str, Trouble]] = field(default_factory=list)
     deleted: bool = False  # the delete of a replace is done
     reading: bool = False  # the call under way is the look before a delete, and changes nothing
     ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
+    in_use: int = 0  # answers that the name is in use while nothing showed what uses it
+    in_service: bool = False  # a look has shown that it is
+    has_failed: bool = False  # a listing shows it Failed, and its reason is not read yet
+    counts_as_failure: bool = False
+    was_unseen: bool = False  # an earlier run made what is Pending, and did not wait for it
     first_scan_ended_at: float | None = None  # of the two that clear an unknown call
     unseen_until: float = float("-inf")  # until then what holds the name need not show, and nothing is sent again
     doubt_until: float = float("-inf")  # until then a call of unknown outcome may still be carried out
@@ -118,6 +134,8 @@ class BaseOperation(ABC, Generic[C, R]):
     failing_since: dict[str, float] = field(default_factory=dict)
     passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
 
+    # What it is about.
+
     @property
     @abstractmethod
     def key(self) -> AppKey | Owner:
@@ -125,99 +143,54 @@ class BaseOperation(ABC, Generic[C, R]):
 
     @property
     @abstractmethod
-    def before(self) -> R | None:
-        """What the plan saw."""
+    def folded(self) -> Hashable:
+        """The name as the service compares it."""
+
+    @property
+    @abstractmethod
+    def after(self) -> tuple[Hashable, ...]:
+        """What must have ended well before its call."""
+
+    @property
+    @abstractmethod
+    def scopes(self) -> tuple[str, ...]:
+        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
+
+    @property
+    @abstractmethod
+    def freed_scopes(self) -> tuple[str, ...]:
+        """What there is more room in once what stood there is gone."""
 
     @abstractmethod
-    def is_as_declared(self, row: R) -> bool:
-        """Whether what stands there is what the fleet declares."""
+    def gate_of(self, facts: QuotaFacts) -> tuple[str, str]:
+        """Name the gate by the quota that a message names, and its scope where the quota is known by another name."""
 
-    def may_make(self, _row: R) -> bool:
-        """Whether the create that was sent last may have made the likes of a row, whatever became of it."""
-        return True
+    @property
+    def before(self) -> R | None:
+        """What the plan saw."""
+        return self.change.before  # type: ignore[return-value] # a change of C has seen rows of R
+
+    @property
+    def standing(self) -> R:
+        """What is to be deleted or adopted, as the plan saw it."""
+        if self.before is None:
+            raise BugError(f"{self.key} is to be changed and was not observed")
+        return self.before
 
     @property
     def is_delete(self) -> bool:
         """Whether the next call is a delete."""
         return self.phase is Phase.DELETE
 
-    def fail(self, kind: str, now: float) -> tuple[int, float]:
-        """Count a failure of `kind`; give how many there were and for how many seconds."""
-        self.failures[kind] = self.failures.get(kind, 0) + 1
-        return self.failures[kind], now - self.failing_since.setdefault(kind, now)
-
-    def forgive(self, *kinds: str) -> None:
-        """Forget failures that a success has answered."""
-        for kind in kinds:
-            self.failures.pop(kind, None)
-            self.failing_since.pop(kind, None)
-
-
-@dataclass(slots=True, eq=False)
-class Operation(BaseOperation[Change, "ObservedApp"]):
-    """A change of an app.
-
-    `choice` is the index into the app's instance types, `refused` says why each of those before it was not available.
-    `owed`: an earlier run deleted the app to replace it, and it has not been in service since; `in_service`: a look has
-    shown that it is.
-    """
-
-    kind = Kind(lags=True, failed_stands=False)
-
-    choice: int = 0
-    refused: list[tuple[str, Trouble]] = field(default_factory=list)
-    counts_as_failure: bool = False
-    was_unseen: bool = False  # an earlier run made what is Pending, and did not wait for it
-    spec_hash: str = ""
-    described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
-    in_use: int = 0  # answers that the name is in use while nothing showed what uses it
-    has_failed: bool = False  # a listing shows it Failed, and its reason is not read yet
-    owed: bool = False
-    in_service: bool = False
-
-    def __post_init__(self) -> None:
-        """Work the hash out once: every intent and the outcome carry it."""
-        self.spec_hash = spec_hash(self.change.after)
-
     @property
-    def key(self) -> AppKey:
-        """The app's key."""
-        return self.change.key
-
-    @property
-    def folded(self) -> AppKey:
-        """The key as the service compares it."""
-        return folded(self.change.key)
-
-    @property
-    def before(self) -> ObservedApp | None:
-        """The app as the plan saw it."""
-        return self.change.before
-
-    def is_as_declared(self, row: ObservedApp) -> bool:
-        """Whether an app is in a state that we know, and none of its declared fields differs."""
-        return row.status is not AppStatus.UNKNOWN and not differing_fields(self.app, row.spec)
-
-    def may_make(self, row: ObservedApp) -> bool:
-        """Whether a row may be of the instance type that is tried now; the service chooses what "" and system are."""
-        asked, shown = self.instance_type, row.spec.instance_type
-        return shown is None or asked in ("", SYSTEM, shown)
-
-    @property
-    def app(self) -> DesiredApp:
-        """The desired app. Every operation but a delete of something undeclared has one."""
-        app = self.change.after
-        if app is None:  # pragma: no cover - a create without a desired app cannot be planned
-            raise AssertionError(f"{self.key}: no desired app")
-        return app
+    def comes_first(self) -> bool:
+        """Whether something else may wait for its end: what is in it, or what holds it and goes."""
+        return self.kind.holds or self.change.action is Action.DELETE
 
     @property
     def instance_types(self) -> tuple[str, ...]:
-        """What may be tried, in order; one empty text where the service chooses."""
-        app = self.change.after
-        if app is None or app.spec.instance_type is None:
-            return ("",)
-        return (app.spec.instance_type, *app.fallback)
+        """What may be tried, in order; one empty text where there is nothing to choose."""
+        return ("",)
 
     @property
     def instance_type(self) -> str:
@@ -229,70 +202,139 @@ class Operation(BaseOperation[Change, "ObservedApp"]):
         """Whether there is an instance type left to try."""
         return self.choice + 1 < len(self.instance_types)
 
-    @property
-    def standing(self) -> ObservedApp:
-        """The app that is to be deleted, as the plan saw it."""
-        if self.change.before is None:
-            raise BugError(f"{self.key} is to be deleted and was not observed")
-        return self.change.before
+    # What a look shows.
 
-    def in_doubt(self, outcome: Outcome, now: float) -> bool:
-        """Whether it ends as `outcome` while a call of it may still be carried out, as far as anybody knows."""
-        if self.in_service or outcome is Outcome.DELETED:
-            return False
-        waits = self.ours and self.phase in (Phase.LOOK, Phase.AWAIT_DELETING)
-        unknown = self.cut_off or waits or self.phase in OBSERVING or now < self.doubt_until
-        return unknown or outcome is Outcome.STILL_PENDING
+    @abstractmethod
+    def is_as_declared(self, row: R) -> bool:
+        """Whether what stands there is what the fleet declares."""
 
-    def is_owed(self) -> bool:
-        """Whether the app was deleted, or may be, to be replaced, and is not in service again.
+    def may_make(self, _row: R) -> bool:
+        """Whether the create that was sent last may have made the likes of a row, whatever became of it."""
+        return True
 
-        A lost DeleteApp keeps it owed however long ago it was sent: what a later run sees settles it.
-        """
-        if self.in_service or self.change.action is Action.DELETE:
-            return False
-        lost = self.doubt_until > float("-inf")
-        deleting = self.phase in DELETING or (self.is_delete and (self.cut_off or lost))
-        return self.owed or self.deleted or deleting
+    @abstractmethod
+    def changed_since(self, row: R) -> str:
+        """Say in which way a row that may be deleted is not what the plan saw; empty where it is the same."""
+
+    @abstractmethod
+    def why_not_owned(self, found: Whose) -> str:
+        """Say why the tag that was read just before a delete forbids it; empty where it does not."""
 
     @property
-    def scopes(self) -> tuple[str, ...]:
-        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
-        if self.phase is Phase.ADOPT or self.change.action is Action.DELETE:
-            return ()
-        return scopes_of(self.lane, self.key, self.instance_type)
+    def was_unread(self) -> bool:
+        """Whether the plan could not read its tag, and it was named for its delete all the same."""
+        return False
+
+    # The calls.
 
     @property
-    def after(self) -> tuple[Hashable, ...]:
-        """What must have ended well before its call: its owner, where the run makes that."""
-        return () if self.change.action is Action.DELETE else (self.key.owner_key,)
+    @abstractmethod
+    def create_call(self) -> str:
+        """The API's name of its create."""
+
+    @property
+    @abstractmethod
+    def delete_call(self) -> str:
+        """The API's name of its delete."""
+
+    @property
+    @abstractmethod
+    def describe_call(self) -> str:
+        """The API's name of the question about it alone."""
+
+    @property
+    @abstractmethod
+    def declared_tags(self) -> Tags:
+        """The tags that it is made with, besides the one that says whose it is."""
+
+    @abstractmethod
+    def make(self, cloud: Cloud, domain_id: str, tags: Tags) -> Awaitable[str]:
+        """Send its create, which answers with the ARN."""
+
+    @abstractmethod
+    def read(self, cloud: Cloud, domain_id: str) -> Awaitable[tuple[R, str]]:
+        """Describe it: its row and its ARN."""
+
+    @abstractmethod
+    def drop(self, cloud: Cloud, domain_id: str) -> Awaitable[None]:
+        """Send its delete."""
+
+    @property
+    @abstractmethod
+    def stands_in(self) -> Owner | None:
+        """The owner whose state may be why the call of this phase is refused."""
+
+    # The words.
+
+    @property
+    @abstractmethod
+    def named(self) -> str:
+        """What a message calls it, empty where whoever shows the message names it."""
+
+    @property
+    @abstractmethod
+    def conflict_hint(self) -> str:
+        """What to do about something else in its place."""
+
+    @abstractmethod
+    def described(self, row: R) -> str:
+        """Describe what stands in its place."""
+
+    @abstractmethod
+    def started(self, call: str) -> Event:
+        """Return the event of a call that leaves."""
+
+    @abstractmethod
+    def accepted(self, call: str, now: float) -> Event | None:
+        """Return the event of a call that the service accepted."""
+
+    @abstractmethod
+    def retried(self, delay_s: float, error: CloudError) -> Event:
+        """Return the event of a call that is made again."""
+
+    @abstractmethod
+    def lost(self, error: CloudError) -> Event:
+        """Return the event of a call of which nobody knows whether it was carried out."""
+
+    @abstractmethod
+    def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> AppResult | OwnerResult:
+        """Return its result; `seconds` have passed since its first call."""
+
+    @abstractmethod
+    def remember(self, result: Any, journal: Journal, now: float, wall: float) -> None:
+        """Record its end in the journal, before the phase says that it has ended."""
+
+    # Its course.
+
+    def good_end(self) -> Outcome:
+        """Return the outcome of what is in service, or was accepted where nobody waits."""
+        if self.change.action is Action.NONE:
+            return Outcome.UNCHANGED
+        if self.adopted:
+            return Outcome.ADOPTED
+        return Outcome.REPLACED if self.deleted else Outcome.CREATED
+
+    def await_from(self, phase: Phase, now: float, settle_timeout_s: float) -> None:
+        """Enter a phase in which looks show what comes of it."""
+        self.phase = phase
+        self.absent_since = None
+        if phase in OBSERVING:
+            self.first_scan_ended_at = None
+        elif phase is not Phase.LOOK:
+            self.has_failed = False
+            self.accepted_at = now
+            self.settle_until = now + settle_timeout_s
+
+    def fail(self, kind: str, now: float) -> tuple[int, float]:
+        """Count a failure of `kind`; return how many there were and for how many seconds."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+        return self.failures[kind], now - self.failing_since.setdefault(kind, now)
+
+    def forgive(self, *kinds: str) -> None:
+        """Forget failures that a success has answered."""
+        for kind in kinds:
+            self.failures.pop(kind, None)
+            self.failing_since.pop(kind, None)
 
 
-def first_phase(change: Change) -> Phase:
-    """Return where a change begins; a declared app that is Pending has no call, and is settled all the same."""
-    if change.action is Action.NONE:
-        return Phase.SETTLE_CREATE
-    if change.action is Action.ADOPT:
-        return Phase.ADOPT
-    if change.action is Action.CREATE:
-        return Phase.AWAIT_DELETING if change.reason is Reason.DELETING else Phase.CREATE
-    pending = change.before is not None and change.before.status is AppStatus.PENDING
-    return Phase.AWAIT_PENDING if pending else Phase.DELETE
-
-
-def spec_hash(app: DesiredApp | None) -> str:
-    """Return 16 hexadecimal digits that change when what is asked for changes; empty for an undeclared app."""
-    if app is None:
-        return ""
-    asked = {**app.spec.to_json(), "fallback": list(app.fallback)}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def scopes_of(lane: Lane, key: AppKey, instance_type: str) -> tuple[str, ...]:
-    """Name what an app counts against: the whole lane, its bucket, and for KernelGateway its owner's own limit."""
-    if key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:
-        instance_type = SYSTEM_KERNEL_GATEWAY_TYPE  # the service translates it, and counts it as that
-    scopes = (f"{lane}/all apps", str(QuotaBucket(*lane, key.app_type, instance_type)))
-    if key.app_type == KERNEL_GATEWAY:
-        return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{instance_type}")
-    return scopes
+AnyOperation: TypeAlias = Operation[Any, Any]

@@ -14,6 +14,7 @@ from engine.core.errors import NotFound, Rejected, ScanIncomplete
 from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind, folded_owner
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedOwner
+from engine.executor.kinds.owners import observed_owner
 from engine.executor.reads import pages
 from engine.ports.owners import listing_of, operation_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredDomain
     from engine.executor.reach import Reach
     from engine.ports.cloud import AppPage
-    from engine.ports.owners import OwnerPage, OwnerRow
+    from engine.ports.owners import OwnerPage
 
 # How long a listing is followed, in pages, for each owner that is looked for: then it costs a quarter too much at most.
 LISTING_TRIAL_SHARE: Final = 0.25
@@ -147,16 +148,3 @@ async def what_lives_in(reach: Reach, owner: Owner) -> list[str]:
             if row.owner_user.casefold() == owner.name.casefold() and row.status != AppStatus.DELETING
         ]
     return sorted(found)
-
-
-def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
-    """Return a row as the core knows it, under the fleet's name of the domain."""
-    return ObservedOwner(
-        Owner(domain, row.kind, row.name),
-        row.status,
-        row.created_at,
-        owner_user=row.owner_user,
-        sharing=row.sharing,
-        app_type=row.app_type,
-        arn=arn,
-    )

@@ -10,24 +10,18 @@ from __future__ import annotations
 
 import heapq
 from itertools import count
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from engine.core.identity import QuotaBucket
-from engine.core.service_errors import bucket_of_quota
 from engine.executor.gate import Gate, GateState
-from engine.executor.owner_operation import OwnerOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     from engine.core.errors import QuotaExceeded
     from engine.core.settings import Backoff
-    from engine.executor.operation import Operation
+    from engine.executor.operation import AnyOperation
 
-ACCOUNT_WIDE_WORDS: Final = "per account"  # in the names of quotas that count every app of the account
-
-Waiting: TypeAlias = "Operation | OwnerOperation"
-_Entry = tuple[float, int, Waiting]
+_Entry: TypeAlias = "tuple[float, int, AnyOperation]"
 
 
 class ReadyQueue:
@@ -41,7 +35,7 @@ class ReadyQueue:
         self._ready: list[_Entry] = []
         self._later: list[_Entry] = []
         self._waiting: dict[Gate, list[_Entry]] = {}
-        self._held: dict[Hashable, list[Waiting]] = {}  # what waits for something that has not ended yet
+        self._held: dict[Hashable, list[AnyOperation]] = {}  # what waits for something that has not ended yet
         self._aliases: dict[str, set[str]] = {}  # bucket or user scope -> quota names that it was refused for
         self.gates: dict[str, Gate] = {}
 
@@ -50,7 +44,7 @@ class ReadyQueue:
         parked = sum(map(len, self._waiting.values()))
         return len(self._ready) + len(self._later) + parked + sum(map(len, self._held.values()))
 
-    def push(self, operation: Waiting) -> None:
+    def push(self, operation: AnyOperation) -> None:
         """Put an operation where its turn is, or behind what must end well before it."""
         if self._held:
             first = next((key for key in operation.after if key in self._held), None)
@@ -63,15 +57,15 @@ class ReadyQueue:
         """Hold what comes after `key`, from now on until `take_held`."""
         self._held.setdefault(key, [])
 
-    def take_held(self, key: Hashable) -> list[Waiting]:
+    def take_held(self, key: Hashable) -> list[AnyOperation]:
         """Remove and return what waited for `key`, which has ended."""
         return self._held.pop(key, [])
 
-    def push_later(self, operation: Waiting, at: float) -> None:
+    def push_later(self, operation: AnyOperation, at: float) -> None:
         """Put an operation aside until `at`."""
         heapq.heappush(self._later, (at, next(self._tie), operation))
 
-    def pop(self, now: float) -> Waiting | None:
+    def pop(self, now: float) -> AnyOperation | None:
         """Return the next operation that may be called now, its gates entered; None when there is none."""
         self._wake_due(now)
         while self._ready:
@@ -103,7 +97,7 @@ class ReadyQueue:
                 at = min(at, gate.gives_up_at(), gate.next_probe_at if may_probe else float("inf"))
         return at
 
-    def gates_of(self, operation: Waiting) -> list[Gate]:
+    def gates_of(self, operation: AnyOperation) -> list[Gate]:
         """Return the gates that stand before an operation; none in the ordinary case."""
         if not self.gates:
             return []
@@ -113,9 +107,11 @@ class ReadyQueue:
             names.extend(sorted(self._aliases.get(scope, ())))
         return [self.gates[name] for name in names if name in self.gates]
 
-    def refuse(self, operation: Waiting, error: QuotaExceeded, now: float) -> tuple[Gate, bool, bool]:
+    def refuse(self, operation: AnyOperation, error: QuotaExceeded, now: float) -> tuple[Gate, bool, bool]:
         """Handle a ResourceLimitExceeded; return its gate, whether it was that gate's probe, and whether it parked."""
-        name = self._gate_name(operation, error)
+        name, alias_of = operation.gate_of(error.facts)
+        if alias_of:
+            self._aliases.setdefault(alias_of, set()).add(name)
         gate = self.gates.get(name)
         if gate is None or gate.state is GateState.OPEN:
             gate = Gate(name, error, self._backoff, self._jitter, self._window_max)
@@ -124,7 +120,9 @@ class ReadyQueue:
         parked = gate.full(error, operation.sent_at, now, probe=probe)
         return gate, probe, parked
 
-    def leave_gates(self, operation: Waiting, now: float, *, accepted: bool, refused_by: Gate | None) -> list[Gate]:
+    def leave_gates(
+        self, operation: AnyOperation, now: float, *, accepted: bool, refused_by: Gate | None
+    ) -> list[Gate]:
         """End the passage of a call through its gates; the gates that it reopened."""
         reopened: list[Gate] = []
         for gate, probe in operation.passed:
@@ -145,7 +143,7 @@ class ReadyQueue:
                 if name in self.gates:
                     self.gates[name].wake(now)
 
-    def wait_at(self, gate: Gate, operation: Waiting) -> None:
+    def wait_at(self, gate: Gate, operation: AnyOperation) -> None:
         """Put an operation that was refused into its gate's queue."""
         self._wait_at(gate, operation)
 
@@ -163,14 +161,14 @@ class ReadyQueue:
         """Return the gates whose time is up; a call that is under way there is answered first."""
         return [gate for gate in self.gates.values() if now >= gate.gives_up_at() and not gate.probing]
 
-    def empty_gate(self, gate: Gate) -> list[Waiting]:
+    def empty_gate(self, gate: Gate) -> list[AnyOperation]:
         """Remove and return everything that waits at a gate, first in order first."""
         entries = self._waiting.pop(gate, [])
         return [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
 
-    def drain(self) -> list[tuple[Waiting, Gate | None]]:
+    def drain(self) -> list[tuple[AnyOperation, Gate | None]]:
         """Remove and return everything, with the gate that holds each operation back: an open one holds nothing."""
-        left: list[tuple[Waiting, Gate | None]] = [(entry[2], None) for entry in (*self._ready, *self._later)]
+        left: list[tuple[AnyOperation, Gate | None]] = [(entry[2], None) for entry in (*self._ready, *self._later)]
         for gate in list(self._waiting):
             held_by = None if gate.state is GateState.OPEN else gate
             left.extend((operation, held_by) for operation in self.empty_gate(gate))
@@ -180,17 +178,17 @@ class ReadyQueue:
         self._later.clear()
         return left
 
-    def _wait_at(self, gate: Gate, operation: Waiting) -> None:
+    def _wait_at(self, gate: Gate, operation: AnyOperation) -> None:
         heapq.heappush(self._waiting.setdefault(gate, []), (operation.rank, next(self._tie), operation))
 
     @staticmethod
-    def _lets_pass(gate: Gate, operation: Waiting, now: float) -> bool:
+    def _lets_pass(gate: Gate, operation: AnyOperation, now: float) -> bool:
         if operation.is_delete and gate.state is GateState.PARKED:
             return False  # the first half of a replace is no probe: what it deletes could not be made again
         return gate.admits(now)
 
     @staticmethod
-    def _give_back_closed(operation: Waiting) -> None:
+    def _give_back_closed(operation: AnyOperation) -> None:
         """Leave the gates that have closed since a replace entered them with its delete."""
         if operation.passed:
             closed = [entry for entry in operation.passed if entry[0].state in (GateState.PARKED, GateState.ENDED)]
@@ -224,21 +222,3 @@ class ReadyQueue:
         room = {GateState.OPEN: len(waiting), GateState.OPENING: gate.window - gate.in_flight}.get(gate.state, 0)
         for _ in range(min(room, len(waiting))):
             self.push(heapq.heappop(waiting)[2])
-
-    def _gate_name(self, operation: Waiting, error: QuotaExceeded) -> str:
-        """Name the gate by the quota that the message names, so that all that share the quota share the gate."""
-        if isinstance(operation, OwnerOperation):
-            return operation.scopes[0]
-        lane_wide, bucket, *own = operation.scopes
-        facts = error.facts
-        if facts.user_profile:
-            return own[0] if own else bucket
-        if not facts.quota:
-            return bucket
-        if ACCOUNT_WIDE_WORDS in facts.quota:
-            return lane_wide
-        named = bucket_of_quota(facts.quota)
-        name = facts.quota if named is None else str(QuotaBucket(*operation.lane, *named))
-        if name != bucket:
-            self._aliases.setdefault(bucket, set()).add(name)
-        return name

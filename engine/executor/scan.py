@@ -14,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError, Rejected, ScanIncomplete
-from engine.core.identity import AppKey
 from engine.core.limits import SCAN_PAGES_MAX_COUNT, SCAN_RESTARTS_MAX_COUNT
-from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, newest_by_key
+from engine.core.observed import ObservedDomain, newest_by_key
+from engine.executor.kinds.apps import observed_app
 from engine.executor.reads import TOKEN_TWICE, pages
 from engine.ports.events import DomainListed, DomainListFailed
 
@@ -148,15 +148,3 @@ class Scanner:
             hint="Nothing was read from it; run again, and if it stays, report it to AWS with the log's request ids",
             operation="ListApps",
         )
-
-
-def observed_app(domain: str, row: AppRow) -> ObservedApp:
-    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
-    status = AppStatus.of(row.status)
-    return ObservedApp(
-        key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),
-        status=status,
-        created_at=row.created_at,
-        spec=row.spec,
-        status_text=row.status if status is AppStatus.UNKNOWN else "",
-    )

@@ -1,4 +1,4 @@
-"""What is said of an app that did not end well, where it is not the service that says it.
+"""What is said of what did not end well, where it is not the service that says it.
 
 A message never holds the app's key: whoever shows it names the apps beside it, so that those that ended alike are one
 group and not a line each.
@@ -14,52 +14,63 @@ from engine.core.errors import BugError, InUse, Rejected
 from engine.core.identity import USER
 from engine.core.outcome import QUARANTINED, Trouble
 from engine.core.ownership import UNREAD, Whose, not_owned
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.executor.operation import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.errors import AppfleetError
+    from engine.core.errors import AppfleetError, CloudError
     from engine.core.identity import Lane
-    from engine.core.observed import ObservedApp
-    from engine.executor.operation import Operation
-    from engine.executor.ready import Waiting
+    from engine.core.outcome import Outcome
+    from engine.executor.operation import AnyOperation, Seen
     from engine.ports.history import LastFailure
 
 UNKNOWN_CODE: Final = "unknown"
+INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
-REMOVED: Final = Trouble(
-    "removed_during_run",
-    "it was accepted, and somebody deleted it before it was in service",
-    "It is created again by the next run; find out who deletes it before then",
-)
 REASON_UNREAD: Final = Trouble(
     "Failed",
     "the app ended Failed, and the run ended before the reason was read",
     "appfleet status shows the reason",
 )
-CONFLICT_HINT: Final = "Change the fleet to match the app, or delete the app, or apply with --replace KEY"
+RUN_AGAIN: Final = "Run again: the next run looks at what is there before it does anything"
 
 
-def conflict(row: ObservedApp | None) -> Trouble:
-    """Return the trouble of an app that exists under the key and is not what is declared."""
-    there = "something else" if row is None else f"{_fields(row)}, {row.status_text or row.status.value}"
-    return Trouble("conflict", f"the app exists already and is not as declared: {there}", CONFLICT_HINT)
+def trouble_of(error: CloudError) -> Trouble:
+    """Return the report's form of an error: the service's code where there is one, else ours."""
+    return Trouble(error.service_code or error.code, error.message, error.hint)
 
 
-def _fields(row: ObservedApp) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.spec.to_json().items() if value is not None)
-
-
-def never_settled(operation: Waiting) -> Trouble:
-    """Return the trouble of a call whose outcome no scan could show."""
-    call = "DeleteApp" if operation.phase is Phase.OBSERVE_DELETE else "CreateApp"
+def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
+    """Return the trouble of an owner that ended in a status that nothing leads out of."""
     return Trouble(
-        UNKNOWN_CODE,
-        f"no listing shows whether {call} was carried out",
-        "Run again: the next run looks at what is there before it does anything",
+        "owner_failed",
+        f"{operation.named} ended {'Failed' if row is None else row.status}",
+        "Look at it in the console for the reason; once it is deleted there the next run makes it",
     )
+
+
+def removed(operation: AnyOperation) -> Trouble:
+    """Return the trouble of what somebody deleted while the run waited for it."""
+    return Trouble(
+        "removed_during_run",
+        f"{operation.named or 'it'} was accepted, and somebody deleted it before it was in service",
+        "It is created again by the next run; find out who deletes it before then",
+    )
+
+
+def conflict(operation: AnyOperation, row: Seen | None) -> Trouble:
+    """Return the trouble of a name under which something stands that is not what is declared."""
+    there = "something else" if row is None else operation.described(row)
+    what = operation.named or "the app"
+    return Trouble("conflict", f"{what} exists already and is not as declared: {there}", operation.conflict_hint)
+
+
+def never_settled(operation: AnyOperation) -> Trouble:
+    """Return the trouble of a call whose outcome no look could show."""
+    call = operation.delete_call if operation.phase is Phase.OBSERVE_DELETE else operation.create_call
+    return Trouble(UNKNOWN_CODE, f"no listing shows whether {call} was carried out", RUN_AGAIN)
 
 
 _STOPPED_WAITING: Final = {
@@ -71,7 +82,11 @@ _STOPPED_WAITING: Final = {
 
 
 def still_pending(
-    operation: Waiting, timeout_s: float, cause: Cause | None, lane_stopped: Trouble | None = None, signal: str = ""
+    operation: AnyOperation,
+    timeout_s: float,
+    cause: Cause | None,
+    lane_stopped: Trouble | None = None,
+    signal: str = "",
 ) -> Trouble:
     """Return the trouble of what was accepted and has not settled.
 
@@ -91,12 +106,16 @@ def still_pending(
     )
 
 
-IN_USE: Final = InUse(
-    "the service says that the name is in use and lists no such app",
-    hint="Wait a few minutes and run again; the listing may lag behind",
-    service_code="ResourceInUse",
-    operation="CreateApp",
-)
+def in_use(operation: AnyOperation) -> InUse:
+    """Return the error of a name that the service says is in use while no look shows what uses it."""
+    return InUse(
+        "the service says that the name is in use and shows nothing under it",
+        hint="Wait a few minutes and run again; the listing may lag behind",
+        service_code="ResourceInUse",
+        operation=operation.create_call,
+    )
+
+
 INTERRUPTED: Final = Trouble("interrupted", "the run was interrupted before its call", "Run again to continue")
 DEADLINE: Final = Trouble(
     "deadline", "the run's deadline came before its call", "Run again to continue, or give it more time with --deadline"
@@ -127,13 +146,36 @@ def bug_trouble(bug: BaseException) -> Trouble:
     return Trouble(BugError.code, f"a bug in appfleet: {bug!r}", BUG_HINT)
 
 
-def changed_since_plan(operation: Operation, how: str) -> Trouble:
-    """Return the trouble of a call that was not made because the app is not the one that the plan saw."""
+def changed_since_plan(operation: AnyOperation, how: str) -> Trouble:
+    """Return the trouble of a call that was not made because what is there is not what the plan saw."""
     call = "adopted" if operation.phase is Phase.ADOPT else "deleted"
+    subject = f"{operation.named} was " if operation.named else ""
     return Trouble(
-        "changed_since_plan",
-        f"not {call}: {how}",
-        "Run appfleet plan again to see what has changed",
+        "changed_since_plan", f"{subject}not {call}: {how}", "Run appfleet plan again to see what has changed"
+    )
+
+
+def inhabited(inside: list[str], error: CloudError) -> Rejected:
+    """Return the error of an owner that the service does not delete because of what lives in it."""
+    named = ", ".join(inside[:INHABITANTS_NAMED_MAX_COUNT])
+    more = len(inside) - INHABITANTS_NAMED_MAX_COUNT
+    return Rejected(
+        f"not deleted: in use by {named}" + (f" and {more} more" if more > 0 else ""),
+        hint="Delete what lives in it, then run the same command again",
+        service_code=error.service_code or error.code,
+        operation=error.operation,
+        request_id=error.request_id,
+    )
+
+
+def needs(operation: AnyOperation, outcome: Outcome, trouble: Trouble | None) -> Trouble:
+    """Return the trouble of what is skipped because something that it needs did not end well."""
+    what = operation.named or f"app {operation.key}"
+    why = f": {trouble.message}" if trouble is not None else ""
+    return Trouble(
+        "needed_first",
+        f"not called, since {what} comes first and ended {outcome.value.replace('_', ' ')}{why}",
+        "" if trouble is None else trouble.hint,
     )
 
 
@@ -155,7 +197,7 @@ NOT_DURABLE: Final = Trouble(
 ABORTED: Final = Trouble(
     "interrupted",
     "the run was stopped while its call was under way, so it may have been carried out",
-    "Run again: the next run looks at what is there before it does anything",
+    RUN_AGAIN,
 )
 
 UNANSWERED: Final = Trouble(

@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from engine.core.errors import CloudError
 from engine.core.limits import SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
-from engine.executor.judge import Verdict
-from engine.executor.operation import OBSERVING, Operation, Phase, R
-from engine.executor.owner_operation import OwnerOperation
+from engine.executor.judge import Looked, Verdict
+from engine.executor.operation import ASKED, OBSERVING, SETTLING, Phase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Iterator
@@ -26,38 +24,26 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedDomain
     from engine.core.settings import Settings
     from engine.executor.control import Control
+    from engine.executor.operation import AnyOperation, Kind
 
 TICK_SHARE_OF_AGE: Final = 0.25
 LOOKS_TO_SETTLE: Final = 3  # the one that was under way when a call got lost, and the two that clear it
 TICK_LOOKS: Final = 3.0  # a look that takes a second is followed by three seconds without one
-ASKED: Final = OBSERVING | {Phase.LOOK}  # only a look can settle these
-_SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
 
-O = TypeVar("O", Operation, OwnerOperation)  # noqa: E741 - it stands for one kind of operation
-
-
-@dataclass(frozen=True, slots=True)
-class Looked(Generic[O, R]):
-    """What a look showed of one operation, or that its time is up. It is awaited no longer.
-
-    `error` is why what Failed did, where that was read.
-    """
-
-    operation: O
-    verdict: Verdict
-    row: R | None = None
-    error: CloudError | None = None
+O = TypeVar("O", bound="AnyOperation")  # noqa: E741 - it stands for one kind of operation
 
 
 # What a watcher finds: about one operation, about a whole domain, or that the lane can make no more calls.
-Finding: TypeAlias = "Looked[O, R] | ObservedDomain | CloudError"
+Finding: TypeAlias = "Looked | ObservedDomain | CloudError"
 
 
-class DomainWatcher(ABC, Generic[O, R]):
+class DomainWatcher(ABC, Generic[O]):
     """Awaits operations of one kind in one domain, and looks whenever something is due.
 
     Who derives from it looks (`_look`, which sets `_last_ended_at` when it has seen something).
     """
+
+    kind: ClassVar[Kind]
 
     def __init__(self, control: Control, settings: Settings) -> None:
         self._control = control
@@ -74,7 +60,7 @@ class DomainWatcher(ABC, Generic[O, R]):
         self._ticks = False  # whether the next look is due by a tick, and not only by something that is observed
 
     @abstractmethod
-    def _look(self) -> AsyncGenerator[Finding[O, R], None]:
+    def _look(self) -> AsyncGenerator[Finding, None]:
         """Look once, and let go of what the look settles. Raises CloudError and StoppedError."""
 
     def watch(self, operation: O) -> None:
@@ -84,7 +70,7 @@ class DomainWatcher(ABC, Generic[O, R]):
         if not self._awaited:
             self._waiting_since = now
         # One more that settles can wait for the tick that comes for the others; anything else may need an earlier one.
-        settles = operation.phase in _SETTLING
+        settles = operation.phase in SETTLING
         if not (settles and self._awaited and self._ticks):
             self._changed.set()
         self._ticks = self._ticks or settles
@@ -97,7 +83,7 @@ class DomainWatcher(ABC, Generic[O, R]):
             del self._awaited[operation.folded]
         return dropped
 
-    async def findings(self) -> AsyncGenerator[Finding[O, R], None]:
+    async def findings(self) -> AsyncGenerator[Finding, None]:
         """Look whenever something is due, for ever."""
         while True:
             self._changed.clear()
@@ -160,14 +146,14 @@ class DomainWatcher(ABC, Generic[O, R]):
             return operation.settle_until
         return operation.unknown_at + self._asked_max_s + LOOKS_TO_SETTLE * self._longest_look_s
 
-    def _expired(self, now: float) -> Iterator[Looked[O, R]]:
+    def _expired(self, now: float) -> Iterator[Looked]:
         for operation in list(self._awaited.values()):
             if now >= self._expires_at(operation):
                 yield self._let_go(
                     operation, Verdict.NEVER_SETTLED if operation.phase in ASKED else Verdict.TIMED_OUT, None
                 )
 
-    def _let_go(self, operation: O, verdict: Verdict, row: R | None, error: CloudError | None = None) -> Looked[O, R]:
+    def _let_go(self, operation: O, verdict: Verdict, row: object, error: CloudError | None = None) -> Looked:
         del self._awaited[operation.folded]
         return Looked(operation, verdict, row, error)
 
@@ -176,6 +162,6 @@ class DomainWatcher(ABC, Generic[O, R]):
         return self._awaited.get(operation.folded) is operation
 
 
-def asked_at(operation: Operation | OwnerOperation) -> float:
+def asked_at(operation: AnyOperation) -> float:
     """When what a look is asked about happened: a look answers only if it began later."""
     return operation.unknown_at if operation.phase in ASKED else operation.accepted_at

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from engine.executor.unknowns import late_max_s
+from engine.executor.course import late_max_s
 from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.sim_cloud import LATE

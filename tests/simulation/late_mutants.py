@@ -8,15 +8,16 @@ from unittest.mock import patch
 
 from engine.core import decision
 from engine.core.observed import AppStatus
-from engine.executor import adoption, begin, deletes, judge, owner_begin, settle
+from engine.executor import adoption, begin, course, deletes, judge
 from engine.executor.judge import Verdict
-from engine.executor.operation import Operation, Phase
-from engine.executor.unknowns import Unknowns
+from engine.executor.kinds import app_watch
+from engine.executor.kinds.apps import AppOperation
+from engine.executor.step import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engine.executor.owner_operation import OwnerOperation
+    from engine.executor.kinds.owners import OwnerOperation
 
 
 def half_done_replace_is_forgotten() -> Any:
@@ -24,7 +25,7 @@ def half_done_replace_is_forgotten() -> Any:
     return patch.object(decision, "_is_half_replaced", lambda *_: False)
 
 
-def judged_wrongly(kind: type[Operation | OwnerOperation], name: str, wrong: Callable[..., Any]) -> Any:
+def judged_wrongly(kind: type[AppOperation | OwnerOperation], name: str, wrong: Callable[..., Any]) -> Any:
     """Let one function of the judge be `wrong` for operations of one kind, and right for the others."""
     right = getattr(judge, name)
 
@@ -42,38 +43,29 @@ def old_row_in_service_is_believed() -> Any:
         in_service = row is not None and row.status is AppStatus.IN_SERVICE
         return Verdict.IN_SERVICE if in_service else right(operation, row, scan)
 
-    return judged_wrongly(Operation, "_settling", settling)
+    return judged_wrongly(AppOperation, "_settling", settling)
 
 
 def absence_is_not_asked_about() -> Any:
     """Believe what a listing does not show."""
-    return patch.object(settle, "needs_asking", lambda _, verdict, __: verdict is Verdict.ASK)
+    return patch.object(app_watch, "needs_asking", lambda _, verdict, __: verdict is Verdict.ASK)
 
 
 @contextmanager
 def absent_once_is_gone() -> Iterator[None]:
     """Believe the first look that shows nothing."""
-    with absence_is_not_asked_about(), judged_wrongly(Operation, "missed_twice", lambda *_: True):
+    with absence_is_not_asked_about(), judged_wrongly(AppOperation, "missed_twice", lambda *_: True):
         yield
 
 
-@contextmanager
-def calls_in_doubt_are_forgotten() -> Iterator[None]:
+def calls_in_doubt_are_forgotten() -> Any:
     """Begin each key as if no run had been there before."""
-    with (
-        patch.object(begin, "begin_in_doubt", lambda *_: False),
-        patch.object(owner_begin, "begin_in_doubt", lambda *_: False),
-    ):
-        yield
+    return patch.object(begin, "begin_in_doubt", lambda *_: False)
 
 
 def create_comes_before_a_late_delete() -> Any:
     """Create at once after a delete that had to be sent twice."""
-
-    def create_after_delete(unknowns: Unknowns, operation: Operation) -> None:
-        unknowns.again_at_once(operation, Phase.CREATE)
-
-    return patch.object(Unknowns, "create_after_delete", create_after_delete)
+    return patch.object(course, "created_again_at", lambda _: AT_ONCE)
 
 
 @contextmanager

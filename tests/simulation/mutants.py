@@ -5,7 +5,7 @@ They prove that the checkers bite. A patch holds for the length of a block, so n
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
@@ -19,28 +19,18 @@ from engine.core.errors import QuotaFacts
 from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
 from engine.core.ownership import whose
-from engine.executor import (
-    begin,
-    deletes,
-    owner_begin,
-    owner_settlement,
-    ownership,
-    retry,
-    scan,
-    settlement,
-)
-from engine.executor import (
-    operation as operations,
-)
+from engine.executor import begin, deletes, lane, ownership, retry, scan
 from engine.executor.calls import LaneCalls, StoppedError
-from engine.executor.control import Cause, Control
-from engine.executor.deletes import AppDelete, OwnerDelete
+from engine.executor.cause import Cause
+from engine.executor.control import Control
 from engine.executor.gate import Gate, GateState
 from engine.executor.judge import Verdict
+from engine.executor.kinds import apps
+from engine.executor.kinds.apps import AppOperation
+from engine.executor.kinds.owners import OwnerOperation
+from engine.executor.lane import LaneRun
 from engine.executor.operation import Operation, Phase
-from engine.executor.owner_operation import OwnerOperation
-from engine.executor.retry import Again
-from engine.executor.settlement import Settlement
+from engine.executor.step import Await, Call, Gone
 from engine.executor.throttle import AdaptiveRate
 from tests.simulation import late_mutants as late
 from tests.simulation.memory_journal import MemoryJournal
@@ -80,21 +70,23 @@ def hunt(mutant: Mutant, seeds: range) -> Found:
     return Found(None, len(seeds), "")
 
 
-def _decide_again(*kinds: type[Exception], where: Any = settlement) -> Any:
-    right = retry.decide
+def _called_again(kind: type[Any], *errors_: type[Exception]) -> Any:
+    """Send the call of an operation of `kind` again a second after an error of these classes, whatever it means."""
+    right = retry.after_error
 
-    def decide(operation: Any, error: Any, *more: Any) -> Any:
-        return Again(1.0) if isinstance(error, kinds) else right(operation, error, *more)
+    def after_error(operation: Any, error: Any, now: float, *more: Any) -> Any:
+        wrong = isinstance(error, errors_) and isinstance(operation, kind)
+        return Call(operation.phase, now + 1.0) if wrong else right(operation, error, now, *more)
 
-    return patch.object(where, "decide", decide)
+    return patch.object(lane, "after_error", after_error)
 
 
 def _resend_unknown() -> Any:
-    return _decide_again(errors.OutcomeUnknown)
+    return _called_again(AppOperation, errors.OutcomeUnknown)
 
 
 def _one_scan_clears() -> Any:
-    return late.judged_wrongly(Operation, "cleared", lambda *_: Verdict.RESEND)
+    return late.judged_wrongly(AppOperation, "cleared", lambda *_: Verdict.RESEND)
 
 
 def _gate_never_parks() -> Any:
@@ -122,15 +114,28 @@ def _pace_is_ignored() -> Any:
 
 
 def _anything_is_adopted() -> Any:
-    return patch.object(operations, "differing_fields", lambda *_: ())
+    return patch.object(apps, "differing_fields", lambda *_: ())
 
 
 async def _always(*_: Any, **__: Any) -> bool:
     return True
 
 
+@contextmanager
+def _planned(kind: type[Any], *looks: str) -> Iterator[None]:
+    """Find before a delete of `kind` what the plan saw, whatever is there."""
+
+    def blind(right: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda operation, seen: None if isinstance(operation, kind) else right(operation, seen)
+
+    with ExitStack() as patched:
+        for look in looks:
+            patched.enter_context(patch.object(deletes, look, blind(getattr(deletes, look))))
+        yield
+
+
 def _delete_is_not_read_again() -> Any:
-    return patch.object(AppDelete, "still_as_planned", _always)
+    return _planned(AppOperation, "before_delete", "with_tag")
 
 
 def _delete_without_intent() -> Any:
@@ -161,7 +166,7 @@ def _hopeless_lane_is_retried() -> Iterator[None]:
     with (
         patch.object(errors.CredentialsFailed, "ends_lane", new=False),
         patch.object(errors.TlsFailed, "ends_lane", new=False),
-        _decide_again(*hopeless),
+        _called_again(Operation, *hopeless),
     ):
         yield
 
@@ -216,13 +221,14 @@ def _lock_is_not_waited_for() -> Any:
 
 
 def _create_before_delete_settled() -> Any:
-    right = Settlement.delete_accepted
+    right = LaneRun.act
 
-    def delete_accepted(at: Settlement, operation: Operation) -> None:
+    def act(at: LaneRun, operation: Any, step: Any, gate: Any = None) -> None:
         replaces = operation.change.action is Action.DELETE_THEN_CREATE
-        at.delete_settled(operation) if replaces else right(at, operation)
+        settled = isinstance(step, Await) and step.phase is Phase.SETTLE_DELETE and replaces
+        right(at, operation, Gone() if settled else step, gate)
 
-    return patch.object(Settlement, "delete_accepted", delete_accepted)
+    return patch.object(LaneRun, "act", act)
 
 
 def _does_not_await_deleting(where: Any, name: str) -> Any:
@@ -240,11 +246,11 @@ def _deleting_is_not_awaited() -> Any:
 
 
 def _space_before_its_profile() -> Any:
-    return patch.object(owner_begin, "_after", lambda *_: ())
+    return patch.object(begin, "_after", lambda *_: ())
 
 
 def _app_before_its_owner() -> Any:
-    return patch.object(Operation, "after", property(lambda _: ()))
+    return patch.object(AppOperation, "after", property(lambda _: ()))
 
 
 def _owner_is_not_settled() -> Any:
@@ -255,7 +261,7 @@ def _owner_is_not_settled() -> Any:
 
 
 def _unknown_owner_is_resent() -> Any:
-    return _decide_again(errors.OutcomeUnknown, where=owner_settlement)
+    return _called_again(OwnerOperation, errors.OutcomeUnknown)
 
 
 def _one_look_clears_an_owner() -> Any:
@@ -263,15 +269,15 @@ def _one_look_clears_an_owner() -> Any:
 
 
 def _owner_before_its_delete_settled() -> Any:
-    return _does_not_await_deleting(owner_begin, "first_owner_phase")
+    return _does_not_await_deleting(begin, "first_owner_phase")
 
 
 def _owner_is_not_read_again() -> Any:
-    return patch.object(OwnerDelete, "still_as_planned", _always)
+    return _planned(OwnerOperation, "before_delete", "with_tag")
 
 
 def _owner_tag_is_not_read_again() -> Any:
-    return patch.object(OwnerDelete, "_still_owned", _always)
+    return _planned(OwnerOperation, "with_tag")
 
 
 def _tag_of_nobody_will_do() -> Any:
@@ -291,7 +297,7 @@ def _stopped_lane_still_calls() -> Iterator[None]:
 
     with (
         patch.object(LaneCalls, "_check", check),
-        patch.object(Settlement, "may_call", lambda at: at.control.may_call()),
+        patch.object(LaneRun, "may_call", lambda at: at.control.may_call()),
     ):
         yield
 
@@ -304,12 +310,12 @@ def _every_owner_is_ours() -> Any:
 
 
 def _owner_with_what_is_in_it() -> Any:
-    right = owner_begin._after
+    right = begin._after
 
     def after(change: Any, plan: Any) -> Any:
         return () if change.action is Action.DELETE else right(change, plan)
 
-    return patch.object(owner_begin, "_after", after)
+    return patch.object(begin, "_after", after)
 
 
 MUTANTS: Final = (

@@ -24,8 +24,8 @@ from engine.core.planner import plan_fleet
 from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
+from engine.executor.kinds.apps import spec_hash
 from engine.executor.link import Link
-from engine.executor.operation import spec_hash
 from engine.executor.troubles import LOCK_LOST
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal

@@ -14,7 +14,7 @@ from engine.core.errors import OutcomeUnknown
 from engine.core.identity import USER, Owner
 from engine.core.outcome import Outcome
 from engine.core.ownership import MANAGED_TAG
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import DELETING, IN_SERVICE, Profile, Space
 from tests.simulation.fleet_maker import FLEET_NAME

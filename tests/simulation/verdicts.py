@@ -8,7 +8,7 @@ from engine.core.change import Action, Reason
 from engine.core.drift import instance_types_in_sync
 from engine.core.errors import ExitCode
 from engine.core.outcome import Outcome
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import IN_SERVICE, PENDING
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG

@@ -22,7 +22,7 @@ from engine.core.errors import (
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.service_errors import failure_from_reason
 from engine.executor.begin import UNFINISHED_CODE
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.ports.events import AppOutcomeUnknown, Event, LaneStopped, LaneThrottled
 from engine.simulator.world.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG

@@ -22,7 +22,8 @@ from engine.core.errors import BugError, ExitCode, UsageError, WrongAccountError
 from engine.core.outcome import Outcome
 from engine.executor import lane
 from engine.executor.calls import StoppedError
-from engine.executor.control import Cause, Control
+from engine.executor.cause import Cause
+from engine.executor.control import Control
 from engine.ports.events import Event, RunFinished
 from tests.e2e.harness import POLICY, fleet_text, people
 

@@ -8,7 +8,8 @@ from engine.core.change import Action, Change, Reason
 from engine.core.errors import QuotaExceeded, QuotaFacts
 from engine.core.planner import OwnershipQuestions
 from engine.core.settings import Backoff
-from engine.executor.operation import Operation, Phase
+from engine.executor.kinds.apps import AppOperation
+from engine.executor.operation import Phase
 from tests.fleets import LAB, LANE, an_app
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ def an_operation(
     before: ObservedApp | None = None,
     prior: ObservedApp | None = None,
     **app: Any,
-) -> Operation:
+) -> AppOperation:
     desired = an_app(key, instance_type, **app)
     change = Change(desired.key, action, Reason.ABSENT, before=before, after=desired)
-    return Operation(rank, change, LANE, phase, prior=prior)
+    return AppOperation(rank, change, LANE, phase, prior=prior)
 
 
 def decisive(keys: Iterable[AppKey]) -> OwnershipQuestions:

@@ -15,7 +15,7 @@ from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.planner import OwnershipQuestions, needs_ownership, plan_fleet
 from engine.executor.calls import StoppedError
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.executor.ownership import read_ownership, tagged_owners
 from engine.ports.cloud import TaggedPage
 from engine.simulator.service import app_operations
@@ -151,7 +151,7 @@ def test_a_quota_error_of_an_adoption_is_its_end(stage: Stage) -> None:
 
 
 def test_an_adoption_counts_against_no_quota() -> None:
-    from engine.executor.operation import first_phase
+    from engine.executor.kinds.apps import first_phase
 
     operation = an_operation(action=Action.ADOPT)
     operation.phase = first_phase(operation.change)

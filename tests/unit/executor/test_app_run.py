@@ -17,20 +17,21 @@ from engine.core.observed import Ownership
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import plan_fleet
 from engine.core.settings import Backoff, Backoffs, Execution, Observe
+from engine.executor import workers
 from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
-from engine.executor.control import Cause, wait_for
-from engine.executor.deletes import AppDelete, OwnerDelete
+from engine.executor.cause import Cause
+from engine.executor.control import wait_for
+from engine.executor.course import late_max_s
 from engine.executor.judge import Scan, Verdict, judge
-from engine.executor.lane import LaneRunner
+from engine.executor.kinds.owners import OwnerOperation
 from engine.executor.ledger import Ledger
-from engine.executor.operation import Operation, Phase
-from engine.executor.owner_operation import OwnerOperation
+from engine.executor.operation import Phase
 from engine.executor.ownership import read_ownership
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.troubles import kept_trouble, still_pending
-from engine.executor.unknowns import late_max_s
+from engine.executor.workers import Workers
 from engine.ports.history import LastFailure
 from engine.ports.journal import Memory
 from engine.simulator.service import app_operations
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.executor.fleet_run import FleetRun
+    from engine.executor.kinds.apps import AppOperation
     from engine.ports.events import Event
     from engine.simulator.faces.memory_face import SimulatedCall
     from engine.simulator.world.records import AppId
@@ -212,7 +214,7 @@ def test_a_bug_in_a_lane_ends_the_run_in_order_and_says_so(stage: Stage, monkeyp
         await asyncio.sleep(0)
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(LaneRunner, "_dispatch", dies)
+    monkeypatch.setattr(Workers, "_dispatch", dies)
     report = run(stage)
     assert report.bug
     assert report.exit_code == 70
@@ -221,11 +223,11 @@ def test_a_bug_in_a_lane_ends_the_run_in_order_and_says_so(stage: Stage, monkeyp
 
 
 def test_two_bugs_are_told_by_the_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def dies(_: object, __: object) -> None:
+    async def dies(*_: object) -> None:
         await asyncio.sleep(2.0)  # so that both are under way
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(LaneRunner, "_create", dies)
+    monkeypatch.setattr(Workers, "_create", dies)
     report = run(stage)
     assert {code_of(report, key) for key in (CANVAS_A, CANVAS_B)} <= {"AF901", "stopped"}
     assert len([error for error in report.errors if "boom" in error.message]) == 1
@@ -302,11 +304,11 @@ def test_a_look_before_a_delete_that_is_not_made_any_more_deletes_nothing(
 ) -> None:
     absent(stage)
 
-    async def stopped(delete: Any, *_: object) -> bool:
-        delete._at.control.stop(Cause.INTERRUPTED)
+    async def stopped(lane: Any, *_: object) -> None:
+        lane.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(AppDelete, "still_as_planned", stopped)
+    monkeypatch.setattr(workers, "delete", stopped)
     assert outcomes(run(stage)) == {CANVAS_A: "interrupted"}
 
 
@@ -531,7 +533,7 @@ def test_a_watcher_of_owners_that_may_not_ask_any_more_waits_for_the_end(monkeyp
     async def stopped(*_: Any) -> Any:
         raise StoppedError
 
-    monkeypatch.setattr("engine.executor.owner_watch.OwnerWatcher._scanner", None, raising=False)
+    monkeypatch.setattr("engine.executor.kinds.owner_watch.OwnerWatcher._scanner", None, raising=False)
     monkeypatch.setattr("engine.executor.owner_scan.OwnerScanner.look_closely", _once_then(stopped))
     stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=30.0))
     report = stage.apply()
@@ -591,11 +593,11 @@ def test_a_stopped_look_before_an_owners_delete_deletes_nothing(monkeypatch: pyt
     stage.profile("bob", tags={"appfleet:managed-by": "ml"})
     stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
 
-    async def stopped(self: Any, *_: object) -> bool:
-        self._at.control.stop(Cause.INTERRUPTED)
+    async def stopped(lane: Any, *_: object) -> None:
+        lane.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(OwnerDelete, "still_as_planned", stopped)
+    monkeypatch.setattr(workers, "delete", stopped)
     assert owners_of(stage.let_go()) == {BOB: Outcome.INTERRUPTED}
 
 
@@ -689,9 +691,9 @@ def test_nothing_ends_twice() -> None:
     with pytest.raises(BugError, match="ended twice"):
         ledger.end(operation, Outcome.CREATED)
     owner = OwnerOperation(0, OwnerChange(BOB, Action.CREATE, next(iter(OwnerReason))), LANE, Phase.CREATE)
-    ledger.end_owner(owner, Outcome.CREATED)
+    ledger.end(owner, Outcome.CREATED)
     with pytest.raises(BugError, match="ended twice"):
-        ledger.end_owner(owner, Outcome.CREATED)
+        ledger.end(owner, Outcome.CREATED)
 
 
 @pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED, Reason.UNKNOWN_STATUS])
@@ -724,7 +726,7 @@ def test_an_app_in_quarantine_is_left_alone_and_its_end_names_the_run_that_faile
 STOPPED = Trouble("ExpiredToken", "the credentials have expired")
 
 
-def _settling(phase: Phase, *, reason: Reason = Reason.ABSENT) -> Operation:
+def _settling(phase: Phase, *, reason: Reason = Reason.ABSENT) -> AppOperation:
     operation = an_operation(phase=phase)
     operation.change = replace(operation.change, reason=reason)
     return operation

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.executor.control import Cause, Control
+from engine.executor.cause import Cause
+from engine.executor.control import Control
 from tests.simulation.virtual_loop import VirtualLoop
 
 if TYPE_CHECKING:

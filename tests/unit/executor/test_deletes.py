@@ -10,7 +10,7 @@ import pytest
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome
 from engine.core.ownership import MANAGED_TAG
-from engine.executor.control import Cause
+from engine.executor.cause import Cause
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
@@ -95,7 +95,7 @@ def _stop_lane(run: FleetRun) -> None:
     from engine.core.outcome import Trouble
     from tests.fleets import LANE
 
-    run.settlements[LANE].stop_lane(Trouble("ExpiredTokenException", "expired", "log in again"))
+    run.lanes[LANE].stop_lane(Trouble("ExpiredTokenException", "expired", "log in again"))
 
 
 STOPS: dict[str, Callable[[FleetRun], None]] = {
@@ -116,7 +116,7 @@ def test_nothing_is_deleted_once_its_lane_may_not_call_whatever_is_awaited(
 
     async def latency(call: SimulatedCall) -> None:
         run = stage.run
-        if run is not None and run.settlements and call.operation == operation and call.phase == phase and not done:
+        if run is not None and run.lanes and call.operation == operation and call.phase == phase and not done:
             done.append(len([one for one in sent if one in DELETES]))
             stop(run)
         if call.phase == "request":

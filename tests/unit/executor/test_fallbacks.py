@@ -8,17 +8,17 @@ import pytest
 
 from engine.core.errors import NO_CAPACITY
 from engine.core.outcome import Trouble
-from engine.executor.fallbacks import after_fallbacks
+from engine.executor.kinds.fallbacks import after_fallbacks
 from tests.unit.executor.parts import an_operation
 
 if TYPE_CHECKING:
-    from engine.executor.operation import Operation
+    from engine.executor.kinds.apps import AppOperation
 
 EMPTY = Trouble(NO_CAPACITY, "there is none", "Wait")
 RAISE = "Waiting does not help. To raise it: aws service-quotas request-service-quota-increase --quota-code {}"
 
 
-def tried(*troubles: Trouble) -> Operation:
+def tried(*troubles: Trouble) -> AppOperation:
     """Return an operation that is at the last of its types, with what the ones before it met."""
     kinds = ("ml.g5.xlarge", "ml.g6.xlarge", "ml.t3.large")[: len(troubles) + 1]
     operation = an_operation(instance_type=kinds[0], fallback=kinds[1:])

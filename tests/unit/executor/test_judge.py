@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from engine.core.change import Action
 from engine.core.limits import ABSENT_TWICE_SECONDS, CLOCK_SKEW_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.settings import Observe
 from engine.executor.judge import Scan, Verdict, believe, is_generation, judge, needs_asking
-from engine.executor.operation import Operation, Phase
+from engine.executor.operation import Phase
 from tests.fleets import a_row
 from tests.unit.executor.parts import an_operation
+
+if TYPE_CHECKING:
+    from engine.executor.kinds.apps import AppOperation
 
 OBSERVE = Observe(first_after=5.0, second_after=10.0)
 SENT_WALL = 1_000_000.0
 
 
-def accepted(phase: Phase = Phase.SETTLE_CREATE) -> Operation:
+def accepted(phase: Phase = Phase.SETTLE_CREATE) -> AppOperation:
     operation = an_operation(phase=phase)
     operation.ours = True
     operation.sent_wall = SENT_WALL

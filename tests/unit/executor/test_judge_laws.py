@@ -15,16 +15,15 @@ from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 from engine.core.observed import ObservedOwner
 from engine.core.settings import Observe
 from engine.executor.judge import Scan, Verdict, judge, needs_asking
-from engine.executor.operation import AWAITING, OBSERVING, Phase
-from engine.executor.owner_operation import OwnerOperation
-from engine.executor.watcher import ASKED
+from engine.executor.kinds.owners import OwnerOperation
+from engine.executor.operation import ASKED, OBSERVING, Phase
 from tests.fleets import LANE, SOURCE, a_row
 from tests.unit.executor.parts import an_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.executor.operation import Operation
+    from engine.executor.kinds.apps import AppOperation
 
 OBSERVE: Final = Observe(first_after=5.0, second_after=10.0)
 PRIOR_AT: Final = 5_000.0
@@ -34,7 +33,7 @@ GENERATIONS: Final = (4_000.0, 4_998.0, PRIOR_AT + 0.4, 5_500.0, 5_900.0, SENT_A
 NOW: Final = 1_000.0
 AGES: Final = (2.0, 20.0, 200.0)  # of the call that is asked about: unseen as yet, may lag, should be shown
 LATELY, LONG_AGO, TO_COME = NOW - 4.0, NOW - 100.0, NOW + 100.0
-APP_PHASES: Final = ASKED | AWAITING | {Phase.SETTLE_CREATE, Phase.SETTLE_DELETE}
+APP_PHASES: Final = ASKED | {Phase.AWAIT_DELETING, Phase.AWAIT_PENDING} | {Phase.SETTLE_CREATE, Phase.SETTLE_DELETE}
 OWNER_PHASES: Final = APP_PHASES - {Phase.AWAIT_PENDING}
 ABSENT: Final = frozenset({Verdict.REMOVED, Verdict.CREATE, Verdict.DELETED, Verdict.TRY_LATER, Verdict.RESEND})
 COUNTED: Final = APP_PHASES - {Phase.LOOK, Phase.OBSERVE_CREATE}  # in which an absence is noted
@@ -76,7 +75,7 @@ def situations(phases: frozenset[Phase], priors: tuple[Any, ...]) -> Iterator[No
         )
 
 
-def note(operation: Operation | OwnerOperation, notes: Notes) -> Scan:
+def note(operation: AppOperation | OwnerOperation, notes: Notes) -> Scan:
     """Set an operation as `notes` say; return the look."""
     operation.phase, operation.prior, operation.ours = notes.phase, notes.prior, notes.ours
     operation.deleted = notes.deleted

@@ -12,8 +12,8 @@ from engine.core.identity import SPACE, Owner
 from engine.core.observed import ObservedOwner
 from engine.core.settings import Observe
 from engine.executor.judge import Scan, Verdict, judge, needs_asking
+from engine.executor.kinds.owners import OwnerOperation
 from engine.executor.operation import Phase
-from engine.executor.owner_operation import OwnerOperation
 from tests.fleets import LANE, SOURCE
 
 NAME = Owner("research", SPACE, "alice-lab")

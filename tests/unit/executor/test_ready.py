@@ -5,7 +5,8 @@ from __future__ import annotations
 from engine.core.change import Action
 from engine.core.identity import parse_app_key
 from engine.executor.gate import GateState
-from engine.executor.operation import Operation, Phase, scopes_of
+from engine.executor.kinds.apps import AppOperation, scopes_of
+from engine.executor.operation import Phase
 from engine.executor.ready import ReadyQueue
 from tests.fleets import KERNEL, LANE, a_row
 from tests.unit.executor.parts import BACKOFF, QUOTA, an_operation, full
@@ -18,11 +19,11 @@ def a_queue(window_max: int = 4) -> ReadyQueue:
     return ReadyQueue(BACKOFF, lambda: 0.5, window_max)
 
 
-def lab(name: str, rank: int, instance_type: str | None = T3, phase: Phase = Phase.CREATE) -> Operation:
+def lab(name: str, rank: int, instance_type: str | None = T3, phase: Phase = Phase.CREATE) -> AppOperation:
     return an_operation(f"research/space/{name}/JupyterLab/default", instance_type, rank=rank, phase=phase)
 
 
-def park(queue: ReadyQueue, operation: Operation, now: float, quota: str = QUOTA) -> None:
+def park(queue: ReadyQueue, operation: AppOperation, now: float, quota: str = QUOTA) -> None:
     operation.sent_at = now
     gate, _, _ = queue.refuse(operation, full(quota), now)
     queue.leave_gates(operation, now, accepted=False, refused_by=gate)

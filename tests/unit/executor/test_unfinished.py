@@ -11,9 +11,9 @@ import pytest
 from engine.core.desired import AppSpec, Mode
 from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS
-from engine.executor.control import Cause
-from engine.executor.operation import spec_hash
-from engine.executor.unknowns import late_max_s
+from engine.executor.cause import Cause
+from engine.executor.course import late_max_s
+from engine.executor.kinds.apps import spec_hash
 from engine.ports.journal import Memory, Unfinished, Unseen
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FailureRule, FaultKind

@@ -5,29 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
-from engine.core.observed import ObservedOwner
 from engine.executor.judge import Scan, Verdict, judge, may_lag, needs_asking
-from engine.executor.owner_operation import OwnerOperation
-from engine.executor.watcher import DomainWatcher, Looked, asked_at
+from engine.executor.kinds.owners import OWNER, OwnerOperation
+from engine.executor.watcher import DomainWatcher, asked_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 
     from engine.core.identity import Owner
+    from engine.core.observed import ObservedOwner
     from engine.core.settings import Settings
     from engine.executor.control import Control
+    from engine.executor.judge import Looked
     from engine.executor.owner_scan import OwnerScanner
     from engine.executor.watcher import Finding
 
 
-class OwnerWatcher(DomainWatcher[OwnerOperation, ObservedOwner]):
+class OwnerWatcher(DomainWatcher[OwnerOperation]):
     """Awaits operations on owners of one domain."""
+
+    kind = OWNER
 
     def __init__(self, scanner: OwnerScanner, control: Control, settings: Settings) -> None:
         super().__init__(control, settings)
         self._scanner = scanner
 
-    async def _look(self) -> AsyncGenerator[Finding[OwnerOperation, ObservedOwner], None]:
+    async def _look(self) -> AsyncGenerator[Finding, None]:
         began_at = self._control.now()
         self._last_began_at = began_at
         found, unshown = await self._scanner.look_closely([operation.key for operation in self._awaited.values()])
@@ -45,7 +48,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation, ObservedOwner]):
         unshown: Collection[Owner],
         scan: Scan,
         unsure: list[OwnerOperation],
-    ) -> Iterator[Looked[OwnerOperation, ObservedOwner]]:
+    ) -> Iterator[Looked]:
         """Let go of what the look settles; add to `unsure` what a listing does not show, or shows late."""
         for operation in list(self._awaited.values()):
             if operation.key not in found or asked_at(operation) >= scan.began_at:
@@ -58,7 +61,7 @@ class OwnerWatcher(DomainWatcher[OwnerOperation, ObservedOwner]):
             elif _is_settled(operation, verdict, row, scan):
                 yield self._let_go(operation, verdict, row)
 
-    async def _ask_about(self, operation: OwnerOperation) -> Looked[OwnerOperation, ObservedOwner] | None:
+    async def _ask_about(self, operation: OwnerOperation) -> Looked | None:
         """Confirm with one call what a listing does not show. Raises CloudError and StoppedError."""
         began_at = self._control.now()
         row = await self._scanner.describe(operation.key)

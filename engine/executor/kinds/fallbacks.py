@@ -9,13 +9,13 @@ from engine.core.outcome import Trouble
 from engine.core.quota_text import AND_THEN, command_in
 
 if TYPE_CHECKING:
-    from engine.executor.operation import Operation
+    from engine.executor.operation import AnyOperation
 
 _ADVICE: Final = " Please "
 _CAPACITY_HINT: Final = "Add another type to `fallback`, or run again later: capacity comes and goes"
 
 
-def after_fallbacks(operation: Operation, trouble: Trouble | None) -> Trouble | None:
+def after_fallbacks(operation: AnyOperation, trouble: Trouble | None) -> Trouble | None:
     """Return `trouble` with what the instance types before the last one met; as it is where there was but one."""
     if trouble is None or not operation.refused:
         return trouble

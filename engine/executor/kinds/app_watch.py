@@ -17,7 +17,6 @@ from engine.core.limits import (
     LIST_PAGE_MAX_ROWS,
     STALE_ROW_MAX_SECONDS,
 )
-from engine.core.observed import ObservedApp
 from engine.executor.failures import Failures
 from engine.executor.judge import (
     Scan,
@@ -29,25 +28,28 @@ from engine.executor.judge import (
     may_lag,
     needs_asking,
 )
-from engine.executor.operation import Operation, Phase
-from engine.executor.watcher import DomainWatcher, Looked, asked_at
+from engine.executor.kinds.apps import APP, AppOperation
+from engine.executor.operation import Phase
+from engine.executor.watcher import DomainWatcher, asked_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Iterator
 
-    from engine.core.observed import ObservedDomain
+    from engine.core.observed import ObservedApp, ObservedDomain
     from engine.core.settings import Settings
     from engine.executor.control import Control
     from engine.executor.failures import Failed
+    from engine.executor.judge import Looked
     from engine.executor.scan import Scanner
     from engine.executor.watcher import Finding
 
-    LookedAt = Looked[Operation, ObservedApp]
-    Unsure = tuple[Operation, ObservedApp | None]
+    Unsure = tuple[AppOperation, ObservedApp | None]
 
 
-class Watcher(DomainWatcher[Operation, ObservedApp]):
+class AppWatcher(DomainWatcher[AppOperation]):
     """Awaits apps of one domain. `rows` is how many rows its last whole scan had."""
+
+    kind = APP
 
     def __init__(self, scanner: Scanner, control: Control, settings: Settings, rows: int) -> None:
         super().__init__(control, settings)
@@ -56,7 +58,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
         self._clock_ahead_s = 0.0
         self._failures = Failures(scanner.reach)
 
-    async def _look(self) -> AsyncGenerator[Finding[Operation, ObservedApp], None]:
+    async def _look(self) -> AsyncGenerator[Finding, None]:
         owners = self._owners_if_fewer()
         began_at = self._control.now()
         self._last_began_at = began_at
@@ -90,7 +92,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
 
     def _judge_all(
         self, observed: ObservedDomain, scan: Scan, failed: list[Failed], unsure: list[Unsure]
-    ) -> Iterator[LookedAt]:
+    ) -> Iterator[Looked]:
         """Let go of what the scan settles; add to `failed` and to `unsure` what has to be asked about."""
         rows: dict[Hashable, ObservedApp] = {folded(key): row for key, row in observed.apps.items()}
         for operation in list(self._awaited.values()):
@@ -106,7 +108,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
             elif verdict is not Verdict.KEEP:
                 yield self._let_go(operation, verdict, row)
 
-    async def _ask_about(self, unsure: list[Unsure], scan: Scan) -> AsyncGenerator[LookedAt, None]:
+    async def _ask_about(self, unsure: list[Unsure], scan: Scan) -> AsyncGenerator[Looked, None]:
         """Ask DescribeApp about what a listing does not show, and about rows of an unsure generation.
 
         One answer tells how far our clock is ahead, so that the other rows need not be asked about.
@@ -126,7 +128,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
                 if (looked := await self._confirm(operation, verdict, Scan(began_at, began_at))) is not None:
                     yield looked
 
-    async def _confirm(self, operation: Operation, verdict: Verdict, scan: Scan) -> LookedAt | None:
+    async def _confirm(self, operation: AppOperation, verdict: Verdict, scan: Scan) -> Looked | None:
         described = await self._failures.describe(operation)
         if described is None or not self._awaits(operation):
             return None  # not answered: it is still awaited, so the next scan asks again
@@ -147,7 +149,7 @@ class Watcher(DomainWatcher[Operation, ObservedApp]):
         operation.has_failed = operation.has_failed or verdict is Verdict.FAILED
         return self._let_go(operation, verdict, row, described.error)
 
-    def _newer(self, operation: Operation, row: ObservedApp) -> ObservedApp | None:
+    def _newer(self, operation: AppOperation, row: ObservedApp) -> ObservedApp | None:
         """Return what DescribeApp showed of an accepted app; None for the tombstone of what was there before it."""
         if is_generation(row, operation.prior):
             return row if row.status.is_alive else None

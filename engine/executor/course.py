@@ -1,0 +1,291 @@
+"""What follows for an operation from a yes, from a look, or from the end of the run: the next step, as a value.
+
+No I/O and no clock, and nothing is changed but the operation that it is about. What follows from an error is in
+`retry`; `lane` acts on the steps. The README of this package has the whole table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from engine.core.change import Action
+from engine.core.errors import BugError, QuotaExceeded, Rejected
+from engine.core.limits import CALL_LATE_FACTOR, IN_USE_WAIT_SECONDS
+from engine.core.observed import AppStatus
+from engine.core.outcome import Outcome
+from engine.executor.cause import Cause
+from engine.executor.judge import Verdict, believe, is_generation, is_since, stands
+from engine.executor.operation import OBSERVING, SETTLING, Phase
+from engine.executor.step import AT_ONCE, Await, Call, End, Gone, Refused
+from engine.executor.troubles import (
+    DEADLINE,
+    INTERRUPTED,
+    LOCK_LOST,
+    REASON_UNREAD,
+    STOPPED_BY_BUG,
+    changed_since_plan,
+    conflict,
+    failed,
+    in_use,
+    never_settled,
+    removed,
+    still_pending,
+    trouble_of,
+)
+from engine.ports.events import AppFellBack
+
+if TYPE_CHECKING:
+    from engine.core.errors import CloudError
+    from engine.core.identity import AppKey
+    from engine.core.outcome import Trouble
+    from engine.core.ownership import Whose
+    from engine.core.settings import Observe, Settings
+    from engine.executor.judge import Looked
+    from engine.executor.operation import AnyOperation, Seen
+    from engine.executor.step import Step
+
+MADE_AGAIN: Final = "it was made again since the plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Why no call is made any more: the run's cause and signal, or the trouble that stopped the lane."""
+
+    cause: Cause | None
+    lane_stopped: Trouble | None = None
+    signal: str = ""
+
+
+def late_max_s(observe: Observe) -> float:
+    """Return for how many seconds a call of unknown outcome may still be carried out, as far as is allowed for."""
+    return CALL_LATE_FACTOR * (observe.first_after + observe.second_after)
+
+
+# What a call came to.
+
+
+def after_create(operation: AnyOperation, arn: str, now: float, *, wait: bool) -> Step:
+    """Return what follows from an accepted create; `wait` says whether the run waits for what was accepted."""
+    operation.forgive("throttling", "transient", "limit")
+    operation.arn = arn
+    operation.ours = True
+    told = operation.accepted(operation.create_call, now)
+    if wait or operation.kind.always_awaited:
+        return Await(Phase.SETTLE_CREATE, told)
+    return End(operation.good_end(), told=told)
+
+
+def after_delete(operation: AnyOperation, now: float) -> Step:
+    """Return what follows from an accepted delete."""
+    operation.forgive("throttling", "transient")
+    return Await(Phase.SETTLE_DELETE, operation.accepted(operation.delete_call, now))
+
+
+def after_gone(operation: AnyOperation) -> Step:
+    """Return what follows once what was to be deleted is gone: the end of a delete, half of a replace."""
+    if operation.change.action is Action.DELETE:
+        return End(Outcome.DELETED)
+    operation.deleted = True
+    operation.prior = operation.before
+    return Call(Phase.CREATE, created_again_at(operation))
+
+
+def created_again_at(operation: AnyOperation) -> float:
+    """Return when what was deleted may be created: after a lost delete, once that one can come no more.
+
+    A delete names an app and not a generation, so a late one would delete the new app. That the app is gone does
+    not say that the call has come: a second one, or somebody else, may have deleted it.
+    """
+    return operation.doubt_until
+
+
+def after_lost_answer(operation: AnyOperation, error: CloudError, now: float, settings: Settings) -> Step:
+    """Let looks show whether the call was carried out before anything else is sent for its key."""
+    _, unknown_s = operation.fail("unknown", now)
+    told = operation.lost(error)
+    operation.unknown_at = now
+    operation.doubt_until = now + late_max_s(settings.observe)
+    deleting = operation.is_delete
+    operation.ours = operation.ours or not deleting
+    operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
+    if unknown_s >= settings.backoffs.transient.give_up_after:
+        return End(Outcome.FAILED, never_settled(operation), told)
+    return Await(operation.phase, told)
+
+
+def fall_back(operation: AnyOperation, error: CloudError) -> Step:
+    """Return the create with the next instance type."""
+    before = operation.instance_type
+    operation.refused.append((before, trouble_of(error)))
+    operation.choice += 1
+    operation.forgive("capacity", "limit")
+    code = error.service_code or error.code
+    key = cast("AppKey", operation.key)  # nothing else has a choice
+    return Call(Phase.CREATE, told=AppFellBack(key, before, operation.instance_type, code))
+
+
+# What the look just before a delete shows.
+
+
+def before_delete(operation: AnyOperation, row: Seen | None) -> Step | None:
+    """Return what keeps a delete from being sent; None where the very thing that the plan saw is there."""
+    if row is None:
+        return Gone()
+    if not is_generation(row, operation.standing):
+        return skipped(operation, MADE_AGAIN)
+    if not stands(operation, row):
+        return Gone()
+    if row.status == AppStatus.DELETING:
+        operation.forgive("throttling", "transient")
+        return Await(Phase.SETTLE_DELETE)
+    if row.status == AppStatus.PENDING and not operation.kind.deletes_pending:
+        return Await(Phase.AWAIT_PENDING)
+    how = operation.changed_since(row)
+    return skipped(operation, how) if how else None
+
+
+def with_tag(operation: AnyOperation, found: Whose) -> Step | None:
+    """Return what keeps a delete from being sent once its tag was read; None where that says what the plan read."""
+    why = operation.why_not_owned(found)
+    return skipped(operation, why) if why else None
+
+
+def skipped(operation: AnyOperation, how: str) -> End:
+    """Return the end of a change that is not made because what is there is not what the plan saw."""
+    return End(Outcome.SKIPPED, changed_since_plan(operation, how))
+
+
+# What a look shows.
+
+
+def after_look(  # noqa: C901, PLR0911, PLR0912 - one case a verdict
+    looked: Looked, now: float, settings: Settings, *, wait: bool
+) -> Step:
+    """Return what follows from what a look showed of an operation."""
+    operation, row = looked.operation, looked.row
+    match looked.verdict:
+        case Verdict.IN_SERVICE:
+            operation.in_service = True
+            return End(operation.good_end())
+        case Verdict.FAILED if not operation.kind.explains:
+            return End(Outcome.FAILED, failed(operation, row))
+        case Verdict.FAILED if row is not None and looked.error is not None:
+            return _failed(operation, row, looked.error, now)
+        case Verdict.REMOVED:
+            return End(Outcome.FAILED, removed(operation))
+        case Verdict.NEVER_SETTLED:
+            return End(Outcome.FAILED, never_settled(operation))
+        case Verdict.ADOPT | Verdict.OURS:
+            return _found(looked, wait=wait)
+        case Verdict.CONFLICT:
+            return End(Outcome.FAILED, conflict(operation, row))
+        case Verdict.WAIT_DELETING:
+            operation.prior = row
+            return Await(Phase.AWAIT_DELETING)
+        case Verdict.CREATE:
+            operation.prior = row or operation.prior
+            # What was in the way is gone; where a create of ours may be on its way, it is unknown still.
+            return Await(Phase.OBSERVE_CREATE) if operation.ours else Call(Phase.CREATE)
+        case Verdict.RESEND:
+            return _sent_again(operation, now, settings)
+        case Verdict.TRY_LATER:
+            return _name_in_use(operation, now, settings)
+        case Verdict.DELETING:
+            operation.forgive("throttling", "transient")
+            return Await(Phase.SETTLE_DELETE)
+        case Verdict.DELETED:
+            return Gone()
+        case Verdict.DELETE:
+            return Call(Phase.DELETE)
+        case _:  # pragma: no cover - KEEP and ASK are the watcher's, TIMED_OUT is the lane's
+            raise BugError(f"verdict {looked.verdict} for {operation.key}")
+
+
+def _failed(operation: AnyOperation, row: Seen, error: CloudError, now: float) -> Step:
+    """Return what follows for an app that ended Failed, with the error of its FailureReason."""
+    if not operation.ours:
+        operation.counts_as_failure = operation.was_unseen and isinstance(error, Rejected)
+        return End(Outcome.FAILED, trouble_of(error))
+    if operation.phase in OBSERVING and is_since(operation, row):
+        operation.doubt_until = AT_ONCE  # the last create was carried out, and this came of it
+    operation.prior = row
+    if now < operation.doubt_until:  # it was no answer to the last create: two looks tell whether that one comes
+        operation.has_failed = False
+        return Await(Phase.OBSERVE_CREATE)
+    operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
+    operation.counts_as_failure = isinstance(error, Rejected)
+    if isinstance(error, QuotaExceeded):
+        operation.sent_at = now  # the refusal is news, however long ago the create was sent
+    operation.phase = Phase.CREATE
+    return Refused(error)
+
+
+def _found(looked: Looked, *, wait: bool) -> Step:
+    """Return what follows for what stands there, ours or as declared."""
+    operation, row = looked.operation, looked.row
+    operation.adopted = looked.verdict is Verdict.ADOPT
+    if is_since(operation, row):  # else it may be what an earlier call made: the last one may still come
+        operation.doubt_until = AT_ONCE
+    believe(operation, row)
+    operation.forgive("unknown", "transient")
+    believed = row is not None and row.status == AppStatus.IN_SERVICE and not operation.kind.lags
+    if believed or not (wait or operation.kind.always_awaited):
+        return End(operation.good_end())
+    return Await(Phase.SETTLE_CREATE)
+
+
+def _sent_again(operation: AnyOperation, now: float, settings: Settings) -> Step:
+    """Return the call again, since two looks have not shown it."""
+    unknown_s = now - operation.failing_since.get("unknown", now)
+    deleting = operation.phase is Phase.OBSERVE_DELETE
+    if unknown_s >= settings.backoffs.transient.give_up_after:
+        return End(Outcome.FAILED, never_settled(operation))
+    operation.ours = operation.ours and deleting
+    return Call(Phase.DELETE if deleting else Phase.CREATE)
+
+
+def _name_in_use(operation: AnyOperation, now: float, settings: Settings) -> Step:
+    """Wait for what holds the name and does not show. A second time, or after a lost create, wait longer.
+
+    Where looks lag, what holds it may be what a create of ours made.
+    """
+    operation.in_use += 1
+    error = in_use(operation)
+    may_be_ours = operation.ours or "unknown" in operation.failing_since
+    if not operation.kind.lags or (operation.in_use == 1 and not may_be_ours):
+        return Refused(error)
+    give_up_s = settings.backoffs.transient.give_up_after
+    if operation.fail("transient", now)[1] >= give_up_s:
+        return End(Outcome.FAILED, trouble_of(error))
+    doublings = operation.in_use - 1 if may_be_ours else operation.in_use - 2
+    wait_s = min(IN_USE_WAIT_SECONDS * 2**doublings, give_up_s)
+    operation.unknown_at, operation.unseen_until = now, now + wait_s
+    return Await(Phase.OBSERVE_CREATE, operation.retried(wait_s, error))
+
+
+# What no call is made for any more.
+
+
+def left_over(operation: AnyOperation, over: Over, settle_timeout_s: float, full: Trouble | None = None) -> End:
+    """Return the end of an operation that no call is made for any more; `full` is the quota that it waits for."""
+    if operation.phase in SETTLING:
+        return timed_out(operation, over, settle_timeout_s)
+    if operation.phase in OBSERVING:
+        return End(Outcome.FAILED, never_settled(operation))
+    if full is not None:
+        return End(Outcome.PARKED, full)
+    if over.lane_stopped is not None:
+        return End(Outcome.SKIPPED, over.lane_stopped)
+    if over.cause is Cause.INTERRUPTED:
+        return End(Outcome.INTERRUPTED, INTERRUPTED)
+    why = {Cause.DEADLINE: DEADLINE, Cause.LOCK_LOST: LOCK_LOST}
+    return End(Outcome.SKIPPED, why.get(over.cause or Cause.BUG, STOPPED_BY_BUG))
+
+
+def timed_out(operation: AnyOperation, over: Over, settle_timeout_s: float) -> End:
+    """Return the end of an operation whose time to settle is up, or that nobody waits for any more."""
+    if operation.has_failed:
+        return End(Outcome.FAILED, REASON_UNREAD)
+    why = still_pending(operation, settle_timeout_s, over.cause, over.lane_stopped, over.signal)
+    return End(Outcome.STILL_PENDING, why)

@@ -1,0 +1,318 @@
+"""A change of an app: what it counts against, how it is sent, and the events that tell of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from engine.core.change import Action, Change, Reason
+from engine.core.desired import Mode
+from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE, differing_fields
+from engine.core.identity import AppKey, QuotaBucket, folded
+from engine.core.observed import AppStatus, ObservedApp, Ownership
+from engine.core.outcome import AppResult, Outcome
+from engine.core.ownership import FLEET_TAG, why_not_ours
+from engine.core.service_errors import bucket_of_quota
+from engine.executor.kinds.fallbacks import after_fallbacks
+from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
+from engine.ports.cloud import app_name
+from engine.ports.events import (
+    AppAdoptStarted,
+    AppCreated,
+    AppCreateStarted,
+    AppDeleteStarted,
+    AppOutcomeUnknown,
+    AppRetried,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from engine.core.desired import DesiredApp, Tags
+    from engine.core.errors import CloudError, QuotaFacts
+    from engine.core.identity import Lane, Owner
+    from engine.core.outcome import Trouble
+    from engine.core.ownership import Whose
+    from engine.ports.cloud import AppRow, Cloud
+    from engine.ports.events import Event
+    from engine.ports.journal import Journal
+
+ACCOUNT_WIDE_WORDS: Final = "per account"  # in the names of quotas that count every app of the account
+WELL: Final = frozenset({Outcome.CREATED, Outcome.REPLACED})
+MADE: Final = WELL | {Outcome.STILL_PENDING}
+OTHER_FIELDS: Final = "its fields are not those of the plan any more"
+UNKNOWN_STATUS: Final = "its status is one that appfleet does not know"
+
+APP: Final = Kind(
+    tag=FLEET_TAG,
+    lags=True,
+    failed_stands=False,
+    explains=True,
+    deletes_pending=False,
+    always_awaited=False,
+    holds=False,
+)
+
+
+@dataclass(slots=True, eq=False)
+class AppOperation(Operation[Change, ObservedApp]):
+    """A change of an app.
+
+    `owed`: an earlier run deleted the app to replace it, and it has not been in service since.
+    """
+
+    kind = APP
+    create_call = "CreateApp"
+    delete_call = "DeleteApp"
+    describe_call = "DescribeApp"
+    adopt_call = "AddTags"
+    named = ""
+    conflict_hint = "Change the fleet to match the app, or delete the app, or apply with --replace KEY"
+
+    described_at: float = float("-inf")  # when DescribeApp was last asked to confirm a verdict
+    owed: bool = False
+
+    def __post_init__(self) -> None:
+        """Work the hash out once: every intent and the outcome carry it."""
+        self.spec_hash = spec_hash(self.change.after)
+
+    # What it is about.
+
+    @property
+    def key(self) -> AppKey:
+        """The app's key."""
+        return self.change.key
+
+    @property
+    def folded(self) -> AppKey:
+        """The key as the service compares it."""
+        return folded(self.change.key)
+
+    @property
+    def after(self) -> tuple[Hashable, ...]:
+        """What must have ended well before its call: its owner, where the run makes that."""
+        return () if self.change.action is Action.DELETE else (self.key.owner_key,)
+
+    @property
+    def app(self) -> DesiredApp:
+        """The desired app. Every operation but a delete of something undeclared has one."""
+        app = self.change.after
+        if app is None:  # pragma: no cover - a create without a desired app cannot be planned
+            raise AssertionError(f"{self.key}: no desired app")
+        return app
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """What may be tried, in order; one empty text where the service chooses."""
+        app = self.change.after
+        if app is None or app.spec.instance_type is None:
+            return ("",)
+        return (app.spec.instance_type, *app.fallback)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
+        if self.phase is Phase.ADOPT or self.change.action is Action.DELETE:
+            return ()
+        return scopes_of(self.lane, self.key, self.instance_type)
+
+    @property
+    def freed_scopes(self) -> tuple[str, ...]:
+        """What there is more room in once the app is gone."""
+        return scopes_of(self.lane, self.key, self.standing.spec.instance_type or "")
+
+    def gate_of(self, facts: QuotaFacts) -> tuple[str, str]:
+        """Name the gate by the quota that a message names, so that all that share the quota share the gate."""
+        lane_wide, bucket, *own = self.scopes
+        if facts.user_profile:
+            return (own[0] if own else bucket), ""
+        if not facts.quota:
+            return bucket, ""
+        if ACCOUNT_WIDE_WORDS in facts.quota:
+            return lane_wide, ""
+        named = bucket_of_quota(facts.quota)
+        name = facts.quota if named is None else str(QuotaBucket(*self.lane, *named))
+        return name, "" if name == bucket else bucket
+
+    # What a look shows.
+
+    def is_as_declared(self, row: ObservedApp) -> bool:
+        """Whether an app is in a state that we know, and none of its declared fields differs."""
+        return row.status is not AppStatus.UNKNOWN and not differing_fields(self.app, row.spec)
+
+    def may_make(self, row: ObservedApp) -> bool:
+        """Whether a row may be of the instance type that is tried now; the service chooses what "" and system are."""
+        asked, shown = self.instance_type, row.spec.instance_type
+        return shown is None or asked in ("", SYSTEM, shown)
+
+    def described(self, row: ObservedApp) -> str:
+        """Describe what stands in its place."""
+        fields = (f"{name} {value}" for name, value in row.spec.to_json().items() if value is not None)
+        return ", ".join((*fields, row.status_text or row.status.value))
+
+    def changed_since(self, row: ObservedApp) -> str:
+        """Say in which way a row that may be deleted is not what the plan saw; empty where it is the same."""
+        if row.spec != self.standing.spec:
+            return OTHER_FIELDS
+        return "" if row.status is AppStatus.IN_SERVICE else UNKNOWN_STATUS
+
+    def why_not_owned(self, found: Whose) -> str:
+        """Say why the tag that was read just before a delete forbids it; empty where it does not.
+
+        Where the plan could not read it, or found none, the key was named with --allow-destructive: that speaks for an
+        app which no other fleet claims.
+        """
+        unread_then = self.was_unread and found.ownership is not Ownership.FOREIGN
+        if unread_then or found.ownership is self.standing.ownership:
+            return ""
+        return f"{why_not_ours(FLEET_TAG, found)}, which is not what it said when the plan was made"
+
+    @property
+    def was_unread(self) -> bool:
+        """Whether the plan could not read its tag, and it was named for its delete all the same."""
+        return self.standing.ownership is Ownership.UNREAD
+
+    # The calls.
+
+    @property
+    def declared_tags(self) -> Tags:
+        """The tags that it is made with, besides the one that says whose it is."""
+        return self.app.spec.tags
+
+    async def make(self, cloud: Cloud, domain_id: str, tags: Tags) -> str:
+        """Send CreateApp, with the instance type that is tried now."""
+        spec = self.app.spec
+        spec = replace(spec, instance_type=self.instance_type) if self.choice else spec
+        return await cloud.create_app(app_name(domain_id, self.key), spec, tags)
+
+    async def read(self, cloud: Cloud, domain_id: str) -> tuple[ObservedApp, str]:
+        """Describe it: its row and its ARN."""
+        detail = await cloud.describe_app(app_name(domain_id, self.key))
+        return observed_app(self.key.domain, detail.row), detail.arn
+
+    async def drop(self, cloud: Cloud, domain_id: str) -> None:
+        """Send DeleteApp."""
+        await cloud.delete_app(app_name(domain_id, self.key))
+
+    @property
+    def stands_in(self) -> Owner | None:
+        """The owner whose state may be why its create is refused."""
+        return self.key.owner_key if self.phase is Phase.CREATE else None
+
+    # The words.
+
+    def started(self, call: str) -> Event:
+        """Return the event of a call that leaves."""
+        if call == self.delete_call:
+            return AppDeleteStarted(self.key, self.attempts)
+        if call == self.adopt_call:
+            return AppAdoptStarted(self.key, self.attempts)
+        return AppCreateStarted(self.key, self.attempts, self.instance_type)
+
+    def accepted(self, call: str, now: float) -> Event | None:
+        """Return the event of a create that the service accepted."""
+        if call == self.delete_call:
+            return None
+        return AppCreated(self.key, self.attempts, round(now - self.sent_at, 3), self.instance_type)
+
+    def retried(self, delay_s: float, error: CloudError) -> Event:
+        """Return the event of a call that is made again."""
+        code = error.service_code or error.code
+        return AppRetried(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
+
+    def lost(self, error: CloudError) -> Event:
+        """Return the event of a call of which nobody knows whether it was carried out."""
+        code = error.service_code or error.code
+        return AppOutcomeUnknown(self.key, self.attempts, code, error.message, error.request_id)
+
+    def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> AppResult:
+        """Return its result."""
+        return AppResult(
+            key=self.key,
+            action=self.change.action,
+            outcome=outcome,
+            attempts=self.attempts,
+            seconds=seconds,
+            instance_type=self.instance_type,
+            arn=self.arn,
+            error=after_fallbacks(self, trouble),
+        )
+
+    def remember(self, result: AppResult, journal: Journal, now: float, wall: float) -> None:
+        """Record its end in the journal, with what the next runs have to know of it."""
+        app, outcome = self.change.after, result.outcome
+        had_drifted = self.change.reason is Reason.DRIFT
+        journal.conclude(
+            result,
+            self.spec_hash,
+            wall,
+            once=app is not None and app.mode is Mode.ONCE and self.ours and outcome in MADE,
+            counts_as_failure=self.counts_as_failure and outcome is Outcome.FAILED,
+            in_doubt=self.in_doubt(outcome, now),
+            owed=self.is_owed(),
+            replaced_at=self.sent_wall if outcome is Outcome.REPLACED and had_drifted else 0.0,
+            unseen_at=self.sent_wall if outcome in WELL and self.ours and not self.in_service else 0.0,
+        )
+
+    def in_doubt(self, outcome: Outcome, now: float) -> bool:
+        """Whether it ends as `outcome` while a call of it may still be carried out, as far as anybody knows."""
+        if self.in_service or outcome is Outcome.DELETED:
+            return False
+        waits = self.ours and self.phase in (Phase.LOOK, Phase.AWAIT_DELETING)
+        unknown = self.cut_off or waits or self.phase in OBSERVING or now < self.doubt_until
+        return unknown or outcome is Outcome.STILL_PENDING
+
+    def is_owed(self) -> bool:
+        """Whether the app was deleted, or may be, to be replaced, and is not in service again.
+
+        A lost DeleteApp keeps it owed however long ago it was sent: what a later run sees settles it.
+        """
+        if self.in_service or self.change.action is Action.DELETE:
+            return False
+        lost = self.doubt_until > float("-inf")
+        deleting = self.phase in DELETING or (self.is_delete and (self.cut_off or lost))
+        return self.owed or self.deleted or deleting
+
+
+def first_phase(change: Change) -> Phase:
+    """Return where a change begins; a declared app that is Pending has no call, and is settled all the same."""
+    if change.action is Action.NONE:
+        return Phase.SETTLE_CREATE
+    if change.action is Action.ADOPT:
+        return Phase.ADOPT
+    if change.action is Action.CREATE:
+        return Phase.AWAIT_DELETING if change.reason is Reason.DELETING else Phase.CREATE
+    pending = change.before is not None and change.before.status is AppStatus.PENDING
+    return Phase.AWAIT_PENDING if pending else Phase.DELETE
+
+
+def spec_hash(app: DesiredApp | None) -> str:
+    """Return 16 hexadecimal digits that change when what is asked for changes; empty for an undeclared app."""
+    if app is None:
+        return ""
+    asked = {**app.spec.to_json(), "fallback": list(app.fallback)}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def scopes_of(lane: Lane, key: AppKey, instance_type: str) -> tuple[str, ...]:
+    """Name what an app counts against: the whole lane, its bucket, and for KernelGateway its owner's own limit."""
+    if key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:
+        instance_type = SYSTEM_KERNEL_GATEWAY_TYPE  # the service translates it, and counts it as that
+    scopes = (f"{lane}/all apps", str(QuotaBucket(*lane, key.app_type, instance_type)))
+    if key.app_type == KERNEL_GATEWAY:
+        return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{instance_type}")
+    return scopes
+
+
+def observed_app(domain: str, row: AppRow) -> ObservedApp:
+    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
+    status = AppStatus.of(row.status)
+    return ObservedApp(
+        key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),
+        status=status,
+        created_at=row.created_at,
+        spec=row.spec,
+        status_text=row.status if status is AppStatus.UNKNOWN else "",
+    )

@@ -1,0 +1,212 @@
+"""A change of a user profile or a space: what it waits for, how it is sent, and the events that tell of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.desired import holder_of
+from engine.core.identity import USER, Owner, folded_owner, owner_word
+from engine.core.observed import ObservedOwner, Ownership
+from engine.core.outcome import OwnerResult
+from engine.core.ownership import MANAGED_TAG, why_not_ours
+from engine.executor.operation import OBSERVING, Kind, Operation, Phase
+from engine.ports.events import OwnerAccepted, OwnerCallStarted, OwnerOutcomeUnknown, OwnerRetried
+from engine.ports.owners import operation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from engine.core.desired import DesiredOwner, Tags
+    from engine.core.errors import CloudError, QuotaFacts
+    from engine.core.identity import Lane
+    from engine.core.outcome import Outcome, Trouble
+    from engine.core.ownership import Whose
+    from engine.ports.cloud import Cloud
+    from engine.ports.events import Event
+    from engine.ports.journal import Journal
+    from engine.ports.owners import OwnerRow
+
+OWNER: Final = Kind(
+    tag=MANAGED_TAG,
+    lags=False,
+    failed_stands=True,
+    explains=False,
+    deletes_pending=True,
+    always_awaited=True,
+    holds=True,
+)
+
+
+@dataclass(slots=True, eq=False)
+class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
+    """A change of an owner.
+
+    `after` names what must have ended well before its call: the profile of a new space, or all that is in an owner
+    that goes. Its `spec_hash` is empty: an owner is never made again because its fields changed.
+    """
+
+    kind = OWNER
+    conflict_hint = "Change the fleet to match it, or choose another name"
+
+    after: tuple[Hashable, ...] = ()
+
+    # What it is about.
+
+    @property
+    def key(self) -> Owner:
+        """The owner."""
+        return self.change.owner
+
+    @property
+    def folded(self) -> Owner:
+        """The owner as the service compares its name."""
+        return folded_owner(self.change.owner)
+
+    @property
+    def declared(self) -> DesiredOwner:
+        """What is to be made."""
+        declared = self.change.after
+        if declared is None:  # pragma: no cover - a create without a declared owner cannot be planned
+            raise AssertionError(f"{self.key}: not declared")
+        return declared
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
+        return () if self.change.action is Action.DELETE else self.freed_scopes
+
+    @property
+    def freed_scopes(self) -> tuple[str, ...]:
+        """What there is more room in once it is gone: the account's quota for its kind."""
+        return owner_scopes(self.lane, self.key)
+
+    def gate_of(self, _facts: QuotaFacts) -> tuple[str, str]:
+        """Name the gate of its kind, whatever a message says."""
+        return self.freed_scopes[0], ""
+
+    # What a look shows.
+
+    def is_as_declared(self, row: ObservedOwner) -> bool:
+        """Whether a space is for the user and the app type that are declared, where the row tells."""
+        declared = self.declared
+        other_holder = row.owner_user and row.owner_user.casefold() != (declared.owner_user or "").casefold()
+        other_type = row.app_type and declared.app_type is not None and row.app_type != declared.app_type
+        return not (other_holder or other_type)
+
+    def described(self, row: ObservedOwner) -> str:
+        """Describe what stands in its place."""
+        return f"owner {row.owner_user or '-'}, app type {row.app_type or '-'}"
+
+    def changed_since(self, _row: ObservedOwner) -> str:
+        """Say nothing: whatever its fields are by now, it goes."""
+        return ""
+
+    def why_not_owned(self, found: Whose) -> str:
+        """Say why the tag that was read just before a delete forbids it; empty where it does not."""
+        return "" if found.ownership is Ownership.OURS else why_not_ours(MANAGED_TAG, found)
+
+    # The calls.
+
+    @property
+    def create_call(self) -> str:
+        """The API's name of its create."""
+        return operation_of("Create", self.key.kind)
+
+    @property
+    def delete_call(self) -> str:
+        """The API's name of its delete."""
+        return operation_of("Delete", self.key.kind)
+
+    @property
+    def describe_call(self) -> str:
+        """The API's name of the question about it alone."""
+        return operation_of("Describe", self.key.kind)
+
+    @property
+    def declared_tags(self) -> Tags:
+        """The tags that it is made with, besides the one that says whose it is."""
+        return self.declared.tags
+
+    async def make(self, cloud: Cloud, domain_id: str, tags: Tags) -> str:
+        """Send its create."""
+        return await cloud.create_owner(domain_id, self.declared, tags)
+
+    async def read(self, cloud: Cloud, domain_id: str) -> tuple[ObservedOwner, str]:
+        """Describe it: its row and its ARN."""
+        detail = await cloud.describe_owner(domain_id, self.key.kind, self.key.name)
+        return observed_owner(self.key.domain, detail.row, detail.arn), detail.arn
+
+    async def drop(self, cloud: Cloud, domain_id: str) -> None:
+        """Send its delete; the volume of a space goes with it."""
+        await cloud.delete_owner(domain_id, self.key.kind, self.key.name)
+
+    @property
+    def stands_in(self) -> Owner:
+        """The owner whose state may be why the call of this phase is refused: the holder of a new space, or itself."""
+        if self.is_delete:
+            return self.key
+        return holder_of(self.declared) or self.key
+
+    # The words.
+
+    @property
+    def named(self) -> str:
+        """What a message calls it."""
+        return owner_word(self.key)
+
+    def started(self, call: str) -> Event:
+        """Return the event of a call that leaves."""
+        return OwnerCallStarted(self.key, call, self.attempts)
+
+    def accepted(self, call: str, _now: float) -> Event:
+        """Return the event of a call that the service accepted."""
+        return OwnerAccepted(self.key, call, self.attempts)
+
+    def retried(self, delay_s: float, error: CloudError) -> Event:
+        """Return the event of a call that is made again."""
+        code = error.service_code or error.code
+        return OwnerRetried(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
+
+    def lost(self, error: CloudError) -> Event:
+        """Return the event of a call of which nobody knows whether it was carried out."""
+        code = error.service_code or error.code
+        return OwnerOutcomeUnknown(self.key, self.attempts, code, error.message, error.request_id)
+
+    def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> OwnerResult:
+        """Return its result."""
+        return OwnerResult(self.key, self.change.action, outcome, self.attempts, seconds, self.arn, trouble)
+
+    def remember(self, result: OwnerResult, journal: Journal, _now: float, wall: float) -> None:
+        """Record its end in the journal, and whether a call of it may still be carried out."""
+        journal.conclude_owner(result, wall, in_doubt=self.cut_off or self.phase in OBSERVING)
+
+
+def owner_scopes(lane: Lane, owner: Owner) -> tuple[str, ...]:
+    """Name what an owner counts against: the account's quota for its kind."""
+    return (f"{lane}/{'user profiles' if owner.kind == USER else 'spaces'}",)
+
+
+def first_owner_phase(change: OwnerChange) -> Phase:
+    """Return where a change of an owner begins; one that is Pending has no call, and is settled all the same."""
+    match change.action:
+        case Action.DELETE:
+            return Phase.DELETE
+        case Action.CREATE:
+            return Phase.AWAIT_DELETING if change.reason is OwnerReason.DELETING else Phase.CREATE
+        case _:
+            return Phase.SETTLE_CREATE
+
+
+def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
+    """Return a row as the core knows it, under the fleet's name of the domain."""
+    return ObservedOwner(
+        Owner(domain, row.kind, row.name),
+        row.status,
+        row.created_at,
+        owner_user=row.owner_user,
+        sharing=row.sharing,
+        app_type=row.app_type,
+        arn=arn,
+    )
