@@ -15,7 +15,7 @@ from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
-from engine.executor.failures import Described, read_reason
+from engine.executor.kinds.failures import Described, read_reason
 from engine.executor.troubles import trouble_of
 from engine.ports.history import LastFailure
 

@@ -22,7 +22,7 @@ from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASONS_MAX_CO
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
-from engine.executor.failures import read_reason
+from engine.executor.kinds.failures import read_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ from engine.core.errors import NotFound, Rejected, ScanIncomplete
 from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind, folded_owner
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedOwner
-from engine.executor.kinds.owners import observed_owner
 from engine.executor.reads import pages
+from engine.executor.rows import observed_owner
 from engine.ports.owners import listing_of, operation_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import CloudError, Rejected, ScanIncomplete
 from engine.core.limits import SCAN_PAGES_MAX_COUNT, SCAN_RESTARTS_MAX_COUNT
 from engine.core.observed import ObservedDomain, newest_by_key
-from engine.executor.kinds.apps import observed_app
 from engine.executor.reads import TOKEN_TWICE, pages
+from engine.executor.rows import observed_app
 from engine.ports.events import DomainListed, DomainListFailed
 
 if TYPE_CHECKING:

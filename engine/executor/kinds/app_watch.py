@@ -17,7 +17,6 @@ from engine.core.limits import (
     LIST_PAGE_MAX_ROWS,
     STALE_ROW_MAX_SECONDS,
 )
-from engine.executor.failures import Failures
 from engine.executor.judge import (
     Scan,
     Verdict,
@@ -29,6 +28,7 @@ from engine.executor.judge import (
     needs_asking,
 )
 from engine.executor.kinds.apps import APP, AppOperation
+from engine.executor.kinds.failures import Failures
 from engine.executor.operation import Phase
 from engine.executor.watcher import DomainWatcher, asked_at
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedApp, ObservedDomain
     from engine.core.settings import Settings
     from engine.executor.control import Control
-    from engine.executor.failures import Failed
     from engine.executor.judge import Looked
+    from engine.executor.kinds.failures import Failed
     from engine.executor.scan import Scanner
     from engine.executor.watcher import Finding
 

@@ -17,6 +17,7 @@ from engine.core.ownership import FLEET_TAG, why_not_ours
 from engine.core.service_errors import bucket_of_quota
 from engine.executor.kinds.fallbacks import after_fallbacks
 from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
+from engine.executor.rows import observed_app
 from engine.ports.cloud import app_name
 from engine.ports.events import (
     AppAdoptStarted,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from engine.core.identity import Lane, Owner
     from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
-    from engine.ports.cloud import AppRow, Cloud
+    from engine.ports.cloud import Cloud
     from engine.ports.events import Event
     from engine.ports.journal import Journal
 
@@ -304,15 +305,3 @@ def scopes_of(lane: Lane, key: AppKey, instance_type: str) -> tuple[str, ...]:
     if key.app_type == KERNEL_GATEWAY:
         return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{instance_type}")
     return scopes
-
-
-def observed_app(domain: str, row: AppRow) -> ObservedApp:
-    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
-    status = AppStatus.of(row.status)
-    return ObservedApp(
-        key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),
-        status=status,
-        created_at=row.created_at,
-        spec=row.spec,
-        status_text=row.status if status is AppStatus.UNKNOWN else "",
-    )

@@ -12,6 +12,7 @@ from engine.core.observed import ObservedOwner, Ownership
 from engine.core.outcome import OwnerResult
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
+from engine.executor.rows import observed_owner
 from engine.ports.events import OwnerAccepted, OwnerCallStarted, OwnerOutcomeUnknown, OwnerRetried
 from engine.ports.owners import operation_of
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
     from engine.ports.journal import Journal
-    from engine.ports.owners import OwnerRow
 
 OWNER: Final = Kind(
     tag=MANAGED_TAG,
@@ -197,16 +197,3 @@ def first_owner_phase(change: OwnerChange) -> Phase:
             return Phase.AWAIT_DELETING if change.reason is OwnerReason.DELETING else Phase.CREATE
         case _:
             return Phase.SETTLE_CREATE
-
-
-def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
-    """Return a row as the core knows it, under the fleet's name of the domain."""
-    return ObservedOwner(
-        Owner(domain, row.kind, row.name),
-        row.status,
-        row.created_at,
-        owner_user=row.owner_user,
-        sharing=row.sharing,
-        app_type=row.app_type,
-        arn=arn,
-    )

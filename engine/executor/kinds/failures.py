@@ -21,7 +21,7 @@ from engine.core.errors import (
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STATUS_REASON_ASK_MAX_SECONDS
 from engine.core.service_errors import failure_from_reason
 from engine.executor.calls import StoppedError
-from engine.executor.kinds.apps import observed_app
+from engine.executor.rows import observed_app
 from engine.executor.troubles import no_reason
 from engine.ports.cloud import app_name
 

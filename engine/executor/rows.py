@@ -1,0 +1,37 @@
+"""Rows of the service as the core knows them, under the fleet's name of their domain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.identity import AppKey, Owner
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+
+if TYPE_CHECKING:
+    from engine.ports.cloud import AppRow
+    from engine.ports.owners import OwnerRow
+
+
+def observed_app(domain: str, row: AppRow) -> ObservedApp:
+    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
+    status = AppStatus.of(row.status)
+    return ObservedApp(
+        key=AppKey(domain, row.owner_kind, row.owner, row.app_type, row.app_name),
+        status=status,
+        created_at=row.created_at,
+        spec=row.spec,
+        status_text=row.status if status is AppStatus.UNKNOWN else "",
+    )
+
+
+def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
+    """Return a row as the core knows it, under the fleet's name of the domain."""
+    return ObservedOwner(
+        Owner(domain, row.kind, row.name),
+        row.status,
+        row.created_at,
+        owner_user=row.owner_user,
+        sharing=row.sharing,
+        app_type=row.app_type,
+        arn=arn,
+    )
