@@ -77,24 +77,29 @@ async def _not_as_planned(ours: str, reach: Reach, operation: AnyOperation) -> E
 
 async def _prove(lane: LaneRun, reach: Reach, operation: AnyOperation) -> End:
     """Read the tag back, a few times, since it may show late; what does not show it was not adopted."""
-    arn, cloud = operation.arn, reach.link.cloud
-    seen = f"it shows no tag {FLEET_TAG}"
-    for read in range(TAG_PROOF_READS_MAX_COUNT):
-        if read:
-            await wait_for(lane.control.aborted, TAG_PROOF_SECONDS)
-        try:
-            tags = await lane.calls.look("ListTags", lambda: cloud.list_tags(arn), lane.may_look)
-        except (Throttled, Unreachable, OutcomeUnknown) as passing:
-            seen = f"its tags could not be read ({passing.message})"
-            continue
-        except CloudError as error:
-            seen = f"its tags could not be read ({error.message})"
-            break
-        except StoppedError:
-            seen = "the run was stopped before its tags were read"
-            break
-        fleet = tag_value(tags, FLEET_TAG)
-        if fleet == lane.fleet:
+    reads = 0
+    while True:
+        reads += 1
+        missing, may_show = await _missing(lane, reach, operation.arn)
+        if not missing:
             return End(Outcome.ADOPTED)
-        seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, lane.fleet))
-    return End(Outcome.FAILED, not_tagged(seen))
+        if reads == TAG_PROOF_READS_MAX_COUNT or not may_show:
+            return End(Outcome.FAILED, not_tagged(missing))
+        await wait_for(lane.control.aborted, TAG_PROOF_SECONDS)
+
+
+async def _missing(lane: LaneRun, reach: Reach, arn: str) -> tuple[str, bool]:
+    """Say what there is in place of the tag, empty where it is there, and whether the next read may show it."""
+    cloud = reach.link.cloud
+    try:
+        tags = await lane.calls.look("ListTags", lambda: cloud.list_tags(arn), lane.may_look)
+    except CloudError as error:
+        passes = isinstance(error, Throttled | Unreachable | OutcomeUnknown)
+        return f"its tags could not be read ({error.message})", passes
+    except StoppedError:
+        return "the run was stopped before its tags were read", False
+    fleet = tag_value(tags, FLEET_TAG)
+    if fleet == lane.fleet:
+        return "", False
+    seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, lane.fleet))
+    return seen, True

@@ -19,7 +19,7 @@ from engine.core.errors import QuotaFacts
 from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
 from engine.core.ownership import whose
-from engine.executor import begin, deletes, lane, ownership, retry, scan
+from engine.executor import begin, course, deletes, lane, ownership, retry, scan
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.cause import Cause
 from engine.executor.control import Control
@@ -180,7 +180,7 @@ def _half_a_scan_is_used() -> Any:
 
 
 def _generation_is_ignored() -> Any:
-    return patch.object(deletes, "is_generation", lambda *_: True)
+    return patch.object(course, "is_generation", lambda *_: True)
 
 
 def _slow_start_is_skipped() -> Any:

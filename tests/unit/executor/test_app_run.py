@@ -25,6 +25,7 @@ from engine.executor.control import wait_for
 from engine.executor.course import late_max_s
 from engine.executor.judge import Scan, Verdict, judge
 from engine.executor.kinds.owners import OwnerOperation
+from engine.executor.lane import LaneRun
 from engine.executor.ledger import Ledger
 from engine.executor.operation import Phase
 from engine.executor.ownership import read_ownership
@@ -231,6 +232,23 @@ def test_two_bugs_are_told_by_the_first(stage: Stage, monkeypatch: pytest.Monkey
     report = run(stage)
     assert {code_of(report, key) for key in (CANVAS_A, CANVAS_B)} <= {"AF901", "stopped"}
     assert len([error for error in report.errors if "boom" in error.message]) == 1
+
+
+def test_what_was_handed_on_when_the_run_was_stopped_is_not_called(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes between the dispatcher's look at the switch and the worker's."""
+    may_call = LaneRun.may_call
+
+    def then_stops(lane: LaneRun) -> bool:
+        allowed = may_call(lane)
+        lane.control.stop(Cause.INTERRUPTED)
+        return allowed
+
+    monkeypatch.setattr(LaneRun, "may_call", then_stops)
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "interrupted", CANVAS_B: "interrupted"}
+    assert "CreateApp" not in report.calls
 
 
 def test_a_sink_that_raises_after_an_end_does_not_end_it_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
