@@ -22,7 +22,7 @@ from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, DesiredFleet
 from engine.core.identity import SPACE, USER, AppKey
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.plan_json import plan_from_json
-from engine.core.planner import PlanOptions, needs_ownership, plan_fleet
+from engine.core.planner import PlanOptions, join, needs_ownership, plan_fleet
 from engine.core.selectors import Selectors
 from engine.core.stages import ordered_steps
 
@@ -92,7 +92,7 @@ def main() -> None:
     print(f"{count:,} desired apps, {sum(len(domain.apps) for domain in observed.domains.values()):,} observed")
     selectors = Selectors.parse(teams=["team-0*"], app_types=["Jupyter*"])
     timed("selectors: two globs over every app", lambda: sum(map(selectors.selects, fleet.apps)))
-    timed("needs_ownership", lambda: needs_ownership(fleet, observed, OPTIONS))
+    timed("needs_ownership", lambda: needs_ownership(join(fleet, observed, OPTIONS.selectors), OPTIONS))
     plan = timed("plan_fleet: join, decisions, sorting", lambda: plan_fleet(fleet, observed, OPTIONS))
     print(f"    {plan.summary}")
     timed("fingerprint of those changes", lambda: plan.fingerprint)

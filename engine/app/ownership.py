@@ -10,8 +10,8 @@ from engine.core.finding import Finding
 from engine.core.iam import partition
 from engine.core.identity import USER
 from engine.core.outcome import Trouble
-from engine.core.ownership import FLEET_TAG, tag_value
-from engine.core.planner import OwnershipQuestions, needs_ownership
+from engine.core.ownership import FLEET_TAG, WhoseAre, tag_value
+from engine.core.planner import join, needs_ownership
 from engine.executor.ownership import OWNERSHIP_OPERATIONS, read_ownership, tagged_owners, tags_of
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ async def with_ownership(
     run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions
 ) -> ObservedFleet:
     """Read whose the apps are where that decides something. Raises StoppedError when the run is stopped meanwhile."""
-    decisive = needs_ownership(fleet, observed, asked).decisive
-    return await read_ownership(run, observed, OwnershipQuestions(decisive, ())) if decisive else observed
+    decisive = needs_ownership(join(fleet, observed, asked.selectors), asked).decisive
+    return await read_ownership(run, observed, WhoseAre(decisive, ())) if decisive else observed
 
 
 async def told_ownership(
@@ -43,10 +43,10 @@ async def told_ownership(
 
     Raises as `with_ownership` does.
     """
-    _, telling, claimed = needs_ownership(fleet, observed, asked)
+    _, telling, claimed = needs_ownership(join(fleet, observed, asked.selectors), asked)
     if running:
         claimed = ()
-    only_said = OwnershipQuestions((), telling, claimed)
+    only_said = WhoseAre((), telling, claimed)
     return await read_ownership(run, observed, only_said) if telling or claimed else observed
 
 

@@ -86,6 +86,8 @@ OWNER_LISTINGS_MAX_COUNT: Final = 50  # listings by owner instead of the domain,
 UNSEEN_KEPT_MAX_SECONDS: Final = 2_592_000.0  # of an app that was made with --no-wait and that no run has seen since
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
+# Planning.
+PLAN_ROUNDS_MAX_COUNT: Final = 7  # whose apps are, who reads on, quotas, owners, their holders, sign-in, none left
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
 
 # Quotas and prices.

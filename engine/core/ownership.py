@@ -28,6 +28,18 @@ class Whose(NamedTuple):
     fleet: str = ""
 
 
+class WhoseAre(NamedTuple):
+    """The observed apps whose ownership is asked for, as they are spelled there, sorted.
+
+    On `decisive` ones it depends what is done; of `telling` ones, which nobody declares, it is only said whose they
+    are, and of `claimed` ones, which the fleet declares, whether another fleet owns them.
+    """
+
+    decisive: tuple[AppKey, ...]
+    telling: tuple[AppKey, ...] = ()
+    claimed: tuple[AppKey, ...] = ()
+
+
 UNREAD: Final = Whose(Ownership.UNREAD)
 
 

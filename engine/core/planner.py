@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, Change, Reason
 from engine.core.decision import (
@@ -25,7 +25,7 @@ from engine.core.finding import LISTING, Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
-from engine.core.ownership import READ_TAGS, UNREAD, Whose, not_owned, way_to_move
+from engine.core.ownership import READ_TAGS, UNREAD, Whose, WhoseAre, not_owned, way_to_move
 from engine.core.plan import Plan
 from engine.core.plan_options import PlanOptions
 from engine.core.text import clean, count_of, listed
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.observed import ObservedDomain, ObservedFleet
+    from engine.core.selectors import Selectors
 
-__all__ = ["OwnershipQuestions", "PlanOptions", "needs_ownership", "plan_fleet"]
+__all__ = ["Joined", "PlanOptions", "join", "needs_ownership", "plan_fleet", "plan_of"]
 
 # The words of a finding's `enforcement`: that app alone is left out, or it is only said.
 _SKIPPED: Final = "skip"
@@ -48,9 +49,11 @@ _BY_KEY: Final = attrgetter("key")
 
 
 @dataclass(slots=True)
-class _Joined:
+class Joined:
     """The selected declared apps beside their rows, and the selected rows that nobody declares."""
 
+    desired: DesiredFleet
+    observed: ObservedFleet
     declared: list[tuple[DesiredApp, ObservedApp | None]] = field(default_factory=list)
     unlisted: list[DesiredApp] = field(default_factory=list)
     undeclared: list[ObservedApp] = field(default_factory=list)
@@ -61,12 +64,17 @@ _UNWANTED: Final = frozenset({Reason.UNMANAGED, Reason.NOT_OWNED, Reason.GONE, R
 
 
 def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> Plan:
-    """Decide about every selected app of `desired`, and every selected observed one that it does not declare.
+    """Return the plan of what is desired and what is observed."""
+    return plan_of(join(desired, observed, options.selectors), options)
 
-    A domain that could not be listed (or is not in `observed`) has its apps left alone, each with its reason, and makes
+
+def plan_of(joined: Joined, options: PlanOptions) -> Plan:
+    """Decide about every selected app of the fleet, and every selected observed one that it does not declare.
+
+    A domain that could not be listed (or was not observed) has its apps left alone, each with its reason, and makes
     the plan incomplete. Ownership that was not read counts as not ours: nothing is deleted or replaced on it.
     """
-    joined = _join(desired, observed, options)
+    desired = joined.desired
     prune = _prunes(desired, options)
     findings = list(options.findings)
     changes: list[Change] = []
@@ -87,14 +95,14 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
         else:
             changes.append(Change(row.key, action, reason, row))
     changes.sort(key=_BY_KEY)
-    findings += _findings(desired, observed, options, joined, changes)
+    findings += _findings(options, joined, changes)
     findings += _claims(options, joined, changes, {finding.key for finding in findings})
     return Plan(
         fleet=desired.name,
         made_at=options.made_at,
         decisions=tuple(changes),
         unmanaged=unmanaged,
-        complete=observed.complete and not joined.unlisted,
+        complete=joined.observed.complete and not joined.unlisted,
         denied=options.run_denied,
         lanes=tuple(sorted(options.lanes)),
         inputs=tuple(sorted(desired.inputs)),
@@ -106,26 +114,13 @@ def plan_fleet(desired: DesiredFleet, observed: ObservedFleet, options: PlanOpti
     )
 
 
-class OwnershipQuestions(NamedTuple):
-    """The observed apps whose ownership is asked for, as they are spelled there, sorted.
-
-    On `decisive` ones it depends what is done; of `telling` ones, which nobody declares, it is only said whose they
-    are, and of `claimed` ones, which the fleet declares, whether another fleet owns them.
-    """
-
-    decisive: tuple[AppKey, ...]
-    telling: tuple[AppKey, ...]
-    claimed: tuple[AppKey, ...] = ()
-
-
-def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> OwnershipQuestions:
-    """Name the apps whose ownership must be read before planning.
+def needs_ownership(joined: Joined, options: PlanOptions) -> WhoseAre:
+    """Name the apps whose ownership was not read and must be before a plan is carried out.
 
     It asks the planner's own decisions whether the answer would change what is done, so a plan made after these were
     read never misses one, and a night in which nothing undeclared stands there reads none.
     """
-    joined = _join(desired, observed, options)
-    prune = _prunes(desired, options)
+    prune = _prunes(joined.desired, options)
     undeclared = [row for row in joined.undeclared if row.ownership is Ownership.UNREAD and row.status.is_alive]
     decisive = {row.key for row in undeclared if ownership_matters(None, row, options, prune=prune)}
     telling = sorted(row.key for row in undeclared if row.key not in decisive)
@@ -133,20 +128,20 @@ def needs_ownership(desired: DesiredFleet, observed: ObservedFleet, options: Pla
     claims = {app.key: row.key for app, row in unread if row.status.is_alive}
     decisive |= {row.key for app, row in unread if ownership_matters(app, row, options, prune=prune)}
     claimed = tuple(sorted(key for key in claims.values() if key not in decisive))
-    return OwnershipQuestions(tuple(sorted(decisive)), tuple(telling), claimed)
+    return WhoseAre(tuple(sorted(decisive)), tuple(telling), claimed)
 
 
 def _prunes(desired: DesiredFleet, options: PlanOptions) -> bool:
     return options.wants_prune and not (desired.prune_refusal or options.prune_refusal)
 
 
-def _join(desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions) -> _Joined:
-    joined = _Joined()
+def join(desired: DesiredFleet, observed: ObservedFleet, selectors: Selectors) -> Joined:
+    """Put the selected declared apps beside what was observed. Raises BugError for a key that is declared twice."""
+    joined = Joined(desired, observed)
     declared = {app.key: app for app in desired.apps}
     if len(declared) != len(desired.apps):
         raise BugError("the fleet declares an app key twice")
     rows, undeclared = _rows_by_declared_key(desired, observed, declared)
-    selectors = options.selectors
     selects = selectors.selects
     everything = selectors.is_empty
     for app in desired.apps:
@@ -198,10 +193,9 @@ def _listed(desired: DesiredFleet, observed: ObservedFleet) -> Iterator[Observed
             yield domain
 
 
-def _findings(
-    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions, joined: _Joined, changes: list[Change]
-) -> Iterator[Finding]:
+def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> Iterator[Finding]:
     """Say what the plan leaves out although it was asked for, and what nobody asks for any more."""
+    desired, observed = joined.desired, joined.observed
     for name, apps in sorted(Counter(app.key.domain for app in joined.unlisted).items()):
         yield _unlisted_finding(name, apps, observed)
     orphans = [change.key for change in changes if change.reason is Reason.ORPHANED]
@@ -229,7 +223,7 @@ def _findings(
         yield Finding("replace", _SKIPPED, str(key), message)
 
 
-def _claims(options: PlanOptions, joined: _Joined, changes: list[Change], said: set[str]) -> Iterator[Finding]:
+def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: set[str]) -> Iterator[Finding]:
     """Say which declared apps another fleet owns, and may prune; what is not wanted, or `said` already, is left out."""
     moving = {change.key for change in changes if change.reason is Reason.FROM_FLEET}
     silent = moving | {change.key for change in changes if change.reason in _UNWANTED}

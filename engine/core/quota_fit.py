@@ -39,11 +39,13 @@ class LaneQuotas:
     """What is known of a lane: values by the quota's name, and whether the listings show all that the account has.
 
     `used` counts what is alive in the whole account, where that was listed for itself; None: the listings tell.
+    `unread_because` is why this is not all.
     """
 
     values: Mapping[str, QuotaValue] = field(default_factory=dict)
     sees_all: bool = False
     used: Mapping[QuotaBucket, int] | None = None
+    unread_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

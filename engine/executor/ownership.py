@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.core.desired import Tags
     from engine.core.identity import AppKey, Owner
     from engine.core.observed import ObservedApp, ObservedOwner
-    from engine.core.planner import OwnershipQuestions
+    from engine.core.ownership import WhoseAre
     from engine.executor.fleet_run import FleetRun
     from engine.executor.reach import Reach
 
@@ -69,7 +69,7 @@ def owned_by(row: ObservedApp, fleet: str | None, ours: str) -> ObservedApp:
     return replace(row, ownership=found.ownership, foreign_fleet=foreign)
 
 
-async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: OwnershipQuestions) -> ObservedFleet:
+async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> ObservedFleet:
     """Return `observed` with whose the apps of `questions` are; one that cannot be read stays UNREAD.
 
     A few are read one by one. Of many the index of tags is asked first, and of what only has to be named it is asked

@@ -16,7 +16,7 @@ from engine.core.drift import differing_fields
 from engine.core.identity import USER, Owner, folded
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, newest_by_key
 from engine.core.plan_json import plan_from_json
-from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.core.stages import ordered_steps
 from tests.fleets import SOURCE, a_fleet, a_row
 from tests.projection import projected
@@ -53,7 +53,8 @@ def test_order_of_file_and_listing_does_not_matter(
     assert other == one
     assert other.fingerprint == one.fingerprint
     assert json.dumps(other.to_json()) == json.dumps(one.to_json())
-    assert needs_ownership(mixed, shuffled(observed, order), options) == needs_ownership(desired, observed, options)
+    here, there = (join(*one, options.selectors) for one in ((desired, observed), (mixed, shuffled(observed, order))))
+    assert needs_ownership(there, options) == needs_ownership(here, options)
 
 
 @given(observed_fleets(), plan_options())
@@ -222,7 +223,7 @@ def test_ownership_that_need_not_be_read_changes_nothing_that_is_done(
     desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions, whose: Ownership
 ) -> None:
     """needs_ownership and the planner never disagree: whosever the unread rest is, the plan is the same."""
-    needed = set(needs_ownership(desired, observed, options).decisive)
+    needed = set(needs_ownership(join(desired, observed, options.selectors), options).decisive)
     revealed = ObservedFleet(
         {
             name: replace(

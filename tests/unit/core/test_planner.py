@@ -13,7 +13,7 @@ from engine.core.finding import Finding
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, Ownership
 from engine.core.plan import PlanLane, QuotaLine
-from engine.core.planner import needs_ownership, plan_fleet
+from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.core.selectors import Selectors
 from tests.fleets import CANVAS, LAB, a_fleet, a_row, an_app, key_of, observe, options
 from tests.projection import projected
@@ -105,10 +105,11 @@ def test_many_orphans_are_counted_and_the_first_are_named() -> None:
 
 def test_a_reason_of_this_run_refuses_prune_as_the_fleets_own_does() -> None:
     why = "the profile alice carries the tag appfleet:fleet"
-    plan = plan_fleet(a_fleet(), observe(a_row()), options(prune=True, prune_refusal=why))
+    refused = options(prune=True, prune_refusal=why)
+    plan = plan_fleet(a_fleet(), observe(a_row()), refused)
     assert plan.changes == ()
     assert [finding.message for finding in plan.findings if finding.rule == "prune"] == [f"nothing is pruned: {why}"]
-    asked = needs_ownership(a_fleet(), observe(a_row(ownership="unread")), options(prune=True, prune_refusal=why))
+    asked = needs_ownership(join(a_fleet(), observe(a_row(ownership="unread")), refused.selectors), refused)
     assert asked.decisive == ()
 
 

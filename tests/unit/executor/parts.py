@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core.change import Action, Change, Reason
 from engine.core.errors import QuotaExceeded, QuotaFacts
-from engine.core.planner import OwnershipQuestions
+from engine.core.ownership import WhoseAre
 from engine.core.settings import Backoff
 from engine.executor.kinds.apps import AppOperation
 from engine.executor.operation import Phase
@@ -38,9 +38,9 @@ def an_operation(
     return AppOperation(rank, change, LANE, phase, prior=prior)
 
 
-def decisive(keys: Iterable[AppKey]) -> OwnershipQuestions:
+def decisive(keys: Iterable[AppKey]) -> WhoseAre:
     """Ask whose these apps are, since it decides something."""
-    return OwnershipQuestions(tuple(keys), ())
+    return WhoseAre(tuple(keys), ())
 
 
 def full(quota: str = QUOTA, value: int | None = 4, **facts: Any) -> QuotaExceeded:

@@ -13,7 +13,8 @@ from engine.core.change import Action, Reason
 from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
-from engine.core.planner import OwnershipQuestions, needs_ownership, plan_fleet
+from engine.core.ownership import WhoseAre
+from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.executor.calls import StoppedError
 from engine.executor.cause import Cause
 from engine.executor.ownership import read_ownership, tagged_owners
@@ -161,7 +162,7 @@ def test_an_adoption_counts_against_no_quota() -> None:
 # The index of tags.
 
 
-def read(stage: Stage, questions: OwnershipQuestions) -> ObservedFleet:
+def read(stage: Stage, questions: WhoseAre) -> ObservedFleet:
     async def work(run: FleetRun) -> Any:
         return await read_ownership(run, await run.observe({"research": None}), questions)
 
@@ -172,7 +173,7 @@ def test_of_what_is_only_named_the_index_is_asked_alone(stage: Stage) -> None:
     tags_of(stage, "alice")[FLEET_TAG] = "ml"
     tags_of(stage, "bob")[FLEET_TAG] = "others"
     keys = tuple(an_app(key).key for key in (CANVAS_A, CANVAS_B))
-    rows = read(stage, OwnershipQuestions((), keys)).domains["research"].apps
+    rows = read(stage, WhoseAre((), keys)).domains["research"].apps
     assert [rows[key].ownership for key in keys] == [Ownership.OURS, Ownership.FOREIGN]
     assert rows[keys[1]].foreign_fleet == "others"
     assert stage.run is not None
@@ -182,7 +183,7 @@ def test_of_what_is_only_named_the_index_is_asked_alone(stage: Stage) -> None:
 def test_without_the_index_what_is_only_named_stays_unread(stage: Stage) -> None:
     stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
     key = an_app(CANVAS_A).key
-    row = read(stage, OwnershipQuestions((), (key,))).domains["research"].apps[key]
+    row = read(stage, WhoseAre((), (key,))).domains["research"].apps[key]
     assert row.ownership is Ownership.UNREAD
     assert stage.events[-1].name == "lane.tag_index_unread"
 
@@ -234,7 +235,7 @@ def refusal_of(stage: Stage, then: Callable[[], None] = lambda: None) -> tuple[s
         observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
         made = plan_fleet(stage.fleet, observed, asked)
         assert [change.reason for change in made.changes] == [Reason.NOT_DECLARED] * 2
-        assert needs_ownership(stage.fleet, observed, asked).decisive == ()
+        assert needs_ownership(join(stage.fleet, observed, asked.selectors), asked).decisive == ()
         then()
         why = await why_not_prune(run, made)
         return why, plan_fleet(stage.fleet, observed, replace(asked, prune_refusal=why)), run.more_errors
@@ -279,7 +280,7 @@ def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
         run.control.stop(Cause.INTERRUPTED)
         key = an_app(CANVAS_A).key
         with pytest.raises(StoppedError):
-            await read_ownership(run, observed, OwnershipQuestions((), (key,)))
+            await read_ownership(run, observed, WhoseAre((), (key,)))
 
     stage.do(work)
 

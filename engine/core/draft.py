@@ -1,0 +1,126 @@
+"""What follows from the facts that are known so far: the plan, part by part, each worked out when it is first needed.
+
+A draft that knows more keeps every part that nothing new concerns, so a large fleet is not planned again for an answer
+about one profile. Not here: the decisions themselves (`planner`, `owners`, `quota_fit`, `sso`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
+from engine.core.planner import Joined, join, needs_ownership, plan_of
+from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit
+from engine.core.sso import with_auth_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.core.desired import DesiredFleet
+    from engine.core.facts import Facts, Refusal
+    from engine.core.identity import Owner
+    from engine.core.observed import ObservedFleet
+    from engine.core.ownership import WhoseAre
+    from engine.core.plan import Plan
+    from engine.core.plan_options import PlanOptions
+
+# The parts that cost something, with the facts that each rests on.
+_RESTS_ON: Final = {
+    "joined": {"observed"},
+    "unread": {"observed"},
+    "apps": {"observed", "tagged"},
+    "refused": {"observed", "tagged"},
+    "fit": {"observed", "tagged", "quotas"},
+    "fitted": {"observed", "tagged", "quotas"},
+    "needed": {"observed", "tagged", "quotas"},
+    "owned": {"observed", "tagged", "quotas", "owners"},
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan of `fleet` as far as `facts` go. `goes_too_far` is what the guardrails say of the plan of its apps.
+
+    `creates_owners`: missing profiles and spaces are made.
+    """
+
+    fleet: DesiredFleet
+    facts: Facts
+    asked: PlanOptions
+    goes_too_far: Callable[[Plan, ObservedFleet], bool] = lambda _, __: False
+    creates_owners: bool = False
+
+    def knowing(self, more: Facts) -> Draft:
+        """Return the draft that knows `more`."""
+        draft = replace(self, facts=self.facts | more)
+        before, now = self.facts, draft.facts
+        new = {one.name for one in fields(now) if getattr(before, one.name) is not getattr(now, one.name)}
+        vars(draft).update(
+            {part: vars(self)[part] for part, facts in _RESTS_ON.items() if part in vars(self) and not facts & new}
+        )
+        return draft
+
+    @cached_property
+    def joined(self) -> Joined:
+        """What is desired beside what is observed."""
+        return join(self.fleet, self.facts.observed, self.asked.selectors)
+
+    @cached_property
+    def unread(self) -> WhoseAre:
+        """The apps whose ownership was not read."""
+        return needs_ownership(self.joined, self.asked)
+
+    @cached_property
+    def apps(self) -> Plan:
+        """The plan of apps, as if every quota had room and every owner were there."""
+        return plan_of(self.joined, self._options)
+
+    @cached_property
+    def refused(self) -> bool:
+        """Whether the plan will not run, whatever else is asked."""
+        return self.apps.denied or self.goes_too_far(self.apps, self.facts.observed)
+
+    @cached_property
+    def fit(self) -> QuotaFit:
+        """How the plan of apps fits the quotas, where those were read."""
+        facts = self.facts
+        return quota_fit(self.apps, facts.observed, self.asked.domain_lanes, facts.quotas) if facts.quotas else NO_FIT
+
+    @cached_property
+    def fitted(self) -> Plan:
+        """The plan of apps with its quotas: a replace is refused where its new bucket is full."""
+        fit = self.fit
+        if not fit.lines:
+            return self.apps
+        return plan_of(self.joined, replace(self._options, quotas=fit.lines, bucket_room=fit.one_more))
+
+    @cached_property
+    def needed(self) -> tuple[Owner, ...]:
+        """The declared owners that what is made needs."""
+        return owners_needed(self.fitted, self.fleet)
+
+    @cached_property
+    def owned(self) -> Plan:
+        """The plan with what is done about the owners that were looked at."""
+        seen = self.facts.owners_seen
+        return with_owners(self.fitted, self.fleet, seen, create=self.creates_owners) if seen else self.fitted
+
+    @property
+    def plan(self) -> Plan:
+        """The whole plan. It is complete when everything was listed, and answered, that it rests on."""
+        made, facts = self.owned, self.facts
+        for domain in domains_with_new_profiles(made):
+            made = with_auth_mode(made, domain, facts.auth_modes.get(domain, ""))
+        complete = made.complete and not self.refusal and facts.residents_known
+        return replace(made, complete=complete, findings=tuple(sorted({*made.findings, *facts.findings})))
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why nothing is pruned that would be, None where nothing speaks against it."""
+        return self.facts.refusal(self.fleet.name)
+
+    @property
+    def _options(self) -> PlanOptions:
+        return replace(self.asked, prune_refusal=str(self.refusal)) if self.refusal else self.asked

@@ -1,0 +1,135 @@
+"""Everything that a plan rests on: what was listed, and what was answered since.
+
+An answer that could not be got is an answer too (UNREAD, `Unknown`, `unread_because`), so nothing is asked twice. Not
+here: what is asked (`questions`), and what follows (`draft`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from engine.core.finding import Finding
+from engine.core.observed import ObservedFleet, Ownership
+from engine.core.outcome import Trouble
+from engine.core.ownership import FLEET_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.observed import ObservedOwner
+    from engine.core.ownership import Whose
+    from engine.core.quota_fit import LaneQuotas
+
+TAGS_RULE: Final = "tags"
+TAGGED_OWNER: Final = "tagged_owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What could not be learnt, and why."""
+
+    why: str
+
+
+class Refusal(NamedTuple):
+    """Why nothing is pruned, and what to do about it."""
+
+    why: str
+    hint: str
+
+    @property
+    def trouble(self) -> Trouble:
+        """The error of a run that goes on without pruning."""
+        return Trouble(TAGGED_OWNER, f"nothing is pruned: {self.why}", self.hint)
+
+    def __str__(self) -> str:
+        """Return both on one line."""
+        return f"{self.why}. {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known. `|` gives facts that know more; a field about which there is nothing new stays the same object.
+
+    `observed` holds what `ownership` says as well. `tagged` names what carries the fleet's own tag in a lane besides
+    apps, by ARN. `owners` maps to None what is not there. `residents` holds everybody in a domain that somebody leaves,
+    by the folded name. `tags_unread` says of which lanes tags were not read, and why.
+    """
+
+    observed: ObservedFleet = field(default_factory=lambda: ObservedFleet({}))
+    ownership: Mapping[AppKey, Whose] = field(default_factory=dict)
+    tagged: Mapping[Lane, tuple[str, ...] | Unknown] = field(default_factory=dict)
+    quotas: Mapping[Lane, LaneQuotas] = field(default_factory=dict)
+    owners: Mapping[Owner, ObservedOwner | Unknown | None] = field(default_factory=dict)
+    auth_modes: Mapping[str, str] = field(default_factory=dict)
+    residents: Mapping[str, Mapping[Owner, ObservedOwner]] = field(default_factory=dict)
+    tags_unread: Mapping[Lane, str] = field(default_factory=dict)
+
+    def __or__(self, more: Facts) -> Facts:
+        """Return these facts and `more`, which counts where both say something."""
+        domains = {**self.observed.domains, **more.observed.domains}
+        told = {key: found for key, found in more.ownership.items() if found.ownership is not Ownership.UNREAD}
+        for name in {key.domain for key in told}:
+            rows = dict(domains[name].apps)
+            for key in told.keys() & rows.keys():
+                whose, fleet = told[key]
+                foreign = fleet if whose is Ownership.FOREIGN else ""
+                rows[key] = replace(rows[key], ownership=whose, foreign_fleet=foreign)
+            domains[name] = replace(domains[name], apps=rows)
+        merged: dict[str, Any] = {}
+        for name in (one.name for one in fields(self)[1:]):
+            known, new = getattr(self, name), getattr(more, name)
+            merged[name] = {**known, **new} if new else known
+        return Facts(ObservedFleet(domains) if told or more.observed.domains else self.observed, **merged)
+
+    @property
+    def owners_seen(self) -> dict[Owner, ObservedOwner | None]:
+        """The owners that could be looked at."""
+        return {owner: row for owner, row in self.owners.items() if not isinstance(row, Unknown)}
+
+    @property
+    def residents_known(self) -> bool:
+        """Whether it could be read whose everything is that leaves."""
+        rows = (row for domain in self.residents.values() for row in domain.values())
+        return not any(row.unread_because and not row.is_deleting for row in rows)
+
+    @property
+    def quota_codes(self) -> dict[str, str]:
+        """The codes of the quotas that were read, by name."""
+        return {name: value.code for lane in self.quotas.values() for name, value in lane.values.items()}
+
+    def refusal(self, fleet: str) -> Refusal | None:
+        """Return why nothing may be pruned: a profile, space or domain has the tag of `fleet`; None where none has it.
+
+        Such a tag spreads to apps that people open by hand, so an app's own tag is no proof there.
+        """
+        for lane, found in sorted(self.tagged.items()):
+            if isinstance(found, Unknown):
+                return Refusal(
+                    f"whether a user profile, space or domain of {lane} carries {FLEET_TAG} is not known: {found.why}",
+                    "Let the caller read tags (tag:GetResources, or sagemaker:ListTags), then run again",
+                )
+            if found:
+                return Refusal(
+                    f"{', '.join(found)} carries {FLEET_TAG} = {fleet}, and so may apps that people open by hand",
+                    "Take that tag off it: appfleet tags apps alone",
+                )
+        return None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What must be said of answers that could not be got, sorted."""
+        unread = (
+            f"tags in account {lane.account}, region {lane.region} were not read: {why}. "
+            "Which fleet owns the apps that this one does not declare is not known"
+            for lane, why in self.tags_unread.items()
+        )
+        quotas = (
+            f"quotas of {lane} are not known: {found.unread_because}. Nothing is held back because of it"
+            for lane, found in self.quotas.items()
+            if found.unread_because
+        )
+        said = [*((TAGS_RULE, message) for message in unread), *(("quotas", message) for message in quotas)]
+        return tuple(sorted(Finding(rule, "advisory", "", message) for rule, message in said))

@@ -1,0 +1,127 @@
+"""What a plan must know before it can run: each question a value, and none of them asked twice.
+
+Not here: asking (`app.answers`), what was answered (`facts`), and what follows from it (`draft`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.core.change import Reason
+from engine.core.identity import folded_owner
+from engine.core.owners import domains_with_new_profiles, holders_needed
+from engine.core.ownership import WhoseAre
+from engine.core.quota_fit import wanted_buckets
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredOwner
+    from engine.core.draft import Draft
+    from engine.core.identity import AppKey, Lane, Owner
+
+
+class CarriesFleetTag(NamedTuple):
+    """Whether something besides apps carries the fleet's own tag in a lane, from which these apps would be pruned."""
+
+    lane: Lane
+    pruned: tuple[AppKey, ...]
+
+
+class RoomIn(NamedTuple):
+    """The quotas of a lane, and what is in use there; `domain` is one of those in it."""
+
+    lane: Lane
+    domain: str
+
+
+class AreThere(NamedTuple):
+    """Whether these profiles and spaces are there, and how they are."""
+
+    owners: tuple[Owner, ...]
+
+
+class SignsIn(NamedTuple):
+    """How people sign in to a domain."""
+
+    domain: str
+
+
+class ResidentsOf(NamedTuple):
+    """Every profile and space of a domain, and of those that leave whose they are."""
+
+    domain: str
+    leaving: tuple[Owner, ...] = ()
+
+
+Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | ResidentsOf
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a plan is made for: to be carried out (`running`) or to be read, and to let `leaving` go."""
+
+    running: bool = False
+    leaving: tuple[DesiredOwner, ...] = ()
+
+
+def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
+    """Return what must be known next; nothing when the plan of `draft` is whole.
+
+    First comes what decides about apps, then what is only said of them and what keeps them from being pruned. A plan
+    that is refused asks nothing more of what it would make, and an idle one that runs asks only what decides.
+    """
+    decisive, telling, claimed = (
+        tuple(key for key in keys if key not in draft.facts.ownership) for keys in draft.unread
+    )
+    if decisive:
+        return (WhoseAre(decisive),)
+    if purpose.running:
+        claimed = ()  # who reads the plan is told whether another fleet owns what this one declares
+        telling = telling if draft.apps.changes else ()
+    whose = (WhoseAre((), telling, claimed),) if telling or claimed else ()
+    if first := (*whose, *_of_pruning(draft)):
+        return first
+    rooms = () if draft.refused else _of_quotas(draft)
+    if then := (*_of_leaving(draft, purpose), *rooms):
+        return then
+    return () if draft.refused else _of_owners(draft)
+
+
+def _of_pruning(draft: Draft) -> list[Question]:
+    lanes: defaultdict[Lane, list[AppKey]] = defaultdict(list)
+    for change in draft.apps.changes:
+        if change.reason is Reason.NOT_DECLARED:
+            lanes[draft.asked.domain_lanes[change.key.domain]].append(change.key)
+    return [
+        CarriesFleetTag(lane, tuple(keys)) for lane, keys in sorted(lanes.items()) if lane not in draft.facts.tagged
+    ]
+
+
+def _of_quotas(draft: Draft) -> list[Question]:
+    lanes = draft.asked.domain_lanes
+    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.apps, lanes)}
+    places: dict[Lane, str] = {}
+    for name, lane in lanes.items():
+        if lane in wanted and lane not in draft.facts.quotas:
+            places.setdefault(lane, name)
+    return [RoomIn(lane, name) for lane, name in places.items()]
+
+
+def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:
+    domains: defaultdict[str, list[Owner]] = defaultdict(list)
+    for one in purpose.leaving:
+        domains[one.owner.domain].append(one.owner)
+    reached = domains.keys() & draft.asked.domain_lanes.keys() - draft.facts.residents.keys()
+    return [ResidentsOf(name, tuple(sorted(domains[name], key=folded_owner))) for name in sorted(reached)]
+
+
+def _of_owners(draft: Draft) -> tuple[Question, ...]:
+    """Ask about the owners of what is made, then about those that own these, then about how the new ones sign in."""
+    facts = draft.facts
+    holders = holders_needed(draft.fleet, facts.owners_seen) if draft.creates_owners and facts.owners else ()
+    for owners in (draft.needed, holders):
+        if unseen := tuple(owner for owner in owners if owner not in facts.owners):
+            return (AreThere(unseen),)
+    domains = domains_with_new_profiles(draft.owned)
+    return tuple(SignsIn(domain) for domain in domains if domain not in facts.auth_modes)

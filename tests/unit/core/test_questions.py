@@ -1,0 +1,322 @@
+"""What a plan asks, round by round, and what it does not ask: over the planner's cases, and each promise by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.core.change import Reason
+from engine.core.desired import DesiredFleet, DesiredOwner, Mode
+from engine.core.draft import Draft
+from engine.core.errors import AccessDenied
+from engine.core.facts import Facts, Unknown
+from engine.core.identity import SPACE, USER, Lane, Owner, folded_owner
+from engine.core.limits import PLAN_ROUNDS_MAX_COUNT
+from engine.core.observed import ObservedOwner, Ownership
+from engine.core.ownership import UNREAD, Whose, WhoseAre
+from engine.core.plan import Fits
+from engine.core.planner import join, needs_ownership, plan_fleet
+from engine.core.questions import (
+    AreThere,
+    CarriesFleetTag,
+    Purpose,
+    Question,
+    ResidentsOf,
+    RoomIn,
+    SignsIn,
+    questions_of,
+)
+from engine.core.quota_fit import LaneQuotas, QuotaValue, wanted_buckets
+from tests.fleets import CANVAS, LAB, LANE, SOURCE, a_fleet, a_row, an_app, key_of, observe, options
+from tests.unit.core.test_plan_cases import CASES, read_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from engine.core.observed import ObservedFleet
+    from engine.core.plan_options import PlanOptions
+
+NOT_KNOWN = "Which fleet owns the apps that this one does not declare is not known"
+RUNS, READ = Purpose(running=True), Purpose()
+ALICE, LABS = Owner("research", USER, "alice"), Owner("research", SPACE, "alice-lab")
+OWNERS = (DesiredOwner(ALICE, SOURCE), DesiredOwner(LABS, SOURCE, owner_user="alice"))
+OURS, NOBODYS = Whose(Ownership.OURS, "ml-platform"), Whose(Ownership.NOBODY)
+NO_QUOTAS = LaneQuotas()
+FULL = LaneQuotas({"Studio JupyterLab Apps running on ml.t3.medium instances": QuotaValue("L-1", 0)}, sees_all=True)
+
+
+def seen(owner: Owner, **more: Any) -> ObservedOwner:
+    return ObservedOwner(owner, "InService", 1_000.0, **more)
+
+
+class World:
+    """Answers every question, and notes it."""
+
+    def __init__(
+        self,
+        whose: Whose = OURS,
+        tagged: tuple[str, ...] | Unknown = (),
+        quotas: LaneQuotas = NO_QUOTAS,
+        owner: ObservedOwner | Unknown | None = None,
+        auth_mode: str = "IAM",
+    ) -> None:
+        self.whose, self.tagged, self.quotas, self.owner, self.auth_mode = whose, tagged, quotas, owner, auth_mode
+        self.asked: list[Question] = []
+
+    def answer(self, question: Question) -> Facts:
+        self.asked.append(question)
+        match question:
+            case WhoseAre(decisive, telling, claimed):
+                return Facts(ownership=dict.fromkeys((*decisive, *telling, *claimed), self.whose))
+            case CarriesFleetTag():
+                return Facts(tagged={question.lane: self.tagged})
+            case RoomIn():
+                return Facts(quotas={question.lane: self.quotas})
+            case AreThere(owners):
+                return Facts(owners=dict.fromkeys(owners, self.owner))
+            case SignsIn(domain):
+                return Facts(auth_modes={domain: self.auth_mode})
+            case ResidentsOf(domain, leaving):
+                return Facts(residents={domain: {folded_owner(one): seen(one) for one in leaving}})
+
+    def play(self, draft: Draft, purpose: Purpose = RUNS) -> Draft:
+        """Plan in rounds, as the loop does."""
+        for _ in range(PLAN_ROUNDS_MAX_COUNT):
+            questions = questions_of(draft, purpose)
+            if not questions:
+                assert len(self.asked) == len(set(self.asked)), "nothing is asked twice"
+                return draft
+            for question in questions:
+                draft = draft.knowing(self.answer(question))
+        raise AssertionError(f"questions are left after {self.asked}")
+
+
+def draft_of(
+    fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions | None = None, *, creates: bool = True, **more: Any
+) -> Draft:
+    return Draft(fleet, Facts(observed), asked or options(), creates_owners=creates, **more)
+
+
+def the_long_way(fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, world: World, running: bool) -> None:
+    """Ask by hand what is asked about apps, one after the other, planning anew after each answer."""
+    facts = Facts(observed)
+    if decisive := needs_ownership(join(fleet, observed, asked.selectors), asked).decisive:
+        facts |= world.answer(WhoseAre(decisive))
+    made = plan_fleet(fleet, facts.observed, asked)
+    if made.changes or not running:
+        needed = needs_ownership(join(fleet, facts.observed, asked.selectors), asked)
+        claimed = () if running else needed.claimed
+        if needed.telling or claimed:
+            facts |= world.answer(WhoseAre((), needed.telling, claimed))
+    made = plan_fleet(fleet, facts.observed, asked)
+    if pruned := tuple(change.key for change in made.changes if change.reason is Reason.NOT_DECLARED):
+        facts |= world.answer(CarriesFleetTag(LANE, pruned))
+    if refusal := facts.refusal(fleet.name):
+        made = plan_fleet(fleet, facts.observed, replace(asked, prune_refusal=str(refusal)))
+    if not made.denied and wanted_buckets(made, asked.domain_lanes):
+        world.answer(RoomIn(LANE, next(iter(asked.domain_lanes))))
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("whose", [OURS, NOBODYS, UNREAD], ids=["ours", "nobodys", "unread"])
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_over_the_planners_cases_it_asks_what_asking_by_hand_asks(path: Path, whose: Whose, *, running: bool) -> None:
+    fleet, observed, asked = read_case(path)
+    by_hand, in_rounds = World(whose), World(whose)
+    the_long_way(fleet, observed, asked, by_hand, running)
+    in_rounds.play(draft_of(fleet, observed, asked), Purpose(running))
+    assert in_rounds.asked == by_hand.asked
+
+
+def test_an_idle_plan_that_runs_asks_nothing() -> None:
+    """Whatever else is there: what nobody declares, an owner that is not looked at, a fleet that prunes nothing."""
+    world = World()
+    stranger = a_row("research/space/zed-lab/JupyterLab/default", ownership="unread")
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world.play(draft_of(fleet, observe(a_row(LAB, ownership="unread"), stranger)))
+    assert world.asked == []
+
+
+def test_what_is_only_said_is_asked_when_somebody_reads_the_plan_or_something_changes() -> None:
+    stranger = key_of("research/space/zed-lab/JupyterLab/default")
+    observed = observe(a_row(LAB, ownership="unread"), a_row(str(stranger), ownership="unread"))
+    for fleet, purpose, claimed in (
+        (a_fleet(an_app(LAB)), READ, (key_of(LAB),)),
+        (a_fleet(an_app(LAB), an_app(CANVAS)), RUNS, ()),
+    ):
+        world = World()
+        world.play(draft_of(fleet, observed), purpose)
+        assert world.asked[0] == WhoseAre((), (stranger,), claimed)
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_a_plan_that_is_refused_asks_for_no_quotas_and_no_owners(*, denied: bool) -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World()
+    made = world.play(draft_of(fleet, observe(), options(run_denied=denied), goes_too_far=lambda _, __: not denied))
+    assert world.asked == []
+    assert made.plan.summary["create"] == 1
+
+
+def test_decisive_ownership_comes_before_anything_else() -> None:
+    """Also before the plan: it is not made until it is known whose the apps are."""
+    fleet = a_fleet(an_app(LAB, mode="absent"), an_app(CANVAS))
+    draft = draft_of(fleet, observe(a_row(LAB, ownership="unread"), a_row("lab/space/x/CodeEditor/d")))
+    assert questions_of(draft, READ) == (WhoseAre((key_of(LAB),)),)
+    assert not {"apps", "fitted", "owned"} & vars(draft).keys()
+
+
+def test_quotas_are_asked_only_of_lanes_in_which_something_is_made() -> None:
+    far = Lane(LANE.account, "eu-central-1")
+    asked = options(domain_lanes={"research": LANE, "lab": far, "other": LANE})
+    world = World()
+    world.play(draft_of(a_fleet(an_app(LAB)), observe(a_row("lab/space/x/CodeEditor/d")), asked))
+    assert world.asked == [RoomIn(LANE, "research")]
+
+
+def test_a_replace_without_room_needs_no_owner() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World(quotas=FULL)
+    made = world.play(
+        draft_of(fleet, observe(a_row(LAB, instance_type="ml.g5.xlarge")), options(replace_on_drift=True))
+    )
+    assert world.asked == [RoomIn(LANE, "lab")]
+    assert made.plan.changes == ()
+    assert made.fit.one_more
+    assert {line.fits for line in made.plan.quotas} == {Fits.NO}
+
+
+def test_the_holder_of_a_missing_space_is_asked_for_next_and_then_how_people_sign_in() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World(auth_mode="SSO")
+    made = world.play(draft_of(fleet, observe()))
+    assert world.asked[1:] == [AreThere((LABS,)), AreThere((ALICE,)), SignsIn("research")]
+    assert made.plan.denied, "a profile without a name there is refused"
+
+
+@pytest.mark.parametrize("owner", [seen(LABS), Unknown("ListSpaces is not allowed")])
+def test_of_owners_that_are_there_or_cannot_be_looked_at_nothing_more_is_asked(owner: ObservedOwner | Unknown) -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World(owner=owner)
+    made = world.play(draft_of(fleet, observe()))
+    assert world.asked[1:] == [AreThere((LABS,))]
+    assert made.plan.owners == ()
+    assert made.plan.summary["create"] == 1
+
+
+def test_without_leave_to_make_owners_nobody_asks_whose_they_would_be() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World()
+    made = world.play(draft_of(fleet, observe(), creates=False))
+    assert world.asked[1:] == [AreThere((LABS,))]
+    assert [change.reason for change in made.plan.decisions] == [Reason.OWNER_MISSING]
+
+
+def test_whoever_leaves_is_asked_about_once_for_each_domain_that_is_reached() -> None:
+    """Also of a plan that is refused, since its reader wants to know what stays."""
+    lost = DesiredOwner(Owner("unreached", USER, "zed"), SOURCE)
+    gone = Purpose(running=True, leaving=(*OWNERS, lost))
+    world = World()
+    world.play(draft_of(a_fleet(an_app(LAB, mode="absent")), observe(), options(run_denied=True)), gone)
+    assert world.asked == [ResidentsOf("research", (LABS, ALICE))]
+
+
+PRUNES = options(prune=True)
+
+
+@pytest.mark.parametrize(
+    ("tagged", "why"),
+    [
+        (("arn:aws:sagemaker:eu-west-1:1:space/d/x",), "space/d/x carries appfleet:fleet = ml-platform, and so may"),
+        (Unknown("ListTags is not allowed"), "carries appfleet:fleet is not known: ListTags is not allowed"),
+    ],
+)
+def test_a_tag_that_is_there_or_unknown_lets_nothing_be_pruned_and_is_an_error(
+    tagged: tuple[str, ...] | Unknown, why: str
+) -> None:
+    world = World(tagged=tagged)
+    made = world.play(draft_of(a_fleet(), observe(a_row(LAB, ownership="unread")), PRUNES))
+    assert world.asked == [WhoseAre((key_of(LAB),)), CarriesFleetTag(LANE, (key_of(LAB),))]
+    assert made.plan.changes == ()
+    assert not made.plan.complete
+    assert made.refusal is not None
+    assert why in made.refusal.why
+    assert (made.refusal.trouble.code, made.refusal.trouble.hint) == ("tagged_owner", made.refusal.hint)
+    assert f"nothing is pruned: {made.refusal}" in [finding.message for finding in made.plan.findings]
+
+
+def test_where_nothing_carries_the_tag_what_is_ours_is_pruned() -> None:
+    made = World().play(draft_of(a_fleet(), observe(a_row(LAB, ownership="unread")), PRUNES))
+    assert [change.reason for change in made.plan.changes] == [Reason.NOT_DECLARED]
+    assert (made.refusal, made.plan.complete) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("observed", "facts", "complete"),
+    [
+        (observe(), Facts(), True),
+        (observe(errors={"research": AccessDenied("no")}), Facts(), False),
+        (observe(), Facts(residents={"research": {ALICE: seen(ALICE, unread_because="no")}}), False),
+        (observe(), Facts(residents={"research": {ALICE: seen(ALICE)}}), True),
+        (observe(), Facts(tagged={LANE: Unknown("no")}), False),
+        (observe(), Facts(tags_unread={LANE: "no"}, quotas={LANE: LaneQuotas(unread_because="no")}), True),
+    ],
+)
+def test_a_plan_is_complete_when_what_decides_was_listed_and_answered(
+    observed: ObservedFleet, facts: Facts, *, complete: bool
+) -> None:
+    assert Draft(a_fleet(), Facts(observed) | facts, options()).plan.complete is complete
+
+
+def test_what_could_not_be_read_is_said_in_the_plan() -> None:
+    facts = Facts(observe(), tags_unread={LANE: "no"}, quotas={LANE: LaneQuotas(unread_because="not you")})
+    assert [(one.rule, one.message) for one in Draft(a_fleet(), facts, options()).plan.findings] == [
+        ("quotas", f"quotas of {LANE} are not known: not you. Nothing is held back because of it"),
+        (
+            "tags",
+            f"tags in account {LANE.account}, region {LANE.region} were not read: no. {NOT_KNOWN}",
+        ),
+    ]
+
+
+def test_a_draft_that_knows_more_keeps_what_nothing_new_concerns() -> None:
+    first = draft_of(replace(a_fleet(an_app(LAB)), owners=OWNERS), observe())
+    assert (first.refused, first.needed) == (False, (LABS,))
+    parts: tuple[Callable[[Draft], Any], ...] = (lambda draft: draft.joined, lambda draft: draft.apps)
+    later = first.knowing(Facts(owners={LABS: None}))
+    assert all(part(later) is part(first) for part in parts)
+    assert later.fitted is first.fitted
+    assert later.owned is not first.owned
+    fitted = later.knowing(Facts(quotas={LANE: FULL}))
+    assert all(part(fitted) is part(first) for part in parts)
+    assert fitted.fitted is not first.fitted
+    other = fitted.knowing(Facts(observe(a_row(LAB))))
+    assert not any(part(other) is part(first) for part in parts)
+    assert other.plan.changes == ()
+
+
+def test_facts_that_know_more_hold_whose_each_row_is_and_leave_the_others() -> None:
+    fleet = observe(a_row(LAB, ownership="unread"), a_row(CANVAS, ownership="unread"))
+    theirs = Whose(Ownership.FOREIGN, "others")
+    gone = key_of("research/space/zed-lab/JupyterLab/default")
+    facts = Facts(fleet) | Facts(ownership={key_of(LAB): theirs, key_of(CANVAS): UNREAD, gone: OURS})
+    rows = facts.observed.domains["research"].apps
+    assert (rows[key_of(LAB)].ownership, rows[key_of(LAB)].foreign_fleet) == (Ownership.FOREIGN, "others")
+    assert rows[key_of(CANVAS)] is fleet.domains["research"].apps[key_of(CANVAS)]
+    assert facts.observed.domains["lab"] is fleet.domains["lab"]
+    assert rows.keys() == {key_of(LAB), key_of(CANVAS)}
+    ours = facts | Facts(ownership={key_of(CANVAS): OURS}, quotas={LANE: FULL})
+    assert ours.observed.domains["research"].apps[key_of(CANVAS)].foreign_fleet == ""
+    assert ours.quota_codes == {"Studio JupyterLab Apps running on ml.t3.medium instances": "L-1"}
+    assert ours.tagged is facts.tagged
+    assert (ours | Facts()).observed is ours.observed
+
+
+def test_an_absent_app_whose_owner_nobody_read_is_not_asked_for_again() -> None:
+    world = World(UNREAD)
+    made = world.play(draft_of(a_fleet(an_app(LAB, mode=Mode.ABSENT.value)), observe(a_row(LAB, ownership="unread"))))
+    assert world.asked == [WhoseAre((key_of(LAB),))]
+    assert [change.reason for change in made.plan.decisions] == [Reason.NOT_OWNED]
