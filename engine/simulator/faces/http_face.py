@@ -11,12 +11,18 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from engine.core.errors import UsageError
-from engine.core.limits import LIST_PAGE_MAX_ROWS, SIMULATED_CONNECTIONS_MAX_COUNT, SIMULATED_IDLE_MAX_SECONDS
+from engine.core.limits import (
+    LIST_PAGE_MAX_ROWS,
+    SIMULATED_CONNECTIONS_MAX_COUNT,
+    SIMULATED_HEADER_MAX_BYTES,
+    SIMULATED_IDLE_MAX_SECONDS,
+)
 from engine.simulator.faces.http_wire import Connection, Reply, Request
 from engine.simulator.faces.query_protocol import query_answer, query_error, read_query
 from engine.simulator.service.api import OPERATIONS, SESSION_KEY_PREFIX, Caller, answer, live_key
@@ -40,6 +46,7 @@ _PLAIN_JSON: Final = b"application/json"
 _XML: Final = b"text/xml"
 _GARBAGE: Final = b"<html><body>Bad Gateway</body></html>"
 _ADMIN: Final = b"/_appfleet/"
+_HOSTS_KEPT_MAX_COUNT: Final = 16
 _BY_SERVICE: Final = {
     service: frozenset(name for name, (of, _) in OPERATIONS.items() if of == service)
     for service in (*_TARGETS.values(), "sts")
@@ -83,8 +90,13 @@ class Server:
             )
         for service in _TARGETS.values():
             service_model(service)  # loaded now, not in the first call
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._connection, host, port, backlog=SIMULATED_CONNECTIONS_MAX_COUNT)
+        self._listener = await asyncio.start_server(
+            self._converse,
+            host,
+            port,
+            limit=SIMULATED_HEADER_MAX_BYTES - 1,  # the first byte of a head is read by itself
+            backlog=SIMULATED_CONNECTIONS_MAX_COUNT,
+        )
         bound = self._listener.sockets[0].getsockname()
         self.url = f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}"
         self._sweep()
@@ -101,17 +113,24 @@ class Server:
             await self._listener.wait_closed()
         await self._drained.wait()
 
-    def _connection(self) -> Connection:
-        return Connection(self._handle, self._opened, self._closed, self.world.stats.ended)
-
-    def _opened(self, connection: Connection) -> bool:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer on one connection until it is lost, or reset it where there are too many."""
+        connection = Connection((reader, writer), self._handle, self.world.stats.ended)
         self._connections.add(connection)
         self._drained.clear()
         self.world.stats.connected()
-        return len(self._connections) <= SIMULATED_CONNECTIONS_MAX_COUNT or self._make_room(connection)
+        if len(self._connections) > SIMULATED_CONNECTIONS_MAX_COUNT and not self._make_room(connection):
+            connection.abort()
+        try:
+            await connection.converse()
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                self._drained.set()
+            self.world.stats.disconnected()
 
     def _make_room(self, newest: Connection) -> bool:
-        """End the connection that has been silent longest, so that idle ones keep nobody out; whether one could be."""
+        """End the connection that was silent longest, so that idle ones keep nobody out; whether one could be."""
         idle = [connection for connection in self._connections if connection.is_idle and connection is not newest]
         if not idle:
             return False
@@ -120,14 +139,8 @@ class Server:
         silent.abort()
         return True
 
-    def _closed(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        if not self._connections:
-            self._drained.set()
-        self.world.stats.disconnected()
-
     def _sweep(self) -> None:
-        """End connections that have been silent for too long, again and again."""
+        """End connections that have asked nothing for too long, again and again."""
         loop = asyncio.get_running_loop()
         oldest = loop.time() - SIMULATED_IDLE_MAX_SECONDS
         for connection in tuple(self._connections):
@@ -275,6 +288,7 @@ def _with_wrong_rows(result: dict[str, Any], kind: FaultKind) -> dict[str, Any]:
     return changed
 
 
+@lru_cache(maxsize=_HOSTS_KEPT_MAX_COUNT)
 def _host_is_loopback(host: bytes) -> bool:
     text = host.decode("ascii", "replace")
     name = text.rpartition(":")[0] if text.rpartition(":")[2].isdigit() and not text.endswith("]") else text

@@ -270,6 +270,21 @@ async def test_more_connections_than_allowed_are_ended(monkeypatch: pytest.Monke
             writer.close()
 
 
+async def test_where_everybody_waits_for_an_answer_one_more_is_reset_and_what_it_asks_does_not_happen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_face, "SIMULATED_CONNECTIONS_MAX_COUNT", 1)
+    world = make_world()
+    world.faults.rules.append(FaultRule(Fault(FaultKind.STALL_AFTER), "ListApps"))
+    async with serving(world) as server:
+        _, waiting = await connect(server)
+        waiting.write(a_request("SageMaker.ListApps"))
+        await until(lambda: bool(world.stats.in_flight))
+        assert await raw(server, a_request("SageMaker.CreateApp", CREATE), half_close=False) == b"reset"
+        assert (dict(world.apps), world.stats.in_flight) == ({}, 1)
+        waiting.close()
+
+
 async def test_a_silent_connection_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_face, "SIMULATED_IDLE_MAX_SECONDS", 0.04)
     async with serving() as server:
