@@ -1,22 +1,99 @@
-"""A past run by the name that a user typed: the error of one that the journal does not have."""
+"""Past runs, as the journal kept them: read back for every command that looks behind; and the end of a run kept.
+
+Not here: the journal of the run that is going on (`session`).
+"""
 
 from __future__ import annotations
 
+import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal_reader
+from engine.adapters.state.journal_reader import last_failures, runs, settle_seconds
+from engine.adapters.state.state_dir import StateDir
+from engine.app.fleet_name import fleet_name
 from engine.core.errors import UsageError
 from engine.core.limits import RUNS_COMPARED_MAX_COUNT, RUNS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.adapters.state.state_dir import StateDir
+    from pathlib import Path
 
+    from engine.app.options import AppOptions
+    from engine.core.outcome import ApplyReport
+    from engine.ports.history import PastRun, RunDetail, RunStory
+
+__all__ = [
+    "keep_end",
+    "last_failures",
+    "past_runs",
+    "run_of",
+    "run_of_fleet",
+    "run_story",
+    "runs",
+    "settle_seconds",
+    "write_metrics",
+]
+
+run_of = journal_reader.run
 _HISTORY_HINT = "appfleet history lists the runs that are kept"
 
 
-def no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:
+def past_runs(options: AppOptions, limit: int) -> tuple[PastRun, ...]:
+    """Return past runs of the fleet in numbers, the newest first. Raises StateError."""
+    from engine.adapters.state import timeline_reader
+
+    with StateDir.open(options.state_path, create=False) as state:
+        return timeline_reader.past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit)
+
+
+def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:
+    """Return all that is kept of one run, the fleet's newest where none is named, and the runs of its fleet.
+
+    Raises UsageError where there is no such run, and StateError.
+    """
+    from engine.adapters.state import timeline_reader
+
+    with StateDir.open(options.state_path, create=False) as state:
+        fleet = None if run_id else fleet_name(options.fleet_file)
+        story = timeline_reader.run_story(state, run_id=run_id, fleet=fleet)
+        if story is None:
+            if run_id:
+                raise _no_such_run(state, run_id, f"in {options.state_path}")
+            raise UsageError(f"there is no run in {options.state_path}", hint="appfleet apply makes one")
+        return story, timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit)
+
+
+def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
+    """Return a run of this fleet. Raises UsageError where there is no such run, and StateError."""
+    with StateDir.open(options.state_path, create=False) as state:
+        detail = journal_reader.run(state, run_id)
+        if detail is None or detail.run.fleet != fleet:
+            raise _no_such_run(state, run_id, f"of fleet {fleet} in {options.state_path}", fleet)
+    return detail
+
+
+def keep_end(state_path: Path, fleet: str, report: ApplyReport, kept_as: str, started: float) -> None:
+    """Keep the end of a run that did not get as far as its journal. Raises AppfleetError."""
+    from engine.adapters.state.journal import RunHeader, keep_refusal
+    from engine.adapters.state.journal_end import End
+
+    # As a run opens it, so that a folder which a run refuses gets no journal of ours either.
+    with StateDir.open(state_path) as state:
+        end = End(kept_as, int(report.exit_code), time.time(), report.error)
+        keep_refusal(state, RunHeader(report.run_id, fleet, version("appfleet"), started), end)
+
+
+def write_metrics(path: Path, report: ApplyReport) -> None:
+    """Write the result of a run for Prometheus. Raises OSError."""
+    from engine.adapters import metrics_file
+
+    metrics_file.write_metrics(path, report.fleet, report, int(report.exit_code), time.time())
+
+
+def _no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:
     """Return the error of a run, of `fleet` or of any, that is not kept, or whose name several runs begin with.
 
     `where` says where it is not: `in .appfleet`.

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from engine.app.loading import load, now
 from engine.app.looking import looking
+from engine.app.named_file import put_file
 from engine.app.plan import iso
-from engine.app.proved_file import put_file
 from engine.config.fleet.fleet_text import fleet_text
 from engine.config.fleet.imported import Found, import_fleet
 from engine.config.toml_text import toml_value
@@ -58,7 +58,7 @@ class ImportResult:
 
 def with_region(asked: ImportAsked) -> ImportAsked:
     """Return what was asked for with the region of the environment where none was named. Raises UsageError."""
-    from engine.adapters.aws.endpoints import configured_region
+    from engine.app.reaching import configured_region
 
     region = asked.region or configured_region()
     if not region:

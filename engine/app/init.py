@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.config.fleet.starter import GIT_IGNORE_NAME, starter_files
+from engine.config.fleet.starter import GIT_IGNORE_NAME, Answers, starter_files
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import AppfleetError, ConfigError, UsageError
 from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT
@@ -16,7 +16,7 @@ from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT
 if TYPE_CHECKING:
     from datetime import date
 
-    from engine.config.fleet.starter import Answers
+__all__ = ["Answers", "Offer", "offered", "problem_with", "require_free", "start_fleet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ async def offered(region: str, endpoint_url: str | None) -> Offer | None:
     """
     import asyncio
 
-    from engine.adapters.aws.sessions import Clouds
+    from engine.app.reaching import Clouds
 
     domain = DesiredDomain("main", "", region, Source("init", 0))
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.adapters.signals import Signals
-from engine.adapters.state.state_dir import STATE_DIR_NAME
+from engine.app.process import STATE_DIR_NAME, Signals
 from engine.core.limits import PLAN_AGE_MAX_SECONDS
 from engine.core.redact import Redactor
 from engine.core.selectors import Selectors

@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.adapters.aws.sessions import Clouds
 from engine.app.loading import read, today
-from engine.app.proved_file import put_file
+from engine.app.named_file import put_file
+from engine.app.reaching import Clouds
 from engine.app.stopping import stopped_by_signals
 from engine.config.fleet.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.policy.policy_file import load_policies
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
-    from engine.adapters.aws.price_list import OfferPage, PriceCalls
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
+    from engine.app.reaching import OfferPage, PriceCalls
     from engine.ports.events import Emit
 
 OPERATION: Final = "GetProducts"

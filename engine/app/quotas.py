@@ -31,8 +31,8 @@ from engine.core.quota_text import bucket_of_quota
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from engine.adapters.aws.account import AccountCalls
     from engine.app.options import AppOptions
+    from engine.app.reaching import AccountCalls
     from engine.app.session import Joined
     from engine.core.identity import Lane, QuotaBucket
     from engine.core.observed import ObservedFleet

@@ -14,8 +14,10 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.adapters.aws.endpoints import foreign_endpoint
-from engine.adapters.aws.sessions import verify_account
+from engine.adapters.aws.account import AccountCalls
+from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
+from engine.adapters.aws.price_list import OfferPage, PriceCalls
+from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
 from engine.core.errors import AppfleetError, CloudError
 from engine.core.identity import Lane
@@ -30,12 +32,22 @@ from engine.ports.events import CallAnswered, EndpointNotAws
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from engine.adapters.aws.sessions import Clouds
     from engine.app.begun import Begun
     from engine.core.desired import DesiredDomain
     from engine.core.settings import Backoffs
     from engine.ports.cloud import Caller, Cloud
     from engine.ports.events import Emit
+
+__all__ = [
+    "AccountCalls",
+    "Clouds",
+    "OfferPage",
+    "PriceCalls",
+    "Reached",
+    "configured_region",
+    "foreign_notes",
+    "reach",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")

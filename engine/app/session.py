@@ -15,7 +15,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.aws.sessions import Clouds
 from engine.adapters.log.loop_watch import LoopWatch
 from engine.adapters.pace import ThrottlePace
 from engine.adapters.state.journal import RunHeader, SqliteJournal
@@ -26,7 +25,7 @@ from engine.adapters.state.since_boot import since_boot
 from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.app.ends import JournalEnd
-from engine.app.reaching import foreign_notes, reach
+from engine.app.reaching import Clouds, foreign_notes, reach
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import AppfleetError, NotConfirmedError
 from engine.executor.fleet_run import FleetRun
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from engine.adapters.aws.account import AccountCalls
     from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
+    from engine.app.reaching import AccountCalls
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
     from engine.core.plan import PlanLane

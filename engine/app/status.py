@@ -9,8 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.state.journal_reader import last_failures, runs
-from engine.adapters.state.journal_reader import run as run_of
+from engine.app.history import last_failures, run_of, runs
 from engine.app.loading import now as time_now
 from engine.app.loading import read, today
 from engine.app.looking import looking

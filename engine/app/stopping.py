@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from engine.adapters.signals import Signals
     from engine.app.options import AppOptions
+    from engine.app.process import Signals
     from engine.executor.control import Control
 
 

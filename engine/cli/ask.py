@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.signals import caught_here, name_of
+from engine.app.process import caught_here, name_of
 from engine.cli.output import fitted, is_terminal, show, wants_colour, width_of
 
 if TYPE_CHECKING:

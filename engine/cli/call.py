@@ -13,8 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.signals import Signals
-from engine.adapters.state.state_dir import STATE_DIR_NAME
+from engine.app.process import STATE_DIR_NAME, Signals
 from engine.cli.argv import command_of
 from engine.cli.output import hurry
 from engine.core.log_options import LogFormat

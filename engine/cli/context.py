@@ -66,8 +66,8 @@ def simulate_of(text: str | None) -> str | None:
         return None
     if text.lower() in _TRUE_WORDS:
         return ""
+    from engine.app.named_file import path_problem
     from engine.cli.named import DASH_HINT, DASH_REFUSED
-    from engine.config.reading.regular_file import path_problem
     from engine.core.errors import UsageError
 
     if text == DASH:
@@ -82,7 +82,7 @@ def duration_of(text: str | None, flag: str) -> float | None:
     """Read a duration such as 2h into seconds. Raises UsageError, naming the flag, when it is not one."""
     if text is None:
         return None
-    from engine.config.policy.policy_models import parse_duration
+    from engine.core.durations import parse_duration
     from engine.core.errors import UsageError
 
     try:

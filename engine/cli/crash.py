@@ -8,8 +8,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.resources import shortage_of
-from engine.adapters.state.state_dir import CRASH_PREFIX
+from engine.app.process import CRASH_PREFIX, shortage_of
 from engine.core.ending import foreseen, leaves
 from engine.core.errors import BugError, UsageError
 from engine.core.redact import Redactor

@@ -5,14 +5,12 @@ Not here: which of them an end is written into, and in which order (`ending`).
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
-from engine.core.log_options import LogFormat, LogLevel
+from engine.core.log_options import LogFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from engine.cli.call import Call
     from engine.core.diagnostics import Diagnostic
     from engine.core.outcome import ApplyReport, Trouble
-
-_STDERR_FD: Final = 2
 
 
 def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
@@ -33,18 +29,9 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
     is_ours = call.state_path.is_dir() or call.fleet_file.is_file()
     if not (is_ours or call.names_state):
         return
-    from importlib.metadata import version
+    from engine.app.history import keep_end
 
-    from engine.adapters.state.journal import RunHeader, keep_refusal
-    from engine.adapters.state.journal_end import End
-    from engine.adapters.state.state_dir import StateDir
-
-    now = time.time()
-    fleet = report.fleet or call.fleet_file.name
-    # As a run opens it, so that a folder which a run refuses gets no journal of ours either.
-    with StateDir.open(call.state_path) as state:
-        end = End(kept_as, int(report.exit_code), now, report.error)
-        keep_refusal(state, RunHeader(call.run_id, fleet, version("appfleet"), call.started), end)
+    keep_end(call.state_path, report.fleet or call.fleet_file.name, report, kept_as, call.started)
 
 
 def write_metrics_of(call: Call, report: ApplyReport) -> None:
@@ -52,10 +39,10 @@ def write_metrics_of(call: Call, report: ApplyReport) -> None:
     path = call.metrics_file
     if path is None:
         return
-    from engine.adapters.metrics_file import write_metrics
+    from engine.app.history import write_metrics
 
     try:
-        write_metrics(path, report.fleet, report, int(report.exit_code), time.time())
+        write_metrics(path, report)
     except OSError as error:
         say(
             f"appfleet: cannot write the metrics to {path}: {error}. "
@@ -65,39 +52,12 @@ def write_metrics_of(call: Call, report: ApplyReport) -> None:
 
 def log_end(call: Call, result: str, exit_code: int, error: Trouble | None, problems: Sequence[Diagnostic]) -> None:
     """Write the last line of the log, and before it each problem of a file."""
-    from engine.adapters.log.event_log import EventLog
-    from engine.adapters.log.line_writer import LineWriter
-    from engine.adapters.named_file import open_to_append
-    from engine.cli.crash import known_secrets
-    from engine.core.redact import Redactor
-    from engine.ports.events import ProblemFound, RunFinished
+    if call.end_is_logged or (call.log_file is None and not _is_log_on_stderr(call)):
+        return
+    from engine.cli.sinks import write_end
 
-    path, format_ = call.log_file, call.log_format
-    if call.end_is_logged or (path is None and not _is_log_on_stderr(call)):
-        return
-    try:
-        writer = LineWriter(_STDERR_FD) if path is None else LineWriter(open_to_append(path), owns_fd=True)
-    except OSError:
-        if not call.has_log:  # else it was said when the run began
-            say(f"appfleet: cannot open the log file {path}")
-        return
-    format_ = LogFormat.JSON if format_ is LogFormat.AUTO else format_
-    level = LogLevel.INFO if call.is_run or path is not None else LogLevel.WARNING
-    given = call.value("--log-level").lower()
-    log = EventLog(
-        writer,
-        run_id=call.run_id,
-        log_format=format_,
-        level=LogLevel(given) if given in set(LogLevel) else level,
-        redactor=Redactor(known_secrets(os.environ)),
-    )
-    if path is not None or is_json_on_stderr(call):
-        for one in problems[:ENDING_PROBLEMS_MAX_COUNT]:
-            log.emit(ProblemFound(one.source(), one.key_path, one.message, one.hint))
-    texts = ("", "", "") if error is None else (error.code, error.message, error.hint)
-    log.emit(RunFinished(result, round(call.seconds, 3), {}, exit_code, *texts))
-    call.end_is_logged = True
-    log.close()
+    shown = problems[:ENDING_PROBLEMS_MAX_COUNT] if call.log_file is not None or is_json_on_stderr(call) else ()
+    write_end(call, result, exit_code, error, shown)
 
 
 def _is_log_on_stderr(call: Call) -> bool:

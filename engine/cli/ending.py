@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engine.app.fleet_name import fleet_name
 from engine.cli.argv import as_typed
 from engine.cli.call import JSON, MARKDOWN
 from engine.cli.crash import known_secrets
 from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
-from engine.cli.fleet_name import fleet_name
 from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError

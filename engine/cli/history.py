@@ -34,16 +34,13 @@ def history(
     ] = _SHOWN_DEFAULT_COUNT,
 ) -> int:
     """List past runs: one line each, with trends."""
-    from engine.adapters.state.state_dir import StateDir
-    from engine.adapters.state.timeline_reader import past_runs
+    from engine.app.history import past_runs
     from engine.cli.context import next_report, options_of
-    from engine.cli.fleet_name import fleet_name
     from engine.render.history_text import history_json, history_text
     from engine.render.json_text import json_text
 
     options = options_of(ctx.obj)
-    with StateDir.open(options.state_path, create=False) as state:
-        runs = past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit)
+    runs = past_runs(options, limit)
     if format_ is HistoryFormat.JSON:
         return ExitCode.OK if write_result(json_text(history_json(runs))) else ExitCode.FAILED
     encoding = (sys.stdout.encoding if sys.stdout is not None else None) or "ascii"

@@ -16,7 +16,7 @@ from engine.cli.output import Delivery, deliver, say, show
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from engine.config.fleet.starter import Answers
+    from engine.app.init import Answers
 
 QUESTIONS: Final = {
     "--name": ("Name of the fleet, such as ml-platform", ""),
@@ -77,7 +77,7 @@ def _today() -> date:
 
 
 def _answers(told: dict[str, str]) -> Answers:
-    from engine.config.fleet.starter import Answers
+    from engine.app.init import Answers
 
     return Answers(
         name=told["--name"],

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.resources import require_open_files
+from engine.app.process import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say

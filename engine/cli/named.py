@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from engine.app.named_file import path_problem
 from engine.cli.call import DASH
-from engine.config.reading.regular_file import path_problem
 from engine.core.errors import UsageError
 from engine.core.limits import NAME_SHOWN_MAX_CHARS
 from engine.core.text import clean
@@ -47,7 +47,7 @@ def path_or_stdout(text: str | Path) -> Path:
 
 def check_writable(path: Path | None, flag: str) -> None:
     """Raise UsageError when nothing can be written to `path`."""
-    from engine.adapters.named_file import writing_problem
+    from engine.app.named_file import writing_problem
 
     if path is not None and (why := writing_problem(path)):
         raise UsageError(f"{flag} {path} cannot be written: {why}", hint="Name a file that this user may write")

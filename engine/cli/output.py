@@ -13,6 +13,7 @@ import sys
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from engine.app.process import write_patiently
 from engine.core.limits import (
     RESULT_STALL_MAX_SECONDS,
     RESULT_STALL_STOPPED_SECONDS,
@@ -160,8 +161,6 @@ def _result_stall_s() -> float:
 
 def _write(stream: TextIO, data: bytes, stall_s: Callable[[], float], total_s: float) -> int:
     """Write to what is behind `stream`, in bounded time; how many bytes were written."""
-    from engine.adapters.patient_write import write_patiently
-
     stream.flush()
     try:
         descriptor = stream.fileno()

@@ -93,15 +93,13 @@ def plan(
 
 def _save(made: Plan, out: Path) -> bool:
     """Save the plan for `apply FILE`; tell whether it could be."""
-    from engine.adapters.named_file import NamedFileError, write_named
+    from engine.app.named_file import why_not_written
     from engine.render.json_text import json_text
 
-    try:
-        write_named(out, json_text(made.document()).encode())
-    except NamedFileError as error:
-        say(f"appfleet: the plan could not be saved to {out}: {error}")
-        return False
-    return True
+    why = why_not_written(out, json_text(made.document()))
+    if why:
+        say(f"appfleet: the plan could not be saved to {out}: {why}")
+    return not why
 
 
 def plan_in(made: Plan, format_: str, next_command: str, *, unfold: bool = False) -> str:

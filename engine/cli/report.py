@@ -11,12 +11,13 @@ import typer
 from engine.cli import flags
 from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import is_terminal, say, write_result
-from engine.core.errors import ExitCode, UsageError
+from engine.core.errors import ExitCode
 from engine.core.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.cli.context import Globals
-    from engine.ports.history import RunStory
 
 RUNS_BESIDE_MAX_COUNT = 20
 
@@ -36,47 +37,35 @@ def report(
     What happened, why and what to do next; every app over time; calls against their limit; full quotas; what is
     different since the run before.
     """
-    from engine.adapters.named_file import NamedFileError, write_named
-    from engine.adapters.state.state_dir import StateDir
-    from engine.adapters.state.timeline_reader import past_runs, run_story
-    from engine.app.history import no_such_run
+    from engine.app.history import run_story
+    from engine.app.named_file import why_not_written
     from engine.cli.context import options_of
-    from engine.cli.fleet_name import fleet_name
+    from engine.core.outcome import RunResult
     from engine.render.report.html import report_html
 
     check_writable(None if out is STDOUT else out, "--out")
-    options = options_of(ctx.obj)
-    with StateDir.open(options.state_path, create=False) as state:
-        story = run_story(state, run_id=run, fleet=None if run else fleet_name(options.fleet_file))
-        if story is None:
-            if run:
-                raise no_such_run(state, run, f"in {options.state_path}")
-            raise UsageError(f"there is no run in {options.state_path}", hint="appfleet apply makes one")
-        beside = past_runs(state, fleet=story.detail.run.fleet, limit=RUNS_BESIDE_MAX_COUNT)
-    page = report_html(story, command=command_of(ctx.obj, story), history=beside)
+    story, beside = run_story(options_of(ctx.obj), run, RUNS_BESIDE_MAX_COUNT)
+    words = story.timeline.words
+    asked = () if words is None else words.asked
+    is_over = story.detail.run.result == RunResult.CONVERGED.value
+    page = report_html(story, command=_command(ctx.obj, asked, is_over=is_over), history=beside)
     if out is None and is_terminal(sys.stdout):
         out = Path(f"report-{story.detail.run.run_id}.html")  # a page is nothing to read on a terminal
     if out is None or out is STDOUT:
         return ExitCode.OK if write_result(page) else ExitCode.FAILED
-    try:
-        write_named(out, page.encode())
-    except NamedFileError as error:
-        say(f"appfleet: the report could not be written to {out}: {error}")
+    if why := why_not_written(out, page):
+        say(f"appfleet: the report could not be written to {out}: {why}")
         return ExitCode.FAILED
     say(f"appfleet: the report of run {clean(story.detail.run.run_id)} is in {out}")
     return ExitCode.OK
 
 
-def command_of(globals_: Globals, story: RunStory) -> str:
-    """Return the command that goes on where the run ended: the same selection, in the same world."""
-    from engine.adapters.state.journal_values import key_or_none
+def _command(globals_: Globals, asked: Sequence[tuple[str, str]], *, is_over: bool) -> str:
+    """Return the command that continues where the run ended: the same selection, in the same world."""
     from engine.app.next_options import AGAIN
     from engine.cli.context import next_apply, options_of
-    from engine.core.outcome import RunResult
+    from engine.core.identity import key_or_none
     from engine.core.selectors import Selectors
-
-    words = story.timeline.words
-    asked = words.asked if words is not None else ()
 
     def given(name: str) -> list[str]:
         return [value for kind, value in asked if kind == name]
@@ -105,5 +94,4 @@ def command_of(globals_: Globals, story: RunStory) -> str:
         again=tuple(given(AGAIN)),
     )
     command = next_apply(options)
-    converged = story.detail.run.result == RunResult.CONVERGED.value
-    return command.replace(" apply", " plan", 1) if converged and not options.again else command
+    return command.replace(" apply", " plan", 1) if is_over and not options.again else command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,16 +26,8 @@ def schema(
 
     Example: appfleet schema fleet > fleet.schema.json
     """
+    from engine.app.schema import fleet_schema, policy_schema
     from engine.render.json_text import json_text
 
-    return ExitCode.OK if write_result(json_text(_schema(of))) else ExitCode.FAILED
-
-
-def _schema(of: SchemaOf) -> dict[str, Any]:
-    if of is SchemaOf.POLICY:
-        from engine.config.policy.policy_schema import policy_schema
-
-        return policy_schema()
-    from engine.config.fleet.fleet_schema import fleet_schema, included_schema
-
-    return fleet_schema() if of is SchemaOf.FLEET else included_schema()
+    found = policy_schema() if of is SchemaOf.POLICY else fleet_schema(included=of is SchemaOf.INCLUDED)
+    return ExitCode.OK if write_result(json_text(found)) else ExitCode.FAILED

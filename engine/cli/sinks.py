@@ -18,19 +18,23 @@ from engine.adapters.log.event_log import EventLog, LibraryHandler
 from engine.adapters.log.line_writer import LineWriter
 from engine.adapters.named_file import NamedFileError, open_to_append, reopened
 from engine.adapters.screen.progress import Progress
+from engine.cli.crash import known_secrets
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
 from engine.core.log_options import LogFormat, LogLevel
-from engine.ports.events import RunFinished
+from engine.core.redact import Redactor
+from engine.ports.events import ProblemFound, RunFinished
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from engine.adapters.screen.live_view import LiveView
     from engine.app.options import AppOptions
+    from engine.cli.call import Call
     from engine.cli.context import Globals
-    from engine.core.outcome import ApplyReport
+    from engine.core.diagnostics import Diagnostic
+    from engine.core.outcome import ApplyReport, Trouble
     from engine.core.plan import Plan
     from engine.ports.events import Event
 
@@ -186,3 +190,29 @@ def _open(globals_: Globals) -> int | None:
     except NamedFileError as error:
         say(f"appfleet: the log file {globals_.log_file} cannot be opened: {error}. The log goes to standard error")
         return None
+
+
+def write_end(call: Call, result: str, exit_code: int, error: Trouble | None, problems: Sequence[Diagnostic]) -> None:
+    """Open the log of a call once more, and write its last line, and before it each of the problems."""
+    path = call.log_file
+    try:
+        writer = LineWriter(_STDERR_FD) if path is None else LineWriter(open_to_append(path), owns_fd=True)
+    except OSError:
+        if not call.has_log:  # else it was said when the run began
+            say(f"appfleet: cannot open the log file {path}")
+        return
+    level = LogLevel.INFO if call.is_run or path is not None else LogLevel.WARNING
+    given = call.value("--log-level").lower()
+    log = EventLog(
+        writer,
+        run_id=call.run_id,
+        log_format=LogFormat.JSON if call.log_format is LogFormat.AUTO else call.log_format,
+        level=LogLevel(given) if given in set(LogLevel) else level,
+        redactor=Redactor(known_secrets(os.environ)),
+    )
+    for one in problems:
+        log.emit(ProblemFound(one.source(), one.key_path, one.message, one.hint))
+    texts = ("", "", "") if error is None else (error.code, error.message, error.hint)
+    log.emit(RunFinished(result, round(call.seconds, 3), {}, exit_code, *texts))
+    call.end_is_logged = True
+    log.close()

@@ -1,7 +1,7 @@
 """The one writer of TOML: laid out for people, and read back before anybody gets it.
 
 The toml package lays out the tables; strings and lists are written here, since it writes some of them otherwise than
-they read. Not here: what stands in a document, or its place on a disk (`app.proved_file`).
+they read. Not here: what stands in a document, or its place on a disk (`app.named_file`).
 """
 
 from __future__ import annotations

@@ -109,6 +109,14 @@ def parse_app_key(text: str) -> AppKey:
     return AppKey(domain, SPACE if kind == SPACE else USER, owner, app_type, app_name)
 
 
+def key_or_none(text: str) -> AppKey | None:
+    """Return the key that `text` is, or None for what another version wrote in another form."""
+    try:
+        return parse_app_key(text)
+    except UsageError:
+        return None
+
+
 def _quoted(text: str) -> str:
     return f'"{clean(text, KEY_SHOWN_MAX_CHARS)}"'
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES_SHOWN_MAX_COUNT: Final = 5
+SHOWN_VALUE_MAX_CHARS: Final = 80
 
 # C: control, format (bidirectional overrides, zero-width), surrogate, private, unassigned.
 # Zl and Zp: line and paragraph separators, which some viewers break lines at.

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.config.policy.policy_file import LoadedPolicies, load_policies
-from engine.config.policy.policy_models import format_duration, parse_duration
+from engine.core.durations import format_duration, parse_duration
 from engine.core.errors import PolicyError
 from engine.core.text import is_safe
 from engine.policy.cel import Bindings, ExpressionError, Failed, environment_for

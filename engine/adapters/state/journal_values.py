@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from engine.core.errors import UsageError
-from engine.core.identity import AppKey, parse_app_key
+from engine.core import identity
 from engine.core.limits import (
     DURATION_MAX_SECONDS,
     JOURNAL_TEXT_MAX_CHARS,
@@ -58,12 +57,9 @@ def text(value: Any) -> str:
     return value
 
 
-def key_or_none(value: Any) -> AppKey | None:
+def key_or_none(value: Any) -> identity.AppKey | None:
     """Return a key, or None for a row that another version wrote in another form."""
-    try:
-        return parse_app_key(text(value))
-    except UsageError:
-        return None
+    return identity.key_or_none(text(value))
 
 
 def _number(value: Any, least: float, most: float) -> float:

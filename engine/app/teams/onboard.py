@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.app.history import no_such_run
+from engine.app.history import run_of_fleet
 from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.teams.overlay import Offboarding, Onboarding, Undoing, offboarding, undoing
@@ -49,14 +49,7 @@ def offboarding_of(
 
 def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
     """Return the run that takes back what a past run made, by its journal. Raises UsageError and StateError."""
-    from engine.adapters.state import journal_reader
-    from engine.adapters.state.state_dir import StateDir
-
-    fleet = load_fleet(options.fleet_file).fleet.name
-    with StateDir.open(options.state_path, create=False) as state:
-        detail = journal_reader.run(state, run_id)
-        if detail is None or detail.run.fleet != fleet:
-            raise no_such_run(state, run_id, f"of fleet {fleet} in {options.state_path}", fleet)
+    detail = run_of_fleet(options, run_id, load_fleet(options.fleet_file).fleet.name)
     taking_back = undoing(detail, run_id)
     return replace(options, selectors=Selectors(teams=(run_id,))), taking_back
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.app.proved_file import put_file
+from engine.app.named_file import put_file
 from engine.config.fleet.fleet_file import LoadedFleet, load_fleet
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import would_match

@@ -27,6 +27,7 @@ from engine.config.service.fields import (
     Tags,
 )
 from engine.core import limits, settings
+from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_duration, parse_duration
 from engine.core.settings import Bound, Settings
 
 if TYPE_CHECKING:
@@ -34,40 +35,16 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = Settings()
 
-_UNITS: Final = {"ms": 0.001, "s": settings.SECOND, "m": settings.MINUTE, "h": settings.HOUR, "d": settings.DAY}
-_DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
-DURATION_PATTERN: Final = f"^{_DURATION.pattern}$"
 _RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_DURATION_HINT: Final = 'Write a number and a unit (ms, s, m, h or d), such as "90s" or "1.5h"'
-
-
-def parse_duration(text: str) -> float:
-    """Read `1s`, `1.5h` or `250ms` into seconds.
-
-    Raises ValueError, with a message for people, when it is not a number with one of the units ms s m h d.
-    """
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{show_value(text)} is not a duration. {_DURATION_HINT}")
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def format_duration(seconds: float) -> str:
-    """Return the written form in the largest unit that needs no fraction, `20m` for 1200 seconds."""
-    for unit in ("d", "h", "m", "s"):
-        if seconds >= _UNITS[unit] and (seconds / _UNITS[unit]).is_integer():
-            return f"{seconds / _UNITS[unit]:.0f}{unit}"
-    milliseconds = f"{seconds / _UNITS['ms']:.6f}".rstrip("0").rstrip(".")
-    return f"{milliseconds}ms"
 
 
 def _read_duration(value: object, bound: Bound) -> float:
     if not isinstance(value, str):
-        raise problem("expected a duration in quotes", _DURATION_HINT)
+        raise problem("expected a duration in quotes", DURATION_HINT)
     try:
         seconds = parse_duration(value)
     except ValueError:
-        raise problem(f"{show_value(value)} is not a duration", _DURATION_HINT) from None
+        raise problem(f"{show_value(value)} is not a duration", DURATION_HINT) from None
     if not bound.low <= seconds <= bound.high:
         low, high = format_duration(bound.low), format_duration(bound.high)
         raise problem(f"{show_value(value)} is out of bounds", f"Choose a duration from {low} to {high}")

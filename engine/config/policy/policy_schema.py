@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.config.policy.policy_models import DURATION_PATTERN, PolicyTables, format_duration
+from engine.config.policy.policy_models import PolicyTables
 from engine.config.toml_schema import TomlSchema, toml_schema
+from engine.core.durations import DURATION_PATTERN, format_duration
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue

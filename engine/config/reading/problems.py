@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, Severity, in_order
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
-from engine.core.text import clean
+from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 
-SHOWN_VALUE_MAX_CHARS: Final = 80
 _COMPARED_MAX_COUNT: Final = 500
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.adapters.state.state_dir import StateDir
-from engine.cli.fleet_name import fleet_name
+from engine.app.fleet_name import fleet_name
 from tools.check_browser import PAGE_MAX_BYTES, main, sample_page
 from tools.report_sample import HOSTILE, NIGHTS, write_nights
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.config.policy.policy_file import load_policies
-from engine.config.policy.policy_models import format_duration, parse_duration
 from engine.config.policy.policy_schema import policy_schema
 from engine.core import limits
+from engine.core.durations import format_duration, parse_duration
 from engine.core.errors import PolicyError
 from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings
 from engine.policy.rules import Enforcement, Scope

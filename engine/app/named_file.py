@@ -1,6 +1,7 @@
-"""A file that is proved before it has its name: written beside its place, read back, checked, and then put there.
+"""Files that a user names: whether one can be written, one written whole, and one that is proved first.
 
-A power cut leaves either what was there or the whole new file.
+What is proved is written beside its place, read back, checked, and then put there. A power cut leaves either what was
+there or the whole new file.
 """
 
 from __future__ import annotations
@@ -8,14 +9,34 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from engine.adapters.named_file import NamedFileError, put_named
+from engine.config.reading.regular_file import path_problem
 from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+__all__ = ["path_problem", "put_file", "why_not_written", "writing_problem"]
+
 _MODE: Final = 0o644
+
+
+def writing_problem(path: Path) -> str:
+    """Return why nothing can be written to `path`; empty when nothing speaks against it. Changes nothing."""
+    from engine.adapters import named_file
+
+    return named_file.writing_problem(path)
+
+
+def why_not_written(path: Path, text: str) -> str:
+    """Write `text` to `path`; return why that could not be done, or empty."""
+    from engine.adapters.named_file import NamedFileError, write_named
+
+    try:
+        write_named(path, text.encode())
+    except NamedFileError as error:
+        return str(error)
+    return ""
 
 
 def put_file(path: Path, text: str, check: Callable[[Path], None], *, replace: bool = False) -> None:
@@ -24,6 +45,8 @@ def put_file(path: Path, text: str, check: Callable[[Path], None], *, replace: b
     With `replace` a file of that name gives way. Raises UsageError where the file cannot be written or, without
     `replace`, is there by then, and whatever `check` raises.
     """
+    from engine.adapters.named_file import NamedFileError, put_named
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
