@@ -15,8 +15,9 @@ from engine.core.ownership import MANAGED_TAG
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from engine.simulator.world.quotas import SPACES, USER_PROFILES
-from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, NEVER, PENDING, Profile, Space
+from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, PENDING, Profile, Space
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.values import NEVER
 from tests.simulation.fleet_maker import FLEET_NAME, SOURCE, Kind
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.identity import SPACE, USER
 from engine.ports.cloud import AppRow
 from engine.simulator.scenario import changes
-from engine.simulator.world.records import FAILED, IN_SERVICE, NEVER, PENDING, App, AppId, Profile, Space
+from engine.simulator.world.records import FAILED, IN_SERVICE, PENDING, App, AppId, Profile, Space
+from engine.simulator.world.values import NEVER
 from engine.simulator.world.world import World
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.desired import Mode
-from engine.core.identity import SPACE, USER
 from engine.simulator.scenario.changes import (
     AppRef,
     CreateForeignApp,
@@ -281,5 +280,4 @@ def _remakes(rng: random.Random, scenario: Scenario) -> None:
 
 def _ref(scenario: Scenario, app: DesiredApp) -> AppRef:
     key = world_key(scenario.fleet, app.key)
-    kind = SPACE if key.owner_kind == SPACE else USER
-    return AppRef(key.domain_id, kind, app.key.owner, key.app_type, key.app_name)
+    return AppRef(key.domain_id, key.owner_kind, app.key.owner, key.app_type, key.app_name)

@@ -1,37 +1,38 @@
 """What happens to a world by itself at a set time: limits that change, and another administrator's hand.
 
-Each change is plain data, so that it can wait in a saved world.
+Each change is plain data, so that it can wait in a saved world; `kind` names it there.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from engine.core.desired import AppSpec
-from engine.core.identity import SPACE, USER
-from engine.simulator.scenario.snapshot_values import checked, text
+from engine.core.identity import OwnerKind
 from engine.simulator.service import app_operations as apps
 from engine.simulator.world.faults import FailureRule
 from engine.simulator.world.records import DELETING, FAILED, app_id
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.values import Count, Number
 
 if TYPE_CHECKING:
-    from engine.core.identity import OwnerKind
     from engine.simulator.world.records import AppId
-    from engine.simulator.world.world import Change, World
+    from engine.simulator.world.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class SetQuota:
     """A quota gets another value, in one account and region or everywhere."""
 
-    kind: ClassVar[str] = "set_quota"
     name: str
-    value: int
+    value: Count
     account: str = ""
     region: str = ""
+    kind: Literal["set_quota"] = "set_quota"
 
     def apply(self, world: World) -> None:
         """Set it."""
@@ -42,10 +43,10 @@ class SetQuota:
 class SetRequestLimit:
     """An operation gets another request limit; `rate` 0 lifts it."""
 
-    kind: ClassVar[str] = "set_request_limit"
     operation: str
-    rate: float
-    burst: float = 1.0
+    rate: Number
+    burst: Number = 1.0
+    kind: Literal["set_request_limit"] = "set_request_limit"
 
     def apply(self, world: World) -> None:
         """Set it."""
@@ -57,8 +58,8 @@ class SetRequestLimit:
 class SetFailures:
     """From now on these rules, and no others, say which new apps fail."""
 
-    kind: ClassVar[str] = "set_failures"
     rules: tuple[FailureRule, ...]
+    kind: Literal["set_failures"] = "set_failures"
 
     def apply(self, world: World) -> None:
         """Set them."""
@@ -70,25 +71,24 @@ class AppRef:
     """An app as a scenario names it."""
 
     domain_id: str
-    owner_kind: str
+    owner_kind: OwnerKind
     owner: str
     app_type: str
     app_name: str
 
     def key(self) -> AppId:
         """Return its key."""
-        kind: OwnerKind = SPACE if self.owner_kind == SPACE else USER
-        return app_id(self.domain_id, kind, self.owner, self.app_type, self.app_name)
+        return app_id(self.domain_id, self.owner_kind, self.owner, self.app_type, self.app_name)
 
 
 @dataclass(frozen=True, slots=True)
 class CreateForeignApp:
     """Another administrator makes an app, within the quotas; what the service would refuse does not happen."""
 
-    kind: ClassVar[str] = "create_app"
     app: AppRef
     instance_type: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    kind: Literal["create_app"] = "create_app"
 
     def apply(self, world: World) -> None:
         """Make it."""
@@ -106,8 +106,8 @@ class CreateForeignApp:
 class DeleteForeignApp:
     """Another administrator deletes an app, if it is alive."""
 
-    kind: ClassVar[str] = "delete_app"
     app: AppRef
+    kind: Literal["delete_app"] = "delete_app"
 
     def apply(self, world: World) -> None:
         """Delete it."""
@@ -120,9 +120,9 @@ class DeleteForeignApp:
 class FailApp:
     """A live app ends Failed by itself, as after maintenance that went wrong."""
 
-    kind: ClassVar[str] = "fail_app"
     app: AppRef
     reason: str = "InternalFailure"
+    kind: Literal["fail_app"] = "fail_app"
 
     def apply(self, world: World) -> None:
         """Fail it."""
@@ -132,26 +132,7 @@ class FailApp:
             world.set_app_status(found, FAILED)
 
 
-_KINDS: Final[dict[str, type[Any]]] = {
-    kind.kind: kind for kind in (SetQuota, SetRequestLimit, SetFailures, CreateForeignApp, DeleteForeignApp, FailApp)
-}
-
-
-def change_to_json(change: Change) -> dict[str, Any]:
-    """Return a change as plain values. `change` is one of this module's."""
-    kind: str = change.kind  # type: ignore[attr-defined]
-    return {"kind": kind, **asdict(change)}  # type: ignore[call-overload]
-
-
-def change_from_json(values: dict[str, Any]) -> Change:
-    """Return the change back. Raises KeyError or TypeError for what is not one."""
-    fields = dict(values)
-    kind = _KINDS[fields.pop("kind")]
-    if "app" in fields:
-        fields["app"] = checked(AppRef(**fields["app"]))
-    if "rules" in fields:
-        fields["rules"] = tuple(checked(FailureRule(**rule)) for rule in fields["rules"])
-    if "tags" in fields:
-        fields["tags"] = tuple((text(key), text(value)) for key, value in fields["tags"])
-    change: Change = checked(kind(**fields))
-    return change
+SavedChange = Annotated[
+    SetQuota | SetRequestLimit | SetFailures | CreateForeignApp | DeleteForeignApp | FailApp,
+    Field(discriminator="kind"),
+]

@@ -32,11 +32,12 @@ from engine.simulator.scenario.scenario_models import (
 )
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import owner_operations as owners
-from engine.simulator.world.faults import EVER, FailureRule, Fault, FaultKind, FaultRule
+from engine.simulator.world.faults import FailureRule, Fault, FaultKind, FaultRule
 from engine.simulator.world.quotas import Wording, bucket_quota_name
 from engine.simulator.world.records import app_id
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.values import NEVER
 from engine.simulator.world.world import DEFAULT_ACCOUNT, Timing, World
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Scenario:
                 rule.operation,
                 rule.probability,
                 world.now + rule.from_seconds,
-                EVER if rule.until_seconds is None else world.now + rule.until_seconds,
+                NEVER if rule.until_seconds is None else world.now + rule.until_seconds,
                 rule.max_count,
             )
             for rule in tables.fault

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import Field
 
 from engine.core.service_errors import iam_action
+from engine.simulator.world.values import NEVER, Count, Number, NumberOrNever
 
 if TYPE_CHECKING:
     import random
-
-EVER: Final = float("inf")
 
 CAPACITY: Final = "capacity"
 LIFECYCLE: Final = "lifecycle"
@@ -68,7 +69,7 @@ class Fault:
     kind: FaultKind
     code: str = ""
     message: str = ""
-    status: int = 400
+    status: Annotated[int, Field(ge=100, lt=600)] = 400
 
     def error_answer(self, operation: str) -> tuple[str, str, int]:
         """Return code, message and HTTP status where the fault is an answer, or an empty code where it is none."""
@@ -103,11 +104,11 @@ class FaultRule:
 
     fault: Fault
     operation: str = "*"
-    probability: float = 1.0
-    from_at: float = 0.0
-    until_at: float = EVER
-    max_count: int | None = None
-    count: int = 0
+    probability: Number = 1.0
+    from_at: Number = 0.0
+    until_at: NumberOrNever = NEVER
+    max_count: Count | None = None
+    count: Count = 0
 
     def draw(self, operation: str, now: float, rng: random.Random) -> Fault | None:
         """Return the fault for this call, or None."""
@@ -144,7 +145,7 @@ class FailureRule:
     instance_type: str = "*"
     owner: str = "*"
     lifecycle_config: str = "*"
-    probability: float = 1.0
+    probability: Number = 1.0
 
     def fits(self, app_type: str, instance_type: str, owner: str, lifecycle_config: str) -> bool:
         """Whether the rule speaks of such an app."""

@@ -9,7 +9,11 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from engine.simulator.world.values import Count
 
 RUNNING_APPS: Final = "Maximum number of running Studio apps allowed per account"
 USER_PROFILES: Final = "Maximum number of Studio user profiles allowed per account"
@@ -115,6 +119,17 @@ def per_user_message(instance_type: str, user: str) -> str:
     )
 
 
+def _exact_of_rows(rows: Any) -> Any:
+    return {(account, region, name): value for account, region, name, value in rows}
+
+
+_Exact = Annotated[
+    dict[tuple[str, str, str], Count],
+    BeforeValidator(_exact_of_rows),  # JSON has no keys of three parts
+    PlainSerializer(lambda exact: [[*key, value] for key, value in exact.items()]),
+]
+
+
 @dataclass(slots=True)
 class Quotas:
     """Values by account, region and name; then by name alone; then the default of their kind.
@@ -122,15 +137,15 @@ class Quotas:
     `zero_is_refused` False: a quota of 0 is not seen by CreateApp, and the app ends Failed with the message as reason.
     """
 
-    apps_per_bucket: int = 1_000
-    running_apps: int = 100_000
-    user_profiles: int = 100_000
-    spaces: int = 100_000
-    domains: int = 100
+    apps_per_bucket: Count = 1_000
+    running_apps: Count = 100_000
+    user_profiles: Count = 100_000
+    spaces: Count = 100_000
+    domains: Count = 100
     wording: Wording = Wording.SERVICE_QUOTAS
     zero_is_refused: bool = True
-    named: dict[str, int] = field(default_factory=dict)
-    exact: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    named: dict[str, Count] = field(default_factory=dict)
+    exact: _Exact = field(default_factory=dict)
 
     def value(self, account: str, region: str, name: str) -> int:
         """Return the value that holds for a quota."""

@@ -1,19 +1,20 @@
 """What a simulated account holds: domains, user profiles, spaces and apps, with nothing but their own fields.
 
+A saved world holds these very fields (`saved_world`), without those that are `_UNSAVED`: they follow from the others.
 Not here: how they change (`world`), or how they are shown to a caller (`shapes`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
-from engine.core.identity import SPACE, USER
+from pydantic import AfterValidator, Field, GetPydanticSchema, PlainSerializer
+
+from engine.core.desired import AppSpec
+from engine.core.identity import SPACE, USER, OwnerKind
 from engine.core.observed import AppStatus
-
-if TYPE_CHECKING:
-    from engine.core.desired import AppSpec
-    from engine.core.identity import OwnerKind
+from engine.simulator.world.values import NEVER, Count, Number, NumberOrNever
 
 PENDING: Final = "Pending"
 IN_SERVICE: Final = "InService"
@@ -24,7 +25,23 @@ FAILED: Final = "Failed"
 
 DOMAIN_SHARED: Final = "domain-shared"  # the pseudo profile that owns a domain's RStudioServerPro app
 
-NEVER: Final = float("inf")
+_UNSAVED: Final = Field(exclude=True)
+
+
+def _saved_as_list(kind: type[Any]) -> GetPydanticSchema:
+    """Save a table of owners as a list of them; each knows its own key."""
+    rows = Annotated[
+        list[kind],  # type: ignore[valid-type]
+        AfterValidator(lambda rows: {row.key: row for row in rows}),
+        PlainSerializer(lambda table: list(table.values()), return_type=list[kind]),  # type: ignore[valid-type]
+    ]
+    return GetPydanticSchema(lambda _, handler: handler.generate_schema(rows))
+
+
+def _without_tags(spec: AppSpec) -> AppSpec:
+    if spec.tags:
+        raise ValueError("the spec of an app has tags, which belong to the app")
+    return spec
 
 
 class AppId(NamedTuple):
@@ -52,46 +69,30 @@ class Bucket(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Domain:
-    """A domain. `user_settings` and `space_settings` are its defaults, as the API takes them."""
-
-    domain_id: str
-    name: str
-    region: str
-    account: str
-    auth_mode: str
-    created_at: float
-    arn: str
-    seq: int
-    tags: dict[str, str] = field(default_factory=dict)
-    user_settings: dict[str, Any] = field(default_factory=dict)
-    space_settings: dict[str, Any] = field(default_factory=dict)
-    profiles: dict[str, Profile] = field(default_factory=dict)  # by lower-cased name
-    spaces: dict[str, Space] = field(default_factory=dict)
-    next_uid: int = 200_000
-    gone: bool = False
-
-
-@dataclass(slots=True, eq=False)
 class Profile:
     """A user profile. `due` is when its status changes by itself, in epoch seconds."""
 
     domain_id: str
     name: str
     status: str
-    created_at: float
-    modified_at: float
+    created_at: Number
+    modified_at: Number
     arn: str
-    seq: int
+    seq: Count
     uid: str
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     sso_identifier: str = ""
     sso_value: str = ""
-    due: float = NEVER
-    gone: bool = False
-    live_apps: int = 0
-    spaces: int = 0
+    due: NumberOrNever = NEVER
+    gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
+    live_apps: Annotated[int, _UNSAVED] = field(default=0, init=False)
+    spaces: Annotated[int, _UNSAVED] = field(default=0, init=False)
+
+    @property
+    def key(self) -> str:
+        """Return the name as the service compares it."""
+        return self.name.lower()
 
 
 @dataclass(slots=True, eq=False)
@@ -101,22 +102,48 @@ class Space:
     domain_id: str
     name: str
     status: str
-    created_at: float
-    modified_at: float
+    created_at: Number
+    modified_at: Number
     arn: str
-    seq: int
+    seq: Count
     uid: str
     owner: str = ""
     sharing: str = ""
     app_type: str = ""
-    ebs_gb: int = 0
+    ebs_gb: Count = 0
     display_name: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    storage_ready_at: float = 0.0
-    due: float = NEVER
-    gone: bool = False
-    live_apps: int = 0
+    storage_ready_at: Number = 0.0
+    due: NumberOrNever = NEVER
+    gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
+    live_apps: Annotated[int, _UNSAVED] = field(default=0, init=False)
+
+    @property
+    def key(self) -> str:
+        """Return the name as the service compares it."""
+        return self.name
+
+
+@dataclass(slots=True, eq=False)
+class Domain:
+    """A domain. `user_settings` and `space_settings` are its defaults, as the API takes them."""
+
+    domain_id: str
+    name: str
+    region: str
+    account: str
+    auth_mode: str
+    created_at: Number
+    arn: str
+    seq: Count
+    tags: dict[str, str] = field(default_factory=dict)
+    user_settings: dict[str, Any] = field(default_factory=dict)
+    space_settings: dict[str, Any] = field(default_factory=dict)
+    profiles: Annotated[dict[str, Profile], _saved_as_list(Profile)] = field(default_factory=dict)
+    spaces: Annotated[dict[str, Space], _saved_as_list(Space)] = field(default_factory=dict)
+    next_uid: Count = 200_000
+    gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -126,18 +153,20 @@ class App:
     key: AppId
     owner: str  # as it was written
     status: str
-    created_at: float
-    spec: AppSpec  # as ListApps shows it: without tags and recovery mode
+    created_at: Number
+    spec: Annotated[
+        AppSpec, AfterValidator(_without_tags), PlainSerializer(AppSpec.to_json)
+    ]  # as ListApps shows it: without tags and recovery mode
     arn: str
-    seq: int
+    seq: Count
     bucket: Bucket
     tags: dict[str, str] = field(default_factory=dict)
     recovery_mode: bool | None = None
     failure_reason: str = ""
     will_fail: str = ""
-    ended_at: float = NEVER
-    due: float = NEVER
-    gone: bool = False
+    ended_at: NumberOrNever = NEVER
+    due: NumberOrNever = NEVER
+    gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
 
     @property
     def is_alive(self) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from engine.simulator.world.values import Number
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLimit:
+class RequestLimit(NamedTuple):
     """`rate` calls a second go through for ever, and `burst` at once after a pause."""
 
-    rate: float
-    burst: float
+    rate: Annotated[Number, Field(gt=0)]
+    burst: Number
 
 
 @dataclass(slots=True)

@@ -23,7 +23,6 @@ from engine.simulator.world.records import (
     DELETING,
     FAILED,
     IN_SERVICE,
-    NEVER,
     PENDING,
     UPDATING,
     App,
@@ -36,11 +35,11 @@ from engine.simulator.world.records import (
 from engine.simulator.world.request_limit import RequestLimit, TokenBucket
 from engine.simulator.world.service_error import ServiceError
 from engine.simulator.world.stats import Stats
+from engine.simulator.world.values import NEVER, Number, Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Range = tuple[float, float]
 Record = App | Profile | Space | Domain
 
 DEFAULT_ACCOUNT: Final = "000000000000"
@@ -77,7 +76,7 @@ class Timing:
     space_deleting: Range = (0.2, 0.5)
     space_storage: Range = (0.0, 0.0)
     answer: Range = (0.0, 0.0)
-    tombstone: float = TOMBSTONE_SECONDS
+    tombstone: Number = TOMBSTONE_SECONDS
 
 
 @dataclass(slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import TypeAdapter
 
 from engine.simulator.scenario import changes
-from engine.simulator.scenario.changes import AppRef, change_from_json, change_to_json
+from engine.simulator.scenario.changes import AppRef, SavedChange
 from engine.simulator.world.faults import FailureRule
 from engine.simulator.world.quotas import bucket_quota_name
 from engine.simulator.world.request_limit import RequestLimit
@@ -29,7 +30,8 @@ ALL: list[Change] = [
 
 @pytest.mark.parametrize("change", ALL, ids=lambda change: str(change.kind))
 def test_a_change_survives_being_saved(change: Change) -> None:
-    assert change_from_json(change_to_json(change)) == change
+    adapter: TypeAdapter[Change] = TypeAdapter(SavedChange)
+    assert adapter.validate_json(adapter.dump_json(change), strict=True) == change
 
 
 def test_limits_change() -> None:

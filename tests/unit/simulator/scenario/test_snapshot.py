@@ -19,8 +19,6 @@ from engine.simulator.scenario.snapshot import (
     load_world,
     parse_world,
     save_world,
-    world_from_json,
-    world_to_json,
 )
 from engine.simulator.world.faults import FailureRule, Fault, FaultKind, FaultRule
 from engine.simulator.world.request_limit import RequestLimit
@@ -31,6 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STORM = Path(__file__).parents[4] / "scenarios" / "storm.toml"
+
+
+def world_to_json(world: World) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(dump_world(world))
+    return document
+
+
+def world_from_json(document: dict[str, Any]) -> World:
+    return parse_world(json.dumps(document).encode())
 
 
 def a_rich_world() -> World:
@@ -75,7 +82,7 @@ def seen(world: World) -> dict[str, Any]:
 
 def test_a_world_comes_back_as_it_was() -> None:
     world = a_rich_world()
-    back = world_from_json(json.loads(json.dumps(world_to_json(world))))
+    back = world_from_json(world_to_json(world))
     assert seen(back) == seen(world)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine.simulator.scenario.changes import SetQuota
-from engine.simulator.world.faults import EVER, Fault, FaultBook, FaultKind, FaultRule
-from engine.simulator.world.records import NEVER, Bucket
+from engine.simulator.world.faults import Fault, FaultBook, FaultKind, FaultRule
+from engine.simulator.world.records import Bucket
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.values import NEVER
 from engine.simulator.world.world import Timing, World
 from tests.unit.simulator.worlds import (
     ACCOUNT,
@@ -173,7 +174,7 @@ def test_a_fault_may_be_a_matter_of_chance() -> None:
     book = FaultBook([FaultRule(Fault(FaultKind.RESET_AFTER), probability=0.25)])
     count = sum(book.draw("CreateApp", 0.0, world.rng) is not None for _ in range(400))
     assert 50 < count < 150
-    assert book.rules[0].until_at == EVER
+    assert book.rules[0].until_at == NEVER
 
 
 def test_a_bucket_is_freed_once() -> None:

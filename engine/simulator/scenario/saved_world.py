@@ -1,0 +1,121 @@
+"""A world as the document that is saved, and back.
+
+What is saved: everything that a caller could see, what is still to happen, and the state of chance. What is not: the
+counts, and how full the request limits' token buckets are. Each part is checked against the annotations of the world's
+own dataclasses, as if a stranger had written it. Not here: files (`snapshot`).
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.simulator.scenario.changes import SavedChange
+from engine.simulator.service.owner_operations import index_profile, index_space
+from engine.simulator.world.catalog import PRICES
+from engine.simulator.world.faults import FailureRule, FaultRule
+from engine.simulator.world.quotas import Quotas
+from engine.simulator.world.records import App, Domain, Profile
+from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.values import Count, Number
+from engine.simulator.world.world import Timing, World
+
+if TYPE_CHECKING:
+    from engine.simulator.world.world import Record
+
+# What a world and its document call by the same name.
+_SHARED: Final = (
+    "now",
+    "account",
+    "scenario",
+    "keep_replaced_rows",
+    "timing",
+    "quotas",
+    "request_limits",
+    "failures",
+    "prices",
+)
+
+
+class SavedWorld(BaseModel):
+    """Everything of a world that is saved."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)  # built by the first use, not by import
+
+    format_version: Literal[1]
+    now: Number
+    seq: Count
+    account: str
+    scenario: str
+    keep_replaced_rows: bool
+    random: tuple[int, tuple[int, ...], float | None]
+    timing: Timing
+    quotas: Quotas
+    request_limits: dict[str, RequestLimit | None]
+    failures: list[FailureRule]
+    faults: list[FaultRule]
+    # A world that was saved before there were prices has those of a new one.
+    prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))
+    domains: list[Domain]
+    apps: list[App]
+    scheduled: list[tuple[Number, SavedChange]]
+    after_first_create: list[tuple[Number, SavedChange]]
+
+    @classmethod
+    def of(cls, world: World) -> SavedWorld:
+        """Return the document of a world. It shares the world's records, so it must be written before they change."""
+        return cls.model_construct(
+            format_version=1,
+            seq=world.next_seq(),
+            random=world.rng.getstate(),
+            faults=world.faults.rules,
+            domains=list(world.domains.values()),
+            apps=[app for index in world.apps_by_domain.values() for app in index],
+            scheduled=world.scheduled_changes(),
+            after_first_create=world.after_first_create.changes,
+            **{name: getattr(world, name) for name in _SHARED},
+        )
+
+    def world(self) -> World:
+        """Return the world. Raises ValueError, TypeError, OverflowError or KeyError for what makes none."""
+        world = World(rng=random.Random())
+        world.rng.setstate(self.random)
+        for name in _SHARED:
+            setattr(world, name, getattr(self, name))
+        world.faults.rules = self.faults
+        self._enter_records(world)
+        world.continue_seq(self.seq)
+        for at, change in self.scheduled:
+            world.schedule(at, change)
+        world.after_first_create.changes = list(self.after_first_create)
+        return world
+
+    def _enter_records(self, world: World) -> None:
+        world.domains = {domain.domain_id: domain for domain in self.domains}
+        records: list[Record] = [*self.domains, *self.apps]
+        for domain in self.domains:
+            records += [*domain.profiles.values(), *domain.spaces.values()]
+        world.keep_replaced_rows = True  # what was kept is kept
+        for record in sorted(records, key=lambda record: record.seq):  # the listings are in this order
+            _enter(world, record)
+        world.keep_replaced_rows = self.keep_replaced_rows
+
+
+def _enter(world: World, record: Record) -> None:
+    world.continue_seq(record.seq)
+    if isinstance(record, Domain):
+        world.by_arn[record.arn.lower()] = record
+        world.rows_by_lane[record.account, record.region].append(record)
+        return
+    if isinstance(record, App):
+        world.add_app(record)
+    elif isinstance(record, Profile):
+        index_profile(world, world.domains[record.domain_id], record)
+    else:
+        domain = world.domains[record.domain_id]
+        index_space(world, domain, record)
+        if (owner := domain.profiles.get(record.owner.lower())) is not None:
+            owner.spaces += 1
+    world.set_due(record, record.due)
