@@ -34,6 +34,7 @@ _LATE: Final = (
     "typer._adapters",
     "zoneinfo._tzpath",
 )
+_FILES: Final = ("endpoints", "partitions", "_retry", "sagemaker/2017-07-24/service-2", "sts/2011-06-15/service-2")
 _DESCRIPTORS_MAX_COUNT: Final = 1 << 20
 _LINK: Final = 0
 
@@ -46,8 +47,23 @@ def read_modules() -> None:
             importlib.import_module(module.name)
     for name in _LATE:
         importlib.import_module(name)
+    read_service_files()
     gc.collect()
     gc.freeze()  # the collector of a child leaves alone what it shares with the server
+
+
+def read_service_files() -> None:
+    """Read what every client is made from: the first client that a child makes finds it in memory."""
+    from botocore.loaders import JSONFileLoader, Loader
+
+    load = JSONFileLoader.load_file
+    read = {path: load(JSONFileLoader(), path) for path in (f"{Loader.BUILTIN_DATA_PATH}/{name}" for name in _FILES)}
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        known = read.pop(path, None)  # once only: whoever asked may change it
+        return load(loader, path) if known is None else known
+
+    JSONFileLoader.load_file = load_file
 
 
 class Server:
