@@ -139,9 +139,8 @@ class LaneRun:
 
     def act(self, operation: AnyOperation, step: Step, gate: Gate | None = None) -> None:
         """Carry out `step`; `gate` is that of the quota which refused the call that it follows from."""
-        told = getattr(step, "told", None)
-        if told is not None:
-            self.emit(told)
+        if isinstance(step, Call | Await | End) and step.told is not None:
+            self.emit(step.told)
         match step:
             case Call(phase, at):
                 self._call(operation, phase, at)
