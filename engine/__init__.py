@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
+    from engine.core.request import Request
     from engine.core.selectors import Selectors
     from engine.core.status import StatusView
     from engine.ports.events import Event
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "ExitCode",
     "Plan",
+    "Request",
     "Selectors",
     "StatusView",
     "ValidateResult",
@@ -47,6 +49,7 @@ _HOMES = {
     "Event": "engine.ports.events",
     "ExitCode": "engine.core.errors",
     "Plan": "engine.core.plan",
+    "Request": "engine.core.request",
     "Selectors": "engine.core.selectors",
     "StatusView": "engine.core.status",
     "ValidateResult": "engine.app.loading",

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.regular_file import read_regular
 from engine.core.errors import DeniedError, StalePlanError, UsageError
-from engine.core.identity import parse_app_key
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, PLAN_FILE_MAX_BYTES
 from engine.core.plan_json import plan_from_json
-from engine.core.selectors import Selectors
+from engine.core.request import Request
 from engine.core.stale import why_stale
 from engine.core.text import clean
 
@@ -29,14 +28,6 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
 
 _AGAIN: Final = "Make it again with: appfleet plan --out FILE"
-_WORDS: Final = {
-    "domain": "domains",
-    "team": "teams",
-    "user": "users",
-    "space": "spaces",
-    "app-type": "app_types",
-    "key": "keys",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +81,7 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
             hint="Its findings say why. Fix that, then save a new plan: appfleet plan --out FILE",
         )
     _check_age(saved, options, now)
-    return Approval(saved), replace(options, **_made_with(saved))
+    return Approval(saved), replace(options, request=_made_with(saved))
 
 
 def _document(path: Path) -> Any:
@@ -126,23 +117,10 @@ def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
         )
 
 
-def _made_with(saved: Plan) -> dict[str, Any]:
-    """Return the options of a plan by their names in AppOptions. Raises StalePlanError for what no plan writes."""
-    told = dict(saved.options)
-    selectors: dict[str, list[str]] = {}
+def _made_with(saved: Plan) -> Request:
+    """Return what a plan was asked for. Raises StalePlanError for what no plan writes."""
     try:
-        for kind, pattern in saved.selectors:
-            selectors.setdefault(_WORDS[kind], []).append(pattern)
-        return {
-            "selectors": Selectors.parse(**selectors),
-            "prune": told["prune"] == "on",
-            "adopt": told["adopt"] == "on",
-            "from_fleet": told.get("from_fleet", ""),
-            "replace_on_drift": told["replace"] == "on-drift",
-            "replace_keys": frozenset(map(parse_app_key, told["replace_keys"].split())),
-            "retry_quarantined": told["retry_quarantined"] == "on",
-            "allow_destructive": tuple(told["allow_destructive"].split()),
-        }
+        return Request.from_pairs(saved.options, saved.selectors)
     except (KeyError, UsageError) as error:
         said = error.message if isinstance(error, UsageError) else str(error)
         why = f"the saved plan is not used: it names what no plan has: {said}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.app.loading import read, today
@@ -111,7 +110,7 @@ async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
     loaded = read(options, today())
     declared, _ = find_app(loaded, key)
     key = key if declared is None else declared.key  # a user profile's name may be typed in any case
-    options = replace(options, selectors=Selectors(keys=(key,)))
+    options = options.about(Selectors(keys=(key,)))
     try:
         made, observed = await looking(options, loaded, emit, planned)
     except UsageError:

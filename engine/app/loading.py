@@ -14,6 +14,7 @@ from engine.core.diagnostics import Severity
 from engine.core.errors import ConfigError, PolicyError, UsageError
 from engine.core.finding import Finding
 from engine.core.limits import FILE_FINDINGS_MAX_COUNT
+from engine.core.request import ALLOW, FROM_FLEET, REPLACE_KEY
 from engine.core.selection import AskedKeys, require_declared
 
 if TYPE_CHECKING:
@@ -259,12 +260,12 @@ def today() -> date:
 
 def keys_named(options: AppOptions, loaded: Loaded) -> tuple[AskedKeys, ...]:
     """Return the keys that flags name one by one. Raises UsageError for what is no key, or no other fleet."""
-    if options.from_fleet == loaded.fleet.name:
+    if options.request.from_fleet == loaded.fleet.name:
         raise UsageError(
-            f"--from-fleet names this fleet itself, {options.from_fleet!r}",
+            f"{FROM_FLEET.flag} names this fleet itself, {options.request.from_fleet!r}",
             hint="Give the name that the fleet had before",
         )
     return (
-        AskedKeys("--replace", options.replace_keys),
-        AskedKeys("--allow-destructive", loaded.allowed_keys(options.allow_destructive)),
+        AskedKeys(REPLACE_KEY.flag, options.request.replace_keys),
+        AskedKeys(ALLOW.flag, loaded.allowed_keys(options.request.allow_destructive)),
     )

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.finding import allowed_flags
 from engine.core.outcome import ApplyReport
+from engine.core.request import ALLOW, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from engine.app.options import AppOptions
     from engine.core.plan import Plan
 
 AGAIN: Final = "again"  # each word of a command that is next after itself
-_ALLOW: Final = "--allow-destructive"
+STRICT: Final = "strict"
+SIMULATE: Final = "simulate"
 
 
 def lifting(options: AppOptions, made: Plan | ApplyReport) -> AppOptions:
@@ -28,42 +30,44 @@ def lifting(options: AppOptions, made: Plan | ApplyReport) -> AppOptions:
     An allowance that was given with another count is replaced. What a guardrail refused to a command that is more than
     an apply is refused to `apply` too, so its own words stay; where `apply` continues it, they are left out.
     """
-    if isinstance(made, ApplyReport) and made.only_quarantined:
-        options = replace(options, retry_quarantined=True)
+    request = options.request
+    retry = request.retry_quarantined or (isinstance(made, ApplyReport) and made.only_quarantined)
     flags = allowed_flags(made.findings) if made.denied else ()
-    given = {_pattern(flag): flag for flag in (*options.allow_destructive, *flags)}
+    given = {_pattern(flag): flag for flag in (*request.allow_destructive, *flags)}
     goes_on = options.again and (made.denied or options.lets_go)
-    again = _allowing(options.again, given.values()) if goes_on else ()
-    return replace(options, allow_destructive=tuple(given.values()), again=again)
+    request = replace(request, retry_quarantined=retry, allow_destructive=tuple(given.values()))
+    return replace(options, request=request, again=_allowing(options.again, request) if goes_on else ())
 
 
-def _allowing(words: Sequence[str], allowances: Iterable[str]) -> tuple[str, ...]:
-    """Return the words of a command with these values of --allow-destructive instead of those that it has."""
+def _allowing(words: Sequence[str], request: Request) -> tuple[str, ...]:
+    """Return the words of a command with the allowances of `request` instead of those that it has."""
     kept: list[str] = []
     waiting = iter(words)
     for word in waiting:
-        if word == _ALLOW:
+        if word == ALLOW.flag:
             next(waiting, None)
-        elif not word.startswith(f"{_ALLOW}="):
+        elif not word.startswith(f"{ALLOW.flag}="):
             kept.append(word)
-    return (*kept, *(part for allowed in allowances for part in (_ALLOW, allowed)))
+    return (*kept, *Request(allow_destructive=request.allow_destructive).argv())
 
 
 def asked_pairs(options: AppOptions) -> list[tuple[str, str]]:
-    """Return what decides what a run is about, as (name of the flag, value), to be kept with the run."""
-    switches = {
-        "prune": options.prune,
-        "adopt": options.adopt,
-        "replace-on-drift": options.replace_on_drift,
-        "retry-quarantined": options.retry_quarantined,
-        "strict": options.strict,
-    }
-    pairs = [*options.selectors.pairs(), *((name, "") for name, on in switches.items() if on)]
-    pairs += [("replace", str(key)) for key in sorted(options.replace_keys)]
-    pairs += [("allow-destructive", allowed) for allowed in options.allow_destructive]
-    pairs += [("from-fleet", options.from_fleet)] if options.from_fleet else []
+    """Return what decides what a run is about, as (name, value), to be kept with the run."""
+    pairs = [*options.request.kept(), *([(STRICT, "")] if options.strict else [])]
     pairs += [(AGAIN, word) for word in options.again]
-    return [*pairs, *([("simulate", options.simulate)] if options.simulate is not None else [])]
+    return [*pairs, *([(SIMULATE, options.simulate)] if options.simulate is not None else [])]
+
+
+def options_kept(options: AppOptions, asked: Sequence[tuple[str, str]]) -> AppOptions:
+    """Return the options with what `asked_pairs` kept of a run."""
+    given = dict(reversed(asked))
+    return replace(
+        options,
+        request=Request.from_kept(asked),
+        strict=STRICT in given,
+        simulate=given.get(SIMULATE),
+        again=tuple(word for name, word in asked if name == AGAIN),
+    )
 
 
 def _pattern(flag: str) -> str:

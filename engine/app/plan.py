@@ -78,9 +78,9 @@ async def planned(
     await count_late_failures(parts.run, fleet, observed)
     asked = _plan_options(options, loaded, parts)
     made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
-    require_fleet(options.from_fleet, fleet, observed)
+    require_fleet(options.request.from_fleet, fleet, observed)
     # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
-    too_far = preparation is None and bool(loaded.guardrails(made, observed, options.allow_destructive))
+    too_far = preparation is None and bool(loaded.guardrails(made, observed, options.request.allow_destructive))
     made = replace(made, denied=made.denied or too_far)
     fit, unknown = (NO_FIT, ()) if made.denied else await quotas_of(made, observed, options, parts)
     if fit.lines:
@@ -94,7 +94,7 @@ async def planned(
         made = await preparation.plan(made, observed, parts)
     if unread := unread_tags(parts.run):
         made = replace(made, findings=tuple(sorted((*made.findings, *unread))))
-    guarded = loaded.guardrails(made, observed, options.allow_destructive)
+    guarded = loaded.guardrails(made, observed, options.request.allow_destructive)
     if guarded:
         made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
     if made.changes:
@@ -183,23 +183,23 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         today=made_at.date(),
         safety=loaded.settings.safety,
         selectors=options.selectors,
-        prune=options.prune,
-        replace_on_drift=options.replace_on_drift,
-        replace_keys=options.replace_keys,
-        allow_destructive=loaded.allowed_keys(options.allow_destructive),
+        prune=options.request.prune,
+        replace_on_drift=options.request.replace_on_drift,
+        replace_keys=options.request.replace_keys,
+        allow_destructive=loaded.allowed_keys(options.request.allow_destructive),
         once_done=memory.once_done,
         half_replaced=memory.half_replaced,
         replaced_at=loaded.replaced_at(memory),
         quarantined=loaded.quarantined(memory),
-        retry_quarantined=options.retry_quarantined,
-        adopt=options.adopt,
-        from_fleet=options.from_fleet,
+        retry_quarantined=options.request.retry_quarantined,
+        adopt=options.request.adopt,
+        from_fleet=options.request.from_fleet,
         denied_keys=loaded.admitted.denied_keys,
         run_denied=loaded.admitted.run_denied,
         findings=loaded.findings,
         lanes=parts.plan_lanes,
         domain_lanes={name: link.lane for name, link in parts.run.links.items()},
-        allowances=options.allow_destructive,
+        allowances=options.request.allow_destructive,
         version=parts.version,
     )
 

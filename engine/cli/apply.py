@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -10,6 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
+from engine.cli.asked import Asked, takes_asked
 from engine.cli.named import path_with_hint
 from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
@@ -61,6 +63,7 @@ ChecksumFlag = Annotated[
 ]
 
 
+@takes_asked
 def apply(
     ctx: typer.Context,
     plan_file: PlanFileArgument = None,
@@ -73,47 +76,27 @@ def apply(
     _metrics_file: MetricsFileFlag = None,  # the end reads it, also where a flag beside it is wrong
     plan_age_max: PlanAgeMaxFlag = "1h",
     checksum: ChecksumFlag = None,
-    prune: flags.PruneFlag = False,
-    adopt: flags.AdoptFlag = False,
-    from_fleet: flags.FromFleetFlag = None,
-    replace: flags.ReplaceFlag = None,
-    retry_quarantined: flags.RetryQuarantinedFlag = False,
-    allow_destructive: flags.AllowDestructiveFlag = None,
-    refresh_quotas: flags.RefreshQuotasFlag = False,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
-    domain: flags.DomainFlag = None,
-    team: flags.TeamFlag = None,
-    user: flags.UserFlag = None,
-    space: flags.SpaceFlag = None,
-    app_type: flags.AppTypeFlag = None,
-    key: flags.KeyFlag = None,
+    *,
+    asked: Asked,
 ) -> int:
     """Plan, ask, then apply the plan.
 
     Safe to run again at any time: what is there stays. Press Ctrl-C once to stop cleanly, twice to stop now.
     """
-    from engine.cli.context import changes_of, options_of, selectors_of
+    from engine.cli.context import duration_of
 
     approved = plan_file is not None or checksum is not None
     if not (yes or dry_run or approved or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
-    takes = (adopt, from_fleet)
-    asked = changes_of(
-        simulate, replace, allow_destructive, prune=prune, takes=takes, retry_quarantined=retry_quarantined
-    )
-    selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(
-        ctx.obj,
-        strict=strict,
-        selectors=selectors,
+    options = replace(
+        asked.options(ctx.obj),
         saved_plan=plan_file,
         checksum=checksum or "",
-        refresh_quotas=refresh_quotas,
         wait=not no_wait,
         asks=not (yes or approved),
-        **_times(deadline, lock_timeout, plan_age_max),
-        **asked,
+        deadline_s=duration_of(deadline, "--deadline"),
+        lock_timeout_s=duration_of(lock_timeout, "--lock-timeout") or 0.0,
+        plan_age_max_s=duration_of(plan_age_max, "--plan-age-max") or 0.0,
     )
     if plan_file is not None:
         _refuse_beside_a_plan(options, dry_run=dry_run)
@@ -122,33 +105,9 @@ def apply(
     return _run(ctx.obj, options, format_.value, yes=yes)
 
 
-def _times(deadline: str | None, lock_timeout: str | None, plan_age_max: str) -> dict[str, float | None]:
-    """Read the durations, by the names that the options have for them. Raises UsageError, naming the flag."""
-    from engine.cli.context import duration_of
-
-    return {
-        "deadline_s": duration_of(deadline, "--deadline"),
-        "lock_timeout_s": duration_of(lock_timeout, "--lock-timeout") or 0.0,
-        "plan_age_max_s": duration_of(plan_age_max, "--plan-age-max"),
-    }
-
-
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
     """Raise UsageError, naming the flags, for what a saved plan has decided already."""
-    given = {f"--{kind}" for kind, _ in options.selectors.pairs()}
-    given |= {
-        name
-        for name, is_given in (
-            ("--prune", options.prune),
-            ("--adopt", options.adopt),
-            ("--from-fleet", bool(options.from_fleet)),
-            ("--replace", options.replace_on_drift or bool(options.replace_keys)),
-            ("--retry-quarantined", options.retry_quarantined),
-            ("--allow-destructive", bool(options.allow_destructive)),
-            ("--dry-run", dry_run),
-        )
-        if is_given
-    }
+    given = options.request.flags() | ({"--dry-run"} if dry_run else set())
     if given:
         raise UsageError(
             f"{', '.join(sorted(given))}: the saved plan {options.saved_plan} was made with its own flags",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
+from engine.cli.argv import SIMULATE
 from engine.cli.call import DASH, FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def duration_of(text: str | None, flag: str) -> float | None:
         raise UsageError(f"{flag}: {error}") from None
 
 
-def options_of(globals_: Globals, **asked: Any) -> AppOptions:
-    """Return the composition root's options: the global flags, and what the command was asked."""
+def options_of(globals_: Globals) -> AppOptions:
+    """Return the composition root's options, as the global flags set them."""
     import os
 
     from engine.app.options import AppOptions
@@ -106,47 +107,7 @@ def options_of(globals_: Globals, **asked: Any) -> AppOptions:
         run_id=globals_.call.run_id,
         signals=globals_.call.signals,
         endpoint_url=globals_.endpoint_url,
-        **asked,
     )
-
-
-def changes_of(
-    simulate: str | None,
-    replace: Sequence[str] | None,
-    allow_destructive: Sequence[str] | None,
-    *,
-    prune: bool,
-    takes: tuple[bool, str | None],
-    retry_quarantined: bool,
-) -> dict[str, Any]:
-    """Read the flags that plan and apply share, by the names that the options have for them.
-
-    `takes` is what `--adopt` and `--from-fleet` say.
-    A lone `--replace` stands for every app that has drifted. Raises UsageError for a key that is not one.
-    """
-    return {
-        "simulate": simulate_of(simulate),
-        "prune": prune,
-        "adopt": takes[0],
-        "from_fleet": from_fleet_of(takes[1], adopt=takes[0]),
-        "replace_on_drift": "" in (replace or ()),
-        "replace_keys": frozenset(key_of(text, "--replace") for text in replace or () if text),
-        "retry_quarantined": retry_quarantined,
-        "allow_destructive": tuple(allow_destructive or ()),
-    }
-
-
-def from_fleet_of(name: str | None, *, adopt: bool) -> str:
-    """Read the name of the fleet that apps are moved from. Raises UsageError where it cannot mean anything."""
-    from engine.core.errors import UsageError
-
-    if name is None:
-        return ""
-    if not name.strip():
-        raise UsageError("--from-fleet names no fleet", hint="Give the old name of the fleet: --from-fleet OLD")
-    if not adopt:
-        raise UsageError("--from-fleet only works with --adopt", hint=f"Use --adopt --from-fleet {shlex.quote(name)}")
-    return name
 
 
 def key_of(text: str, flag: str) -> AppKey:
@@ -165,42 +126,35 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
 
     `saved` is where the plan was saved: it holds its selectors and flags itself.
     """
-    here = [*_here(options), *(["--endpoint-url", options.endpoint_url] if options.endpoint_url else [])]
     if options.again:
-        return shlex.join([*here, *options.again])
-    parts = [*here, "apply"]
-    if options.simulate is not None:
-        parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
-    if saved is not None:
-        return shlex.join([*parts, str(saved)])
-    for kind, pattern in options.selectors.pairs():
-        parts += [f"--{kind}", pattern]
-    parts += ["--strict"] if options.strict else []
-    parts += ["--prune"] if options.prune else []
-    parts += ["--adopt"] if options.adopt else []
-    parts += ["--from-fleet", options.from_fleet] if options.from_fleet else []
-    parts += ["--replace"] if options.replace_on_drift else []
-    for key in sorted(options.replace_keys):
-        parts += ["--replace", str(key)]
-    parts += ["--retry-quarantined"] if options.retry_quarantined else []
-    for allowed in options.allow_destructive:
-        parts += ["--allow-destructive", allowed]
-    return shlex.join(parts)
+        return typed(options, *options.again)
+    strict = ["--strict"] if options.strict else []
+    asked = [str(saved)] if saved is not None else options.request.argv(*strict)
+    return typed(options, "apply", *simulation(options), *asked)
 
 
 def next_report(options: AppOptions) -> str:
     """Return the report command that finds the runs of `options`, as a reader would type it from anywhere."""
-    return shlex.join([*_here(options), "report"])
+    return typed(replace(options, endpoint_url=None), "report")
 
 
-def _here(options: AppOptions) -> list[str]:
-    """Return the program with the flags that lead to this fleet and this state folder."""
+def typed(options: AppOptions, *words: str) -> str:
+    """Return a command over this fleet, state folder and endpoint, as a reader would type it."""
     parts = ["appfleet"]
     if str(options.fleet_file) != FLEET_FILE_NAME:
         parts += ["-f", str(options.fleet_file)]
     if options.state_dir is not None:
         parts += ["--state-dir", str(options.state_dir)]
-    return parts
+    if options.endpoint_url:
+        parts += ["--endpoint-url", options.endpoint_url]
+    return shlex.join([*parts, *words])
+
+
+def simulation(options: AppOptions) -> list[str]:
+    """Return the flag of a simulated world, where there is one."""
+    if options.simulate is None:
+        return []
+    return [f"{SIMULATE}={options.simulate}" if options.simulate else SIMULATE]
 
 
 def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None = None) -> str:

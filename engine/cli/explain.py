@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def explain(
     from engine.render.json_text import json_text
 
     wanted = key_of(key, "KEY")
-    options = options_of(ctx.obj, strict=strict, simulate=simulate_of(simulate))
+    options = replace(options_of(ctx.obj), strict=strict, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         explanation = asyncio.run(sinks.ticking(app_explain.explain(options, wanted, sinks.emit)))
         sinks.clear()

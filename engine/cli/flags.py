@@ -12,6 +12,7 @@ import typer
 
 from engine.cli.call import ENV_PREFIX
 from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint
+from engine.core import request
 from engine.core.log_options import LogFormat, LogLevel
 
 
@@ -104,27 +105,27 @@ StrictFlag = Annotated[
 ]
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
 AdoptFlag = Annotated[
-    bool, flag("--adopt", help="Take over declared apps that nobody owns: give them this fleet's tag.")
+    bool, flag(request.ADOPT.flag, help="Take over declared apps that nobody owns: give them this fleet's tag.")
 ]
 FromFleetFlag = Annotated[
     str | None,
     flag(
-        "--from-fleet",
+        request.FROM_FLEET.flag,
         help="With --adopt: also take over declared apps that this other fleet owns, such as after a rename.",
         metavar="FLEET",
     ),
 ]
-PruneFlag = Annotated[bool, flag("--prune", help="Delete what this fleet owns and no longer declares.")]
+PruneFlag = Annotated[bool, flag(request.PRUNE.flag, help="Delete what this fleet owns and no longer declares.")]
 ReplaceFlag = Annotated[
     list[str] | None,
     flag(
-        "--replace",
+        request.REPLACE.flag,
         help="Replace apps that have drifted; with a KEY, that app alone, drifted or not. Repeatable.",
         metavar="[KEY]",
     ),
 ]
 RetryQuarantinedFlag = Annotated[
-    bool, flag("--retry-quarantined", help="Try apps again that failed in several runs in a row.")
+    bool, flag(request.RETRY.flag, help="Try apps again that failed in several runs in a row.")
 ]
 RefreshQuotasFlag = Annotated[
     bool, flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
@@ -132,7 +133,7 @@ RefreshQuotasFlag = Annotated[
 AllowDestructiveFlag = Annotated[
     list[str] | None,
     flag(
-        "--allow-destructive",
+        request.ALLOW.flag,
         help="Allow this app, or exactly COUNT apps matching PATTERN, to be deleted or replaced. Repeatable.",
         metavar="KEY|PATTERN=COUNT",
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.call import FLEET_FILE_NAME
 from engine.cli.named import STDOUT
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
+from engine.core.request import Request
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -52,14 +51,14 @@ def import_(
 
     from engine.app import import_domain as app_import_domain
     from engine.app.import_domain import ImportAsked, put, require_free
-    from engine.cli.context import options_of, simulate_of
+    from engine.cli.context import options_of, simulate_of, simulation, typed
     from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
 
     out = None if out is STDOUT else out
     if out is not None:
         require_free(out)
-    options = options_of(ctx.obj, simulate=simulate_of(simulate), command="import")
+    options = replace(options_of(ctx.obj), simulate=simulate_of(simulate), command="import")
     asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = asyncio.run(sinks.ticking(app_import_domain.import_domain(options, asked, sinks.emit)))
@@ -72,7 +71,9 @@ def import_(
     say(import_text(counts, imported.left_out, imported.bare_owners))
     if out is not None:
         say(f"wrote {clean(str(out))}")
-        plan, adopt = (_next(_for_file(out, options), words) for words in (["plan"], ["apply", "--adopt"]))
+        following = _for_file(out, options)
+        commands = (["plan"], ["apply", *Request(adopt=True).argv()])
+        plan, adopt = (typed(following, *words, *simulation(following)) for words in commands)
         say(f"Next:\n  {plan}\n  {adopt}")
         say("No app is this fleet's own until it is adopted, and so none can be pruned or replaced.")
     return ExitCode.OK if written else ExitCode.FAILED
@@ -84,18 +85,3 @@ def _for_file(out: Path, options: AppOptions) -> AppOptions:
     if options.simulate is None or following.state_path == options.state_path:
         return following
     return replace(following, state_dir=options.state_path)
-
-
-def _next(options: AppOptions, words: list[str]) -> str:
-    """Return a command over the file that was written, as a reader would type it."""
-    parts = ["appfleet"]
-    if str(options.fleet_file) != FLEET_FILE_NAME:
-        parts += ["-f", str(options.fleet_file)]
-    if options.state_dir is not None:
-        parts += ["--state-dir", str(options.state_dir)]
-    if options.endpoint_url:
-        parts += ["--endpoint-url", options.endpoint_url]
-    parts += words
-    if options.simulate is not None:
-        parts.append(f"--simulate={options.simulate}" if options.simulate else "--simulate")
-    return shlex.join(parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
@@ -14,9 +15,7 @@ from engine.cli.named import DASH_HINT, DASH_REFUSED
 from engine.cli.onboard import run
 from engine.cli.plan import PlanFormat
 from engine.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from engine.app.options import AppOptions
+from engine.core.request import Request
 
 
 def offboard(
@@ -53,13 +52,13 @@ def offboard(
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
-    options: AppOptions = options_of(
-        ctx.obj,
+    options = replace(
+        options_of(ctx.obj),
         strict=strict,
         command="offboard",
         asks=not yes,
         simulate=simulate_of(simulate),
-        allow_destructive=tuple(allow_destructive or ()),
+        request=Request(allow_destructive=tuple(allow_destructive or ())),
         again=words_of_command(ctx.obj.call.words),
         lets_go=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from engine.cli.ask import can_ask, confirm_with
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
 from engine.core.errors import NotConfirmedError, UsageError
+from engine.core.request import Request
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -66,13 +68,13 @@ def onboard(
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
-    options: AppOptions = options_of(
-        ctx.obj,
+    options = replace(
+        options_of(ctx.obj),
         strict=strict,
         command="onboard",
         asks=not yes,
         simulate=simulate_of(simulate),
-        allow_destructive=tuple(allow_destructive or ()),
+        request=Request(allow_destructive=tuple(allow_destructive or ())),
         again=words_of_command(ctx.obj.call.words),
         lets_go=undo is not None,
     )

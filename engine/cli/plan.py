@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
+from engine.cli.asked import Asked, takes_asked
 from engine.cli.named import check_writable
 from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, width_of
 from engine.core.errors import ExitCode
@@ -34,6 +35,7 @@ OutFlag = Annotated[
 ]
 
 
+@takes_asked
 def plan(
     ctx: typer.Context,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the plan is written.")] = PlanFormat.TEXT,
@@ -42,21 +44,8 @@ def plan(
     ] = False,
     out: OutFlag = None,
     all_: flags.AllFlag = False,
-    prune: flags.PruneFlag = False,
-    adopt: flags.AdoptFlag = False,
-    from_fleet: flags.FromFleetFlag = None,
-    replace: flags.ReplaceFlag = None,
-    retry_quarantined: flags.RetryQuarantinedFlag = False,
-    allow_destructive: flags.AllowDestructiveFlag = None,
-    refresh_quotas: flags.RefreshQuotasFlag = False,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
-    domain: flags.DomainFlag = None,
-    team: flags.TeamFlag = None,
-    user: flags.UserFlag = None,
-    space: flags.SpaceFlag = None,
-    app_type: flags.AppTypeFlag = None,
-    key: flags.KeyFlag = None,
+    *,
+    asked: Asked,
 ) -> int:
     """Show what apply would do, and change nothing.
 
@@ -65,17 +54,12 @@ def plan(
     import asyncio
 
     from engine.app import plan as app_plan
-    from engine.cli.context import changes_of, next_after, options_of, selectors_of
+    from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
 
     check_writable(out, "--out")
-    takes = (adopt, from_fleet)
-    asked = changes_of(
-        simulate, replace, allow_destructive, prune=prune, takes=takes, retry_quarantined=retry_quarantined
-    )
-    selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(ctx.obj, strict=strict, selectors=selectors, refresh_quotas=refresh_quotas, **asked)
+    options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app_plan.plan(options, sinks.emit)))
         sinks.clear()

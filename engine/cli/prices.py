@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -48,7 +49,7 @@ def prices(
 
     out = None if out is STDOUT else out
     check_writable(out, "--out")
-    options = options_of(ctx.obj, command="prices")
+    options = replace(options_of(ctx.obj), command="prices")
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = asyncio.run(sinks.ticking(app_prices.prices(options, tuple(region or ()), out, sinks.emit)))
         sinks.clear()

@@ -62,36 +62,9 @@ def report(
 
 def _command(globals_: Globals, asked: Sequence[tuple[str, str]], *, is_over: bool) -> str:
     """Return the command that continues where the run ended: the same selection, in the same world."""
-    from engine.app.next_options import AGAIN
+    from engine.app.next_options import options_kept
     from engine.cli.context import next_apply, options_of
-    from engine.core.identity import key_or_none
-    from engine.core.selectors import Selectors
 
-    def given(name: str) -> list[str]:
-        return [value for kind, value in asked if kind == name]
-
-    selectors = Selectors.parse(
-        domains=given("domain"),
-        teams=given("team"),
-        users=given("user"),
-        spaces=given("space"),
-        app_types=given("app-type"),
-        keys=given("key"),
-    )
-    simulate = given("simulate")
-    options = options_of(
-        globals_,
-        selectors=selectors,
-        strict=bool(given("strict")),
-        simulate=simulate[0] if simulate else None,
-        prune=bool(given("prune")),
-        adopt=bool(given("adopt")),
-        from_fleet="".join(given("from-fleet")[:1]),
-        replace_on_drift=bool(given("replace-on-drift")),
-        replace_keys=frozenset(key for text in given("replace") if (key := key_or_none(text)) is not None),
-        retry_quarantined=bool(given("retry-quarantined")),
-        allow_destructive=tuple(given("allow-destructive")),
-        again=tuple(given(AGAIN)),
-    )
+    options = options_kept(options_of(globals_), asked)
     command = next_apply(options)
     return command.replace(" apply", " plan", 1) if is_over and not options.again else command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -45,8 +46,8 @@ def status(
     from engine.cli.sinks import Sinks
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
-    selectors = selectors_of(domain, team, user, space, app_type, key)
-    options = options_of(ctx.obj, strict=strict, selectors=selectors, simulate=simulate_of(simulate))
+    options = options_of(ctx.obj).about(selectors_of(domain, team, user, space, app_type, key))
+    options = replace(options, strict=strict, simulate=simulate_of(simulate))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = asyncio.run(sinks.ticking(app_status.status(options, sinks.emit, within_s)))
         sinks.clear()

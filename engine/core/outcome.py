@@ -5,7 +5,6 @@ Every planned change ends in exactly one Outcome, also when the run is interrupt
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import BugError, DeniedError, ExitCode
 from engine.core.finding import MANDATORY, allowed_flags, staying
+from engine.core.request import allowing
 from engine.core.text import count_of
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def denied_trouble(findings: Sequence[Finding]) -> Trouble:
 
 
 def _way_through(blocking: Sequence[Finding]) -> str:
-    added = " ".join(f"--allow-destructive {shlex.quote(flag)}" for flag in allowed_flags(blocking))
+    added = allowing(allowed_flags(blocking))
     if not added:
         return "Change the fleet or the rule, then run again"
     return f"If you mean these deletes and replaces, add {added}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.identity import QuotaBucket
 from engine.core.plan import Fits
+from engine.core.request import Request
 from engine.core.selectors import Selectors
 from engine.core.settings import Safety
 
@@ -84,13 +85,12 @@ class PlanOptions:
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return what the user asked for as sorted pairs of texts, for the header of a plan."""
-        allowed = self.allowances or tuple(map(str, self.allow_destructive))
-        return (
-            ("adopt", "on" if self.adopt else "off"),
-            ("allow_destructive", " ".join(sorted(allowed))),
-            *((("from_fleet", self.from_fleet),) if self.from_fleet else ()),
-            ("prune", "on" if self.wants_prune else "off"),
-            ("replace", "on-drift" if self.wants_replace else "never"),
-            ("replace_keys", " ".join(sorted(map(str, self.replace_keys)))),
-            ("retry_quarantined", "on" if self.retry_quarantined else "off"),
-        )
+        return Request(
+            prune=self.wants_prune,
+            adopt=self.adopt,
+            from_fleet=self.from_fleet,
+            replace_on_drift=self.wants_replace,
+            replace_keys=self.replace_keys,
+            retry_quarantined=self.retry_quarantined,
+            allow_destructive=self.allowances or tuple(map(str, self.allow_destructive)),
+        ).pairs()

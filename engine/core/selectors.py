@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
 
 _GLOB_CHARS: Final = frozenset("*?[")
+# The kinds, which are the flags without dashes, and the fields that hold their patterns.
+KINDS: Final = {
+    "domain": "domains",
+    "team": "teams",
+    "user": "users",
+    "space": "spaces",
+    "app-type": "app_types",
+    "key": "keys",
+}
 
 
 class _Patterns:
@@ -95,16 +104,16 @@ class Selectors:
         return not self.pairs()
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return (kind, pattern) pairs, sorted, for the header of a plan. Kinds are the flags without dashes."""
-        kinds = {
-            "domain": self.domains,
-            "team": self.teams,
-            "user": self.users,
-            "space": self.spaces,
-            "app-type": self.app_types,
-            "key": tuple(map(str, self.keys)),
-        }
-        return tuple(sorted({(kind, pattern) for kind, patterns in kinds.items() for pattern in patterns}))
+        """Return (kind, pattern) pairs, sorted, for the header of a plan."""
+        return tuple(sorted({(kind, str(one)) for kind, name in KINDS.items() for one in getattr(self, name)}))
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[str, str]]) -> Selectors:
+        """Read what `pairs` wrote. Raises KeyError for a kind that is none, and UsageError as `parse` does."""
+        given: dict[str, list[str]] = {}
+        for kind, pattern in pairs:
+            given.setdefault(KINDS[kind], []).append(pattern)
+        return cls.parse(**given)
 
     def selects(self, app: DesiredApp) -> bool:
         """Whether a declared app is meant."""

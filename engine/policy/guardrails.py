@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,6 +18,7 @@ from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
+from engine.core.request import ALLOW, allowing
 from engine.core.text import clean, count_of
 from engine.policy.rules import Enforcement
 
@@ -78,11 +78,11 @@ def _named(text: str) -> str:
     try:
         return str(parse_app_key(text))
     except UsageError as error:
-        raise UsageError(f"--allow-destructive: {error.message}", hint=error.hint) from None
+        raise UsageError(f"{ALLOW.flag}: {error.message}", hint=error.hint) from None
 
 
 def _refused(text: str, why: str, hint: str) -> UsageError:
-    return UsageError(f'--allow-destructive: "{clean(text, KEY_SHOWN_MAX_CHARS)}" {why}', hint=hint)
+    return UsageError(f'{ALLOW.flag}: "{clean(text, KEY_SHOWN_MAX_CHARS)}" {why}', hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class _Check:
         if covered != allowance.count:
             self._deny(
                 "allow_destructive",
-                f"--allow-destructive {clean(str(allowance))} allows {count_of(allowance.count, 'app')}, but this plan "
+                f"{ALLOW.flag} {clean(str(allowance))} allows {count_of(allowance.count, 'app')}, but this plan "
                 f"destroys {covered:,} that match it: read the plan again and use its count",
                 (f"{allowance.pattern}={covered}",) if covered else (),
             )
@@ -262,7 +262,7 @@ def _split(part: _Part) -> str:
 
 def _way_out(part: _Part) -> str:
     """Return the flags that let exactly this through, to be typed as they stand."""
-    return "add " + " ".join(f"--allow-destructive {shlex.quote(flag)}" for flag in _allow(part))
+    return f"add {allowing(_allow(part))}"
 
 
 def _allow(part: _Part) -> tuple[str, ...]:

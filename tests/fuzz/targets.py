@@ -393,7 +393,8 @@ class WordsTarget(Target):
 
     def run(self, data: bytes) -> str:
         """Read each line as each kind."""
-        from engine.cli.context import changes_of, duration_of
+        from engine.cli.asked import Asked
+        from engine.cli.context import duration_of
         from engine.policy.guardrails import parse_allowance
 
         seen = []
@@ -403,7 +404,7 @@ class WordsTarget(Target):
                 parse_allowance,
                 lambda text: duration_of(text, "--deadline"),
                 lambda text: Selectors.parse(teams=[text], keys=[text]),
-                lambda text: changes_of(None, [text], [text], prune=False, takes=(True, text), retry_quarantined=False),
+                lambda text: Asked(replace=[text], allow_destructive=[text], adopt=True, from_fleet=text).request(),
             ):
                 try:
                     seen.append(type(read(line)).__name__)

@@ -5,7 +5,6 @@ Not here: the team's file itself (`team_file`), or what is laid over the fleet (
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.app.history import run_of_fleet
@@ -34,7 +33,7 @@ def onboarding_of(
     `auth_mode` gives how people sign in to a domain; it is asked where members have names to sign in with.
     """
     written = write_team(options.fleet_file, asked, lambda domain: auth_mode(domain) == SSO_MODE)
-    selected = replace(options, selectors=Selectors(domains=(written.domain,), teams=(written.team,)))
+    selected = options.about(Selectors(domains=(written.domain,), teams=(written.team,)))
     return written, selected, Onboarding(written.domain, written.team)
 
 
@@ -42,16 +41,16 @@ def offboarding_of(
     options: AppOptions, team: str, inside: str, *, with_owners: bool, confirmed: bool
 ) -> tuple[AppOptions, Offboarding]:
     """Return the run that lets a team go; `confirmed`: with --yes, so that nobody types a confirmation."""
-    allowed = options.allow_destructive if with_owners and confirmed else None
+    allowed = options.request.allow_destructive if with_owners and confirmed else None
     letting = offboarding(options.fleet_file, team, inside, with_owners=with_owners, allowed=allowed)
-    return replace(options, selectors=Selectors(teams=(team,))), letting
+    return options.about(Selectors(teams=(team,))), letting
 
 
 def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
     """Return the run that takes back what a past run made, by its journal. Raises UsageError and StateError."""
     detail = run_of_fleet(options, run_id, load_fleet(options.fleet_file).fleet.name)
     taking_back = undoing(detail, run_id)
-    return replace(options, selectors=Selectors(teams=(run_id,))), taking_back
+    return options.about(Selectors(teams=(run_id,))), taking_back
 
 
 def people_of(fleet: Sequence[tuple[Owner, str | None]], domain: str, members: Sequence[str]) -> Mapping[Owner, str]:
@@ -70,6 +69,6 @@ async def auth_mode(options: AppOptions, domain: str, emit: Emit) -> str:
     """Ask how people sign in to a domain of the fleet, `IAM` or `SSO`; empty where that cannot be read."""
     from engine.executor.owner_look import auth_mode as asked
 
-    options = replace(options, selectors=Selectors(domains=(domain,)))
+    options = options.about(Selectors(domains=(domain,)))
     loaded = read(options, today())
     return await looking(options, loaded, emit, lambda _options, _loaded, parts: asked(parts.run, domain))

@@ -20,6 +20,7 @@ from engine.app.plan import plan
 from engine.app.stopping import Beginning
 from engine.core.errors import BugError, ExitCode, UsageError, WrongAccountError
 from engine.core.outcome import Outcome
+from engine.core.request import Request
 from engine.executor import lane
 from engine.executor.calls import StoppedError
 from engine.executor.cause import Cause
@@ -120,7 +121,7 @@ async def test_a_simulated_world_is_kept_though_the_command_fails(
 
 
 async def test_an_allowance_that_is_none_is_told_before_anything_is_opened(options: AppOptions) -> None:
-    wrong = AppOptions(fleet_file=options.fleet_file, simulate="", allow_destructive=("x=y=z",))
+    wrong = AppOptions(fleet_file=options.fleet_file, simulate="", request=Request(allow_destructive=("x=y=z",)))
     with pytest.raises(UsageError, match="--allow-destructive"):
         await plan(wrong, lambda _: None)
     assert not options.state_path.exists()

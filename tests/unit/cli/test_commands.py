@@ -111,10 +111,10 @@ def test_every_flag_reaches_the_engine(engine: Engine, run: Run, tmp_path: Path)
         ("app-type", "Canvas"), ("domain", "d"), ("key", LAB), ("space", "s"), ("team", "a"), ("team", "b*"),
         ("user", "u"),
     )  # fmt: skip
-    assert (asked.simulate, asked.prune, asked.replace_on_drift) == ("", True, True)
-    assert asked.replace_keys == {key_of(LAB)}
-    assert asked.retry_quarantined
-    assert asked.allow_destructive == ("research/*=2",)
+    assert (asked.simulate, asked.request.prune, asked.request.replace_on_drift) == ("", True, True)
+    assert asked.request.replace_keys == {key_of(LAB)}
+    assert asked.request.retry_quarantined
+    assert asked.request.allow_destructive == ("research/*=2",)
     assert (asked.wait, asked.deadline_s, asked.lock_timeout_s) == (False, 7200.0, 90.0)
 
 
@@ -123,7 +123,7 @@ def test_without_flags_the_engine_gets_the_defaults(engine: Engine, run: Run) ->
     asked = engine.options
     assert (str(asked.fleet_file), asked.state_dir, asked.endpoint_url) == ("fleet.toml", None, None)
     assert asked.selectors.is_empty
-    assert (asked.simulate, asked.prune, asked.replace_on_drift, asked.replace_keys) == (
+    assert (asked.simulate, asked.request.prune, asked.request.replace_on_drift, asked.request.replace_keys) == (
         None,
         False,
         False,
@@ -165,7 +165,7 @@ def test_flags_can_be_said_by_the_environment_and_the_flag_wins(
     run("apply", "--deadline", "2h")
     asked = engine.options
     assert asked.selectors.teams == ("a", "b")
-    assert asked.prune
+    assert asked.request.prune
     assert str(asked.fleet_file) == "env.toml"
     assert asked.deadline_s == 7200.0
 

@@ -55,7 +55,11 @@ def test_a_fingerprint_may_be_given_beside_the_file(engine: Engine, run: Run) ->
 
 def test_a_checksum_reaches_the_engine_with_the_flags_beside_it(engine: Engine, run: Run) -> None:
     run("apply", "--checksum", "sha256:1", "--prune", "--yes")
-    assert (engine.options.checksum, engine.options.prune, engine.options.saved_plan) == ("sha256:1", True, None)
+    assert (engine.options.checksum, engine.options.request.prune, engine.options.saved_plan) == (
+        "sha256:1",
+        True,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
