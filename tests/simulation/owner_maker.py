@@ -244,7 +244,7 @@ def _quota(rng: random.Random, scenario: Scenario, *, spaces: bool) -> None:
     """Leave room for only a few more owners in one lane, and perhaps more later."""
     world, lane = scenario.world, rng.choice(sorted(set(scenario.lanes.values())))
     name = SPACES if spaces else USER_PROFILES
-    used = world.count_of_owners(lane.account, lane.region, spaces=spaces)
+    used = world.count_of_owners(lane, spaces=spaces)
     world.quotas.set(name, used + rng.randint(0, 3), lane.account, lane.region)
     if rng.random() < 0.6:
         change = RaiseOwnerQuota(name, used + 100, lane.account, lane.region)

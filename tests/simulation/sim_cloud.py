@@ -53,7 +53,7 @@ class LateCreate:
         """Carry it out, if the service still would."""
         key = key_of(self.app)
         try:
-            domain = apps.find_domain(world, self.cloud.lane.account, self.cloud.lane.region, self.app.domain_id)
+            domain = apps.find_domain(world, self.cloud.lane, self.app.domain_id)
             pairs = [{"Key": name, "Value": value} for name, value in self.tags]
             made = apps.create_app(world, domain, key, self.app.owner, self.spec, tagging.checked_tags(pairs))
         except ServiceError:
@@ -227,11 +227,10 @@ class SimCloud(OwnerCalls):
             await self._inner._call(SimulatedCall("ListApps", domain_id=call.domain_id), lambda: None)
         world = self._world
         try:
-            world.take_request(self.lane.account, self.lane.region, "ListApps")
+            world.take_request(self.lane, "ListApps")
             found, next_token = apps.list_apps(
                 world,
-                self.lane.account,
-                self.lane.region,
+                self.lane,
                 domain_id=call.domain_id,
                 owner_kind=owner_kind,
                 owner=owner,

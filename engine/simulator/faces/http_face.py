@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from engine.core.errors import UsageError
+from engine.core.identity import Lane
 from engine.core.limits import (
     LIST_PAGE_MAX_ROWS,
     SIMULATED_CONNECTIONS_MAX_COUNT,
@@ -25,7 +26,8 @@ from engine.core.limits import (
 )
 from engine.simulator.faces.http_wire import Connection, Reply, Request
 from engine.simulator.faces.query_protocol import query_answer, query_error, read_query
-from engine.simulator.service.api import OPERATIONS, SESSION_KEY_PREFIX, Caller, answer, live_key
+from engine.simulator.service.api import OPERATIONS, answer, live_key
+from engine.simulator.service.identity_operations import SESSION_KEY_PREFIX
 from engine.simulator.service.model import service_model
 from engine.simulator.world.faults import ACTS_BEFORE, ROW_FAULTS, Fault, FaultKind
 from engine.simulator.world.service_error import ServiceError
@@ -47,10 +49,6 @@ _XML: Final = b"text/xml"
 _GARBAGE: Final = b"<html><body>Bad Gateway</body></html>"
 _ADMIN: Final = b"/_appfleet/"
 _HOSTS_KEPT_MAX_COUNT: Final = 16
-_BY_SERVICE: Final = {
-    service: frozenset(name for name, (of, _) in OPERATIONS.items() if of == service)
-    for service in (*_TARGETS.values(), "sts")
-}
 _EMPTY_OUTPUTS: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace"})
 
 _log = logging.getLogger(__name__)
@@ -169,22 +167,21 @@ class Server:
 
     def _serve(self, request: Request, request_id: str) -> Reply:
         now = self._clock()
-        caller = self._caller(request)
+        lane = self._lane(request)
         target = request.headers.get(b"x-amz-target")
         if target is None:
-            return self._serve_query(request, caller, now, request_id)
+            return self._serve_query(request, lane, now, request_id)
         prefix, _, name = target.partition(b".")
         service, operation = _TARGETS.get(prefix), name.decode("ascii", "replace")
-        known = _operations_of(service) if service else frozenset()
-        if operation not in known:
+        if service is None or _service_of(operation) != service:
             return _error("UnknownOperationException", f"the simulator does not know {operation!r}", 400, request_id)
         try:
             params = orjson.loads(request.body or b"{}")
         except ValueError:
             return _error("SerializationException", "the body is not JSON", 400, request_id)
-        return self._carry_out(caller, operation, params, now, request_id)
+        return self._carry_out(lane, operation, params, now, request_id)
 
-    def _carry_out(self, caller: Caller, operation: str, params: Any, now: float, request_id: str) -> Reply:
+    def _carry_out(self, lane: Lane, operation: str, params: Any, now: float, request_id: str) -> Reply:
         world = self.world
         delay = world.draw(world.timing.answer)
         fault = world.faults.draw(operation, now, world.rng) if world.faults.rules else None
@@ -194,7 +191,7 @@ class Server:
                 world.note_create(live_key(params))
             return self._act_out(fault, operation, delay, request_id)
         try:
-            result = answer(world, caller, operation, params, now)
+            result = answer(world, lane, operation, params, now)
         except ServiceError as error:
             reply = _error(error.code, error.message, error.status, request_id, delay)
         else:
@@ -218,9 +215,9 @@ class Server:
         stalls = fault.kind is FaultKind.STALL_AFTER
         return Reply(reset=not stalls, stall=stalls, delay=0.0 if stalls else delay)
 
-    def _serve_query(self, request: Request, caller: Caller, now: float, request_id: str) -> Reply:
+    def _serve_query(self, request: Request, lane: Lane, now: float, request_id: str) -> Reply:
         operation, params = read_query(request.body)
-        if operation not in _operations_of("sts"):
+        if _service_of(operation) != "sts":
             body = query_error("InvalidAction", f"Could not find operation {operation}", request_id)
             return Reply(body, 400, _XML, request_id)
         fault = self.world.faults.draw(operation, now, self.world.rng) if self.world.faults.rules else None
@@ -231,12 +228,12 @@ class Server:
                 return Reply(reset=True)
             return Reply(query_error(code, message, request_id), status, _XML, request_id)
         try:
-            result = answer(self.world, caller, operation, params, now)
+            result = answer(self.world, lane, operation, params, now)
         except ServiceError as error:
             return Reply(query_error(error.code, error.message, request_id), error.status, _XML, request_id)
         return Reply(query_answer(operation, result, request_id), 200, _XML, request_id)
 
-    def _caller(self, request: Request) -> Caller:
+    def _lane(self, request: Request) -> Lane:
         """Read access key and region from the credential scope of the signature."""
         said = request.headers.get(b"authorization", b"").decode("ascii", "replace")
         _, found, rest = said.partition("Credential=")
@@ -245,8 +242,8 @@ class Server:
         key = scope[0] if scope else ""
         account = key.removeprefix(SESSION_KEY_PREFIX)
         if account != key and account.isdigit():
-            return Caller(account, region)
-        return Caller(self.world.account, region)
+            return Lane(account, region)
+        return Lane(self.world.account, region)
 
     def _administer(self, request: Request) -> Reply:
         asked = request.method, request.path.removeprefix(_ADMIN)
@@ -271,8 +268,8 @@ async def serve(world: World, host: str, port: int, clock: Callable[[], float]) 
     return server
 
 
-def _operations_of(service: str) -> frozenset[str]:
-    return _BY_SERVICE[service]
+def _service_of(operation: str) -> str:
+    return OPERATIONS[operation][0] if operation in OPERATIONS else ""
 
 
 def _error(code: str, message: str, status: int, request_id: str, delay: float = 0.0) -> Reply:

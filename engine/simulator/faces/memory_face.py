@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown, TlsFailed, Unreachable
-from engine.core.identity import SPACE, USER
+from engine.core.identity import SPACE, USER, Lane
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.service_errors import error_from_service
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 from engine.simulator.faces.memory_owners import MemoryOwners
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import tag_operations as tagging
+from engine.simulator.service.identity_operations import caller_arn
+from engine.simulator.service.model import check_request
 from engine.simulator.service.shapes import resource_spec
-from engine.simulator.world.arns import partition
-from engine.simulator.world.faults import ACTS_BEFORE, Fault, FaultKind
+from engine.simulator.world.faults import ACTS_BEFORE, ROW_FAULTS, Fault, FaultKind
 from engine.simulator.world.records import app_id
 from engine.simulator.world.service_error import ServiceError
 from engine.simulator.world.stats import OK
@@ -71,8 +72,7 @@ class MemoryCloud(MemoryOwners):
         check_requests: bool = False,
     ) -> None:
         self.world = world
-        self.account = account or world.account
-        self.region = region
+        self.lane = Lane(account or world.account, region)
         self._clock = clock
         self._endpoint = endpoint
         self._latency = latency
@@ -86,12 +86,9 @@ class MemoryCloud(MemoryOwners):
 
     async def caller(self) -> Caller:
         """GetCallerIdentity."""
-
-        def act() -> Caller:
-            arn = f"arn:{partition(self.region)}:sts::{self.account}:assumed-role/simulated/appfleet"
-            return Caller(self.account, arn)
-
-        return await self._call(SimulatedCall("GetCallerIdentity"), act)
+        return await self._call(
+            SimulatedCall("GetCallerIdentity"), lambda: Caller(self.lane.account, caller_arn(self.lane))
+        )
 
     async def list_apps(
         self, domain_id: str, *, owner_kind: OwnerKind | None = None, owner: str = "", token: str = ""
@@ -104,8 +101,7 @@ class MemoryCloud(MemoryOwners):
                 self._check("ListApps", self._list_params(domain_id, owner_kind, owner, token))
             found, next_token = apps.list_apps(
                 self.world,
-                self.account,
-                self.region,
+                self.lane,
                 domain_id=domain_id,
                 owner_kind=owner_kind,
                 owner=owner,
@@ -123,7 +119,7 @@ class MemoryCloud(MemoryOwners):
         def act() -> str:
             if self._check_requests:
                 self._check("CreateApp", _create_params(app, spec, tags))
-            domain = apps.find_domain(self.world, self.account, self.region, app.domain_id)
+            domain = apps.find_domain(self.world, self.lane, app.domain_id)
             pairs = [{"Key": key, "Value": value} for key, value in tags]
             made = apps.create_app(self.world, domain, _key(app), app.owner, spec, tagging.checked_tags(pairs))
             return made.arn
@@ -153,7 +149,7 @@ class MemoryCloud(MemoryOwners):
         """ListTags."""
 
         def act() -> Tags:
-            return tuple(sorted(tagging.tags_of(self.world, self.account, self.region, arn).items()))
+            return tuple(sorted(tagging.tags_of(self.world, self.lane, arn).items()))
 
         return await self._call(SimulatedCall("ListTags"), act)
 
@@ -161,9 +157,7 @@ class MemoryCloud(MemoryOwners):
         """AddTags."""
 
         def act() -> None:
-            pairs = [{"Key": key, "Value": value} for key, value in tags]
-            self._check("AddTags", {"ResourceArn": arn, "Tags": pairs})
-            tagging.add_tags(self.world, self.account, self.region, arn, tagging.checked_tags(pairs))
+            self._answer("AddTags", {"ResourceArn": arn, "Tags": tagging.tag_list(dict(tags))})
 
         await self._call(SimulatedCall("AddTags"), act)
 
@@ -172,7 +166,7 @@ class MemoryCloud(MemoryOwners):
         params = tagged_request(key, kinds, token)
 
         def act() -> TaggedPage:
-            answer = tagging.get_resources(self.world, self.account, self.region, params)
+            answer = tagging.get_resources(self.world, self.lane, params)
             values = (
                 (row["ResourceARN"], next(tag["Value"] for tag in row["Tags"] if tag["Key"] == key))
                 for row in answer["ResourceTagMappingList"]
@@ -203,7 +197,7 @@ class MemoryCloud(MemoryOwners):
             if self._latency is not None:
                 await self._latency(replace(call, phase="answer"))
             if fault is not None:
-                if spoil is None or fault.kind not in (FaultKind.DUPLICATE_ROWS, FaultKind.MISSING_ROWS):
+                if spoil is None or fault.kind not in ROW_FAULTS:
                     raise self._failed(call, fault)
                 if result is not None:
                     result = spoil(result, fault.kind)
@@ -221,7 +215,7 @@ class MemoryCloud(MemoryOwners):
 
     def _act(self, call: SimulatedCall, act: Callable[[], T]) -> tuple[T | None, CloudError | None]:
         try:
-            self.world.take_request(self.account, self.region, call.operation)
+            self.world.take_request(self.lane, call.operation)
             result = act()
         except ServiceError as error:
             self.world.stats.answered(call.operation, error.code)
@@ -255,14 +249,12 @@ class MemoryCloud(MemoryOwners):
     def _check(self, operation: str, params: Mapping[str, object]) -> None:
         if not self._check_requests:
             return
-        from engine.simulator.service.model import check_request  # noqa: PLC0415 - botocore stays out of fast simulations
-
         check_request("sagemaker", operation, params)
 
     def _check_app(self, operation: str, app: AppName) -> None:
         if self._check_requests:
             self._check(operation, _app_params(app))
-        apps.find_domain(self.world, self.account, self.region, app.domain_id)
+        apps.find_domain(self.world, self.lane, app.domain_id)
 
     def _list_params(self, domain_id: str, kind: OwnerKind | None, owner: str, token: str) -> dict[str, object]:
         params: dict[str, object] = {"DomainIdEquals": domain_id, "MaxResults": LIST_PAGE_MAX_ROWS}

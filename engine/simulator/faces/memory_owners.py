@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine.core.identity import USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
-from engine.simulator.service import app_operations as apps
 from engine.simulator.service import owner_operations as owners
-from engine.simulator.service import tag_operations as tagging
-from engine.simulator.service.shapes import domain_details
+from engine.simulator.service.api import OPERATIONS
+from engine.simulator.service.app_operations import find_domain
 from engine.simulator.world.listing import read_token, write_token
-from engine.simulator.world.records import Space
+from engine.simulator.world.records import Profile, Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from engine.core.desired import DesiredOwner, Tags
-    from engine.core.identity import OwnerKind
-    from engine.simulator.world.listing import CreationIndex
-    from engine.simulator.world.records import Domain, Profile
+    from engine.core.identity import Lane, OwnerKind
+    from engine.simulator.world.records import Domain
     from engine.simulator.world.world import World
 
 T = TypeVar("T")
@@ -30,14 +28,18 @@ class MemoryOwners:
     """What `MemoryCloud` answers about owners. The face itself says how a call is made, and whether it is checked."""
 
     world: World
-    account: str
-    region: str
+    lane: Lane
 
     async def _owner_call(self, operation: str, domain_id: str, owner: str, act: Callable[[], T]) -> T:
         raise NotImplementedError  # pragma: no cover - the face has it
 
     def _check(self, operation: str, params: Mapping[str, object]) -> None:
         raise NotImplementedError  # pragma: no cover - the face has it
+
+    def _answer(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what the service answers to a request, once it is checked."""
+        self._check(operation, params)
+        return OPERATIONS[operation][1](self.world, self.lane, params)
 
     async def list_owners(self, domain_id: str, kind: OwnerKind, *, token: str = "") -> OwnerPage:
         """ListUserProfiles or ListSpaces, oldest first."""
@@ -48,9 +50,7 @@ class MemoryOwners:
             self._check(operation, params | ({"NextToken": token} if token else {}))
             self._domain(domain_id)
             listing = f"{operation}:{domain_id}"
-            index: CreationIndex[Any] = (
-                self.world.profiles_by_domain[domain_id] if kind == USER else self.world.spaces_by_domain[domain_id]
-            )
+            index = self.world.owners_by_domain[domain_id, Profile if kind == USER else Space]
             after = read_token(listing, token)
             found, place = index.page(after, LIST_PAGE_MAX_ROWS, descending=False)
             return OwnerPage(tuple(map(_row, found)), write_token(listing, place) or "")
@@ -74,9 +74,8 @@ class MemoryOwners:
         operation = operation_of("Create", kind)
 
         def act() -> str:
-            request = create_request(domain_id, owner, tags)
-            self._check(operation, request)
-            return self._create(self._domain(domain_id), kind, name, request)
+            answer = self._answer(operation, dict(create_request(domain_id, owner, tags)))
+            return str(answer["UserProfileArn" if kind == USER else "SpaceArn"])
 
         return await self._owner_call(operation, domain_id, name, act)
 
@@ -85,51 +84,29 @@ class MemoryOwners:
         operation = operation_of("Delete", kind)
 
         def act() -> None:
-            self._check(operation, _named(domain_id, kind, name))
-            delete = owners.delete_profile if kind == USER else owners.delete_space
-            delete(self.world, self._domain(domain_id), name)
+            self._answer(operation, _named(domain_id, kind, name))
 
         await self._owner_call(operation, domain_id, name, act)
 
     async def auth_mode(self, domain_id: str) -> str:
         """DescribeDomain."""
-
-        def act() -> str:
-            self._check("DescribeDomain", {"DomainId": domain_id})
-            return self._domain(domain_id).auth_mode
-
-        return await self._owner_call("DescribeDomain", domain_id, "", act)
+        return await self._of_domain(domain_id, "AuthMode")
 
     async def domain_status(self, domain_id: str) -> str:
         """DescribeDomain."""
+        return await self._of_domain(domain_id, "Status")
 
+    async def _of_domain(self, domain_id: str, member: str) -> str:
         def act() -> str:
-            self._check("DescribeDomain", {"DomainId": domain_id})
-            return str(domain_details(self._domain(domain_id))["Status"])
+            return str(self._answer("DescribeDomain", {"DomainId": domain_id})[member])
 
         return await self._owner_call("DescribeDomain", domain_id, "", act)
 
-    def _create(self, domain: Domain, kind: OwnerKind, name: str, request: Mapping[str, Any]) -> str:
-        tags = tagging.checked_tags(request.get("Tags"))
-        if kind == USER:
-            sso = (request.get("SingleSignOnUserIdentifier", ""), request.get("SingleSignOnUserValue", ""))
-            settings = request.get("UserSettings")
-            return owners.create_profile(self.world, domain, name, settings=settings, tags=tags, sso=sso).arn
-        return owners.create_space(
-            self.world,
-            domain,
-            name,
-            owner=request.get("OwnershipSettings", {}).get("OwnerUserProfileName", ""),
-            sharing=request.get("SpaceSharingSettings", {}).get("SharingType", ""),
-            settings=request.get("SpaceSettings"),
-            tags=tags,
-        ).arn
-
     def _domain(self, domain_id: str) -> Domain:
-        return apps.find_domain(self.world, self.account, self.region, domain_id)
+        return find_domain(self.world, self.lane, domain_id)
 
 
-def _named(domain_id: str, kind: OwnerKind, name: str) -> dict[str, object]:
+def _named(domain_id: str, kind: OwnerKind, name: str) -> dict[str, Any]:
     return {"DomainId": domain_id, ("UserProfileName" if kind == USER else "SpaceName"): name}
 
 

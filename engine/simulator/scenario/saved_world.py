@@ -8,22 +8,18 @@ own dataclasses, as if a stranger had written it. Not here: files (`snapshot`).
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.simulator.scenario.changes import SavedChange
-from engine.simulator.service.owner_operations import index_profile, index_space
 from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultRule
 from engine.simulator.world.quotas import Quotas
-from engine.simulator.world.records import App, Domain, Profile
+from engine.simulator.world.records import App, Domain
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.values import Count, Number
-from engine.simulator.world.world import Timing, World
-
-if TYPE_CHECKING:
-    from engine.simulator.world.world import Record
+from engine.simulator.world.world import Record, Timing, World
 
 # What a world and its document call by the same name.
 _SHARED: Final = (
@@ -93,29 +89,18 @@ class SavedWorld(BaseModel):
         return world
 
     def _enter_records(self, world: World) -> None:
-        world.domains = {domain.domain_id: domain for domain in self.domains}
         records: list[Record] = [*self.domains, *self.apps]
         for domain in self.domains:
             records += [*domain.profiles.values(), *domain.spaces.values()]
         world.keep_replaced_rows = True  # what was kept is kept
         for record in sorted(records, key=lambda record: record.seq):  # the listings are in this order
-            _enter(world, record)
+            world.continue_seq(record.seq)
+            if isinstance(record, Domain):
+                world.add_domain(record)
+                continue
+            if isinstance(record, App):
+                world.add_app(record)
+            else:
+                world.add_owner(record)
+            world.set_due(record, record.due)
         world.keep_replaced_rows = self.keep_replaced_rows
-
-
-def _enter(world: World, record: Record) -> None:
-    world.continue_seq(record.seq)
-    if isinstance(record, Domain):
-        world.by_arn[record.arn.lower()] = record
-        world.rows_by_lane[record.account, record.region].append(record)
-        return
-    if isinstance(record, App):
-        world.add_app(record)
-    elif isinstance(record, Profile):
-        index_profile(world, world.domains[record.domain_id], record)
-    else:
-        domain = world.domains[record.domain_id]
-        index_space(world, domain, record)
-        if (owner := domain.profiles.get(record.owner.lower())) is not None:
-            owner.spaces += 1
-    world.set_due(record, record.due)

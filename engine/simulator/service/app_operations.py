@@ -33,7 +33,7 @@ from engine.simulator.world.service_error import IN_USE, LIMIT, NOT_FOUND, VALID
 
 if TYPE_CHECKING:
     from engine.core.desired import AppSpec
-    from engine.core.identity import OwnerKind
+    from engine.core.identity import Lane, OwnerKind
     from engine.simulator.world.world import World
 
 SYSTEM: Final = "system"
@@ -45,10 +45,10 @@ SHARED_SPACE_TOO: Final = frozenset({"JupyterServer", "KernelGateway"})
 SYSTEM_TYPES: Final = frozenset({"JupyterServer", "Canvas"})
 
 
-def find_domain(world: World, account: str, region: str, domain_id: str) -> Domain:
+def find_domain(world: World, lane: Lane, domain_id: str) -> Domain:
     """Return a domain of the caller's account and region."""
     domain = world.domains.get(domain_id)
-    if domain is None or domain.account != account or domain.region != region:
+    if domain is None or domain.lane != lane:
         raise ServiceError(NOT_FOUND, f"Domain [{domain_id}] does not exist.")
     return domain
 
@@ -70,22 +70,36 @@ def create_app(world: World, domain: Domain, key: AppId, owner: str, spec: AppSp
     if not fails:
         reason = world.failure_of(key.app_type, instance_type, owner, spec.lifecycle_config_arn or "", domain.region)
         fails = "" if reason is None else reason or " "
+    app = _add_app(world, domain, key, owner, spec, bucket, merged, PENDING)
+    app.will_fail = fails
+    if fails != STUCK:
+        world.set_due(app, world.now + world.draw(world.timing.app_pending))
+    return app
+
+
+def _add_app(
+    world: World,
+    domain: Domain,
+    key: AppId,
+    owner: str,
+    spec: AppSpec,
+    bucket: Bucket,
+    tags: dict[str, str],
+    status: str,
+) -> App:
     app = App(
         key=key,
         owner=owner,
-        status=PENDING,
+        status=status,
         created_at=round(world.now, 3),
-        spec=replace(spec, instance_type=instance_type, recovery_mode=None, tags=()),
+        spec=replace(spec, instance_type=bucket.instance_type, recovery_mode=None, tags=()),
         recovery_mode=spec.recovery_mode,
         arn=app_arn(domain, owner, key.app_type, key.app_name),
         seq=world.next_seq(),
         bucket=bucket,
-        tags=merged,
-        will_fail=fails,
+        tags=tags,
     )
     world.add_app(app)
-    if fails != STUCK:
-        world.set_due(app, world.now + world.draw(world.timing.app_pending))
     return app
 
 
@@ -101,19 +115,8 @@ def place_app(
         return old
     holder = domain.spaces.get(key.owner) if key.owner_kind == SPACE else domain.profiles.get(key.owner)
     instance_type = _instance_type(domain, key, holder, spec.instance_type)
-    app = App(
-        key=key,
-        owner=owner,
-        status=IN_SERVICE,
-        created_at=round(world.now, 3),
-        spec=replace(spec, instance_type=instance_type, recovery_mode=None, tags=()),
-        recovery_mode=spec.recovery_mode,
-        arn=app_arn(domain, owner, key.app_type, key.app_name),
-        seq=world.next_seq(),
-        bucket=Bucket(domain.account, domain.region, key.app_type, instance_type),
-        tags=dict(tags),
-    )
-    world.add_app(app)
+    bucket = Bucket(domain.account, domain.region, key.app_type, instance_type)
+    app = _add_app(world, domain, key, owner, spec, bucket, dict(tags), IN_SERVICE)
     if status == PENDING:
         app.status = PENDING
         world.set_due(app, world.now + world.draw(world.timing.app_pending))
@@ -163,8 +166,7 @@ def begin_delete(world: World, app: App) -> None:
 
 def list_apps(
     world: World,
-    account: str,
-    region: str,
+    lane: Lane,
     *,
     domain_id: str | None = None,
     owner_kind: OwnerKind | None = None,
@@ -178,11 +180,11 @@ def list_apps(
     Apps of a user's private spaces are rows of the space, not of the user.
     """
     name = owner.lower() if owner_kind == USER else owner
-    listing = f"apps:{account}:{region}:{domain_id}:{owner_kind}:{name}:{descending:d}"
+    listing = f"apps:{lane}:{domain_id}:{owner_kind}:{name}:{descending:d}"
     after = read_token(listing, token)
     rows = page_size(size)
     if domain_id is not None:
-        find_domain(world, account, region, domain_id)
+        find_domain(world, lane, domain_id)
         index = (
             world.apps_by_domain.get(domain_id)
             if owner_kind is None
@@ -198,7 +200,7 @@ def list_apps(
             return False
         return owner_kind is None or (record.key.owner_kind == owner_kind and record.key.owner == name)
 
-    mixed, place = world.rows_by_lane[account, region].page(after, rows, descending=descending, keep=is_wanted)
+    mixed, place = world.rows_by_lane[lane].page(after, rows, descending=descending, keep=is_wanted)
     return [record for record in mixed if isinstance(record, App)], write_token(listing, place)
 
 

@@ -11,16 +11,13 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-
 from engine.core.text import count_of
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+    from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
     Problems = list[tuple[bool, str]]  # (whether it is one of types, the text)
     Check = Callable[[Any, str, Problems], None]
@@ -47,6 +44,10 @@ _CLASSES: Final = (
 @cache
 def service_model(service: str) -> ServiceModel:
     """Return botocore's model of a service: sagemaker, sts, servicequotas, tagging or pricing."""
+    # Imported by the first check: a simulation in memory that checks no request needs no botocore.
+    from botocore.loaders import Loader  # noqa: PLC0415
+    from botocore.model import ServiceModel  # noqa: PLC0415
+
     name = _SERVICES[service]
     return ServiceModel(Loader().load_service_model(name, "service-2"), name)
 

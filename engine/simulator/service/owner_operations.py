@@ -48,9 +48,7 @@ def add_domain(
         seq=world.next_seq(),
         tags=tags or {},
     )
-    world.domains[domain_id] = domain
-    world.by_arn[domain.arn.lower()] = domain
-    world.rows_by_lane[account, region].append(domain)
+    world.add_domain(domain)
     return domain
 
 
@@ -108,18 +106,10 @@ def create_profile(
         sso_identifier=sso[0],
         sso_value=sso[1],
     )
-    domain.profiles[name.lower()] = profile
-    index_profile(world, domain, profile)
+    world.add_owner(profile)
     if not at_once:
         world.set_due(profile, world.now + world.draw(world.timing.profile_pending))
     return profile
-
-
-def index_profile(world: World, domain: Domain, profile: Profile) -> None:
-    """Enter a user profile into the listings."""
-    world.profiles_by_domain[domain.domain_id].append(profile)
-    world.rows_by_lane[domain.account, domain.region].append(profile)
-    world.by_arn[profile.arn.lower()] = profile
 
 
 def create_space(
@@ -168,20 +158,10 @@ def create_space(
         tags=tags or {},
         settings=settings,
     )
-    domain.spaces[name] = space
-    index_space(world, domain, space)
-    if profile is not None:
-        profile.spaces += 1
+    world.add_owner(space)
     if not at_once:
         world.set_due(space, world.now + world.draw(world.timing.space_pending))
     return space
-
-
-def index_space(world: World, domain: Domain, space: Space) -> None:
-    """Enter a space into the listings."""
-    world.spaces_by_domain[domain.domain_id].append(space)
-    world.rows_by_lane[domain.account, domain.region].append(space)
-    world.by_arn[space.arn.lower()] = space
 
 
 def update_space(world: World, domain: Domain, name: str, settings: dict[str, Any], display_name: str | None) -> Space:
@@ -235,7 +215,7 @@ def _begin_delete(world: World, owner: Profile | Space, kind: str, seconds: tupl
 
 def _check_owner_quota(world: World, domain: Domain, name: str, *, spaces: bool) -> None:
     value = world.quotas.value(domain.account, domain.region, name)
-    used = world.count_of_owners(domain.account, domain.region, spaces=spaces)
+    used = world.count_of_owners(domain.lane, spaces=spaces)
     if used >= value:
         raise ServiceError(LIMIT, quotas.limit_message(name, value, used, 1, world.quotas.wording))
 

@@ -6,18 +6,20 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from engine.simulator.world.listing import page_size, read_token, write_token
+from engine.simulator.world.listing import page_size, show_page, slice_page
 from engine.simulator.world.service_error import ServiceError
 
 if TYPE_CHECKING:
+    from engine.core.identity import Lane
     from engine.simulator.world.world import World
 
 SERVICE_CODE: Final = "AmazonSageMaker"
 STUDIO: Final = "Studio-JupyterLab"
+_INVALID_TOKEN: Final = ("InvalidNextTokenException", "The pagination token is invalid.")
 _PAGE_ROWS: Final = 100  # where the caller does not say
 
 
-def get_products(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def get_products(world: World, _lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
     """Answer GetProducts: each offer is JSON inside a text, as the service does it."""
     if params["ServiceCode"] != SERVICE_CODE:
         raise ServiceError("InvalidParameterException", f"Input Parameters are invalid: {params['ServiceCode']}")
@@ -25,19 +27,10 @@ def get_products(world: World, params: dict[str, Any]) -> dict[str, Any]:
     region = wanted.pop("regionCode", "us-east-1")
     matching = not wanted.keys() - {"platoinstancetype"} and wanted.get("platoinstancetype", STUDIO) == STUDIO
     rows = sorted(world.prices.items()) if matching else []
-    listing = f"products:{region}"
-    try:
-        start = read_token(listing, params.get("NextToken")) or 0
-    except ServiceError:
-        raise ServiceError("InvalidNextTokenException", "The pagination token is invalid.") from None
-    end = start + page_size(params.get("MaxResults", _PAGE_ROWS))
-    answer: dict[str, Any] = {
-        "FormatVersion": "aws_v1",
-        "PriceList": [json.dumps(_offer(region, kind, usd)) for kind, usd in rows[start:end]],
-    }
-    if end < len(rows):
-        answer["NextToken"] = write_token(listing, end)
-    return answer
+    size = page_size(params.get("MaxResults", _PAGE_ROWS))
+    page, token = slice_page(rows, f"products:{region}", params.get("NextToken"), size, _INVALID_TOKEN)
+    offers = [json.dumps(_offer(region, kind, usd)) for kind, usd in page]
+    return {"FormatVersion": "aws_v1", **show_page("PriceList", offers, token)}
 
 
 def _offer(region: str, kind: str, usd: float) -> dict[str, Any]:

@@ -9,15 +9,17 @@ from engine.simulator.service.app_operations import SPACE_ONLY
 from engine.simulator.service.model import instance_types
 from engine.simulator.world import quotas
 from engine.simulator.world.arns import partition
-from engine.simulator.world.listing import read_token, write_token
+from engine.simulator.world.listing import show_page, slice_page
 from engine.simulator.world.service_error import ServiceError
 
 if TYPE_CHECKING:
+    from engine.core.identity import Lane
     from engine.simulator.world.world import World
 
 SERVICE_CODE: Final = "sagemaker"
 LIST_DEFAULT_ROWS: Final = 100
 _BUCKET_TYPES: Final = (*sorted(SPACE_ONLY), "KernelGateway", "RSessionGateway")
+_INVALID_TOKEN: Final = ("InvalidPaginationTokenException", "Invalid NextToken value")
 _ACCOUNT_WIDE: Final = (quotas.DOMAINS, quotas.RUNNING_APPS, quotas.SPACES, quotas.USER_PROFILES)
 
 
@@ -40,7 +42,8 @@ def _names(world: World) -> tuple[str, ...]:
     return (*standing, *sorted(set_here - known))
 
 
-def _shown(world: World, account: str, region: str, name: str) -> dict[str, Any]:
+def _shown(world: World, lane: Lane, name: str) -> dict[str, Any]:
+    account, region = lane.account, lane.region
     code = quotas.quota_code(name)
     return {
         "ServiceCode": SERVICE_CODE,
@@ -71,40 +74,33 @@ def _find(world: World, params: dict[str, Any]) -> str:
     )
 
 
-def list_service_quotas(world: World, account: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+def list_service_quotas(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
     """Answer ListServiceQuotas."""
     _check_service(params)
-    listing = f"quotas:{account}:{region}"
-    try:
-        start = read_token(listing, params.get("NextToken")) or 0
-    except ServiceError:
-        raise ServiceError("InvalidPaginationTokenException", "Invalid NextToken value") from None
     names = _names(world)
     code = params.get("QuotaCode")
     if code is not None:
         names = tuple(name for name in names if quotas.quota_code(name) == code)
-    end = start + params.get("MaxResults", LIST_DEFAULT_ROWS)
-    answer: dict[str, Any] = {"Quotas": [_shown(world, account, region, name) for name in names[start:end]]}
-    if end < len(names):
-        answer["NextToken"] = write_token(listing, end)
-    return answer
+    listing, size = f"quotas:{lane}", params.get("MaxResults", LIST_DEFAULT_ROWS)
+    page, token = slice_page(names, listing, params.get("NextToken"), size, _INVALID_TOKEN)
+    return show_page("Quotas", [_shown(world, lane, name) for name in page], token)
 
 
-def get_service_quota(world: World, account: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+def get_service_quota(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
     """Answer GetServiceQuota."""
-    return {"Quota": _shown(world, account, region, _find(world, params))}
+    return {"Quota": _shown(world, lane, _find(world, params))}
 
 
-def request_increase(world: World, account: str, region: str, params: dict[str, Any]) -> dict[str, Any]:
+def request_increase(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
     """Answer RequestServiceQuotaIncrease: granted at once, which the real service does only for small ones."""
     name = _find(world, params)
     wanted = int(params["DesiredValue"])
-    if wanted <= world.quotas.value(account, region, name):
+    if wanted <= world.quotas.value(lane.account, lane.region, name):
         raise ServiceError(
             "IllegalArgumentException", "The desired value must be above the current value of the quota."
         )
-    world.quotas.set(name, wanted, account, region)
-    shown = _shown(world, account, region, name)
+    world.quotas.set(name, wanted, lane.account, lane.region)
+    shown = _shown(world, lane, name)
     return {
         "RequestedQuota": {
             "Id": f"request-{world.next_seq()}",

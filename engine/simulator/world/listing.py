@@ -10,16 +10,17 @@ import base64
 import binascii
 import hashlib
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 PAGE_DEFAULT_ROWS: Final = 10
 COMPACT_FLOOR_ROWS: Final = 64
+_NOT_OURS: Final = (VALIDATION, "NextToken is not valid for this request.")
 
 
 class Row(Protocol):
@@ -30,6 +31,7 @@ class Row(Protocol):
 
 
 RowT = TypeVar("RowT", bound=Row)
+T = TypeVar("T")
 
 
 class CreationIndex(Generic[RowT]):
@@ -99,8 +101,11 @@ def write_token(listing: str, place: int | None) -> str | None:
     return base64.urlsafe_b64encode(f"{_digest(listing)}.{place}".encode()).decode()
 
 
-def read_token(listing: str, token: str | None) -> int | None:
-    """Return the place that a token names, None without one; refuses a token that this listing did not give."""
+def read_token(listing: str, token: str | None, refusal: tuple[str, str] = _NOT_OURS) -> int | None:
+    """Return the place that a token names, None without one.
+
+    Raises ServiceError, with the code and the text of `refusal`, for a token that this listing did not give.
+    """
     if not token:
         return None
     try:
@@ -109,7 +114,21 @@ def read_token(listing: str, token: str | None) -> int | None:
         said = place = ""
     if said == _digest(listing) and place.isascii() and place.isdigit():
         return int(place)
-    raise ServiceError(VALIDATION, "NextToken is not valid for this request.")
+    raise ServiceError(*refusal)
+
+
+def slice_page(
+    rows: Sequence[T], listing: str, token: str | None, size: int, refusal: tuple[str, str] = _NOT_OURS
+) -> tuple[Sequence[T], str | None]:
+    """Return a page of rows that are counted from the beginning, and the token of the next page."""
+    start = read_token(listing, token, refusal) or 0
+    end = start + size
+    return rows[start:end], write_token(listing, end if end < len(rows) else None)
+
+
+def show_page(member: str, rows: Sequence[Any], token: str | None) -> dict[str, Any]:
+    """Return the answer of a listing: its rows, and the token of the next page where there is one."""
+    return {member: rows} if token is None else {member: rows, "NextToken": token}
 
 
 def _digest(listing: str) -> str:

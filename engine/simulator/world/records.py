@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import AfterValidator, Field, GetPydanticSchema, PlainSerializer
 
 from engine.core.desired import AppSpec
-from engine.core.identity import SPACE, USER, OwnerKind
+from engine.core.identity import SPACE, USER, Lane, OwnerKind
 from engine.core.observed import AppStatus
 from engine.simulator.world.values import NEVER, Count, Number, NumberOrNever
 
@@ -144,6 +144,11 @@ class Domain:
     spaces: Annotated[dict[str, Space], _saved_as_list(Space)] = field(default_factory=dict)
     next_uid: Count = 200_000
     gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
+
+    @property
+    def lane(self) -> Lane:
+        """Return its account and region."""
+        return Lane(self.account, self.region)
 
 
 @dataclass(slots=True, eq=False)

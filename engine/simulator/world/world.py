@@ -40,6 +40,8 @@ from engine.simulator.world.values import NEVER, Number, Range
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from engine.core.identity import Lane
+
 Record = App | Profile | Space | Domain
 
 DEFAULT_ACCOUNT: Final = "000000000000"
@@ -115,14 +117,13 @@ class World:
         self.by_arn: dict[str, Record] = {}  # by the ARN in lower case
         self.apps_by_domain: defaultdict[str, CreationIndex[App]] = defaultdict(CreationIndex)
         self.apps_by_owner: defaultdict[tuple[str, str, str], CreationIndex[App]] = defaultdict(CreationIndex)
-        self.rows_by_lane: defaultdict[tuple[str, str], CreationIndex[Record]] = defaultdict(CreationIndex)
-        self.profiles_by_domain: defaultdict[str, CreationIndex[Profile]] = defaultdict(CreationIndex)
-        self.spaces_by_domain: defaultdict[str, CreationIndex[Space]] = defaultdict(CreationIndex)
+        self.rows_by_lane: defaultdict[Lane, CreationIndex[Record]] = defaultdict(CreationIndex)
+        self.owners_by_domain: defaultdict[tuple[str, type[Record]], CreationIndex[Any]] = defaultdict(CreationIndex)
         self.bucket_usage: Counter[Bucket] = Counter()
         self.running: Counter[tuple[str, str]] = Counter()
         self.kernels_of_user: Counter[tuple[str, str, str]] = Counter()
         self.after_first_create = Waiting()
-        self._token_buckets: dict[tuple[str, str, str], TokenBucket] = {}
+        self._token_buckets: dict[tuple[Lane, str], TokenBucket] = {}
         self._heap: list[tuple[float, int, App | Profile | Space | Change]] = []
         self._seq = 0
 
@@ -176,14 +177,14 @@ class World:
 
     # Limits.
 
-    def take_request(self, account: str, region: str, operation: str) -> None:
+    def take_request(self, lane: Lane, operation: str) -> None:
         """Count one call against the operation's request limit. Raises the service's throttling error."""
         limit = self._limit_of(operation)
         if limit is None:
             return
-        bucket = self._token_buckets.get((account, region, operation))
+        bucket = self._token_buckets.get((lane, operation))
         if bucket is None:
-            bucket = self._token_buckets[account, region, operation] = TokenBucket(limit, limit.burst, self.now)
+            bucket = self._token_buckets[lane, operation] = TokenBucket(limit, limit.burst, self.now)
         if not bucket.take(self.now):
             raise ServiceError(_THROTTLE_CODES.get(operation, "ThrottlingException"), "Rate exceeded")
 
@@ -197,7 +198,7 @@ class World:
         """Change the request limit of an operation (`*`: of all that have none of their own); None lifts it."""
         self.request_limits[operation] = limit
         for key, bucket in tuple(self._token_buckets.items()):
-            holds = self._limit_of(key[2])
+            holds = self._limit_of(key[1])
             if holds is None:
                 del self._token_buckets[key]
             elif bucket.limit is not holds:
@@ -229,6 +230,25 @@ class World:
 
     # Records.
 
+    def add_domain(self, domain: Domain) -> None:
+        """Add a domain, with nothing in it."""
+        self.domains[domain.domain_id] = domain
+        self.by_arn[domain.arn.lower()] = domain
+        self.rows_by_lane[domain.lane].append(domain)
+
+    def add_owner(self, owner: Profile | Space) -> None:
+        """Add a user profile or a space to its domain."""
+        domain = self.domains[owner.domain_id]
+        if isinstance(owner, Profile):
+            domain.profiles[owner.key] = owner
+        else:
+            domain.spaces[owner.key] = owner
+            if (profile := domain.profiles.get(owner.owner.lower())) is not None:
+                profile.spaces += 1
+        self.owners_by_domain[owner.domain_id, type(owner)].append(owner)
+        self.rows_by_lane[domain.lane].append(owner)
+        self.by_arn[owner.arn.lower()] = owner
+
     def add_app(self, app: App) -> None:
         """Add a new app; it replaces the dead one of its key, if there is one."""
         old = self.apps.get(app.key)
@@ -253,16 +273,14 @@ class World:
         """Forget a user profile or a space."""
         owner.gone = True
         domain = self.domains[owner.domain_id]
-        lane = self.rows_by_lane[domain.account, domain.region]
         if isinstance(owner, Profile):
-            del domain.profiles[owner.name.lower()]
-            self.profiles_by_domain[owner.domain_id].note_gone()
+            del domain.profiles[owner.key]
         else:
-            del domain.spaces[owner.name]
-            self.spaces_by_domain[owner.domain_id].note_gone()
+            del domain.spaces[owner.key]
             if (profile := domain.profiles.get(owner.owner.lower())) is not None:
                 profile.spaces -= 1
-        lane.note_gone()
+        self.owners_by_domain[owner.domain_id, type(owner)].note_gone()
+        self.rows_by_lane[domain.lane].note_gone()
         if self.by_arn.get(owner.arn.lower()) is owner:
             del self.by_arn[owner.arn.lower()]
 
@@ -271,12 +289,10 @@ class World:
         domain = self.domains[app.key.domain_id]
         return domain.spaces.get(app.key.owner) if app.is_of_space else domain.profiles.get(app.key.owner)
 
-    def count_of_owners(self, account: str, region: str, *, spaces: bool) -> int:
-        """Return how many spaces, or user profiles, an account has in a region."""
+    def count_of_owners(self, lane: Lane, *, spaces: bool) -> int:
+        """Return how many spaces, or user profiles, a lane has."""
         return sum(
-            len(domain.spaces if spaces else domain.profiles)
-            for domain in self.domains.values()
-            if (domain.account, domain.region) == (account, region)
+            len(domain.spaces if spaces else domain.profiles) for domain in self.domains.values() if domain.lane == lane
         )
 
     def stats_json(self) -> dict[str, Any]:
@@ -288,7 +304,7 @@ class World:
         domain = self.domains[app.key.domain_id]
         self.apps_by_domain[app.key.domain_id].append(app)
         self.apps_by_owner[app.key[:3]].append(app)
-        self.rows_by_lane[domain.account, domain.region].append(app)
+        self.rows_by_lane[domain.lane].append(app)
 
     def _drop_app(self, app: App) -> None:
         if app.gone:
@@ -301,7 +317,7 @@ class World:
         owner_index.note_gone()
         if not len(owner_index):
             del self.apps_by_owner[app.key[:3]]
-        self.rows_by_lane[domain.account, domain.region].note_gone()
+        self.rows_by_lane[domain.lane].note_gone()
         if self.apps.get(app.key) is app:
             del self.apps[app.key]
         if self.by_arn.get(app.arn.lower()) is app:

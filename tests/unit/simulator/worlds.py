@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.core.desired import AppSpec
+from engine.core.identity import Lane
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import owner_operations as owners
-from engine.simulator.service.api import Caller, answer
+from engine.simulator.service.api import answer
 from engine.simulator.world.records import App, app_id
 from engine.simulator.world.world import Timing, World
 
@@ -28,7 +29,7 @@ TIMING = Timing(
     space_updating=(1.0, 1.0),
     space_deleting=(1.0, 1.0),
 )
-CALLER = Caller(ACCOUNT, REGION)
+LANE = Lane(ACCOUNT, REGION)
 
 
 def make_world(**options: Any) -> World:
@@ -77,9 +78,9 @@ def pass_time(world: World, seconds: float) -> None:
     world.advance(world.now + seconds)
 
 
-def call(world: World, operation: str, /, *caller: Caller, **params: Any) -> dict[str, Any]:
-    """Call the API at the world's own time, as CALLER unless another one is given."""
-    return answer(world, caller[0] if caller else CALLER, operation, params, world.now)
+def call(world: World, operation: str, /, *caller: Lane, **params: Any) -> dict[str, Any]:
+    """Call the API at the world's own time, as LANE unless another one is given."""
+    return answer(world, caller[0] if caller else LANE, operation, params, world.now)
 
 
 def statuses(world: World) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, NoCapacity, Rejected
+from engine.core.identity import Lane
 from engine.core.limits import TOMBSTONE_SECONDS
 from engine.core.service_errors import failure_from_reason
 from engine.simulator.service import app_operations as apps
@@ -19,6 +20,7 @@ from engine.simulator.world.world import Timing
 from tests.unit.simulator.worlds import (
     ACCOUNT,
     DOMAIN_ID,
+    LANE,
     REGION,
     START,
     add_space,
@@ -201,10 +203,10 @@ def test_an_app_made_again_hides_its_tombstone_unless_the_world_keeps_both(keep:
     apps.delete_app(world, lab_key())
     pass_time(world, 3.0)
     create(world)
-    rows, _ = apps.list_apps(world, ACCOUNT, REGION, domain_id=DOMAIN_ID)
+    rows, _ = apps.list_apps(world, LANE, domain_id=DOMAIN_ID)
     assert [row.status for row in rows] == shown
     pass_time(world, TOMBSTONE_SECONDS)
-    rows, _ = apps.list_apps(world, ACCOUNT, REGION, domain_id=DOMAIN_ID)
+    rows, _ = apps.list_apps(world, LANE, domain_id=DOMAIN_ID)
     assert [row.status for row in rows] == ["InService"]
     assert apps.describe_app(world, lab_key()).created_at == START + 5.0
 
@@ -291,14 +293,14 @@ def test_a_listing_of_an_account_spans_its_domains_and_no_other_account() -> Non
         key = app_id(domain.domain_id, "user", "alice", "Canvas", "default")
         apps.place_app(world, domain, key, "alice", AppSpec(), {}, "InService")
     create(world)
-    rows, token = apps.list_apps(world, ACCOUNT, REGION)
+    rows, token = apps.list_apps(world, LANE)
     assert ([row.key.domain_id for row in rows], token) == (["d-other", DOMAIN_ID], None)
-    rows, _ = apps.list_apps(world, ACCOUNT, REGION, owner_kind="user", owner="Alice")
+    rows, _ = apps.list_apps(world, LANE, owner_kind="user", owner="Alice")
     assert [row.key.domain_id for row in rows] == ["d-other"]
     with pytest.raises(ServiceError, match="does not exist"):
-        apps.list_apps(world, ACCOUNT, REGION, domain_id="d-foreign")
+        apps.list_apps(world, LANE, domain_id="d-foreign")
     with pytest.raises(ServiceError, match="does not exist"):
-        apps.list_apps(world, ACCOUNT, "us-east-1", domain_id=DOMAIN_ID)
+        apps.list_apps(world, Lane(ACCOUNT, "us-east-1"), domain_id=DOMAIN_ID)
 
 
 def test_a_listing_can_run_from_the_youngest() -> None:
@@ -308,7 +310,7 @@ def test_a_listing_can_run_from_the_youngest() -> None:
     names: list[str] = []
     token: str | None = None
     for _ in range(3):
-        rows, token = apps.list_apps(world, ACCOUNT, REGION, domain_id=DOMAIN_ID, size=1, token=token, descending=True)
+        rows, token = apps.list_apps(world, LANE, domain_id=DOMAIN_ID, size=1, token=token, descending=True)
         names += [row.key.app_name for row in rows]
     assert (names, token) == (["n2", "n1", "n0"], None)
 

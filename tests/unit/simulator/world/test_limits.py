@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.core.identity import Lane
 from engine.core.quota_text import bucket_of_quota, parse_quota_message, quota_name
 from engine.simulator.world import quotas
 from engine.simulator.world.quotas import Quotas, Wording, bucket_quota_name, limit_message, quota_code
@@ -46,9 +47,9 @@ def test_a_smaller_burst_takes_effect_at_once() -> None:
     assert taken(bucket, 0.0) == 2
 
 
-def throttles(world: World, operation: str, caller_region: str = "eu-west-1") -> str:
+def throttles(world: World, operation: str, region: str = "eu-west-1") -> str:
     try:
-        world.take_request("111122223333", caller_region, operation)
+        world.take_request(Lane("111122223333", region), operation)
     except ServiceError as error:
         return f"{error.code}: {error.message}"
     return ""

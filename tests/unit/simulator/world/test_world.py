@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.identity import Lane
 from engine.simulator.scenario.changes import SetQuota
 from engine.simulator.world.faults import Fault, FaultBook, FaultKind, FaultRule
 from engine.simulator.world.records import Bucket
@@ -13,6 +14,7 @@ from engine.simulator.world.world import Timing, World
 from tests.unit.simulator.worlds import (
     ACCOUNT,
     DOMAIN_ID,
+    LANE,
     REGION,
     START,
     add_space,
@@ -147,9 +149,9 @@ def test_an_arrangement_that_no_longer_holds_does_nothing() -> None:
 def test_owners_are_counted_for_each_lane() -> None:
     world = make_world()
     add_space(world, "more")
-    assert world.count_of_owners(ACCOUNT, REGION, spaces=True) == 2
-    assert world.count_of_owners(ACCOUNT, REGION, spaces=False) == 1
-    assert world.count_of_owners(ACCOUNT, "us-east-1", spaces=False) == 0
+    assert world.count_of_owners(LANE, spaces=True) == 2
+    assert world.count_of_owners(LANE, spaces=False) == 1
+    assert world.count_of_owners(Lane(ACCOUNT, "us-east-1"), spaces=False) == 0
 
 
 def test_a_world_of_its_own_has_an_account() -> None:

@@ -15,7 +15,7 @@ from engine.simulator.service.owner_operations import create_profile
 from engine.simulator.world.faults import FailureRule
 from engine.simulator.world.quotas import KERNEL_GATEWAY_APPS_PER_USER, bucket_quota_name
 from engine.simulator.world.service_error import ServiceError
-from tests.unit.simulator.worlds import CALLER, DOMAIN_ID, START, add_space, make_world, the_domain
+from tests.unit.simulator.worlds import DOMAIN_ID, LANE, START, add_space, make_world, the_domain
 
 if TYPE_CHECKING:
     from engine.simulator.world.world import World
@@ -66,7 +66,7 @@ def step(world: World, one: tuple[Any, ...]) -> World:
             params["OwnershipSettings"] = {"OwnerUserProfileName": "alice"}
             params["SpaceSharingSettings"] = {"SharingType": "Private"}
         try:
-            answer(world, CALLER, operation, params, world.now)
+            answer(world, LANE, operation, params, world.now)
         except ServiceError as error:
             assert error.code in ("ResourceInUse", "ResourceLimitExceeded", "ValidationException", "ResourceNotFound")  # noqa: PT017 - most refusals are right here
     return world
@@ -76,7 +76,7 @@ def check(world: World) -> None:
     listed: list[dict[str, Any]] = []
     token: dict[str, str] = {}
     while True:
-        page = answer(world, CALLER, "ListApps", {"DomainIdEquals": DOMAIN_ID, "MaxResults": 2, **token}, world.now)
+        page = answer(world, LANE, "ListApps", {"DomainIdEquals": DOMAIN_ID, "MaxResults": 2, **token}, world.now)
         listed += page["Apps"]
         if "NextToken" not in page:
             break
