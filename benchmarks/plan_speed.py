@@ -23,6 +23,7 @@ from engine.core.identity import SPACE, USER, AppKey
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import PlanOptions, join, needs_ownership, plan_fleet
+from engine.core.request import Request
 from engine.core.selectors import Selectors
 from engine.core.stages import ordered_steps
 
@@ -34,7 +35,9 @@ T = TypeVar("T")
 APPS = 100_000
 DOMAINS = 4
 TEAMS = 50
-OPTIONS = PlanOptions(made_at="2026-11-24T01:00:00Z", today=date(2026, 11, 24), prune=True, replace_on_drift=True)
+OPTIONS = PlanOptions(
+    made_at="2026-11-24T01:00:00Z", today=date(2026, 11, 24), request=Request(prune=True, replace_on_drift=True)
+)
 
 
 def make_fleet(apps: int) -> DesiredFleet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, DesiredFleet
 from engine.core.identity import AppKey, Lane, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.planner import PlanOptions
+from engine.core.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,5 +94,14 @@ def observe(
 
 
 def options(**changes: Any) -> PlanOptions:
-    plain = PlanOptions(made_at="2026-11-24T01:00:00Z", today=TODAY, domain_lanes=dict.fromkeys(DOMAIN_NAMES, LANE))
+    """Return the options of a plan; what is a field of Request goes there, `allowances` as its allow_destructive."""
+    names = {one.name for one in fields(Request)} - {"allow_destructive"}
+    asked = {name: changes.pop(name) for name in names & changes.keys()}
+    asked |= {"allow_destructive": changes.pop("allowances")} if "allowances" in changes else {}
+    plain = PlanOptions(
+        request=Request(**asked),
+        made_at="2026-11-24T01:00:00Z",
+        today=TODAY,
+        domain_lanes=dict.fromkeys(DOMAIN_NAMES, LANE),
+    )
     return replace(plain, **changes)

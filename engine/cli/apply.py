@@ -11,7 +11,7 @@ import typer
 
 from engine.cli import flags
 from engine.cli.ask import can_ask, confirm_with
-from engine.cli.asked import Asked, takes_asked
+from engine.cli.asked import Asked, taking
 from engine.cli.named import path_with_hint
 from engine.cli.output import fitted, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
@@ -63,7 +63,7 @@ ChecksumFlag = Annotated[
 ]
 
 
-@takes_asked
+@taking
 def apply(
     ctx: typer.Context,
     plan_file: PlanFileArgument = None,
@@ -107,7 +107,7 @@ def apply(
 
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
     """Raise UsageError, naming the flags, for what a saved plan has decided already."""
-    given = options.request.flags() | ({"--dry-run"} if dry_run else set())
+    given = {word for word in options.request.argv(*["--dry-run"] * dry_run) if word.startswith("--")}
     if given:
         raise UsageError(
             f"{', '.join(sorted(given))}: the saved plan {options.saved_plan} was made with its own flags",

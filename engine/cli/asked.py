@@ -1,16 +1,18 @@
-"""The flags that plan and apply share: one value, which their functions take as one parameter."""
+"""The flags that several commands share, in groups: each is one value, which a command takes as `asked`."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from engine.cli import flags
+from engine.cli.context import key_of, options_of, simulate_of
 from engine.core.errors import UsageError
-from engine.core.request import ADOPT, FROM_FLEET, REPLACE_KEY, Request
+from engine.core.request import ADOPT, FROM_FLEET, PRUNE, REPLACE, REPLACE_KEY, RETRY, Request
+from engine.core.selectors import Selectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,53 +21,113 @@ if TYPE_CHECKING:
     from engine.cli.context import Globals
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The flags as they were given, in the order in which the help lists them."""
+@dataclass(frozen=True)
+class World:
+    """How a command reads the fleet, and in which world."""
 
-    prune: flags.PruneFlag = False
-    adopt: flags.AdoptFlag = False
-    from_fleet: flags.FromFleetFlag = None
-    replace: flags.ReplaceFlag = None
-    retry_quarantined: flags.RetryQuarantinedFlag = False
-    allow_destructive: flags.AllowDestructiveFlag = None
-    refresh_quotas: flags.RefreshQuotasFlag = False
     strict: flags.StrictFlag = False
     simulate: flags.SimulateFlag = None
-    domain: flags.DomainFlag = None
-    team: flags.TeamFlag = None
-    user: flags.UserFlag = None
-    space: flags.SpaceFlag = None
-    app_type: flags.AppTypeFlag = None
-    key: flags.KeyFlag = None
 
     def options(self, globals_: Globals) -> AppOptions:
         """Return the options of a command that is asked this. Raises UsageError for a value that cannot be read."""
-        from engine.cli.context import options_of, simulate_of
+        simulate = simulate_of(self.simulate)
+        return replace(options_of(globals_), strict=self.strict, simulate=simulate, request=self.request())
 
-        return replace(
-            options_of(globals_),
-            simulate=simulate_of(self.simulate),
-            request=self.request(),
-            strict=self.strict,
-            refresh_quotas=self.refresh_quotas,
+    def request(self) -> Request:
+        """Read what is asked for. Raises UsageError."""
+        return Request()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which apps a command is about."""
+
+    domain: Annotated[list[str] | None, flags.flag("--domain", help="Only this domain.", metavar="GLOB")] = None
+    team: Annotated[list[str] | None, flags.flag("--team", help="Only this team.", metavar="GLOB")] = None
+    user: Annotated[list[str] | None, flags.flag("--user", help="Only this user profile.", metavar="GLOB")] = None
+    space: Annotated[list[str] | None, flags.flag("--space", help="Only this space.", metavar="GLOB")] = None
+    app_type: Annotated[list[str] | None, flags.flag("--app-type", help="Only this app type.", metavar="GLOB")] = None
+    key: Annotated[list[str] | None, flags.flag("--key", help="Only this app; no glob.", metavar="KEY")] = None
+
+    def selectors(self) -> Selectors:
+        """Read the selectors. Raises UsageError for a key that is not one."""
+        return Selectors.parse(
+            domains=self.domain or (),
+            teams=self.team or (),
+            users=self.user or (),
+            spaces=self.space or (),
+            app_types=self.app_type or (),
+            keys=self.key or (),
         )
+
+
+@dataclass(frozen=True)
+class Looked(World, Selection):
+    """What status is asked."""
+
+    def request(self) -> Request:
+        """Read the selectors."""
+        return Request(self.selectors())
+
+
+@dataclass(frozen=True)
+class Team(World):
+    """What onboard and offboard are asked."""
+
+    allow_destructive: flags.AllowDestructiveFlag = None
+
+    def request(self) -> Request:
+        """Read what may be deleted."""
+        return Request(allow_destructive=tuple(self.allow_destructive or ()))
+
+
+@dataclass(frozen=True)
+class Asked(World, Selection):
+    """What plan and apply are asked."""
+
+    prune: Annotated[bool, flags.flag(PRUNE.flag, help="Delete what this fleet owns and no longer declares.")] = False
+    adopt: Annotated[
+        bool, flags.flag(ADOPT.flag, help="Take over declared apps that nobody owns: give them this fleet's tag.")
+    ] = False
+    from_fleet: Annotated[
+        str | None,
+        flags.flag(
+            FROM_FLEET.flag,
+            help="With --adopt: also take over declared apps that this other fleet owns, such as after a rename.",
+            metavar="FLEET",
+        ),
+    ] = None
+    replace: Annotated[
+        list[str] | None,
+        flags.flag(
+            REPLACE.flag,
+            help="Replace apps that have drifted; with a KEY, that app alone, drifted or not. Repeatable.",
+            metavar="[KEY]",
+        ),
+    ] = None
+    retry_quarantined: Annotated[
+        bool, flags.flag(RETRY.flag, help="Try apps again that failed in several runs in a row.")
+    ] = False
+    allow_destructive: flags.AllowDestructiveFlag = None
+    refresh_quotas: Annotated[
+        bool, flags.flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
+    ] = False
+
+    def options(self, globals_: Globals) -> AppOptions:
+        """Return the options, as every command of a world does."""
+        return replace(super().options(globals_), refresh_quotas=self.refresh_quotas)
 
     def request(self) -> Request:
         """Read what is asked for. A lone `--replace` is every app that has drifted. Raises UsageError."""
-        from engine.cli.context import key_of, selectors_of
-
-        from_fleet = self._from_fleet()
-        keys = frozenset(key_of(text, REPLACE_KEY.flag) for text in self.replace or () if text)
         return Request(
-            selectors_of(self.domain, self.team, self.user, self.space, self.app_type, self.key),
             prune=self.prune,
             adopt=self.adopt,
-            from_fleet=from_fleet,
+            from_fleet=self._from_fleet(),
             replace_on_drift="" in (self.replace or ()),
-            replace_keys=keys,
+            replace_keys=frozenset(key_of(text, REPLACE_KEY.flag) for text in self.replace or () if text),
             retry_quarantined=self.retry_quarantined,
             allow_destructive=tuple(self.allow_destructive or ()),
+            selectors=self.selectors(),
         )
 
     def _from_fleet(self) -> str:
@@ -81,20 +143,21 @@ class Asked:
         return name
 
 
-def takes_asked(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command these flags, behind its own; it takes them as `asked`."""
-    hints = get_type_hints(Asked, include_extras=True)
-    shared = [
-        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-        for one in fields(Asked)
-    ]
+def taking(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the flags of the group that its `asked` is, behind its own: a class's own before its bases'."""
+    own = signature(command, eval_str=True).parameters
+    group = own["asked"].annotation
+    hints = get_type_hints(group, include_extras=True)
+    names = [name for part in group.__mro__[:-1] for name in part.__annotations__]
 
     @wraps(command)
-    def taking(**given: Any) -> int:
-        asked = Asked(**{one.name: given.pop(one.name) for one in shared})
-        return command(**given, asked=asked)
+    def taken(**given: Any) -> int:
+        return command(asked=group(**{name: given.pop(name) for name in names}), **given)
 
-    own = [one for one in signature(command, eval_str=True).parameters.values() if one.name != "asked"]
-    taking.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]  # what the parser reads
-    taking.__annotations__ = {}
-    return taking
+    shared = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(group, name), annotation=hints[name]) for name in names
+    ]
+    parameters = [*(one for one in own.values() if one.name != "asked"), *shared]
+    taken.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what the parser reads
+    taken.__annotations__ = {}
+    return taken

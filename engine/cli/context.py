@@ -10,7 +10,6 @@ from engine.cli.argv import SIMULATE
 from engine.cli.call import DASH, FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from engine.app.options import AppOptions
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from engine.core.log_options import LogFormat, LogLevel
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
-    from engine.core.selectors import Selectors
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
@@ -35,27 +33,6 @@ class Globals:
     state_dir: Path | None
     endpoint_url: str | None
     call: Call = field(default_factory=lambda: Call(()))
-
-
-def selectors_of(
-    domain: Sequence[str] | None,
-    team: Sequence[str] | None,
-    user: Sequence[str] | None,
-    space: Sequence[str] | None,
-    app_type: Sequence[str] | None,
-    key: Sequence[str] | None,
-) -> Selectors:
-    """Make selectors of the flags. Raises UsageError for a key that is not one."""
-    from engine.core.selectors import Selectors
-
-    return Selectors.parse(
-        domains=domain or (),
-        teams=team or (),
-        users=user or (),
-        spaces=space or (),
-        app_types=app_type or (),
-        keys=key or (),
-    )
 
 
 def simulate_of(text: str | None) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from engine.cli import flags
+from engine.cli.asked import World, taking
 from engine.cli.end_channels import is_json_on_stderr
 from engine.cli.output import say, wants_colour, write_result
 from engine.core.errors import ExitCode
@@ -22,14 +22,15 @@ class ExplainFormat(StrEnum):
     JSON = "json"
 
 
+@taking
 def explain(
     ctx: typer.Context,
     key: Annotated[str, typer.Argument(help="DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, as the plan prints it.")],
     format_: Annotated[
         ExplainFormat, flags.flag("--format", help="How the explanation is written.")
     ] = ExplainFormat.TEXT,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
+    *,
+    asked: World,
 ) -> int:
     """Show where an app's fields come from and what will be done.
 
@@ -38,13 +39,13 @@ def explain(
     import asyncio
 
     from engine.app import explain as app_explain
-    from engine.cli.context import key_of, options_of, simulate_of
+    from engine.cli.context import key_of
     from engine.cli.sinks import Sinks
     from engine.render.explain_text import explain_text
     from engine.render.json_text import json_text
 
     wanted = key_of(key, "KEY")
-    options = replace(options_of(ctx.obj), strict=strict, simulate=simulate_of(simulate))
+    options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         explanation = asyncio.run(sinks.ticking(app_explain.explain(options, wanted, sinks.emit)))
         sinks.clear()

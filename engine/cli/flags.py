@@ -83,12 +83,6 @@ EndpointFlag = Annotated[
     ),
 ]
 
-DomainFlag = Annotated[list[str] | None, flag("--domain", help="Only this domain.", metavar="GLOB")]
-TeamFlag = Annotated[list[str] | None, flag("--team", help="Only this team.", metavar="GLOB")]
-UserFlag = Annotated[list[str] | None, flag("--user", help="Only this user profile.", metavar="GLOB")]
-SpaceFlag = Annotated[list[str] | None, flag("--space", help="Only this space.", metavar="GLOB")]
-AppTypeFlag = Annotated[list[str] | None, flag("--app-type", help="Only this app type.", metavar="GLOB")]
-KeyFlag = Annotated[list[str] | None, flag("--key", help="Only this app; no glob.", metavar="KEY")]
 
 SimulateFlag = Annotated[
     str | None,
@@ -104,32 +98,6 @@ StrictFlag = Annotated[
     bool, flag("--strict", help="Refuse a fleet with warnings, such as a pattern that matches no file.")
 ]
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
-AdoptFlag = Annotated[
-    bool, flag(request.ADOPT.flag, help="Take over declared apps that nobody owns: give them this fleet's tag.")
-]
-FromFleetFlag = Annotated[
-    str | None,
-    flag(
-        request.FROM_FLEET.flag,
-        help="With --adopt: also take over declared apps that this other fleet owns, such as after a rename.",
-        metavar="FLEET",
-    ),
-]
-PruneFlag = Annotated[bool, flag(request.PRUNE.flag, help="Delete what this fleet owns and no longer declares.")]
-ReplaceFlag = Annotated[
-    list[str] | None,
-    flag(
-        request.REPLACE.flag,
-        help="Replace apps that have drifted; with a KEY, that app alone, drifted or not. Repeatable.",
-        metavar="[KEY]",
-    ),
-]
-RetryQuarantinedFlag = Annotated[
-    bool, flag(request.RETRY.flag, help="Try apps again that failed in several runs in a row.")
-]
-RefreshQuotasFlag = Annotated[
-    bool, flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
-]
 AllowDestructiveFlag = Annotated[
     list[str] | None,
     flag(

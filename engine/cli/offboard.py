@@ -10,14 +10,15 @@ import typer
 from engine.cli import flags
 from engine.cli.argv import words_of_command
 from engine.cli.ask import can_ask
+from engine.cli.asked import Team, taking
 from engine.cli.call import DASH
 from engine.cli.named import DASH_HINT, DASH_REFUSED
 from engine.cli.onboard import run
 from engine.cli.plan import PlanFormat
 from engine.core.errors import UsageError
-from engine.core.request import Request
 
 
+@taking
 def offboard(
     ctx: typer.Context,
     team: Annotated[str, typer.Argument(help="The team's name.")],
@@ -37,9 +38,8 @@ def offboard(
         bool, flags.flag("--yes", "-y", help="Do not ask; --owners needs --allow-destructive then.")
     ] = False,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
-    allow_destructive: flags.AllowDestructiveFlag = None,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
+    *,
+    asked: Team,
 ) -> int:
     """Delete a team's apps; with --owners, its people and spaces.
 
@@ -48,17 +48,13 @@ def offboard(
     """
     from engine.app.teams.onboard import offboarding_of
     from engine.app.teams.overlay import OFFBOARDED_FOLDER
-    from engine.cli.context import options_of, simulate_of
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     options = replace(
-        options_of(ctx.obj),
-        strict=strict,
+        asked.options(ctx.obj),
         command="offboard",
         asks=not yes,
-        simulate=simulate_of(simulate),
-        request=Request(allow_destructive=tuple(allow_destructive or ())),
         again=words_of_command(ctx.obj.call.words),
         lets_go=True,
     )

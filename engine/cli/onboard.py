@@ -12,10 +12,10 @@ import typer
 from engine.cli import flags
 from engine.cli.argv import words_of_command
 from engine.cli.ask import can_ask, confirm_with
+from engine.cli.asked import Team, taking
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
 from engine.core.errors import NotConfirmedError, UsageError
-from engine.core.request import Request
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ AppFlag = Annotated[
 ]
 
 
+@taking
 def onboard(
     ctx: typer.Context,
     team: Annotated[str | None, typer.Argument(help="The team's name: lower-case letters, digits, hyphens.")] = None,
@@ -53,9 +54,8 @@ def onboard(
     ] = None,
     yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
-    allow_destructive: flags.AllowDestructiveFlag = None,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
+    *,
+    asked: Team,
 ) -> int:
     """Write teams/TEAM.toml, then plan and apply that team alone.
 
@@ -64,17 +64,13 @@ def onboard(
     from engine.app.teams.members import members_of
     from engine.app.teams.onboard import onboarding_of, undoing_of
     from engine.app.teams.team_file import TeamAsked
-    from engine.cli.context import options_of, simulate_of
 
     if not (yes or can_ask()):
         raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
     options = replace(
-        options_of(ctx.obj),
-        strict=strict,
+        asked.options(ctx.obj),
         command="onboard",
         asks=not yes,
-        simulate=simulate_of(simulate),
-        request=Request(allow_destructive=tuple(allow_destructive or ())),
         again=words_of_command(ctx.obj.call.words),
         lets_go=undo is not None,
     )
@@ -84,8 +80,8 @@ def onboard(
     if team is None:
         raise UsageError("onboard needs the team's name", hint="Such as: appfleet onboard vision --members alice,bob")
     people = members_of([name for text in members or () for name in text.split(",")], members_file)
-    asked = TeamAsked(team, people, domain, like, tuple(app or ()), people.identities)
-    written, options, alone = onboarding_of(options, asked, partial(_auth_mode, ctx, options))
+    team_asked = TeamAsked(team, people, domain, like, tuple(app or ()), people.identities)
+    written, options, alone = onboarding_of(options, team_asked, partial(_auth_mode, ctx, options))
     say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
     for note in written.notes:
         say(f"appfleet: {clean(note)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.asked import Asked, takes_asked
+from engine.cli.asked import Asked, taking
 from engine.cli.named import check_writable
 from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, width_of
 from engine.core.errors import ExitCode
@@ -35,7 +35,7 @@ OutFlag = Annotated[
 ]
 
 
-@takes_asked
+@taking
 def plan(
     ctx: typer.Context,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the plan is written.")] = PlanFormat.TEXT,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from engine.cli import flags
+from engine.cli.asked import Looked, taking
 from engine.cli.output import fitted, wants_colour, width_of, write_result
 from engine.cli.plan import PlanFormat
 from engine.core.errors import ExitCode
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXPIRING_WITHIN: Final = "14d"
 
 
+@taking
 def status(
     ctx: typer.Context,
     format_: Annotated[PlanFormat, flags.flag("--format", help="How the status is written.")] = PlanFormat.TEXT,
@@ -26,14 +27,8 @@ def status(
         str, flags.flag("--expiring-within", help="Name apps that expire within this time.", metavar="DURATION")
     ] = EXPIRING_WITHIN,
     all_: Annotated[bool, flags.flag("--all", help="Show every app, and name all that are not well.")] = False,
-    strict: flags.StrictFlag = False,
-    simulate: flags.SimulateFlag = None,
-    domain: flags.DomainFlag = None,
-    team: flags.TeamFlag = None,
-    user: flags.UserFlag = None,
-    space: flags.SpaceFlag = None,
-    app_type: flags.AppTypeFlag = None,
-    key: flags.KeyFlag = None,
+    *,
+    asked: Looked,
 ) -> int:
     """Show the apps that exist beside the declared ones.
 
@@ -42,12 +37,11 @@ def status(
     import asyncio
 
     from engine.app import status as app_status
-    from engine.cli.context import duration_of, options_of, selectors_of, simulate_of
+    from engine.cli.context import duration_of
     from engine.cli.sinks import Sinks
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
-    options = options_of(ctx.obj).about(selectors_of(domain, team, user, space, app_type, key))
-    options = replace(options, strict=strict, simulate=simulate_of(simulate))
+    options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = asyncio.run(sinks.ticking(app_status.status(options, sinks.emit, within_s)))
         sinks.clear()

@@ -82,7 +82,7 @@ def decide_declared(
     if _adopts(app, row, ownership, options):
         return _ADOPTED if ownership is Ownership.NOBODY else _MOVED
     wanted = _decide_wanted(app, row, ownership, differs, options)
-    if options.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
+    if options.request.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
         return wanted._replace(refused_by=Guard.ADOPTION)
     return wanted
 
@@ -102,9 +102,10 @@ def _decide_wanted(
 
 def _adopts(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> bool:
     """Whether this app gets the fleet's tag: one in service that nobody owns, or --from-fleet, and no rule denies."""
-    if not options.adopt or row is None or row.status is not AppStatus.IN_SERVICE or app.key in options.denied_keys:
+    asked = options.request
+    if not asked.adopt or row is None or row.status is not AppStatus.IN_SERVICE or app.key in options.denied_keys:
         return False
-    moves = ownership is Ownership.FOREIGN and options.from_fleet != "" and row.foreign_fleet == options.from_fleet
+    moves = ownership is Ownership.FOREIGN and asked.from_fleet != "" and row.foreign_fleet == asked.from_fleet
     return ownership is Ownership.NOBODY or moves
 
 
@@ -170,11 +171,12 @@ def _held_back(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, o
     """Decide about an app that is wanted and all the same left alone; None for every other."""
     if app.key in options.denied_keys:
         return _DENIED
-    if app.mode is Mode.ONCE and app.key not in options.replace_keys and not _is_half_replaced(app, row, options):
+    forced = app.key in options.request.replace_keys
+    if app.mode is Mode.ONCE and not forced and not _is_half_replaced(app, row, options):
         made = row is not None and ownership is Ownership.OURS and row.status in _MADE
         if made or (app.key in options.once_done and not _has_failed(row)):
             return _DONE_ONCE
-    if app.key in options.quarantined and not options.retry_quarantined:
+    if app.key in options.quarantined and not options.request.retry_quarantined:
         return _QUARANTINED
     return None
 
@@ -192,7 +194,7 @@ def _is_half_replaced(app: DesiredApp, row: ObservedApp | None, options: PlanOpt
 def _decide_in_service(
     app: DesiredApp, row: ObservedApp, ownership: Ownership, differs: tuple[str, ...], options: PlanOptions
 ) -> Decision:
-    forced = app.key in options.replace_keys
+    forced = app.key in options.request.replace_keys
     if not (differs or forced):
         return _IN_SYNC
     if not (forced or options.wants_replace):

@@ -5,13 +5,12 @@ Everything that is not pure is decided before: the day, the journal's memory, th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.core.identity import QuotaBucket
 from engine.core.plan import Fits
 from engine.core.request import Request
-from engine.core.selectors import Selectors
 from engine.core.settings import Safety
 
 if TYPE_CHECKING:
@@ -21,40 +20,32 @@ if TYPE_CHECKING:
     from engine.core.finding import Finding
     from engine.core.identity import AppKey, Lane
     from engine.core.plan import PlanLane, QuotaLine
+    from engine.core.selectors import Selectors
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
     """The circumstances of one planning.
 
-    `made_at` is an ISO 8601 time in UTC and `today` its day. `prune` and `replace_on_drift` switch on for one run
-    what `safety` leaves off. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason.
-    `replaced_at` says when an app was last replaced because of drift with the spec that it still has, in epoch seconds.
-    `replace_keys` are replaced although they do not differ; `allow_destructive` are deleted, when declared absent,
-    although nobody's tag says that they are ours. `adopt` gives declared apps in service that nobody owns this
-    fleet's tag, and with `from_fleet` those that the fleet of that name owns. `once_done`, `half_replaced` (deleted to
-    be replaced and not in service since)
-    and `quarantined` come from the journal, `denied_keys`, `findings` and `run_denied` from
-    the rules. `domain_lanes` maps the fleet's names of domains to their lanes, and `bucket_room` says of a bucket
-    whether one more app fits; a bucket that is not there is unknown. `allowances` are what was typed behind
-    `--allow-destructive`, counts included, and `version` is the appfleet that plans.
+    `made_at` is an ISO 8601 time in UTC and `today` its day. `request` is what the user asks for; `allow_destructive`
+    are the keys that it names one by one: they are deleted, when declared absent, although nobody's tag says that they
+    are ours. `prune_refusal` says why nothing may be pruned, beside the fleet's own reason. `replaced_at` says when an
+    app was last replaced because of drift with the spec that it still has, in epoch seconds. `once_done`,
+    `half_replaced` (deleted to be replaced and not in service since) and `quarantined` come from the journal,
+    `denied_keys`, `findings` and `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their
+    lanes, and `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
+    `version` is the appfleet that plans.
     """
 
     made_at: str
     today: date
     safety: Safety = field(default_factory=Safety)
-    selectors: Selectors = field(default_factory=Selectors)
-    prune: bool = False
+    request: Request = field(default_factory=Request)
     prune_refusal: str = ""
-    replace_on_drift: bool = False
-    replace_keys: frozenset[AppKey] = frozenset()
     allow_destructive: frozenset[AppKey] = frozenset()
     once_done: frozenset[AppKey] = frozenset()
     half_replaced: frozenset[AppKey] = frozenset()
     quarantined: frozenset[AppKey] = frozenset()
-    retry_quarantined: bool = False
-    adopt: bool = False
-    from_fleet: str = ""
     denied_keys: frozenset[AppKey] = frozenset()
     run_denied: bool = False
     findings: tuple[Finding, ...] = ()
@@ -63,18 +54,22 @@ class PlanOptions:
     replaced_at: Mapping[AppKey, float] = field(default_factory=dict, hash=False)
     domain_lanes: Mapping[str, Lane] = field(default_factory=dict, hash=False)
     bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
-    allowances: tuple[str, ...] = ()
     version: str = ""
+
+    @property
+    def selectors(self) -> Selectors:
+        """Which apps are meant."""
+        return self.request.selectors
 
     @property
     def wants_prune(self) -> bool:
         """Whether undeclared apps shall go, if nothing refuses it."""
-        return self.prune or self.safety.prune
+        return self.request.prune or self.safety.prune
 
     @property
     def wants_replace(self) -> bool:
         """Whether drift shall be replaced."""
-        return self.replace_on_drift or self.safety.replace_on_drift
+        return self.request.replace_on_drift or self.safety.replace_on_drift
 
     def fits(self, domain: str, app_type: str, instance_type: str) -> Fits:
         """Return whether one more app has room in its bucket."""
@@ -85,12 +80,6 @@ class PlanOptions:
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return what the user asked for as sorted pairs of texts, for the header of a plan."""
-        return Request(
-            prune=self.wants_prune,
-            adopt=self.adopt,
-            from_fleet=self.from_fleet,
-            replace_on_drift=self.wants_replace,
-            replace_keys=self.replace_keys,
-            retry_quarantined=self.retry_quarantined,
-            allow_destructive=self.allowances or tuple(map(str, self.allow_destructive)),
-        ).pairs()
+        allowed = self.request.allow_destructive or tuple(map(str, self.allow_destructive))
+        asked = replace(self.request, prune=self.wants_prune, allow_destructive=allowed)
+        return replace(asked, replace_on_drift=self.wants_replace).pairs()

@@ -215,7 +215,7 @@ def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> It
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
     if others:
         yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
-    missing = set(options.replace_keys)
+    missing = set(options.request.replace_keys)
     if missing:
         missing -= {app.key for app, _ in joined.declared}
     for key in sorted(missing):
@@ -234,9 +234,9 @@ def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: s
             by_fleet.setdefault(row.foreign_fleet, []).append(app.key)
     for fleet, keys in sorted(by_fleet.items()):
         yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys))))
-    if options.adopt and options.from_fleet and not moving:
+    if options.request.adopt and options.request.from_fleet and not moving:
         message = (
-            f"no declared app that is listed and in service is owned by the fleet {options.from_fleet!r}: "
+            f"no declared app that is listed and in service is owned by the fleet {options.request.from_fleet!r}: "
             "all are moved, or that was not its name"
         )
         yield Finding("adopt", _SAID, "", clean(message))

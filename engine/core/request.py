@@ -7,61 +7,50 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.identity import key_or_none, parse_app_key
 from engine.core.selectors import KINDS, Selectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from engine.core.identity import AppKey
 
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The spellings of one field: its flag, its name in the header of a plan, and in what is kept of a run.
 
-    A switch is `on` or `off` in the header. A `single` value is left out there when it is empty; others are a list.
+    Of a switch `words` are what the header has where it is off and on; other values are joined by blanks there.
     """
 
     field: str
     flag: str
     header: str
     kept: str
-    off: str = ""
-    on: str = ""
-    single: bool = False
-
-    def written(self, values: Sequence[str]) -> str:
-        """Return values as the header has them."""
-        return (self.on if values else self.off) if self.on else " ".join(sorted(values))
-
-    def read(self, text: str) -> Sequence[str]:
-        """Return the values that the header has, a switch's as one empty text."""
-        if self.on:
-            return ("",) if text == self.on else ()
-        return (text,) if self.single else text.split()
+    words: tuple[str, str] | None = None
 
 
-PRUNE: Final = Row("prune", "--prune", "prune", "prune", "off", "on")
-ADOPT: Final = Row("adopt", "--adopt", "adopt", "adopt", "off", "on")
-FROM_FLEET: Final = Row("from_fleet", "--from-fleet", "from_fleet", "from-fleet", single=True)
-REPLACE: Final = Row("replace_on_drift", "--replace", "replace", "replace-on-drift", "never", "on-drift")
+_SWITCH: Final = ("off", "on")
+PRUNE: Final = Row("prune", "--prune", "prune", "prune", _SWITCH)
+ADOPT: Final = Row("adopt", "--adopt", "adopt", "adopt", _SWITCH)
+FROM_FLEET: Final = Row("from_fleet", "--from-fleet", "from_fleet", "from-fleet")  # left out of a header where empty
+REPLACE: Final = Row("replace_on_drift", "--replace", "replace", "replace-on-drift", ("never", "on-drift"))
 REPLACE_KEY: Final = Row("replace_keys", "--replace", "replace_keys", "replace")
-RETRY: Final = Row("retry_quarantined", "--retry-quarantined", "retry_quarantined", "retry-quarantined", "off", "on")
+RETRY: Final = Row("retry_quarantined", "--retry-quarantined", "retry_quarantined", "retry-quarantined", _SWITCH)
 ALLOW: Final = Row("allow_destructive", "--allow-destructive", "allow_destructive", "allow-destructive")
-ROWS: Final = (PRUNE, ADOPT, FROM_FLEET, REPLACE, REPLACE_KEY, RETRY, ALLOW)
+_ROWS: Final = (PRUNE, ADOPT, FROM_FLEET, REPLACE, REPLACE_KEY, RETRY, ALLOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the user asks for.
 
-    `adopt` gives declared apps that nobody owns the fleet's tag, and those of `from_fleet` too. `replace_keys` are
-    replaced although they do not differ. Of `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed.
+    `prune` and `replace_on_drift` switch on for one run what a policy leaves off. `adopt` gives declared apps that
+    nobody owns the fleet's tag, and those of `from_fleet` too. `replace_keys` are replaced although they do not differ.
+    Of `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed.
     """
 
     selectors: Selectors = field(default_factory=Selectors)
@@ -75,8 +64,8 @@ class Request:
 
     def pairs(self) -> Pairs:
         """Return everything but the selectors as sorted pairs of texts, for the header of a plan."""
-        rows = ((row, self._values(row)) for row in ROWS)
-        return tuple(sorted((row.header, row.written(values)) for row, values in rows if values or not row.single))
+        rows = (row for row in _ROWS if row is not FROM_FLEET or self.from_fleet)
+        return tuple(sorted((row.header, _written(row, self._values(row))) for row in rows))
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, str]], selectors: Iterable[tuple[str, str]]) -> Request:
@@ -85,60 +74,58 @@ class Request:
         Raises KeyError for a name that is missing or that no plan has, and UsageError for what is not a key.
         """
         header = {FROM_FLEET.header: "", **dict(pairs)}
-        given = {row: row.read(header[row.header]) for row in ROWS}
-        return cls._of(given, Selectors.from_pairs(selectors), map(parse_app_key, given[REPLACE_KEY]))
+        given = [(row, value) for row in _ROWS for value in _read(row, header[row.header])]
+        return cls._of(Selectors.from_pairs(selectors), given)
 
     def kept(self) -> Pairs:
         """Return everything as (name, value), to be kept with a run."""
-        return (*self.selectors.pairs(), *((row.kept, value) for row, value in self._given()))
+        return (*self.selectors.pairs(), *((row.kept, one) for row in _ROWS for one in self._values(row)))
 
     @classmethod
-    def from_kept(cls, pairs: Iterable[tuple[str, str]]) -> Request:
+    def from_kept(cls, pairs: Sequence[tuple[str, str]]) -> Request:
         """Read what `kept` wrote, between other pairs too; a key in the form of another version is left out."""
-        known = tuple(pairs)
-        given = {row: [value for name, value in known if name == row.kept] for row in ROWS}
-        keys = (key for text in given[REPLACE_KEY] if (key := key_or_none(text)) is not None)
-        return cls._of(given, Selectors.from_pairs(pair for pair in known if pair[0] in KINDS), keys)
+        given = [(row, value) for name, value in pairs for row in _ROWS if row.kept == name]
+        given = [(row, value) for row, value in given if row is not REPLACE_KEY or key_or_none(value)]
+        return cls._of(Selectors.from_pairs(pair for pair in pairs if pair[0] in KINDS), given)
 
     @classmethod
-    def _of(cls, given: Mapping[Row, Sequence[str]], selectors: Selectors, keys: Iterable[AppKey]) -> Request:
+    def _of(cls, selectors: Selectors, given: Sequence[tuple[Row, str]]) -> Request:
+        values = {row: [value for one, value in given if one is row] for row in _ROWS}
         return cls(
             selectors,
-            prune=bool(given[PRUNE]),
-            adopt=bool(given[ADOPT]),
-            from_fleet="".join(given[FROM_FLEET][:1]),
-            replace_on_drift=bool(given[REPLACE]),
-            replace_keys=frozenset(keys),
-            retry_quarantined=bool(given[RETRY]),
-            allow_destructive=tuple(given[ALLOW]),
+            prune=bool(values[PRUNE]),
+            adopt=bool(values[ADOPT]),
+            from_fleet="".join(values[FROM_FLEET][:1]),
+            replace_on_drift=bool(values[REPLACE]),
+            replace_keys=frozenset(map(parse_app_key, values[REPLACE_KEY])),
+            retry_quarantined=bool(values[RETRY]),
+            allow_destructive=tuple(values[ALLOW]),
         )
 
     def argv(self, *more: str) -> list[str]:
         """Return the words of a command line that asks for this, with `more` behind the selectors."""
         words = [word for kind, pattern in self.selectors.pairs() for word in (f"--{kind}", pattern)]
-        words += more
-        for row, value in self._given():
-            words += [row.flag, value] if value else [row.flag]
-        return words
-
-    def flags(self) -> set[str]:
-        """Return the flags that are given."""
-        return {f"--{kind}" for kind, _ in self.selectors.pairs()} | {row.flag for row, _ in self._given()}
-
-    def _given(self) -> Iterator[tuple[Row, str]]:
-        return ((row, value) for row in ROWS for value in self._values(row))
+        rest = [word for row in _ROWS for one in self._values(row) for word in (row.flag, one)[: 1 + bool(one)]]
+        return [*words, *more, *rest]
 
     def _values(self, row: Row) -> Sequence[str]:
         """Return the values of a field as texts: none where it is not given, an empty one of a switch that is on."""
         value: bool | str | frozenset[AppKey] | tuple[str, ...] = getattr(self, row.field)
-        match value:
-            case bool():
-                return ("",) if value else ()
-            case str():
-                return (value,) if value else ()
-            case frozenset():
-                return [str(key) for key in sorted(value)]
-        return value
+        if isinstance(value, frozenset):
+            return [str(key) for key in sorted(value)]
+        if isinstance(value, tuple):
+            return value
+        return ("" if value is True else str(value),) if value else ()
+
+
+def _written(row: Row, values: Sequence[str]) -> str:
+    return " ".join(sorted(values)) if row.words is None else row.words[bool(values)]
+
+
+def _read(row: Row, text: str) -> Sequence[str]:
+    if row.words is not None:
+        return ("",) if text == row.words[True] else ()
+    return (text,) if row is FROM_FLEET else text.split()
 
 
 def allowing(allowances: Iterable[str]) -> str:

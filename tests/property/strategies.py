@@ -16,6 +16,7 @@ from engine.core.identity import USER, AppKey, QuotaBucket, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.plan_options import PlanOptions
+from engine.core.request import Request
 from engine.core.selectors import Selectors
 from engine.core.settings import Safety
 from tests.fleets import DOMAIN_NAMES, LANE, SOURCE, TODAY, a_fleet
@@ -126,15 +127,17 @@ def plan_options(draw: st.DrawFn) -> PlanOptions:
         made_at="2026-11-24T01:00:00Z",
         today=TODAY,
         safety=Safety(replace_on_drift=draw(st.booleans()), prune=not draw(st.integers(0, 3))),
-        selectors=draw(selectors),
-        prune=draw(st.booleans()),
+        request=Request(
+            selectors=draw(selectors),
+            prune=draw(st.booleans()),
+            replace_on_drift=draw(st.booleans()),
+            replace_keys=draw(key_sets),
+            retry_quarantined=draw(st.booleans()),
+        ),
         prune_refusal=draw(st.sampled_from(("", "", "", "a profile carries appfleet:fleet"))),
-        replace_on_drift=draw(st.booleans()),
-        replace_keys=draw(key_sets),
         allow_destructive=draw(key_sets),
         once_done=draw(key_sets),
         quarantined=draw(key_sets),
-        retry_quarantined=draw(st.booleans()),
         denied_keys=draw(key_sets),
         run_denied=draw(st.booleans()),
         findings=draw(st.sampled_from(((), (Finding("gpu", "mandatory", "", "too many", "policies/gpu.toml:3"),)))),
@@ -158,7 +161,7 @@ selectors = st.just(Selectors()) | st.builds(
 
 def without_what_asks_anew(options: PlanOptions) -> PlanOptions:
     """Return the options of the next run: a key that was forced is forced once."""
-    return replace(options, replace_keys=frozenset())
+    return replace(options, request=replace(options.request, replace_keys=frozenset()))
 
 
 def shuffled(observed: ObservedFleet, order: Any) -> ObservedFleet:

@@ -167,10 +167,10 @@ def test_replaced_only_where_a_declared_field_differs_or_the_key_is_forced(
         if change.action is Action.DELETE_THEN_CREATE:
             assert change.after is not None
             assert change.before is not None
-            if change.key in options.replace_keys:
+            if change.key in options.request.replace_keys:
                 assert change.reason is Reason.FORCED
             else:
-                assert options.replace_on_drift or options.safety.replace_on_drift
+                assert options.request.replace_on_drift or options.safety.replace_on_drift
                 assert change.differs == differing_fields(change.after, change.before.spec) != ()
 
 
@@ -183,7 +183,7 @@ def test_undeclared_apps_are_deleted_only_by_prune(
     for change in plan_fleet(desired, observed, options).changes:
         if folded(change.key) not in declared:
             assert change.action is Action.DELETE
-            assert options.prune or options.safety.prune
+            assert options.request.prune or options.safety.prune
             assert not refused
 
 
@@ -210,7 +210,7 @@ def test_denied_and_quarantined_apps_are_never_made(
     for change in plan_fleet(desired, observed, options).changes:
         if change.action is not Action.DELETE:
             assert change.key not in options.denied_keys
-            assert options.retry_quarantined or change.key not in options.quarantined
+            assert options.request.retry_quarantined or change.key not in options.quarantined
 
 
 @given(

@@ -83,9 +83,3 @@ def read_by_the_command_line(name: str, *words: str) -> Request:
 def test_the_command_line_reads_the_words_that_ask_for_it(request: Request) -> None:
     assert read_by_the_command_line("plan", *request.argv()) == request
     assert read_by_the_command_line("apply", "--yes", *request.argv()) == request
-
-
-@given(requests())
-def test_the_flags_are_those_of_the_words(request: Request) -> None:
-    given_flags = {word for word in request.argv() if word.startswith("--")}
-    assert request.flags() == given_flags

@@ -21,6 +21,7 @@ from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
+from engine.core.request import Request
 from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
@@ -318,9 +319,12 @@ class Night:
             made_at="2026-11-24T01:00:00Z",
             today=TODAY,
             safety=scenario.settings.safety,
-            prune=scenario.prune and leaving is None,
-            adopt=scenario.adopt and leaving is None,
-            replace_keys=self._replaced(fleet) if self.replaces and leaving is None else frozenset(),
+            request=Request(
+                prune=scenario.prune and leaving is None,
+                adopt=scenario.adopt and leaving is None,
+                replace_keys=self._replaced(fleet) if self.replaces and leaving is None else frozenset(),
+                retry_quarantined=retry_quarantined,
+            ),
             replaced_at={
                 key: last.made_at for key, last in memory.replaced.items() if last.spec_hash == hashes.get(key)
             },
@@ -329,7 +333,6 @@ class Night:
             quarantined=frozenset(
                 key for key, (count, failed) in memory.failures.items() if count >= limit and failed == hashes.get(key)
             ),
-            retry_quarantined=retry_quarantined,
             domain_lanes=scenario.lanes,
         )
         observed = await with_ownership(run, fleet, observed, options)

@@ -100,7 +100,9 @@ def test_a_replace_has_a_cause_and_room() -> None:
             assert row is not None
             assert row.status is AppStatus.IN_SERVICE
             assert not told.bucket_room or row.spec.instance_type == "ml.g5.xlarge"
-            assert told.replace_keys or (told.replace_on_drift and row.spec.instance_type == "ml.t3.medium")
+            assert told.request.replace_keys or (
+                told.request.replace_on_drift and row.spec.instance_type == "ml.t3.medium"
+            )
 
 
 def test_a_failed_app_of_mode_once_is_never_done() -> None:
@@ -110,7 +112,7 @@ def test_a_failed_app_of_mode_once_is_never_done() -> None:
             continue
         if row.status is AppStatus.FAILED and not (told.denied_keys or told.quarantined):
             assert decision == (Action.CREATE, Reason.FAILED, None)
-        if row.status is AppStatus.DELETED and told.once_done and not (told.denied_keys or told.replace_keys):
+        if row.status is AppStatus.DELETED and told.once_done and not (told.denied_keys or told.request.replace_keys):
             assert decision == (Action.NONE, Reason.DONE_ONCE, None)
 
 
