@@ -21,10 +21,10 @@ from engine.app.stopping import Beginning
 from engine.core.errors import BugError, ExitCode, UsageError, WrongAccountError
 from engine.core.outcome import Outcome
 from engine.core.request import Request
-from engine.executor import lane
 from engine.executor.calls import StoppedError
 from engine.executor.cause import Cause
 from engine.executor.control import Control
+from engine.executor.workers import Workers
 from engine.ports.events import Event, RunFinished
 from tests.e2e.harness import POLICY, fleet_text, people
 
@@ -51,10 +51,10 @@ async def test_a_bug_in_a_worker_is_70_with_the_app_named_and_a_whole_report(
 ) -> None:
     """Row 56: the run stops in order; nothing is lost and nothing is hidden."""
 
-    def broken(operation: Any) -> None:
+    async def broken(_workers: Any, _reach: Any, operation: Any) -> None:
         raise RuntimeError(f"cannot be: {operation.key}")
 
-    monkeypatch.setattr(lane, "_spec_to_send", broken)
+    monkeypatch.setattr(Workers, "_create", broken)
     report = await apply(options, lambda _: None, lambda _: True)
     assert report is not None
     assert report.exit_code is ExitCode.BUG
