@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import toml
 
 from engine.core.errors import BugError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _LINE_MAX_CHARS: Final = 100
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -5,12 +5,7 @@ The service writes the type of an app, and names, in more than one case. Not her
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from engine.core.identity import USER
-
-if TYPE_CHECKING:
-    from engine.core.identity import OwnerKind
+from engine.core.identity import USER, OwnerKind
 
 _PARTS_COUNT = 6  # arn:PARTITION:sagemaker:REGION:ACCOUNT:PATH
 

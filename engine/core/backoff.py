@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from engine.core.settings import Backoff
+from engine.core.settings import Backoff
 
 # factor ** attempt overflows long after the ceiling is reached; no attempt count above this changes a result.
 _EXPONENT_MAX: Final = 64

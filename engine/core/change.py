@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.observed import AppStatus
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredApp, DesiredOwner
-    from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedApp, ObservedOwner
+from engine.core.desired import DesiredApp, DesiredOwner
+from engine.core.identity import AppKey, Owner
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 
 class Action(StrEnum):

@@ -5,15 +5,11 @@ Values alone; the prices that they come from are the policy's (`policy.cost`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.identity import parse_app_key
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.identity import AppKey
+from engine.core.identity import AppKey, parse_app_key
 
 HOURS_A_MONTH: Final = 730.0
 _USD_DIGITS: Final = 4

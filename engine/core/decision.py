@@ -9,19 +9,15 @@ these very functions (`ownership_matters`) and cannot drift apart from them.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from engine.core.change import Action, Reason
-from engine.core.desired import Mode
+from engine.core.desired import DesiredApp, Mode
 from engine.core.drift import differing_fields
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
-from engine.core.observed import AppStatus, Ownership
+from engine.core.observed import AppStatus, ObservedApp, Ownership
 from engine.core.plan import Fits
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredApp
-    from engine.core.observed import ObservedApp
-    from engine.core.plan_options import PlanOptions
+from engine.core.plan_options import PlanOptions
 
 
 class Guard(StrEnum):

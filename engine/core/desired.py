@@ -5,17 +5,13 @@ Not here: reading files (`config`) or comparing with what is observed (`planner`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.identity import SPACE, USER, Owner
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from engine.core.identity import AppKey
+from engine.core.identity import SPACE, USER, AppKey, Owner
 
 Tags = tuple[tuple[str, str], ...]
 

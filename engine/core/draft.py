@@ -6,25 +6,22 @@ about one profile. Not here: the decisions themselves (`planner`, `owners`, `quo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.desired import DesiredFleet
+from engine.core.facts import Facts, Refusal
+from engine.core.identity import Owner
+from engine.core.observed import ObservedFleet
 from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
+from engine.core.ownership import WhoseAre
+from engine.core.plan import Plan
+from engine.core.plan_options import PlanOptions
 from engine.core.planner import Joined, join, needs_ownership, plan_of
 from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit
 from engine.core.sso import with_auth_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.core.desired import DesiredFleet
-    from engine.core.facts import Facts, Refusal
-    from engine.core.identity import Owner
-    from engine.core.observed import ObservedFleet
-    from engine.core.ownership import WhoseAre
-    from engine.core.plan import Plan
-    from engine.core.plan_options import PlanOptions
 
 # The parts that cost something, with the facts that each rests on.
 _RESTS_ON: Final = {

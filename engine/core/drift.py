@@ -6,12 +6,9 @@ that somebody added, are never drift.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.desired import COMPARED_FIELDS
-
-if TYPE_CHECKING:
-    from engine.core.desired import AppSpec, DesiredApp
+from engine.core.desired import COMPARED_FIELDS, AppSpec, DesiredApp
 
 CLEARED: Final = "None"  # the service's own word for "no image version" and "no lifecycle configuration"
 KERNEL_GATEWAY: Final = "KernelGateway"

@@ -6,18 +6,15 @@ So every end has a report, and every channel writes it the same way. Not here: t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.errors import AppfleetError, BugError, ConfigError, DeniedError, ExitCode, NotConfirmedError
 from engine.core.finding import LISTING
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 from engine.core.outcome import ApplyReport, RunResult, Trouble, denied_trouble
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engine.core.plan import Plan
+from engine.core.plan import Plan
 
 DECLINED: Final = "declined"  # the result of a run whose plan got a no, in the journal
 

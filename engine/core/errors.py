@@ -34,16 +34,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from engine.core.diagnostics import Diagnostic
 from engine.core.text import clean, count_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engine.core.diagnostics import Diagnostic
 
 
 class ExitCode(IntEnum):

@@ -6,13 +6,12 @@ Values only; `render.explain_text` shows them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from engine.core.change import Change
-    from engine.core.desired import DesiredApp, Source
-    from engine.core.finding import Finding
-    from engine.core.identity import AppKey, QuotaBucket
+from engine.core.change import Change
+from engine.core.desired import DesiredApp, Source
+from engine.core.finding import Finding
+from engine.core.identity import AppKey, QuotaBucket
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,16 @@ here: what is asked (`questions`), and what follows (`draft`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from engine.core.finding import Finding
-from engine.core.observed import ObservedFleet, Ownership
+from engine.core.identity import AppKey, Lane, Owner
+from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
 from engine.core.outcome import Trouble
-from engine.core.ownership import FLEET_TAG
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.observed import ObservedOwner
-    from engine.core.ownership import Whose
-    from engine.core.quota_fit import LaneQuotas
+from engine.core.ownership import FLEET_TAG, Whose
+from engine.core.quota_fit import LaneQuotas
 
 TAGS_RULE: Final = "tags"
 TAGGED_OWNER: Final = "tagged_owner"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Final
 
 LISTING: Final = "listing"  # the check that says which domains could not be listed
 OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces cannot go

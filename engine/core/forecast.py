@@ -10,18 +10,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.change import DESTROYING, MAKING, Action
+from engine.core.change import DESTROYING, MAKING, Action, Change, OwnerChange
 from engine.core.identity import USER, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
 from engine.core.settings import Execution
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.change import Change, OwnerChange
 
 CREATE_PRIOR_SECONDS: Final = 187.0
 DELETE_PRIOR_SECONDS: Final = 78.0

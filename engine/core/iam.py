@@ -6,16 +6,12 @@ takes to assume such a role is not in it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final
 
-from engine.core.desired import Mode
+from engine.core.desired import DesiredDomain, DesiredFleet, Mode
 from engine.core.identity import SPACE, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.desired import DesiredDomain, DesiredFleet
-    from engine.core.settings import Settings
+from engine.core.settings import Settings
 
 IAM_VERSION: Final = "2012-10-17"
 # The service lists by no resource, so these hold for the account; so do quotas.

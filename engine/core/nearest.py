@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Final
 
 # Below this two words share too little for the guess to help: `create_rat` finds `create_rate`, `foo` finds nothing.
 _LIKENESS_MIN: Final = 0.6

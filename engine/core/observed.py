@@ -5,17 +5,14 @@ Not here: asking for it (`executor.scan`) or judging it (`planner`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.core.desired import AppSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.core.errors import AppfleetError
-    from engine.core.identity import AppKey, Owner
+from engine.core.errors import AppfleetError
+from engine.core.identity import AppKey, Owner
 
 
 class AppStatus(StrEnum):

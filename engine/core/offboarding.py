@@ -6,23 +6,18 @@ Not here: which owners nobody declares any more (`app.teams.overlay`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.desired import DesiredOwner
 from engine.core.finding import OFFBOARD, SKIP, Finding
 from engine.core.identity import SPACE, USER, Owner, folded_owner, owner_word
-from engine.core.observed import AppStatus, Ownership
+from engine.core.observed import AppStatus, ObservedFleet, ObservedOwner, Ownership
 from engine.core.owners import owner_order
 from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
+from engine.core.plan import Plan
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.core.desired import DesiredOwner
-    from engine.core.observed import ObservedFleet, ObservedOwner
-    from engine.core.plan import Plan
 
 
 def with_owner_deletes(

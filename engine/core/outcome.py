@@ -6,23 +6,18 @@ Every planned change ends in exactly one Outcome, also when the run is interrupt
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY, allowed_flags, staying
+from engine.core.finding import MANDATORY, Finding, allowed_flags, staying
+from engine.core.identity import AppKey, Owner
+from engine.core.plan import PlanLane
 from engine.core.request import allowing
 from engine.core.text import count_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.change import Action
-    from engine.core.finding import Finding
-    from engine.core.identity import AppKey, Owner
-    from engine.core.plan import PlanLane
-
 
 INTERRUPTED_CODE: Final = "interrupted"
 INCOMPLETE_CODE: Final = "incomplete"

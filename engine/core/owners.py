@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
-from engine.core.desired import holder_of
+from engine.core.desired import DesiredFleet, DesiredOwner, holder_of
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
+from engine.core.observed import ObservedOwner
+from engine.core.plan import Plan
 from engine.core.text import clean, count_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.core.desired import DesiredFleet, DesiredOwner
-    from engine.core.identity import Owner
-    from engine.core.observed import ObservedOwner
-    from engine.core.plan import Plan
 
 SSO_MODE: Final = "SSO"
 

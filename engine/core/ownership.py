@@ -7,15 +7,12 @@ of owners spread to apps that people open by hand.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
+from engine.core.identity import AppKey
 from engine.core.observed import Ownership
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.identity import AppKey
 
 FLEET_TAG: Final = "appfleet:fleet"
 MANAGED_TAG: Final = "appfleet:managed-by"

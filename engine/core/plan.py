@@ -9,15 +9,12 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.change import Action, Reason
-
-if TYPE_CHECKING:
-    from engine.core.change import Change, OwnerChange
-    from engine.core.cost import PlanCost
-    from engine.core.finding import Finding
-    from engine.core.forecast import Forecast
+from engine.core.change import Action, Change, OwnerChange, Reason
+from engine.core.cost import PlanCost
+from engine.core.finding import Finding
+from engine.core.forecast import Forecast
 
 FORMAT_VERSION: Final = 1
 _COUNTED: Final = ("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied", "unknown")

@@ -7,8 +7,9 @@ written are not in the document).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.cost import cost_from_json
@@ -16,14 +17,9 @@ from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
 from engine.core.errors import StalePlanError, UsageError
 from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
-from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, parse_app_key
+from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 from engine.core.plan import FORMAT_VERSION, Fits, Plan, PlanLane, QuotaLine
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.identity import AppKey
 
 _HINT: Final = "Make it again with: appfleet plan --out FILE"
 _SOURCE: Final = Source("saved plan", 1)

@@ -5,22 +5,16 @@ Everything that is not pure is decided before: the day, the journal's memory, th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from datetime import date
 
-from engine.core.identity import QuotaBucket
-from engine.core.plan import Fits
+from engine.core.finding import Finding
+from engine.core.identity import AppKey, Lane, QuotaBucket
+from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.request import Request
+from engine.core.selectors import Selectors
 from engine.core.settings import Safety
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from engine.core.finding import Finding
-    from engine.core.identity import AppKey, Lane
-    from engine.core.plan import PlanLane, QuotaLine
-    from engine.core.selectors import Selectors
 
 
 @dataclass(frozen=True, slots=True)

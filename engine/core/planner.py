@@ -7,9 +7,10 @@ Pure: the same input gives the same bytes, in whatever order it comes. Not here:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import Action, Change, Reason
 from engine.core.decision import (
@@ -19,23 +20,17 @@ from engine.core.decision import (
     drifted_fields,
     ownership_matters,
 )
-from engine.core.desired import AppSpec, Mode
+from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import BugError
 from engine.core.finding import LISTING, Finding
 from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
-from engine.core.observed import AppStatus, ObservedApp, Ownership, precedence
+from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, WhoseAre, not_owned, way_to_move
 from engine.core.plan import Plan
 from engine.core.plan_options import PlanOptions
+from engine.core.selectors import Selectors
 from engine.core.text import clean, count_of, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from engine.core.desired import DesiredApp, DesiredFleet
-    from engine.core.observed import ObservedDomain, ObservedFleet
-    from engine.core.selectors import Selectors
 
 __all__ = ["Joined", "PlanOptions", "join", "needs_ownership", "plan_fleet", "plan_of"]
 

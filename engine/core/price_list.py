@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.core.settings import HOURLY_USD
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # How the list calls an hour, and the attributes in which it names an instance type.
 _HOURS: Final = frozenset({"hrs", "hours", "hour"})

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from engine.core.change import Reason
-from engine.core.identity import folded_owner
+from engine.core.desired import DesiredOwner
+from engine.core.draft import Draft
+from engine.core.identity import AppKey, Lane, Owner, folded_owner
 from engine.core.owners import domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
 from engine.core.quota_fit import wanted_buckets
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredOwner
-    from engine.core.draft import Draft
-    from engine.core.identity import AppKey, Lane, Owner
 
 
 class CarriesFleetTag(NamedTuple):

@@ -9,21 +9,16 @@ refusals (`executor.gate`).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import DESTROYING, MAKING
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
-from engine.core.identity import QuotaBucket
-from engine.core.plan import Fits, QuotaLine
+from engine.core.identity import Lane, QuotaBucket
+from engine.core.observed import ObservedApp, ObservedFleet
+from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.quota_text import quota_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.core.identity import Lane
-    from engine.core.observed import ObservedApp, ObservedFleet
-    from engine.core.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, quote_plus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 REDACTED: Final = "[redacted]"
 # Shorter values are words that stand in ordinary text; replacing them would hide nothing and ruin messages.

@@ -6,16 +6,12 @@ Not here: where the files are and how to run (the options of `app`), or what an 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from engine.core.identity import key_or_none, parse_app_key
+from engine.core.identity import AppKey, key_or_none, parse_app_key
 from engine.core.selectors import KINDS, Selectors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from engine.core.identity import AppKey
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -7,22 +7,19 @@ apps a selection means (`selectors`).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.desired import DesiredFleet
 from engine.core.errors import UsageError
 from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
+from engine.core.observed import ObservedFleet
+from engine.core.selectors import Selectors
 from engine.core.text import clean, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from engine.core.desired import DesiredFleet
-    from engine.core.observed import ObservedFleet
-    from engine.core.selectors import Selectors
 
 _STATUS_HINT: Final = "appfleet status --all lists the apps that are declared and there"
 

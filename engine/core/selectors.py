@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.desired import DesiredApp, DesiredFleet
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.limits import LIST_PAGE_MAX_ROWS, OWNER_LISTINGS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.desired import DesiredApp, DesiredFleet
 
 _GLOB_CHARS: Final = frozenset("*?[")
 # The kinds, which are the flags without dashes, and the fields that hold their patterns.

@@ -6,19 +6,16 @@ domain refuses a profile with one. Not here: where the names come from (`config.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.change import OwnerChange
 from engine.core.finding import Finding
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.owners import SSO_MODE, new_profiles, with_sso_warning
+from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.core.change import OwnerChange
-    from engine.core.plan import Plan
 
 _RULE: Final = "sso"
 _KEY: Final = "sso_identity"

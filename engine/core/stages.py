@@ -7,19 +7,13 @@ weights are served round robin by team so that one big team does not starve a sm
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.core.change import Action
-from engine.core.desired import holder_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from engine.core.change import Change
-    from engine.core.desired import DesiredApp
-    from engine.core.identity import Owner
-    from engine.core.plan import Plan
+from engine.core.change import Action, Change
+from engine.core.desired import DesiredApp, holder_of
+from engine.core.identity import Owner
+from engine.core.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,12 @@ here: the age of a plan, or reading it (`plan_json`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from engine.core.change import Action
+from engine.core.change import Action, Change
+from engine.core.plan import Plan, PlanLane
 from engine.core.text import clean, listed
-
-if TYPE_CHECKING:
-    from engine.core.change import Change
-    from engine.core.plan import Plan, PlanLane
 
 NAMED_MAX_COUNT: Final = 3
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -6,26 +6,20 @@ Pure. Not here: deciding what to do (`planner`); a status is read off a plan's d
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.core.change import Reason
-from engine.core.desired import Mode
-from engine.core.observed import AppStatus, Ownership
+from engine.core.desired import DesiredApp, Mode
+from engine.core.finding import Finding
+from engine.core.identity import AppKey
+from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
+from engine.core.outcome import Trouble
+from engine.core.plan import Plan, PlanLane
 from engine.core.text import count_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-
-    from engine.core.desired import DesiredApp
-    from engine.core.finding import Finding
-    from engine.core.identity import AppKey
-    from engine.core.observed import ObservedApp, ObservedFleet
-    from engine.core.outcome import Trouble
-    from engine.core.plan import Plan, PlanLane
 
 GONE: Final = "-"  # shown where nothing is observed
 UNKNOWN: Final = "unknown"  # shown where nobody could look

@@ -7,12 +7,10 @@ would obey. Everything that is printed, logged or put into a report passes throu
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from engine.core.limits import SHOWN_TEXT_MAX_CHARS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 NAMES_SHOWN_MAX_COUNT: Final = 5
 SHOWN_VALUE_MAX_CHARS: Final = 80

@@ -9,33 +9,25 @@ Pass the whole fleet, not a selection of it: a group rule over half of a team wo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import date
+from typing import Final
 
-from engine.core.desired import Mode
+from engine.core.desired import DesiredApp, DesiredDomain, Mode
 from engine.core.diagnostics import in_order
 from engine.core.errors import PolicyError
 from engine.core.finding import Finding
+from engine.core.identity import AppKey
 from engine.core.limits import MACRO_MAX_ITEMS
 from engine.core.text import count_of
 from engine.policy.cel import Bindings, Failed, environment_for
-from engine.policy.compiler import Compiler
-from engine.policy.facts import APPS, facts_of, group_name, groups_of, show, variants_of
-from engine.policy.judge import Judgement, Remembering, Verdict, seen_values
+from engine.policy.compiler import CompiledPriority, Compiler
+from engine.policy.facts import APPS, Group, Placed, Values, facts_of, group_name, groups_of, show, variants_of
+from engine.policy.judge import CompiledRule, Judgement, Remembering, Verdict, seen_values
 from engine.policy.prices import PriceBook
 from engine.policy.remediation import Remediator, remediation_of, show_set
-from engine.policy.rules import Enforcement, Scope
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date
-
-    from engine.core.desired import DesiredApp, DesiredDomain
-    from engine.core.identity import AppKey
-    from engine.policy.compiler import CompiledPriority
-    from engine.policy.facts import Group, Placed, Values
-    from engine.policy.judge import CompiledRule
-    from engine.policy.rules import Priority, Rule, RuleException
+from engine.policy.rules import Enforcement, Priority, Rule, RuleException, Scope
 
 
 @dataclass(frozen=True, slots=True)

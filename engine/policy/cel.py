@@ -7,22 +7,17 @@ values, and truthy ones; so only `True` and `False` themselves are ever taken fo
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.core.limits import EXPRESSION_MAX_CHARS, EXPRESSION_NESTING_MAX_DEPTH
 from engine.policy.cel_growth import growth_faults
 from engine.policy.cel_messages import REGEX_HINT, Flaw, failure_text, flaws_in, hint_for_name
-from engine.policy.cel_text import calls, calls_with_literal, fields_of_items, line_and_column, tokens, variables
-from engine.policy.facts import APP_TYPES, APPS, types_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from engine.policy.cel_text import Token
-    from engine.policy.facts import Values
-    from engine.policy.rules import Scope
+from engine.policy.cel_text import Token, calls, calls_with_literal, fields_of_items, line_and_column, tokens, variables
+from engine.policy.facts import APP_TYPES, APPS, Values, types_for
+from engine.policy.rules import Scope
 
 # `replace` with an empty search text multiplies: four of them in a row would fill any memory.
 _REFUSED_FUNCTIONS: Final = {"replace": "Compare with matches, contains or split instead"}

@@ -9,19 +9,16 @@ library's own bound), or what is refused altogether (`cel`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.limits import (
     EXPRESSION_GROWING_CALLS_MAX_COUNT,
     EXPRESSION_GROWTH_MAX_FACTOR,
     EXPRESSION_SEPARATOR_MAX_CHARS,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engine.policy.cel_text import Token
+from engine.policy.cel_text import Token
 
 _MACROS: Final = frozenset({"all", "exists", "exists_one", "filter", "map", "optMap", "optFlatMap"})
 _GROWING_CALLS: Final = frozenset({"join", "format", "quote"})

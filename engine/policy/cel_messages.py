@@ -6,17 +6,15 @@ Not here: calling the library (`cel`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.limits import EXPRESSION_NESTING_MAX_DEPTH, MACRO_MAX_ITEMS
 from engine.core.nearest import nearest
 from engine.core.text import clean
 from engine.policy.cel_text import tokens
 from engine.policy.facts import APP_TYPES, GROUP_TYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 FUNCTIONS: Final = frozenset(
     {

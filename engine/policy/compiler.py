@@ -5,24 +5,18 @@ All that is wrong is found in one go. Not here: asking (`admission`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, in_order
 from engine.core.errors import PolicyError
-from engine.policy.cel import ExpressionError, environment_for
+from engine.policy.cel import ExpressionError, Program, environment_for
 from engine.policy.facts import types_for
 from engine.policy.judge import CompiledException, CompiledRule
-from engine.policy.rules import Scope
-from engine.policy.template import TemplateError, parse_template
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.desired import Source
-    from engine.policy.cel import Program
-    from engine.policy.rules import Expression, Priority, Rule, RuleException
-    from engine.policy.template import Template
+from engine.policy.rules import Expression, Priority, Rule, RuleException, Scope
+from engine.policy.template import Template, TemplateError, parse_template
 
 EXPRESSION_CODE: Final = "AF210"
 MESSAGE_CODE: Final = "AF211"

@@ -5,18 +5,13 @@ An app counts with its first instance type, which is tried first; the guardrail 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from engine.core.change import DESTROYING, MAKING
+from engine.core.change import DESTROYING, MAKING, Change
 from engine.core.cost import CostLine, PlanCost, usd
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.change import Change
-    from engine.core.desired import DesiredDomain
-    from engine.core.plan import Plan
-    from engine.policy.prices import PriceBook
+from engine.core.desired import DesiredDomain
+from engine.core.plan import Plan
+from engine.policy.prices import PriceBook
 
 
 def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> PlanCost | None:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from engine.core.desired import DesiredApp, DesiredDomain
 from engine.core.limits import SEEN_VALUE_MAX_CHARS
 from engine.core.text import clean
+from engine.policy.prices import PriceBook
 from engine.policy.rules import Scope
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.core.desired import DesiredApp, DesiredDomain
-    from engine.policy.prices import PriceBook
 
 Values = dict[str, Any]
 Placed = tuple["DesiredApp", "DesiredDomain"]

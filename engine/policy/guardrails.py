@@ -9,27 +9,23 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.change import DESTROYING, MAKING, Action
+from engine.core.change import DESTROYING, MAKING, Action, Change
+from engine.core.desired import DesiredApp, DesiredDomain, Source
 from engine.core.errors import UsageError
 from engine.core.finding import Finding
 from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
+from engine.core.plan import Plan
 from engine.core.request import ALLOW, allowing
+from engine.core.settings import Safety
 from engine.core.text import clean, count_of
+from engine.policy.prices import PriceBook
 from engine.policy.rules import Enforcement
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from engine.core.change import Change
-    from engine.core.desired import DesiredApp, DesiredDomain, Source
-    from engine.core.plan import Plan
-    from engine.core.settings import Safety
-    from engine.policy.prices import PriceBook
 
 _NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
 _TYPES_NAMED_MAX_COUNT: Final = 5

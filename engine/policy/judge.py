@@ -5,25 +5,20 @@ Not here: which apps are asked (`admission`), what a remediation changes (`remed
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.limits import MACRO_MAX_ITEMS, REMEMBERED_VERDICTS_MAX_COUNT
 from engine.core.text import clean
-from engine.policy.cel import Failed
+from engine.policy.cel import Bindings, Failed, Program
 from engine.policy.cel_messages import USE_COUNTS_HINT
-from engine.policy.facts import APPS, UNHASHABLE_NAMES, show
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import date
-
-    from engine.policy.cel import Bindings, Program
-    from engine.policy.facts import Values
-    from engine.policy.rules import Rule, RuleException
-    from engine.policy.template import Template
+from engine.policy.facts import APPS, UNHASHABLE_NAMES, Values, show
+from engine.policy.rules import Rule, RuleException
+from engine.policy.template import Template
 
 
 class Verdict(StrEnum):

@@ -6,14 +6,10 @@ A price that is not known is None here and +infinity in a sum: an unknown cost n
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from engine.core.desired import DesiredApp
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.desired import DesiredApp
 
 
 class PriceBook:

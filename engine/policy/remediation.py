@@ -7,21 +7,17 @@ policy, not a verdict, whichever of them comes first. Not here: checks (`judge`)
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.desired import Layer
+from engine.core.desired import DesiredApp, DesiredDomain, Layer
 from engine.core.diagnostics import Diagnostic
 from engine.core.drift import SYSTEM
 from engine.core.limits import APP_TAGS_MAX_COUNT
 from engine.policy.cel import Bindings, Failed, environment_for
 from engine.policy.facts import facts_of, show
-from engine.policy.rules import Scope
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredApp, DesiredDomain
-    from engine.policy.judge import CompiledRule
-    from engine.policy.prices import PriceBook
-    from engine.policy.rules import Rule
+from engine.policy.judge import CompiledRule
+from engine.policy.prices import PriceBook
+from engine.policy.rules import Rule, Scope
 
 CONFLICT_CODE: Final = "AF212"
 _SYSTEM_ONLY_APP_TYPE: Final = "JupyterServer"

@@ -6,13 +6,11 @@ Not here: reading files (`config.policy_file`), the expression language (`cel`),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from datetime import date
-
-    from engine.core.desired import Source
+from engine.core.desired import Source
 
 
 class Enforcement(StrEnum):

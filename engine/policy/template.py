@@ -7,17 +7,13 @@ reach into an object. `{{` and `}}` stand for the braces themselves.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.nearest import nearest
 from engine.core.text import clean
-from engine.policy.facts import APPS, show
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.policy.facts import Values
+from engine.policy.facts import APPS, Values, show
 
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 

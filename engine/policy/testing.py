@@ -5,21 +5,18 @@ Not here: reading `*.test.toml` (`config.policy_tests`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import Any, Final
 
+from engine.core.desired import DesiredApp, DesiredDomain, Source
 from engine.core.errors import PolicyError
 from engine.core.nearest import nearest
 from engine.core.text import clean
+from engine.policy.admission import Admission, RuleVerdict
 from engine.policy.judge import Verdict
 from engine.policy.remediation import show_set
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
-
-    from engine.core.desired import DesiredApp, DesiredDomain, Source
-    from engine.policy.admission import Admission, RuleVerdict
 
 # What a test may expect of a rule. Of several apps and groups, the gravest verdict is the rule's.
 EXPECTABLE: Final = (

@@ -7,14 +7,12 @@ contract suite. Every method raises `CloudError` and nothing else; none retries,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from engine.core.desired import AppSpec, Tags
+from engine.core.identity import AppKey, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.ports.owners import OwnerCloud
-
-if TYPE_CHECKING:
-    from engine.core.desired import AppSpec, Tags
-    from engine.core.identity import AppKey, OwnerKind
 
 
 @dataclass(frozen=True, slots=True)

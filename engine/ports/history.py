@@ -5,16 +5,13 @@ The journal's reader makes these, reports and forecasts read them. Nothing here 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.finding import Finding
-    from engine.core.identity import AppKey, Owner
-    from engine.core.outcome import Trouble
+from engine.core.finding import Finding
+from engine.core.identity import AppKey, Owner
+from engine.core.outcome import Trouble
 
 
 @dataclass(frozen=True, slots=True)

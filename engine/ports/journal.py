@@ -5,18 +5,14 @@ The journal is never the truth about the cloud; what is observed is. Losing it l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Lane, Owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.identity import Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult, Trouble
-    from engine.ports.history import LastFailure
+from engine.core.outcome import AppResult, OwnerResult, Trouble
+from engine.ports.history import LastFailure
 
 
 @dataclass(frozen=True, slots=True)

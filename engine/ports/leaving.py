@@ -6,12 +6,10 @@ minute; and the process may be stopped there. What a call rests on is therefore 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from typing import Final
 
 _CHECK: Final[ContextVar[Callable[[], None] | None]] = ContextVar("check_before_leaving", default=None)
 

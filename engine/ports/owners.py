@@ -7,13 +7,10 @@ port, no method retries and none pages.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
-from engine.core.identity import USER
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredOwner, Tags
-    from engine.core.identity import OwnerKind
+from engine.core.desired import DesiredOwner, Tags
+from engine.core.identity import USER, OwnerKind
 
 # Where a space keeps the settings of an app type that can be shut down when idle.
 _APP_SETTINGS: Final = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "CodeEditorAppSettings"}

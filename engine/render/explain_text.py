@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
 from engine.core.change import Action
+from engine.core.explain import Explanation, RuleLine
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, column_widths
+from engine.render.layout import Paint, Style, column_widths
 from engine.render.words import REASONS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.explain import Explanation, RuleLine
-    from engine.render.layout import Style
 
 _DECISIONS: Final = {
     Action.CREATE: "create it",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from engine.core.grouping import grouped_findings
+from engine.core.finding import Finding
+from engine.core.grouping import FindingGroup, grouped_findings
 from engine.core.text import clean, count_of, listed
-from engine.render.layout import with_commands
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.core.finding import Finding
-    from engine.core.grouping import FindingGroup
-    from engine.render.layout import Paint, Style
+from engine.render.layout import Paint, Style, with_commands
 
 _GUARDRAIL: Final = "safety."
 _FILES: Final = "files"  # the one check that has a place in a file

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
+from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome, Trouble
 from engine.core.text import clean, count_of
+from engine.ports.history import PastRun
 from engine.render.layout import (
     COLUMN_GAP,
     NOTHING,
@@ -17,12 +19,6 @@ from engine.render.layout import (
     duration,
     without_empty,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.outcome import Trouble
-    from engine.ports.history import PastRun
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MADE: Final = (Outcome.CREATED.value, Outcome.REPLACED.value)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from engine.core.text import clean, count_of, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]], bare_owners: int) -> str:

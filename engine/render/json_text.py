@@ -6,10 +6,8 @@ ASCII, because a script's locale must not decide whether a result can be written
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any, Final
 
 
 def json_text(document: Mapping[str, Any]) -> str:

@@ -6,14 +6,12 @@ Not here: what is said (`words`, and one module a document).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 WIDTH_DEFAULT_CHARS: Final = 100
 WIDTH_MIN_CHARS: Final = 40

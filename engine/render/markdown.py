@@ -8,16 +8,14 @@ sentences, and only what could be read as more than words is put into `<code>`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean
 from engine.render.layout import split_command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 # A comment on GitHub may have 65,536 characters; what is left is for a heading that a workflow adds.
 MARKDOWN_MAX_CHARS: Final = 64_000

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.cost import monthly_usd
+from engine.core.cost import PlanCost, monthly_usd
+from engine.core.forecast import Forecast
+from engine.core.plan import Plan
 from engine.core.rough import rough
 from engine.core.text import clean, count_of, listed
-
-if TYPE_CHECKING:
-    from engine.core.cost import PlanCost
-    from engine.core.forecast import Forecast
-    from engine.core.plan import Plan
 
 TEAMS_SHOWN_MAX_COUNT: Final = 20
 

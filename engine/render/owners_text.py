@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.change import Action
+from engine.core.change import Action, OwnerChange
 from engine.core.identity import USER, Owner, OwnerKind
-from engine.core.outcome import GOOD_OUTCOMES
+from engine.core.outcome import GOOD_OUTCOMES, OwnerResult
 from engine.core.owners import owner_order
+from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
 from engine.render.words import OUTCOMES, SYMBOLS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from engine.core.change import OwnerChange
-    from engine.core.outcome import OwnerResult
-    from engine.core.plan import Plan
 
 _VERBS: Final = {
     Action.CREATE: "make",

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from engine.core.identity import SPACE
+from engine.core.identity import SPACE, Owner
+from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import clean
 from engine.render.words import OUTCOMES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.identity import Owner
-    from engine.core.outcome import ApplyReport, AppResult
 
 
 def people_text(report: ApplyReport, members: Sequence[str], owners: Mapping[Owner, str]) -> str:

@@ -5,16 +5,12 @@ What is deleted or replaced is never folded: a reader must see each app that he 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from engine.core.change import Action
+from engine.core.change import Action, Change
 from engine.core.text import clean, listed
 from engine.render.words import instance, why
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.core.change import Change
 
 FOLDED_ABOVE_CHANGES: Final = 100  # a shorter plan is shown whole
 ALIKE_MIN_COUNT: Final = 4

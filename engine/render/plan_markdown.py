@@ -6,12 +6,14 @@ cost and the fingerprint, which is the last line always. What is created is fold
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.change import DESTROYING, Action
+from engine.core.change import DESTROYING, Action, Change
+from engine.core.finding import Finding
 from engine.core.grouping import grouped_findings
-from engine.core.plan import Fits
+from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import origin_of, subject_of
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, size_of, table_head, table_row
@@ -29,13 +31,6 @@ from engine.render.plan_text import (
     verdict_lines,
 )
 from engine.render.words import SYMBOLS, group_of, instance, why
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from engine.core.change import Change
-    from engine.core.finding import Finding
-    from engine.core.plan import Plan, QuotaLine
 
 _PLAN_COMMAND: Final = "appfleet plan"
 _HEADER_VALUE_MAX_CHARS: Final = 1_000  # of what a line of the head says, such as the selectors

@@ -6,12 +6,13 @@ nothing is cut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.core.change import Action
+from engine.core.change import Action, Change
 from engine.core.finding import allowed_flags
-from engine.core.plan import Fits
+from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.quota_text import increase_command
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
@@ -19,6 +20,7 @@ from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
     WIDTH_MIN_CHARS,
     Paint,
+    Style,
     aligned,
     column_widths,
     columns_fit,
@@ -39,13 +41,6 @@ from engine.render.words import (
     instance,
     why,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.core.change import Change
-    from engine.core.plan import Plan, PlanLane, QuotaLine
-    from engine.render.layout import Style
 
 _SYMBOL_CHARS: Final = 3
 LABEL_CHARS: Final = 7  # of the longest label of the head

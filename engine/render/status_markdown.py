@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.core.status import StatusView
 from engine.core.text import clean
 from engine.render.markdown import (
     MARKDOWN_MAX_CHARS,
@@ -17,11 +18,7 @@ from engine.render.markdown import (
 )
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
-from engine.render.status_text import expiring_lines, foreign_text, not_well, team_cells, verdict
-
-if TYPE_CHECKING:
-    from engine.core.status import StatusView
-    from engine.render.status_text import Unwell
+from engine.render.status_text import Unwell, expiring_lines, foreign_text, not_well, team_cells, verdict
 
 _STATUS_COMMAND: Final = "appfleet status"
 _AS_ABOVE: Final = "as above"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import Reason
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COUNT
-from engine.core.status import FINE, Condition
+from engine.core.status import FINE, Condition, StatusRow, StatusView
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import (
@@ -18,6 +19,7 @@ from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
     WIDTH_MIN_CHARS,
     Paint,
+    Style,
     aligned,
     column_widths,
     columns_fit,
@@ -28,12 +30,6 @@ from engine.render.layout import (
 )
 from engine.render.plan_text import LABEL_CHARS, lane_text
 from engine.render.words import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.core.status import StatusRow, StatusView
-    from engine.render.layout import Style
 
 _STYLES: Final[Mapping[str, Style]] = {
     "InService": "green",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from engine.core.change import Action
+from engine.core.desired import DesiredApp
+from engine.core.plan import Plan
 from engine.core.stages import ordered_steps
 from engine.core.text import clean, count_of
 from engine.render.layout import Paint
 from engine.render.owners_text import owner_rows
 from engine.render.words import STYLES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.core.desired import DesiredApp
-    from engine.core.plan import Plan
 
 STEPS_SHOWN_MAX_COUNT: Final = 1_000
 _CALLS: Final = {

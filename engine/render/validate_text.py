@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from engine.core.desired import DesiredFleet
+from engine.core.finding import Finding
 from engine.core.text import clean, count_of
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.core.desired import DesiredFleet
-    from engine.core.finding import Finding
 
 
 def validate_text(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
-from engine.core.change import MAKING, Action, Reason
+from engine.core.change import MAKING, Action, Change, Reason
 from engine.core.outcome import Outcome
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.change import Change
-    from engine.render.layout import Style
+from engine.render.layout import Style
 
 SYMBOLS: Final[Mapping[Action, str]] = {
     Action.CREATE: "+",

@@ -7,16 +7,12 @@ the form of an ARN (`fields`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
-from engine.config.reading.problems import Code, show_value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.config.fleet.written import DomainDef
-    from engine.config.reading.problems import Problems
-    from engine.core.desired import DesiredApp, DesiredOwner, Layer, Source
+from engine.config.fleet.written import DomainDef
+from engine.config.reading.problems import Code, Problems, show_value
+from engine.core.desired import DesiredApp, DesiredOwner, Layer, Source
 
 REGIONAL_KEYS: Final = ("image_arn", "image_version_arn", "lifecycle_config_arn")
 _LIFECYCLE: Final = "lifecycle_config_arn"

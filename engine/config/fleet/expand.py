@@ -6,29 +6,21 @@ The result is plain values of the core. Not here: checks of single tables (`tabl
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.config.fleet.identities import identity_of
-from engine.config.fleet.layers import merge_values
-from engine.config.fleet.people import NO_TEAMS, TeamLayers, gather_people
-from engine.config.fleet.spaces import SpaceParts, gather_spaces
-from engine.config.reading.problems import Code, TooMany, nearest, show_value
+from engine.config.fleet.layers import Definitions, Layers, Resolved, merge_values
+from engine.config.fleet.people import NO_TEAMS, Person, TeamLayers, gather_people
+from engine.config.fleet.spaces import Space, SpaceParts, gather_spaces
+from engine.config.fleet.written import DomainDef, Entry, TeamDef
+from engine.config.reading.problems import Code, Place, Problems, TooMany, nearest, show_value
 from engine.config.service.app_rules import ONE_A_SPACE, owner_fault
-from engine.core.desired import DesiredApp, DesiredOwner
+from engine.core.desired import DesiredApp, DesiredOwner, Layer, Source, Tags
 from engine.core.identity import SPACE, USER, AppKey, Owner, OwnerKind
 from engine.core.limits import APP_TAGS_MAX_COUNT, FLEET_APPS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from engine.config.fleet.layers import Definitions, Layers, Resolved
-    from engine.config.fleet.people import Person
-    from engine.config.fleet.spaces import Space
-    from engine.config.fleet.written import DomainDef, Entry, TeamDef
-    from engine.config.reading.problems import Place, Problems
-    from engine.core.desired import Layer, Source, Tags
 
 _NO_SETTINGS: Final[Mapping[str, Any]] = {}
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
@@ -20,23 +21,16 @@ from engine.config.fleet.layers import Definitions, check_uses, follow_extends
 from engine.config.fleet.members_file import read_members
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
-from engine.config.fleet.written import DomainDef, FleetDef
+from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, TeamDef
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import Folder, home_of, inside_of
 from engine.config.reading.model_errors import check_table
 from engine.config.reading.patterns import nearest_pattern
-from engine.config.reading.problems import Code, Problems, TooMany, nearest, show_value
+from engine.config.reading.problems import Code, Place, Problems, TooMany, nearest, show_value
 from engine.config.reading.toml_document import Document, parse_document
-from engine.core.desired import DesiredDomain, DesiredFleet
+from engine.core.desired import DesiredDomain, DesiredFleet, Source
+from engine.core.diagnostics import Diagnostic
 from engine.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from engine.config.fleet.written import AppDef, Entry, TeamDef
-    from engine.config.reading.problems import Place
-    from engine.core.desired import Source
-    from engine.core.diagnostics import Diagnostic
 
 _POLICIES_KEY: Final = re.compile(rb"^[ \t]*[\"']?policies[\"']?[ \t]*=", re.MULTILINE)
 POLICY_TEST_SUFFIX: Final = ".test.toml"

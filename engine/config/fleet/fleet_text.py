@@ -5,12 +5,10 @@ Not here: what stands in the document (`imported`), how TOML is written (`toml_t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from engine.config.toml_text import toml_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def fleet_text(head: str, document: Mapping[str, Any]) -> str:

@@ -5,17 +5,14 @@ Not here: whether the domain wants to know (`core.sso`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from engine.config.fleet.members_file import MemberSource
-from engine.config.reading.problems import Code, show_value
+from engine.config.fleet.people import Person
+from engine.config.fleet.written import DomainDef
+from engine.config.reading.problems import Code, Problems, show_value
 from engine.config.service.fields import MEMBER
-
-if TYPE_CHECKING:
-    from engine.config.fleet.people import Person
-    from engine.config.fleet.written import DomainDef
-    from engine.config.reading.problems import Problems
-    from engine.core.desired import Source
+from engine.core.desired import Source
 
 
 class Identity(NamedTuple):

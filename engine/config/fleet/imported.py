@@ -6,9 +6,10 @@ Pure: from what was listed to a document. Not here: listing (`app.import_domain`
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,15 +26,9 @@ from engine.config.service.app_rules import (
 from engine.config.service.fields import MEMBER
 from engine.config.service.service_model import APP_TYPES, SHARING_TYPES, is_name
 from engine.core.desired import COMPARED_FIELDS, AppSpec
-from engine.core.identity import SPACE, USER
+from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.limits import LABEL_MAX_CHARS
-from engine.core.observed import AppStatus
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedApp, ObservedOwner
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 _NUMBER_MAX_CHARS: Final = 8  # what is left of a label for the number that tells two shapes apart
 _TEAM_MIN_MEMBERS: Final = 2

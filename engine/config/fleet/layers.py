@@ -6,22 +6,16 @@ an app has (`expand`).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import Any
 
-from engine.config.reading.problems import Code, nearest, show_value
-from engine.config.service.app_rules import DEFAULT_NAME, spec_faults
-from engine.core.desired import AppSpec, Mode
+from engine.config.fleet.written import AppDef, Entry
+from engine.config.reading.problems import Code, Problems, nearest, show_value
+from engine.config.service.app_rules import DEFAULT_NAME, Fault, spec_faults
+from engine.core.desired import AppSpec, Layer, Mode, Tags
 from engine.core.limits import EXTENDS_MAX_DEPTH
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from datetime import date
-
-    from engine.config.fleet.written import AppDef, Entry
-    from engine.config.reading.problems import Problems
-    from engine.config.service.app_rules import Fault
-    from engine.core.desired import Layer, Tags
 
 Layers = tuple["Layer", ...]
 _SPEC_FIELDS = (

@@ -6,20 +6,15 @@ Not here: which column holds the people (`people_file`), or what the members get
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from engine.config.fleet.people_file import TableProblem, name_of, read_people
-from engine.config.reading.problems import Code, show_value
+from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people
+from engine.config.reading.files import InputFile
+from engine.config.reading.problems import Code, Problems, show_value
 from engine.config.reading.toml_document import decode
 from engine.config.service.fields import NAME_HINT
 from engine.config.service.service_model import SSO_VALUE_MAX_CHARS, is_name
 from engine.core.desired import Source
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from engine.config.fleet.people_file import Row
-    from engine.config.reading.files import InputFile
-    from engine.config.reading.problems import Problems
 
 __all__ = ["MemberSource", "read_members"]
 

@@ -6,16 +6,13 @@ Not here: their apps (`expand`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engine.config.reading.problems import Code, TooMany, show_value
+from engine.config.fleet.layers import Layers
+from engine.config.fleet.written import DomainDef, OwnerDef, TeamDef
+from engine.config.reading.problems import Code, Problems, TooMany, show_value
+from engine.core.desired import Layer, Source
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT, TEAM_COMPARISONS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from engine.config.fleet.layers import Layers
-    from engine.config.fleet.written import DomainDef, OwnerDef, TeamDef
-    from engine.config.reading.problems import Problems
-    from engine.core.desired import Layer, Source
 
 NO_TEAMS: Final[tuple[TeamDef, ...]] = ()
 

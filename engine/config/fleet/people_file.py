@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from engine.config.fleet.titles import ADDRESS_WORDS, HEADER_WORDS, SSO_WORD, is_other_title, title_word
 from engine.config.reading.problems import show_value
@@ -18,9 +19,6 @@ from engine.config.reading.toml_document import CONFLICT_MARKER
 from engine.config.service.service_model import is_name
 from engine.core.limits import PEOPLE_LINES_MAX_COUNT
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 DELIMITERS: Final = (",", ";", "\t")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")

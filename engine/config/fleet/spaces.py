@@ -6,20 +6,16 @@ here: the apps in them (`expand`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from engine.config.reading.problems import Code, TooMany, show_value
+from engine.config.fleet.written import DomainDef, OwnerDef, TeamDef
+from engine.config.reading.problems import Code, Place, Problems, TooMany, show_value
 from engine.config.service.fields import MEMBER, NAME_HINT
 from engine.config.service.service_model import is_name
+from engine.core.desired import Layer
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from engine.config.fleet.written import DomainDef, OwnerDef, TeamDef
-    from engine.config.reading.problems import Place, Problems
-    from engine.core.desired import Layer
 
 PRIVATE: Final = "Private"
 

@@ -5,8 +5,9 @@ Not here: reading files (`fleet_file` does that) or what tables mean together (`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -26,7 +27,8 @@ from engine.config.fleet.fleet_models import (
 from engine.config.fleet.members_file import MemberSource
 from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, OwnerDef, TeamDef
 from engine.config.reading.model_errors import check_table, kind_of
-from engine.config.reading.problems import Code, Place, show_value
+from engine.config.reading.problems import Code, Place, Problems, show_value
+from engine.config.reading.toml_document import Document
 from engine.config.service.app_rules import settings_faults
 from engine.config.service.fields import MEMBER, NAME_HINT, check_label
 from engine.config.service.instance_types import warn_of_unknown_types
@@ -34,12 +36,6 @@ from engine.config.service.service_model import is_name
 from engine.config.service.settings_check import check_settings
 from engine.core.desired import Layer, Mode, Source
 from engine.core.identity import SPACE, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from engine.config.reading.problems import Problems
-    from engine.config.reading.toml_document import Document
 
 Checked = TypeVar("Checked", bound=Table)
 

@@ -6,17 +6,12 @@ a small file can ask for work without an end. Not here: the bound on what comes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from engine.config.reading.problems import Code, TooMany
+from engine.config.fleet.written import DomainDef, TeamDef
+from engine.config.reading.problems import Code, Problems, TooMany
 from engine.config.service.fields import MEMBER
 from engine.core.limits import TEAM_PAIRS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.config.fleet.written import DomainDef, TeamDef
-    from engine.config.reading.problems import Problems
 
 
 def refuse_endless_work(domains: Iterable[DomainDef], problems: Problems) -> None:

@@ -6,14 +6,12 @@ Not here: what the tables mean together (`expand`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.config.reading.problems import Place
-    from engine.core.desired import Layer, Source
+from engine.config.reading.problems import Place
+from engine.core.desired import Layer, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,12 @@ Several files merge; what one of them sets, no other may set again. Not here: wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from engine.config.policy.policy_models import (
     DEFAULTS,
@@ -25,28 +29,17 @@ from engine.config.policy.policy_rules import RuleReader
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import Folder
 from engine.config.reading.model_errors import check_table
-from engine.config.reading.problems import Code, Problems, nearest, show_path
-from engine.config.reading.toml_document import parse_document
+from engine.config.reading.problems import Code, KeyPath, Place, Problems, nearest, show_path
+from engine.config.reading.toml_document import Document, parse_document
 from engine.config.service import service_model as service
 from engine.config.service.fields import REGION
+from engine.core.desired import Source
+from engine.core.diagnostics import Diagnostic
 from engine.core.errors import PolicyError
 from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
 from engine.core.settings import HOURLY_USD, Backoff, Backoffs, Execution, Observe, Safety, Settings
-from engine.policy.admission import compile_admission
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from pydantic import BaseModel
-
-    from engine.config.reading.problems import KeyPath, Place
-    from engine.config.reading.toml_document import Document
-    from engine.core.desired import Source
-    from engine.core.diagnostics import Diagnostic
-    from engine.policy.admission import Admission
-    from engine.policy.rules import Priority, Rule, RuleException
-
+from engine.policy.admission import Admission, compile_admission
+from engine.policy.rules import Priority, Rule, RuleException
 
 _ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable]]] = {
     "rule": RuleTable,

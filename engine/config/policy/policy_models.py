@@ -7,9 +7,10 @@ Defaults and bounds are those of `core.settings`; nothing is repeated here. Not 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from engine.config.fleet.fleet_models import Table
@@ -29,9 +30,6 @@ from engine.config.service.fields import (
 from engine.core import limits, settings
 from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_duration, parse_duration
 from engine.core.settings import Bound, Settings
-
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
 
 DEFAULTS: Final = Settings()
 

@@ -6,17 +6,13 @@ Not here: compiling expressions (`policy.admission`); what is checked here is wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from engine.config.policy.policy_models import ExceptionTable, RuleTable
-from engine.config.reading.problems import Code, nearest, show_path, show_value
+from engine.config.policy.policy_models import ExceptionTable, PriorityTable, RuleTable, SetTable
+from engine.config.reading.problems import Code, Place, Problems, nearest, show_path, show_value
 from engine.config.service.instance_types import warn_of_unknown_types
 from engine.core.limits import RULES_MAX_COUNT
 from engine.policy.rules import Enforcement, Expression, Priority, Rule, RuleException, Scope
-
-if TYPE_CHECKING:
-    from engine.config.policy.policy_models import PriorityTable, SetTable
-    from engine.config.reading.problems import Place, Problems
 
 
 @dataclass(slots=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 from engine.config.policy.policy_models import PolicyTables
 from engine.config.toml_schema import TomlSchema, toml_schema
 from engine.core.durations import DURATION_PATTERN, format_duration
-
-if TYPE_CHECKING:
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import core_schema
 
 
 class _PolicySchema(TomlSchema):

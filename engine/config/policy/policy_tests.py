@@ -14,8 +14,10 @@ Not here: running them (`policy.testing`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -26,8 +28,8 @@ from engine.config.policy.policy_rules import sets_of
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import Folder
 from engine.config.reading.model_errors import check_table
-from engine.config.reading.problems import Code, Problems
-from engine.config.reading.toml_document import parse_document
+from engine.config.reading.problems import Code, Place, Problems
+from engine.config.reading.toml_document import Document, parse_document
 from engine.config.service.fields import Account, AppType, Expires, Fallback, Label, Name, Region, Sharing
 from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, Mode
 from engine.core.errors import PolicyError
@@ -35,13 +37,6 @@ from engine.core.identity import AppKey
 from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT, POLICY_TEST_APPS_MAX_COUNT
 from engine.policy.judge import Verdict
 from engine.policy.testing import PolicyTest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from engine.config.reading.problems import Place
-    from engine.config.reading.toml_document import Document
 
 _SPEC_FIELDS: Final = (
     "instance_type",

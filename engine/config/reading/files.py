@@ -10,17 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.config.reading.beneath import FILE_FLAGS, FileProblem, open_beneath
 from engine.config.reading.patterns import find_files, has_wildcards, nearest_pattern
 from engine.config.reading.regular_file import path_problem, read_open
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FLEET_FILE_NAME: Final = "fleet.toml"  # the usual one
 

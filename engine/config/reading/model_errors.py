@@ -7,19 +7,14 @@ type and the context of an error are used here. Not here: the checks themselves.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from engine.config.reading.problems import CUSTOM, Code, Place, nearest, one_of, show_value
+from engine.config.reading.problems import CUSTOM, Code, Place, Problems, nearest, one_of, show_value
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pydantic_core import ErrorDetails
-
-    from engine.config.reading.problems import Problems
 
 _QUOTED: Final = re.compile(r"'([^']*)'")
 Model = TypeVar("Model", bound=BaseModel)

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic_core import PydanticCustomError
 
+from engine.config.reading.toml_positions import Positions
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, Severity, in_order
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from engine.config.reading.toml_positions import Positions
 
 KeyPath = tuple[str | int, ...]
 

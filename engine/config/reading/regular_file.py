@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from engine.config.reading.beneath import FILE_FLAGS, FileProblem, open_problem
 from engine.core.limits import FILE_NAME_MAX_BYTES, PATH_MAX_BYTES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _CHUNK_BYTES: Final = 1 << 20
 

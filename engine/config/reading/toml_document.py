@@ -9,16 +9,13 @@ import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engine.config.reading.problems import Code, Place
+from engine.config.reading.files import InputFile
+from engine.config.reading.problems import Code, Place, Problems
 from engine.config.reading.toml_positions import Positions, scan
 from engine.core.limits import TOML_NESTING_MAX_DEPTH
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from engine.config.reading.files import InputFile
-    from engine.config.reading.problems import Problems
 
 _AT: Final = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
 _PART: Final = r"(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+"

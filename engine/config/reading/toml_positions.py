@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Final
 
 _STRING: Final = r'"[^"\\\n]*"(?!")|\'[^\'\n]*\'(?!\')'
 _NO_BRACKETS: Final = rf"(?:[^\[\]{{}}\"'#\n]++|{_STRING})"

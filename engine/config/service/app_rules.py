@@ -5,17 +5,14 @@ Not here: single values (`fields`), or rules that a platform team makes for itse
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from engine.config.reading.problems import Code, one_of, show_value
 from engine.config.service.service_model import SYSTEM
+from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER
 from engine.core.limits import APP_TAGS_MAX_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.desired import AppSpec
 
 Fault = tuple[Code, str, str]
 

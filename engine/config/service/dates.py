@@ -6,22 +6,16 @@ Pure. Not here: what is done about an app that expired (`core.planner`).
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
 
 from engine.config.reading.problems import Code
-from engine.core.desired import Mode
+from engine.core.desired import DesiredApp, Mode, Source
 from engine.core.diagnostics import Diagnostic, Severity
 from engine.core.limits import EXPIRY_WARNED_DAYS
+from engine.core.settings import Safety
 from engine.core.text import count_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
-
-    from engine.core.desired import DesiredApp, Source
-    from engine.core.settings import Safety
-    from engine.policy.rules import RuleException
+from engine.policy.rules import RuleException
 
 
 def date_warnings(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from engine.config.reading.problems import nearest, one_of, problem, show_value
 from engine.config.service import service_model as service
@@ -23,9 +24,6 @@ from engine.core.limits import (
     TAG_VALUE_MAX_CHARS,
 )
 from engine.core.text import is_safe
-
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
 
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REGION: Final = re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-[0-9]{1,2}")

@@ -5,16 +5,11 @@ The service adds types before the SDK does, so this is never an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING
 
-from engine.config.reading.problems import Code, nearest, show_value
+from engine.config.reading.problems import Code, Place, Problems, nearest, show_value
 from engine.config.service.service_model import INSTANCE_TYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.config.reading.problems import Place, Problems
 
 
 def warn_of_unknown_types(types: Iterable[str | None], place: Place, problems: Problems) -> None:

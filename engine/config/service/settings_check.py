@@ -7,16 +7,12 @@ checking the rest of a fleet. botocore itself checks no enum, pattern or maximum
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.config.reading.model_errors import kind_of
-from engine.config.reading.problems import Code, nearest, one_of, show_value
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.config.reading.problems import Place, Problems
+from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_value
 
 _SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
 _WANTED: Final[dict[str, tuple[type, ...]]] = {

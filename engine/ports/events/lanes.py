@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from engine.core.identity import Lane
 from engine.ports.events.base import Event
-
-if TYPE_CHECKING:
-    from engine.core.identity import Lane
 
 
 @dataclass(frozen=True, slots=True)

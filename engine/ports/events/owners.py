@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from engine.core.identity import Owner
 from engine.ports.events.base import Event
-
-if TYPE_CHECKING:
-    from engine.core.identity import Owner
 
 
 @dataclass(frozen=True, slots=True)

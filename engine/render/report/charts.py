@@ -6,18 +6,14 @@ they stay readable on a phone. Every chart has a table of its numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.limits import TIMELINE_SLOTS_MAX_COUNT
+from engine.ports.history import BucketMark, CallSlots
 from engine.render.layout import duration
-from engine.render.report.spans import Phase, counts_over_time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.ports.history import BucketMark, CallSlots
-    from engine.render.report.spans import Span, Times
+from engine.render.report.spans import Phase, Span, Times, counts_over_time
 
 WIDTH: Final = 1000
 HEIGHT: Final = 200

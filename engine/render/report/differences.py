@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
+from engine.ports.history import AppRecord, RunDetail, RunStory, RunTimeline
 from engine.render.layout import duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from engine.ports.history import AppRecord, RunDetail, RunStory, RunTimeline
 
 NAMED_MAX: Final = 25
 _GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)

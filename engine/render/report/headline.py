@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, RunResult
 from engine.core.text import clean, count_of
+from engine.ports.history import AppRecord, RunStory
 from engine.render.layout import duration
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from engine.ports.history import AppRecord, RunStory
 
 _NEXT: Final = {
     RunResult.CONVERGED.value: "Nothing left to do. To check again:",

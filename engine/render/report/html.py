@@ -8,35 +8,30 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from engine.core.finding import Finding
 from engine.core.grouping import common_text, grouped_findings, owner_names, shape_of
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean, count_of
-from engine.ports.history import AppRecord
+from engine.ports.history import AppRecord, PastRun, RunStory, RunTimeline
 from engine.render.findings_text import origin_of
 from engine.render.layout import duration, split_command
 from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report.differences import differences
 from engine.render.report.headline import headline, next_words
 from engine.render.report.owners import owner_lines, owners_not_well
-from engine.render.report.spans import Phase, SpanMaker, parked_times
+from engine.render.report.spans import Phase, Span, SpanMaker, parked_times
 from engine.render.words import OUTCOMES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from engine.core.finding import Finding
-    from engine.ports.history import PastRun, RunStory, RunTimeline
-    from engine.render.report.spans import Span
 
 OPEN_ROWS_MAX: Final = 100  # a longer table is folded until somebody opens it or a filter finds something in it
 _GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)

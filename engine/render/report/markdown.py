@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import listed
 from engine.render.markdown import (
     MARKDOWN_MAX_CHARS,
@@ -27,11 +28,6 @@ from engine.render.report.text import (
     trails,
 )
 from engine.render.words import OUTCOMES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engine.core.outcome import ApplyReport, AppResult
 
 
 def report_markdown(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
+from engine.ports.history import OwnerRecord
 from engine.render.owners_text import owners_counted
 from engine.render.words import OUTCOMES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.ports.history import OwnerRecord
 
 _GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
 _KNOWN: Final = tuple(outcome.value for outcome in Outcome)

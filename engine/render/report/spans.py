@@ -7,18 +7,14 @@ its bucket is known to be parked, its waiting counts as parked.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 from engine.core.outcome import Outcome
-from engine.ports.history import BucketState, Mark
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from engine.ports.history import AppRecord, BucketMark, RunTimeline
+from engine.ports.history import AppRecord, BucketMark, BucketState, Mark, RunTimeline
 
 
 class Phase(StrEnum):

@@ -5,25 +5,19 @@ Apps that ended for the same reason are told together: one full quota is one par
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import Action
-from engine.core.finding import LISTING, allowed_flags
+from engine.core.finding import LISTING, Finding, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, Outcome, RunResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, ApplyReport, AppResult, Outcome, RunResult, Trouble
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, duration, with_commands
+from engine.render.layout import Paint, Style, duration, with_commands
 from engine.render.owners_text import owner_result_lines
 from engine.render.words import OUTCOMES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from engine.core.finding import Finding
-    from engine.core.outcome import ApplyReport, AppResult
-    from engine.render.layout import Style
 
 _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
     RunResult.CONVERGED: "green",
