@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,13 +20,8 @@ from engine.config.reading.regular_file import read_regular
 from engine.core.errors import ExitCode
 from engine.core.finding import ENFORCEMENTS
 from engine.core.limits import METRICS_FILE_MAX_BYTES
-from engine.core.outcome import Outcome
+from engine.core.outcome import ApplyReport, Outcome
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.core.outcome import ApplyReport
 
 FILE_MODE: Final = 0o644  # the collector runs as another user
 UNKNOWN_FLEET: Final = "unknown"  # of a fleet file that cannot be read, where no file of metrics knows better

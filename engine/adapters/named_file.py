@@ -20,14 +20,12 @@ import os
 import select
 import stat
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.config.reading.regular_file import path_problem
 from engine.core.limits import LINKS_FOLLOWED_MAX_COUNT, NAMED_PIPE_STALL_MAX_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 FILE_MODE: Final = 0o600
 _PIPE_PIECE_BYTES: Final = 4_096  # what a pipe that is ready takes without a wait: PIPE_BUF of Linux

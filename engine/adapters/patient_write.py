@@ -14,12 +14,10 @@ import select
 import stat
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from engine.core.limits import PIPE_MAX_BYTES, WRITE_CHUNK_BYTES, WRITE_LOOK_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ATOMIC_BYTES: Final = select.PIPE_BUF  # a pipe that is ready takes so many without a wait
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import errno
 import resource
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from engine.core.errors import ShortageError
 from engine.core.limits import OPEN_FILES_MIN_COUNT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FILES_HINT: Final = "Raise the limit (ulimit -n 1024; in systemd LimitNOFILE=1024), then run again"
 _THREADS_HINT: Final = (

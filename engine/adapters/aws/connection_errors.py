@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,10 +16,7 @@ from botocore import exceptions as aws
 from engine.adapters.aws.routes import UnusableProxyError, is_loopback, origin_of
 from engine.adapters.aws.tls import BUNDLE_HINT, UnusableBundleError, lasting_refusal
 from engine.adapters.resources import lacks_threads
-from engine.core.errors import BugError, CredentialsFailed, Rejected, TlsFailed, Unreachable
-
-if TYPE_CHECKING:
-    from engine.core.errors import CloudError
+from engine.core.errors import BugError, CloudError, CredentialsFailed, Rejected, TlsFailed, Unreachable
 
 _PROXY_ASKS_STATUS: Final = 407
 _CLIENT_STATUSES: Final = range(400, 500)

@@ -10,8 +10,9 @@ Not here: where credentials come from (`sessions`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore import exceptions as aws
 
@@ -26,11 +27,7 @@ from engine.core.limits import (
     CREDENTIAL_REFRESH_MAX_SECONDS,
     CREDENTIAL_RETRY_PAUSE_SECONDS,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.core.redact import Redactor
+from engine.core.redact import Redactor
 
 # What may pass by itself while old credentials run out. An answer such as "access denied" does not.
 _PASSING: Final = (Unreachable, OutcomeUnknown, Throttled)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError
@@ -15,9 +16,6 @@ from botocore.session import Session
 
 from engine.adapters.aws.routes import UnusableProxyError, check_way_to, is_safe_url, without_password
 from engine.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # The services that appfleet calls, as their hosts name them, and nothing that an account's own users can be given a
 # name under: execute-api, s3 and compute hosts are of anybody.

@@ -10,7 +10,8 @@ The text of a foreign exception is shown only where it is known what it says. It
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from botocore import exceptions as aws
 
@@ -20,9 +21,6 @@ from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Re
 from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
 from engine.core.redact import Redactor
 from engine.core.service_errors import error_from_service
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _CREDENTIAL_OPERATIONS: Final = frozenset(
     {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken", "GetSessionToken"}

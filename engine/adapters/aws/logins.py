@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -24,15 +25,11 @@ from engine.adapters.aws.credential_sources import NOTHING_SENT, credential_reso
 from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
 from engine.adapters.aws.transport import SafeConfig, harden
+from engine.core.desired import DesiredDomain
 from engine.core.errors import CredentialsFailed, UsageError
 from engine.core.nearest import nearest
+from engine.core.redact import Redactor
 from engine.core.text import listed
-
-if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
-
-    from engine.core.desired import DesiredDomain
-    from engine.core.redact import Redactor
 
 ROLE_SESSION_NAME: Final = "appfleet"
 

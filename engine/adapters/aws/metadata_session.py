@@ -7,15 +7,13 @@ would read the credentials.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from engine.adapters.aws.routes import is_loopback
 from engine.adapters.aws.transport import SafeSession
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 class MetadataSession(SafeSession):

@@ -6,7 +6,7 @@ Answers are checked field by field, as those about apps are.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from engine.adapters.aws.calls import (
     AwsCalls,
@@ -20,13 +20,10 @@ from engine.adapters.aws.calls import (
 )
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_owner
-from engine.core.identity import USER
+from engine.core.desired import DesiredOwner, Tags
+from engine.core.identity import USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredOwner, Tags
-    from engine.core.identity import OwnerKind
 
 
 class _Listing(TypedDict):

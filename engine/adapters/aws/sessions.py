@@ -14,7 +14,7 @@ from collections import defaultdict
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from engine.adapters.aws.account import AccountCalls
 from engine.adapters.aws.credentials import GateTimes
@@ -24,14 +24,12 @@ from engine.adapters.aws.logins import Login, log_in, whose
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
 from engine.adapters.aws.sagemaker import SageMakerCloud
 from engine.adapters.aws.transport import SafeSession, safe_config
+from engine.core.desired import DesiredDomain
 from engine.core.errors import CloudError, Rejected, UsageError, WrongAccountError
 from engine.core.limits import CALL_TOTAL_MAX_SECONDS, CONNECT_MAX_SECONDS, READ_MAX_SECONDS
 from engine.core.redact import Redactor
 from engine.core.settings import Execution
-
-if TYPE_CHECKING:
-    from engine.core.desired import DesiredDomain
-    from engine.ports.cloud import Caller
+from engine.ports.cloud import Caller
 
 USER_AGENT: Final = f"appfleet/{version('appfleet')}"
 

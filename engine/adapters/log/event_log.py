@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
 
 import structlog
 
+from engine.adapters.log.line_writer import LineWriter
 from engine.adapters.log.log_format import console_line, iso_time, json_line, safe_facts
 from engine.core.log_options import LogFormat, LogLevel
 from engine.core.redact import Redactor
 from engine.core.text import clean
-from engine.ports.events import LibraryWarned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
-
-    from engine.adapters.log.line_writer import LineWriter
-    from engine.ports.events import Event
+from engine.ports.events import Event, LibraryWarned
 
 LIBRARY_LOGGERS: Final = (
     "aiobotocore",

@@ -16,7 +16,8 @@ import select
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from engine.core.limits import (
     LOG_CLOSE_MAX_SECONDS,
@@ -25,9 +26,6 @@ from engine.core.limits import (
     LOG_REOPEN_LOOK_SECONDS,
     LOG_WRITABLE_POLL_SECONDS,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CLEAR_BELOW: Final = b"\x1b[J"  # from the cursor to the end of the screen
 # Nobody will ever read what is written after these; other errors (a full disk) may pass.

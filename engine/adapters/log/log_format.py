@@ -6,22 +6,18 @@ Not here: where lines go (`line_writer`) and which events are told (`event_log`)
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from engine.core.identity import AppKey, Lane, Owner, QuotaBucket
-from engine.core.redact import REDACTED, is_secret_name
+from engine.core.redact import REDACTED, Redactor, is_secret_name
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from engine.core.redact import Redactor
 
 RESERVED: Final = frozenset({"ts", "level", "event", "run_id"})
 _NESTING_MAX_DEPTH: Final = 4

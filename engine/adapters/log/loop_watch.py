@@ -6,15 +6,11 @@ nothing else would tell. Delays and deadlines are measured by the loop's monoton
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import asyncio
+from typing import Self
 
 from engine.core.limits import LOOP_LATE_MAX_SECONDS, LOOP_LOOK_SECONDS
-from engine.ports.events import LoopWasLate
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from engine.ports.events import Emit
+from engine.ports.events import Emit, LoopWasLate
 
 
 class LoopWatch:

@@ -9,23 +9,19 @@ must cost less than what a slow run does in the half second between two of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from engine.adapters.screen.run_state import RunState
+from engine.adapters.screen.run_state import Group, Parked, RunState
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
+from engine.core.plan import Plan
 from engine.core.rough import rough
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from engine.adapters.screen.run_state import Group, Parked
-    from engine.core.plan import Plan
-    from engine.ports import events
+from engine.ports import events
 
 BAR_MAX_CHARS: Final = 40
 BAR_MIN_CHARS: Final = 10

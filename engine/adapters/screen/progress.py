@@ -5,17 +5,13 @@ Driven by events and ticks, with the clock passed in. Not here: the counting (`r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from engine.adapters.screen.run_state import RunState
+from engine.core.plan import Plan
 from engine.core.rough import rough
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.core.plan import Plan
-    from engine.ports import events
+from engine.ports import events
 
 
 class Progress:

@@ -6,19 +6,16 @@ Only counts and times; the clock is passed in. Not here: how it looks (`progress
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.core.change import Action
+from engine.core.forecast import Forecast
+from engine.core.identity import AppKey
 from engine.core.limits import FAILURES_SHOWN_MAX_COUNT, RATE_WINDOW_SECONDS
+from engine.core.plan import Plan
 from engine.ports import events
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.core.forecast import Forecast
-    from engine.core.identity import AppKey
-    from engine.core.plan import Plan
 
 DELETES: Final = "deletes"
 WRITES: Final = frozenset({"CreateApp", "DeleteApp"})

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal_unseen
 from engine.adapters.state.journal_end import End, Start
@@ -21,6 +21,7 @@ from engine.adapters.state.journal_owners import OwnerConclusion
 from engine.adapters.state.journal_reader import memory_of, read_memory
 from engine.adapters.state.journal_schema import (
     JournalUnusable,
+    Opened,
     explain,
     is_corruption,
     open_beside,
@@ -29,20 +30,13 @@ from engine.adapters.state.journal_schema import (
 )
 from engine.adapters.state.journal_unfinished import forget_old
 from engine.adapters.state.journal_writer import JournalWriter
-from engine.adapters.state.state_dir import JOURNAL_NAME
+from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.errors import StateError
+from engine.core.identity import AppKey, Lane, Owner
 from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_REFUSALS_MAX_COUNT, JOURNAL_RUNS_MAX_COUNT
+from engine.core.outcome import AppResult, OwnerResult, Trouble
 from engine.core.text import clean
-from engine.ports.journal import NOTHING_REMEMBERED
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from engine.adapters.state.journal_schema import Opened
-    from engine.adapters.state.state_dir import StateDir
-    from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult, Trouble
-    from engine.ports.journal import Memory
+from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
 
 @dataclass(frozen=True, slots=True)

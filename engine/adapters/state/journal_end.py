@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.adapters.state.journal_owners import SingleRow
+from engine.core.outcome import Trouble
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from engine.core.outcome import Trouble
 
 _START: Final = "UPDATE runs SET started = ? WHERE id = ?"
 _END: Final = """

@@ -6,16 +6,13 @@ Not here: when entries are committed (`journal_writer`), or the tables (`journal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.adapters.state.journal_end import End, Start
 from engine.adapters.state.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
-from engine.core.outcome import Outcome
+from engine.core.identity import AppKey, Lane, Owner
+from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, Trouble
 
 # The app was made by this fleet, or found as this fleet wants it after its own call.
 DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})

@@ -5,18 +5,15 @@ Not here: when it is committed (`journal_writer`), or the tables (`journal_schem
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engine.adapters.state import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.outcome import OwnerResult
 from engine.core.text import clean
 from engine.ports.history import OwnerRecord
-
-if TYPE_CHECKING:
-    import sqlite3
-
-    from engine.core.outcome import OwnerResult
 
 CODE_MAX_CHARS: Final = 80
 _OWNERS_SINCE: Final = 3  # the form of the journal that has owners

@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from engine.adapters.state import journal_values as values
 from engine.adapters.state.journal_owners import owner_counts, owners_of, unknown_owners_of
 from engine.adapters.state.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state.journal_unseen import unseen_of
-from engine.adapters.state.state_dir import JOURNAL_NAME
+from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.errors import StateError
-from engine.core.identity import Lane
+from engine.core.identity import AppKey, Lane
 from engine.core.limits import FLEET_APPS_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from engine.adapters.state.state_dir import StateDir
-    from engine.core.identity import AppKey
 
 T = TypeVar("T")
 _GOOD: Final = ", ".join(f"'{outcome.value}'" for outcome in sorted(GOOD_OUTCOMES))

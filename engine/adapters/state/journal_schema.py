@@ -8,16 +8,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from engine.adapters.state.journal_unfinished import UNFINISHED_TABLES
 from engine.adapters.state.journal_unseen import UNSEEN_SINCE, UNSEEN_TABLES
-from engine.adapters.state.state_dir import JOURNAL_NAME
+from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from engine.adapters.state.state_dir import StateDir
 
 SCHEMA_VERSION: Final = 6
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database

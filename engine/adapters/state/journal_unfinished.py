@@ -7,19 +7,15 @@ transaction. Not here: when it is committed (`journal_writer`).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
 
 from engine.adapters.state.journal_owners import owner_or_none
 from engine.adapters.state.journal_values import key_or_none, moment
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Owner
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.ports.journal import Replaced, Unfinished
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
-    from engine.core.identity import Owner
 
 UNFINISHED_SINCE: Final = 4  # the form of the journal that has these tables
 UNFINISHED_TABLES: Final = (

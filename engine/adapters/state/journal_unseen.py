@@ -7,20 +7,17 @@ committed (`journal_writer`).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
 
 from engine.adapters.state import journal_values as values
+from engine.adapters.state.journal_entries import Conclusion, SeenFailed
+from engine.core.identity import AppKey
 from engine.core.limits import UNSEEN_KEPT_MAX_SECONDS
 from engine.core.outcome import Outcome
 from engine.core.text import clean
 from engine.ports.journal import Unseen
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-
-    from engine.adapters.state.journal_entries import Conclusion, SeenFailed
-    from engine.core.identity import AppKey
 
 UNSEEN_SINCE: Final = 6  # the form of the journal that has this table
 UNSEEN_TABLES: Final = (

@@ -14,7 +14,9 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 
@@ -40,10 +42,6 @@ from engine.core.limits import (
     JOURNAL_RETRY_SECONDS,
 )
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 _TOO_LATE: Final = "the journal was closed before the last entries came"
 _TOO_MANY: Final = (

@@ -23,20 +23,16 @@ import pwd
 import re
 import socket
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from engine.adapters.state.state_dir import FILE_MODE, LOCK_SUFFIX
+from engine.adapters.state.state_dir import FILE_MODE, LOCK_SUFFIX, StateDir
 from engine.core.errors import LockHeldError, LockLostError, StateError
 from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
-
-    from engine.adapters.state.state_dir import StateDir
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HELD: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})

@@ -7,7 +7,8 @@ bounded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from engine.core.change import Action
 from engine.core.limits import (
@@ -16,13 +17,8 @@ from engine.core.limits import (
     WORDS_KEPT_APPS_MAX_COUNT,
     WORDS_NOTES_MAX_COUNT,
 )
-from engine.core.outcome import Outcome
+from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from engine.core.outcome import ApplyReport, AppResult, Trouble
 
 
 def run_words(

@@ -14,13 +14,11 @@ import errno
 import os
 import shlex
 import stat
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import Final, Self
 
 from engine.core.errors import BugError, StateError
 from engine.core.limits import STATE_FILE_MAX_BYTES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STATE_DIR_NAME: Final = ".appfleet"  # beside the fleet file, unless --state-dir names another
 FOLDER_MODE: Final = 0o700

@@ -7,11 +7,13 @@ length, and what does not fit is counted as lost. Not here: reading it back (`ti
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 import orjson
 
 from engine.core.change import Action
+from engine.core.identity import AppKey, Lane
 from engine.core.limits import (
     TIMELINE_BUCKET_MARKS_MAX_COUNT,
     TIMELINE_KEEP_EVERY_SECONDS,
@@ -21,11 +23,6 @@ from engine.core.limits import (
 from engine.core.text import clean
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from engine.core.identity import AppKey, Lane
 
 CALLS_PART: Final = "calls"
 BUCKETS_PART: Final = "buckets"

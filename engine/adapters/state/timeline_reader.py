@@ -5,16 +5,20 @@ Nothing here changes a file or needs the lock. A journal of an earlier form has 
 
 from __future__ import annotations
 
+import sqlite3
 import statistics
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from engine.adapters.state import journal_values as values
 from engine.adapters.state.journal_reader import has_ends, read_journal, run_of, runs_of
+from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.finding import Finding
+from engine.core.identity import AppKey
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
 from engine.ports.history import (
@@ -24,18 +28,12 @@ from engine.ports.history import (
     KeptApps,
     Mark,
     PastRun,
+    RunDetail,
+    RunRecord,
     RunStory,
     RunTimeline,
     RunWords,
 )
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping
-
-    from engine.adapters.state.state_dir import StateDir
-    from engine.core.identity import AppKey
-    from engine.ports.history import RunDetail, RunRecord
 
 _TIMELINES_SINCE: Final = 2  # the journal's form
 _THROTTLED: Final = "throttled"
