@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
+    from engine.app.plan import Planned
     from engine.app.session import Joined
     from engine.app.teams.overlay import Preparation
     from engine.core.plan import Plan
@@ -53,7 +54,8 @@ async def apply(
         parts: Joined | None = None
         try:
             async with joined(options, loaded, begun, writes=True) as parts:
-                made, _ = await planned(options, loaded, parts, preparation, running=True)
+                whole = await planned(options, loaded, parts, preparation, running=True)
+                made = whole.plan
                 beginning.is_over()
                 approval.check(made)
                 if (made.changes or made.owners) and not made.denied:
@@ -63,7 +65,7 @@ async def apply(
                     if options.asks:
                         started = now()
                         parts.restart_clock(started.timestamp())
-                report = await _carried_out(loaded, parts, made, options, started)
+                report = await _carried_out(loaded, parts, whole, options, started)
                 calls = begun.with_all_calls(report.calls)
                 report = parts.finish(replace(report, calls=calls, lanes=parts.plan_lanes))
         except AppfleetError as error:  # after a report: of closing what was open
@@ -90,18 +92,20 @@ def finished(report: ApplyReport) -> RunFinished:
 
 
 async def _carried_out(
-    loaded: Loaded, parts: Joined, made: Plan, options: AppOptions, started: datetime
+    loaded: Loaded, parts: Joined, whole: Planned, options: AppOptions, started: datetime
 ) -> ApplyReport:
     from engine.ports.events import RunStarted
 
-    parts.run.emit(RunStarted(loaded.fleet.name, parts.version, len(made.changes)))
+    parts.run.emit(RunStarted(loaded.fleet.name, parts.version, len(whole.plan.changes)))
     return await parts.run.apply(
-        made,
+        whole.plan,
         run_id=options.run_id,
         started=iso(started),
         weight=loaded.weight,
         wait=options.wait,
         notes=parts.notes,
+        errors=whole.errors,
+        quota_codes=whole.facts.quota_codes,
     )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.app.answers import answers
 from engine.app.loading import load, now
 from engine.app.looking import looking
 from engine.app.named_file import put_file
@@ -21,10 +22,12 @@ from engine.config.fleet.imported import Found, import_fleet
 from engine.config.toml_text import toml_value
 from engine.core.desired import Source
 from engine.core.errors import BugError, ConfigError, UsageError
+from engine.core.facts import Facts
 from engine.core.identity import SPACE, USER
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
+from engine.core.questions import ResidentsOf
 from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
@@ -88,23 +91,22 @@ def bare_fleet(asked: ImportAsked) -> Loaded:
     return replace(loaded, fleet=replace(loaded.fleet, domains=(typed,)))
 
 
-async def found_in(options: AppOptions, loaded: Loaded, parts: Joined) -> Found:  # noqa: ARG001 - the shape of a look
+async def found_in(options: AppOptions, loaded: Loaded, parts: Joined) -> Found:
     """List the domain's apps, user profiles and spaces, each once. Raises AppfleetError where one has no end."""
     (domain,) = loaded.fleet.domains
     observed = (await parts.run.observe({domain.name: None})).domains[domain.name]
     if observed.error is not None:
         raise observed.error
-    scanner = parts.run.owner_scanner(domain.name)
-    users = await scanner.all_of(USER)
-    spaces = await scanner.all_of(SPACE)
+    facts = await answers((ResidentsOf(domain.name),), Facts(), options, parts)
+    residents = facts.residents[domain.name].values()
     return Found(
         domain.name,
         domain.domain_id,
         domain.region,
         parts.run.links[domain.name].lane.account,
         observed.apps,
-        tuple(sorted(row.owner.name for row in users.values())),
-        {row.owner.name: row for row in spaces.values()},
+        tuple(sorted(row.owner.name for row in residents if row.owner.kind == USER)),
+        {row.owner.name: row for row in residents if row.owner.kind == SPACE},
     )
 
 

@@ -1,6 +1,6 @@
 """From the files and the listings to a plan: what every command that looks does.
 
-Observing, reading whose an app is where that matters, planning, and holding the plan against the guardrails.
+List, plan, answer what the plan asks, and plan again until it asks nothing; then compare it with the guardrails.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from engine.app.answers import answers
 from engine.app.history import settle_seconds
 from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
-from engine.app.owners import with_declared_owners
-from engine.app.ownership import told_ownership, unread_tags, why_not_prune, with_ownership
-from engine.app.quotas import quotas_of
 from engine.core.desired import Mode
-from engine.core.errors import StateError
+from engine.core.draft import Draft
+from engine.core.errors import BugError, StateError
+from engine.core.facts import Facts
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.grouping import grouped_findings
-from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT
+from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, PLAN_ROUNDS_MAX_COUNT
+from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
-from engine.core.planner import plan_fleet
-from engine.core.quota_fit import NO_FIT
+from engine.core.questions import Purpose, questions_of
 from engine.core.selection import require_fleet, require_found
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
@@ -39,11 +39,19 @@ if TYPE_CHECKING:
     from engine.app.teams.overlay import Preparation
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.observed import ObservedFleet
+    from engine.core.outcome import Trouble
     from engine.core.plan import Plan
-    from engine.core.quota_fit import QuotaFit
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Emit
     from engine.ports.journal import Memory
+
+
+class Planned(NamedTuple):
+    """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without."""
+
+    plan: Plan
+    facts: Facts
+    errors: tuple[Trouble, ...] = ()
 
 
 async def planned(
@@ -53,13 +61,51 @@ async def planned(
     preparation: Preparation | None = None,
     *,
     running: bool = False,
-) -> tuple[Plan, ObservedFleet]:
-    """Observe what the selectors reach, read whose it is where that matters, plan, and check the guardrails.
+) -> Planned:
+    """Observe what the selectors reach, ask what the plan must know, and check the guardrails.
 
     A plan that is `running` and idle costs its listings of apps and nothing more. Raises UsageError for a selector or a
     key that matches nothing declared or observed.
     """
+
+    def goes_too_far(made: Plan, observed: ObservedFleet) -> bool:
+        # A command that lays something over the plan is judged by the whole of it.
+        return preparation is None and bool(loaded.guardrails(made, observed, options.request.allow_destructive))
+
+    observed = await _listed(options, loaded, parts, preparation)
+    asked = _plan_options(options, loaded, parts)
+    first = Draft(loaded.fleet, Facts(observed), asked, goes_too_far, loaded.settings.create_owners)
+    leaving = () if preparation is None else preparation.leaving
+    draft = await in_rounds(first, Purpose(running, leaving), options, parts)
+    made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
+    if guarded := loaded.guardrails(made, draft.facts.observed, options.request.allow_destructive):
+        made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
+    if made.changes:
+        made = replace(
+            made,
+            cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices),
+            forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)),
+        )
+    _tell(parts.run, made)
+    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else ())
+
+
+async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:
+    """Ask and plan until nothing is left to ask. Raises UsageError for a fleet of --from-fleet that owns nothing."""
+    for _ in range(PLAN_ROUNDS_MAX_COUNT):
+        questions = questions_of(draft, purpose)
+        if not any(isinstance(question, WhoseAre) for question in questions):
+            require_fleet(draft.asked.request.from_fleet, draft.fleet, draft.facts.observed)
+        if not questions:
+            return draft
+        draft = draft.knowing(await answers(questions, draft.facts, options, parts))
+    raise BugError(f"a plan still has questions after {PLAN_ROUNDS_MAX_COUNT} rounds")
+
+
+async def _listed(options: AppOptions, loaded: Loaded, parts: Joined, preparation: Preparation | None) -> ObservedFleet:
+    """List what the selectors reach. Raises UsageError for a selector or a key that matches nothing."""
     fleet = loaded.fleet
+    lets_go = preparation is not None and preparation.lets_go
     sizes = parts.run.memory.domain_sizes
     owners = {}
     for domain in fleet.domains:
@@ -67,44 +113,16 @@ async def planned(
         pages = None if rows is None else max(1, -(-rows // 100))
         reached = options.selectors.owners_to_list(fleet, domain.name, domain_pages=pages)
         if reached != ():
-            # What lets go is held against the whole domain: a share of what was looked for says nothing.
-            owners[domain.name] = None if preparation is not None and preparation.lets_go else reached
-    in_doubt_at = create_in_doubt_at(fleet, parts.run.memory, lets_go=preparation is not None and preparation.lets_go)
+            # What lets go is compared with the whole domain: a share of what was looked for says nothing.
+            owners[domain.name] = None if lets_go else reached
+    in_doubt_at = create_in_doubt_at(fleet, parts.run.memory, lets_go=lets_go)
     observed = await with_missing_domains_explained(
         await parts.run.observe(owners, create_in_doubt_at=in_doubt_at), parts
     )
     if preparation is None:
         require_found(options.selectors, keys_named(options, loaded), fleet, observed)
     await count_late_failures(parts.run, fleet, observed)
-    asked = _plan_options(options, loaded, parts)
-    made, observed, asked = await _owned(parts.run, fleet, observed, asked, running=running)
-    require_fleet(options.request.from_fleet, fleet, observed)
-    # Nothing but listings of apps is called for a plan that will not run; its findings are made once it is whole.
-    too_far = preparation is None and bool(loaded.guardrails(made, observed, options.request.allow_destructive))
-    made = replace(made, denied=made.denied or too_far)
-    fit, unknown = (NO_FIT, ()) if made.denied else await quotas_of(made, observed, options, parts)
-    if fit.lines:
-        asked = replace(asked, quotas=fit.lines, bucket_room=fit.one_more, findings=(*asked.findings, *unknown))
-        whole = made.complete
-        made = plan_fleet(fleet, observed, asked)  # a replace is refused where its new bucket is full
-        made = replace(made, complete=whole)
-    if not made.denied:
-        made = await with_declared_owners(made, loaded, parts)
-    if preparation is not None:
-        made = await preparation.plan(made, observed, parts)
-    if unread := unread_tags(parts.run):
-        made = replace(made, findings=tuple(sorted((*made.findings, *unread))))
-    guarded = loaded.guardrails(made, observed, options.request.allow_destructive)
-    if guarded:
-        made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
-    if made.changes:
-        made = replace(
-            made,
-            cost=cost_of(made, fleet.domains, loaded.policies.admission.prices),
-            forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, observed, fit)),
-        )
-    _tell(parts.run, made)
-    return made, observed
+    return observed
 
 
 def create_in_doubt_at(fleet: DesiredFleet, memory: Memory, *, lets_go: bool) -> float | None:
@@ -121,22 +139,6 @@ def create_in_doubt_at(fleet: DesiredFleet, memory: Memory, *, lets_go: bool) ->
         ),
         default=None,
     )
-
-
-async def _owned(
-    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, *, running: bool
-) -> tuple[Plan, ObservedFleet, PlanOptions]:
-    """Plan with whose the apps are, where that decides something or is told; give what it rests on as well."""
-    observed = await with_ownership(run, fleet, observed, asked)
-    made = plan_fleet(fleet, observed, asked)
-    if made.changes or not running:
-        told = await told_ownership(run, fleet, observed, asked, running=running)
-        if told is not observed:
-            observed, made = told, plan_fleet(fleet, told, asked)
-    if refusal := await why_not_prune(run, made):
-        asked = replace(asked, prune_refusal=refusal)
-        made = replace(plan_fleet(fleet, observed, asked), complete=False)
-    return made, observed, asked
 
 
 def _tell(run: FleetRun, made: Plan) -> None:
@@ -158,20 +160,20 @@ def _tell(run: FleetRun, made: Plan) -> None:
         run.emit(RuleFired(rule, enforcement, keys[0] if keys else "", message, source, len(keys), named))
 
 
-def _forecast_inputs(loaded: Loaded, parts: Joined, observed: ObservedFleet, fit: QuotaFit) -> ForecastInputs:
+def _forecast_inputs(loaded: Loaded, parts: Joined, draft: Draft) -> ForecastInputs:
     """Gather what a forecast rests on. A journal that cannot be read costs the durations, and nothing else."""
     memory, settings = parts.run.memory, loaded.settings
     durations: Mapping[tuple[str, str], tuple[float, ...]] = {}
     with suppress(StateError):
         durations = settle_seconds(parts.state, loaded.fleet.name)
     return ForecastInputs(
-        lanes={name: link.lane for name, link in parts.run.links.items()},
+        lanes=draft.asked.domain_lanes,
         execution=settings.execution,
         limit_give_up_s=settings.backoffs.limit.give_up_after,
         learnt_rates=memory.last_rates,
         durations=durations,
-        room=fit.room,
-        rows={name: len(domain.apps) for name, domain in observed.domains.items()},
+        room=draft.fit.room,
+        rows={name: len(domain.apps) for name, domain in draft.facts.observed.domains.items()},
     )
 
 
@@ -208,12 +210,10 @@ async def plan(options: AppOptions, emit: Emit) -> Plan:
     A signal ends it at once as KeyboardInterrupt, with everything closed; so it does `dry_run` and `status`.
     """
     loaded = read(options, today())
-    made, _ = await looking(options, loaded, emit, planned)
-    return made
+    return (await looking(options, loaded, emit, planned)).plan
 
 
 async def dry_run(options: AppOptions, emit: Emit) -> tuple[Plan, Callable[[DesiredApp], float]]:
     """Observe, and give the plan with the weights by which a run would order it."""
     loaded = read(options, today())
-    made, _ = await looking(options, loaded, emit, planned)
-    return made, loaded.weight
+    return (await looking(options, loaded, emit, planned)).plan, loaded.weight

@@ -1,7 +1,6 @@
 """The quotas of the buckets in which a plan creates: asked of Service Quotas, kept for a day in the state folder.
 
-Nothing is asked when nothing is created, and nothing that goes wrong here stops or blocks a run: what could not be
-learnt is unknown, and a finding says why.
+Nothing that goes wrong here stops or blocks a run: what could not be learnt is unknown, with its reason.
 """
 
 from __future__ import annotations
@@ -13,19 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import AppfleetError, CloudError, StateError
-from engine.core.finding import Finding
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, QUOTA_VALUE_MAX_COUNT
 from engine.core.observed import AppStatus
-from engine.core.quota_fit import (
-    NO_FIT,
-    RUNNING_APPS,
-    LaneQuotas,
-    QuotaFit,
-    QuotaValue,
-    count_used,
-    quota_fit,
-    wanted_buckets,
-)
+from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, count_used
 from engine.core.quota_text import bucket_of_quota
 
 if TYPE_CHECKING:
@@ -34,9 +23,9 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.app.reaching import AccountCalls
     from engine.app.session import Joined
-    from engine.core.identity import Lane, QuotaBucket
+    from engine.core.identity import QuotaBucket
     from engine.core.observed import ObservedFleet
-    from engine.core.plan import Plan
+    from engine.core.questions import RoomIn
     from engine.executor.fleet_run import FleetRun
     from engine.executor.link import Link
     from engine.executor.reach import Reach
@@ -50,46 +39,23 @@ CACHE_NAME: Final = "journal.quotas.json"
 _CACHE_VERSION: Final = 1
 
 
-async def quotas_of(
-    made: Plan, observed: ObservedFleet, options: AppOptions, parts: Joined
-) -> tuple[QuotaFit, tuple[Finding, ...]]:
-    """Return how the plan fits the quotas, and what could not be learnt; nothing is asked when it creates nothing."""
-    lanes = {name: link.lane for name, link in parts.run.links.items()}
-    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(made, lanes)}
-    if not wanted:
-        return NO_FIT, ()
-    # A simulated world has other limits each time, and another address.
-    cache = None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
-    known: dict[Lane, LaneQuotas] = {}
-    findings: list[Finding] = []
-    for link in parts.run.links.values():
-        if link.lane in wanted and link.lane not in known:
-            known[link.lane], why = await _lane_quotas(
-                link, observed, parts, cache, narrowed=not options.selectors.is_empty
-            )
-            parts.run.quota_codes.update({name: value.code for name, value in known[link.lane].values.items()})
-            if why:
-                message = f"quotas of {link.lane} are not known: {why}. Nothing is held back because of it"
-                findings.append(Finding("quotas", "advisory", "", message))
-    return quota_fit(made, observed, lanes, known), tuple(findings)
-
-
-async def _lane_quotas(
-    link: Link, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
-) -> tuple[LaneQuotas, str]:
+async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, observed: ObservedFleet) -> LaneQuotas:
     """Return what is known of a lane, and why that is not all."""
+    link = parts.run.links[question.domain]
     try:
         account = await parts.account(link.domain)
         if account is None:
-            return LaneQuotas(), "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
+            return LaneQuotas(unread_because="SageMaker's endpoint is not AWS's own, and that of Service Quotas is")
+        # A simulated world has other limits each time, and another address.
+        cache = None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
 
-        async def ask(arrived: Callable[[], None]) -> tuple[LaneQuotas, str]:
+        async def ask(arrived: Callable[[], None]) -> LaneQuotas:
             asking = _Asking(link, parts.run, account, arrived)
-            return await _asked(asking, observed, parts, cache, narrowed=narrowed)
+            return await _asked(asking, observed, parts, cache, narrowed=not options.selectors.is_empty)
 
         return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
     except AppfleetError as error:
-        return LaneQuotas(), error.message
+        return LaneQuotas(unread_because=error.message)
 
 
 async def domain_ids(link: Link, parts: Joined) -> set[str]:
@@ -109,7 +75,7 @@ async def domain_ids(link: Link, parts: Joined) -> set[str]:
 
 async def _asked(
     asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
-) -> tuple[LaneQuotas, str]:
+) -> LaneQuotas:
     link = asking.link
     values = cache.values(link) if cache is not None else None
     if values is None:
@@ -119,12 +85,12 @@ async def _asked(
     ids = await asking.domains()
     seen = _whole_domains(link, observed, parts)
     if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
-        return LaneQuotas(values), ""
+        return LaneQuotas(values)
     try:
         used = None if ids <= seen else await asking.used()
     except CloudError as error:  # the values hold all the same; what is in use is not known
-        return LaneQuotas(values), error.message
-    return LaneQuotas(values, sees_all=True, used=used), ""
+        return LaneQuotas(values, unread_because=error.message)
+    return LaneQuotas(values, sees_all=True, used=used)
 
 
 def _whole_domains(link: Link, observed: ObservedFleet, parts: Joined) -> set[str]:

@@ -13,10 +13,10 @@ from engine.app.history import last_failures, run_of, runs
 from engine.app.loading import now as time_now
 from engine.app.loading import read, today
 from engine.app.looking import looking
-from engine.app.ownership import TAGS_RULE
 from engine.app.plan import planned
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
+from engine.core.facts import TAGS_RULE
 from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
@@ -46,7 +46,8 @@ async def looked_at(
     options: AppOptions, loaded: Loaded, parts: Joined, *, now: datetime, expiring_within_s: float
 ) -> StatusView:
     """Observe, and sum up. Raises as `planned` does."""
-    made, observed = await planned(options, loaded, parts)
+    made, known, _ = await planned(options, loaded, parts)
+    observed = known.observed
     errors = tuple(
         Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
         for name, domain in sorted(observed.domains.items())

@@ -11,13 +11,14 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Final
 
+from engine.core.change import Action
 from engine.core.desired import DesiredFleet
 from engine.core.facts import Facts, Refusal
 from engine.core.identity import Owner
 from engine.core.observed import ObservedFleet
 from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
 from engine.core.ownership import WhoseAre
-from engine.core.plan import Plan
+from engine.core.plan import Plan, in_order
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import Joined, join, needs_ownership, plan_of
 from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit
@@ -88,10 +89,10 @@ class Draft:
     @cached_property
     def fitted(self) -> Plan:
         """The plan of apps with its quotas: a replace is refused where its new bucket is full."""
-        fit = self.fit
-        if not fit.lines:
-            return self.apps
-        return plan_of(self.joined, replace(self._options, quotas=fit.lines, bucket_room=fit.one_more))
+        fit, apps = self.fit, self.apps
+        if any(change.action is Action.DELETE_THEN_CREATE for change in apps.changes):
+            return plan_of(self.joined, replace(self._options, quotas=fit.lines, bucket_room=fit.one_more))
+        return replace(apps, quotas=in_order(fit.lines)) if fit.lines else apps
 
     @cached_property
     def needed(self) -> tuple[Owner, ...]:

@@ -66,7 +66,7 @@ class Facts:
         """Return these facts and `more`, which counts where both say something."""
         domains = {**self.observed.domains, **more.observed.domains}
         told = {key: found for key, found in more.ownership.items() if found.ownership is not Ownership.UNREAD}
-        for name in {key.domain for key in told}:
+        for name in {key.domain for key in told} & domains.keys():
             rows = dict(domains[name].apps)
             for key in told.keys() & rows.keys():
                 whose, fleet = told[key]

@@ -36,14 +36,12 @@ def with_owner_deletes(
     }
     changes: dict[Owner, OwnerChange] = {}
     findings: list[Finding] = []
-    unread = False
     wanted = sorted(gone, key=lambda one: (one.owner.domain, one.owner.kind == USER, one.owner.name))
     for declared in wanted:  # spaces first: a profile goes when all of its spaces do
         owner = folded_owner(declared.owner)
         row = seen.get(owner)
         if row is None or row.is_deleting:
             continue
-        unread = unread or row.ownership is Ownership.UNREAD
         why = _why_not(row, owner, inhabited, seen, changes)
         if why:
             message = clean(f"{owner_word(declared.owner)} is not deleted: {why}")
@@ -52,7 +50,6 @@ def with_owner_deletes(
             changes[owner] = OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row)
     return replace(
         plan,
-        complete=plan.complete and not unread,
         owners=tuple(sorted(changes.values(), key=owner_order)),
         findings=tuple(sorted({*plan.findings, *findings})),
     )

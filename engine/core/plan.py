@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from engine.core.change import Action, Change, OwnerChange, Reason
@@ -54,6 +56,11 @@ class QuotaLine:
             "fits": self.fits.value,
             "code": self.code,
         }
+
+
+def in_order(lines: Iterable[QuotaLine]) -> tuple[QuotaLine, ...]:
+    """Return lines as a plan holds them."""
+    return tuple(sorted(lines, key=attrgetter("bucket", "quota")))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -27,7 +27,7 @@ from engine.core.identity import USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, WhoseAre, not_owned, way_to_move
-from engine.core.plan import Plan
+from engine.core.plan import Plan, in_order
 from engine.core.plan_options import PlanOptions
 from engine.core.selectors import Selectors
 from engine.core.text import clean, count_of, listed
@@ -104,7 +104,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         selectors=options.selectors.pairs(),
         options=options.pairs(),
         findings=tuple(sorted(set(findings))),
-        quotas=tuple(sorted(options.quotas, key=attrgetter("bucket", "quota"))),
+        quotas=in_order(options.quotas),
         version=options.version,
     )
 

@@ -83,10 +83,12 @@ def require_fleet(name: str, fleet: DesiredFleet, observed: ObservedFleet) -> No
 
     Nothing is raised without a name, and where no other fleet owns any: everything may have been moved before.
     """
+    if not name:
+        return
     declared = {folded(app.key) for app in fleet.apps}
     foreign = [row for domain in observed.domains.values() for row in domain.apps.values() if row.foreign_fleet]
     owning = sorted({row.foreign_fleet for row in foreign if folded(row.key) in declared})
-    if not name or not owning or not observed.complete or any(row.foreign_fleet == name for row in foreign):
+    if not owning or not observed.complete or any(row.foreign_fleet == name for row in foreign):
         return
     guess = nearest(name, owning)
     hint = f"Did you mean {guess!r}?" if guess else f"Declared apps are owned by: {', '.join(map(repr, owning))}"

@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engine.core.change import Action
@@ -62,7 +63,6 @@ class FleetRun:
     `links` are the domains that can be reached; `unreachable` holds the error of each one that cannot. `wall` gives
     epoch seconds, `jitter` numbers in [0, 1); `on_bug` is told of every exception that should not have been.
     `since_boot` gives seconds that go on while the machine sleeps; without it the loop's clock is used.
-    `more_errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
     """
 
     fleet: str
@@ -78,8 +78,6 @@ class FleetRun:
     jitter: Callable[[], float]
     on_bug: Callable[[BaseException], None] = lambda _: None
     since_boot: Callable[[], float] | None = None
-    more_errors: list[Trouble] = field(default_factory=list)
-    quota_codes: dict[str, str] = field(default_factory=dict)
     optional: OptionalServices = field(default_factory=OptionalServices)
     lanes: dict[Lane, LaneRun] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
@@ -159,14 +157,19 @@ class FleetRun:
         weight: Callable[[DesiredApp], float],
         wait: bool,
         notes: Sequence[str] = (),
+        errors: Sequence[Trouble] = (),
+        quota_codes: Mapping[str, str] = MappingProxyType({}),
     ) -> ApplyReport:
-        """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens."""
+        """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens.
+
+        `errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
+        """
         attention = asyncio.Event()
         beginning = self._beginning()
         apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
         owners = beginning.owner_operations(plan, weight)
         ledger = Ledger(len(apps) + len(owners), self.emit, self.journal, self.control.now, self.wall, attention.set)
-        self.lanes = self._lane_runs(ledger, wait=wait)
+        self.lanes = self._lane_runs(ledger, quota_codes, wait=wait)
         if apps or owners:
             _place(owners, apps, self.lanes)
             await self._carry_out((*apps, *owners), ledger, attention)
@@ -187,7 +190,7 @@ class FleetRun:
             denied=plan.denied,
             bug=bool(self._bug),
             errors=(
-                *self.more_errors,
+                *errors,
                 *run_errors(
                     self._listing_errors,
                     {lane: one.stopped for lane, one in self.lanes.items()},
@@ -259,11 +262,11 @@ class FleetRun:
             emit=self.emit,
         )
 
-    def _lane_runs(self, ledger: Ledger, *, wait: bool) -> dict[Lane, LaneRun]:
+    def _lane_runs(self, ledger: Ledger, quota_codes: Mapping[str, str], *, wait: bool) -> dict[Lane, LaneRun]:
         lanes: dict[Lane, LaneRun] = {}
         for link in self.links.values():
             if link.lane not in lanes:
-                lanes[link.lane] = self._lane_run(link.lane, ledger, wait=wait)
+                lanes[link.lane] = self._lane_run(link.lane, ledger, quota_codes, wait=wait)
             lane = lanes[link.lane]
             name, looks = link.domain.name, self.reach(link.domain.name, lane.may_look)
             lane.reaches[name] = self.reach(name, lane.may_call)
@@ -274,7 +277,7 @@ class FleetRun:
                 lane.watchers[name, watcher.kind] = watcher
         return lanes
 
-    def _lane_run(self, lane: Lane, ledger: Ledger, *, wait: bool) -> LaneRun:
+    def _lane_run(self, lane: Lane, ledger: Ledger, quota_codes: Mapping[str, str], *, wait: bool) -> LaneRun:
         concurrency = self.settings.execution.concurrency
         return LaneRun(
             lane=lane,
@@ -291,7 +294,7 @@ class FleetRun:
             wake=asyncio.Event(),
             on_bug=self._note_bug,
             since_boot=self.since_boot or self.control.now,
-            quota_codes=self.quota_codes,
+            quota_codes=quota_codes,
             wait=wait,
         )
 

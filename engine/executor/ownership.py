@@ -7,25 +7,28 @@ service refuses to tell their tags.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import CloudError
+from engine.core.errors import AlreadyGone, CloudError, NotFound
+from engine.core.iam import partition
 from engine.core.identity import SPACE, USER, folded_owner
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
-from engine.core.observed import ObservedFleet, Ownership
-from engine.core.ownership import FLEET_TAG, MANAGED_TAG, tag_value, whose
+from engine.core.observed import Ownership
+from engine.core.ownership import FLEET_TAG, MANAGED_TAG, UNREAD, tag_value, whose
 from engine.ports.cloud import app_name
 from engine.ports.events import OwnershipUnread, OwnersUnread, TagIndexUnread
 from engine.ports.owners import operation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from engine.core.desired import Tags
-    from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedApp, ObservedOwner
-    from engine.core.ownership import WhoseAre
+    from engine.core.identity import AppKey, Lane, Owner
+    from engine.core.observed import ObservedFleet, ObservedOwner
+    from engine.core.ownership import Whose, WhoseAre
     from engine.executor.fleet_run import FleetRun
     from engine.executor.reach import Reach
 
@@ -62,58 +65,61 @@ def _path(arn: str) -> str:
     return arn.split(":", 5)[-1].casefold()
 
 
-def owned_by(row: ObservedApp, fleet: str | None, ours: str) -> ObservedApp:
-    """Return `row` with its ownership, when its tag names `fleet`; None: it has none."""
-    found = whose(fleet, ours)
-    foreign = found.fleet if found.ownership is Ownership.FOREIGN else ""
-    return replace(row, ownership=found.ownership, foreign_fleet=foreign)
-
-
-async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> ObservedFleet:
-    """Return `observed` with whose the apps of `questions` are; one that cannot be read stays UNREAD.
+async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> dict[AppKey, Whose]:
+    """Return whose the apps of `questions` are; UNREAD where it cannot be read, or nothing needs to be said of it.
 
     A few are read one by one. Of many the index of tags is asked first, and of what only has to be named it is asked
     alone. Raises StoppedError when the run is stopped meanwhile.
     """
-    read: dict[str, dict[AppKey, ObservedApp]] = {}
-    claimed = frozenset(questions.claimed)
-    only_said = (*questions.telling, *questions.claimed)
-    lanes = sorted({run.links[key.domain].lane for key in (*questions.decisive, *only_said)})
-    for lane in lanes:
-        decisive = [key for key in questions.decisive if run.links[key.domain].lane == lane]
-        telling = [key for key in only_said if run.links[key.domain].lane == lane]
-        many = len(decisive) > OWNERSHIP_READS_MAX_COUNT
-        named_only = frozenset(telling)
-        index = await _index(run, (*decisive, *telling)[0].domain) if many or telling else None
-        for key in (*decisive, *telling):
-            rows = observed.domains[key.domain].apps
+    read: dict[AppKey, Whose] = {}
+    only_said = frozenset((*questions.telling, *questions.claimed))
+    by_lane: defaultdict[Lane, list[AppKey]] = defaultdict(list)
+    for key in (*questions.decisive, *questions.telling, *questions.claimed):
+        by_lane[run.links[key.domain].lane].append(key)
+    for _, keys in sorted(by_lane.items()):
+        many = len([key for key in keys if key not in only_said]) > OWNERSHIP_READS_MAX_COUNT
+        index = await _index(run, keys[0].domain) if many or not only_said.isdisjoint(keys) else None
+        for key in keys:
             reader = _reader(run, key.domain)
-            has_twin = twin_of(key) in rows
-            if index is not None and not has_twin and (many or key in named_only):
-                owned = owned_by(rows[key], index.fleet_of(reader.reach.domain_id, key), run.fleet)
-                proved = key in named_only or owned.ownership is not Ownership.OURS
-            else:
-                owned, proved = rows[key], key in named_only
-            if not proved:
-                owned = await reader.read(rows[key], has_twin=has_twin)
-            if key in claimed and owned.ownership is not Ownership.FOREIGN:
-                continue  # the index alone proves nothing, and nothing is said of it
-            read.setdefault(key.domain, {})[key] = owned
-    return ObservedFleet(
-        {
-            name: replace(domain, apps={**domain.apps, **read[name]}) if name in read else domain
-            for name, domain in observed.domains.items()
-        }
-    )
+            has_twin = twin_of(key) in observed.domains[key.domain].apps
+            found = UNREAD
+            proved = key in only_said
+            if index is not None and not has_twin and (many or proved):
+                found = whose(index.fleet_of(reader.reach.domain_id, key), run.fleet)
+                proved = proved or found.ownership is not Ownership.OURS
+            read[key] = found if proved else await reader.read(key, has_twin=has_twin)
+    for key in questions.claimed:
+        if read[key].ownership is not Ownership.FOREIGN:
+            read[key] = UNREAD  # the index alone proves nothing, and nothing is said of it
+    return read
 
 
-async def tagged_owners(run: FleetRun, domain: str) -> tuple[str, ...]:
-    """Name the profiles, spaces and domains that carry this fleet's tag, in the lane of `domain`, by ARN, sorted.
+async def tagged_owners(run: FleetRun, pruned: Sequence[AppKey]) -> tuple[str, ...]:
+    """Name what carries this fleet's tag besides apps in the lane of `pruned`, by ARN, sorted.
 
-    There must be none: their tags spread to apps that people open by hand, and prove nothing then. Raises CloudError
-    and StoppedError.
+    There must be none: such tags spread to apps that people open by hand, and prove nothing then. Where the index
+    cannot be read, the owners of `pruned` and their domains are asked. Raises CloudError and StoppedError.
     """
-    return await _reader(run, domain).tagged_owners()
+    try:
+        return await _reader(run, pruned[0].domain).tagged_owners()
+    except CloudError:
+        return await _tagged_one_by_one(run, pruned)
+
+
+async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[str, ...]:
+    arns: dict[str, str] = {}
+    for key in pruned:
+        link = run.links[key.domain]
+        account, region = link.lane
+        head, domain_id = f"arn:{partition(region)}:sagemaker:{region}:{account}", link.domain.domain_id
+        kind = "user-profile" if key.owner_kind == USER else "space"
+        arns[f"{head}:domain/{domain_id}"] = arns[f"{head}:{kind}/{domain_id}/{key.owner}"] = key.domain
+    found: list[str] = []
+    for arn, domain in sorted(arns.items()):
+        with suppress(NotFound, AlreadyGone):  # what is not there has no tags
+            if tag_value(await _reader(run, domain).tags(arn), FLEET_TAG) == run.fleet:
+                found.append(arn)
+    return tuple(found)
 
 
 async def read_owners(run: FleetRun, owners: Iterable[ObservedOwner]) -> dict[Owner, ObservedOwner]:
@@ -121,9 +127,10 @@ async def read_owners(run: FleetRun, owners: Iterable[ObservedOwner]) -> dict[Ow
     return {folded_owner(row.owner): await _reader(run, row.owner.domain).read_owner(row) for row in owners}
 
 
-async def tags_of(run: FleetRun, domain: str, arn: str) -> Tags:
-    """Read the tags of one resource, in the lane of `domain`. Raises CloudError and StoppedError."""
-    return await _reader(run, domain).tags(arn)
+def unread_tags(run: FleetRun) -> dict[Lane, str]:
+    """Return the first trouble of each lane that kept tags from being read."""
+    unread = sorted(run.optional.unread.items(), key=lambda item: item[0], reverse=True)
+    return {lane: error.message for (operation, lane), error in unread if operation in OWNERSHIP_OPERATIONS}
 
 
 async def _index(run: FleetRun, domain: str) -> TagIndex | None:
@@ -145,24 +152,23 @@ class OwnershipReader:
     fleet: str
     reach: Reach
 
-    async def read(self, row: ObservedApp, *, has_twin: bool = False) -> ObservedApp:
-        """Return `row` with its ownership; UNREAD, and said as an event, where it cannot be read.
+    async def read(self, key: AppKey, *, has_twin: bool = False) -> Whose:
+        """Return whose an app is; UNREAD, and said as an event, where it cannot be read.
 
         `has_twin`: an app of the other owner kind is listed under the same names. Both have one ARN then, which proves
         nothing of either.
         """
-        key = row.key
         if has_twin:
             self.reach.emit(OwnershipUnread(key, "one_arn_for_two", f"{key} and {twin_of(key)} have the same ARN"))
-            return row
+            return UNREAD
         name = app_name(self.reach.domain_id, key)
         try:
             detail = await self.reach.optional("DescribeApp", lambda cloud: cloud.describe_app(name))
             tags = await self.tags(detail.arn)
         except CloudError as error:
             self.reach.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
-            return row
-        return owned_by(row, tag_value(tags, FLEET_TAG), self.fleet)
+            return UNREAD
+        return whose(tag_value(tags, FLEET_TAG), self.fleet)
 
     async def read_owner(self, row: ObservedOwner) -> ObservedOwner:
         """Return a profile or space with whose it is, by its own tag; UNREAD, with the reason, where it cannot be read.
@@ -191,10 +197,7 @@ class OwnershipReader:
         return TagIndex(dict(await self._tagged(APPS)))
 
     async def tagged_owners(self) -> tuple[str, ...]:
-        """Name the profiles, spaces and domains of the lane that carry this fleet's tag, by ARN. There must be none.
-
-        Their tags spread to apps that people open by hand. Raises CloudError and StoppedError.
-        """
+        """Name what the index shows to carry this fleet's tag besides apps. Raises CloudError and StoppedError."""
         return tuple(sorted(arn for arn, fleet in await self._tagged(OWNERS) if fleet == self.fleet))
 
     async def _tagged(self, kinds: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -12,13 +12,13 @@ from unittest.mock import patch
 
 from engine.adapters.pace import ThrottlePace
 from engine.adapters.state.lock import FleetLock
-from engine.app.teams import overlay as letting_go
+from engine.app import answers
 from engine.core import errors
 from engine.core.change import Action
 from engine.core.errors import QuotaFacts
 from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
-from engine.core.ownership import whose
+from engine.core.ownership import Whose, whose
 from engine.executor import begin, course, deletes, lane, ownership, retry, scan
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.cause import Cause
@@ -39,6 +39,8 @@ from tests.simulation.night import play
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from engine.core.identity import AppKey
 
 
 class Mutant(NamedTuple):
@@ -194,17 +196,21 @@ def _slow_start_is_skipped() -> Any:
     return patch.object(Gate, "passed", passed)
 
 
+def _whose_apps_are(told: Callable[[Whose], Whose]) -> Any:
+    right = ownership.read_ownership
+
+    async def read_ownership(run: Any, observed: Any, questions: Any) -> dict[AppKey, Whose]:
+        return {key: told(whose) for key, whose in (await right(run, observed, questions)).items()}
+
+    return patch.object(answers, "read_ownership", read_ownership)
+
+
 def _everything_is_ours() -> Any:
-    return patch.object(ownership, "owned_by", lambda row, *_: replace(row, ownership=Ownership.OURS))
+    return _whose_apps_are(lambda _: Whose(Ownership.OURS))
 
 
 def _no_tag_is_ours() -> Any:
-    right = ownership.owned_by
-
-    def owned_by(row: Any, fleet: str | None, ours: str) -> Any:
-        return right(row, fleet or ours, ours)
-
-    return patch.object(ownership, "owned_by", owned_by)
+    return _whose_apps_are(lambda found: Whose(Ownership.OURS) if found.ownership is Ownership.NOBODY else found)
 
 
 def _lock_says_always_yes() -> Any:
@@ -306,7 +312,7 @@ def _every_owner_is_ours() -> Any:
     async def read_owners(_run: Any, owners: Any) -> Any:
         return {folded_owner(row.owner): replace(row, ownership=Ownership.OURS) for row in owners}
 
-    return patch.object(letting_go, "read_owners", read_owners)
+    return patch.object(answers, "read_owners", read_owners)
 
 
 def _owner_with_what_is_in_it() -> Any:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.pace import ThrottlePace
-from engine.app.owners import with_declared_owners
-from engine.app.ownership import why_not_prune, with_ownership
 from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan_options import PlanOptions
-from engine.core.planner import plan_fleet
+from engine.core.questions import Purpose
 from engine.core.request import Request
+from engine.core.selectors import Selectors
 from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.kinds.apps import spec_hash
 from engine.executor.link import Link
 from engine.executor.troubles import LOCK_LOST
+from tests.rounds import a_draft, whole
 from tests.simulation.fleet_maker import FLEET_NAME, Kind
 from tests.simulation.memory_journal import Disk, MemoryJournal
 from tests.simulation.night_lock import NightLock
@@ -45,13 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.app.loading import Loaded
-    from engine.app.session import Joined
     from engine.app.teams.overlay import Offboarding
     from engine.core.desired import DesiredFleet
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
-    from engine.core.settings import Settings
 
 TODAY: Final = date(2026, 11, 24)
 ABORT_AFTER_SECONDS: Final = 0.001  # between two signals that come in a hurry
@@ -73,17 +71,9 @@ class NightResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the steps before a plan read of `loading.Loaded`."""
+    """What a preparation reads of `loading.Loaded`."""
 
     fleet: DesiredFleet
-    settings: Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What they read of `composition.Joined`."""
-
-    run: FleetRun
 
 
 class Night:
@@ -308,9 +298,9 @@ class Night:
         return frozenset(app.key for app in wanted if self.order.random() < (0.5 if app.mode is Mode.ONCE else 0.15))
 
     async def _planned(self, run: FleetRun, leaving: Offboarding | None, *, retry_quarantined: bool) -> Plan:
-        """Plan as `steps.planning` does: with what a run asks about owners, and what one asks that lets people go."""
+        """Plan as `app.plan` does: with what a run asks about owners, and what one asks that lets people go."""
         scenario, memory = self.scenario, self.journal.memory
-        loaded, parts = cast("Loaded", Files(scenario.fleet, scenario.settings)), cast("Joined", Parts(run))
+        loaded = cast("Loaded", Files(scenario.fleet))
         fleet = (leaving.fleet(loaded) if leaving is not None else loaded).fleet
         hashes = {app.key: spec_hash(app) for app in fleet.apps}
         limit = scenario.settings.safety.quarantine_after
@@ -320,6 +310,7 @@ class Night:
             today=TODAY,
             safety=scenario.settings.safety,
             request=Request(
+                selectors=Selectors() if leaving is None else Selectors(teams=(leaving.team,)),
                 prune=scenario.prune and leaving is None,
                 adopt=scenario.adopt and leaving is None,
                 replace_keys=self._replaced(fleet) if self.replaces and leaving is None else frozenset(),
@@ -335,15 +326,9 @@ class Night:
             ),
             domain_lanes=scenario.lanes,
         )
-        observed = await with_ownership(run, fleet, observed, options)
-        made = plan_fleet(fleet, observed, options)
-        if refusal := await why_not_prune(run, made):
-            made = plan_fleet(fleet, observed, replace(options, prune_refusal=refusal))
-        if leaving is None:
-            return await with_declared_owners(made, loaded, parts)
-        gone = {app.key for app in leaving.apps}  # such a run selects what leaves, and does nothing else
-        made = replace(made, decisions=tuple(change for change in made.decisions if change.key in gone))
-        return await leaving.plan(made, observed, parts)
+        draft = a_draft(run, fleet, observed, options, creates_owners=scenario.settings.create_owners)
+        draft = await whole(run, draft, Purpose(running=True, leaving=() if leaving is None else leaving.leaving))
+        return draft.plan if leaving is None else leaving.over(draft.plan, draft.facts)
 
 
 def _adopts_drifted(plan: Plan) -> bool:

@@ -271,7 +271,7 @@ def draw_leavers(rng: random.Random, scenario: Scenario) -> Offboarding:
     declared = scenario.fleet.owners
     chosen = {one.owner for one in rng.sample(declared, min(len(declared), rng.randint(1, 8)))}
     chosen |= {holder for one in declared if one.owner in chosen and (holder := holder_of(one)) is not None}
-    apps = tuple(app for app in scenario.fleet.apps if app.key.owner_key in chosen)
+    apps = tuple(replace(app, team="leavers") for app in scenario.fleet.apps if app.key.owner_key in chosen)
     return Offboarding("leavers", apps, tuple(one for one in declared if one.owner in chosen), with_owners=True)
 
 

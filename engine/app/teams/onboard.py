@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.app.answers import answers
 from engine.app.history import run_of_fleet
 from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.teams.overlay import Offboarding, Onboarding, Undoing, offboarding, undoing
 from engine.app.teams.team_file import TeamAsked, TeamWritten, write_team
 from engine.config.fleet.fleet_file import load_fleet
+from engine.core.facts import Facts
 from engine.core.identity import USER
 from engine.core.owners import SSO_MODE
+from engine.core.questions import SignsIn
 from engine.core.selectors import Selectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from engine.app.loading import Loaded
     from engine.app.options import AppOptions
+    from engine.app.session import Joined
     from engine.core.identity import Owner
     from engine.ports.events import Emit
 
@@ -67,8 +72,9 @@ def owners_in(options: AppOptions) -> list[tuple[Owner, str | None]]:
 
 async def auth_mode(options: AppOptions, domain: str, emit: Emit) -> str:
     """Ask how people sign in to a domain of the fleet, `IAM` or `SSO`; empty where that cannot be read."""
-    from engine.executor.owner_look import auth_mode as asked
+
+    async def ask(options: AppOptions, _: Loaded, parts: Joined) -> str:
+        return (await answers((SignsIn(domain),), Facts(), options, parts)).auth_modes[domain]
 
     options = options.about(Selectors(domains=(domain,)))
-    loaded = read(options, today())
-    return await looking(options, loaded, emit, lambda _options, _loaded, parts: asked(parts.run, domain))
+    return await looking(options, read(options, today()), emit, ask)

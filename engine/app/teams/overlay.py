@@ -14,13 +14,12 @@ from engine.core.change import Action, Change, Reason
 from engine.core.desired import AppSpec, DesiredApp, Mode, Source
 from engine.core.errors import DeniedError, UsageError
 from engine.core.finding import Finding
-from engine.core.identity import OWNER_KINDS, Owner, folded_owner
+from engine.core.identity import folded_owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
 from engine.core.text import clean
-from engine.executor.ownership import read_owners
 from engine.executor.troubles import UNKNOWN_CODE
 
 if TYPE_CHECKING:
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.app.loading import Loaded
-    from engine.app.session import Joined
     from engine.config.fleet.fleet_file import LoadedFleet
     from engine.core.desired import DesiredOwner
+    from engine.core.facts import Facts
     from engine.core.identity import AppKey
-    from engine.core.observed import ObservedFleet, ObservedOwner
     from engine.core.plan import Plan
     from engine.ports.history import AppRecord, RunDetail
 
@@ -41,19 +39,24 @@ _MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
 
 
 class Preparation(Protocol):
-    """What a command lays over the fleet, and over the plan that is made of it. `lets_go`: it deletes."""
+    """What a command lays over the fleet, and over the plan that is made of it."""
 
     @property
     def lets_go(self) -> bool:
         """Whether it deletes."""
         ...
 
+    @property
+    def leaving(self) -> tuple[DesiredOwner, ...]:
+        """The profiles and spaces that it may delete."""
+        ...
+
     def fleet(self, loaded: Loaded) -> Loaded:
         """Return the files' fleet as this command means it."""
         ...
 
-    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
-        """Return the plan as this command means it. Raises AppfleetError."""
+    def over(self, made: Plan, facts: Facts) -> Plan:
+        """Return the whole plan as this command means it. Raises DeniedError."""
         ...
 
 
@@ -69,6 +72,11 @@ class Onboarding:
         """Whether it deletes."""
         return False
 
+    @property
+    def leaving(self) -> tuple[DesiredOwner, ...]:
+        """Nobody."""
+        return ()
+
     def fleet(self, loaded: Loaded) -> Loaded:
         """Set the team on every app of its people and spaces."""
         owners = {
@@ -77,9 +85,8 @@ class Onboarding:
         apps = tuple(replace(app, team=self.team) if app.key.owner_key in owners else app for app in loaded.fleet.apps)
         return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
 
-    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+    def over(self, made: Plan, _: Facts) -> Plan:
         """Leave the plan as it is."""
-        del observed, parts
         return made
 
 
@@ -105,31 +112,20 @@ class Offboarding:
         """Declare the team's apps absent."""
         return _with_absent(loaded, self.apps)
 
-    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+    @property
+    def leaving(self) -> tuple[DesiredOwner, ...]:
+        """The team's own profiles and spaces."""
+        return self.owners if self.with_owners else ()
+
+    def over(self, made: Plan, facts: Facts) -> Plan:
         """Add the deletes of owners that may go."""
         if not self.with_owners:
             return made
-        made = with_owner_deletes(made, self.owners, await self._look(parts), observed)
+        seen = {owner: row for domain in facts.residents.values() for owner, row in domain.items()}
+        made = with_owner_deletes(made, self.owners, seen, facts.observed)
         if self.must_be_covered is not None:
             _require_cover(made, self.must_be_covered)
         return made
-
-    async def _look(self, parts: Joined) -> dict[Owner, ObservedOwner]:
-        """Return every owner of the team's domains, the team's own with whose they are.
-
-        The team's own that a listing does not show are asked for one by one: it may lag, and they would be left behind.
-        """
-        seen: dict[Owner, ObservedOwner] = {}
-        for name in sorted({one.owner.domain for one in self.owners} & parts.run.links.keys()):
-            scanner = parts.run.owner_scanner(name)
-            for kind in OWNER_KINDS:
-                seen |= await scanner.all_of(kind)
-            for one in self.owners:
-                if one.owner.domain == name and folded_owner(one.owner) not in seen:
-                    row = await scanner.describe(one.owner)
-                    seen |= {} if row is None else {folded_owner(one.owner): row}
-        keys = {folded_owner(one.owner) for one in self.owners}
-        return seen | await read_owners(parts.run, [seen[key] for key in sorted(keys & seen.keys())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +141,11 @@ class Undoing:
         """Whether it deletes."""
         return True
 
+    @property
+    def leaving(self) -> tuple[DesiredOwner, ...]:
+        """Nobody."""
+        return ()
+
     def fleet(self, loaded: Loaded) -> Loaded:
         """Declare the run's apps absent."""
         declared = {app.key: app for app in loaded.fleet.apps}
@@ -154,9 +155,8 @@ class Undoing:
         )
         return _with_absent(loaded, apps)
 
-    async def plan(self, made: Plan, observed: ObservedFleet, parts: Joined) -> Plan:
+    def over(self, made: Plan, _: Facts) -> Plan:
         """Leave alone what was made again since the run."""
-        del observed, parts
         decisions: list[Change] = []
         findings: list[Finding] = []
         for change in made.decisions:

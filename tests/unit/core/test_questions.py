@@ -127,8 +127,10 @@ def test_over_the_planners_cases_it_asks_what_asking_by_hand_asks(path: Path, wh
     fleet, observed, asked = read_case(path)
     by_hand, in_rounds = World(whose), World(whose)
     the_long_way(fleet, observed, asked, by_hand, running)
-    in_rounds.play(draft_of(fleet, observed, asked), Purpose(running))
+    made = in_rounds.play(draft_of(fleet, observed, asked), Purpose(running))
     assert in_rounds.asked == by_hand.asked
+    with_quotas = replace(asked, quotas=made.fit.lines, bucket_room=made.fit.one_more or asked.bucket_room)
+    assert made.fitted == plan_fleet(fleet, made.facts.observed, with_quotas)
 
 
 def test_an_idle_plan_that_runs_asks_nothing() -> None:

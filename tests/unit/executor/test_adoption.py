@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.app.ownership import why_not_prune, with_ownership
 from engine.core.change import Action, Reason
 from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.ownership import WhoseAre
-from engine.core.planner import join, needs_ownership, plan_fleet
+from engine.core.questions import questions_of
 from engine.executor.calls import StoppedError
 from engine.executor.cause import Cause
-from engine.executor.ownership import read_ownership, tagged_owners
+from engine.executor.ownership import OwnershipReader, read_ownership
 from engine.ports.cloud import TaggedPage
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
 from tests.fleets import an_app, options
+from tests.rounds import RUNS, a_draft, answered, whole, with_ownership
 from tests.unit.executor.parts import an_operation, decisive, full
 from tests.unit.executor.test_owner_run import CANVAS_A, CANVAS_B, DOMAIN_ID, Stage, outcomes
 
@@ -65,8 +65,7 @@ def tags_of(stage: Stage, user: str) -> dict[str, str]:
 def adopt(stage: Stage, before: Any = lambda _run: None) -> ApplyReport:
     async def work(run: FleetRun) -> ApplyReport:
         asked = options(adopt=True)
-        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
-        plan = plan_fleet(stage.fleet, observed, asked)
+        plan = (await whole(run, a_draft(run, stage.fleet, await run.observe({"research": None}), asked))).plan
         assert {change.action for change in plan.changes} == {Action.ADOPT}
         before(run)
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
@@ -164,7 +163,7 @@ def test_an_adoption_counts_against_no_quota() -> None:
 
 def read(stage: Stage, questions: WhoseAre) -> ObservedFleet:
     async def work(run: FleetRun) -> Any:
-        return await read_ownership(run, await run.observe({"research": None}), questions)
+        return await with_ownership(run, await run.observe({"research": None}), questions)
 
     return stage.do(work)  # type: ignore[no-any-return]
 
@@ -178,6 +177,14 @@ def test_of_what_is_only_named_the_index_is_asked_alone(stage: Stage) -> None:
     assert rows[keys[1]].foreign_fleet == "others"
     assert stage.run is not None
     assert "ListTags" not in stage.run.calls()
+
+
+def test_of_what_the_fleet_declares_only_the_claim_of_another_is_said(stage: Stage) -> None:
+    tags_of(stage, "alice")[FLEET_TAG] = "others"
+    tags_of(stage, "bob")[FLEET_TAG] = "ml"
+    keys = tuple(an_app(key).key for key in (CANVAS_A, CANVAS_B))
+    rows = read(stage, WhoseAre((), (), keys)).domains["research"].apps
+    assert [rows[key].ownership for key in keys] == [Ownership.FOREIGN, Ownership.UNREAD]
 
 
 def test_without_the_index_what_is_only_named_stays_unread(stage: Stage) -> None:
@@ -216,7 +223,7 @@ def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pyt
             ScanIncomplete,
             match="could not be completed: the service returned the same NextToken twice",
         ):
-            await tagged_owners(run, "research")
+            await OwnershipReader(run.fleet, run.reach("research")).tagged_owners()
 
     stage.do(work)
 
@@ -224,24 +231,22 @@ def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pyt
 # A profile with the fleet's own tag.
 
 
-def refusal_of(stage: Stage, then: Callable[[], None] = lambda: None) -> tuple[str, Plan, list[str]]:
+def refusal_of(stage: Stage, then: Callable[[], None] = lambda: None) -> tuple[str, Plan, str]:
     """Plan to prune what is ours and no longer declared, and do `then`; why that is refused."""
     stage.fleet = replace(stage.fleet, apps=())
     for user in ("alice", "bob"):
         tags_of(stage, user)[FLEET_TAG] = "ml"
 
     async def work(run: FleetRun) -> Any:
-        asked = options(prune=True)
-        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
-        made = plan_fleet(stage.fleet, observed, asked)
-        assert [change.reason for change in made.changes] == [Reason.NOT_DECLARED] * 2
-        assert needs_ownership(join(stage.fleet, observed, asked.selectors), asked).decisive == ()
+        draft = a_draft(run, stage.fleet, await run.observe({"research": None}), options(prune=True))
+        draft = draft.knowing(await answered(run, questions_of(draft, RUNS), draft.facts))
+        assert [change.reason for change in draft.plan.changes] == [Reason.NOT_DECLARED] * 2
+        assert draft.unread.decisive == ()
         then()
-        why = await why_not_prune(run, made)
-        return why, plan_fleet(stage.fleet, observed, replace(asked, prune_refusal=why)), run.more_errors
+        return await whole(run, draft)
 
-    why, made, errors = stage.do(work)
-    return why, made, [error.code for error in errors]
+    draft = stage.do(work)
+    return (draft.refusal.why, draft.plan, draft.refusal.trouble.code) if draft.refusal else ("", draft.plan, "")
 
 
 @pytest.mark.parametrize("denied", [False, True])
@@ -249,10 +254,10 @@ def test_a_tagged_profile_lets_nothing_be_pruned(stage: Stage, *, denied: bool) 
     stage.domain.profiles["alice"].tags[FLEET_TAG] = "ml"
     if denied:
         stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
-    why, made, errors = refusal_of(stage)
+    why, made, error = refusal_of(stage)
     assert "user-profile/" in why
     assert made.changes == ()
-    assert errors == ["tagged_owner"]
+    assert error == "tagged_owner"
 
 
 @pytest.mark.parametrize("denied", [False, True])
@@ -261,17 +266,17 @@ def test_without_such_a_tag_what_is_ours_is_pruned(stage: Stage, *, denied: bool
     if denied:
         stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
     gone = partial(stage.fault, FaultKind.ERROR, "ListTags", code="ResourceNotFound", message="")
-    why, made, errors = refusal_of(stage, gone)
-    assert (why, errors) == ("", [])
+    why, made, error = refusal_of(stage, gone)
+    assert (why, error) == ("", "")
     assert len(made.changes) == 2
 
 
 def test_where_the_tags_of_owners_cannot_be_read_nothing_is_pruned(stage: Stage) -> None:
     stage.fault(FaultKind.ACCESS_DENIED, "GetResources")
-    why, made, errors = refusal_of(stage, partial(stage.fault, FaultKind.ACCESS_DENIED, "ListTags", count=100))
+    why, made, error = refusal_of(stage, partial(stage.fault, FaultKind.ACCESS_DENIED, "ListTags", count=100))
     assert "is not known" in why
     assert made.changes == ()
-    assert errors == ["tagged_owner"]
+    assert error == "tagged_owner"
 
 
 def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
@@ -291,8 +296,7 @@ def test_a_stopped_run_reads_no_index(stage: Stage) -> None:
 def move(stage: Stage, before: Any = lambda _run: None) -> ApplyReport:
     async def work(run: FleetRun) -> ApplyReport:
         asked = options(adopt=True, from_fleet="old")
-        observed = await with_ownership(run, stage.fleet, await run.observe({"research": None}), asked)
-        plan = plan_fleet(stage.fleet, observed, asked)
+        plan = (await whole(run, a_draft(run, stage.fleet, await run.observe({"research": None}), asked))).plan
         before(run)
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
 

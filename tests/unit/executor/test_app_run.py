@@ -28,7 +28,6 @@ from engine.executor.kinds.owners import OwnerOperation
 from engine.executor.lane import LaneRun
 from engine.executor.ledger import Ledger
 from engine.executor.operation import Phase
-from engine.executor.ownership import read_ownership
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.troubles import kept_trouble, still_pending
@@ -39,6 +38,7 @@ from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
 from tests.fleets import LANE, SOURCE, a_row, an_app, options
+from tests.rounds import with_ownership
 from tests.unit.executor.parts import BACKOFF, an_operation, decisive, full
 from tests.unit.executor.test_owner_run import (
     ALICE,
@@ -87,7 +87,7 @@ def run(
     async def work(fleet_run: FleetRun) -> ApplyReport:
         observed = await fleet_run.observe({"research": None})
         rows = observed.domains["research"].apps
-        observed = await read_ownership(
+        observed = await with_ownership(
             fleet_run, observed, decisive(key for key, row in rows.items() if row.status.is_alive)
         )
         plan = change(plan_fleet(stage.fleet, observed, options(**asked)))
@@ -655,7 +655,7 @@ def test_whose_an_app_is_cannot_be_told_by_an_arn_that_fits_two(stage: Stage) ->
         twin = row.key._replace(owner_kind=SPACE)
         rows = {**observed.domains["research"].apps, twin: replace(row, key=twin)}
         doubled = replace(observed, domains={"research": replace(observed.domains["research"], apps=rows)})
-        return await read_ownership(fleet_run, doubled, decisive([row.key]))
+        return await with_ownership(fleet_run, doubled, decisive([row.key]))
 
     read = stage.do(work)
     assert read.domains["research"].apps[an_app(CANVAS_A).key].ownership is Ownership.UNREAD
@@ -684,7 +684,7 @@ def test_an_app_of_another_fleet_is_foreign_and_named(stage: Stage) -> None:
 
     async def work(fleet_run: FleetRun) -> Any:
         observed = await fleet_run.observe({"research": None})
-        return await read_ownership(fleet_run, observed, decisive([an_app(CANVAS_A).key]))
+        return await with_ownership(fleet_run, observed, decisive([an_app(CANVAS_A).key]))
 
     row = stage.do(work).domains["research"].apps[an_app(CANVAS_A).key]
     assert (row.ownership, row.foreign_fleet) == (Ownership.FOREIGN, "others")

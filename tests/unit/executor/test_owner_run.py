@@ -26,7 +26,6 @@ from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.owner_scan import OwnerScanner
-from engine.executor.ownership import read_ownership
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow
 from engine.simulator.faces.memory_face import MemoryCloud
@@ -36,6 +35,7 @@ from engine.simulator.world.quotas import USER_PROFILES
 from engine.simulator.world.records import app_id
 from engine.simulator.world.world import Timing, World
 from tests.fleets import LANE, SOURCE, a_fleet, an_app, options
+from tests.rounds import with_ownership
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.throttle_clock import throttle_on_loop_clock
 from tests.unit.executor.parts import decisive
@@ -163,7 +163,7 @@ class Stage:
             observed = await run.observe({"research": None})
             keys = list(observed.domains["research"].apps)
             alive = [key for key in keys if observed.domains["research"].apps[key].status.is_alive]
-            observed = await read_ownership(run, observed, decisive(alive))
+            observed = await with_ownership(run, observed, decisive(alive))
             plan = with_owner_deletes(plan_fleet(gone, observed, options()), self.fleet.owners, rows, observed)
             return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
 

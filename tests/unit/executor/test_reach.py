@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.app.ownership import TAGS_RULE, unread_tags, why_not_prune
 from engine.app.status import failure_reasons
 from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
+from engine.core.facts import Facts
 from engine.core.identity import USER, Owner
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
+from engine.core.questions import CarriesFleetTag
 from engine.core.settings import Backoff, Backoffs
 from engine.executor.calls import StoppedError
 from engine.executor.owner_look import auth_mode, look_at_owners
-from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of
+from engine.executor.ownership import OwnershipReader, read_owners, read_ownership, tagged_owners, unread_tags
 from engine.executor.reads import pages
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from tests.fleets import LANE, a_row, an_app
+from tests.rounds import answered
 from tests.unit.executor.parts import decisive
 from tests.unit.executor.test_listing_lag import CANVAS_ID
 from tests.unit.executor.test_owner_run import ALICE, CANVAS_A, DOMAIN_ID, Stage
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from engine.simulator.faces.memory_face import SimulatedCall
 
 KEY = an_app(CANVAS_A).key
+DOMAIN_ARN = f"arn:aws:sagemaker:{LANE.region}:{LANE.account}:domain/d-research"
 
 
 async def _whose(run: FleetRun) -> Any:
@@ -45,11 +48,7 @@ async def _whose(run: FleetRun) -> Any:
 
 
 async def _prune(run: FleetRun) -> Any:
-    from engine.core.change import Action, Change, Reason
-    from tests.unit.core.test_owners import plan
-
-    pruned = Change(KEY, Action.DELETE, Reason.NOT_DECLARED, a_row(CANVAS_A))
-    return await why_not_prune(run, replace(plan(), decisions=(pruned,)))
+    return await answered(run, [CarriesFleetTag(LANE, (KEY,))], Facts())
 
 
 async def _owners(run: FleetRun) -> Any:
@@ -62,9 +61,9 @@ READS: dict[str, Callable[[FleetRun], Awaitable[Any]]] = {
     "listing": lambda run: run.observe({"research": None}),
     "whose an app is": _whose,
     "whose owners are": _owners,
-    "tagged owners": lambda run: tagged_owners(run, "research"),
+    "tagged owners": lambda run: tagged_owners(run, [KEY]),
     "why not prune": _prune,
-    "tags": lambda run: tags_of(run, "research", f"arn:aws:sagemaker:{LANE.region}:{LANE.account}:domain/d-research"),
+    "tags": lambda run: OwnershipReader(run.fleet, run.reach("research")).tags(DOMAIN_ARN),
     "owners": lambda run: look_at_owners(run, [ALICE]),
     "all owners": lambda run: run.owner_scanner("research").all_of(USER),
     "auth mode": lambda run: auth_mode(run, "research"),
@@ -216,7 +215,8 @@ def test_whose_things_are_costs_a_run_its_bound_once_where_nobody_tells(
         return run.control.now() - began_at
 
     assert stage.do(thrice) <= OPTIONAL_SERVICES_MAX_SECONDS + 1.0
-    assert unread_tags(stage.run)[0].rule == TAGS_RULE if stage.run else False
+    assert stage.run is not None
+    assert list(unread_tags(stage.run)) == [LANE]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.THROTTLE, FaultKind.RESET_BEFORE])
@@ -233,7 +233,7 @@ def test_reasons_of_failed_apps_cost_a_command_their_bound_once(kind: FaultKind)
 
     assert stage.do(reasons) <= OPTIONAL_SERVICES_MAX_SECONDS + 1.0
     assert stage.run is not None
-    assert unread_tags(stage.run) == ()
+    assert unread_tags(stage.run) == {}
 
 
 def test_one_thing_whose_tags_are_refused_says_nothing_of_the_others() -> None:

@@ -1,0 +1,62 @@
+"""Planning in rounds over a run, for tests that read no files and reach no account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from engine.app.answers import answers
+from engine.app.options import AppOptions
+from engine.app.plan import in_rounds
+from engine.core.draft import Draft
+from engine.core.facts import Facts
+from engine.core.questions import Purpose
+from engine.executor.ownership import read_ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.app.session import Joined
+    from engine.core.desired import DesiredFleet
+    from engine.core.observed import ObservedFleet
+    from engine.core.ownership import WhoseAre
+    from engine.core.plan_options import PlanOptions
+    from engine.core.questions import Question
+    from engine.executor.fleet_run import FleetRun
+
+RUNS = Purpose(running=True)
+_OPTIONS = AppOptions(Path("fleet.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What answers read of `session.Joined`. Service Quotas is not there: only SageMaker's own endpoint is."""
+
+    run: FleetRun
+
+    async def account(self, _: object) -> None:
+        """Return that there is no such API."""
+
+
+async def answered(run: FleetRun, questions: Iterable[Question], facts: Facts) -> Facts:
+    """Answer these questions as planning does."""
+    return await answers(questions, facts, _OPTIONS, cast("Joined", Parts(run)))
+
+
+def a_draft(
+    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, *, creates_owners: bool = False
+) -> Draft:
+    """Return the draft of a run that has listed and asked nothing yet."""
+    asked = replace(asked, domain_lanes={name: link.lane for name, link in run.links.items()})
+    return Draft(fleet, Facts(observed), asked, creates_owners=creates_owners)
+
+
+async def whole(run: FleetRun, draft: Draft, purpose: Purpose = RUNS) -> Draft:
+    """Ask until nothing is left to ask."""
+    return await in_rounds(draft, purpose, _OPTIONS, cast("Joined", Parts(run)))
+
+
+async def with_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> ObservedFleet:
+    """Return what was observed with whose these apps are."""
+    return (Facts(observed) | Facts(ownership=await read_ownership(run, observed, questions))).observed
