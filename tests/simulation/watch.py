@@ -17,6 +17,7 @@ from engine.core.errors import (
     QuotaExceeded,
     StorageNotReady,
     Throttled,
+    Unreachable,
     TlsFailed,
 )
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
@@ -334,7 +335,7 @@ class Watch:
             self.refused[key] += 1
         if call.operation == "CreateApp":
             self.quotas.answered(call, key, error, went_through=error is None and answer is not None)
-            if isinstance(error, Throttled | StorageNotReady):
+            if isinstance(error, Throttled | StorageNotReady | Unreachable):  # it did not get as far as the name
                 self.late.refused(key)
             if isinstance(error, Throttled) and call.sent_at > self.rates.cut_at[call.lane]:
                 self._unheard.setdefault(call.lane, self.now())
