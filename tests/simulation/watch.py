@@ -17,8 +17,8 @@ from engine.core.errors import (
     QuotaExceeded,
     StorageNotReady,
     Throttled,
-    Unreachable,
     TlsFailed,
+    Unreachable,
 )
 from engine.core.limits import DRAIN_MAX_SECONDS, LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.service_errors import failure_from_reason
