@@ -63,6 +63,10 @@ class AppfleetError(Exception):
     code: ClassVar[str] = "AF000"
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
+    def __init_subclass__(cls, code: str = "", exit_code: ExitCode | None = None) -> None:
+        """Take both from the head of the class."""
+        cls.code, cls.exit_code = code or cls.code, exit_code or cls.exit_code
+
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = clean(message)
@@ -74,53 +78,38 @@ class AppfleetError(Exception):
         return f"{self.message}{stop} {self.hint}" if self.hint else self.message
 
 
-class UsageError(AppfleetError):
+class UsageError(AppfleetError, code="AF101", exit_code=ExitCode.USAGE):
     """Wrong flags or arguments."""
 
-    code = "AF101"
-    exit_code = ExitCode.USAGE
 
-
-class ConfigError(AppfleetError):
+class ConfigError(AppfleetError, code="AF102", exit_code=ExitCode.USAGE):
     """A fleet file that is not valid. `diagnostics` holds every problem, in order."""
-
-    code = "AF102"
-    exit_code = ExitCode.USAGE
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__(f"{count_of(len(diagnostics), 'problem')} found; nothing was called")
         self.diagnostics = diagnostics
 
 
-class PolicyError(ConfigError):
+class PolicyError(ConfigError, code="AF201"):
     """A policy file that is not valid."""
 
-    code = "AF201"
 
-
-class DeniedError(AppfleetError):
+class DeniedError(AppfleetError, code="AF301", exit_code=ExitCode.DENIED):
     """A mandatory rule or a guardrail refused the plan."""
 
-    code = "AF301"
-    exit_code = ExitCode.DENIED
 
-
-class StalePlanError(AppfleetError):
+class StalePlanError(AppfleetError, code="AF302"):
     """A saved plan that was made from other files, by another version, or of what has changed since."""
 
-    code = "AF302"
 
-
-class NotConfirmedError(AppfleetError):
+class NotConfirmedError(AppfleetError, code="AF303"):
     """The answer to the question before a run was not yes; nothing was changed."""
-
-    code = "AF303"
 
     def __init__(self) -> None:
         super().__init__("Not applied: the answer was not yes", hint="Run it again and answer yes, or use --yes")
 
 
-class CloudError(AppfleetError):
+class CloudError(AppfleetError, code="AF400"):
     """What a call to the service came to, when it was not an answer.
 
     `service_code` is the service's own code or the transport's exception name; `operation` is the API's name.
@@ -128,7 +117,6 @@ class CloudError(AppfleetError):
     can succeed either, so that none is made.
     """
 
-    code = "AF400"
     ends_lane: ClassVar[bool] = False
 
     def __init__(
@@ -148,10 +136,8 @@ class CloudError(AppfleetError):
         self.retry_after_s = retry_after_s
 
 
-class Throttled(CloudError):
+class Throttled(CloudError, code="AF401"):
     """ThrottlingException: too many calls a second."""
-
-    code = "AF401"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +162,8 @@ class QuotaFacts:
         return self.value is not None and self.value < (self.requested or 1)
 
 
-class QuotaExceeded(CloudError):
+class QuotaExceeded(CloudError, code="AF402"):
     """ResourceLimitExceeded: a quota is full."""
-
-    code = "AF402"
 
     def __init__(self, message: str, *, facts: QuotaFacts, **more: object) -> None:
         super().__init__(message, **more)  # type: ignore[arg-type]
@@ -198,134 +182,98 @@ class QuotaExceeded(CloudError):
         )
 
 
-class InUse(CloudError):
+class InUse(CloudError, code="AF403"):
     """ResourceInUse: something of that name is there, in whatever state."""
 
-    code = "AF403"
 
-
-class StorageNotReady(CloudError):
+class StorageNotReady(CloudError, code="AF404"):
     """ResourceInUse of a space whose volume is not attached yet."""
 
-    code = "AF404"
 
-
-class AlreadyGone(CloudError):
+class AlreadyGone(CloudError, code="AF405"):
     """A delete of an app that is deleted already: what was wanted."""
 
-    code = "AF405"
 
-
-class NotFound(CloudError):
+class NotFound(CloudError, code="AF406"):
     """The domain, profile or space that a call names does not exist."""
 
-    code = "AF406"
 
-
-class AccessDenied(CloudError):
+class AccessDenied(CloudError, code="AF407"):
     """The caller's policy does not allow the call."""
 
-    code = "AF407"
 
-
-class Rejected(CloudError):
+class Rejected(CloudError, code="AF408"):
     """The service refused the request for good, or with a code that we do not know."""
 
-    code = "AF408"
 
-
-class CredentialsFailed(CloudError):
+class CredentialsFailed(CloudError, code="AF409"):
     """Credentials that are missing, expired or refused, or a clock that is wrong: no call can succeed."""
 
-    code = "AF409"
     ends_lane = True
 
 
-class Unreachable(CloudError):
+class Unreachable(CloudError, code="AF410"):
     """The connection was never made, so nothing was sent.
 
     `nobody_listens` says that asking again at once changes nothing: the connection was refused, or there is no such
     host.
     """
 
-    code = "AF410"
-
     def __init__(self, message: str, *, nobody_listens: bool = False, **more: object) -> None:
         super().__init__(message, **more)  # type: ignore[arg-type]
         self.nobody_listens = nobody_listens
 
 
-class OutcomeUnknown(CloudError):
+class OutcomeUnknown(CloudError, code="AF411"):
     """A reset, a time-out, a 5xx or an unreadable answer after the request was sent: a write may have been made.
 
     `unreadable` says that an answer arrived and was not one of this call: whoever sent it will send it again.
     """
-
-    code = "AF411"
 
     def __init__(self, message: str, *, unreadable: bool = False, **more: object) -> None:
         super().__init__(message, **more)  # type: ignore[arg-type]
         self.unreadable = unreadable
 
 
-class ScanIncomplete(CloudError):
+class ScanIncomplete(CloudError, code="AF412"):
     """A listing that did not reach its end. Its rows are not used."""
-
-    code = "AF412"
 
 
 NO_CAPACITY = "EC2InsufficientCapacityError"  # the service's code for it
 
 
-class NoCapacity(CloudError):
+class NoCapacity(CloudError, code="AF413"):
     """The service accepted the app and then had no machine for it."""
 
-    code = "AF413"
 
-
-class TlsFailed(CloudError):
+class TlsFailed(CloudError, code="AF414"):
     """A server, or a proxy, whose certificate cannot be verified: nothing was sent, and asking again cannot help."""
 
-    code = "AF414"
     ends_lane = True
 
 
-class LockHeldError(AppfleetError):
+class LockHeldError(AppfleetError, code="AF501", exit_code=ExitCode.LOCKED):
     """Another run holds this fleet's lock."""
 
-    code = "AF501"
-    exit_code = ExitCode.LOCKED
 
-
-class StateError(AppfleetError):
+class StateError(AppfleetError, code="AF502"):
     """The state folder, or a file in it, cannot be used safely."""
 
-    code = "AF502"
 
-
-class WrongAccountError(AppfleetError):
+class WrongAccountError(AppfleetError, code="AF503"):
     """The caller's account is not the one that the fleet names."""
 
-    code = "AF503"
 
-
-class LockLostError(AppfleetError):
+class LockLostError(AppfleetError, code="AF504"):
     """The lock file or the state folder was removed or replaced while the run held it, so the run stopped."""
 
-    code = "AF504"
 
-
-class ShortageError(AppfleetError):
+class ShortageError(AppfleetError, code="AF505"):
     """The system lets this process have too few open files, threads or bytes."""
 
-    code = "AF505"
 
-
-class BugError(AppfleetError):
+class BugError(AppfleetError, code="AF901", exit_code=ExitCode.BUG):
     """Something that cannot happen did."""
-
-    code = "AF901"
-    exit_code = ExitCode.BUG
 
     def __init__(self, message: str) -> None:
         super().__init__(

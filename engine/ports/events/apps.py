@@ -9,32 +9,27 @@ from engine.ports.events.base import Event
 
 
 @dataclass(frozen=True, slots=True)
-class OwnershipUnread(Event):
+class OwnershipUnread(Event, name="app.ownership_unread", level="warning"):
     """Whose an app is could not be read; it is neither deleted nor replaced."""
 
-    name = "app.ownership_unread"
-    level = "warning"
     key: AppKey
     code: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class AppCreateStarted(Event):
+class AppCreateStarted(Event, name="app.create_started", level="debug"):
     """CreateApp is being sent for the `attempt`th time."""
 
-    name = "app.create_started"
-    level = "debug"
     key: AppKey
     attempt: int
     instance_type: str
 
 
 @dataclass(frozen=True, slots=True)
-class AppCreated(Event):
+class AppCreated(Event, name="app.created"):
     """CreateApp was accepted; the app is not in service yet."""
 
-    name = "app.created"
     key: AppKey
     attempt: int
     seconds: float
@@ -42,56 +37,48 @@ class AppCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppAdopted(Event):
+class AppAdopted(Event, name="app.adopted"):
     """The app was there already, as declared, or has this fleet's tag now."""
 
-    name = "app.adopted"
     key: AppKey
 
 
 @dataclass(frozen=True, slots=True)
-class AppAdoptStarted(Event):
+class AppAdoptStarted(Event, name="app.adopt_started", level="debug"):
     """AddTags is being sent, so that the app belongs to this fleet."""
 
-    name = "app.adopt_started"
-    level = "debug"
     key: AppKey
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class AppInService(Event):
+class AppInService(Event, name="app.in_service"):
     """The app is in service, `seconds` after its first call."""
 
-    name = "app.in_service"
     key: AppKey
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class AppDeleteStarted(Event):
+class AppDeleteStarted(Event, name="app.delete_started"):
     """DeleteApp is being sent."""
 
-    name = "app.delete_started"
     key: AppKey
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class AppDeleted(Event):
+class AppDeleted(Event, name="app.deleted"):
     """The app is gone."""
 
-    name = "app.deleted"
     key: AppKey
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class AppRetried(Event):
+class AppRetried(Event, name="app.retried", level="warning"):
     """The call failed in a way that passes; it is tried again in `delay_s` seconds."""
 
-    name = "app.retried"
-    level = "warning"
     key: AppKey
     attempt: int
     delay_s: float
@@ -101,11 +88,9 @@ class AppRetried(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppOutcomeUnknown(Event):
+class AppOutcomeUnknown(Event, name="app.outcome_unknown", level="warning"):
     """A create or delete may have been carried out; the key is observed before anything else is sent."""
 
-    name = "app.outcome_unknown"
-    level = "warning"
     key: AppKey
     attempt: int
     code: str
@@ -114,11 +99,9 @@ class AppOutcomeUnknown(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppFellBack(Event):
+class AppFellBack(Event, name="app.fell_back", level="warning"):
     """The next instance type of the app's `fallback` list is tried."""
 
-    name = "app.fell_back"
-    level = "warning"
     key: AppKey
     from_type: str
     to_type: str
@@ -126,11 +109,9 @@ class AppFellBack(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppFailed(Event):
+class AppFailed(Event, name="app.failed", level="error"):
     """The app ended without being in service."""
 
-    name = "app.failed"
-    level = "error"
     key: AppKey
     code: str
     message: str
@@ -139,11 +120,9 @@ class AppFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppParked(Event):
+class AppParked(Event, name="app.parked", level="warning"):
     """The app ended the run waiting for its quota."""
 
-    name = "app.parked"
-    level = "warning"
     key: AppKey
     code: str
     message: str
@@ -151,11 +130,9 @@ class AppParked(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppStillPending(Event):
+class AppStillPending(Event, name="app.still_pending", level="warning"):
     """The app was accepted and had not settled when its time was up, or when the run ended before."""
 
-    name = "app.still_pending"
-    level = "warning"
     key: AppKey
     seconds: float
     code: str
@@ -164,14 +141,12 @@ class AppStillPending(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AppSkipped(Event):
+class AppSkipped(Event, name="app.skipped", level="warning"):
     """Nothing was done for the app, or nothing more. `action` is none where the plan left it alone.
 
     Of an app in quarantine, `runs` counts the runs in a row in which it failed, and `last_run` is the last of them.
     """
 
-    name = "app.skipped"
-    level = "warning"
     key: AppKey
     code: str
     message: str

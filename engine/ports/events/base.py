@@ -14,6 +14,10 @@ class Event:
     name: ClassVar[str] = ""
     level: ClassVar[str] = "info"
 
+    def __init_subclass__(cls, name: str = "", level: str = "") -> None:
+        """Take both from the head of the class; a second call without them is that of a dataclass with slots."""
+        cls.name, cls.level = name or cls.name, level or cls.level
+
     def loudness(self) -> str:
         """Return how loud this one is; most events are as loud as their class."""
         return self.level

@@ -9,31 +9,27 @@ from engine.ports.events.base import Event
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerCallStarted(Event):
+class OwnerCallStarted(Event, name="owner.call_started"):
     """A call that makes or deletes a user profile or space is being sent for the `attempt`th time."""
 
-    name = "owner.call_started"
     key: Owner
     operation: str
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerAccepted(Event):
+class OwnerAccepted(Event, name="owner.accepted"):
     """The service took the call; the profile or space is Pending or Deleting now."""
 
-    name = "owner.accepted"
     key: Owner
     operation: str
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerRetried(Event):
+class OwnerRetried(Event, name="owner.retried", level="warning"):
     """A call about a profile or space failed in a way that passes; it is made again in `delay_s` seconds."""
 
-    name = "owner.retried"
-    level = "warning"
     key: Owner
     attempt: int
     delay_s: float
@@ -43,11 +39,9 @@ class OwnerRetried(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerOutcomeUnknown(Event):
+class OwnerOutcomeUnknown(Event, name="owner.outcome_unknown", level="warning"):
     """A call about a profile or space may have been carried out; it is looked for before anything is sent again."""
 
-    name = "owner.outcome_unknown"
-    level = "warning"
     key: Owner
     attempt: int
     code: str
@@ -56,21 +50,18 @@ class OwnerOutcomeUnknown(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerSettled(Event):
+class OwnerSettled(Event, name="owner.settled"):
     """A profile or space is as it should be: in service, or gone. `seconds` runs from its first call."""
 
-    name = "owner.settled"
     key: Owner
     outcome: str
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerFailed(Event):
+class OwnerFailed(Event, name="owner.failed", level="error"):
     """A profile or space did not end well; what needs it is skipped."""
 
-    name = "owner.failed"
-    level = "error"
     key: Owner
     outcome: str
     code: str
@@ -79,11 +70,9 @@ class OwnerFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnersUnread(Event):
+class OwnersUnread(Event, name="owner.unread", level="warning"):
     """Profiles or spaces of a domain could not be looked at; their apps are left to the service's own answer."""
 
-    name = "owner.unread"
-    level = "warning"
     domain: str
     code: str
     message: str

@@ -8,37 +8,32 @@ from engine.ports.events.base import Event
 
 
 @dataclass(frozen=True, slots=True)
-class RunStarted(Event):
+class RunStarted(Event, name="run.started"):
     """A run began; `changes` will be made."""
 
-    name = "run.started"
     fleet: str
     version: str
     changes: int
 
 
 @dataclass(frozen=True, slots=True)
-class RunWaited(Event):
+class RunWaited(Event, name="run.waited"):
     """An earlier run died or ended with calls in doubt; `seconds` pass before anything is listed, so that they show."""
 
-    name = "run.waited"
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class LoopWasLate(Event):
+class LoopWasLate(Event, name="run.lagged", level="warning"):
     """The run came to its work `seconds` late: a blocked disk, a busy machine, or one that slept."""
 
-    name = "run.lagged"
-    level = "warning"
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class PlanComputed(Event):
+class PlanComputed(Event, name="plan.computed"):
     """A plan was made."""
 
-    name = "plan.computed"
     fingerprint: str
     create: int
     delete: int
@@ -50,14 +45,12 @@ class PlanComputed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleFired(Event):
+class RuleFired(Event, name="rule.fired", level="warning"):
     """A rule, a guardrail or a check had something to say: once for all apps that it says the same of.
 
     `key` is the first of them and empty where it is about none; `count` is how many they are, `keys` names the first.
     """
 
-    name = "rule.fired"
-    level = "warning"
     rule: str
     enforcement: str
     key: str
@@ -68,43 +61,36 @@ class RuleFired(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class JournalFailed(Event):
+class JournalFailed(Event, name="journal.failed", level="error"):
     """The journal could not be opened or written. Said once a run; creates go on, deletes and replaces do not."""
 
-    name = "journal.failed"
-    level = "error"
     message: str
     hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryWarned(Event):
+class LibraryWarned(Event, name="library.warned", level="warning"):
     """A library that we use logged a warning or worse."""
 
-    name = "library.warned"
-    level = "warning"
     logger: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class RunInterrupted(Event):
+class RunInterrupted(Event, name="run.interrupted", level="warning"):
     """The run was asked to stop, or its deadline came: no new calls. `signal` is its name, such as SIGHUP, or empty."""
 
-    name = "run.interrupted"
-    level = "warning"
     cause: str
     signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class RunFinished(Event):
+class RunFinished(Event, name="run.finished"):
     """The run or command ended: always the last line. `result` is its one word, the counts are its outcomes.
 
     The level is error when the exit code is not 0; `code`, `message` and `hint` then say why, and what to do.
     """
 
-    name = "run.finished"
     result: str
     seconds: float
     summary: dict[str, int]
@@ -119,11 +105,9 @@ class RunFinished(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemFound(Event):
+class ProblemFound(Event, name="problem.found", level="error"):
     """A fleet or policy file has a problem. `source` is its file and line, `key_path` what it is about."""
 
-    name = "problem.found"
-    level = "error"
     source: str
     key_path: str
     message: str
