@@ -26,16 +26,9 @@ if TYPE_CHECKING:
     from engine.ports.history import PastRun, RunDetail, RunStory
 
 __all__ = [
-    "keep_end",
-    "last_failures",
-    "past_runs",
-    "run_of",
-    "run_of_fleet",
-    "run_story",
-    "runs",
-    "settle_seconds",
-    "write_metrics",
-]
+    "keep_end", "last_failures", "past_runs", "run_of",
+    "run_of_fleet", "run_story", "runs", "settle_seconds", "write_metrics",
+]  # fmt: skip
 
 run_of = journal_reader.run
 _HISTORY_HINT = "appfleet history lists the runs that are kept"

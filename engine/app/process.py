@@ -11,12 +11,6 @@ from engine.adapters.signals import Signals, caught_here, name_of
 from engine.adapters.state.state_dir import CRASH_PREFIX, STATE_DIR_NAME
 
 __all__ = [
-    "CRASH_PREFIX",
-    "STATE_DIR_NAME",
-    "Signals",
-    "caught_here",
-    "name_of",
-    "require_open_files",
-    "shortage_of",
-    "write_patiently",
-]
+    "CRASH_PREFIX", "STATE_DIR_NAME", "Signals", "caught_here",
+    "name_of", "require_open_files", "shortage_of", "write_patiently",
+]  # fmt: skip

@@ -39,15 +39,9 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
 
 __all__ = [
-    "AccountCalls",
-    "Clouds",
-    "OfferPage",
-    "PriceCalls",
-    "Reached",
-    "configured_region",
-    "foreign_notes",
-    "reach",
-]
+    "AccountCalls", "Clouds", "OfferPage", "PriceCalls",
+    "Reached", "configured_region", "foreign_notes", "reach",
+]  # fmt: skip
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli import flags
-from engine.cli.ask import can_ask, confirm_with
+from engine.cli.ask import confirm_with, require_answer
 from engine.cli.asked import Asked, taking
 from engine.cli.named import path_with_hint
-from engine.cli.output import fitted, wants_colour, write_result
+from engine.cli.output import fitted, say, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, NotConfirmedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine.app.options import AppOptions
+    from engine.app.teams.overlay import Preparation
     from engine.cli.context import Globals
     from engine.core.outcome import ApplyReport
 
@@ -86,8 +89,7 @@ def apply(
     from engine.cli.context import duration_of
 
     approved = plan_file is not None or checksum is not None
-    if not (yes or dry_run or approved or can_ask()):
-        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
+    require_answer(yes=yes or dry_run or approved)
     options = replace(
         asked.options(ctx.obj),
         saved_plan=plan_file,
@@ -102,7 +104,7 @@ def apply(
         _refuse_beside_a_plan(options, dry_run=dry_run)
     if dry_run:
         return _dry_run(ctx.obj, options, format_.value)
-    return _run(ctx.obj, options, format_.value, yes=yes)
+    return run(ctx.obj, options, format_.value, yes=yes)
 
 
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
@@ -115,27 +117,35 @@ def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
         )
 
 
-def _run(globals_: Globals, options: AppOptions, format_: str, *, yes: bool) -> int:
-    import asyncio
-
+def run(
+    globals_: Globals,
+    options: AppOptions,
+    format_: str,
+    preparation: Preparation | None = None,
+    *,
+    yes: bool,
+    word: str = "",
+    declined: str = "",
+    more: Callable[[ApplyReport], str] = lambda _: "",
+) -> int:
+    """Apply, and write the report. `word` is typed as a yes, `declined` is said of a no, `more` follows the text."""
     from engine.app import apply as app_apply
     from engine.cli.context import next_after
     from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
 
     with Sinks(globals_, options, quiet=False) as sinks:
-        confirm = confirm_with(sinks, yes=yes)
-        report = asyncio.run(sinks.ticking(app_apply.apply(options, sinks.emit, confirm)))
-        sinks.clear()
+        report = sinks.run(app_apply.apply(options, sinks.emit, confirm_with(sinks, yes=yes, word=word), preparation))
         if report is None:
+            if declined:
+                say(declined)
             raise NotConfirmedError
         report = sinks.noted(report)
-    return end_with_report(globals_.call, report, report_in(report, format_, next_after(report, options)))
+    text = report_in(report, format_, next_after(report, options))
+    return end_with_report(globals_.call, report, text + (more(report) if format_ == PlanFormat.TEXT else ""))
 
 
 def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
-    import asyncio
-
     from engine.app import plan as app_plan
     from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
@@ -143,8 +153,7 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     from engine.render.steps_text import steps_text
 
     with Sinks(globals_, options, quiet=True) as sinks:
-        made, weight = asyncio.run(sinks.ticking(app_plan.dry_run(options, sinks.emit)))
-        sinks.clear()
+        made, weight = sinks.run(app_plan.dry_run(options, sinks.emit))
         text = plan_in(made, format_, next_after(made, options))
         if format_ == PlanFormat.TEXT and not made.denied:  # of a plan that is refused nothing would be called
             text += steps_text(made, colour=wants_colour(sys.stdout), weight=weight)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.app.process import caught_here, name_of
 from engine.cli.output import fitted, is_terminal, show, wants_colour, width_of
+from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,12 @@ YES: Final = "yes"
 def can_ask() -> bool:
     """Whether there is somebody to ask: a terminal to read from, and one to see the question on."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def require_answer(*, yes: bool) -> None:
+    """Raise UsageError where nobody can be asked, unless the answer is `yes` already."""
+    if not (yes or can_ask()):
+        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
 
 
 def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan], bool]:

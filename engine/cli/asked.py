@@ -9,6 +9,8 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from engine.cli import flags
+from engine.cli.argv import words_of_command
+from engine.cli.ask import require_answer
 from engine.cli.context import key_of, options_of, simulate_of
 from engine.core.errors import UsageError
 from engine.core.request import ADOPT, FROM_FLEET, PRUNE, REPLACE, REPLACE_KEY, RETRY, Request
@@ -79,6 +81,12 @@ class Team(World):
     def request(self) -> Request:
         """Read what may be deleted."""
         return Request(allow_destructive=tuple(self.allow_destructive or ()))
+
+    def run_options(self, globals_: Globals, command: str, *, yes: bool, lets_go: bool) -> AppOptions:
+        """Return the options of a run that is more than an apply. Raises UsageError, also where nobody can answer."""
+        require_answer(yes=yes)
+        again = words_of_command(globals_.call.words)
+        return replace(self.options(globals_), command=command, asks=not yes, again=again, lets_go=lets_go)
 
 
 @dataclass(frozen=True)

@@ -71,15 +71,12 @@ def duration_of(text: str | None, flag: str) -> float | None:
 
 def options_of(globals_: Globals) -> AppOptions:
     """Return the composition root's options, as the global flags set them."""
-    import os
-
     from engine.app.options import AppOptions
-    from engine.cli.crash import known_secrets
-    from engine.core.redact import Redactor
+    from engine.cli.crash import redactor
 
     return AppOptions(
         fleet_file=globals_.fleet_file,
-        redactor=Redactor(known_secrets(os.environ)),
+        redactor=redactor(),
         state_dir=globals_.state_dir,
         run_id=globals_.call.run_id,
         signals=globals_.call.signals,

@@ -31,6 +31,11 @@ def known_secrets(environment: Mapping[str, str]) -> list[str]:
     return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 
+def redactor() -> Redactor:
+    """Return what takes these credentials out of a text."""
+    return Redactor(known_secrets(os.environ))
+
+
 def known_or_bug(error: BaseException, state_folder: Path, words: Sequence[str] = ()) -> AppfleetError:
     """Return the error of ours that `error` is, or a bug with its traceback put aside.
 
@@ -66,7 +71,7 @@ def bug_of(error: BaseException, state_folder: Path) -> BugError:
 def _keep(error: BaseException, state_folder: Path) -> str:
     """Keep the traceback, without the values of variables and without credentials. Give where, as words."""
     text = "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
-    text = Redactor(known_secrets(os.environ)).text(text)
+    text = redactor().text(text)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = state_folder / f"{CRASH_PREFIX}{stamp}-{os.getpid()}.txt"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

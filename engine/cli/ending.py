@@ -7,7 +7,6 @@ not keep the end from the others. Not here: how each channel is written (`end_ch
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -17,14 +16,13 @@ from typing import TYPE_CHECKING
 from engine.app.fleet_name import fleet_name
 from engine.cli.argv import as_typed
 from engine.cli.call import JSON, MARKDOWN
-from engine.cli.crash import known_secrets
+from engine.cli.crash import redactor
 from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
 from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
 from engine.core.limits import COMMAND_SHOWN_MAX_CHARS, DIAGNOSTICS_SHOWN_MAX_COUNT
 from engine.core.outcome import SUCH_AS, Trouble
-from engine.core.redact import Redactor
 from engine.core.text import is_safe
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def end_with_error(call: Call, error: AppfleetError) -> int:
     _end(call, report, journal_result(error), error)
     if not is_json_on_stderr(call):
         said = error.message if isinstance(error, NotConfirmedError) else f"error {error.code}: {error}"
-        say(f"appfleet: {_redactor().text(said)}")
+        say(f"appfleet: {redactor().text(said)}")
     # A command line that was refused is no run yet: whoever typed it reads standard error, a program its format.
     if not (isinstance(error, UsageError) and call.is_text):
         _write(call, report)
@@ -69,7 +67,7 @@ def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
         # Where the same terminal shows the result just above, its counts are enough.
         above = call.is_text and is_terminal(sys.stdout) and is_terminal(sys.stderr)
         message = error.message.partition(SUCH_AS)[0] if above else error.message
-        say(_redactor().text(f"appfleet: run {report.run_id} {end}: {message}"))
+        say(redactor().text(f"appfleet: run {report.run_id} {end}: {message}"))
     # What nobody reads is in the journal all the same, and changes no exit code of a run.
     failed = delivery is Delivery.FAILED
     return int((report.exit_code or ExitCode.FAILED) if failed else report.exit_code)
@@ -129,7 +127,7 @@ def _write(call: Call, report: ApplyReport) -> None:
 
 def _command(call: Call) -> str:
     """Return the command as it was typed, or its name alone where that is too long or no text for a terminal."""
-    typed = _redactor().text(as_typed(call.words))
+    typed = redactor().text(as_typed(call.words))
     is_shown = is_safe(typed) and len(typed) <= COMMAND_SHOWN_MAX_CHARS
     return typed if is_shown else f"appfleet {call.command}"
 
@@ -140,10 +138,6 @@ def _head(call: Call) -> Head:
 
 
 def _redacted(report: ApplyReport) -> ApplyReport:
-    text = _redactor().text
+    text = redactor().text
     errors = tuple(Trouble(error.code, text(error.message), text(error.hint)) for error in report.errors)
     return replace(report, errors=errors)
-
-
-def _redactor() -> Redactor:
-    return Redactor(known_secrets(os.environ))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,24 +10,16 @@ import typer
 from engine.cli import flags
 from engine.cli.asked import World, taking
 from engine.cli.end_channels import is_json_on_stderr
+from engine.cli.flags import TextOrJson
 from engine.cli.output import say, wants_colour, write_result
 from engine.core.errors import ExitCode
-
-
-class ExplainFormat(StrEnum):
-    """How the explanation is written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @taking
 def explain(
     ctx: typer.Context,
     key: Annotated[str, typer.Argument(help="DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, as the plan prints it.")],
-    format_: Annotated[
-        ExplainFormat, flags.flag("--format", help="How the explanation is written.")
-    ] = ExplainFormat.TEXT,
+    format_: Annotated[TextOrJson, flags.flag("--format", help="How the explanation is written.")] = TextOrJson.TEXT,
     *,
     asked: World,
 ) -> int:
@@ -36,8 +27,6 @@ def explain(
 
     Shows what each rule says, too. Lists only the app's owner; if that fails, everything else is shown all the same.
     """
-    import asyncio
-
     from engine.app import explain as app_explain
     from engine.cli.context import key_of
     from engine.cli.sinks import Sinks
@@ -47,9 +36,8 @@ def explain(
     wanted = key_of(key, "KEY")
     options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        explanation = asyncio.run(sinks.ticking(app_explain.explain(options, wanted, sinks.emit)))
-        sinks.clear()
-        if format_ is ExplainFormat.JSON:
+        explanation = sinks.run(app_explain.explain(options, wanted, sinks.emit))
+        if format_ is TextOrJson.JSON:
             text = json_text(explanation.to_json())
         else:
             text = explain_text(explanation, colour=wants_colour(sys.stdout))

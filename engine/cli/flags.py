@@ -5,6 +5,7 @@ Every flag is also an environment variable, `--log-level` as APPFLEET_LOG_LEVEL;
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,13 @@ from engine.cli.call import ENV_PREFIX
 from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint
 from engine.core import request
 from engine.core.log_options import LogFormat, LogLevel
+
+
+class TextOrJson(StrEnum):
+    """How a result is written that has two forms."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's own word for it

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from engine.cli import flags
+from engine.cli.flags import TextOrJson
 from engine.cli.output import fitted, width_of, write_result
 from engine.core.errors import ExitCode
 from engine.core.limits import HISTORY_SHOWN_MAX_COUNT
@@ -16,16 +16,9 @@ from engine.core.limits import HISTORY_SHOWN_MAX_COUNT
 _SHOWN_DEFAULT_COUNT = 20
 
 
-class HistoryFormat(StrEnum):
-    """How the history is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def history(
     ctx: typer.Context,
-    format_: Annotated[HistoryFormat, flags.flag("--format", help="How the history is written.")] = HistoryFormat.TEXT,
+    format_: Annotated[TextOrJson, flags.flag("--format", help="How the history is written.")] = TextOrJson.TEXT,
     limit: Annotated[
         int,
         flags.flag(
@@ -41,7 +34,7 @@ def history(
 
     options = options_of(ctx.obj)
     runs = past_runs(options, limit)
-    if format_ is HistoryFormat.JSON:
+    if format_ is TextOrJson.JSON:
         return ExitCode.OK if write_result(json_text(history_json(runs))) else ExitCode.FAILED
     encoding = (sys.stdout.encoding if sys.stdout is not None else None) or "ascii"
     text = history_text(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +41,7 @@ def iam_policy(
     Example: appfleet iam-policy --format terraform > appfleet-iam.tf
     """
     globals_: Globals = ctx.obj
-    from engine.app.loading import load
+    from engine.app.loading import load, today
     from engine.core import iam
     from engine.render.iam_terraform import iam_terraform
     from engine.render.json_text import json_text
@@ -52,7 +51,7 @@ def iam_policy(
             "--read-only and --destroy exclude each other",
             hint="Run it twice, for one role that plans and one that applies",
         )
-    loaded = load(globals_.fleet_file, datetime.now(UTC).date())
+    loaded = load(globals_.fleet_file, today())
     for warning in loaded.warnings:
         say(warning.render())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)

@@ -47,8 +47,6 @@ def import_(
     Existing apps become declared apps, repeated shapes become [apps], and people with the same apps become teams.
     Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
-    import asyncio
-
     from engine.app import import_domain as app_import_domain
     from engine.app.import_domain import ImportAsked, put, require_free
     from engine.cli.context import options_of, simulate_of, simulation, typed
@@ -61,8 +59,7 @@ def import_(
     options = replace(options_of(ctx.obj), simulate=simulate_of(simulate), command="import")
     asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        result = asyncio.run(sinks.ticking(app_import_domain.import_domain(options, asked, sinks.emit)))
-        sinks.clear()
+        result = sinks.run(app_import_domain.import_domain(options, asked, sinks.emit))
     imported = result.imported
     if out is not None:
         put(out, result.text)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from engine.cli import flags
-from engine.cli.argv import words_of_command
-from engine.cli.ask import can_ask
+from engine.cli.apply import ReportFormatFlag, run
 from engine.cli.asked import Team, taking
 from engine.cli.call import DASH
 from engine.cli.named import DASH_HINT, DASH_REFUSED
-from engine.cli.onboard import run
 from engine.cli.plan import PlanFormat
 from engine.core.errors import UsageError
 
@@ -37,7 +34,7 @@ def offboard(
     yes: Annotated[
         bool, flags.flag("--yes", "-y", help="Do not ask; --owners needs --allow-destructive then.")
     ] = False,
-    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
+    format_: ReportFormatFlag = PlanFormat.TEXT,
     *,
     asked: Team,
 ) -> int:
@@ -49,17 +46,9 @@ def offboard(
     from engine.app.teams.onboard import offboarding_of
     from engine.app.teams.overlay import OFFBOARDED_FOLDER
 
-    if not (yes or can_ask()):
-        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
-    options = replace(
-        asked.options(ctx.obj),
-        command="offboard",
-        asks=not yes,
-        again=words_of_command(ctx.obj.call.words),
-        lets_go=True,
-    )
+    options = asked.run_options(ctx.obj, "offboard", yes=yes, lets_go=True)
     if from_ == DASH:
         raise UsageError(f"--from: {DASH_REFUSED}", hint=DASH_HINT)
     inside = from_ or f"{OFFBOARDED_FOLDER}/{team}.toml"
     options, letting = offboarding_of(options, team, inside, with_owners=owners, confirmed=yes)
-    return run(ctx, options, letting, format_.value, None, yes=yes, word=team if owners else "")
+    return run(ctx.obj, options, format_.value, letting, yes=yes, word=team if owners else "")

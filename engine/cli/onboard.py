@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.argv import words_of_command
-from engine.cli.ask import can_ask, confirm_with
+from engine.cli.apply import ReportFormatFlag, YesFlag, run
 from engine.cli.asked import Team, taking
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
-from engine.core.errors import NotConfirmedError, UsageError
+from engine.core.errors import UsageError
 from engine.core.text import clean
 
 if TYPE_CHECKING:
     from engine.app.options import AppOptions
-    from engine.app.teams.overlay import Preparation
     from engine.app.teams.team_file import TeamWritten
     from engine.core.outcome import ApplyReport
 
@@ -52,8 +49,8 @@ def onboard(
     undo: Annotated[
         str | None, flags.flag("--undo", help="Delete exactly the apps that this run made.", metavar="RUN")
     ] = None,
-    yes: Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")] = False,
-    format_: Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")] = PlanFormat.TEXT,
+    yes: YesFlag = False,
+    format_: ReportFormatFlag = PlanFormat.TEXT,
     *,
     asked: Team,
 ) -> int:
@@ -65,18 +62,10 @@ def onboard(
     from engine.app.teams.onboard import onboarding_of, undoing_of
     from engine.app.teams.team_file import TeamAsked
 
-    if not (yes or can_ask()):
-        raise UsageError("No terminal to ask for confirmation", hint="Use --yes")
-    options = replace(
-        asked.options(ctx.obj),
-        command="onboard",
-        asks=not yes,
-        again=words_of_command(ctx.obj.call.words),
-        lets_go=undo is not None,
-    )
+    options = asked.run_options(ctx.obj, "onboard", yes=yes, lets_go=undo is not None)
     if undo is not None:
         options, taking_back = undoing_of(options, undo)
-        return run(ctx, options, taking_back, format_.value, None, yes=yes)
+        return run(ctx.obj, options, format_.value, taking_back, yes=yes)
     if team is None:
         raise UsageError("onboard needs the team's name", hint="Such as: appfleet onboard vision --members alice,bob")
     people = members_of([name for text in members or () for name in text.split(",")], members_file)
@@ -85,58 +74,24 @@ def onboard(
     say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
     for note in written.notes:
         say(f"appfleet: {clean(note)}")
-    return run(ctx, options, alone, format_.value, written, yes=yes)
+    stays = f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team"
+    more = partial(_people, options, written)
+    return run(ctx.obj, options, format_.value, alone, yes=yes, declined=stays if written.is_new else "", more=more)
 
 
 def _auth_mode(ctx: typer.Context, options: AppOptions, domain: str) -> str:
     """Ask how people sign in to a domain, before anything is written."""
-    import asyncio
-
     from engine.app.teams import onboard as app_onboard
     from engine.cli.sinks import Sinks
 
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        mode = asyncio.run(sinks.ticking(app_onboard.auth_mode(options, domain, sinks.emit)))
-        sinks.clear()
-    return mode
+        return sinks.run(app_onboard.auth_mode(options, domain, sinks.emit))
 
 
-def run(
-    ctx: typer.Context,
-    options: AppOptions,
-    preparation: Preparation,
-    format_: str,
-    written: TeamWritten | None,
-    *,
-    yes: bool,
-    word: str = "",
-) -> int:
-    """Apply what was prepared, and write the report, a team's with one line a person. `word` is typed as a yes."""
-    import asyncio
-
-    from engine.app import apply as app_apply
-    from engine.cli.apply import report_in
-    from engine.cli.context import next_after
-    from engine.cli.ending import end_with_report
-    from engine.cli.sinks import Sinks
-
-    with Sinks(ctx.obj, options, quiet=False) as sinks:
-        confirm = confirm_with(sinks, yes=yes, word=word)
-        report = asyncio.run(sinks.ticking(app_apply.apply(options, sinks.emit, confirm, preparation)))
-        sinks.clear()
-        if report is None:
-            if written is not None and written.is_new:
-                say(f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team")
-            raise NotConfirmedError
-        report = sinks.noted(report)
-    text = report_in(report, format_, next_after(report, options))
-    if written is not None and format_ == PlanFormat.TEXT:
-        text += "\n" + _people(report, options, written)
-    return end_with_report(ctx.obj.call, report, text)
-
-
-def _people(report: ApplyReport, options: AppOptions, written: TeamWritten) -> str:
+def _people(options: AppOptions, written: TeamWritten, report: ApplyReport) -> str:
+    """Return one line a person."""
     from engine.app.teams.onboard import owners_in, people_of
     from engine.render.people_text import people_text
 
-    return people_text(report, written.members, people_of(owners_in(options), written.domain, written.members))
+    people = people_of(owners_in(options), written.domain, written.members)
+    return f"\n{people_text(report, written.members, people)}"

@@ -51,8 +51,6 @@ def plan(
 
     Makes read-only calls and takes no lock.
     """
-    import asyncio
-
     from engine.app import plan as app_plan
     from engine.cli.context import next_after
     from engine.cli.sinks import Sinks
@@ -61,8 +59,7 @@ def plan(
     check_writable(out, "--out")
     options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = asyncio.run(sinks.ticking(app_plan.plan(options, sinks.emit)))
-        sinks.clear()
+        made = sinks.run(app_plan.plan(options, sinks.emit))
         saved = out is None or _save(made, out)
         text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)
         delivery = deliver(text)

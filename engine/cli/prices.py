@@ -41,8 +41,6 @@ def prices(
 
     Example: appfleet prices --out policies/prices.toml
     """
-    import asyncio
-
     from engine.app import prices as app_prices
     from engine.cli.context import options_of
     from engine.cli.sinks import Sinks
@@ -51,8 +49,7 @@ def prices(
     check_writable(out, "--out")
     options = replace(options_of(ctx.obj), command="prices")
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = asyncio.run(sinks.ticking(app_prices.prices(options, tuple(region or ()), out, sinks.emit)))
-        sinks.clear()
+        made = sinks.run(app_prices.prices(options, tuple(region or ()), out, sinks.emit))
     # What is in the file needs no reader here.
     written = write_result(made.text) if out is None else deliver(f"wrote {out}\n") is not Delivery.FAILED
     for line in _remarks(made, str(out)):

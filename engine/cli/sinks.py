@@ -18,11 +18,10 @@ from engine.adapters.log.event_log import EventLog, LibraryHandler
 from engine.adapters.log.line_writer import LineWriter
 from engine.adapters.named_file import NamedFileError, open_to_append, reopened
 from engine.adapters.screen.progress import Progress
-from engine.cli.crash import known_secrets
+from engine.cli.crash import redactor
 from engine.cli.output import is_terminal, say, size_of, wants_colour, width_of
 from engine.core.limits import LIVE_REDRAW_SECONDS, PROGRESS_LINE_SECONDS, PROGRESS_REDRAW_SECONDS
 from engine.core.log_options import LogFormat, LogLevel
-from engine.core.redact import Redactor
 from engine.ports.events import ProblemFound, RunFinished
 
 if TYPE_CHECKING:
@@ -95,6 +94,12 @@ class Sinks:
         """Note what will be done."""
         if self._progress is not None:
             self._progress.expect(plan)
+
+    def run(self, work: Awaitable[T]) -> T:
+        """Do `work` in an event loop of its own while the progress moves, then clear the progress line."""
+        result = asyncio.run(self.ticking(work))
+        self.clear()
+        return result
 
     async def ticking(self, work: Awaitable[T]) -> T:
         """Do `work`, and let the progress move meanwhile, also where nothing happens."""
@@ -208,7 +213,7 @@ def write_end(call: Call, result: str, exit_code: int, error: Trouble | None, pr
         run_id=call.run_id,
         log_format=LogFormat.JSON if call.log_format is LogFormat.AUTO else call.log_format,
         level=LogLevel(given) if given in set(LogLevel) else level,
-        redactor=Redactor(known_secrets(os.environ)),
+        redactor=redactor(),
     )
     for one in problems:
         log.emit(ProblemFound(one.source(), one.key_path, one.message, one.hint))

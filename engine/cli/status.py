@@ -34,8 +34,6 @@ def status(
 
     One line per team, then what needs attention. Makes read-only calls. Exits 1 only if a domain could not be listed.
     """
-    import asyncio
-
     from engine.app import status as app_status
     from engine.cli.context import duration_of
     from engine.cli.sinks import Sinks
@@ -43,8 +41,7 @@ def status(
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
     options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        view = asyncio.run(sinks.ticking(app_status.status(options, sinks.emit, within_s)))
-        sinks.clear()
+        view = sinks.run(app_status.status(options, sinks.emit, within_s))
         written = write_result(_in_format(view, format_, every=all_))
     ctx.obj.call.trouble = next(iter(view.errors), None)
     return ExitCode.OK if view.complete and written else ExitCode.FAILED

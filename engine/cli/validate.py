@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,10 +28,10 @@ def validate(
     """
     globals_: Globals = ctx.obj
     # Not through `app`: what it needs to run things would double the time that this takes.
-    from engine.app.loading import validated
+    from engine.app.loading import today, validated
     from engine.render.validate_text import validate_text
 
-    result = validated(globals_.fleet_file, datetime.now(UTC).date(), policy_tests=policy_tests, strict=strict)
+    result = validated(globals_.fleet_file, today(), policy_tests=policy_tests, strict=strict)
     for warning in result.warnings:
         say(warning.render())
     text = validate_text(

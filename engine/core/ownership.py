@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from engine.core.identity import AppKey
 from engine.core.observed import Ownership
+from engine.core.request import Request, allowing
 from engine.core.text import clean
 
 FLEET_TAG: Final = "appfleet:fleet"
@@ -71,7 +72,7 @@ READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:Descri
 
 def way_to_move(fleet: str) -> str:
     """Return what to do about declared apps that another fleet owns."""
-    command = f"appfleet apply --adopt --from-fleet {shlex.quote(fleet)}"
+    command = shlex.join(["appfleet", "apply", *Request(adopt=True, from_fleet=fleet).argv()])
     return f"{_TAKE_OUT}, or move it into this one, if that fleet was renamed: {command}"
 
 
@@ -84,5 +85,5 @@ def not_owned(found: Whose, verb: str, key: AppKey) -> tuple[str, str]:
     if nobodys:
         why = f"{why}, so this fleet does not own it"
     if verb == "deleted":
-        return why, f"--allow-destructive {key} deletes it all the same"
+        return why, f"{allowing([str(key)])} deletes it all the same"
     return why, "apply --adopt takes it over" if nobodys else READ_TAGS

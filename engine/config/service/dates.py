@@ -13,6 +13,7 @@ from engine.config.reading.problems import Code
 from engine.core.desired import DesiredApp, Mode, Source
 from engine.core.diagnostics import Diagnostic, Severity
 from engine.core.limits import EXPIRY_WARNED_DAYS
+from engine.core.request import allowing
 from engine.core.settings import Safety
 from engine.core.text import count_of
 from engine.policy.rules import RuleException
@@ -57,7 +58,7 @@ def _crowded_days(apps: Sequence[DesiredApp], safety: Safety, today: date) -> It
         if limit:
             source = _source(members[0])
             message = f"{len(members):,} apps expire on {day}, more than {limit}: the first run after it will be denied"
-            hint = f"Spread the days, or add --allow-destructive '*={len(members)}' to that run"
+            hint = f"Spread the days, or add {allowing([f'*={len(members)}'])} to that run"
             yield _warning(source.file, source.line, message, hint)
 
 

@@ -52,7 +52,7 @@ class Engine:
         async def dry_run(options: AppOptions, emit: Any) -> Any:
             return self.answer(self.plan, options, emit), lambda _: 0.0
 
-        async def apply(options: AppOptions, emit: Any, confirm: Callable[[Plan], bool]) -> Any:
+        async def apply(options: AppOptions, emit: Any, confirm: Callable[[Plan], bool], _preparation: None) -> Any:
             report = self.answer(self.report, options, emit)
             self.confirmed = confirm(self.plan)
             return report if self.confirmed else None
