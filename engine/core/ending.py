@@ -7,7 +7,7 @@ So every end has a report, and every channel writes it the same way. Not here: t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.core.errors import AppfleetError, BugError, ConfigError, DeniedError, ExitCode, NotConfirmedError
@@ -58,13 +58,8 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 def failed_report(error: AppfleetError, head: Head) -> ApplyReport:
     """Return the report of a run that `error` ended before it had a plan. Each problem of a file is an error of it."""
     problems = error.diagnostics[:ENDING_PROBLEMS_MAX_COUNT] if isinstance(error, ConfigError) else ()
-    return ApplyReport(
-        run_id=head.run_id,
-        fleet=head.fleet,
-        started=head.started,
-        seconds=head.seconds,
-        apps=(),
-        calls={},
+    return replace(
+        _empty_report(head),
         denied=isinstance(error, DeniedError),
         bug=isinstance(error, BugError),
         errors=(trouble_of(error), *(Trouble(one.code, one.place(), one.hint) for one in problems)),
@@ -74,16 +69,11 @@ def failed_report(error: AppfleetError, head: Head) -> ApplyReport:
 
 def interrupted_report(signal: str, head: Head) -> ApplyReport:
     """Return the report of a run that a signal ended before it had a plan or an answer."""
-    return ApplyReport(
-        run_id=head.run_id,
-        fleet=head.fleet,
-        started=head.started,
-        seconds=head.seconds,
-        apps=(),
-        calls={},
-        interrupted=True,
-        interrupted_by=signal,
-    )
+    return replace(_empty_report(head), interrupted=True, interrupted_by=signal)
+
+
+def _empty_report(head: Head) -> ApplyReport:
+    return ApplyReport(head.run_id, head.fleet, head.started, head.seconds, apps=(), calls={})
 
 
 def plan_trouble(made: Plan) -> Trouble | None:

@@ -166,11 +166,6 @@ class ObservedOwner:
     unread_because: str = ""
 
     @property
-    def is_in_service(self) -> bool:
-        """Whether apps and spaces can be made in it."""
-        return self.status == _IN_SERVICE
-
-    @property
     def is_passing(self) -> bool:
         """Whether it will be InService by itself, or Failed."""
         return self.status in _PASSING

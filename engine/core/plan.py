@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
@@ -47,15 +47,7 @@ class QuotaLine:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `quotas`."""
-        return {
-            "bucket": self.bucket,
-            "quota": self.quota,
-            "value": self.value,
-            "used": self.used,
-            "wanted": self.wanted,
-            "fits": self.fits.value,
-            "code": self.code,
-        }
+        return asdict(self)
 
 
 def in_order(lines: Iterable[QuotaLine]) -> tuple[QuotaLine, ...]:

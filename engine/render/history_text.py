@@ -22,7 +22,6 @@ from engine.render.layout import (
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _MADE: Final = (Outcome.CREATED.value, Outcome.REPLACED.value)
-_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
 _HEAD: Final = (
     "Run",
     "Started (UTC)",
@@ -141,7 +140,7 @@ def _why(error: Trouble | None, *, counted: bool) -> list[str]:
 
 def _owners(counts: Mapping[str, int]) -> str:
     """Return how many user profiles and spaces a run worked on, and how many of them did not end well."""
-    bad = sum(count for outcome, count in counts.items() if outcome not in _GOOD)
+    bad = sum(count for outcome, count in counts.items() if outcome not in GOOD_OUTCOMES)
     return f"{sum(counts.values()):,}" + (f", {bad:,} not well" if bad else "") if counts else "-"
 
 
@@ -166,7 +165,7 @@ def _made(past: PastRun) -> int:
 
 
 def _not_well(past: PastRun) -> int:
-    return sum(count for outcome, count in past.run.summary.items() if outcome not in _GOOD)
+    return sum(count for outcome, count in past.run.summary.items() if outcome not in GOOD_OUTCOMES)
 
 
 def _per_minute(past: PastRun) -> float:

@@ -89,6 +89,11 @@ HINTS: Final = {
 }
 
 
+def outcome_words(outcome: str) -> str:
+    """Return the words for an outcome that the journal kept, also for one of another version."""
+    return OUTCOMES[Outcome(outcome)] if outcome in set(Outcome) else outcome
+
+
 def why(change: Change) -> str:
     """Say why, with the fields that differ and both their values."""
     if change.differs and change.action is not Action.ADOPT:

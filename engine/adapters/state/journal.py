@@ -248,7 +248,7 @@ def _keep_refusal(connection: sqlite3.Connection, header: RunHeader, end: End) -
 def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
     """Write the run's row and prune, in one transaction; give the row's number."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
         run = connection.execute(
             "INSERT INTO runs (run_id, fleet, version, started, alive_at) VALUES (?1, ?2, ?3, ?4, ?4)",
             (clean(header.run_id), header.fleet, header.version, header.started),
@@ -256,11 +256,6 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
         _prune(connection, header.fleet)
         forget_old(connection, header.fleet, header.started)
         journal_unseen.forget_old(connection, header.fleet, header.started)
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
     return int(run or 0)
 
 

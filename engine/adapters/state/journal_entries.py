@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.adapters.state.journal_end import End, Start
-from engine.adapters.state.journal_owners import CODE_MAX_CHARS, OwnerConclusion, SingleRow
+from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow, error_row
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.text import clean
@@ -52,7 +52,7 @@ class Conclusion:
 
     def row(self) -> tuple[str | float | int | None, ...]:
         """Return the columns of `outcomes` after `run`."""
-        result, error = self.result, self.result.error
+        result = self.result
         return (
             clean(str(result.key)),
             clean(self.spec_hash),
@@ -62,9 +62,7 @@ class Conclusion:
             result.seconds,
             clean(result.instance_type),
             clean(result.arn),
-            "" if error is None else clean(error.code, CODE_MAX_CHARS),
-            "" if error is None else clean(error.message),
-            "" if error is None else clean(error.hint),
+            *error_row(result.error),
             self.at,
             int(self.once),
             int(self.counts_as_failure),

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from engine.adapters.state import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
-from engine.core.outcome import OwnerResult
+from engine.core.outcome import OwnerResult, Trouble
 from engine.core.text import clean
 from engine.ports.history import OwnerRecord
 
-CODE_MAX_CHARS: Final = 80
+_CODE_MAX_CHARS: Final = 80
 _OWNERS_SINCE: Final = 3  # the form of the journal that has owners
 _OWNER_PARTS: Final = 3
+_READ: Final = (values.text, values.text, values.count, values.duration, *[values.text] * 4, values.moment)
 _OUTCOME: Final = "INSERT OR REPLACE INTO owner_outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -41,7 +42,7 @@ class OwnerConclusion(SingleRow):
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
         """Return what writes it."""
-        result, error = self.result, self.result.error
+        result = self.result
         return _OUTCOME, (
             run,
             clean(str(result.owner)),
@@ -50,29 +51,36 @@ class OwnerConclusion(SingleRow):
             result.attempts,
             result.seconds,
             clean(result.arn),
-            "" if error is None else clean(error.code, CODE_MAX_CHARS),
-            "" if error is None else clean(error.message),
-            "" if error is None else clean(error.hint),
+            *error_row(result.error),
             self.at,
         )
 
 
+def error_row(error: Trouble | None) -> tuple[str, str, str]:
+    """Return the columns that say why something did not end well."""
+    return ("", "", "") if error is None else (clean(error.code, 80), clean(error.message), clean(error.hint))
+
+
 def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ...]:
     """Return the owners of the run of that number, sorted; none in an older journal. Raises sqlite3.Error."""
-    if not _has_owners(connection):
+    if values.form_of(connection) < _OWNERS_SINCE:
         return ()
     rows = connection.execute(
         "SELECT key, action, outcome, attempts, seconds, arn, error_code, error_message, error_hint, at "
         "FROM owner_outcomes WHERE run = ?",
         (run,),
     )
-    found = [_owner_record(owner, *columns) for text, *columns in rows if (owner := owner_or_none(text)) is not None]
+    found = [
+        OwnerRecord(owner, *values.row(columns, _READ))
+        for text, *columns in rows
+        if (owner := owner_or_none(text)) is not None
+    ]
     return tuple(sorted(found, key=lambda record: record.owner))
 
 
 def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, ...]:
     """Return the owners that the run meant to make or delete and of which it wrote no outcome; raises sqlite3.Error."""
-    if not _has_owners(connection):
+    if values.form_of(connection) < _OWNERS_SINCE:
         return ()
     rows = connection.execute(
         "SELECT DISTINCT key FROM intents WHERE run = ?1 AND NOT EXISTS ("
@@ -84,42 +92,12 @@ def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, 
 
 def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
     """Count the owners of the run of that number by outcome; raises sqlite3.Error."""
-    if not _has_owners(connection):
+    if values.form_of(connection) < _OWNERS_SINCE:
         return {}
     counted = connection.execute(
         "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)
     )
     return {values.text(outcome): values.count(count) for outcome, count in counted}
-
-
-def _owner_record(
-    owner: Owner,
-    action: Any,
-    outcome: Any,
-    attempts: Any,
-    seconds: Any,
-    arn: Any,
-    error_code: Any,
-    error_message: Any,
-    error_hint: Any,
-    at: Any,
-) -> OwnerRecord:
-    return OwnerRecord(
-        owner,
-        values.text(action),
-        values.text(outcome),
-        values.count(attempts),
-        values.duration(seconds),
-        values.text(arn),
-        values.text(error_code),
-        values.text(error_message),
-        values.text(error_hint),
-        values.moment(at),
-    )
-
-
-def _has_owners(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= _OWNERS_SINCE
 
 
 def owner_or_none(text: str) -> Owner | None:

@@ -30,6 +30,7 @@ _GOOD: Final = ", ".join(f"'{outcome.value}'" for outcome in sorted(GOOD_OUTCOME
 _RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
 _END_COLUMNS: Final = "error_code, error_message, error_hint, began"
 _NO_END_COLUMNS: Final = "'', '', '', 1"  # of a journal of an earlier form
+_READ: Final = (values.text, values.text, values.count, values.duration, *[values.text] * 5, values.moment)
 _NUMBER_PLACE: Final = 8  # of `id` among the columns
 
 
@@ -149,7 +150,7 @@ def run_of(connection: sqlite3.Connection, run_id: str, most_apps: int = FLEET_A
         return None
     number = row[_NUMBER_PLACE]
     apps = [
-        _app_record(key, *columns)
+        AppRecord(key, *values.row(columns, _READ))
         for text, *columns in connection.execute(
             "SELECT key, action, outcome, attempts, seconds, instance_type, arn, error_code, error_message, "  # noqa: S608
             f"error_hint, at FROM outcomes WHERE run = ? ORDER BY outcome IN ({_GOOD}), key LIMIT ?",
@@ -206,39 +207,11 @@ def _end(code: Any, message: Any, hint: Any, began: Any) -> tuple[Trouble | None
 
 def has_ends(connection: sqlite3.Connection) -> bool:
     """Return whether the journal keeps why runs ended: one of an earlier form does not."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= END_COLUMNS_SINCE
+    return values.form_of(connection) >= END_COLUMNS_SINCE
 
 
 def _columns(connection: sqlite3.Connection) -> str:
     return f"{_RUN_COLUMNS}, {_END_COLUMNS if has_ends(connection) else _NO_END_COLUMNS}"
-
-
-def _app_record(
-    key: AppKey,
-    action: Any,
-    outcome: Any,
-    attempts: Any,
-    seconds: Any,
-    instance_type: Any,
-    arn: Any,
-    error_code: Any,
-    error_message: Any,
-    error_hint: Any,
-    at: Any,
-) -> AppRecord:
-    return AppRecord(
-        key,
-        values.text(action),
-        values.text(outcome),
-        values.count(attempts),
-        values.duration(seconds),
-        values.text(instance_type),
-        values.text(arn),
-        values.text(error_code),
-        values.text(error_message),
-        values.text(error_hint),
-        values.moment(at),
-    )
 
 
 def _settle_seconds(connection: sqlite3.Connection, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from engine.adapters.state.journal_unfinished import UNFINISHED_TABLES
 from engine.adapters.state.journal_unseen import UNSEEN_SINCE, UNSEEN_TABLES
+from engine.adapters.state.journal_values import form_of
 from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
@@ -194,7 +196,7 @@ def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
     for side in _SIDE_FILES:
         state.has_file(JOURNAL_NAME + side)
     connection = _connect(state, "rw" if state.has_file(JOURNAL_NAME) else "rwc")
-    try:
+    with _closed_if_unusable(connection):
         state.has_file(JOURNAL_NAME)  # closes a new file to others before anything is in it
         version = _version(connection, state)  # before anything is written to what may be somebody else's
         connection.execute("PRAGMA journal_mode = WAL")
@@ -205,17 +207,6 @@ def _open_once(state: StateDir) -> tuple[sqlite3.Connection, bool]:
             if version == 0:
                 state.sync()
         _require_soundness(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        if is_corruption(error):
-            raise _Corrupt(explain(error)) from None
-        raise
-    except ValueError:  # SQLite quotes the damaged part, and Python cannot read that as text
-        connection.close()
-        raise _Corrupt("a part of it is not text") from None
-    except BaseException:
-        connection.close()
-        raise
     return connection, version == 0
 
 
@@ -233,23 +224,24 @@ def _open_readonly(state: StateDir) -> sqlite3.Connection:
 
 def _open_in_mode(state: StateDir, mode: str) -> sqlite3.Connection:
     connection = _connect(state, mode)
-    try:
-        version = _version(connection, state)
-    except sqlite3.Error as error:
-        connection.close()
-        if is_corruption(error):
-            raise _Corrupt(explain(error)) from None
-        raise
-    except ValueError:  # SQLite quotes the damaged part, and Python cannot read that as text
-        connection.close()
-        raise _Corrupt("a part of it is not text") from None
-    except BaseException:
-        connection.close()
-        raise
-    if version == 0:
-        connection.close()
-        raise JournalUnusable(f"{state.path / JOURNAL_NAME} holds nothing yet")
+    with _closed_if_unusable(connection):
+        if _version(connection, state) == 0:
+            raise JournalUnusable(f"{state.path / JOURNAL_NAME} holds nothing yet")
     return connection
+
+
+@contextlib.contextmanager
+def _closed_if_unusable(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close the connection when anything fails; what shows that the file is damaged becomes _Corrupt."""
+    try:
+        yield
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error) and is_corruption(error):
+            raise _Corrupt(explain(error)) from None
+        if isinstance(error, ValueError):  # SQLite quotes the damaged part, and Python cannot read that as text
+            raise _Corrupt("a part of it is not text") from None
+        raise
 
 
 def _connect(state: StateDir, mode: str) -> sqlite3.Connection:
@@ -264,7 +256,7 @@ def _connect(state: StateDir, mode: str) -> sqlite3.Connection:
 
 def _version(connection: sqlite3.Connection, state: StateDir) -> int:
     """Return the version of the tables, 0 where there are none yet; refuses what is not ours or is newer."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    version = form_of(connection)
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if owner != APPLICATION_ID and (tables or version):
@@ -282,20 +274,15 @@ def _version(connection: sqlite3.Connection, state: StateDir) -> int:
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     """Make the tables that this form has and the file has not. Nothing that is there is changed."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
         # Another run of the same folder may have been first.
-        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        found = form_of(connection)
         for form in range(found + 1, SCHEMA_VERSION + 1):
             for table in _TABLES_SINCE[form]:
                 connection.execute(table)
         if found < SCHEMA_VERSION:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _require_soundness(connection: sqlite3.Connection) -> None:

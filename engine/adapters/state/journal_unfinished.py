@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.adapters.state.journal_owners import owner_or_none
-from engine.adapters.state.journal_values import key_or_none, moment
+from engine.adapters.state.journal_values import form_of, key_or_none, moment
 from engine.core.identity import AppKey, Owner
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS
 from engine.ports.journal import Replaced, Unfinished
@@ -71,7 +71,7 @@ def forget_old(connection: sqlite3.Connection, fleet: str, now: float) -> None:
 
 def unfinished_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey | Owner, Unfinished]:
     """Return what is not ended; nothing from a journal of an earlier form. Raises sqlite3.Error, ValueError."""
-    if not _has_tables(connection):
+    if form_of(connection) < UNFINISHED_SINCE:
         return {}
     rows = connection.execute("SELECT key, operation, at, in_doubt, owed FROM unfinished WHERE fleet = ?", (fleet,))
     return {
@@ -83,7 +83,7 @@ def unfinished_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey | O
 
 def replaced_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey, Replaced]:
     """Return the last replace of each app that had drifted. Raises sqlite3.Error, ValueError."""
-    if not _has_tables(connection):
+    if form_of(connection) < UNFINISHED_SINCE:
         return {}
     rows = connection.execute("SELECT key, spec_hash, made_at FROM replaced WHERE fleet = ?", (fleet,))
     return {
@@ -91,10 +91,6 @@ def replaced_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey, Repl
         for text, spec_hash, made_at in rows
         if isinstance(key := _key(text), AppKey)
     }
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0]) >= UNFINISHED_SINCE
 
 
 def _key(text: str) -> AppKey | Owner | None:

@@ -77,7 +77,7 @@ def forget_old(connection: sqlite3.Connection, fleet: str, now: float) -> None:
 
 def unseen_of(connection: sqlite3.Connection, fleet: str) -> dict[AppKey, Unseen]:
     """Return the apps that nobody waited for; nothing from a journal of an earlier form. Raises sqlite3.Error."""
-    if int(connection.execute("PRAGMA user_version").fetchone()[0]) < UNSEEN_SINCE:
+    if values.form_of(connection) < UNSEEN_SINCE:
         return {}
     return {
         key: _unseen(*columns)

@@ -7,6 +7,8 @@ here: what becomes of a damaged journal (`journal`, `journal_reader`).
 from __future__ import annotations
 
 import math
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from engine.core import identity
@@ -60,6 +62,16 @@ def text(value: Any) -> str:
 def key_or_none(value: Any) -> identity.AppKey | None:
     """Return a key, or None for a row that another version wrote in another form."""
     return identity.key_or_none(text(value))
+
+
+def row(columns: Iterable[Any], kinds: Sequence[Callable[[Any], Any]]) -> list[Any]:
+    """Return the columns of a row, each read as its kind."""
+    return [read(value) for read, value in zip(kinds, columns, strict=True)]
+
+
+def form_of(connection: sqlite3.Connection) -> int:
+    """Return the form of a journal's tables, 0 where there are none yet; raises sqlite3.Error."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _number(value: Any, least: float, most: float) -> float:

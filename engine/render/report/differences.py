@@ -11,7 +11,6 @@ from engine.ports.history import AppRecord, RunDetail, RunStory, RunTimeline
 from engine.render.layout import duration
 
 NAMED_MAX: Final = 25
-_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ def differences(story: RunStory) -> Differences | None:
         return None
     then = {app.key: app for app in before.apps}
     now = {app.key: app for app in story.detail.apps}
-    bad_then = {key for key, app in then.items() if app.outcome not in _GOOD}
-    bad_now = {key for key, app in now.items() if app.outcome not in _GOOD}
+    bad_then = {key for key, app in then.items() if app.outcome not in GOOD_OUTCOMES}
+    bad_now = {key for key, app in now.items() if app.outcome not in GOOD_OUTCOMES}
     made = {key for key, app in now.items() if app.outcome == Outcome.CREATED.value}
     made_then = {key for key, app in then.items() if app.outcome == Outcome.CREATED.value}
     changes = (
@@ -88,4 +87,4 @@ def _seconds(detail: RunDetail) -> float:
 
 
 def _bad(apps: Iterable[AppRecord]) -> int:
-    return sum(app.outcome not in _GOOD for app in apps)
+    return sum(app.outcome not in GOOD_OUTCOMES for app in apps)

@@ -31,10 +31,9 @@ from engine.render.report.differences import differences
 from engine.render.report.headline import headline, next_words
 from engine.render.report.owners import owner_lines, owners_not_well
 from engine.render.report.spans import Phase, Span, SpanMaker, parked_times
-from engine.render.words import OUTCOMES
+from engine.render.words import outcome_words
 
 OPEN_ROWS_MAX: Final = 100  # a longer table is folded until somebody opens it or a filter finds something in it
-_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
 # The order in which a reader needs them: what went wrong first.
 _ORDER: Final = ("failed", "parked", "still_pending", "denied", "skipped", "interrupted")
 
@@ -193,7 +192,7 @@ def _tiles(summary: dict[str, int]) -> list[tuple[str, str, int, bool]]:
     order = [*_ORDER, *(outcome.value for outcome in Outcome if outcome.value not in _ORDER)]
     known = [name for name in order if summary.get(name)]
     other = sorted(name for name in summary if name not in order and summary[name])
-    return [(name, name.replace("_", " "), summary[name], name in _GOOD) for name in (*known, *other)]
+    return [(name, name.replace("_", " "), summary[name], name in GOOD_OUTCOMES) for name in (*known, *other)]
 
 
 def _groups(
@@ -207,7 +206,7 @@ def _groups(
         by_outcome.setdefault(app.outcome, []).append(_row(app, spans[app.key], timeline, end_s))
     order = [*_ORDER, *(outcome.value for outcome in Outcome if outcome.value not in _ORDER)]
     names = sorted(by_outcome, key=lambda name: order.index(name) if name in order else len(order))
-    return [Group(name, _outcome_words(name), name in _GOOD, tuple(by_outcome[name])) for name in names]
+    return [Group(name, outcome_words(name), name in GOOD_OUTCOMES, tuple(by_outcome[name])) for name in names]
 
 
 def _row(app: AppRecord, spans: tuple[Span, ...], timeline: RunTimeline, end_s: float) -> Row:
@@ -229,7 +228,7 @@ def _row(app: AppRecord, spans: tuple[Span, ...], timeline: RunTimeline, end_s: 
 
 def _failures(apps: Sequence[AppRecord]) -> list[Failure]:
     """Group what did not end well by why, whatever names stand in it; the gravest outcome first, then the largest."""
-    unwell = [app for app in apps if app.outcome not in _GOOD]
+    unwell = [app for app in apps if app.outcome not in GOOD_OUTCOMES]
     known = owner_names(str(app.key) for app in unwell)
     grouped: dict[tuple[str, str, str], list[AppRecord]] = {}
     for app in unwell:
@@ -279,10 +278,6 @@ def _cost(apps: Sequence[AppRecord], timeline: RunTimeline) -> str:
     text = f"{count_of(len(known), 'new app')} add {sum(known):,.2f} USD an hour while in service"
     missing = len(made) - len(known)
     return f"{text}; {count_of(missing, 'app')} without a known price" if missing else text
-
-
-def _outcome_words(name: str) -> str:
-    return OUTCOMES[Outcome(name)] if name in set(Outcome) else name
 
 
 def _moment(epoch_s: float) -> str:

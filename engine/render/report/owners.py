@@ -9,9 +9,8 @@ from typing import Final
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.ports.history import OwnerRecord
 from engine.render.owners_text import owners_counted
-from engine.render.words import OUTCOMES
+from engine.render.words import outcome_words
 
-_GOOD: Final = frozenset(outcome.value for outcome in GOOD_OUTCOMES)
 _KNOWN: Final = tuple(outcome.value for outcome in Outcome)
 
 
@@ -19,14 +18,14 @@ def owner_lines(owners: Sequence[OwnerRecord]) -> list[str]:
     """Return `40 user profiles and 40 spaces created` for each outcome, in the order of the outcomes."""
     ordered = sorted(owners, key=lambda record: (_place(record.outcome), record.outcome, record.owner))
     return [
-        f"{owners_counted([record.owner for record in group])} {_words(outcome)}"
+        f"{owners_counted([record.owner for record in group])} {outcome_words(outcome)}"
         for outcome, group in groupby(ordered, key=lambda record: record.outcome)
     ]
 
 
 def owners_not_well(owners: Sequence[OwnerRecord]) -> list[tuple[str, str, str, str, str]]:
     """Return (owner, outcome, code, message, hint) of those that did not end well, in the order of the outcomes."""
-    found = [record for record in owners if record.outcome not in _GOOD]
+    found = [record for record in owners if record.outcome not in GOOD_OUTCOMES]
     return [
         (str(one.owner), one.outcome.replace("_", " "), one.error_code, one.error_message, one.error_hint)
         for one in sorted(found, key=lambda record: (_place(record.outcome), record.owner))
@@ -35,7 +34,3 @@ def owners_not_well(owners: Sequence[OwnerRecord]) -> list[tuple[str, str, str, 
 
 def _place(outcome: str) -> int:
     return _KNOWN.index(outcome) if outcome in _KNOWN else len(_KNOWN)
-
-
-def _words(outcome: str) -> str:
-    return OUTCOMES[Outcome(outcome)] if outcome in _KNOWN else outcome
