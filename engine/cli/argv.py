@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from engine.core import request
 from engine.core.identity import KEY_PARTS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 GLOBAL_FLAGS: Final = ("--file", "--log-format", "--log-file", "--log-level", "--state-dir", "--endpoint-url")
 _SHORT_FILE: Final = "-f"
 SIMULATE: Final = "--simulate"
-REPLACE: Final = "--replace"
+REPLACE: Final = request.REPLACE.flag
 
 
 def prepare(arguments: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
+from engine.core.request import allowing
 from engine.core.text import clean
 from engine.executor.troubles import UNKNOWN_CODE
 
@@ -259,7 +260,7 @@ def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:
     if bare:
         apps = sum(change.action is Action.DELETE for change in made.changes)
         domains = sorted({change.owner.domain for change in made.owners})
-        flag = f"--allow-destructive '{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}'"
+        flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}"])
         raise DeniedError(
             f"{len(bare)} profiles and spaces would be deleted, volumes included, and nobody confirmed it",
             hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type the team's name",

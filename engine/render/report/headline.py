@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, RunResult
+from engine.core.request import ALLOW, RETRY
 from engine.core.text import clean, count_of
 from engine.ports.history import AppRecord, RunStory
 from engine.render.layout import duration
@@ -51,9 +52,9 @@ def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
         return _WITHOUT_END
     words = story.timeline.words
     lifts = {name for name, _ in words.asked} if words is not None else set()
-    if run.result == RunResult.DENIED.value and "allow-destructive" in lifts:
+    if run.result == RunResult.DENIED.value and ALLOW.kept in lifts:
         return "appfleet changed nothing. If you mean these deletes and replaces, run:"
-    if run.result == RunResult.INCOMPLETE.value and "retry-quarantined" in lifts and not story.detail.apps:
+    if run.result == RunResult.INCOMPLETE.value and RETRY.kept in lifts and not story.detail.apps:
         return "Fix what made these apps fail, then try them again:"
     waits = any(app.outcome in {Outcome.PARKED.value, Outcome.STILL_PENDING.value} for app in apps)
     failed = any(app.outcome in {Outcome.FAILED.value, Outcome.DENIED.value} for app in apps)
