@@ -66,11 +66,7 @@ class ObservedApp:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec with the generation and the status, as `before` of a change."""
-        return {
-            **self.spec.to_json(),
-            "generation": self.created_at,
-            "status": self.status_text or self.status.value,
-        }
+        return {**self.spec.to_json(), "generation": self.created_at, "status": self.status_text or self.status.value}
 
 
 @dataclass(frozen=True, slots=True)

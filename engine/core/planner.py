@@ -13,13 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from engine.core.change import Action, Change, Reason
-from engine.core.decision import (
-    Guard,
-    decide_declared,
-    decide_undeclared,
-    drifted_fields,
-    ownership_matters,
-)
+from engine.core.decision import Guard, decide_declared, decide_undeclared, drifted_fields, ownership_matters
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import BugError
 from engine.core.finding import LISTING, Finding

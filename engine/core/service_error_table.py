@@ -191,12 +191,7 @@ ERROR_TABLE: Final = (
         _IN_USE | _VALIDATION,
         StorageNotReady,
         "The user profile or space is not InService yet; it is tried again",
-        (
-            "is not in inservice",
-            "not in inservice status",
-            "is in updating status",
-            "is currently being updated",
-        ),
+        ("is not in inservice", "not in inservice status", "is in updating status", "is currently being updated"),
         _NEEDS_A_READY_OWNER,
     ),
     ErrorRow(  # not ResourceInUse: there it is the app of that name that is Pending

@@ -310,13 +310,7 @@ def _judge_app(rule: CompiledRule | Remembering, variants: Sequence[Bindings], t
     return best, values
 
 
-_GRAVITY: Final = {
-    Verdict.NOT_MATCHED: 0,
-    Verdict.PASSED: 1,
-    Verdict.EXEMPT: 2,
-    Verdict.DENIED: 3,
-    Verdict.FAILED: 3,
-}
+_GRAVITY: Final = {Verdict.NOT_MATCHED: 0, Verdict.PASSED: 1, Verdict.EXEMPT: 2, Verdict.DENIED: 3, Verdict.FAILED: 3}
 
 
 def _of_fallback(values: Values, variants: Sequence[Bindings]) -> str:

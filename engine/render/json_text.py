@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import methodcaller
 from typing import Any, Final
 
 
@@ -26,8 +27,4 @@ def _member(value: Any) -> str:
     return _encode(value).replace("\n", "\n  ")
 
 
-def _plain(row: Any) -> Any:
-    return row.to_json()
-
-
-_encode: Final = json.JSONEncoder(indent=2, ensure_ascii=True, allow_nan=False, default=_plain).encode
+_encode: Final = json.JSONEncoder(indent=2, ensure_ascii=True, allow_nan=False, default=methodcaller("to_json")).encode

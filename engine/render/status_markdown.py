@@ -6,16 +6,7 @@ from typing import Final
 
 from engine.core.status import StatusView
 from engine.core.text import clean
-from engine.render.markdown import (
-    MARKDOWN_MAX_CHARS,
-    Page,
-    bullets,
-    code,
-    prose,
-    table_head,
-    table_row,
-    with_command,
-)
+from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
 from engine.render.status_text import Unwell, expiring_lines, foreign_text, not_well, team_cells, verdict

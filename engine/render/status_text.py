@@ -53,10 +53,7 @@ _REMARKS: Final = {
 _TITLES: Final = ("STATUS", "OWNER", "APP", "INSTANCE TYPE", "WANTED")
 # What is not well, worst first: its words, and what can be done about it.
 WORDS: Final = {
-    Condition.UNKNOWN: (
-        "not known",
-        "appfleet could not list their domain, or does not know their status",
-    ),
+    Condition.UNKNOWN: ("not known", "appfleet could not list their domain, or does not know their status"),
     Condition.FAILED: ("failed", "apply creates them again"),
     Condition.QUARANTINED: ("quarantined", "change the spec, or apply with --retry-quarantined"),
     Condition.MISSING: ("missing", "apply creates them"),

@@ -36,11 +36,7 @@ from botocore.utils import parse_timestamp
 
 from engine.adapters.aws.metadata_session import MetadataSource
 from engine.core.errors import CredentialsFailed
-from engine.core.limits import (
-    CREDENTIAL_COMMAND_MAX_SECONDS,
-    CREDENTIAL_TEXT_MAX_BYTES,
-    CREDENTIAL_WORDS_MAX_CHARS,
-)
+from engine.core.limits import CREDENTIAL_COMMAND_MAX_SECONDS, CREDENTIAL_TEXT_MAX_BYTES, CREDENTIAL_WORDS_MAX_CHARS
 from engine.core.redact import Redactor
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, Self
@@ -142,12 +143,8 @@ class Clouds:
     async def prices(self, domain: DesiredDomain) -> PriceCalls:
         """Return what reaches the Price List API about a domain's region. Raises as `connect` does, and CloudError."""
         login = await self._login(domain)
-        try:
+        with _raised_as(lambda error: translate("GetProducts", error, self.redactor)):
             pricing = await login.client("pricing", endpoint_region(domain.region), self._stack)
-        except (CloudError, UsageError):
-            raise
-        except Exception as error:  # noqa: BLE001 making a client reads files and resolves endpoints
-            raise translate("GetProducts", error, self.redactor) from None
         return PriceCalls(
             pricing=pricing,
             credentials=login.gate,
@@ -158,18 +155,18 @@ class Clouds:
 
     async def _open(self, domain: DesiredDomain) -> SageMakerCloud:
         login = await self._login(domain)
-        try:
-            sagemaker = await login.client("sagemaker", domain.region, self._stack)
-            sts = await login.client("sts", domain.region, self._stack)
-        except (CloudError, UsageError):
-            raise
-        except Exception as error:  # noqa: BLE001 making a client reads files and resolves endpoints
-            raise Rejected(
+
+        def refused(error: Exception) -> Rejected:
+            return Rejected(
                 f"the clients for domain {domain.name} ({domain.source}) could not be made: "
                 f"{self.redactor.text(str(error)).rstrip('.')}",
                 hint="Correct the AWS configuration or the region that the message names; nothing was called",
                 service_code=type(error).__name__,
-            ) from None
+            )
+
+        with _raised_as(refused):
+            sagemaker = await login.client("sagemaker", domain.region, self._stack)
+            sts = await login.client("sts", domain.region, self._stack)
         urls = (sagemaker.meta.endpoint_url, sts.meta.endpoint_url)
         return SageMakerCloud(
             sagemaker=sagemaker,
@@ -196,25 +193,29 @@ class Clouds:
 
     async def _two_clients(self, login: Login, other: str, region: str, operation: str) -> tuple[Any, Any]:
         """Open a client for SageMaker and one for another service; what goes wrong is trouble of `operation`."""
-        try:
-            return (
-                await login.client("sagemaker", region, self._stack),
-                await login.client(other, region, self._stack),
-            )
-        except (CloudError, UsageError):
-            raise
-        except Exception as error:  # noqa: BLE001 making a client reads files and resolves endpoints
-            raise translate(operation, error, self.redactor) from None
+        with _raised_as(lambda error: translate(operation, error, self.redactor)):
+            sagemaker = await login.client("sagemaker", region, self._stack)
+            return sagemaker, await login.client(other, region, self._stack)
 
     async def _login(self, domain: DesiredDomain) -> Login:
         key = (domain.profile, domain.role_arn)
         async with self._login_locks[key]:
             if (login := self._logins.get(key)) is None:
-                try:
+                with _raised_as(lambda error: credentials_failure(error, self.redactor, whose(domain))):
                     login = await log_in(domain, self._config, self._endpoint_url, self.redactor, self._gate_times)
-                except (CloudError, UsageError):
-                    raise
-                except Exception as error:  # noqa: BLE001 sources run processes, read files and call services
-                    raise credentials_failure(error, self.redactor, whose(domain)) from None
                 self._logins[key] = login
             return login
+
+
+@contextmanager
+def _raised_as(named: Callable[[Exception], CloudError]) -> Iterator[None]:
+    """Raise anything that is not an error of ours yet as what `named` makes of it.
+
+    Logging in and making clients run processes, read files, call services and resolve endpoints.
+    """
+    try:
+        yield
+    except (CloudError, UsageError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        raise named(error) from None

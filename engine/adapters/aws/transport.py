@@ -23,23 +23,12 @@ import orjson
 from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
-from botocore.exceptions import (
-    BotoCoreError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError, SSLError
 
 from engine.adapters.aws.routes import SafeProxies, is_safe_url, origin_of
 from engine.adapters.aws.tls import Bundle, bundle_of, certificate_error_in, proxy_bundle, server_context
 from engine.core.errors import BugError, CloudError
-from engine.core.limits import (
-    ANSWER_MAX_BYTES,
-    CONNECT_MAX_SECONDS,
-    READ_MAX_SECONDS,
-    REQUEST_TOTAL_MAX_SECONDS,
-)
+from engine.core.limits import ANSWER_MAX_BYTES, CONNECT_MAX_SECONDS, READ_MAX_SECONDS, REQUEST_TOTAL_MAX_SECONDS
 from engine.ports.leaving import check_before_leaving
 
 if TYPE_CHECKING:

@@ -20,15 +20,7 @@ from engine.core.redact import Redactor
 from engine.core.text import clean
 from engine.ports.events import Event, LibraryWarned
 
-LIBRARY_LOGGERS: Final = (
-    "aiobotocore",
-    "aiohttp",
-    "asyncio",
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "urllib3",
-)
+LIBRARY_LOGGERS: Final = ("aiobotocore", "aiohttp", "asyncio", "boto3", "botocore", "s3transfer", "urllib3")
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 

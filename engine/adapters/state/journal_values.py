@@ -12,12 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from engine.core import identity
-from engine.core.limits import (
-    DURATION_MAX_SECONDS,
-    JOURNAL_TEXT_MAX_CHARS,
-    KEPT_COUNT_MAX_COUNT,
-    MOMENT_MAX_SECONDS,
-)
+from engine.core.limits import DURATION_MAX_SECONDS, JOURNAL_TEXT_MAX_CHARS, KEPT_COUNT_MAX_COUNT, MOMENT_MAX_SECONDS
 from engine.core.settings import RATE_PER_SECOND
 
 _KINDS: Final = (int, float)

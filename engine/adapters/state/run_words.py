@@ -22,10 +22,7 @@ from engine.core.text import clean
 
 
 def run_words(
-    report: ApplyReport,
-    *,
-    price: Callable[[str, str, str], float | None],
-    asked: Iterable[tuple[str, str]],
+    report: ApplyReport, *, price: Callable[[str, str, str], float | None], asked: Iterable[tuple[str, str]]
 ) -> dict[str, Any]:
     """Return the words of a run as JSON.
 

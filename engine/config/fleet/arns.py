@@ -62,10 +62,7 @@ def check_domain_role(domain: DomainDef, problems: Problems) -> None:
 
 
 def check_arns(
-    apps: Iterable[DesiredApp],
-    owners: Iterable[DesiredOwner],
-    domains: Mapping[str, DomainDef],
-    problems: Problems,
+    apps: Iterable[DesiredApp], owners: Iterable[DesiredOwner], domains: Mapping[str, DomainDef], problems: Problems
 ) -> None:
     """Note each ARN of an app or a profile that is not where its domain is, once for each place that says it."""
     seen: set[tuple[str, int]] = set()

@@ -69,8 +69,7 @@ class LayerTable(Table):
     recovery_mode: bool | None = Field(None, description="Start the app in recovery mode.")
     tags: Tags | None = Field(None, description="Tags; they merge key by key with those of lower layers.")
     mode: ModeWord | None = Field(
-        None,
-        description="running: created again whenever it is gone; once: created once; absent: must not exist.",
+        None, description="running: created again whenever it is gone; once: created once; absent: must not exist."
     )
     expires: Expires | None = Field(None, description="The last day, in UTC, on which the app is wanted.")
 

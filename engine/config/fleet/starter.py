@@ -116,10 +116,7 @@ def starter_files(answers: Answers) -> dict[str, str]:
         region=toml_value(answers.region),
         account=f"account = {toml_value(answers.account)}" if answers.account else '# account = "111122223333"',
     )
-    team = _TEAM.format(
-        team=toml_key(answers.team),
-        members=toml_value(answers.members),
-    )
+    team = _TEAM.format(team=toml_key(answers.team), members=toml_value(answers.members))
     return {
         "fleet.toml": _aligned(fleet),
         "policies/execution.toml": _EXECUTION,

@@ -62,11 +62,7 @@ class _Duration:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         low, high = format_duration(self.bound.low), format_duration(self.bound.high)
-        return {
-            "type": "string",
-            "pattern": DURATION_PATTERN,
-            "description": f"a duration from {low} to {high}",
-        }
+        return {"type": "string", "pattern": DURATION_PATTERN, "description": f"a duration from {low} to {high}"}
 
 
 def _within(bound: Bound) -> Any:
@@ -237,8 +233,7 @@ class RuleTable(Table):
 
     id: RuleId = Field(description="The rule's name in every message; small letters, digits and hyphens.")
     enforcement: Literal["advisory", "skip", "mandatory", "remediate", "disabled"] = Field(
-        default=...,
-        description="What a denial does: report only, deny that app, deny the run, or change the app.",
+        default=..., description="What a denial does: report only, deny that app, deny the run, or change the app."
     )
     scope: Literal["app", "owner", "team", "domain", "fleet"] = Field(
         default="app", description="What the rule is asked about: each app, or each group of apps."

@@ -28,10 +28,7 @@ def path_problem(path: str) -> tuple[str, str]:
         return "has a character in its name that cannot be encoded", "Choose another name"
     longest = max(map(len, raw.split(b"/")))
     if longest > FILE_NAME_MAX_BYTES:
-        return (
-            f"has a name of {longest} bytes, and the limit is {FILE_NAME_MAX_BYTES}",
-            "Choose a shorter name",
-        )
+        return f"has a name of {longest} bytes, and the limit is {FILE_NAME_MAX_BYTES}", "Choose a shorter name"
     if len(raw) > PATH_MAX_BYTES:
         return f"has a path of {len(raw)} bytes, and the limit is {PATH_MAX_BYTES}", "Choose a shorter path"
     return "", ""

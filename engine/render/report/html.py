@@ -196,10 +196,7 @@ def _tiles(summary: dict[str, int]) -> list[tuple[str, str, int, bool]]:
 
 
 def _groups(
-    apps: Sequence[AppRecord],
-    spans: dict[Any, tuple[Span, ...]],
-    timeline: RunTimeline,
-    end_s: float,
+    apps: Sequence[AppRecord], spans: dict[Any, tuple[Span, ...]], timeline: RunTimeline, end_s: float
 ) -> list[Group]:
     by_outcome: dict[str, list[Row]] = {}
     for app in apps:

@@ -6,16 +6,7 @@ from collections.abc import Iterator
 
 from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import listed
-from engine.render.markdown import (
-    MARKDOWN_MAX_CHARS,
-    Page,
-    bullets,
-    code,
-    prose,
-    table_head,
-    table_row,
-    with_command,
-)
+from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owners_text import owner_result_lines
 from engine.render.plan_markdown import findings_section
 from engine.render.report.text import (
