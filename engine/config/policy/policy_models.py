@@ -32,6 +32,7 @@ from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_durati
 from engine.core.settings import Bound, Settings
 
 DEFAULTS: Final = Settings()
+_EXECUTION, _OBSERVE, _SAFETY = DEFAULTS.execution, DEFAULTS.observe, DEFAULTS.safety
 
 _RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -73,6 +74,10 @@ def _whole_within(bound: Bound) -> Any:
     return Field(ge=int(bound.low), le=int(bound.high))
 
 
+def _told(default: Any, description: str) -> Any:
+    return Field(default=default, description=description)
+
+
 Rate = Annotated[float, _within(settings.RATE_PER_SECOND)]
 Count = Annotated[int, _whole_within(settings.COUNT)]
 Usd = Annotated[float, _within(settings.HOURLY_USD)]
@@ -81,41 +86,30 @@ Usd = Annotated[float, _within(settings.HOURLY_USD)]
 class ExecutionTable(Table):
     """`[execution]`."""
 
-    create_rate: Rate = Field(
-        default=DEFAULTS.execution.create_rate, description="CreateApp calls a second to begin with."
+    create_rate: Rate = _told(_EXECUTION.create_rate, "CreateApp calls a second to begin with.")
+    create_rate_max: Rate = _told(_EXECUTION.create_rate_max, "How far the rate may climb; not below create_rate.")
+    read_rate: Rate = _told(_EXECUTION.read_rate, "ListApps and DescribeApp calls a second.")
+    concurrency: Annotated[int, _whole_within(settings.CONCURRENCY)] = _told(
+        _EXECUTION.concurrency, "Calls in flight at the same time."
     )
-    create_rate_max: Rate = Field(
-        default=DEFAULTS.execution.create_rate_max, description="How far the rate may climb; not below create_rate."
+    settle_timeout: Annotated[float, _Duration(settings.SETTLE_TIMEOUT_SECONDS)] = _told(
+        _EXECUTION.settle_timeout, "An app that is pending for longer is reported as still pending."
     )
-    read_rate: Rate = Field(
-        default=DEFAULTS.execution.read_rate, description="ListApps and DescribeApp calls a second."
-    )
-    concurrency: Annotated[int, _whole_within(settings.CONCURRENCY)] = Field(
-        default=DEFAULTS.execution.concurrency, description="Calls in flight at the same time."
-    )
-    settle_timeout: Annotated[float, _Duration(settings.SETTLE_TIMEOUT_SECONDS)] = Field(
-        default=DEFAULTS.execution.settle_timeout,
-        description="An app that is pending for longer is reported as still pending.",
-    )
-    deadline: Annotated[float, _Duration(settings.DEADLINE_SECONDS)] = Field(
-        default=DEFAULTS.execution.deadline, description="Of the whole run."
-    )
+    deadline: Annotated[float, _Duration(settings.DEADLINE_SECONDS)] = _told(_EXECUTION.deadline, "Of the whole run.")
 
 
 class BackoffTable(Table):
     """One `[backoff.NAME]`. What it leaves out keeps the default of that NAME."""
 
-    initial: Annotated[float | None, _Duration(settings.BACKOFF_INITIAL_SECONDS)] = Field(
-        default=None, description="The longest delay after the first failure."
+    initial: Annotated[float | None, _Duration(settings.BACKOFF_INITIAL_SECONDS)] = _told(
+        None, "The longest delay after the first failure."
     )
-    max: Annotated[float | None, _Duration(settings.BACKOFF_MAX_SECONDS)] = Field(
-        default=None, description="The longest delay of all."
+    max: Annotated[float | None, _Duration(settings.BACKOFF_MAX_SECONDS)] = _told(None, "The longest delay of all.")
+    factor: Annotated[float, _within(settings.BACKOFF_FACTOR)] | None = _told(
+        None, "How much longer each delay may be than the one before."
     )
-    factor: Annotated[float, _within(settings.BACKOFF_FACTOR)] | None = Field(
-        default=None, description="How much longer each delay may be than the one before."
-    )
-    give_up_after: Annotated[float | None, _Duration(settings.GIVE_UP_AFTER_SECONDS)] = Field(
-        default=None, description="How long it is tried again, from the first failure of its kind on."
+    give_up_after: Annotated[float | None, _Duration(settings.GIVE_UP_AFTER_SECONDS)] = _told(
+        None, "How long it is tried again, from the first failure of its kind on."
     )
 
 
@@ -131,48 +125,38 @@ class BackoffsTable(Table):
 class ObserveTable(Table):
     """`[observe]`."""
 
-    first_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = Field(
-        default=DEFAULTS.observe.first_after, description="From an unknown create to the first scan that may clear it."
+    first_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = _told(
+        _OBSERVE.first_after, "From an unknown create to the first scan that may clear it."
     )
-    second_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = Field(
-        default=DEFAULTS.observe.second_after, description="From that scan to the second."
+    second_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = _told(
+        _OBSERVE.second_after, "From that scan to the second."
     )
 
 
 class SafetyTable(Table):
     """`[safety]`."""
 
-    replace: Literal["never", "on-drift"] = Field(
-        default="on-drift" if DEFAULTS.safety.replace_on_drift else "never",
-        description="on-drift: an app that differs from its declaration is deleted and made again.",
+    replace: Literal["never", "on-drift"] = _told(
+        "on-drift" if _SAFETY.replace_on_drift else "never",
+        "on-drift: an app that differs from its declaration is deleted and made again.",
     )
-    prune: bool = Field(
-        default=DEFAULTS.safety.prune, description="Delete apps of this fleet that are no longer declared."
+    prune: bool = _told(_SAFETY.prune, "Delete apps of this fleet that are no longer declared.")
+    destroy_max: Count = _told(_SAFETY.destroy_max, "Deletes and replaces in one run.")
+    destroy_share_max: Annotated[float, _within(settings.SHARE)] = _told(
+        _SAFETY.destroy_share_max, "The same as a share of the observed apps that this fleet owns."
     )
-    destroy_max: Count = Field(default=DEFAULTS.safety.destroy_max, description="Deletes and replaces in one run.")
-    destroy_share_max: Annotated[float, _within(settings.SHARE)] = Field(
-        default=DEFAULTS.safety.destroy_share_max,
-        description="The same as a share of the observed apps that this fleet owns.",
+    destroy_floor: Count = _told(_SAFETY.destroy_floor, "The share counts only once there are so many of them.")
+    quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = _told(
+        _SAFETY.quarantine_after, "Failed runs in a row after which an unchanged app is left alone."
     )
-    destroy_floor: Count = Field(
-        default=DEFAULTS.safety.destroy_floor, description="The share counts only once there are so many of them."
-    )
-    quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = Field(
-        default=DEFAULTS.safety.quarantine_after,
-        description="Failed runs in a row after which an unchanged app is left alone.",
-    )
-    create_max: Count = Field(default=DEFAULTS.safety.create_max, description="Creates in one run.")
-    hourly_usd_max: Usd | None = Field(
-        default=DEFAULTS.safety.hourly_usd_max, description="USD an hour that one run may add; unset: no limit."
-    )
+    create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
+    hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")
 
 
 class OwnersTable(Table):
     """`[owners]`."""
 
-    create: bool = Field(
-        default=DEFAULTS.create_owners, description="Make declared user profiles and spaces before their apps."
-    )
+    create: bool = _told(DEFAULTS.create_owners, "Make declared user profiles and spaces before their apps.")
 
 
 def _check_id(text: str) -> str:
@@ -233,18 +217,16 @@ class RuleTable(Table):
 
     id: RuleId = Field(description="The rule's name in every message; small letters, digits and hyphens.")
     enforcement: Literal["advisory", "skip", "mandatory", "remediate", "disabled"] = Field(
-        default=..., description="What a denial does: report only, deny that app, deny the run, or change the app."
+        description="What a denial does: report only, deny that app, deny the run, or change the app."
     )
-    scope: Literal["app", "owner", "team", "domain", "fleet"] = Field(
-        default="app", description="What the rule is asked about: each app, or each group of apps."
+    scope: Literal["app", "owner", "team", "domain", "fleet"] = _told(
+        "app", "What the rule is asked about: each app, or each group of apps."
     )
-    description: Prose = Field(default="", description="What the rule is for, for people.")
-    match: Code | None = Field(
-        default=None, description="CEL: which apps or groups the rule speaks of; all unless set."
-    )
-    check: Code | None = Field(default=None, description="CEL: what must be true.")
-    message: Prose = Field(default="", description="What is said of a denial; {names} are filled in.")
-    set: SetTable | None = Field(default=None, description="What a remediation sets.")
+    description: Prose = _told("", "What the rule is for, for people.")
+    match: Code | None = _told(None, "CEL: which apps or groups the rule speaks of; all unless set.")
+    check: Code | None = _told(None, "CEL: what must be true.")
+    message: Prose = _told("", "What is said of a denial; {names} are filled in.")
+    set: SetTable | None = _told(None, "What a remediation sets.")
 
 
 class ExceptionTable(Table):
@@ -261,7 +243,7 @@ class PriorityTable(Table):
 
     match: Code = Field(description="CEL: which apps.")
     weight: Annotated[float, _within(settings.PRIORITY_WEIGHT)] = Field(
-        default=..., description="Higher goes first; apps that match nothing weigh 0."
+        description="Higher goes first; apps that match nothing weigh 0."
     )
 
 
