@@ -101,7 +101,7 @@ class Scenario:
         self.slow_share = self.freeze_probability = 0.0
         world.failures.clear()
         world.clear_changes()
-        world.after_first_create.changes.clear()
+        world.after_first_create.clear()
         world.quotas = Quotas()
         world.set_request_limit("CreateApp", RequestLimit(max(2.0, self.settings.execution.create_rate_max / 4), 5.0))
         world.set_request_limit("*", RequestLimit(50.0, 50.0))

@@ -184,7 +184,7 @@ class Server:
     def _carry_out(self, lane: Lane, operation: str, params: Any, now: float, request_id: str) -> Reply:
         world = self.world
         delay = world.draw(world.timing.answer)
-        fault = world.faults.draw(operation, now, world.rng) if world.faults.rules else None
+        fault = world.faults.draw(operation, now, world.rng)
         if fault is not None and fault.kind in ACTS_BEFORE:
             world.advance(now)
             if operation == "CreateApp":
@@ -203,11 +203,13 @@ class Server:
             return reply
         return self._act_out(fault, operation, delay, request_id)
 
-    def _act_out(self, fault: Fault, operation: str, delay: float, request_id: str) -> Reply:
+    def _act_out(
+        self, fault: Fault, operation: str, delay: float, request_id: str, write: Callable[..., Reply] | None = None
+    ) -> Reply:
         code, message, status = fault.error_answer(operation)
         self.world.stats.answered(operation, code or f"fault:{fault.kind.value}")
         if code:
-            return _error(code, message, status, request_id, delay)
+            return (write or _error)(code, message, status, request_id, delay)
         if fault.kind is FaultKind.GARBAGE_AFTER:
             return Reply(_GARBAGE, content_type=b"text/html", request_id=request_id, delay=delay)
         if fault.kind is FaultKind.EMPTY_AFTER:
@@ -218,19 +220,14 @@ class Server:
     def _serve_query(self, request: Request, lane: Lane, now: float, request_id: str) -> Reply:
         operation, params = read_query(request.body)
         if _service_of(operation) != "sts":
-            body = query_error("InvalidAction", f"Could not find operation {operation}", request_id)
-            return Reply(body, 400, _XML, request_id)
-        fault = self.world.faults.draw(operation, now, self.world.rng) if self.world.faults.rules else None
+            return _query_error("InvalidAction", f"Could not find operation {operation}", 400, request_id)
+        fault = self.world.faults.draw(operation, now, self.world.rng)
         if fault is not None and fault.kind in ACTS_BEFORE:
-            code, message, status = fault.error_answer(operation)
-            self.world.stats.answered(operation, code or f"fault:{fault.kind.value}")
-            if not code:
-                return Reply(reset=True)
-            return Reply(query_error(code, message, request_id), status, _XML, request_id)
+            return self._act_out(fault, operation, 0.0, request_id, _query_error)
         try:
             result = answer(self.world, lane, operation, params, now)
         except ServiceError as error:
-            return Reply(query_error(error.code, error.message, request_id), error.status, _XML, request_id)
+            return _query_error(error.code, error.message, error.status, request_id)
         return Reply(query_answer(operation, result, request_id), 200, _XML, request_id)
 
     def _lane(self, request: Request) -> Lane:
@@ -274,6 +271,10 @@ def _service_of(operation: str) -> str:
 
 def _error(code: str, message: str, status: int, request_id: str, delay: float = 0.0) -> Reply:
     return Reply(orjson.dumps({"__type": code, "message": message}), status, request_id=request_id, delay=delay)
+
+
+def _query_error(code: str, message: str, status: int, request_id: str, delay: float = 0.0) -> Reply:
+    return Reply(query_error(code, message, request_id), status, _XML, request_id, delay)
 
 
 def _with_wrong_rows(result: dict[str, Any], kind: FaultKind) -> dict[str, Any]:

@@ -7,7 +7,7 @@ service model. Errors become the same classes as in the adapter, by the same tab
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown, TlsFailed, Unreachable
 from engine.core.identity import SPACE, USER, Lane
@@ -97,8 +97,7 @@ class MemoryCloud(MemoryOwners):
         call = SimulatedCall("ListApps", domain_id=domain_id)
 
         def act() -> AppPage:
-            if self._check_requests:
-                self._check("ListApps", self._list_params(domain_id, owner_kind, owner, token))
+            self._check("ListApps", _list_params(domain_id, owner_kind, owner, token))
             found, next_token = apps.list_apps(
                 self.world,
                 self.lane,
@@ -117,12 +116,7 @@ class MemoryCloud(MemoryOwners):
         call = SimulatedCall("CreateApp", domain_id=app.domain_id, app=app)
 
         def act() -> str:
-            if self._check_requests:
-                self._check("CreateApp", _create_params(app, spec, tags))
-            domain = apps.find_domain(self.world, self.lane, app.domain_id)
-            pairs = [{"Key": key, "Value": value} for key, value in tags]
-            made = apps.create_app(self.world, domain, _key(app), app.owner, spec, tagging.checked_tags(pairs))
-            return made.arn
+            return str(self._answer("CreateApp", _create_params(app, spec, tags))["AppArn"])
 
         return await self._call(call, act)
 
@@ -130,8 +124,7 @@ class MemoryCloud(MemoryOwners):
         """DeleteApp."""
 
         def act() -> None:
-            self._check_app("DeleteApp", app)
-            apps.delete_app(self.world, _key(app))
+            self._answer("DeleteApp", _app_params(app))
 
         await self._call(SimulatedCall("DeleteApp", domain_id=app.domain_id, app=app), act)
 
@@ -139,7 +132,8 @@ class MemoryCloud(MemoryOwners):
         """DescribeApp."""
 
         def act() -> AppDetail:
-            self._check_app("DescribeApp", app)
+            self._check("DescribeApp", _app_params(app))
+            apps.find_domain(self.world, self.lane, app.domain_id)
             found = apps.describe_app(self.world, _key(app))
             return AppDetail(_row(found), found.arn, found.failure_reason)
 
@@ -157,7 +151,7 @@ class MemoryCloud(MemoryOwners):
         """AddTags."""
 
         def act() -> None:
-            self._answer("AddTags", {"ResourceArn": arn, "Tags": tagging.tag_list(dict(tags))})
+            self._answer("AddTags", {"ResourceArn": arn, "Tags": _pairs(tags)})
 
         await self._call(SimulatedCall("AddTags"), act)
 
@@ -210,8 +204,7 @@ class MemoryCloud(MemoryOwners):
     def _draw_fault(self, call: SimulatedCall, now: float) -> Fault | None:
         if self._fault is not None:
             return self._fault(call)
-        book = self.world.faults
-        return book.draw(call.operation, now, self.world.rng) if book.rules else None
+        return self.world.faults.draw(call.operation, now, self.world.rng)
 
     def _act(self, call: SimulatedCall, act: Callable[[], T]) -> tuple[T | None, CloudError | None]:
         try:
@@ -247,22 +240,8 @@ class MemoryCloud(MemoryOwners):
         )
 
     def _check(self, operation: str, params: Mapping[str, object]) -> None:
-        if not self._check_requests:
-            return
-        check_request("sagemaker", operation, params)
-
-    def _check_app(self, operation: str, app: AppName) -> None:
         if self._check_requests:
-            self._check(operation, _app_params(app))
-        apps.find_domain(self.world, self.lane, app.domain_id)
-
-    def _list_params(self, domain_id: str, kind: OwnerKind | None, owner: str, token: str) -> dict[str, object]:
-        params: dict[str, object] = {"DomainIdEquals": domain_id, "MaxResults": LIST_PAGE_MAX_ROWS}
-        if kind is not None:
-            params["SpaceNameEquals" if kind == SPACE else "UserProfileNameEquals"] = owner
-        if token:
-            params["NextToken"] = token
-        return params
+            check_request("sagemaker", operation, params)
 
 
 def _key(app: AppName) -> AppId:
@@ -274,7 +253,14 @@ def _row(app: App) -> AppRow:
     return AppRow(key.owner_kind, app.owner, key.app_type, key.app_name, app.status, app.created_at, app.spec)
 
 
-def _app_params(app: AppName) -> dict[str, object]:
+def _list_params(domain_id: str, kind: OwnerKind | None, owner: str, token: str) -> dict[str, object]:
+    params: dict[str, object] = {"DomainIdEquals": domain_id, "MaxResults": LIST_PAGE_MAX_ROWS}
+    if kind is not None:
+        params["SpaceNameEquals" if kind == SPACE else "UserProfileNameEquals"] = owner
+    return params | ({"NextToken": token} if token else {})
+
+
+def _app_params(app: AppName) -> dict[str, Any]:
     return {
         "DomainId": app.domain_id,
         "UserProfileName" if app.owner_kind == USER else "SpaceName": app.owner,
@@ -283,15 +269,19 @@ def _app_params(app: AppName) -> dict[str, object]:
     }
 
 
-def _create_params(app: AppName, spec: AppSpec, tags: Tags) -> dict[str, object]:
+def _create_params(app: AppName, spec: AppSpec, tags: Tags) -> dict[str, Any]:
     params = _app_params(app)
     if tags:
-        params["Tags"] = [{"Key": key, "Value": value} for key, value in tags]
+        params["Tags"] = _pairs(tags)
     if resource := resource_spec(spec):
         params["ResourceSpec"] = resource
     if spec.recovery_mode is not None:
         params["RecoveryMode"] = spec.recovery_mode
     return params
+
+
+def _pairs(tags: Tags) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags]
 
 
 def _with_wrong_rows(page: AppPage, kind: FaultKind) -> AppPage:

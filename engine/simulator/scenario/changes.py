@@ -50,8 +50,7 @@ class SetRequestLimit:
 
     def apply(self, world: World) -> None:
         """Set it."""
-        limit = RequestLimit(self.rate, self.burst) if self.rate > 0 else None
-        world.set_request_limit(self.operation, limit)
+        world.set_request_limit(self.operation, RequestLimit.of(self.rate, self.burst))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,11 +86,7 @@ def _add_owner(world: World, domain: Domain, declared: DesiredOwner) -> None:
         return
     if name in domain.spaces:
         return
-    settings = dict(declared.settings)
-    if declared.app_type is not None:
-        settings["AppType"] = declared.app_type
-    if declared.ebs_gb is not None:
-        settings["SpaceStorageSettings"] = {"EbsStorageSettings": {"EbsVolumeSizeInGb": declared.ebs_gb}}
+    settings = {**declared.settings, **owners.space_settings(declared.app_type, declared.ebs_gb)}
     holder = declared.owner_user or ""
     if holder and holder.lower() not in domain.profiles:
         owners.create_profile(world, domain, holder, at_once=True)

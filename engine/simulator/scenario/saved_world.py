@@ -70,7 +70,7 @@ class SavedWorld(BaseModel):
             domains=list(world.domains.values()),
             apps=[app for index in world.apps_by_domain.values() for app in index],
             scheduled=world.scheduled_changes(),
-            after_first_create=world.after_first_create.changes,
+            after_first_create=world.after_first_create,
             **{name: getattr(world, name) for name in _SHARED},
         )
 
@@ -85,7 +85,7 @@ class SavedWorld(BaseModel):
         world.continue_seq(self.seq)
         for at, change in self.scheduled:
             world.schedule(at, change)
-        world.after_first_create.changes = list(self.after_first_create)
+        world.after_first_create = list(self.after_first_create)
         return world
 
     def _enter_records(self, world: World) -> None:

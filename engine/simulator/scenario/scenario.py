@@ -6,7 +6,7 @@ A scenario builds a world of its own, or is laid over one, such as the world tha
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.config.reading.beneath import FileProblem
@@ -38,7 +38,7 @@ from engine.simulator.world.records import app_id
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.service_error import ServiceError
 from engine.simulator.world.values import NEVER
-from engine.simulator.world.world import DEFAULT_ACCOUNT, Timing, World
+from engine.simulator.world.world import DEFAULT_ACCOUNT, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,17 +122,15 @@ def load_scenario(path: Path) -> Scenario:
 
 
 def _set_limits(world: World, tables: ScenarioTables) -> None:
-    set_times = {name: getattr(tables.times, name) for name in tables.times.model_fields_set}
-    times: dict[str, Any] = {name: getattr(world.timing, name) for name in Timing.__dataclass_fields__}
-    for name, value in set_times.items():
-        if value is not None:
-            times[name] = value if name == "tombstone" else _range(value)
-    world.timing = Timing(**times)
+    times: dict[str, Any] = {
+        name: value if name == "tombstone" else _range(value)
+        for name, value in tables.times.model_dump(exclude_none=True).items()
+    }
+    world.timing = replace(world.timing, **times)
     for operation, limit in tables.request_limits.items():
-        world.set_request_limit(operation, RequestLimit(limit.rate, limit.burst) if limit.rate > 0 else None)
-    for name in tables.quotas.model_fields_set:
-        if (value := getattr(tables.quotas, name)) is not None:
-            setattr(world.quotas, name, Wording(value) if name == "wording" else value)
+        world.set_request_limit(operation, RequestLimit.of(limit.rate, limit.burst))
+    for name, value in tables.quotas.model_dump(exclude_none=True).items():
+        setattr(world.quotas, name, Wording(value) if name == "wording" else value)
     for quota in tables.quota:
         world.quotas.set(_quota_name(quota), quota.value, quota.account or "", quota.region or "")
 
@@ -146,9 +144,7 @@ def _quota_name(quota: QuotaTable) -> str:
 
 
 def _failure(rule: FailureTable) -> FailureRule:
-    return FailureRule(
-        rule.reason, rule.app_type, rule.instance_type, rule.owner, rule.lifecycle_config, rule.probability
-    )
+    return FailureRule(**rule.model_dump())
 
 
 def _fill_domain(world: World, table: DomainTable, account: str) -> None:
@@ -195,16 +191,13 @@ def _add_space(
 ) -> None:
     if name in domain.spaces:
         return
-    settings: dict[str, Any] = {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": ebs_gb}}}
-    if app_type is not None:
-        settings["AppType"] = app_type
     owners.create_space(
         world,
         domain,
         name,
         owner=owner,
         sharing=sharing if owner else "",
-        settings=settings,
+        settings=owners.space_settings(app_type, ebs_gb),
         tags=tags,
         at_once=True,
     )
@@ -234,7 +227,7 @@ def _schedule(world: World, at: AtTable) -> None:
         change = _change(at, number + 1)
         delay = at.seconds + number * at.every
         if at.since == "first-create":
-            world.after_first_create.changes.append((delay, change))
+            world.after_first_create.append((delay, change))
         else:
             world.schedule(world.now + delay, change)
 

@@ -220,6 +220,14 @@ def _check_owner_quota(world: World, domain: Domain, name: str, *, spaces: bool)
         raise ServiceError(LIMIT, quotas.limit_message(name, value, used, 1, world.quotas.wording))
 
 
+def space_settings(app_type: str | None, ebs_gb: int | None) -> dict[str, Any]:
+    """Return SpaceSettings with what is set."""
+    settings: dict[str, Any] = {} if app_type is None else {"AppType": app_type}
+    if ebs_gb is not None:
+        settings["SpaceStorageSettings"] = {"EbsStorageSettings": {"EbsVolumeSizeInGb": ebs_gb}}
+    return settings
+
+
 def _ebs_gb(settings: dict[str, Any]) -> int:
     storage = settings.get("SpaceStorageSettings") or {}
     size = (storage.get("EbsStorageSettings") or {}).get("EbsVolumeSizeInGb", DEFAULT_EBS_GB)

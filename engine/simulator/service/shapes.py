@@ -21,14 +21,8 @@ _SPEC_MEMBERS = (
 def spec_of_request(resource: dict[str, Any] | None, recovery_mode: bool | None) -> AppSpec:
     """Return the spec that a CreateApp request asks for, without tags."""
     given = resource or {}
-    return AppSpec(
-        instance_type=given.get("InstanceType"),
-        image_arn=given.get("SageMakerImageArn"),
-        image_version_arn=given.get("SageMakerImageVersionArn"),
-        image_version_alias=given.get("SageMakerImageVersionAlias"),
-        lifecycle_config_arn=given.get("LifecycleConfigArn"),
-        recovery_mode=recovery_mode,
-    )
+    asked: dict[str, Any] = {name: given.get(member) for member, name in _SPEC_MEMBERS}
+    return AppSpec(recovery_mode=recovery_mode, **asked)
 
 
 def resource_spec(spec: AppSpec) -> dict[str, Any]:

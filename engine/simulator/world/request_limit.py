@@ -16,6 +16,11 @@ class RequestLimit(NamedTuple):
     rate: Annotated[Number, Field(gt=0)]
     burst: Number
 
+    @classmethod
+    def of(cls, rate: float, burst: float) -> RequestLimit | None:
+        """Return the limit, or None where a rate of 0 lifts it."""
+        return cls(rate, burst) if rate > 0 else None
+
 
 @dataclass(slots=True)
 class TokenBucket:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.core.limits import TOMBSTONE_SECONDS
@@ -81,13 +81,6 @@ class Timing:
     tombstone: Number = TOMBSTONE_SECONDS
 
 
-@dataclass(slots=True)
-class Waiting:
-    """Changes whose time counts from the first CreateApp that arrives."""
-
-    changes: list[tuple[float, Change]] = field(default_factory=list)
-
-
 class World:
     """One or more simulated accounts. Everything in it is plain data that the operations read and change."""
 
@@ -122,7 +115,7 @@ class World:
         self.bucket_usage: Counter[Bucket] = Counter()
         self.running: Counter[tuple[str, str]] = Counter()
         self.kernels_of_user: Counter[tuple[str, str, str]] = Counter()
-        self.after_first_create = Waiting()
+        self.after_first_create: list[tuple[float, Change]] = []  # their time counts from the first CreateApp
         self._token_buckets: dict[tuple[Lane, str], TokenBucket] = {}
         self._heap: list[tuple[float, int, App | Profile | Space | Change]] = []
         self._seq = 0
@@ -214,10 +207,9 @@ class World:
         """Count a CreateApp that arrived, whatever becomes of it, and start what waits for the first one."""
         old = self.apps.get(key) if key is not None else None
         self.stats.create_arrived(self.now, old.status if old is not None and old.is_alive else "")
-        if self.after_first_create.changes:
-            for delay, change in self.after_first_create.changes:
-                self.schedule(self.now + delay, change)
-            self.after_first_create.changes.clear()
+        for delay, change in self.after_first_create:
+            self.schedule(self.now + delay, change)
+        self.after_first_create.clear()
 
     def failure_of(self, app_type: str, instance_type: str, owner: str, lifecycle: str, region: str) -> str | None:
         """Return the reason with which a new app will end Failed, or None; an empty reason is one too."""

@@ -60,7 +60,7 @@ def a_rich_world() -> World:
     call(world, "CreateUserProfile", DomainId=DOMAIN_ID, UserProfileName="bob")
     call(world, "UpdateSpace", DomainId=DOMAIN_ID, SpaceName="team")
     world.schedule(world.now + 50.0, SetQuota("late", 1))
-    world.after_first_create.changes.append((5.0, SetQuota("first", 1)))
+    world.after_first_create.append((5.0, SetQuota("first", 1)))
     return world
 
 

@@ -119,7 +119,7 @@ def test_a_throttled_create_for_a_live_key_is_counted_too() -> None:
 
 def test_what_waits_for_the_first_create_counts_from_it() -> None:
     world = make_world()
-    world.after_first_create.changes.append((5.0, SetQuota("late", 1)))
+    world.after_first_create.append((5.0, SetQuota("late", 1)))
     pass_time(world, 100.0)
     world.note_create(None)
     pass_time(world, 4.9)
