@@ -141,7 +141,7 @@ def _serve(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, Any]:
         os.kill(os.getpid(), signal.SIGINT)
         return Server()
 
-    monkeypatch.setattr("engine.simulator.faces.http_face.serve", serve)
+    monkeypatch.setattr("engine.app.serving.serve", serve)
     return main(["simulate", *arguments]), served[0]
 
 
