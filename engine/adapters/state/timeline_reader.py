@@ -82,9 +82,12 @@ def _with_error(timeline: RunTimeline, run: RunRecord) -> RunTimeline:
     """Record why a run ended before it had a result, for its report."""
     if run.error is None or timeline.words is not None:
         return timeline
+    return replace(timeline, words=RunWords(seconds=_seconds(run), errors=(run.error,)))
+
+
+def _seconds(run: RunRecord) -> float:
     ended = run.alive_at if run.ended is None else run.ended
-    seconds = min(max(ended - run.started, 0.0), RUN_SHOWN_MAX_SECONDS)
-    return replace(timeline, words=RunWords(seconds=seconds, errors=(run.error,)))
+    return min(max(ended - run.started, 0.0), RUN_SHOWN_MAX_SECONDS)
 
 
 def _newest(connection: sqlite3.Connection, fleet: str | None) -> str | None:
@@ -115,10 +118,7 @@ def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
     words = _words(_parts(connection, record.run_id).get(WORDS_PART))
     return PastRun(
         run=record,
-        seconds=min(
-            max((record.alive_at if record.ended is None else record.ended) - record.started, 0.0),
-            RUN_SHOWN_MAX_SECONDS,
-        ),
+        seconds=_seconds(record),
         settle_median_s=statistics.median(settled) if settled else None,
         throttled=None if words is None else sum(kinds.get(_THROTTLED, 0) for kinds in words.calls.values()),
         wanted=None if words is None else sum(words.summary.values()),
@@ -126,7 +126,7 @@ def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
 
 
 def _parts(connection: sqlite3.Connection, run_id: str) -> dict[str, Any]:
-    if int(connection.execute("PRAGMA user_version").fetchone()[0]) < _TIMELINES_SINCE:
+    if values.form_of(connection) < _TIMELINES_SINCE:
         return {}
     rows = connection.execute(
         "SELECT part, data FROM timelines JOIN runs ON runs.id = timelines.run WHERE run_id = ?", (run_id,)
