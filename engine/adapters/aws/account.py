@@ -58,16 +58,14 @@ class AccountCalls(AwsCalls):
         params: ListServiceQuotasRequestTypeDef = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListServiceQuotas", partial(self._quotas.list_service_quotas, **params))
-        return self._read("ListServiceQuotas", partial(_quota_page, answer))
+        return await self._ask("ListServiceQuotas", partial(self._quotas.list_service_quotas, **params), _quota_page)
 
     async def list_domains(self, token: str = "") -> DomainPage:
         """ListDomains: up to 100 domains of the account in the region."""
         params: ListDomainsRequestTypeDef = {"MaxResults": LIST_PAGE_MAX_ROWS}
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListDomains", partial(self._sagemaker.list_domains, **params))
-        return self._read("ListDomains", partial(_domain_page, answer))
+        return await self._ask("ListDomains", partial(self._sagemaker.list_domains, **params), _domain_page)
 
     async def list_apps(self, token: str = "") -> AccountAppPage:
         """ListApps of all domains of the account in the region: up to 100 apps by CreationTime, oldest first."""
@@ -78,8 +76,7 @@ class AccountCalls(AwsCalls):
         }
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListApps", partial(self._sagemaker.list_apps, **params))
-        return self._read("ListApps", partial(_app_page, answer))
+        return await self._ask("ListApps", partial(self._sagemaker.list_apps, **params), _app_page)
 
 
 def _app_page(answer: Any) -> AccountAppPage:

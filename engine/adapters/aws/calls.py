@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from engine.adapters.aws.errors import translate
 from engine.adapters.aws.transport import UnreadableAnswerError
@@ -49,6 +49,7 @@ _FORMS: Final[Mapping[str, tuple[int, re.Pattern[str] | None]]] = {
 }
 _EPOCH_MAX_SECONDS: Final = 253_402_300_800.0  # the year 10000
 Send = Callable[[], Awaitable[object]]
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -94,10 +95,13 @@ class AwsCalls:
             # Without the cause: its text and its request are not fit to be shown.
             raise translate(operation, error, self._redactor) from None
 
-    def _read(self, operation: str, read: Callable[[], T]) -> T:
-        """Read an answer's fields. Raises OutcomeUnknown where they are not what was asked for."""
+    async def _ask(
+        self, operation: str, send: Send, read: Callable[Concatenate[Any, P], T], *more: P.args, **named: P.kwargs
+    ) -> T:
+        """Make one call and read its answer. Raises OutcomeUnknown where that is not what was asked for."""
+        answer = await self._call(operation, send)
         try:
-            return read()
+            return read(answer, *more, **named)
         except UnreadableAnswerError as error:
             raise translate(operation, error, self._redactor) from None
 

@@ -62,8 +62,7 @@ class PriceCalls(AwsCalls):
         }
         if token:
             params["NextToken"] = token
-        answer = await self._call("GetProducts", partial(self._pricing.get_products, **params))
-        return self._read("GetProducts", partial(_offer_page, answer))
+        return await self._ask("GetProducts", partial(self._pricing.get_products, **params), _offer_page)
 
 
 def endpoint_region(region: str) -> str:

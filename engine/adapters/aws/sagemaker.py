@@ -56,8 +56,7 @@ class SageMakerCloud(OwnerCalls):
 
     async def caller(self) -> Caller:
         """GetCallerIdentity."""
-        answer = await self._call("GetCallerIdentity", self._sts.get_caller_identity)
-        return self._read("GetCallerIdentity", partial(_caller, answer))
+        return await self._ask("GetCallerIdentity", self._sts.get_caller_identity, _caller)
 
     async def list_apps(
         self, domain_id: str, *, owner_kind: OwnerKind | None = None, owner: str = "", token: str = ""
@@ -75,8 +74,8 @@ class SageMakerCloud(OwnerCalls):
             params["UserProfileNameEquals"] = owner
         if token:
             params["NextToken"] = token
-        answer = await self._call("ListApps", partial(self._sagemaker.list_apps, **params))
-        return self._read("ListApps", partial(_page, answer, domain_id, owner_kind, owner))
+        send = partial(self._sagemaker.list_apps, **params)
+        return await self._ask("ListApps", send, _page, domain_id, owner_kind, owner)
 
     async def create_app(self, app: AppName, spec: AppSpec, tags: Tags) -> str:
         """CreateApp. Gives the ARN, never empty: an answer without one is OutcomeUnknown."""
@@ -87,8 +86,7 @@ class SageMakerCloud(OwnerCalls):
             params["ResourceSpec"] = resource
         if spec.recovery_mode is not None:
             params["RecoveryMode"] = spec.recovery_mode
-        answer = await self._call("CreateApp", partial(self._sagemaker.create_app, **params))
-        return self._read("CreateApp", partial(required_text, answer, "AppArn"))
+        return await self._ask("CreateApp", partial(self._sagemaker.create_app, **params), required_text, "AppArn")
 
     async def delete_app(self, app: AppName) -> None:
         """DeleteApp."""
@@ -96,16 +94,14 @@ class SageMakerCloud(OwnerCalls):
 
     async def describe_app(self, app: AppName) -> AppDetail:
         """DescribeApp. Raises NotFound when the service has no record of it."""
-        answer = await self._call("DescribeApp", partial(self._sagemaker.describe_app, **_named(app)))
-        return self._read("DescribeApp", partial(self._detail, answer, app))
+        return await self._ask("DescribeApp", partial(self._sagemaker.describe_app, **_named(app)), self._detail, app)
 
     async def list_tags(self, arn: str) -> Tags:
         """ListTags of one resource, all pages of it, sorted by key."""
         tags: dict[str, str] = {}
         params: ListTagsInputTypeDef = {"ResourceArn": arn}
         for _ in range(TAG_PAGES_MAX_COUNT):
-            answer = await self._call("ListTags", partial(self._sagemaker.list_tags, **params))
-            page, token = self._read("ListTags", partial(_tags, answer))
+            page, token = await self._ask("ListTags", partial(self._sagemaker.list_tags, **params), _tags)
             tags.update(page)
             if not token:
                 return tuple(sorted(tags.items()))
@@ -125,8 +121,7 @@ class SageMakerCloud(OwnerCalls):
         if self._tagging is None:
             self._tagging = await self._open_tagging()
         send = partial(self._tagging.get_resources, **tagged_request(key, kinds, token))
-        answer = await self._call("GetResources", send)
-        return self._read("GetResources", partial(_tagged_page, answer, key))
+        return await self._ask("GetResources", send, _tagged_page, key)
 
     def _detail(self, answer: Any, app: AppName) -> AppDetail:
         row = _row(answer, app.domain_id)

@@ -53,8 +53,7 @@ class OwnerCalls(AwsCalls):
         send: Send = partial(client.list_spaces, **params)
         if kind == USER:
             send = partial(client.list_user_profiles, **params)
-        answer = await self._call(listing_of(kind), send)
-        return self._read(listing_of(kind), partial(_page, answer, domain_id, kind))
+        return await self._ask(listing_of(kind), send, _page, domain_id, kind)
 
     async def describe_owner(self, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
         """DescribeUserProfile or DescribeSpace."""
@@ -62,16 +61,15 @@ class OwnerCalls(AwsCalls):
         send: Send = partial(client.describe_space, DomainId=domain_id, SpaceName=name)
         if kind == USER:
             send = partial(client.describe_user_profile, DomainId=domain_id, UserProfileName=name)
-        answer = await self._call(operation, send)
-        return self._read(operation, partial(self._owner_detail, answer, domain_id, kind, name))
+        return await self._ask(operation, send, self._owner_detail, domain_id, kind, name)
 
     async def create_owner(self, domain_id: str, owner: DesiredOwner, tags: Tags) -> str:
         """CreateUserProfile or CreateSpace. Gives the ARN, never empty: an answer without one is OutcomeUnknown."""
         kind, client = owner.owner.kind, self._sagemaker
         operation = operation_of("Create", kind)
         method = client.create_user_profile if kind == USER else client.create_space
-        answer = await self._call(operation, partial(method, **create_request(domain_id, owner, tags)))
-        return self._read(operation, partial(required_text, answer, _arn_member(kind)))
+        send = partial(method, **create_request(domain_id, owner, tags))
+        return await self._ask(operation, send, required_text, _arn_member(kind))
 
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
         """DeleteUserProfile or DeleteSpace."""
@@ -83,13 +81,15 @@ class OwnerCalls(AwsCalls):
 
     async def auth_mode(self, domain_id: str) -> str:
         """DescribeDomain: IAM or SSO."""
-        answer = await self._call("DescribeDomain", partial(self._sagemaker.describe_domain, DomainId=domain_id))
-        return self._read("DescribeDomain", partial(required_text, answer, "AuthMode"))
+        return await self._describe_domain(domain_id, "AuthMode")
 
     async def domain_status(self, domain_id: str) -> str:
         """DescribeDomain: the state of a domain."""
-        answer = await self._call("DescribeDomain", partial(self._sagemaker.describe_domain, DomainId=domain_id))
-        return self._read("DescribeDomain", partial(required_text, answer, "Status"))
+        return await self._describe_domain(domain_id, "Status")
+
+    async def _describe_domain(self, domain_id: str, name: str) -> str:
+        send = partial(self._sagemaker.describe_domain, DomainId=domain_id)
+        return await self._ask("DescribeDomain", send, required_text, name)
 
     def _owner_detail(self, answer: Any, domain_id: str, kind: OwnerKind, name: str) -> OwnerDetail:
         row = _row(answer, domain_id, kind, "")
