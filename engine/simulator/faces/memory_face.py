@@ -116,7 +116,11 @@ class MemoryCloud(MemoryOwners):
         call = SimulatedCall("CreateApp", domain_id=app.domain_id, app=app)
 
         def act() -> str:
-            return str(self._answer("CreateApp", _create_params(app, spec, tags))["AppArn"])
+            if self._check_requests:  # a night that checks none writes none
+                self._check("CreateApp", _create_params(app, spec, tags))
+            domain = apps.find_domain(self.world, self.lane, app.domain_id)
+            checked = tagging.checked_tags(_pairs(tags))
+            return apps.create_app(self.world, domain, _key(app), app.owner, spec, checked).arn
 
         return await self._call(call, act)
 
