@@ -133,8 +133,8 @@ def environment(url: str) -> dict[str, str]:
     return {
         **os.environ,
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "simulated",
-        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
     }
 

@@ -35,8 +35,8 @@ def main() -> int:
         os.chdir(FOLDER)
         os.environ.update(
             AWS_ENDPOINT_URL=url,
-            AWS_ACCESS_KEY_ID="simulated",
-            AWS_SECRET_ACCESS_KEY="simulated",
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
             APPFLEET_LOG_FILE=str(FOLDER / "log.jsonl"),
         )
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "APPFLEET_STATE_DIR", "APPFLEET_FILE"):

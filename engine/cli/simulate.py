@@ -42,5 +42,5 @@ def _show(url: str, region: str) -> None:
     write_result(
         f"Simulated SageMaker on {url}. Stop it with Ctrl-C.\n"
         f"  export AWS_ENDPOINT_URL={url}\n"
-        f"  export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated AWS_DEFAULT_REGION={region}\n"
+        f"  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={region}\n"
     )

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
+from itertools import groupby
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -25,6 +26,9 @@ _BYTE_BITS: Final = 8
 _ESCAPE: Final = re.compile(r"(?:%25)*%[0-9A-F]{2}")
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9]")
 _ACCESS_KEY_ID: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,124}\b")
+# A name of a flag, alone or with its value behind it, and what could be taken for one or for a part of one.
+_FLAG: Final = re.compile(r"(?<![^\s'\"`(\[])(--[a-z]+(?:-[a-z]+)*)(?![\w/+%-])")
+_WORD: Final = re.compile(r"[a-z-]+")
 _SECRET_NAME: Final = re.compile(
     r"secret|password|passwd|credential|authorization|signature|private[_-]?key|access[_-]?key|(?:session|security)[_-]?token",
     re.IGNORECASE,
@@ -35,34 +39,51 @@ class Redactor:
     """Replaces what is secret. `values` are the secrets that are known: they may grow as credentials change.
 
     A secret is found in whatever form an answer repeats it: as it is, URL-encoded (once or twice), escaped for JSON or
-    HTML, in base64 and in hexadecimal. A text that ends in the first characters of a secret was cut by somebody else,
-    and loses them too. So whoever cuts a text cuts it after this.
+    HTML, in base64 and in hexadecimal. The first characters of one, wherever they stand, are what somebody left who cut
+    it, and go too. So whoever cuts a text cuts it after this. Names of flags stay: a command has to be typed again.
     """
 
     __slots__ = ("_heads", "_values")
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: frozenset[str] = frozenset()
-        self._heads: tuple[tuple[str, str], ...] = ()
+        self._heads: dict[str, tuple[str, ...]] = {}
         self.learn(values)
 
     def learn(self, values: Iterable[str]) -> None:
-        """Add secrets. The longest form is replaced first, so that no piece of it is left over."""
+        """Add secrets."""
         known = self._values.union(value for value in values if len(value) >= SECRET_MIN_CHARS)
         if known != self._values:
             self._values = known
             forms = {form for value in known for form in forms_of(value)}
-            longest_first = sorted(forms, key=lambda form: (-len(form), form))
-            self._heads = tuple((form[:SECRET_MIN_CHARS], form) for form in longest_first)
+            self._heads = {
+                head: tuple(same) for head, same in groupby(sorted(forms), lambda form: form[:SECRET_MIN_CHARS])
+            }
 
     def text(self, text: str) -> str:
         """Return `text` without known secrets and without access key ids."""
-        near = [form for head, form in self._heads if head in text]
-        for form in near:
-            text = text.replace(form, REDACTED)
+        near = [head for head in self._heads if head in text]
+        if near:
+            text = self._without_secrets(text, near)
         if "AKIA" in text or "ASIA" in text:  # the search alone would cost more than the rest of a log line
             text = _ACCESS_KEY_ID.sub(REDACTED, text)
-        return _without_torn_end(text, near)
+        return text
+
+    def _without_secrets(self, text: str, near: list[str]) -> str:
+        """Return `text` without the forms that begin with one of `near`, whole ones first: a head is what is left."""
+        # The longest form first, so that no piece of it is left over.
+        forms = sorted((form for head in near for form in self._heads[head]), key=lambda form: (-len(form), form))
+        words = [form for form in forms if _WORD.fullmatch(form)]
+        for form in forms:
+            if form not in words:
+                text = text.replace(form, REDACTED)
+        pieces = _FLAG.split(text)  # every second one is the name of a flag
+        for at in range(0, len(pieces), 2):
+            for word in words:
+                pieces[at] = pieces[at].replace(word, REDACTED)
+            for head in near:
+                pieces[at] = _without_heads(pieces[at], head, self._heads[head])
+        return "".join(pieces)
 
     def answer(self, answer: Any) -> Any:
         """Return what a service answered without known secrets, also in names of fields; the same where it has none."""
@@ -71,7 +92,7 @@ class Redactor:
         texts: list[str] = []
         _gather(answer, texts)
         joined = "\n".join(texts)  # one search through all of it: an answer seldom holds any
-        return self._cleaned(answer) if any(head in joined for head, _ in self._heads) else answer
+        return self._cleaned(answer) if any(head in joined for head in self._heads) else answer
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -100,13 +121,23 @@ def forms_of(secret: str) -> frozenset[str]:
     return frozenset(form for form in urls | written | encoded if len(form) >= SECRET_MIN_CHARS)
 
 
-def _without_torn_end(text: str, near: Iterable[str]) -> str:
-    """Return `text` without the first characters of a form at its end, where somebody cut it."""
-    for form in near:
-        at = text.rfind(form[:SECRET_MIN_CHARS], max(len(text) - len(form), 0))
-        if at >= 0 and form.startswith(text[at:]):
-            return text[:at] + REDACTED
-    return text
+def _without_heads(text: str, head: str, forms: Iterable[str]) -> str:
+    """Return `text` without each piece that begins as `forms` do, which all begin with `head`, as far as one goes."""
+    pieces: list[str] = []
+    start = 0
+    while (at := text.find(head, start)) >= 0:  # what is looked at is left out: so this takes no longer than the text
+        pieces += (text[start:at], REDACTED)
+        start = at + max(_shared(form, text, at) for form in forms)
+    pieces.append(text[start:])
+    return "".join(pieces)
+
+
+def _shared(form: str, text: str, at: int) -> int:
+    """Return how many characters of `form`, whose head stands there, follow each other in `text` from `at` on."""
+    length = SECRET_MIN_CHARS
+    while length < len(form) and text.startswith(form[length], at + length):
+        length += 1
+    return length
 
 
 def _in_base64(raw: bytes, skip: int) -> tuple[str, str]:

@@ -141,7 +141,7 @@ def test_domains_that_can_be_listed_are_offered(run: Any, typed: Any, monkeypatc
     world = World()
     add_domain(world, "d-first0000001", "eu-west-1", world.account)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "simulated")
+        monkeypatch.setenv(name, "test")
     typed("", "", "", "vision", "alice")
     with SimulatorThread(world) as simulator:
         ran = run("--endpoint-url", simulator.url, "init", "--name", "x")
@@ -155,7 +155,7 @@ def test_where_nothing_can_be_listed_the_question_is_asked_all_the_same(
     run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "simulated")
+        monkeypatch.setenv(name, "test")
     typed("", "d-abcd1234efgh", "", "vision", "alice")
     ran = run("--endpoint-url", "http://127.0.0.1:1", "init", "--name", "x")
     assert ran.code == 0

@@ -112,6 +112,8 @@ def test_simulate_serves_until_it_is_stopped(fleet: Path, number: signal.Signals
     assert first.startswith("Simulated SageMaker on http://127.0.0.1:")
     url = first.split()[3].rstrip(".")
     assert f"export AWS_ENDPOINT_URL={url}\n" in environment
+    # No word of ours: what is set as a secret would be taken out of every command that has it.
+    assert "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test " in environment
     assert "AWS_DEFAULT_REGION=eu-west-1" in environment
 
 

@@ -94,3 +94,33 @@ def test_what_is_learnt_later_is_found_too_and_short_words_are_not_secrets() -> 
     redactor.learn([SECRET])
     redactor.learn([SECRET])
     assert redactor.text(f"short {SECRET}") == f"short {REDACTED}"
+
+
+@pytest.mark.parametrize("behind", ["... (truncated)", '", "more": 1', " was not accepted", f" and {TOKEN[:20]}…"])
+@pytest.mark.parametrize("name", ["as it is", "URL", "JSON with escapes", "base64", "hexadecimal"])
+def test_a_head_of_a_secret_goes_wherever_somebody_cut_it(name: str, behind: str) -> None:
+    head = FORMS[name](SECRET)[:26]
+    shown = REDACTOR.text(f"bad signature for {head}{behind}, {head}{behind}")
+    assert shown == f"bad signature for {REDACTED}{REDACTOR.text(behind)}, {REDACTED}{REDACTOR.text(behind)}"
+    assert TOKEN[:SECRET_MIN_CHARS] not in shown
+
+
+def test_what_two_forms_have_in_common_goes_as_far_as_the_longer_piece() -> None:
+    assert REDACTOR.text(f"<{quote(SECRET, safe='')[:30]}>") == f"<{REDACTED}>"
+    assert REDACTOR.text(f"<{SECRET[:30]}>") == f"<{REDACTED}>"
+
+
+def test_a_long_text_full_of_heads_is_read_once() -> None:
+    same = "a" * 40
+    assert Redactor([same]).text("a" * 200_000) == REDACTED * 5_000
+    assert Redactor([same]).text(f"{'a' * 39} " * 20_000) == f"{REDACTED} " * 20_000
+
+
+@pytest.mark.parametrize("secret", ["simulate", "simulated", "simulated-secret"])
+def test_a_name_of_a_flag_stays_though_a_secret_is_like_it(secret: str) -> None:
+    redactor = Redactor([secret, "wait-timeout"])
+    typed = "appfleet apply --yes --simulate --wait-timeout=5m"
+    assert redactor.text(typed) == typed
+    assert redactor.text(f"`--simulate` '--simulate={secret}'") == f"`--simulate` '--simulate={REDACTED}'"
+    assert redactor.text(f"key={secret} {secret}") == f"key={REDACTED} {REDACTED}"
+    assert Redactor([SECRET]).text(f"--{SECRET} --x-{SECRET[:20]}") == f"--{REDACTED} --x-{REDACTED}"
