@@ -13,8 +13,8 @@ from engine.core.facts import Facts, Unknown
 from engine.core.identity import OWNER_KINDS, folded_owner
 from engine.core.ownership import WhoseAre
 from engine.core.questions import AreThere, CarriesFleetTag, ResidentsOf, RoomIn, SignsIn
-from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, unread_tags
+from engine.ports.events import OwnersUnread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +56,27 @@ async def _answer(question: Question, facts: Facts, options: AppOptions, parts: 
         case ResidentsOf(domain, leaving):
             return Facts(residents={domain: await _residents(run, domain, leaving)})
     assert_never(question)
+
+
+async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:
+    """Look at profiles and spaces; None stands for what is not there, and what cannot be read is left out."""
+    found: dict[Owner, ObservedOwner | None] = {}
+    for name in sorted({owner.domain for owner in owners} & run.links.keys()):
+        try:
+            found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
+        except CloudError as error:
+            run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+    return found
+
+
+async def auth_mode(run: FleetRun, domain: str) -> str:
+    """Return how people sign in to a domain; empty where that cannot be read."""
+    domain_id = run.links[domain].domain.domain_id
+    try:
+        return await run.reach(domain).ask("DescribeDomain", lambda cloud: cloud.auth_mode(domain_id))
+    except CloudError as error:
+        run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
+        return ""
 
 
 async def _tagged(run: FleetRun, pruned: Sequence[AppKey]) -> tuple[str, ...] | Unknown:

@@ -27,7 +27,7 @@ from engine.core.sso import with_auth_mode
 # The parts that cost something, with the facts that each rests on.
 _RESTS_ON: Final = {
     "joined": {"observed"},
-    "unread": {"observed"},
+    "unread": {"listed"},
     "apps": {"observed", "tagged"},
     "refused": {"observed", "tagged"},
     "fit": {"observed", "tagged", "quotas"},
@@ -55,6 +55,7 @@ class Draft:
         draft = replace(self, facts=self.facts | more)
         before, now = self.facts, draft.facts
         new = {one.name for one in fields(now) if getattr(before, one.name) is not getattr(now, one.name)}
+        new |= {"listed"} if more.observed.domains else set()
         vars(draft).update(
             {part: vars(self)[part] for part, facts in _RESTS_ON.items() if part in vars(self) and not facts & new}
         )
@@ -67,7 +68,7 @@ class Draft:
 
     @cached_property
     def unread(self) -> WhoseAre:
-        """The apps whose ownership was not read."""
+        """The apps whose ownership the listings leave open; `facts.ownership` says which were asked about since."""
         return needs_ownership(self.joined, self.asked)
 
     @cached_property
@@ -90,9 +91,11 @@ class Draft:
     def fitted(self) -> Plan:
         """The plan of apps with its quotas: a replace is refused where its new bucket is full."""
         fit, apps = self.fit, self.apps
+        if not fit.lines:
+            return apps
         if any(change.action is Action.DELETE_THEN_CREATE for change in apps.changes):
             return plan_of(self.joined, replace(self._options, quotas=fit.lines, bucket_room=fit.one_more))
-        return replace(apps, quotas=in_order(fit.lines)) if fit.lines else apps
+        return replace(apps, quotas=in_order(fit.lines))  # room decides about replaces alone
 
     @cached_property
     def needed(self) -> tuple[Owner, ...]:

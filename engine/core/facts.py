@@ -76,7 +76,7 @@ class Facts:
         merged: dict[str, Any] = {}
         for name in (one.name for one in fields(self)[1:]):
             known, new = getattr(self, name), getattr(more, name)
-            merged[name] = {**known, **new} if new else known
+            merged[name] = {**known, **new} if known and new else new or known
         return Facts(ObservedFleet(domains) if told or more.observed.domains else self.observed, **merged)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound
@@ -45,26 +45,6 @@ def twin_of(key: AppKey) -> AppKey:
     return key._replace(owner_kind=SPACE if key.owner_kind == USER else USER)
 
 
-@dataclass(frozen=True, slots=True)
-class TagIndex:
-    """What the index of tags says of a lane's apps: the fleet's name by ARN."""
-
-    fleets: dict[str, str]
-    _by_path: dict[str, str] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Leave aside the account and the case, which are written in more than one way."""
-        self._by_path.update((_path(arn), fleet) for arn, fleet in self.fleets.items())
-
-    def fleet_of(self, domain_id: str, key: AppKey) -> str | None:
-        """Return the fleet that an app's tag names, None where the index knows of no tag."""
-        return self._by_path.get(f"app/{domain_id}/{key.owner}/{key.app_type}/{key.app_name}".casefold())
-
-
-def _path(arn: str) -> str:
-    return arn.split(":", 5)[-1].casefold()
-
-
 async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> dict[AppKey, Whose]:
     """Return whose the apps of `questions` are; UNREAD where it cannot be read, or nothing needs to be said of it.
 
@@ -80,14 +60,13 @@ async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: Whos
         many = len([key for key in keys if key not in only_said]) > OWNERSHIP_READS_MAX_COUNT
         index = await _index(run, keys[0].domain) if many or not only_said.isdisjoint(keys) else None
         for key in keys:
-            reader = _reader(run, key.domain)
             has_twin = twin_of(key) in observed.domains[key.domain].apps
             found = UNREAD
             proved = key in only_said
             if index is not None and not has_twin and (many or proved):
-                found = whose(index.fleet_of(reader.reach.domain_id, key), run.fleet)
+                found = whose(index.get(_path_of(run, key)), run.fleet)
                 proved = proved or found.ownership is not Ownership.OURS
-            read[key] = found if proved else await reader.read(key, has_twin=has_twin)
+            read[key] = found if proved else await _read(run, key, has_twin=has_twin)
     for key in questions.claimed:
         if read[key].ownership is not Ownership.FOREIGN:
             read[key] = UNREAD  # the index alone proves nothing, and nothing is said of it
@@ -101,9 +80,10 @@ async def tagged_owners(run: FleetRun, pruned: Sequence[AppKey]) -> tuple[str, .
     cannot be read, the owners of `pruned` and their domains are asked. Raises CloudError and StoppedError.
     """
     try:
-        return await _reader(run, pruned[0].domain).tagged_owners()
+        tagged = await read_index(run, pruned[0].domain, OWNERS)
     except CloudError:
         return await _tagged_one_by_one(run, pruned)
+    return tuple(sorted(arn for arn, fleet in tagged if fleet == run.fleet))
 
 
 async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[str, ...]:
@@ -117,14 +97,14 @@ async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[s
     found: list[str] = []
     for arn, domain in sorted(arns.items()):
         with suppress(NotFound, AlreadyGone):  # what is not there has no tags
-            if tag_value(await _reader(run, domain).tags(arn), FLEET_TAG) == run.fleet:
+            if tag_value(await tags_of(run.reach(domain), arn), FLEET_TAG) == run.fleet:
                 found.append(arn)
     return tuple(found)
 
 
 async def read_owners(run: FleetRun, owners: Iterable[ObservedOwner]) -> dict[Owner, ObservedOwner]:
     """Return profiles and spaces by their folded name, each with whose it is. Raises StoppedError."""
-    return {folded_owner(row.owner): await _reader(run, row.owner.domain).read_owner(row) for row in owners}
+    return {folded_owner(row.owner): await _read_owner(run, row) for row in owners}
 
 
 def unread_tags(run: FleetRun) -> dict[Lane, str]:
@@ -133,77 +113,75 @@ def unread_tags(run: FleetRun) -> dict[Lane, str]:
     return {lane: error.message for (operation, lane), error in unread if operation in OWNERSHIP_OPERATIONS}
 
 
-async def _index(run: FleetRun, domain: str) -> TagIndex | None:
+async def read_index(run: FleetRun, domain: str, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the ARN of everything of these kinds that has the tag in the lane of a domain, with the fleet it names.
+
+    Raises CloudError and StoppedError.
+    """
+    reach = run.reach(domain)
+    found = await reach.optional_pages(
+        INDEX_OPERATION,
+        lambda cloud, token: cloud.tagged_resources(FLEET_TAG, kinds, token=token),
+        f"lane {reach.link.lane}",
+    )
+    return [value for page in found for value in page.values]
+
+
+async def tags_of(reach: Reach, arn: str) -> Tags:
+    """Read the tags of one resource. Raises CloudError and StoppedError."""
+    return await reach.optional("ListTags", lambda cloud: cloud.list_tags(arn))
+
+
+async def _index(run: FleetRun, domain: str) -> dict[str, str] | None:
+    """Return the fleets that the tags of the lane's apps name, by what is written in one way alone of their ARNs."""
     try:
-        return await _reader(run, domain).index()
+        return {_path(arn): fleet for arn, fleet in await read_index(run, domain, APPS)}
     except CloudError as error:
         run.emit(TagIndexUnread(run.links[domain].lane, error.service_code or error.code, error.message))
         return None
 
 
-def _reader(run: FleetRun, domain: str) -> OwnershipReader:
-    return OwnershipReader(run.fleet, run.reach(domain))
+def _path(arn: str) -> str:
+    """Leave aside the account and the case, which are written in more than one way."""
+    return arn.split(":", 5)[-1].casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipReader:
-    """Reads whose the apps and owners of one domain are, and the index of its lane."""
+def _path_of(run: FleetRun, key: AppKey) -> str:
+    domain_id = run.links[key.domain].domain.domain_id
+    return f"app/{domain_id}/{key.owner}/{key.app_type}/{key.app_name}".casefold()
 
-    fleet: str
-    reach: Reach
 
-    async def read(self, key: AppKey, *, has_twin: bool = False) -> Whose:
-        """Return whose an app is; UNREAD, and said as an event, where it cannot be read.
+async def _read(run: FleetRun, key: AppKey, *, has_twin: bool) -> Whose:
+    """Return whose an app is; UNREAD, and said as an event, where it cannot be read.
 
-        `has_twin`: an app of the other owner kind is listed under the same names. Both have one ARN then, which proves
-        nothing of either.
-        """
-        if has_twin:
-            self.reach.emit(OwnershipUnread(key, "one_arn_for_two", f"{key} and {twin_of(key)} have the same ARN"))
-            return UNREAD
-        name = app_name(self.reach.domain_id, key)
-        try:
-            detail = await self.reach.optional("DescribeApp", lambda cloud: cloud.describe_app(name))
-            tags = await self.tags(detail.arn)
-        except CloudError as error:
-            self.reach.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
-            return UNREAD
-        return whose(tag_value(tags, FLEET_TAG), self.fleet)
+    `has_twin`: an app of the other owner kind is listed under the same names. Both have one ARN then, which proves
+    nothing of either.
+    """
+    if has_twin:
+        run.emit(OwnershipUnread(key, "one_arn_for_two", f"{key} and {twin_of(key)} have the same ARN"))
+        return UNREAD
+    reach = run.reach(key.domain)
+    name = app_name(reach.domain_id, key)
+    try:
+        detail = await reach.optional("DescribeApp", lambda cloud: cloud.describe_app(name))
+        tags = await tags_of(reach, detail.arn)
+    except CloudError as error:
+        run.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
+        return UNREAD
+    return whose(tag_value(tags, FLEET_TAG), run.fleet)
 
-    async def read_owner(self, row: ObservedOwner) -> ObservedOwner:
-        """Return a profile or space with whose it is, by its own tag; UNREAD, with the reason, where it cannot be read.
 
-        Raises StoppedError.
-        """
-        owner, domain_id = row.owner, self.reach.domain_id
-        try:
-            detail = await self.reach.optional(
-                operation_of("Describe", owner.kind),
-                lambda cloud: cloud.describe_owner(domain_id, owner.kind, owner.name),
-            )
-            tags = await self.tags(detail.arn)
-        except CloudError as error:
-            self.reach.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
-            return replace(row, unread_because=error.message)
-        found = whose(tag_value(tags, MANAGED_TAG), self.fleet)
-        return replace(row, ownership=found.ownership, managed_by=found.fleet)
-
-    async def tags(self, arn: str) -> Tags:
-        """Read the tags of one resource. Raises CloudError and StoppedError."""
-        return await self.reach.optional("ListTags", lambda cloud: cloud.list_tags(arn))
-
-    async def index(self) -> TagIndex:
-        """Read the tag of every app of the lane. Raises CloudError and StoppedError."""
-        return TagIndex(dict(await self._tagged(APPS)))
-
-    async def tagged_owners(self) -> tuple[str, ...]:
-        """Name what the index shows to carry this fleet's tag besides apps. Raises CloudError and StoppedError."""
-        return tuple(sorted(arn for arn, fleet in await self._tagged(OWNERS) if fleet == self.fleet))
-
-    async def _tagged(self, kinds: tuple[str, ...]) -> list[tuple[str, str]]:
-        found = await self.reach.optional_pages(
-            INDEX_OPERATION,
-            lambda cloud, token: cloud.tagged_resources(FLEET_TAG, kinds, token=token),
-            f"lane {self.reach.link.lane}",
+async def _read_owner(run: FleetRun, row: ObservedOwner) -> ObservedOwner:
+    """Return a profile or space with whose it is, by its own tag; UNREAD, with the reason, where it cannot be read."""
+    owner, reach = row.owner, run.reach(row.owner.domain)
+    try:
+        detail = await reach.optional(
+            operation_of("Describe", owner.kind),
+            lambda cloud: cloud.describe_owner(reach.domain_id, owner.kind, owner.name),
         )
-        return [value for page in found for value in page.values]
+        tags = await tags_of(reach, detail.arn)
+    except CloudError as error:
+        run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
+        return replace(row, unread_because=error.message)
+    found = whose(tag_value(tags, MANAGED_TAG), run.fleet)
+    return replace(row, ownership=found.ownership, managed_by=found.fleet)

@@ -6,8 +6,9 @@ for any delete. Not here: which owner may be deleted (`core.offboarding`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.config.fleet.fleet_file import load_fleet
 from engine.core.change import Action, Change, Reason
@@ -39,44 +40,33 @@ OFFBOARDED_FOLDER: Final = "offboarded"
 _MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
 
 
-class Preparation(Protocol):
-    """What a command lays over the fleet, and over the plan that is made of it."""
+class Preparation(ABC):
+    """What a command lays over the fleet, and over the plan that is made of it. `lets_go`: it deletes."""
 
-    @property
-    def lets_go(self) -> bool:
-        """Whether it deletes."""
-        ...
+    __slots__ = ()
+    lets_go: ClassVar[bool] = True
 
     @property
     def leaving(self) -> tuple[DesiredOwner, ...]:
         """The profiles and spaces that it may delete."""
-        ...
+        return ()
 
+    @abstractmethod
     def fleet(self, loaded: Loaded) -> Loaded:
         """Return the files' fleet as this command means it."""
-        ...
 
-    def over(self, made: Plan, facts: Facts) -> Plan:
+    def over(self, made: Plan, _: Facts) -> Plan:
         """Return the whole plan as this command means it. Raises DeniedError."""
-        ...
+        return made
 
 
 @dataclass(frozen=True, slots=True)
-class Onboarding:
+class Onboarding(Preparation):
     """One team alone: its people's apps count as the team's, also of those who are in other teams."""
 
     domain: str
     team: str
-
-    @property
-    def lets_go(self) -> bool:
-        """Whether it deletes."""
-        return False
-
-    @property
-    def leaving(self) -> tuple[DesiredOwner, ...]:
-        """Nobody."""
-        return ()
+    lets_go: ClassVar[bool] = False
 
     def fleet(self, loaded: Loaded) -> Loaded:
         """Set the team on every app of its people and spaces."""
@@ -86,13 +76,9 @@ class Onboarding:
         apps = tuple(replace(app, team=self.team) if app.key.owner_key in owners else app for app in loaded.fleet.apps)
         return replace(loaded, fleet=replace(loaded.fleet, apps=apps))
 
-    def over(self, made: Plan, _: Facts) -> Plan:
-        """Leave the plan as it is."""
-        return made
-
 
 @dataclass(frozen=True, slots=True)
-class Offboarding:
+class Offboarding(Preparation):
     """A team that no file declares any more: its apps, and with `with_owners` its spaces and profiles.
 
     `must_be_covered` asks for an `--allow-destructive` that covers every owner: nobody can type a confirmation.
@@ -103,11 +89,6 @@ class Offboarding:
     owners: tuple[DesiredOwner, ...]
     with_owners: bool = False
     must_be_covered: tuple[str, ...] | None = None
-
-    @property
-    def lets_go(self) -> bool:
-        """Whether it deletes."""
-        return True
 
     def fleet(self, loaded: Loaded) -> Loaded:
         """Declare the team's apps absent."""
@@ -130,22 +111,12 @@ class Offboarding:
 
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
+class Undoing(Preparation):
     """The apps that one run made, each with the time (epoch seconds) by which the run had made it."""
 
     run_id: str
     started: float
     made_by: Mapping[AppKey, float]
-
-    @property
-    def lets_go(self) -> bool:
-        """Whether it deletes."""
-        return True
-
-    @property
-    def leaving(self) -> tuple[DesiredOwner, ...]:
-        """Nobody."""
-        return ()
 
     def fleet(self, loaded: Loaded) -> Loaded:
         """Declare the run's apps absent."""

@@ -100,7 +100,9 @@ def draft_of(
     return Draft(fleet, Facts(observed), asked or options(), creates_owners=creates, **more)
 
 
-def the_long_way(fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, world: World, running: bool) -> None:
+def the_long_way(
+    fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, world: World, *, running: bool
+) -> None:
     """Ask by hand what is asked about apps, one after the other, planning anew after each answer."""
     facts = Facts(observed)
     if decisive := needs_ownership(join(fleet, observed, asked.selectors), asked).decisive:
@@ -126,7 +128,7 @@ def the_long_way(fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOption
 def test_over_the_planners_cases_it_asks_what_asking_by_hand_asks(path: Path, whose: Whose, *, running: bool) -> None:
     fleet, observed, asked = read_case(path)
     by_hand, in_rounds = World(whose), World(whose)
-    the_long_way(fleet, observed, asked, by_hand, running)
+    the_long_way(fleet, observed, asked, by_hand, running=running)
     made = in_rounds.play(draft_of(fleet, observed, asked), Purpose(running))
     assert in_rounds.asked == by_hand.asked
     with_quotas = replace(asked, quotas=made.fit.lines, bucket_room=made.fit.one_more or asked.bucket_room)

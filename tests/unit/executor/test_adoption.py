@@ -13,10 +13,10 @@ from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.ownership import WhoseAre
-from engine.core.questions import questions_of
+from engine.core.questions import CarriesFleetTag, questions_of
 from engine.executor.calls import StoppedError
 from engine.executor.cause import Cause
-from engine.executor.ownership import OwnershipReader, read_ownership
+from engine.executor.ownership import OWNERS, read_index, read_ownership
 from engine.ports.cloud import TaggedPage
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
@@ -223,7 +223,7 @@ def test_an_index_that_repeats_itself_is_an_error(stage: Stage, monkeypatch: pyt
             ScanIncomplete,
             match="could not be completed: the service returned the same NextToken twice",
         ):
-            await OwnershipReader(run.fleet, run.reach("research")).tagged_owners()
+            await read_index(run, "research", OWNERS)
 
     stage.do(work)
 
@@ -241,7 +241,7 @@ def refusal_of(stage: Stage, then: Callable[[], None] = lambda: None) -> tuple[s
         draft = a_draft(run, stage.fleet, await run.observe({"research": None}), options(prune=True))
         draft = draft.knowing(await answered(run, questions_of(draft, RUNS), draft.facts))
         assert [change.reason for change in draft.plan.changes] == [Reason.NOT_DECLARED] * 2
-        assert draft.unread.decisive == ()
+        assert [type(question) for question in questions_of(draft, RUNS)] == [CarriesFleetTag]
         then()
         return await whole(run, draft)
 

@@ -176,11 +176,11 @@ def test_the_place_of_an_owner_that_went_is_offered_to_one_that_waits_for_it() -
 
 def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
     """Make bob, and let one who stands there go in the same run, after bob was refused once."""
+    from engine.app.answers import look_at_owners
     from engine.core.change import Action, OwnerChange, OwnerReason
     from engine.core.observed import Ownership
     from engine.core.owners import owners_needed, with_owners
     from engine.core.planner import plan_fleet
-    from engine.executor.owner_look import look_at_owners
     from tests.fleets import options
 
     stage.fleet = replace(stage.fleet, apps=stage.fleet.apps[-1:])

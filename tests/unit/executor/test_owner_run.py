@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from engine.adapters.pace import ThrottlePace
+from engine.app.answers import auth_mode, look_at_owners
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.errors import Rejected, ScanIncomplete
 from engine.core.identity import SPACE, USER, Owner
@@ -24,7 +25,6 @@ from engine.executor.calls import StoppedError
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
-from engine.executor.owner_look import auth_mode, look_at_owners
 from engine.executor.owner_scan import OwnerScanner
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow

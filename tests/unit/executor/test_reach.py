@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.app.answers import auth_mode, look_at_owners
 from engine.app.status import failure_reasons
 from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, CredentialsFailed, ScanIncomplete
@@ -18,8 +19,7 @@ from engine.core.observed import ObservedFleet, Ownership
 from engine.core.questions import CarriesFleetTag
 from engine.core.settings import Backoff, Backoffs
 from engine.executor.calls import StoppedError
-from engine.executor.owner_look import auth_mode, look_at_owners
-from engine.executor.ownership import OwnershipReader, read_owners, read_ownership, tagged_owners, unread_tags
+from engine.executor.ownership import read_owners, read_ownership, tagged_owners, tags_of, unread_tags
 from engine.executor.reads import pages
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
@@ -63,7 +63,7 @@ READS: dict[str, Callable[[FleetRun], Awaitable[Any]]] = {
     "whose owners are": _owners,
     "tagged owners": lambda run: tagged_owners(run, [KEY]),
     "why not prune": _prune,
-    "tags": lambda run: OwnershipReader(run.fleet, run.reach("research")).tags(DOMAIN_ARN),
+    "tags": lambda run: tags_of(run.reach("research"), DOMAIN_ARN),
     "owners": lambda run: look_at_owners(run, [ALICE]),
     "all owners": lambda run: run.owner_scanner("research").all_of(USER),
     "auth mode": lambda run: auth_mode(run, "research"),
