@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from engine.core.finding import allowed_flags
-from engine.core.outcome import ApplyReport
+from engine.core.change import DESTROYING, Action
+from engine.core.finding import GUARDRAIL, MANDATORY, allowed_flags
+from engine.core.outcome import ApplyReport, Outcome
 from engine.core.request import ALLOW, Request
 
 if TYPE_CHECKING:
@@ -22,21 +23,55 @@ if TYPE_CHECKING:
 AGAIN: Final = "again"  # each word of a command that is next after itself
 STRICT: Final = "strict"
 SIMULATE: Final = "simulate"
+_OVER: Final = frozenset({Outcome.DELETED, Outcome.REPLACED, Outcome.UNCHANGED, Outcome.STILL_PENDING})
 
 
 def lifting(options: AppOptions, made: Plan | ApplyReport) -> AppOptions:
     """Return the options with what lets through a refused plan, or tries quarantined apps again.
 
-    An allowance that was given with another count is replaced. What a guardrail refused to a command that is more than
-    an apply is refused to `apply` too, so its own words stay; where `apply` continues it, they are left out.
+    An allowance that was given with another count is replaced, and one that a run has used up in part or whole speaks
+    of what is left. What a guardrail refused to a command that is more than an apply is refused to `apply` too, so its
+    own words stay; where `apply` continues it, they are left out. So it is where the files have to be changed: then
+    the words say something else than they do.
     """
     request = options.request
     retry = request.retry_quarantined or (isinstance(made, ApplyReport) and made.only_quarantined)
     flags = allowed_flags(made.findings) if made.denied else ()
-    given = {_pattern(flag): flag for flag in (*request.allow_destructive, *flags)}
-    goes_on = options.again and (made.denied or options.lets_go)
+    left = request.allow_destructive if made.denied or not isinstance(made, ApplyReport) else _left(request, made)
+    given = {_pattern(flag): flag for flag in (*left, *flags)}
+    stays = options.lets_go or (made.denied and not _is_for_the_files(made))
     request = replace(request, retry_quarantined=retry, allow_destructive=tuple(given.values()))
-    return replace(options, request=request, again=_allowing(options.again, request) if goes_on else ())
+    return replace(options, request=request, again=_allowing(options.again, request) if options.again and stays else ())
+
+
+def _is_for_the_files(made: Plan | ApplyReport) -> bool:
+    """Whether something else than a limit of a policy denied it."""
+    return any(one.enforcement == MANDATORY and not one.rule.startswith(GUARDRAIL) for one in made.findings)
+
+
+def _left(request: Request, report: ApplyReport) -> tuple[str, ...]:
+    """Return the allowances with the number of deletes and replaces that the run did not come to, without used ones.
+
+    What was under way counts as done: a plan does not ask for it again. An allowance for none of them stays as it is.
+    """
+    if not request.allow_destructive:
+        return ()
+    from engine.policy.guardrails import parse_allowance
+
+    ends = [(str(app.key), app.outcome, app.attempts) for app in report.apps if app.action in DESTROYING]
+    ends += [(str(one.owner), one.outcome, one.attempts) for one in report.owners if one.action is Action.DELETE]
+    allowances: list[str] = []
+    for text in request.allow_destructive if ends else ():
+        allowance = parse_allowance(text)
+        covered = [end for end in ends if allowance.covers(end[0])]
+        count = sum(not _is_over(outcome, attempts) for _, outcome, attempts in covered)
+        if count or not covered:
+            allowances.append(str(replace(allowance, count=count or allowance.count)))
+    return tuple(allowances) if ends else request.allow_destructive
+
+
+def _is_over(outcome: Outcome, attempts: int) -> bool:
+    return outcome in _OVER or (outcome is Outcome.INTERRUPTED and attempts > 0)
 
 
 def _allowing(words: Sequence[str], request: Request) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ LISTING: Final = "listing"  # the check that says which domains could not be lis
 OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces cannot go
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
+GUARDRAIL: Final = "safety."  # begins the name of what speaks for a limit of a policy
 ENFORCEMENTS: Final = ("advisory", SKIP, MANDATORY, "remediate")  # of findings; a disabled rule has none
 
 

@@ -132,3 +132,9 @@ def owner_word(owner: Owner) -> str:
 def folded_owner(owner: Owner) -> Owner:
     """Return the form in which names of one owner are equal: the service takes user profile names in any case."""
     return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner
+
+
+def word_of_key(key: str) -> str:
+    """Return what a key names: `app`, `user profile` or `space`."""
+    parts = key.split("/")
+    return _KIND_WORDS[SPACE if parts[1] == SPACE else USER] if len(parts) == OWNER_KEY_PARTS else "app"

@@ -18,7 +18,7 @@ from engine.core.change import DESTROYING, MAKING, Action, Change
 from engine.core.desired import DesiredApp, DesiredDomain, Source
 from engine.core.errors import UsageError
 from engine.core.finding import Finding
-from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key
+from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key, word_of_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
 from engine.core.plan import Plan
 from engine.core.request import ALLOW, allowing
@@ -62,7 +62,11 @@ def parse_allowance(text: str) -> Allowance:
             raise _refused(text, "is a pattern without a count", "Write it as PATTERN=COUNT, such as research/*=12")
         return Allowance(_named(text), 1)
     if not pattern or not _COUNT.fullmatch(count):
-        raise _refused(text, "is not PATTERN=COUNT", "Write the number of apps behind the =, such as research/*=12")
+        raise _refused(
+            text,
+            "is not PATTERN=COUNT",
+            "Write the number of apps, spaces and profiles behind the =, such as research/*=12",
+        )
     return Allowance(pattern if _WILDCARDS & set(pattern) else _named(pattern), int(count))
 
 
@@ -157,12 +161,13 @@ class _Check:
 
     def allowance(self, allowance: Allowance, destroyed: Sequence[str]) -> None:
         """Compare what an allowance covers, of the keys of apps and owners that are destroyed, with what it says."""
-        covered = sum(map(allowance.covers, destroyed))
+        matched = [key for key in destroyed if allowance.covers(key)]
+        covered = len(matched)
         if covered != allowance.count:
             self._deny(
                 "allow_destructive",
-                f"{ALLOW.flag} {clean(str(allowance))} allows {count_of(allowance.count, 'app')}, but this plan "
-                f"destroys {covered:,} that match it: read the plan again and use its count",
+                f"{ALLOW.flag} {clean(str(allowance))} allows {allowance.count:,}, but this plan destroys "
+                f"{_things(matched)} that match it: read the plan again and use its count",
                 (f"{allowance.pattern}={covered}",) if covered else (),
             )
 
@@ -247,6 +252,13 @@ class _Check:
         source = self.sources.get(f"safety.{limit}")
         shown = "" if source is None else str(source)
         self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown, allow))
+
+
+def _things(keys: Sequence[str]) -> str:
+    """Return `15 (5 apps, 5 spaces, 5 user profiles)`, or `5 apps` where they are of one kind; `none` for none."""
+    kinds = Counter(map(word_of_key, keys))
+    counted = ", ".join(count_of(count, kind) for kind, count in sorted(kinds.items()))
+    return f"{len(keys):,} ({counted})" if len(kinds) > 1 else counted or "none"
 
 
 def _split(part: _Part) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.core.finding import Finding
+from engine.core.finding import GUARDRAIL, Finding
 from engine.core.grouping import FindingGroup, grouped_findings
+from engine.core.identity import word_of_key
 from engine.core.text import clean, count_of, listed
 from engine.render.layout import Paint, Style, with_commands
 
-_GUARDRAIL: Final = "safety."
 _FILES: Final = "files"  # the one check that has a place in a file
-_OWNER_KEY_PARTS: Final = 3
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
@@ -56,22 +55,15 @@ def subject_of(group: FindingGroup) -> str:
     """Return the one key that a finding is about, or how many, such as `21 spaces`; empty where it has none."""
     if len(group.keys) <= 1:
         return clean(group.keys[0]) if group.keys else ""
-    kinds = {_kind(key) for key in group.keys}
+    kinds = {word_of_key(key) for key in group.keys}
     return count_of(len(group.keys), kinds.pop()) if len(kinds) == 1 else f"{len(group.keys):,} apps and owners"
-
-
-def _kind(key: str) -> str:
-    parts = key.split("/")
-    if len(parts) != _OWNER_KEY_PARTS:
-        return "app"
-    return "user profile" if parts[1] == "user" else "space"
 
 
 def origin_of(rule: str, source: str) -> str:
     """Return who says it: a rule or a guardrail with its place in the policy files, or a check of appfleet's own."""
     where = f" ({clean(source)})" if source else ""
-    if rule.startswith(_GUARDRAIL):
-        return f"guardrail [safety].{clean(rule.removeprefix(_GUARDRAIL))}{where}"
+    if rule.startswith(GUARDRAIL):
+        return f"guardrail [safety].{clean(rule.removeprefix(GUARDRAIL))}{where}"
     if rule in CHECK_NAMES and (not source or rule == _FILES):
         return f"check: {CHECK_NAMES[rule]}{where}"
     return f"rule {clean(rule)}{where}"

@@ -87,6 +87,17 @@ def test_a_profile_without_a_user_name_denies_the_plan_by_the_name_of_the_key(ru
     assert "CreateUserProfile" not in calls
 
 
+def test_an_onboarding_that_needs_a_line_in_its_file_goes_on_as_an_apply_of_the_team(run: Run, place: Path) -> None:
+    ran = run("onboard", "vision", "--members", "ana", "--app", "canvas", "--yes", "--simulate=sso.toml")
+    assert ran.code == 4, ran
+    assert "then run: appfleet apply --simulate=sso.toml --domain research --team vision\n" in ran.out
+    file = place / "teams" / "vision.toml"
+    team = "[domains.research.teams.vision]\n"
+    file.write_text(file.read_text().replace(team, team + 'sso_identity = "{member}@acme.example"\n'))
+    gone_on = run("apply", "--simulate=sso.toml", "--domain", "research", "--team", "vision", "--yes")
+    assert gone_on.code == 0, gone_on
+
+
 @pytest.mark.parametrize(
     ("domain", "team", "table", "people", "expected"),
     [

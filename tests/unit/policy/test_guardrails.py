@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.core.change import Action, Change, Reason
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import Source
 from engine.core.errors import UsageError
+from engine.core.identity import SPACE, USER, Owner
+from engine.core.observed import ObservedOwner
 from engine.core.plan import Plan
 from engine.core.settings import Safety
 from engine.policy.guardrails import Allowance, check_plan, parse_allowance
@@ -89,6 +91,17 @@ def test_an_allowance_that_does_not_fit_the_plan_exactly_denies_it(allow: str) -
     findings = _check(*map(_delete, range(3)), allow=allow)
     assert _rules(findings) == ["safety.allow_destructive"]
     assert f"--allow-destructive {allow} allows" in findings[0].message
+    matched = 3 if allow.startswith("research/*") else 0
+    assert f"but this plan destroys {f'{matched} apps' if matched else 'none'} that match it" in findings[0].message
+
+
+def test_an_allowance_says_what_the_things_are_that_it_does_not_fit() -> None:
+    left = (Owner("research", SPACE, "a"), Owner("research", USER, "a"), Owner("research", USER, "b"))
+    rows = [ObservedOwner(owner, "InService", 1.0) for owner in left]
+    owners = tuple(OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row) for row in rows)
+    plan = Plan("f", "2026-11-24T01:00:00Z", (_delete(1),), owners=owners)
+    (finding,) = check_plan(plan, DOMAINS, {}, Safety(), PriceBook(PRICES), [parse_allowance("research/*=5")])
+    assert "allows 5, but this plan destroys 4 (1 app, 1 space, 2 user profiles) that match it" in finding.message
 
 
 def test_the_share_counts_only_from_the_floor_on() -> None:
