@@ -27,6 +27,7 @@ from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose, questions_of
 from engine.core.selection import require_fleet, require_found
+from engine.executor.lost_lanes import lost_domains
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 
@@ -91,8 +92,12 @@ async def planned(
 
 
 async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:
-    """Ask and plan until nothing is left to ask. Raises UsageError for a fleet of --from-fleet that owns nothing."""
+    """Ask and plan until nothing is left to ask; a lane that cannot be asked any more leaves its apps alone.
+
+    Raises UsageError for a fleet of --from-fleet that owns nothing.
+    """
     for _ in range(PLAN_ROUNDS_MAX_COUNT):
+        draft = draft.knowing(Facts(lost_domains(parts.run, draft.facts.observed)))
         questions = questions_of(draft, purpose)
         if not any(isinstance(question, WhoseAre) for question in questions):
             require_fleet(draft.asked.request.from_fleet, draft.fleet, draft.facts.observed)

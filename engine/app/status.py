@@ -22,6 +22,7 @@ from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
 from engine.executor.kinds.failures import read_reason
+from engine.executor.lost_lanes import lost_domains
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,9 +49,11 @@ async def looked_at(
     """Observe, and sum up. Raises as `planned` does."""
     made, known, _ = await planned(options, loaded, parts)
     observed = known.observed
+    reasons = await failure_reasons(parts.run, failed_keys(made))
+    domains = {**observed.domains, **lost_domains(parts.run, observed).domains}
     errors = tuple(
         Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
-        for name, domain in sorted(observed.domains.items())
+        for name, domain in sorted(domains.items())
         if domain.error is not None
     )
     memory = parts.run.memory
@@ -59,7 +62,7 @@ async def looked_at(
         now=now.timestamp(),
         expiring_within_days=int(expiring_within_s // _DAY_SECONDS),
         slow_after_s=loaded.settings.execution.settle_timeout,
-        reasons=await failure_reasons(parts.run, failed_keys(made)),
+        reasons=reasons,
         failed_runs={key: count for key, (count, _) in memory.failures.items()},
         last=_last_seen(parts, loaded.fleet.name),
         is_new=memory.is_new,

@@ -74,12 +74,19 @@ def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
 
 
 def end_of_look(call: Call, code: int) -> int:
-    """Write into the log how a command that only looks ended; return its exit code."""
+    """Write how a command that only looks ended, into the log and, where it failed, on standard error; return its code.
+
+    What a rule denied is what such a command is there to say, and is in its result.
+    """
     if call.has_log and not call.end_is_logged:
         word = word_of(code)
         well = code in (ExitCode.OK, ExitCode.CHANGES)
         error = None if well else call.trouble or Trouble(word, "The result says why", "")
         log_end(call, word, code, error, ())
+    told = is_json_on_stderr(call) or (call.is_text and is_terminal(sys.stdout) and is_terminal(sys.stderr))
+    if code == ExitCode.FAILED and call.trouble is not None and not told:
+        said = f"appfleet: {call.command} failed (exit code {int(code)}): {call.trouble.message}"
+        say(redactor().text(said))
     return code
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Change, Reason
 from engine.core.desired import Mode
-from engine.core.errors import BugError, InUse, Rejected
+from engine.core.errors import BugError, CloudError, InUse, Rejected
 from engine.core.identity import USER
 from engine.core.outcome import QUARANTINED, Trouble
 from engine.core.ownership import UNREAD, Whose, not_owned
@@ -20,7 +20,7 @@ from engine.executor.operation import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.core.errors import AppfleetError, CloudError
+    from engine.core.errors import AppfleetError
     from engine.core.identity import Lane
     from engine.core.outcome import Outcome
     from engine.executor.operation import AnyOperation, Seen
@@ -234,9 +234,10 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             return quarantine
         case Reason.DOMAIN_UNLISTED:
             why = "" if listing_error is None else " (the error is named with the run)"
+            listed = "read" if isinstance(listing_error, CloudError) and listing_error.ends_lane else "listed"
             return Trouble(
                 "domain_unlisted",
-                f"domain {key.domain} could not be listed{why}",
+                f"domain {key.domain} could not be {listed}{why}",
                 "Fix the error of the domain, then run the same command again",
             )
         case Reason.DENIED:

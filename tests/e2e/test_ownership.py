@@ -6,6 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.harness import POLICY, QUICK, fault, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
@@ -126,3 +128,35 @@ def test_a_run_with_something_to_do_names_another_fleets_apps_and_an_idle_one_on
     place.forget_calls()
     assert place.apply().report["summary"] == {"unchanged": 2}
     assert place.calls().keys() == {"GetCallerIdentity", "ListApps"}
+
+
+def expire(place: Place) -> None:
+    """Let the credentials be refused from the first read of tags on."""
+    place.scenario(QUICK + fault("expired-credentials", "ListTags"))
+
+
+@pytest.mark.parametrize("asked", [("--adopt",), ("--prune",), ("--replace", lab_of("u000")), ("absent",)])
+def test_credentials_that_expire_while_tags_are_read_are_the_error_of_the_run(
+    place: Place, asked: tuple[str, ...]
+) -> None:
+    """Whatever is left to do, and in every channel."""
+    for name in people(4):
+        place.put_app(lab_of(name), tags={} if asked == ("--adopt",) else OURS)
+    place.write(fleet_text(people(3), lab='mode = "absent"') if asked == ("absent",) else fleet_text(people(3)))
+    flags = () if asked == ("absent",) else asked
+    expire(place)
+    planned = place.run("plan", *flags, "--format", "json")
+    assert (planned.code, planned.report["complete"]) == (1, False)
+    assert "appfleet: plan failed (exit code 1): domain research: 3 apps left alone: " in planned.err
+    assert "expired" in planned.events("run.finished")[0]["message"]
+    ran = place.apply(*flags)
+    assert (ran.code, ran.report["result"]) == (1, "failed")
+    assert [error["code"] for error in ran.report["errors"]] == ["ExpiredTokenException"]
+    assert ran.report["summary"] == {"skipped": 3}
+    assert "expired" in ran.err
+    (finished,) = ran.events("run.finished")
+    assert (finished["level"], finished["code"]) == ("error", "ExpiredTokenException")
+    markdown = place.run("apply", "--yes", "--format", "markdown", *flags)
+    assert (markdown.code, "ExpiredTokenException" in markdown.out) == (1, True)
+    assert place.run("history", "--format", "json").out.count("ExpiredTokenException") >= 1
+    assert place.only_looked()

@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.change import Action, Reason
 from engine.core.errors import QuotaExceeded, ScanIncomplete
+from engine.core.finding import LISTING
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.ownership import WhoseAre
@@ -79,6 +80,28 @@ def test_what_nobody_owns_gets_the_tag_and_nothing_else(stage: Stage) -> None:
     assert [tags_of(stage, user) for user in ("alice", "bob")] == [{FLEET_TAG: "ml"}] * 2
     assert report.exit_code == 0
     assert "CreateApp" not in report.calls
+
+
+@pytest.mark.parametrize("kind", [FaultKind.EXPIRED_CREDENTIALS, FaultKind.UNTRUSTED])
+def test_what_ends_the_lane_while_tags_are_read_is_the_error_of_the_run(stage: Stage, kind: FaultKind) -> None:
+    """Nothing is left to do then, and nobody would hear of it."""
+    stage.fault(kind, "ListTags")
+
+    async def work(run: FleetRun) -> tuple[Plan, ApplyReport]:
+        asked = options(adopt=True)
+        plan = (await whole(run, a_draft(run, stage.fleet, await run.observe({"research": None}), asked))).plan
+        return plan, await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    plan, report = stage.do(work)
+    assert not plan.complete
+    assert [finding.rule for finding in plan.findings] == [LISTING]
+    assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "skipped"}
+    assert {app.error.message for app in report.apps if app.error is not None} == {
+        "domain research could not be read (the error is named with the run)"
+    }
+    (error,) = report.errors
+    assert error.message.startswith("domain research: ")
+    assert report.exit_code == 1
 
 
 def test_what_another_fleet_has_tagged_meanwhile_is_left_alone(stage: Stage) -> None:
