@@ -157,8 +157,8 @@ def _decide_unwanted(app: DesiredApp, row: ObservedApp | None, ownership: Owners
         return Decision(Action.DELETE, reason)
     if not declared_absent:
         return _UNMANAGED
-    # Naming the key speaks for an app that nobody's tag claims. What another fleet claims is never touched.
-    if app.key in options.allow_destructive and ownership is not Ownership.FOREIGN:
+    # Naming the key speaks for an app that has no tag. What another fleet claims, or may claim, is never touched.
+    if app.key in options.allow_destructive and ownership is Ownership.NOBODY:
         return Decision(Action.DELETE, reason)
     return _NOT_OWNED
 

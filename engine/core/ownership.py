@@ -84,6 +84,9 @@ def not_owned(found: Whose, verb: str, key: AppKey) -> tuple[str, str]:
     nobodys = found.ownership is Ownership.NOBODY
     if nobodys:
         why = f"{why}, so this fleet does not own it"
-    if verb == "deleted":
-        return why, f"{allowing([str(key)])} deletes it all the same"
-    return why, "apply --adopt takes it over" if nobodys else READ_TAGS
+    if not nobodys:
+        return why, READ_TAGS
+    return (
+        why,
+        f"{allowing([str(key)])} deletes it all the same" if verb == "deleted" else "apply --adopt takes it over",
+    )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.core.change import Action
-from engine.core.errors import AccessDenied, AlreadyGone, NotFound
+from engine.core.errors import AlreadyGone, NotFound
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.core.ownership import tag_value, whose
@@ -61,12 +61,7 @@ async def _not_as_planned(reach: Reach, operation: AnyOperation, fleet: str) -> 
     hindered = before_delete(operation, row)
     if hindered is not None:
         return hindered
-    try:
-        tags = await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn))
-    except AccessDenied:
-        if operation.was_unread:
-            return None
-        raise
+    tags = await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn))
     return with_tag(operation, whose(tag_value(tags, operation.kind.tag), fleet))
 
 

@@ -98,14 +98,17 @@ class Gate:
         again_at = now + delay_s(self.backoff, max(self.failures, 1), self.jitter())
         self.next_probe_at = max(self.next_probe_at, again_at)
 
-    def passed(self, *, probe: bool) -> bool:
-        """Handle an accepted create; return whether it reopened the gate."""
+    def passed(self, sent_at: float, *, probe: bool) -> bool:
+        """Handle an accepted create; return whether it reopened the gate.
+
+        One that was sent before the gate parked says nothing of the room that there is since.
+        """
         if self.state is GateState.PARKED and probe:
             self.state = GateState.OPENING
             self.probing = False
             self.window = 2
             return True
-        if self.state is GateState.OPENING:
+        if self.state is GateState.OPENING and sent_at > self.parked_at:
             self.window += 1  # one more for each success: the window doubles with each round
             if self.window > self.window_max:
                 self.state = GateState.OPEN

@@ -220,11 +220,6 @@ class Operation(ABC, Generic[C, R]):
     def why_not_owned(self, found: Whose) -> str:
         """Say why the tag that was read just before a delete forbids it; empty where it does not."""
 
-    @property
-    def was_unread(self) -> bool:
-        """Whether the plan could not read its tag, and it was named for its delete all the same."""
-        return False
-
     # The calls.
 
     @property

@@ -129,7 +129,7 @@ class ReadyQueue:
             gate.leave()
             if gate is refused_by:
                 continue
-            if accepted and gate.passed(probe=probe):
+            if accepted and gate.passed(operation.sent_at, probe=probe):
                 reopened.append(gate)
             elif probe and not accepted:
                 gate.probe_was_lost(now)

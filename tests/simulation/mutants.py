@@ -188,8 +188,8 @@ def _generation_is_ignored() -> Any:
 def _slow_start_is_skipped() -> Any:
     right = Gate.passed
 
-    def passed(gate: Gate, *, probe: bool) -> bool:
-        reopened = right(gate, probe=probe)
+    def passed(gate: Gate, sent_at: float, *, probe: bool) -> bool:
+        reopened = right(gate, sent_at, probe=probe)
         gate.window = 1_000
         return reopened
 

@@ -11,7 +11,7 @@ from engine.core.change import Action, Change, Reason
 from engine.core.desired import Mode
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE, differing_fields
 from engine.core.identity import AppKey, QuotaBucket, folded
-from engine.core.observed import AppStatus, ObservedApp, Ownership
+from engine.core.observed import AppStatus, ObservedApp
 from engine.core.outcome import AppResult, Outcome
 from engine.core.ownership import FLEET_TAG, why_not_ours
 from engine.core.service_errors import bucket_of_quota
@@ -162,18 +162,11 @@ class AppOperation(Operation[Change, ObservedApp]):
     def why_not_owned(self, found: Whose) -> str:
         """Say why the tag that was read just before a delete forbids it; empty where it does not.
 
-        Where the plan could not read it, or found none, the key was named with --allow-destructive: that speaks for an
-        app which no other fleet claims.
+        Where the plan found none, the key was named with --allow-destructive: that speaks for an app without a tag.
         """
-        unread_then = self.was_unread and found.ownership is not Ownership.FOREIGN
-        if unread_then or found.ownership is self.standing.ownership:
+        if found.ownership is self.standing.ownership:
             return ""
         return f"{why_not_ours(FLEET_TAG, found)}, which is not what it said when the plan was made"
-
-    @property
-    def was_unread(self) -> bool:
-        """Whether the plan could not read its tag, and it was named for its delete all the same."""
-        return self.standing.ownership is Ownership.UNREAD
 
     # The calls.
 

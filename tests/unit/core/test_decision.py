@@ -69,13 +69,13 @@ def _every_decision() -> Iterator[tuple[DesiredApp, ObservedApp | None, Ownershi
             yield app, row, ownership, told, decide_declared(app, row, ownership, differs, told)
 
 
-def test_what_is_destroyed_is_ours_or_was_named_and_is_never_another_fleets() -> None:
+def test_what_is_destroyed_is_ours_or_has_no_tag_and_was_named() -> None:
     for app, row, ownership, told, decision in _every_decision():
         if decision.action in DESTRUCTIVE:
             assert row is not None
             assert row.status in (AppStatus.PENDING, AppStatus.IN_SERVICE)
-            assert ownership is not Ownership.FOREIGN
             if ownership is not Ownership.OURS:
+                assert ownership is Ownership.NOBODY  # read, and without a tag
                 assert decision == (Action.DELETE, Reason.DECLARED_ABSENT, None)
                 assert app.mode is Mode.ABSENT
                 assert KEY in told.allow_destructive

@@ -274,13 +274,13 @@ def test_a_quota_error_of_an_owners_delete_is_its_end_and_no_bug(stage: Stage) -
     assert not report.bug
 
 
-# An app whose tag the plan could not read, and that --allow-destructive names.
+# An app that --allow-destructive names.
 
 NAMED = "research/user/bob/Canvas/default"
 
 
-def delete_named(stage: Stage, meanwhile: Callable[[], None] = lambda: None, ownership: str = "unread") -> Any:
-    """Plan with one app of unknown ownership that is declared absent and named, then let something happen."""
+def delete_named(stage: Stage, meanwhile: Callable[[], None] = lambda: None, ownership: str = "nobody") -> Any:
+    """Plan with one app of this ownership that is declared absent and named, then let something happen."""
     from engine.core.desired import Mode
     from engine.core.observed import Ownership
     from engine.core.planner import plan_fleet
@@ -306,15 +306,26 @@ def bobs_app(stage: Stage) -> Any:
     return stage.world.apps[app_id(DOMAIN_ID, USER, "bob", "Canvas", "default")]
 
 
-@pytest.mark.parametrize("tags", [{}, {"appfleet:fleet": "ml"}])
-def test_a_named_app_that_no_other_fleet_claims_goes(stage: Stage, tags: dict[str, str]) -> None:
-    bobs_app(stage).tags = tags
+def test_a_named_app_that_has_no_tag_goes(stage: Stage) -> None:
+    bobs_app(stage).tags = {}
     assert delete_named(stage).outcome is Outcome.DELETED
 
 
-def test_a_named_app_whose_tags_may_not_be_read_goes(stage: Stage) -> None:
+@pytest.mark.parametrize("tags", [{}, {"appfleet:fleet": "others"}])
+def test_a_named_app_whose_tags_could_not_be_read_is_not_deleted(stage: Stage, tags: dict[str, str]) -> None:
+    """It may be another fleet's: naming it speaks for what has no tag, and not for what nobody has read."""
+    bobs_app(stage).tags = tags
+    result = delete_named(stage, ownership="unread")
+    assert (result.outcome, result.error.code) == (Outcome.SKIPPED, "not_owned")
+    assert "its tags could not be read" in result.error.message
+    assert "--allow-destructive" not in result.error.hint
+
+
+def test_a_named_app_whose_tags_may_not_be_read_any_more_is_not_deleted(stage: Stage) -> None:
+    bobs_app(stage).tags = {}
     result = delete_named(stage, lambda: stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=9))
-    assert result.outcome is Outcome.DELETED
+    assert result.outcome is Outcome.FAILED
+    assert result.error.message.startswith("not deleted: it could not be read again just before")
 
 
 def test_a_named_app_that_another_fleet_claims_stays(stage: Stage) -> None:

@@ -52,16 +52,27 @@ def test_a_probe_that_passes_opens_it_by_slow_start() -> None:
     gate = a_gate()
     gate.enter()
     gate.leave()
-    assert gate.passed(probe=True)
+    assert gate.passed(99.0, probe=True)
     assert not gate.enter()
     assert not gate.enter()
     assert not gate.admits(11.0)  # two at a time after the first
     for _ in range(3):
         gate.leave()
-        assert not gate.passed(probe=False)
+        assert not gate.passed(99.0, probe=False)
     assert gate.state is GateState.OPEN
     assert gate.admits(11.0)
-    assert not gate.passed(probe=False)
+    assert not gate.passed(99.0, probe=False)
+
+
+def test_a_create_from_before_it_parked_does_not_open_it_further() -> None:
+    """The answer of a call that took seconds comes in the slow start of the time after."""
+    gate = a_gate()
+    gate.enter()
+    assert gate.passed(10.5, probe=True)
+    gate.passed(9.9, probe=False)
+    assert gate.window == 2
+    gate.passed(10.6, probe=False)
+    assert gate.window == 3
 
 
 def test_full_again_it_does_not_start_from_the_very_beginning() -> None:
@@ -72,7 +83,7 @@ def test_full_again_it_does_not_start_from_the_very_beginning() -> None:
         gate.full(full(), 20.0, 20.0, probe=True)
     gate.enter()
     gate.leave()
-    gate.passed(probe=True)
+    gate.passed(99.0, probe=True)
     assert gate.full(full(), 30.0, 30.0, probe=False)
     assert gate.failures == 2
     assert gate.since == 30.0  # it had progress, so patience starts afresh
@@ -104,7 +115,7 @@ def test_somebody_who_leaves_the_bucket_wakes_it() -> None:
     assert gate.admits(10.1)
     gate.enter()
     gate.leave()
-    gate.passed(probe=True)
+    gate.passed(99.0, probe=True)
     gate.wake(5.0)  # open: there is nothing to wake
     assert gate.next_probe_at == 10.1
 

@@ -88,6 +88,7 @@ def test_an_open_gate_lets_everything_go() -> None:
     gate = next(iter(queue.gates.values()))
     following = queue.pop(10.8)
     assert following is not None
+    following.sent_at = 10.8
     queue.leave_gates(following, 10.9, accepted=True, refused_by=None)
     assert gate.state is GateState.OPEN
     queue.push(lab("c", 2))
@@ -211,6 +212,7 @@ def test_a_gate_that_has_opened_holds_back_nothing_that_is_taken_out() -> None:
     for now in (10.6, 10.8):
         passing = queue.pop(now)
         assert passing is not None
+        passing.sent_at = now
         queue.leave_gates(passing, now, accepted=True, refused_by=None)
     assert (gate.state, queue.waiting_at(gate)) == (GateState.OPEN, 1)
     assert [(operation.rank, held_by) for operation, held_by in queue.drain()] == [(2, None), (3, None)]
