@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 NOT_KEPT: Final = (
     "What this run did may be missing from history, and `once`, quarantine and the learned rate may be out of date. "
-    "Creates continue without it; deletes and replaces are not sent. Free some space, fix the folder's owner and mode, "
-    "or choose another folder: appfleet --state-dir DIR apply"
+    "Creates continue without it; deletes and replaces are not sent"
+)
+MAKE_ROOM: Final = (
+    "Free some space, fix the folder's owner and mode, or choose another folder: appfleet --state-dir DIR apply"
 )
 
 
@@ -46,10 +48,11 @@ class JournalEnd:
         broken = self._journal.broken
         if not broken:
             return ""
+        told = f"{NOT_KEPT}. {self._journal.way_out or MAKE_ROOM}"
         if not self._is_told:
             self._is_told = True
-            self._emit(JournalFailed(broken, NOT_KEPT))
-        return f"{broken}. {NOT_KEPT}"
+            self._emit(JournalFailed(broken, told))
+        return f"{broken}. {told}"
 
     def __call__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None

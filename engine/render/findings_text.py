@@ -11,13 +11,15 @@ from engine.core.identity import word_of_key
 from engine.core.text import clean, count_of, listed
 from engine.render.layout import Paint, Style, with_commands
 
-_FILES: Final = "files"  # the one check that has a place in a file
+_PLACED: Final = frozenset({"files", "sso"})  # the checks that have a place in a file, as rules have
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
     "claimed": "declared apps that another fleet owns",
+    "convergence": "replaces that did not clear a drift",
     "files": "fleet and policy files",
     "foreign": "apps of other fleets",
+    "half_replaced": "replaces that are half done",
     "listing": "listing of the domains",
     "offboard": "offboarding",
     "orphaned": "apps that are no longer declared",
@@ -64,6 +66,6 @@ def origin_of(rule: str, source: str) -> str:
     where = f" ({clean(source)})" if source else ""
     if rule.startswith(GUARDRAIL):
         return f"guardrail [safety].{clean(rule.removeprefix(GUARDRAIL))}{where}"
-    if rule in CHECK_NAMES and (not source or rule == _FILES):
+    if rule in CHECK_NAMES and (not source or rule in _PLACED):
         return f"check: {CHECK_NAMES[rule]}{where}"
     return f"rule {clean(rule)}{where}"

@@ -249,6 +249,11 @@ def test_a_journal_that_cannot_be_opened_is_an_event_and_a_note_with_what_to_do(
     (note,) = [note for note in ran.report["notes"] if "newer appfleet" in note]
     assert "quarantine" in note
     assert "--state-dir" in note
+    assert "Free some space" not in note  # it would not help
+    refused = place.run("history", log=False)
+    assert "newer appfleet" in refused.err
+    assert refused.err.count("pgrade appfleet") == 1
+    assert "afresh" not in refused.err
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("apply", "--help")])

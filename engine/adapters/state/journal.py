@@ -53,13 +53,17 @@ class SqliteJournal:
     """The writing side for one run (`ports.journal.Journal`), with the memory that it found.
 
     `notes` hold what a reader of the result must know although nothing failed, such as that the journal is new.
+    `way_out` is the one thing to do where it is broken and the usual advice would not help, or empty.
     """
 
-    def __init__(self, memory: Memory, notes: tuple[str, ...], writer: JournalWriter | None, broken: str) -> None:
+    def __init__(
+        self, memory: Memory, notes: tuple[str, ...], writer: JournalWriter | None, broken: str, way_out: str = ""
+    ) -> None:
         self.memory = memory
         self.notes = notes
         self._writer = writer
         self._broken = broken
+        self.way_out = way_out
 
     @classmethod
     def open(cls, state: StateDir, header: RunHeader, *, wall: Callable[[], float] = time.time) -> SqliteJournal:
@@ -78,7 +82,7 @@ class SqliteJournal:
                 damage = explain(error) if isinstance(error, sqlite3.Error) else "it holds what no run writes"
             return cls._begun(state, start_afresh(state, damage), header, wall)
         except JournalUnusable as error:
-            return cls._without_writer(state, header, str(error))
+            return cls._without_writer(state, header, str(error), error.hint)
         except sqlite3.Error as error:
             return cls._without_writer(
                 state, header, f"{state.path / JOURNAL_NAME} could not be used: {explain(error)}"
@@ -98,13 +102,13 @@ class SqliteJournal:
         return cls(memory, opened.notes, writer, "")
 
     @classmethod
-    def _without_writer(cls, state: StateDir, header: RunHeader, why: str) -> SqliteJournal:
+    def _without_writer(cls, state: StateDir, header: RunHeader, why: str, way_out: str = "") -> SqliteJournal:
         """Return a journal that remembers what it can and writes nothing."""
         try:
             memory = read_memory(state, header.fleet)
         except StateError:
             memory = NOTHING_REMEMBERED
-        return cls(memory, (), None, clean(why))
+        return cls(memory, (), None, clean(why), way_out)
 
     @property
     def broken(self) -> str:

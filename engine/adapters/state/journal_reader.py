@@ -120,7 +120,7 @@ def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection]
         with closing(connection):
             return read(connection)
     except JournalUnusable as error:
-        raise StateError(str(error), hint=hint) from None
+        raise StateError(str(error), hint=error.hint or hint) from None
     except sqlite3.Error as error:
         raise StateError(f"{where} could not be read: {explain(error)}", hint=hint) from None
     except (ValueError, TypeError, AttributeError, OverflowError):

@@ -76,8 +76,18 @@ _TABLES_SINCE: Final = {
 }
 
 
+NEWER_HINT: Final = "Upgrade appfleet, or use another state folder with --state-dir DIR"
+
+
 class JournalUnusable(Exception):
-    """The journal cannot be used; its text, one clean line, says why. Never leaves the adapter."""
+    """The journal cannot be used; its text, one clean line, says why. Never leaves the adapter.
+
+    `hint` is the one thing to do about it, where the usual advice would not help.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class _Corrupt(Exception):
@@ -266,7 +276,8 @@ def _version(connection: sqlite3.Connection, state: StateDir) -> int:
     if version > SCHEMA_VERSION:
         raise JournalUnusable(
             f"{state.path / JOURNAL_NAME} was written by a newer appfleet (its form is {version}, this one knows "
-            f"{SCHEMA_VERSION}); upgrade appfleet, or choose another folder with --state-dir"
+            f"{SCHEMA_VERSION})",
+            NEWER_HINT,
         )
     return version
 

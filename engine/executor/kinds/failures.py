@@ -55,7 +55,7 @@ class Described:
 
     def as_of(self, key: AppKey) -> CloudError:
         """Return what an app like `key` ended with, whose own reason was not read."""
-        told = f"{self.reason} (as {key})"
+        told = f"{self.reason.strip().rstrip('.')} (as {key})"  # what was read loses its full stop, too
         return failure_from_reason(told, own_image=self.own_image) if self.reason else no_reason()
 
 

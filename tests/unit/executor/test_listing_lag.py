@@ -358,6 +358,13 @@ def test_many_that_fail_alike_take_the_reason_of_one_of_them(stage: Stage) -> No
     assert len(shared) == 200 - report.calls["DescribeApp"]["ok"]
 
 
+def test_a_reason_that_ends_in_a_full_stop_is_one_reason_read_or_borrowed(stage: Stage) -> None:
+    many(stage, 100)
+    stage.world.failures = [FailureRule(f"{LIFECYCLE}.")]
+    texts = {str(result.error.message).partition(" (as ")[0] for result in run(stage).apps if result.error is not None}
+    assert len(texts) == 1
+
+
 def test_a_failed_app_whose_reason_was_not_read_in_time_is_failed_all_the_same(stage: Stage) -> None:
     stage.world.failures = [FailureRule(INTERNAL)]
     stage.settings = replace(stage.settings, execution=replace(Execution(), settle_timeout=30.0))

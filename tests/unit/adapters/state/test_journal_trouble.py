@@ -16,7 +16,7 @@ from engine.adapters.state import journal_schema, journal_writer
 from engine.adapters.state.journal import RunHeader, SqliteJournal
 from engine.adapters.state.journal_entries import Intent
 from engine.adapters.state.journal_reader import read_memory, run, runs
-from engine.adapters.state.journal_schema import SCHEMA_VERSION
+from engine.adapters.state.journal_schema import NEWER_HINT, SCHEMA_VERSION
 from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.outcome import Outcome
@@ -352,10 +352,11 @@ class TestOpening:
         journal = open_journal("r2")
         forms = f"its form is {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION}"
         assert f"written by a newer appfleet ({forms})" in journal.broken
-        assert "upgrade appfleet" in journal.broken
+        assert journal.way_out == NEWER_HINT
         assert (folder / "journal.sqlite").read_bytes() == before
-        with pytest.raises(StateError, match="newer appfleet"):
+        with pytest.raises(StateError, match="newer appfleet") as refused:
             read_memory(state, "ml")
+        assert refused.value.hint == NEWER_HINT
 
     def test_a_journal_without_tables_cannot_be_read_and_can_be_begun(
         self, open_journal: OpenJournal, state: StateDir, folder: Path
