@@ -19,7 +19,7 @@ from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
 from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
-from engine.core.errors import AppfleetError, CloudError
+from engine.core.errors import AppfleetError, CloudError, CredentialsFailed
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.plan import PlanLane
@@ -143,15 +143,19 @@ def _one_error(unreachable: dict[str, AppfleetError]) -> AppfleetError:
     alike: dict[str, list[str]] = {}
     for name, error in unreachable.items():
         alike.setdefault(error.message, []).append(name)
-    reasons = [_needed(message, names) for message, names in alike.items()]
+    by_message = {error.message: error for error in unreachable.values()}
+    reasons = [_needed(by_message[message], names) for message, names in alike.items()]
     shown, rest = reasons[:_REASONS_SHOWN_MAX_COUNT], len(reasons) - _REASONS_SHOWN_MAX_COUNT
     first = copy.copy(next(iter(unreachable.values())))
     first.message = "; ".join(shown) + (f"; and {rest} other reasons" if rest > 0 else "")
     return first
 
 
-def _needed(message: str, names: list[str]) -> str:
-    if "domain " in message and len(names) == 1:
-        return message
-    word = "domain" if len(names) == 1 else "domains"
-    return f"{message}, needed for {word} {listed(names, DOMAINS_NAMED_MAX_COUNT)}"
+def _needed(error: AppfleetError, names: list[str]) -> str:
+    """Return what kept domains from being reached, and which: what is said of keys is a sentence, not a thing."""
+    if "domain " in error.message and len(names) == 1:
+        return error.message
+    whose = f"{'domain' if len(names) == 1 else 'domains'} {listed(names, DOMAINS_NAMED_MAX_COUNT)}"
+    if isinstance(error, CredentialsFailed):
+        return f"{error.message} (for {whose})"
+    return f"{error.message}, needed for {whose}"

@@ -53,8 +53,9 @@ class Forecast:
     """The course of a run. `seconds` counts from the first call to the last app's end.
 
     `critical` is the bucket that ends last. `parked` apps exceed their quota: they wait to the end, and the others are
-    done after `fitting_seconds`. `curve` tells at how many seconds each tenth of the changes is done. `rate_is_learnt`
-    and `durations_are_known` say what it assumes: without them the configured rate, and the usual duration.
+    done after `fitting_seconds`; the quota of `hopeless` ones among them is 0, so they fail at once. `curve` tells at
+    how many seconds each tenth of the changes is done. `rate_is_learnt` and `durations_are_known` say what it assumes:
+    without them the configured rate, and the usual duration. A forecast that was read back knows of no hopeless ones.
     """
 
     seconds: float
@@ -65,6 +66,7 @@ class Forecast:
     rate_is_learnt: bool
     durations_are_known: bool
     fitting_seconds: float = 0.0
+    hopeless: int = field(default=0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return `forecast` of `plan --format json`."""
@@ -130,13 +132,14 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
     if not by_lane:
         return None
     bunches: list[_Bunch] = []
-    parked = 0
+    parked = hopeless = 0
     ends = [(0.0, "")]
     for lane, its_changes in sorted(by_lane.items()):
         kinds = [kind for where, kind in _made_owners(owners, inputs) if where == lane]
         made, over, parked_until = _lane_bunches(lane, its_changes, inputs, kinds)
         bunches += made
-        parked += over
+        parked += sum(over)
+        hopeless += over[1]
         ends += parked_until
     fitting = [(bunch.end_s(), bunch.bucket) for bunch in bunches]
     seconds, critical = max([*ends, *fitting])
@@ -153,6 +156,7 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
         rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
         durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
         fitting_seconds=round(fitting_s, 1),
+        hopeless=hopeless,
     )
 
 
@@ -185,8 +189,8 @@ def sending_s(count: float, start: float, ceiling: float, *, limit_is_known: boo
 
 def _lane_bunches(
     lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[str]
-) -> tuple[list[_Bunch], int, list[tuple[float, str]]]:
-    """Share out a lane's calls over its buckets; give the bunches, how many are parked, and when those give up."""
+) -> tuple[list[_Bunch], tuple[int, int], list[tuple[float, str]]]:
+    """Share out a lane's calls over its buckets; give the bunches, how many are parked and hopeless, and their ends."""
     execution = inputs.execution
     learnt = inputs.learnt_rates.get(lane)
     start = execution.create_rate if learnt is None else learnt * LEARNT_RATE_SHARE
@@ -200,13 +204,13 @@ def _lane_bunches(
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, _), count in grouped.items())
     writes += len(owners)
     owners_s = OWNER_PRIOR_SECONDS * len(set(owners))  # a profile, then its space, then the app
-    bunches, parked, ends = [], 0, []
+    bunches, over, ends = [], [0, 0], []
     for (action, (app_type, instance_type)), count in sorted(grouped.items()):
         bucket = QuotaBucket(*lane, app_type, instance_type)
         room = inputs.room.get(bucket, count) if action is Action.CREATE else count
         fitting = min(count, max(room, 0))
         if fitting < count:
-            parked += count - fitting
+            over[room < 0] += count - fitting
             # Calls are shared out fairly, so the quota is full when that share of all of them has been sent.
             full_s = sent_s(writes * fitting / count)
             ends.append((full_s + (inputs.limit_give_up_s if room >= 0 else 0.0), str(bucket)))
@@ -216,7 +220,7 @@ def _lane_bunches(
             first_s = owners_s if action is Action.CREATE else 0.0
             takes = tuple(first_s + one for one in _durations(action, (app_type, instance_type), inputs))
             bunches.append(_Bunch(str(bucket), times, takes))
-    return bunches, parked, ends
+    return bunches, (over[0], over[1]), ends
 
 
 def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) -> tuple[float, ...]:

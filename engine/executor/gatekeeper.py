@@ -112,7 +112,7 @@ class GateKeeper:
         self._emit(BucketEnded(gate.name, self._ready.waiting_at(gate), gate.error.message, gate.error.hint))
 
     def _count(self, gate: Gate) -> None:
-        passing = sum(gate in self._ready.gates_of(operation) for operation in self._in_flight)
+        passing = sum(self._ready.wants(gate, operation) for operation in self._in_flight)
         gate.wanted = max(gate.wanted, self._ready.wanting(gate) + passing, 1)
         self._ask_for_all(gate)
 

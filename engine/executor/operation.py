@@ -157,6 +157,11 @@ class Operation(ABC, Generic[C, R]):
         """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
 
     @property
+    def scopes_in_turn(self) -> tuple[tuple[str, ...], ...]:
+        """What a create counts against now, and behind it what it would count against with each type left to try."""
+        return (self.scopes,)
+
+    @property
     @abstractmethod
     def freed_scopes(self) -> tuple[str, ...]:
         """What there is more room in once what stood there is gone."""

@@ -99,10 +99,21 @@ class ReadyQueue:
 
     def gates_of(self, operation: AnyOperation) -> list[Gate]:
         """Return the gates that stand before an operation; none in the ordinary case."""
-        if not self.gates:
-            return []
+        return self._gates_at(operation.scopes) if self.gates else []
+
+    def wants(self, gate: Gate, operation: AnyOperation) -> bool:
+        """Whether an operation comes to a gate, now or when it has given up the types for which no waiting helps."""
+        for scopes in operation.scopes_in_turn:
+            gates = self._gates_at(scopes)
+            if gate in gates:
+                return True
+            if not any(_is_hopeless(one) for one in gates):
+                return False
+        return False
+
+    def _gates_at(self, scopes: Iterable[str]) -> list[Gate]:
         names: list[str] = []
-        for scope in operation.scopes:
+        for scope in scopes:
             names.append(scope)
             names.extend(sorted(self._aliases.get(scope, ())))
         return [self.gates[name] for name in names if name in self.gates]
@@ -155,7 +166,10 @@ class ReadyQueue:
         """Count all that waits, in whatever place, for what this gate lets through."""
         waiting = [entry[2] for entry in (*self._ready, *self._later)]
         waiting += [operation for held in self._held.values() for operation in held]
-        return self.waiting_at(gate) + sum(gate in self.gates_of(operation) for operation in waiting)
+        for other, entries in self._waiting.items():
+            if other is not gate and _is_hopeless(other):  # these go on with their next type
+                waiting += [entry[2] for entry in entries]
+        return self.waiting_at(gate) + sum(self.wants(gate, operation) for operation in waiting)
 
     def gates_that_give_up(self, now: float) -> list[Gate]:
         """Return the gates whose time is up; a call that is under way there is answered first."""
@@ -222,3 +236,8 @@ class ReadyQueue:
         room = {GateState.OPEN: len(waiting), GateState.OPENING: gate.window - gate.in_flight}.get(gate.state, 0)
         for _ in range(min(room, len(waiting))):
             self.push(heapq.heappop(waiting)[2])
+
+
+def _is_hopeless(gate: Gate) -> bool:
+    """Whether no waiting helps at a gate, since its limit is below one request."""
+    return gate.state is GateState.ENDED and gate.error.facts.never_fits

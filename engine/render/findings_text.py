@@ -43,7 +43,7 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
     lines = [paint("bold", "Findings:")]
     for group in grouped_findings(findings):
         style: Style = "red" if group.enforcement == "mandatory" else "yellow"
-        subject = subject_of(group)
+        subject = f"{'each of ' if len(group.keys) > 1 else ''}{subject_of(group)}"  # a message speaks of one
         first, *rest = with_commands(f"{subject}: {group.message}" if subject else group.message, "")
         lines.append(f"  {paint(style, clean(group.enforcement))} {first}")
         lines += [f"    {line}" for line in rest]

@@ -54,10 +54,14 @@ def _forecast_lines(forecast: Forecast) -> list[tuple[str, str]]:
 
 def _when(forecast: Forecast) -> str:
     """Say when the run is done; the wait for a quota is a bound and not an estimate, and never hides the rest."""
-    last = f"; {clean(forecast.critical)} ends last"
     if not forecast.parked:
-        return f"about {rough(forecast.seconds)}{last}"
-    apps = count_of(forecast.parked, "app")
-    waits = f"{apps} {'exceeds its' if forecast.parked == 1 else 'exceed their'} quota and will wait"
-    rest = f"; the rest takes about {rough(forecast.fitting_seconds)}" if forecast.fitting_seconds else ""
-    return f"up to {rough(forecast.seconds)}: {waits}{rest}"
+        bucket = clean(forecast.critical).rstrip("/")  # of apps that name no instance type
+        return f"about {rough(forecast.seconds)}; {bucket} ends last"
+    rest = f"about {rough(forecast.fitting_seconds)}" if forecast.fitting_seconds else ""
+    fails = f"{count_of(forecast.hopeless, 'app')} will fail at once for a quota of 0" if forecast.hopeless else ""
+    waiting = forecast.parked - forecast.hopeless
+    if not waiting:
+        return "; ".join(filter(None, (fails, rest and f"the rest takes {rest}")))
+    waits = f"{count_of(waiting, 'app')} {'exceeds its' if waiting == 1 else 'exceed their'} quota and will wait"
+    told = "; ".join(filter(None, (waits, fails, rest and f"the rest takes {rest}")))
+    return f"up to {rough(forecast.seconds)}: {told}"

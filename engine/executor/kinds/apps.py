@@ -120,6 +120,12 @@ class AppOperation(Operation[Change, ObservedApp]):
         return scopes_of(self.lane, self.key, self.instance_type)
 
     @property
+    def scopes_in_turn(self) -> tuple[tuple[str, ...], ...]:
+        """What a create counts against now, and behind it what it would count against with each type left to try."""
+        kinds = self.instance_types[self.choice :] if self.scopes else ()
+        return tuple(scopes_of(self.lane, self.key, kind) for kind in kinds)
+
+    @property
     def freed_scopes(self) -> tuple[str, ...]:
         """What there is more room in once the app is gone."""
         return scopes_of(self.lane, self.key, self.standing.spec.instance_type or "")

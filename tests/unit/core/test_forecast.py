@@ -88,14 +88,15 @@ def test_a_rate_that_cannot_grow_is_kept() -> None:
 
 def test_what_finds_no_place_is_parked_until_it_gives_up() -> None:
     made = course(labs(10), room={BUCKET: 4}, limit_give_up_s=300.0)
-    assert made.parked == 6
+    assert (made.parked, made.hopeless) == (6, 0)
     assert made.seconds == pytest.approx(4 / 9.3 + 300.0, abs=0.1)
 
 
 def test_a_quota_below_one_app_ends_its_bucket_at_once() -> None:
     made = course(labs(10), room={BUCKET: -1})
-    assert made.parked == 10
+    assert (made.parked, made.hopeless) == (10, 10)
     assert made.seconds == pytest.approx(0.0, abs=0.1)
+    assert forecast_from_json(made.to_json()) == made
 
 
 def test_an_app_whose_quota_is_0_takes_its_first_fallback_that_has_room() -> None:

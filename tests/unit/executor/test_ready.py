@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.core.change import Action
 from engine.core.identity import parse_app_key
+from engine.core.quota_text import quota_name
 from engine.executor.gate import GateState
 from engine.executor.kinds.apps import AppOperation, scopes_of
 from engine.executor.operation import Phase
@@ -230,3 +231,28 @@ def test_a_delete_waits_at_no_gate_for_it_takes_no_place() -> None:
     leaving = an_operation("research/space/b/JupyterLab/default", T3, phase=Phase.DELETE, action=Action.DELETE)
     queue.push(leaving)
     assert queue.pop(10.1) is leaving
+
+
+def test_what_will_fall_back_to_a_gate_is_counted_there_wherever_it_is_before() -> None:
+    queue = a_queue()
+    first, at_gate, ready, other = (
+        an_operation(f"research/space/{name}/JupyterLab/default", T3, rank=rank, fallback=(M5,))
+        for rank, name in enumerate("abcd")
+    )
+    queue.push(at_gate)
+    park(queue, first, 10.0)
+    assert queue.pop(10.1) is None, "it stands at the gate of its first type"
+    queue.push_later(ready, 99.0)
+    queue.hold_for(other.after[0])
+    queue.push(other)
+    (parked,) = queue.gates.values()
+    first.choice = 1
+    fallback, _, _ = queue.refuse(first, full(quota_name("JupyterLab", M5), value=0), 11.0)
+    fallback.end()
+    assert queue.wanting(fallback) == 0, "a full quota is waited for, and nobody falls back"
+    parked.error = full(QUOTA, value=0)
+    parked.end()
+    assert queue.wanting(fallback) == 4
+    assert queue.wants(fallback, first)
+    assert not queue.wants(parked, first)
+    assert not queue.wants(fallback, lab("e", 9)), "it has no fallback"

@@ -10,7 +10,9 @@ import pytest
 
 from engine.core.decision import Guard
 from engine.core.facts import TAGS_RULE
-from engine.render.findings_text import CHECK_NAMES, origin_of
+from engine.core.finding import Finding
+from engine.render.findings_text import CHECK_NAMES, findings_block, origin_of
+from engine.render.layout import Paint
 from tests.architecture.files import ROOT
 
 if TYPE_CHECKING:
@@ -68,3 +70,11 @@ def test_no_check_is_shown_as_a_rule(name: str, has_place: bool) -> None:
 def test_a_rule_of_that_name_has_its_place() -> None:
     assert origin_of("quota", "policies/rules.toml:3") == "rule quota (policies/rules.toml:3)"
     assert origin_of("safety.create_max", "") == "guardrail [safety].create_max"
+
+
+def test_a_message_that_speaks_of_one_is_said_of_each() -> None:
+    said = [
+        Finding("adopt", "skip", f"d/user/u{n}/Canvas/default", "not adopted: its tags could not be read") for n in "ab"
+    ]
+    assert "skip each of 2 apps: not adopted: its tags could not be read\n" in findings_block(said, Paint(on=False))
+    assert "skip d/user/ua/Canvas/default: not adopted" in findings_block(said[:1], Paint(on=False))

@@ -46,6 +46,17 @@ def test_the_wait_for_a_quota_is_a_bound_and_what_fits_an_estimate() -> None:
     assert told(parked=0, seconds=197.0) == "about 3 min; 1/eu/JupyterLab/ml.t3.medium ends last"
     assert told(parked=1, fitting_seconds=0.0) == "up to 33 min: 1 app exceeds its quota and will wait"
     assert told(seconds=42.0, parked=0).startswith("about 42 s")
+    assert told(seconds=42.0, parked=0, critical="1/eu/Canvas/") == "about 42 s; 1/eu/Canvas ends last"
+
+
+def test_what_finds_a_quota_of_0_does_not_wait() -> None:
+    def told(**changes: object) -> str:
+        return dict(outlook_lines(a_plan(forecast=replace(FORECAST, **changes))))["Forecast"]  # type: ignore[arg-type]
+
+    assert told(parked=7, hopeless=7, fitting_seconds=0.0) == "7 apps will fail at once for a quota of 0"
+    assert told(parked=1, hopeless=1) == "1 app will fail at once for a quota of 0; the rest takes about 3 min"
+    both = "2 apps exceed their quota and will wait; 1 app will fail at once for a quota of 0"
+    assert told(parked=3, hopeless=1).endswith(f": {both}; the rest takes about 3 min")
 
 
 def test_what_is_known_is_not_excused() -> None:
