@@ -53,10 +53,14 @@ _DRIFT_REPORTED: Final = Decision(Action.NONE, Reason.DRIFT)
 _GONE: Final = Decision(Action.NONE, Reason.GONE)
 _UNMANAGED: Final = Decision(Action.NONE, Reason.UNMANAGED)
 _NOT_OWNED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.OWNERSHIP)
+_NOT_ADOPTED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.ADOPTION)
 _ADOPTED: Final = Decision(Action.ADOPT, Reason.UNOWNED)
 _MOVED: Final = Decision(Action.ADOPT, Reason.FROM_FLEET)
 _ORPHANED: Final = Decision(Action.NONE, Reason.ORPHANED)
 _PRUNED: Final = Decision(Action.DELETE, Reason.NOT_DECLARED)
+
+# Why an app is left alone whatever is asked of it.
+_HELD_BACK: Final = frozenset({Reason.DENIED, Reason.QUARANTINED})
 
 # The statuses in which an app can be deleted. One that is unknown is never among them.
 _DELETABLE: Final = frozenset({AppStatus.PENDING, AppStatus.IN_SERVICE})
@@ -79,7 +83,7 @@ def decide_declared(
         return _ADOPTED if ownership is Ownership.NOBODY else _MOVED
     wanted = _decide_wanted(app, row, ownership, differs, options)
     if options.request.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
-        return wanted._replace(refused_by=Guard.ADOPTION)
+        return wanted._replace(refused_by=Guard.ADOPTION) if wanted.reason in _HELD_BACK else _NOT_ADOPTED
     return wanted
 
 

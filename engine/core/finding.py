@@ -8,6 +8,7 @@ from typing import Final
 
 LISTING: Final = "listing"  # the check that says which domains could not be listed
 OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces cannot go
+UNPRUNED: Final = "unpruned"  # the check that says what was to be pruned if it could have been read whose it is
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
 GUARDRAIL: Final = "safety."  # begins the name of what speaks for a limit of a policy
@@ -43,6 +44,11 @@ class Finding:
 def staying(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return what says of a profile or space that it stays although it was to go."""
     return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (OFFBOARD, SKIP))
+
+
+def unpruned(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what says of apps that nothing was pruned of them, since it could not be read whose they are."""
+    return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (UNPRUNED, SKIP))
 
 
 def allowed_flags(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -65,6 +65,11 @@ def folded(key: AppKey) -> AppKey:
     return key._replace(owner=key.owner.casefold()) if key.owner_kind == USER else key
 
 
+def twin_of(key: AppKey) -> AppKey:
+    """Return the key of the other owner kind under the same names: an ARN does not tell the two apart."""
+    return key._replace(owner_kind=SPACE if key.owner_kind == USER else USER)
+
+
 class Lane(NamedTuple):
     """One account in one region: what a throttle and a set of quota buckets belong to."""
 

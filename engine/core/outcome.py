@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY, Finding, allowed_flags, staying
+from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, unpruned
 from engine.core.identity import AppKey, Owner
+from engine.core.ownership import READ_TAGS
 from engine.core.plan import PlanLane
 from engine.core.request import allowing
 from engine.core.text import count_of
@@ -170,7 +171,7 @@ class ApplyReport:
         if self.denied:
             return RunResult.DENIED
         ends = {*self.summary, *(owner.outcome for owner in self.owners)}
-        if ends & INCOMPLETE_OUTCOMES or staying(self.findings):
+        if ends & INCOMPLETE_OUTCOMES or staying(self.findings) or unpruned(self.findings):
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
 
@@ -182,6 +183,7 @@ class ApplyReport:
             bool(unfinished)
             and all(app.error is not None and app.error.code == QUARANTINED for app in unfinished)
             and not any(owner.outcome in INCOMPLETE_OUTCOMES for owner in self.owners)
+            and not unpruned(self.findings)
         )
 
     @property
@@ -288,11 +290,13 @@ def _incomplete(report: ApplyReport) -> Trouble:
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []
+    left = unpruned(report.findings)
+    parts += [finding.message.partition(". ")[0] for finding in left]  # what to do about it is the hint
     cause = _commonest(report)
     if cause is None and stay:
         return Trouble(INCOMPLETE_CODE, f"{'; '.join(parts)}. Such as {stay[0].key}: {stay[0].message}", _RESULT_HINT)
     if cause is None:
-        return Trouble(INCOMPLETE_CODE, "; ".join(parts), _RESULT_HINT)
+        return Trouble(INCOMPLETE_CODE, "; ".join(parts), READ_TAGS if left else _RESULT_HINT)
     key, trouble = cause
     said = f"{'; '.join(parts)}{SUCH_AS}{key}: {trouble.code}: {trouble.message}"
     return Trouble(INCOMPLETE_CODE, said, trouble.hint or _RESULT_HINT)

@@ -16,8 +16,8 @@ from engine.core.change import Action, Change, Reason
 from engine.core.decision import Guard, decide_declared, decide_undeclared, drifted_fields, ownership_matters
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import BugError
-from engine.core.finding import LISTING, Finding
-from engine.core.identity import USER, AppKey, folded
+from engine.core.finding import LISTING, UNPRUNED, Finding
+from engine.core.identity import USER, AppKey, folded, twin_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, WhoseAre, not_owned, way_to_move
@@ -198,9 +198,13 @@ def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> It
     if owed:
         yield Finding(HALF_REPLACED, _SAID, "", clean(_owed_message(owed)))
     prune = _prunes(desired, options)
-    unread = sorted(row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune))
+    unclear = sorted(row.key for row in joined.undeclared if ownership_matters(None, row, options, prune=prune))
+    twins = [key for key in unclear if twin_of(key) in observed.domains[key.domain].apps]
+    if twins:
+        yield Finding("prune", _SKIPPED, "", clean(_twins_message(twins)))
+    unread = [key for key in unclear if key not in twins]
     if unread:
-        yield Finding("prune", _SKIPPED, "", clean(_unread_message(unread)))
+        yield Finding(UNPRUNED, _SKIPPED, "", clean(_unread_message(unread)))
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
     if others:
         yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
@@ -257,6 +261,14 @@ def _owed_message(owed: list[AppKey]) -> str:
 def _unread_message(keys: list[AppKey]) -> str:
     named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
     return f"{count_of(len(keys), 'app')} not pruned, since it could not be read whose they are: {named}. {READ_TAGS}"
+
+
+def _twins_message(keys: list[AppKey]) -> str:
+    named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
+    return (
+        f"{count_of(len(keys), 'app')} not pruned, since apps of a user profile and of a space have one ARN: {named}. "
+        "If it is not wanted, delete it in the SageMaker console"
+    )
 
 
 def _foreign_message(others: list[tuple[AppKey, str]]) -> str:

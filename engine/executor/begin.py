@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, Reason
+from engine.core.decision import Guard
 from engine.core.desired import holder_of
 from engine.core.identity import SPACE, folded_owner
 from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
@@ -69,6 +70,7 @@ class Beginning:
                 self._skipped(result, DENIED)
         else:
             operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
+        unadopted = {finding.key for finding in plan.findings if finding.rule == Guard.ADOPTION.value}
         for change in plan.decisions:
             if change.action is not Action.NONE or change.after is None:
                 continue
@@ -79,7 +81,7 @@ class Beginning:
                 self._settle_from_now(operation)
                 operations.append(operation)
             else:
-                results.append(self._kept(change))
+                results.append(self._kept(change, adopts=bool(unadopted) and str(change.key) in unadopted))
         return operations, results
 
     def owner_operations(self, plan: Plan, weight: Callable[[DesiredApp], float]) -> list[OwnerOperation]:
@@ -132,11 +134,12 @@ class Beginning:
         message = f"an earlier run ended before it knew what became of its {left.operation}"
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
 
-    def _kept(self, change: Change) -> AppResult:
+    def _kept(self, change: Change, *, adopts: bool) -> AppResult:
         runs, _ = self.memory.failures.get(change.key, (0, ""))
         last = self.memory.last_failures.get(change.key)
         quarantine = quarantine_of(runs, last) if runs else QUARANTINE
-        trouble = kept_trouble(change, self.listing_errors.get(change.key.domain), quarantine)
+        error = self.listing_errors.get(change.key.domain)
+        trouble = kept_trouble(change, error, quarantine, adopts=adopts)
         outcome = Outcome.UNCHANGED
         if trouble is not None:
             outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED

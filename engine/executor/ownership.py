@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound
 from engine.core.iam import partition
-from engine.core.identity import SPACE, USER, folded_owner
+from engine.core.identity import USER, folded_owner, twin_of
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
 from engine.core.observed import Ownership
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, UNREAD, tag_value, whose
@@ -38,11 +38,6 @@ OWNERSHIP_OPERATIONS: Final = frozenset(
 )  # what tells whose something is
 APPS: Final = ("app",)
 OWNERS: Final = ("user-profile", "space", "domain")
-
-
-def twin_of(key: AppKey) -> AppKey:
-    """Return the key of the other owner kind under the same names: an ARN does not tell the two apart."""
-    return key._replace(owner_kind=SPACE if key.owner_kind == USER else USER)
 
 
 async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: WhoseAre) -> dict[AppKey, Whose]:

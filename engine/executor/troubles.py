@@ -224,9 +224,12 @@ def quarantine_of(runs: int, last: LastFailure | None) -> Trouble:
 
 
 def kept_trouble(  # noqa: PLR0911 - one case a reason
-    change: Change, listing_error: AppfleetError | None, quarantine: Trouble = QUARANTINE
+    change: Change, listing_error: AppfleetError | None, quarantine: Trouble = QUARANTINE, *, adopts: bool = False
 ) -> Trouble | None:
-    """Say why a declared app that the plan leaves alone is not as it should be; None where it is."""
+    """Say why a declared app that the plan leaves alone is not as it should be; None where it is.
+
+    `adopts`: it is an adoption that was refused.
+    """
     key = change.key
     owner = "user profile" if key.owner_kind == USER else "space"
     match change.reason:
@@ -249,7 +252,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
                 "See the findings. [owners] create = true in a policy lets appfleet create what is missing",
             )
         case Reason.NOT_OWNED:
-            return _not_owned(change)
+            return _not_owned(change, adopts=adopts)
         case Reason.UNKNOWN_STATUS:
             status = change.before.status_text if change.before is not None else ""
             return Trouble(
@@ -261,10 +264,11 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             return None
 
 
-def _not_owned(change: Change) -> Trouble:
-    """Return the trouble of an app that is to go or to be replaced, by whose its tag says that it is."""
+def _not_owned(change: Change, *, adopts: bool) -> Trouble:
+    """Return the trouble of an app that is to go, replaced or adopted, by whose its tag says that it is."""
     row, after = change.before, change.after
-    verb = "deleted" if after is not None and after.mode is Mode.ABSENT else "replaced"
+    to_go = after is not None and after.mode is Mode.ABSENT
+    verb = "adopted" if adopts else "deleted" if to_go else "replaced"
     found = UNREAD if row is None else Whose(row.ownership, row.foreign_fleet)
     why, way_out = not_owned(found, verb, change.key)
     return Trouble("not_owned", f"not {verb}: {why}", way_out)

@@ -33,6 +33,7 @@ CHECK_NAMES: Final = {
     "sso": "sign-in through IAM Identity Center",
     "tags": "reading of the tags",
     "undo": "undoing a run",
+    "unpruned": "pruning",
 }
 
 

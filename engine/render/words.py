@@ -36,7 +36,7 @@ REASONS: Final = {
     Reason.DONE_ONCE: "mode once, and created before",
     Reason.DECLARED_ABSENT: "declared absent",
     Reason.EXPIRED: "expired",
-    Reason.NOT_OWNED: "should be deleted or replaced, but this fleet does not own it",
+    Reason.NOT_OWNED: "should be deleted, replaced or adopted, but this fleet does not own it",
     Reason.GONE: "gone already",
     Reason.NOT_DECLARED: "no longer declared",
     Reason.ORPHANED: "no longer declared; prune is off",

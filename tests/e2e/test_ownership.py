@@ -76,11 +76,14 @@ def test_adopting_fifty_apps_makes_them_replaceable(place: Place) -> None:
     assert "50 to adopt" in planned.out
     assert "another-fleet" in planned.out
     ran = place.apply("--adopt")
-    assert (ran.code, ran.report["summary"]) == (0, {"adopted": 50, "unchanged": 2})
+    assert (ran.code, ran.report["summary"]) == (3, {"adopted": 50, "unchanged": 1, "skipped": 1})
+    (left,) = [app for app in ran.report["apps"] if app["outcome"] == "skipped"]
+    assert (left["key"], left["error"]["code"]) == (lab_of("u050"), "not_owned")
+    assert left["error"]["message"] == "not adopted: its tag appfleet:fleet names the fleet 'another-fleet'"
     tags = place.within(lambda world: [world.apps[place.identity(lab_of(name))].tags for name in names])
     assert tags == [OURS] * 50 + [THEIRS, OURS]
     assert place.calls()["AddTags"] == {"ok": 50}
-    assert place.apply("--adopt").report["summary"] == {"unchanged": 52}
+    assert place.apply("--adopt").report["summary"] == {"unchanged": 51, "skipped": 1}
     replaced = place.apply("--replace", "--allow-destructive", "research/*=51")
     assert replaced.report["summary"] == {"replaced": 51, "unchanged": 1}
     assert "50" in place.run("history").out
@@ -160,3 +163,34 @@ def test_credentials_that_expire_while_tags_are_read_are_the_error_of_the_run(
     assert (markdown.code, "ExpiredTokenException" in markdown.out) == (1, True)
     assert place.run("history", "--format", "json").out.count("ExpiredTokenException") >= 1
     assert place.only_looked()
+
+
+def test_an_adoption_whose_tags_may_not_be_read_is_not_done(place: Place) -> None:
+    for name in people(4):
+        place.put_app(lab_of(name))
+    place.scenario(QUICK + fault("access-denied", "ListTags"))
+    ran = place.apply("--adopt")
+    assert (ran.code, ran.report["result"], ran.report["summary"]) == (3, "incomplete", {"skipped": 4})
+    assert {(app["error"]["code"], app["error"]["message"]) for app in ran.report["apps"]} == {
+        ("not_owned", "not adopted: its tags could not be read")
+    }
+    assert place.only_looked()
+    assert place.apply().code == 0  # nothing of it was asked for
+
+
+def test_a_prune_whose_tags_may_not_be_read_is_not_done(place: Place) -> None:
+    for name in people(4):
+        place.put_app(lab_of(name), tags=OURS)
+    place.write(fleet_text(people(3)))
+    place.scenario(QUICK + fault("access-denied", "ListTags") + fault("access-denied", "GetResources"))
+    ran = place.apply("--prune")
+    assert (ran.code, ran.report["result"], ran.report["summary"]) == (3, "incomplete", {"unchanged": 3})
+    said = f"1 app not pruned, since it could not be read whose they are: {lab_of('u003')}"
+    assert ran.report["error"]["message"] == said
+    assert "sagemaker:ListTags" in ran.report["error"]["hint"]
+    assert said in ran.err
+    assert [finding["rule"] for finding in ran.report["findings"] if finding["rule"] != "tags"] == ["unpruned"]
+    assert said in place.run("history", "--format", "json").out
+    assert f"3 of 3 apps are as declared; {said}." in place.run("report", "--out", "-").out
+    assert place.only_looked()
+    assert place.apply().code == 0  # nothing of it was asked for

@@ -81,4 +81,7 @@ def _causes(story: RunStory, apps: Sequence[AppRecord]) -> str:
     words_of_run = story.timeline.words
     if words_of_run is not None and words_of_run.errors:
         parts.append(clean(words_of_run.errors[0].message, _CAUSE_MAX_CHARS).rstrip("."))
+    error = story.detail.run.error
+    if not parts and error is not None:  # what stays, or was not pruned, is no app of the run
+        parts.append(clean(error.message, _CAUSE_MAX_CHARS).rstrip("."))
     return ", ".join(parts)

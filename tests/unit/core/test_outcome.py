@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.core.change import Action
 from engine.core.errors import DeniedError, ExitCode
-from engine.core.finding import MANDATORY, OFFBOARD, SKIP, Finding
+from engine.core.finding import MANDATORY, OFFBOARD, SKIP, UNPRUNED, Finding
 from engine.core.identity import USER, Owner
 from engine.core.outcome import (
     INCOMPLETE_OUTCOMES,
@@ -18,6 +19,7 @@ from engine.core.outcome import (
     Trouble,
     denied_trouble,
 )
+from engine.core.ownership import READ_TAGS
 from tests.fleets import LAB, key_of
 
 WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED)
@@ -220,6 +222,15 @@ def test_owners_that_were_to_go_and_stay_leave_the_run_incomplete_and_the_first_
         "2 user profiles or spaces not deleted. Such as research/user/alice: an app lives in it"
     )
     assert report.error.hint
+
+
+def test_what_was_to_be_pruned_and_could_not_be_read_leaves_the_run_incomplete() -> None:
+    left = Finding(UNPRUNED, SKIP, "", "2 apps not pruned, since nobody knows whose they are: a, b. Run again")
+    report = _report(Outcome.UNCHANGED, findings=(left,))
+    assert report.error == Trouble(
+        "incomplete", "2 apps not pruned, since nobody knows whose they are: a, b", READ_TAGS
+    )
+    assert not replace(report, apps=(_result(Outcome.SKIPPED, error=Trouble("quarantined", "")),)).only_quarantined
 
 
 def test_the_reason_of_an_app_comes_before_what_stays() -> None:

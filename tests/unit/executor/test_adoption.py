@@ -330,7 +330,7 @@ def test_what_the_old_name_owns_is_moved_and_what_others_own_is_not(stage: Stage
     tags_of(stage, "alice")[FLEET_TAG] = "old"
     tags_of(stage, "bob")[FLEET_TAG] = "others"
     report = move(stage)
-    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "unchanged"}
+    assert outcomes(report) == {CANVAS_A: "adopted", CANVAS_B: "skipped"}
     assert tags_of(stage, "alice") == {FLEET_TAG: "ml"}
     assert tags_of(stage, "bob") == {FLEET_TAG: "others"}
     assert set(report.calls) <= {"ListApps", "DescribeApp", "ListTags", "AddTags"}
