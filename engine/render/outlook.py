@@ -58,10 +58,14 @@ def _when(forecast: Forecast) -> str:
         bucket = clean(forecast.critical).rstrip("/")  # of apps that name no instance type
         return f"about {rough(forecast.seconds)}; {bucket} ends last"
     rest = f"about {rough(forecast.fitting_seconds)}" if forecast.fitting_seconds else ""
-    fails = f"{count_of(forecast.hopeless, 'app')} will fail at once for a quota of 0" if forecast.hopeless else ""
+    fails = f"{_exceeding(forecast.hopeless)} of 0 and will fail at once" if forecast.hopeless else ""
     waiting = forecast.parked - forecast.hopeless
     if not waiting:
         return "; ".join(filter(None, (fails, rest and f"the rest takes {rest}")))
-    waits = f"{count_of(waiting, 'app')} {'exceeds its' if waiting == 1 else 'exceed their'} quota and will wait"
+    waits = f"{_exceeding(waiting)} and will wait"
     told = "; ".join(filter(None, (waits, fails, rest and f"the rest takes {rest}")))
     return f"up to {rough(forecast.seconds)}: {told}"
+
+
+def _exceeding(apps: int) -> str:
+    return f"{count_of(apps, 'app')} {'exceeds its' if apps == 1 else 'exceed their'} quota"

@@ -38,7 +38,7 @@ def test_a_type_and_a_fallback_with_quota_0_are_both_shown_with_the_command_that
         assert lines[place].endswith("2 wanted does not fit")
         assert kind in lines[place + 1]
         assert "--desired-value 2 --region eu-west-1" in lines[place + 2]
-    assert "2 apps exceed their quota" in ran.out
+    assert "2 apps exceed their quota of 0 and will fail at once" in ran.out
 
 
 def test_a_fallback_with_room_is_shown_to_fit_and_no_app_waits(run: Run, tmp_path: Path) -> None:

@@ -53,9 +53,11 @@ def test_what_finds_a_quota_of_0_does_not_wait() -> None:
     def told(**changes: object) -> str:
         return dict(outlook_lines(a_plan(forecast=replace(FORECAST, **changes))))["Forecast"]  # type: ignore[arg-type]
 
-    assert told(parked=7, hopeless=7, fitting_seconds=0.0) == "7 apps will fail at once for a quota of 0"
-    assert told(parked=1, hopeless=1) == "1 app will fail at once for a quota of 0; the rest takes about 3 min"
-    both = "2 apps exceed their quota and will wait; 1 app will fail at once for a quota of 0"
+    assert told(parked=7, hopeless=7, fitting_seconds=0.0) == "7 apps exceed their quota of 0 and will fail at once"
+    assert (
+        told(parked=1, hopeless=1) == "1 app exceeds its quota of 0 and will fail at once; the rest takes about 3 min"
+    )
+    both = "2 apps exceed their quota and will wait; 1 app exceeds its quota of 0 and will fail at once"
     assert told(parked=3, hopeless=1).endswith(f": {both}; the rest takes about 3 min")
 
 
