@@ -67,7 +67,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class AppResult:
-    """The one outcome of one app. `seconds` runs from its first call (0 when none was made) to its end."""
+    """The one outcome of one app. `seconds` runs from its first call (0 when none was made) to its end.
+
+    `gone`: the app that it was to replace was deleted, and the new one is not there.
+    """
 
     key: AppKey
     action: Action
@@ -77,6 +80,7 @@ class AppResult:
     instance_type: str = ""
     arn: str = ""
     error: Trouble | None = None
+    gone: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `apps` in `apply --format json`."""
@@ -174,6 +178,12 @@ class ApplyReport:
         if ends & INCOMPLETE_OUTCOMES or staying(self.findings) or unpruned(self.findings):
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
+
+    @property
+    def gone(self) -> str:
+        """How many apps were deleted to be replaced and are not there again, in words; empty where none is."""
+        count = sum(1 for app in self.apps if app.gone)
+        return f"{count:,} deleted and not created again" if count else ""
 
     @property
     def only_quarantined(self) -> bool:
@@ -287,6 +297,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
     parts = [f"{shown} of {count_of(len(report.apps), 'app')}"] if shown else []
+    parts += [report.gone] if report.gone else []
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []

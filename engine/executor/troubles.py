@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.ports.history import LastFailure
 
 UNKNOWN_CODE: Final = "unknown"
+CONFLICT: Final = "conflict"
 INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
 REASON_UNREAD: Final = Trouble(
@@ -60,11 +61,17 @@ def removed(operation: AnyOperation) -> Trouble:
     )
 
 
+def not_made_again(trouble: Trouble) -> Trouble:
+    """Return the trouble of a replace whose delete is done and whose new app is not there."""
+    then = "" if trouble.code == CONFLICT else ", and the next run creates it"
+    return Trouble(trouble.code, trouble.message, f"The earlier app was deleted{then}. {trouble.hint}".rstrip())
+
+
 def conflict(operation: AnyOperation, row: Seen | None) -> Trouble:
     """Return the trouble of a name under which something stands that is not what is declared."""
     there = "something else" if row is None else operation.described(row)
     what = operation.named or "the app"
-    return Trouble("conflict", f"{what} exists already and is not as declared: {there}", operation.conflict_hint)
+    return Trouble(CONFLICT, f"{what} exists already and is not as declared: {there}", operation.conflict_hint)
 
 
 def never_settled(operation: AnyOperation) -> Trouble:

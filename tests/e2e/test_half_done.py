@@ -56,6 +56,9 @@ def test_a_replace_whose_create_was_denied_is_made_by_the_next_run(once: Place) 
     ran = once.apply("--replace", KEY)
     assert (ran.code, ran.outcomes()) == (3, {KEY: "failed"})
     assert once.status_of(KEY) == "Deleted"
+    (app,) = ran.report["apps"]
+    assert app["error"]["hint"].startswith("The earlier app was deleted, and the next run creates it. ")
+    assert "1 failed of 1 app; 1 deleted and not created again. Such as" in ran.err
     assert once.apply().outcomes() == {KEY: "failed"}  # however many nights it takes
     check_made_again(once, why="absent")
 
@@ -78,8 +81,9 @@ def test_a_replace_that_was_cut_off_in_its_delete_is_made_by_the_next_run(once: 
 
 def test_a_replace_whose_new_app_failed_is_made_by_the_next_run(once: Place) -> None:
     once.scenario(QUICK + '[[failure]]\nreason = "the script of the lifecycle configuration failed"\n')
-    ran = once.apply("--replace", KEY)
-    assert ran.outcomes() == {KEY: "failed"}
+    ran = once.run("apply", "--yes", "--replace", KEY)
+    assert "The earlier app was deleted, and the next run creates it. " in " ".join(ran.out.split())
+    assert "incomplete; 0 of 1 app changed, 1 deleted and not created again, in " in ran.out
     check_made_again(once, why="failed")
 
 

@@ -18,6 +18,7 @@ from engine.core.service_errors import bucket_of_quota
 from engine.executor.kinds.fallbacks import after_fallbacks
 from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import observed_app
+from engine.executor.troubles import not_made_again
 from engine.ports.cloud import app_name
 from engine.ports.events import (
     AppAdoptStarted,
@@ -229,6 +230,8 @@ class AppOperation(Operation[Change, ObservedApp]):
 
     def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> AppResult:
         """Return its result."""
+        told = after_fallbacks(self, trouble)
+        gone = self.deleted and told is not None and outcome not in MADE
         return AppResult(
             key=self.key,
             action=self.change.action,
@@ -237,7 +240,8 @@ class AppOperation(Operation[Change, ObservedApp]):
             seconds=seconds,
             instance_type=self.instance_type,
             arn=self.arn,
-            error=after_fallbacks(self, trouble),
+            error=not_made_again(told) if gone and told is not None else told,
+            gone=gone,
         )
 
     def remember(self, result: AppResult, journal: Journal, now: float, wall: float) -> None:

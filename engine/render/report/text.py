@@ -114,10 +114,11 @@ def _done(report: ApplyReport) -> str:
     if not changed and report.result is RunResult.CONVERGED:
         return f"nothing to do for {apps}; it took"
     pending = [app for app in report.apps if app.outcome is Outcome.STILL_PENDING and app.action is not Action.NONE]
+    gone = f", {report.gone}," if report.gone else ""
     if not pending:
-        return f"{changed:,} of {apps} changed in"
+        return f"{changed:,} of {apps} changed{gone} in"
     settled = "settled" if any(app.action is Action.DELETE for app in pending) else "in service"
-    return f"{changed + len(pending):,} of {apps} accepted, {changed:,} {settled} in"
+    return f"{changed + len(pending):,} of {apps} accepted, {changed:,} {settled}{gone} in"
 
 
 def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:

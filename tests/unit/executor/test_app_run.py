@@ -861,3 +861,27 @@ def test_a_gate_with_nothing_but_deletes_sends_no_probe() -> None:
     queue.wait_at(gate, replaced)
     assert queue.pop(99.0) is None
     assert queue.waiting_at(gate) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "trouble", "said"),
+    [
+        (
+            Outcome.FAILED,
+            Trouble("x", "why", "Do this"),
+            "The earlier app was deleted, and the next run creates it. Do this",
+        ),
+        (Outcome.INTERRUPTED, Trouble("x", "why"), "The earlier app was deleted, and the next run creates it."),
+        (Outcome.FAILED, Trouble("conflict", "why", "Do this"), "The earlier app was deleted. Do this"),
+        (Outcome.STILL_PENDING, Trouble("x", "why", "Do this"), "Do this"),  # the new app is there
+    ],
+)
+def test_a_replace_that_ends_between_its_delete_and_its_create_says_what_is_gone(
+    outcome: Outcome, trouble: Trouble, said: str
+) -> None:
+    operation = an_operation(action=Action.DELETE_THEN_CREATE, before=a_row())
+    assert operation.ended(outcome, 1.0, trouble).error == trouble
+    operation.deleted = True
+    result = operation.ended(outcome, 1.0, trouble)
+    assert result.error == replace(trouble, hint=said)
+    assert result.gone is (outcome is not Outcome.STILL_PENDING)
