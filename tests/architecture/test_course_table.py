@@ -38,7 +38,7 @@ def _is_function(stop: str) -> bool:
             continue
         for part in (*path[cut:], name):
             found = getattr(found, part, None)
-        return callable(found)
+        return callable(found) or isinstance(found, property)
     return False
 
 
