@@ -370,11 +370,12 @@ def test_a_lane_is_stopped_once(stage: Stage) -> None:
     assert [event.name for event in stage.events].count("lane.stopped") == 1
 
 
-def test_an_app_whose_tags_could_not_be_read_is_deleted_where_its_key_was_named(stage: Stage) -> None:
+def test_an_app_whose_tags_could_not_be_read_is_left_alone_also_where_its_key_was_named(stage: Stage) -> None:
     absent(stage)
     stage.fault(FaultKind.ACCESS_DENIED, "ListTags", count=99)
     report = run(stage, allow_destructive=frozenset({an_app(CANVAS_A).key}))
-    assert outcomes(report) == {CANVAS_A: "deleted"}
+    assert outcomes(report) == {CANVAS_A: "skipped"}
+    assert "DeleteApp" not in report.calls
 
 
 def _fail_app(stage: Stage, which: AppId = CANVAS_ID) -> Any:
