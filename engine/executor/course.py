@@ -186,7 +186,9 @@ def after_look(  # noqa: C901, PLR0911, PLR0912 - one case a verdict
         case Verdict.CREATE:
             operation.prior = row or operation.prior
             # What was in the way is gone; where a create of ours may be on its way, it is unknown still.
-            return Await(Phase.OBSERVE_CREATE) if operation.ours else Call(Phase.CREATE)
+            if operation.ours:
+                return Await(Phase.OBSERVE_CREATE)
+            return Call(Phase.CREATE, created_again_at(operation))
         case Verdict.RESEND:
             return _sent_again(operation, now, settings)
         case Verdict.TRY_LATER:
@@ -241,8 +243,11 @@ def _sent_again(operation: AnyOperation, now: float, settings: Settings) -> Step
     deleting = operation.phase is Phase.OBSERVE_DELETE
     if unknown_s >= settings.backoffs.transient.give_up_after:
         return End(Outcome.FAILED, never_settled(operation))
-    operation.ours = operation.ours and deleting
-    return Call(Phase.DELETE if deleting else Phase.CREATE)
+    if deleting:
+        return Call(Phase.DELETE)
+    may_be_deleted = not operation.ours  # what is unknown is no create of ours, so it may be a delete of an earlier run
+    operation.ours = False
+    return Call(Phase.CREATE, created_again_at(operation) if may_be_deleted else AT_ONCE)
 
 
 def _name_in_use(operation: AnyOperation, now: float, settings: Settings) -> Step:

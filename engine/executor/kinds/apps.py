@@ -262,8 +262,10 @@ class AppOperation(Operation[Change, ObservedApp]):
 
     def in_doubt(self, outcome: Outcome, now: float) -> bool:
         """Whether it ends as `outcome` while a call of it may still be carried out, as far as anybody knows."""
-        if self.in_service or outcome is Outcome.DELETED:
+        if self.in_service:
             return False
+        if outcome is Outcome.DELETED:  # by a second call: the first, of which nobody knows, may come yet
+            return now < self.doubt_until
         waits = self.ours and self.phase in (Phase.LOOK, Phase.AWAIT_DELETING)
         unknown = self.cut_off or waits or self.phase in OBSERVING or now < self.doubt_until
         return unknown or outcome is Outcome.STILL_PENDING

@@ -9,7 +9,7 @@ from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import holder_of
 from engine.core.identity import USER, Owner, folded_owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.outcome import OwnerResult
+from engine.core.outcome import Outcome, OwnerResult
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import observed_owner
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredOwner, Tags
     from engine.core.errors import CloudError, QuotaFacts
     from engine.core.identity import Lane
-    from engine.core.outcome import Outcome, Trouble
+    from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
@@ -178,9 +178,10 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
         """Return its result."""
         return OwnerResult(self.key, self.change.action, outcome, self.attempts, seconds, self.arn, trouble)
 
-    def remember(self, result: OwnerResult, journal: Journal, _now: float, wall: float) -> None:
+    def remember(self, result: OwnerResult, journal: Journal, now: float, wall: float) -> None:
         """Record its end in the journal, and whether a call of it may still be carried out."""
-        journal.conclude_owner(result, wall, in_doubt=self.cut_off or self.phase in OBSERVING)
+        late_delete = result.outcome is Outcome.DELETED and now < self.doubt_until
+        journal.conclude_owner(result, wall, in_doubt=self.cut_off or self.phase in OBSERVING or late_delete)
 
 
 def owner_scopes(lane: Lane, owner: Owner) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.core.desired import AppSpec, Mode
+from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS
 from engine.executor.cause import Cause
@@ -17,11 +17,12 @@ from engine.executor.kinds.apps import spec_hash
 from engine.ports.journal import Memory, Unfinished, Unseen
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FailureRule, FaultKind
-from tests.fleets import an_app
+from tests.fleets import SOURCE, an_app
 from tests.unit.executor.test_app_run import run
 from tests.unit.executor.test_listing_lag import CANVAS_ID
 from tests.unit.executor.test_owner_run import (
     ALICE,
+    BOB,
     CANVAS_A,
     CANVAS_B,
     EPOCH,
@@ -361,6 +362,47 @@ def test_after_a_lost_delete_nothing_is_created_before_that_call_can_come_no_mor
     report = run(stage, **REPLACES)
     assert outcomes(report)[CANVAS_A] == "replaced"
     assert sent_at["CreateApp"] - sent_at["DeleteApp"] >= late_max_s(stage.settings.observe)
+
+
+def test_an_app_that_a_second_delete_ended_leaves_the_first_one_in_doubt(stage: Stage) -> None:
+    """Nobody knows whether the first one comes, and it would delete what the next run makes."""
+    put(stage)
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteApp")
+    stage.fleet = replace(stage.fleet, apps=(an_app(CANVAS_A, None, mode=Mode.ABSENT),))
+    report = run(stage)
+    assert (outcomes(report)[CANVAS_A], calls_of(report, "DeleteApp")) == ("deleted", 2)
+    assert (ending(stage)["in_doubt"], ending(stage)["owed"]) == (True, False)
+
+
+@pytest.mark.parametrize("status", ["", "Deleting"])
+def test_nothing_is_created_before_a_lost_delete_of_an_earlier_run_can_come_no_more(stage: Stage, status: str) -> None:
+    ago_s = 3.0
+    left(stage, "DeleteApp", at=EPOCH - ago_s)
+    if status:
+        put(stage, status)
+        stage.at = [(2.0, lambda _: stage.world.set_app_status(stage.world.apps[CANVAS_ID], "Deleted"))]
+    sent_at: list[float] = []
+
+    async def latency(call: SimulatedCall) -> None:
+        alices = call.operation == "CreateApp" and call.app is not None and call.app.owner == "alice"
+        if call.phase == "request" and alices and stage.run is not None:
+            sent_at.append(stage.run.control.now() - stage.run.control.started_at)
+
+    stage.latency = latency
+    assert outcomes(run(stage))[CANVAS_A] == "created"
+    assert len(sent_at) == 1
+    assert sent_at[0] >= late_max_s(stage.settings.observe) - ago_s - 1.0
+
+
+def test_an_owner_that_a_second_delete_ended_leaves_the_first_one_in_doubt() -> None:
+    stage = Stage()
+    stage.profile("bob", tags={"appfleet:managed-by": "ml"})
+    stage.journal = Kept()
+    stage.fleet = replace(stage.fleet, apps=(), owners=(DesiredOwner(BOB, SOURCE),))
+    stage.fault(FaultKind.RESET_BEFORE, "DeleteUserProfile")
+    report = stage.let_go()
+    assert (owners_of(report)[BOB].value, calls_of(report, "DeleteUserProfile")) == ("deleted", 2)
+    assert ending(stage, BOB)["in_doubt"] is True
 
 
 def test_what_the_run_ended_while_describe_was_asked_is_left_alone(stage: Stage) -> None:
