@@ -30,7 +30,7 @@ from engine.executor.ledger import Ledger
 from engine.executor.operation import Phase
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
-from engine.executor.troubles import kept_trouble, still_pending
+from engine.executor.troubles import UNANSWERED, kept_trouble, still_pending
 from engine.executor.workers import Workers
 from engine.ports.history import LastFailure
 from engine.ports.journal import Memory
@@ -528,6 +528,22 @@ def test_a_deadline_ends_the_watching_too(stage: Stage) -> None:
     """Row 31: what is not in service in time is still pending."""
     stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=2.5))
     assert set(outcomes(run(stage)).values()) == {"still_pending"}
+
+
+def test_a_call_that_is_unanswered_when_the_run_ends_may_have_been_carried_out(stage: Stage) -> None:
+    """Row 31: the deadline comes, and what is in flight is waited for as long as the drain takes."""
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "CreateApp" and call.phase == "answer":
+            await asyncio.sleep(2 * DRAIN_MAX_SECONDS)
+
+    stage.latency = latency
+    stage.settings = replace(stage.settings, execution=replace(Execution(), deadline=5.0))
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "failed", CANVAS_B: "failed"}
+    assert {app.error for app in report.apps} == {UNANSWERED}
+    assert {code_of(report, key) for key in (CANVAS_A, CANVAS_B)} == {"unknown"}
+    assert 5.0 + DRAIN_MAX_SECONDS <= report.seconds < 6.0 + DRAIN_MAX_SECONDS
 
 
 def test_a_watcher_that_may_not_ask_any_more_waits_for_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
