@@ -17,7 +17,7 @@ from engine.core.errors import BugError
 from engine.core.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable
 
     from engine.core.desired import Tags
     from engine.core.errors import CloudError, QuotaFacts
@@ -99,6 +99,8 @@ class Operation(ABC, Generic[C, R]):
     """
 
     kind: ClassVar[Kind]
+    retried_as: ClassVar[Callable[..., Event]]
+    lost_as: ClassVar[Callable[..., Event]]
 
     rank: int
     change: C
@@ -288,13 +290,15 @@ class Operation(ABC, Generic[C, R]):
     def accepted(self, call: str, now: float) -> Event | None:
         """Return the event of a call that the service accepted."""
 
-    @abstractmethod
     def retried(self, delay_s: float, error: CloudError) -> Event:
         """Return the event of a call that is made again."""
+        code = error.service_code or error.code
+        return self.retried_as(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
 
-    @abstractmethod
     def lost(self, error: CloudError) -> Event:
         """Return the event of a call of which nobody knows whether it was carried out."""
+        code = error.service_code or error.code
+        return self.lost_as(self.key, self.attempts, code, error.message, error.request_id)
 
     @abstractmethod
     def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> AppResult | OwnerResult:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.desired import DesiredApp, Tags
-    from engine.core.errors import CloudError, QuotaFacts
+    from engine.core.errors import QuotaFacts
     from engine.core.identity import Lane, Owner
     from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
@@ -66,6 +66,8 @@ class AppOperation(Operation[Change, ObservedApp]):
     """
 
     kind = APP
+    retried_as = AppRetried
+    lost_as = AppOutcomeUnknown
     create_call = "CreateApp"
     delete_call = "DeleteApp"
     describe_call = "DescribeApp"
@@ -217,16 +219,6 @@ class AppOperation(Operation[Change, ObservedApp]):
         if call == self.delete_call:
             return None
         return AppCreated(self.key, self.attempts, round(now - self.sent_at, 3), self.instance_type)
-
-    def retried(self, delay_s: float, error: CloudError) -> Event:
-        """Return the event of a call that is made again."""
-        code = error.service_code or error.code
-        return AppRetried(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
-
-    def lost(self, error: CloudError) -> Event:
-        """Return the event of a call of which nobody knows whether it was carried out."""
-        code = error.service_code or error.code
-        return AppOutcomeUnknown(self.key, self.attempts, code, error.message, error.request_id)
 
     def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> AppResult:
         """Return its result."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.desired import DesiredOwner, Tags
-    from engine.core.errors import CloudError, QuotaFacts
+    from engine.core.errors import QuotaFacts
     from engine.core.identity import Lane
     from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
@@ -48,6 +48,8 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     """
 
     kind = OWNER
+    retried_as = OwnerRetried
+    lost_as = OwnerOutcomeUnknown
     conflict_hint = "Change the fleet to match it, or choose another name"
 
     after: tuple[Hashable, ...] = ()
@@ -163,16 +165,6 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     def accepted(self, call: str, _now: float) -> Event:
         """Return the event of a call that the service accepted."""
         return OwnerAccepted(self.key, call, self.attempts)
-
-    def retried(self, delay_s: float, error: CloudError) -> Event:
-        """Return the event of a call that is made again."""
-        code = error.service_code or error.code
-        return OwnerRetried(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
-
-    def lost(self, error: CloudError) -> Event:
-        """Return the event of a call of which nobody knows whether it was carried out."""
-        code = error.service_code or error.code
-        return OwnerOutcomeUnknown(self.key, self.attempts, code, error.message, error.request_id)
 
     def ended(self, outcome: Outcome, seconds: float, trouble: Trouble | None) -> OwnerResult:
         """Return its result."""
