@@ -35,19 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     call = Call(prepare(given), empty_one(given))
     # A process keeps its handlers to its very end: a signal must not change an exit code that is earned already.
-    with call.signals.caught(to_the_end=arguments is None):
-        return _ended(call)
+    try:
+        with call.signals.caught(to_the_end=arguments is None):
+            return _ended(call)
+    except KeyboardInterrupt as interrupt:  # before the command began, or while an interrupt was dealt with
+        return _interrupted(call, interrupt)
 
 
 def _ended(call: Call) -> int:
     """Run the command, and write its end whatever that is."""
     try:
         code = _run(call)
-    except KeyboardInterrupt as interrupt:
         call.signals.hold()
-        from engine.cli.ending import end_with_interrupt
-
-        return end_with_interrupt(call, str(interrupt.args[0]) if interrupt.args else "")
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(call, interrupt)
     except Exception as error:  # noqa: BLE001  # the last resort: it becomes one line and a file
         call.signals.hold()
         from engine.cli.crash import known_or_bug
@@ -59,6 +60,14 @@ def _ended(call: Call) -> int:
 
         return end_of_look(call, code)
     return code
+
+
+def _interrupted(call: Call, interrupt: KeyboardInterrupt) -> int:
+    """Write that a signal ended the command, and return its exit code."""
+    call.signals.hold()
+    from engine.cli.ending import end_with_interrupt
+
+    return end_with_interrupt(call, str(interrupt.args[0]) if interrupt.args else "")
 
 
 def _run(call: Call) -> int:
