@@ -14,7 +14,7 @@ from engine.app.process import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say
-from engine.cli.usage import UNKNOWN_FLAG, plain_message
+from engine.cli.usage import UNKNOWN_FLAG, of_variable, plain_message
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _usage_error(error: Exception, named: str) -> UsageError:
     """Return what is wrong with the flags, and which help has more. `named` is the first word that is a command."""
     context = getattr(error, "ctx", None)
     format_message = getattr(error, "format_message", None)
-    message = plain_message(format_message() if format_message is not None else str(error))
+    message = of_variable(plain_message(format_message() if format_message is not None else str(error)), error)
     path = context.command_path if context is not None else "appfleet"
     if named and path == "appfleet" and (flag := UNKNOWN_FLAG.match(message)):
         hint = f"Flags of a command come after it: appfleet {named} {flag[1]}"
