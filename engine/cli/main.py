@@ -71,8 +71,7 @@ def _interrupted(call: Call, interrupt: KeyboardInterrupt) -> int:
 
 
 def _run(call: Call) -> int:
-    if call.is_run or call.is_look:
-        require_open_files()
+    _require_surroundings(call)
     words = list(call.words)
     import typer
 
@@ -105,6 +104,21 @@ def _run(call: Call) -> int:
             say(str(getattr(error, "message", error)))
             return ExitCode.USAGE
         raise _usage_error(error, next((word for word in words if word in COMMANDS), "")) from None
+
+
+def _require_surroundings(call: Call) -> None:
+    """Raise an error where the process lacks what this command needs whatever it is asked to do."""
+    if call.is_run or call.is_look:
+        require_open_files()
+    if not call.needs_folder:
+        return
+    try:
+        os.getcwd()  # noqa: PTH109 - whether there is one is all that is asked
+    except FileNotFoundError:
+        raise UsageError(
+            "the folder that this command is called in is not there any more",
+            hint="Change to one that is (cd DIR), then run it again",
+        ) from None
 
 
 def _after_help() -> int:
