@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from engine.core.desired import AppSpec, Tags
 from engine.core.identity import AppKey, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.ports.identity_center import IdentityCenterCloud
 from engine.ports.owners import OwnerCloud
 
 
@@ -87,7 +88,7 @@ def tagged_request(key: str, kinds: tuple[str, ...], token: str) -> dict[str, An
     return {**request, "PaginationToken": token} if token else request
 
 
-class Cloud(OwnerCloud, Protocol):
+class Cloud(OwnerCloud, IdentityCenterCloud, Protocol):
     """One set of credentials in one region."""
 
     @property

@@ -18,7 +18,8 @@ LATE: Final = "late"  # the answer is lost, and the call is carried out some sec
 class Call:
     """One call. `lane` is where it is made, `sent_at` the loop's time when it left.
 
-    `app` and `spec` are of a call about an app, `owner` and `tags` of one about a user profile or a space.
+    `app` and `spec` are of a call about an app, `owner` and `tags` of one about a user profile or a space, `user` and
+    `arn` of one that assigns a user to an application.
     """
 
     operation: str
@@ -31,3 +32,4 @@ class Call:
     arrived: bool = False
     owner: OwnerId | None = None
     tags: Tags = ()
+    user: str = ""

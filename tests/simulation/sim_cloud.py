@@ -22,6 +22,7 @@ from engine.simulator.world.records import IN_SERVICE, AppId, app_id
 from engine.simulator.world.service_error import ServiceError
 from tests.simulation.calls import LATE, Call
 from tests.simulation.owner_cloud import OwnerCalls
+from tests.simulation.sign_in_cloud import SignInCalls
 from tests.simulation.sim_world import SimWorld, row_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class LateDelete:
         self.cloud.watch.late.deleted(key, found, replaces=self.replaces, meant=self.created_at)
 
 
-class SimCloud(OwnerCalls):
+class SimCloud(OwnerCalls, SignInCalls):
     """One lane's cloud (`ports.cloud.Cloud`)."""
 
     def __init__(self, scenario: Scenario, lane: Lane, watch: Watch) -> None:

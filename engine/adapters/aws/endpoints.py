@@ -19,9 +19,12 @@ from engine.core.errors import UsageError
 
 # The services that appfleet calls, as their hosts name them, and nothing that an account's own users can be given a
 # name under: execute-api, s3 and compute hosts are of anybody.
-_SERVICES: Final = r"(?:api(?:-fips)?\.sagemaker|(?:sts|tagging|servicequotas|api\.pricing|portal\.sso|oidc)(?:-fips)?)"
+_SERVICES: Final = (
+    r"(?:api(?:-fips)?\.sagemaker"
+    r"|(?:sts|tagging|servicequotas|api\.pricing|(?:portal\.)?sso|oidc|identitystore)(?:-fips)?)"
+)
 _DUAL_STACK_SERVICES: Final = (
-    r"(?:(?:api\.)?sagemaker|sts|tagging|servicequotas|(?:api\.)?pricing|portal\.sso|oidc)(?:-fips)?"
+    r"(?:(?:api\.)?sagemaker|sts|tagging|servicequotas|(?:api\.)?pricing|(?:portal\.)?sso|oidc|identitystore)(?:-fips)?"
 )
 _REGION: Final = r"[a-z]{2,4}(?:-[a-z]+)+-\d+"
 _SUFFIXES: Final = (
@@ -48,8 +51,17 @@ _ENDPOINT_VARIABLES: Final = tuple(
         "_PRICING",
         "_SSO",
         "_SSO_OIDC",
+        "_SSO_ADMIN",
+        "_IDENTITYSTORE",
     )
 )
+
+# What is asked on behalf of SageMaker's own: by the library's name, what people call it, and its variable.
+BESIDE_SAGEMAKER: Final = {
+    "resourcegroupstaggingapi": ("the Tagging API", "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API"),
+    "sso-admin": ("IAM Identity Center", "AWS_ENDPOINT_URL_SSO_ADMIN"),
+    "identitystore": ("the identity store", "AWS_ENDPOINT_URL_IDENTITYSTORE"),
+}
 
 ENDPOINT_HINT: Final = (
     "Use https, or http to localhost. The endpoint comes from --endpoint-url, an AWS_ENDPOINT_URL variable or the AWS "

@@ -3,8 +3,8 @@
 An answer that lacks what was asked for is never an empty success: it is OutcomeUnknown. Fields that we do not know are
 left aside, and a status that we do not know passes through as it is.
 
-Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), retries, pages of ListApps
-(`executor`).
+Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), assignment (`identity_center`), retries,
+pages of ListApps (`executor`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
+from engine.adapters.aws.identity_center import IdentityCenterCalls
 from engine.adapters.aws.sagemaker_owners import OwnerCalls
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_app
@@ -23,8 +24,6 @@ from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from types_aiobotocore_sagemaker.literals import AppInstanceTypeType, AppTypeType
     from types_aiobotocore_sagemaker.type_defs import (
         CreateAppRequestTypeDef,
@@ -38,15 +37,11 @@ if TYPE_CHECKING:
     from engine.core.desired import Tags
 
 
-class SageMakerCloud(OwnerCalls):
-    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left.
+class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
+    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left."""
 
-    `tagging` opens the Tagging API's client, which most runs never need; it raises CloudError.
-    """
-
-    def __init__(self, *, tagging: Callable[[], Awaitable[Any]], **more: Any) -> None:
+    def __init__(self, **more: Any) -> None:
         super().__init__(**more)
-        self._open_tagging = tagging
         self._tagging: Any = None
 
     @property
@@ -119,7 +114,7 @@ class SageMakerCloud(OwnerCalls):
     async def tagged_resources(self, key: str, kinds: tuple[str, ...], *, token: str = "") -> TaggedPage:
         """GetResources: up to 100 of the account's resources in the region that carry a tag of this key."""
         if self._tagging is None:
-            self._tagging = await self._open_tagging()
+            self._tagging = await self._open_beside("resourcegroupstaggingapi", "GetResources")
         send = partial(self._tagging.get_resources, **tagged_request(key, kinds, token))
         return await self._ask("GetResources", send, _tagged_page, key)
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 from engine.adapters.aws.account import AccountCalls
 from engine.adapters.aws.credentials import GateTimes
-from engine.adapters.aws.endpoints import foreign_endpoint
+from engine.adapters.aws.endpoints import BESIDE_SAGEMAKER, foreign_endpoint
 from engine.adapters.aws.errors import credentials_failure, translate
 from engine.adapters.aws.logins import Login, log_in, whose
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
@@ -175,21 +175,25 @@ class Clouds:
             redactor=self.redactor,
             endpoint=next((url for url in urls if foreign_endpoint(url)), ""),
             call_total_max_seconds=self._call_total_max_seconds,
-            tagging=partial(self._tagging, login, domain.region),
+            beside=partial(self._beside, login, domain.region),
         )
 
-    async def _tagging(self, login: Login, region: str) -> Any:
-        """Open the client of the Tagging API. Raises CloudError, also where it is of another world than SageMaker."""
-        sagemaker, tagging = await self._two_clients(login, "resourcegroupstaggingapi", region, "GetResources")
-        urls = (sagemaker.meta.endpoint_url, tagging.meta.endpoint_url)
+    async def _beside(self, login: Login, region: str, service: str, operation: str) -> Any:
+        """Open a service's client for `operation`. Raises CloudError, also where it is of another world than SageMaker.
+
+        The library names each service; what its users call it, and its variable, are in the table of endpoints.
+        """
+        sagemaker, other = await self._two_clients(login, service, region, operation)
+        urls = (sagemaker.meta.endpoint_url, other.meta.endpoint_url)
         if bool(foreign_endpoint(urls[0])) != bool(foreign_endpoint(urls[1])):
+            named, variable = BESIDE_SAGEMAKER[service]
             raise Rejected(
-                "Cannot send GetResources: one of the endpoints of SageMaker and of the Tagging API is AWS's own, "
+                f"Cannot send {operation}: one of the endpoints of SageMaker and of {named} is AWS's own, "
                 "and the other is not",
-                hint="Set AWS_ENDPOINT_URL for both, or AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API beside the other",
-                operation="GetResources",
+                hint=f"Set AWS_ENDPOINT_URL for both, or {variable} beside the other",
+                operation=operation,
             )
-        return tagging
+        return other
 
     async def _two_clients(self, login: Login, other: str, region: str, operation: str) -> tuple[Any, Any]:
         """Open a client for SageMaker and one for another service; what goes wrong is trouble of `operation`."""

@@ -1,6 +1,6 @@
 """The simulated services over HTTP on loopback, as the AWS SDKs and the AWS CLI speak to them.
 
-One port for all: SageMaker, Service Quotas and the Tagging API as JSON 1.1 by X-Amz-Target, STS as the Query protocol.
+One port for all: SageMaker and the services beside it as JSON 1.1 by X-Amz-Target, STS as the Query protocol.
 The region is the one that the request was signed for. The signature itself is not checked; the account is the world's
 own, or that of the role that AssumeRole gave out. `/_appfleet/…` answers the simulator's own questions.
 Never reachable from another machine: other hosts than loopback's are refused, and so is a page in a browser.
@@ -42,6 +42,8 @@ _TARGETS: Final = {
     b"ServiceQuotasV20190624": "servicequotas",
     b"ResourceGroupsTaggingAPI_20170126": "tagging",
     b"AWSPriceListService": "pricing",
+    b"SWBExternalService": "sso-admin",
+    b"AWSIdentityStore": "identitystore",
 }
 _DEFAULT_REGION: Final = "us-east-1"
 _PLAIN_JSON: Final = b"application/json"

@@ -15,6 +15,7 @@ from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.service_errors import error_from_service
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 from engine.simulator.faces.memory_owners import MemoryOwners
+from engine.simulator.faces.memory_sign_in import MemorySignIn
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import tag_operations as tagging
 from engine.simulator.service.identity_operations import caller_arn
@@ -51,7 +52,7 @@ class SimulatedCall:
     owner: str = ""
 
 
-class MemoryCloud(MemoryOwners):
+class MemoryCloud(MemoryOwners, MemorySignIn):
     """A `Cloud` of one account and region of a world.
 
     `clock` gives epoch seconds. `latency` is awaited twice a call, before and after the world has acted, so that a

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.simulator.scenario.changes import SavedChange
 from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultRule
+from engine.simulator.world.identity_center import IdentityCenter
 from engine.simulator.world.quotas import Quotas
 from engine.simulator.world.records import App, Domain
 from engine.simulator.world.request_limit import RequestLimit
@@ -32,6 +33,7 @@ _SHARED: Final = (
     "request_limits",
     "failures",
     "prices",
+    "center",
 )
 
 
@@ -54,6 +56,8 @@ class SavedWorld(BaseModel):
     faults: list[FaultRule]
     # A world that was saved before there were prices has those of a new one.
     prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))
+    # The same holds for what is known of people.
+    center: IdentityCenter = Field(default_factory=IdentityCenter)
     domains: list[Domain]
     apps: list[App]
     scheduled: list[tuple[Number, SavedChange]]

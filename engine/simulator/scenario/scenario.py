@@ -93,6 +93,8 @@ class Scenario:
         ]
         for kind, usd in tables.prices.items():
             world.set_price(kind, usd)
+        for name, value in tables.identity_center.model_dump(exclude_none=True).items():
+            setattr(world.center, name, value)
         for table in tables.domain:
             _fill_domain(world, table, table.account or world.account)
         for at in tables.at:

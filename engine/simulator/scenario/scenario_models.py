@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from engine.config.fleet.fleet_models import Table
 from engine.config.reading.problems import problem
 from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region
+from engine.config.service.service_model import SSO_VALUE_MAX_CHARS
 from engine.core.limits import SCENARIO_ROWS_MAX_COUNT, TAG_KEY_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from engine.core.settings import HOURLY_USD
 from engine.simulator.world.faults import FaultKind
@@ -26,6 +27,7 @@ Tags = dict[
     Annotated[str, Field(min_length=1, max_length=TAG_KEY_MAX_CHARS)],
     Annotated[str, Field(max_length=TAG_VALUE_MAX_CHARS)],
 ]  # any tags, appfleet:fleet too: somebody else's world is described here
+SsoUser = Annotated[str, Field(min_length=1, max_length=SSO_VALUE_MAX_CHARS)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -193,6 +195,13 @@ class DomainTable(Table):
     app: list[AppTable] = Field(default_factory=list)
 
 
+class IdentityCenterTable(Table):
+    """IAM Identity Center. `users`: the identity store has these user names and no others; unset: everybody."""
+
+    users: Annotated[list[SsoUser], Field(max_length=SCENARIO_ROWS_MAX_COUNT)] | None = None
+    profiles_need_users: bool | None = None
+
+
 class ScenarioTables(Table):
     """A whole scenario file."""
 
@@ -207,5 +216,6 @@ class ScenarioTables(Table):
     failure: list[FailureTable] = Field(default_factory=list)
     fault: list[FaultTable] = Field(default_factory=list)
     prices: dict[InstanceType, Price] = Field(default_factory=dict)  # 0: the type is not sold
+    identity_center: IdentityCenterTable = Field(default_factory=IdentityCenterTable)
     at: list[AtTable] = Field(default_factory=list)
     domain: list[DomainTable] = Field(default_factory=list)

@@ -15,6 +15,7 @@ from engine.simulator.service import owner_operations as owners
 from engine.simulator.service import price_operations as prices
 from engine.simulator.service import quota_operations as quotas
 from engine.simulator.service import shapes
+from engine.simulator.service import sign_in_operations as sign_in
 from engine.simulator.service import tag_operations as tagging
 from engine.simulator.service.model import check_request
 from engine.simulator.world.listing import CreationIndex, page_size, read_token, show_page, slice_page, write_token
@@ -235,4 +236,7 @@ OPERATIONS: Final[dict[str, tuple[str, Callable[[World, Lane, Params], Params]]]
     "RequestServiceQuotaIncrease": ("servicequotas", quotas.request_increase),
     "GetResources": ("tagging", tagging.get_resources),
     "GetProducts": ("pricing", prices.get_products),
+    "ListInstances": ("sso-admin", sign_in.list_instances),
+    "CreateApplicationAssignment": ("sso-admin", sign_in.create_assignment),
+    "GetUserId": ("identitystore", sign_in.get_user_id),
 }

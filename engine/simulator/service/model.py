@@ -31,6 +31,8 @@ _SERVICES: Final = {
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
     "pricing": "pricing",
+    "sso-admin": "sso-admin",
+    "identitystore": "identitystore",
 }
 # Java's classes of characters, as Python's `re` can say them.
 _CLASSES: Final = (
@@ -43,7 +45,7 @@ _CLASSES: Final = (
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """Return botocore's model of a service: sagemaker, sts, servicequotas, tagging or pricing."""
+    """Return botocore's model of a service: one that `_SERVICES` names."""
     # Imported by the first check: a simulation in memory that checks no request needs no botocore.
     from botocore.loaders import Loader  # noqa: PLC0415
     from botocore.model import ServiceModel  # noqa: PLC0415
@@ -110,7 +112,7 @@ def _compiled(service: str, name: str, shape: Shape) -> Check:
 
 
 def _check_nothing(_value: Any, _path: str, _problems: Problems) -> None:
-    """Check a call without parameters."""
+    """Take a call without parameters, and a document, which is any JSON."""
 
 
 def _wrong_type(problems: Problems, path: str, wanted: str) -> None:
@@ -127,8 +129,11 @@ def _lower_first(name: str) -> str:
 
 
 def _structure(service: str, shape: StructureShape) -> Check:
+    if shape.is_document_type:
+        return _check_nothing
     members = {name: (_compile(service, member), _lower_first(name)) for name, member in shape.members.items()}
     required = [(name, _lower_first(name)) for name in shape.required_members]
+    is_union = shape.is_tagged_union
 
     def check(value: Any, path: str, problems: Problems) -> None:
         if value.__class__ is not dict:
@@ -146,6 +151,8 @@ def _structure(service: str, shape: StructureShape) -> Check:
                 _unfit(problems, name, prefix.rstrip(".") or ".", "Member must be known to the service model")
             elif inner is not None:
                 known[0](inner, f"{prefix}{known[1]}", problems)
+        if is_union and len(value) != 1:
+            problems.append((False, f"Value at '{path}' failed to satisfy constraint: Exactly one member must be set"))
 
     return check
 

@@ -88,6 +88,8 @@ def create_profile(
             VALIDATION,
             "SingleSignOnUserIdentifier and SingleSignOnUserValue are required when AuthMode of the Domain is SSO.",
         )
+    if not at_once and any(sso) and world.center.profiles_need_users and not world.center.has(sso[1]):
+        raise ServiceError(VALIDATION, f"SingleSignOnUserValue [{sso[1]}] is not a user of the identity store.")
     if not at_once:
         _check_owner_quota(world, domain, quotas.USER_PROFILES, spaces=False)
     now = round(world.now, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.core.desired import AppSpec
+from engine.simulator.world.identity_center import application_arn
 
 if TYPE_CHECKING:
     from engine.simulator.world.records import App, Domain, Profile, Space
@@ -127,6 +128,8 @@ def domain_details(domain: Domain) -> dict[str, Any]:
 def domain_description(domain: Domain) -> dict[str, Any]:
     """Return the answer of DescribeDomain."""
     shown = {**domain_details(domain), "AuthMode": domain.auth_mode}
+    if domain.auth_mode == "SSO":
+        shown["SingleSignOnApplicationArn"] = application_arn(domain)
     if domain.user_settings:
         shown["DefaultUserSettings"] = domain.user_settings
     if domain.space_settings:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from engine.core.limits import TOMBSTONE_SECONDS
 from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultBook
+from engine.simulator.world.identity_center import IdentityCenter
 from engine.simulator.world.listing import CreationIndex
 from engine.simulator.world.quotas import Quotas
 from engine.simulator.world.records import (
@@ -101,6 +102,7 @@ class World:
         self.account = account  # of callers whose credentials name none
         self.scenario = ""  # the digest of the scenario that was laid over this world
         self.prices = dict(PRICES)  # USD an hour by instance type
+        self.center = IdentityCenter()
         self.faults = FaultBook()
         self.failures: list[FailureRule] = []
         self.keep_replaced_rows = False  # ListApps shows the tombstone beside the app that was made again

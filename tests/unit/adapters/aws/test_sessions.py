@@ -262,7 +262,16 @@ async def test_a_password_in_an_endpoint_is_refused_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["SAGEMAKER", "RESOURCE_GROUPS_TAGGING_API", "SERVICE_QUOTAS", "PRICING", "SSO_OIDC"]
+    "service",
+    [
+        "SAGEMAKER",
+        "RESOURCE_GROUPS_TAGGING_API",
+        "SERVICE_QUOTAS",
+        "PRICING",
+        "SSO_OIDC",
+        "SSO_ADMIN",
+        "IDENTITYSTORE",
+    ],
 )
 async def test_an_endpoint_of_one_service_that_is_not_safe_is_refused(
     service: str, monkeypatch: pytest.MonkeyPatch
@@ -271,6 +280,20 @@ async def test_an_endpoint_of_one_service_that_is_not_safe_is_refused(
     async with Clouds() as clouds:
         with pytest.raises(UsageError, match=f"AWS_ENDPOINT_URL_{service} is http://localstack:4566, which cannot"):
             await clouds.connect(desired())
+
+
+@pytest.mark.parametrize("service", ["SSO_ADMIN", "IDENTITYSTORE"])
+async def test_users_are_not_looked_up_in_another_world_than_sagemakers(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
+    async with Clouds() as clouds:
+        cloud = await clouds.connect(desired())
+        with pytest.raises(
+            Rejected, match=r"and of (IAM Identity Center|the identity store) is AWS's own, and"
+        ) as caught:
+            await cloud.instances()
+    assert caught.value.hint == f"Set AWS_ENDPOINT_URL for both, or AWS_ENDPOINT_URL_{service} beside the other"
 
 
 @pytest.mark.parametrize("by_profile", [True, False])

@@ -417,6 +417,14 @@ async def tagging(clouds: Clouds) -> None:
     await (await clouds.connect(desired())).tagged_resources("appfleet:fleet", ("sagemaker:app",))
 
 
+async def instances(clouds: Clouds) -> None:
+    await (await clouds.connect(desired())).instances()
+
+
+async def users(clouds: Clouds) -> None:
+    await (await clouds.connect(desired())).user_id("d-1234567890", "ana@x")
+
+
 async def quotas(clouds: Clouds) -> None:
     calls = await clouds.account(desired())
     assert calls is not None
@@ -435,6 +443,8 @@ CLIENTS: dict[str, tuple[Callable[[Clouds], Awaitable[Any]], str]] = {
     "SageMaker": (list_once, "api.sagemaker.eu-west-1.amazonaws.com"),
     "GetCallerIdentity": (caller, "sts.eu-west-1.amazonaws.com"),
     "tagging": (tagging, "tagging.eu-west-1.amazonaws.com"),
+    "sso-admin": (instances, "sso.eu-west-1.amazonaws.com"),
+    "identitystore": (users, "identitystore.eu-west-1.amazonaws.com"),
     "service-quotas": (quotas, "servicequotas.eu-west-1.amazonaws.com"),
     "pricing": (pricing, "api.pricing."),
     "role_arn": (lambda clouds: connected(clouds, role_arn=ROLE), "sts.eu-west-1.amazonaws.com"),

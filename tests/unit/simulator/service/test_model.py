@@ -10,6 +10,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.ports.identity_center import assignment_request, user_request
 from engine.simulator.service.api import OPERATIONS
 from engine.simulator.service.model import (
     _compile,
@@ -18,8 +19,10 @@ from engine.simulator.service.model import (
     instance_types,
     service_model,
 )
+from engine.simulator.service.owner_operations import add_domain
+from engine.simulator.world.identity_center import application_arn, store_id, user_id
 from engine.simulator.world.service_error import ServiceError
-from tests.unit.simulator.worlds import DOMAIN_ID, call, create, make_world, pass_time, the_domain
+from tests.unit.simulator.worlds import DOMAIN_ID, LANE, call, create, make_world, pass_time, the_domain
 
 GOOD = {"DomainId": "d-abc", "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}
 
@@ -111,6 +114,17 @@ def test_long_values_are_shown_shortened() -> None:
     assert len(refused("CreateApp", {**GOOD, "AppType": "x" * 5_000})) < 1_000
 
 
+def test_a_document_is_any_json_and_a_union_has_one_member() -> None:
+    unique = {"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": ["any", {"json": 1}]}}
+    external = {"ExternalId": {"Issuer": "https://idp.example", "Id": "7"}}
+    store = {"IdentityStoreId": "d-0123456789"}
+    check_request("identitystore", "GetUserId", {**store, "AlternateIdentifier": unique})
+    check_request("identitystore", "GetUserId", {**store, "AlternateIdentifier": external})
+    for wrong in ({}, {**unique, **external}):
+        said = refused("GetUserId", {**store, "AlternateIdentifier": wrong}, "identitystore")
+        assert "Value at 'alternateIdentifier' failed to satisfy constraint: Exactly one member must be set" in said
+
+
 def test_empty_members_are_as_good_as_none() -> None:
     check_request("sagemaker", "CreateApp", {**GOOD, "ResourceSpec": None})
 
@@ -152,6 +166,7 @@ def test_every_operation_has_a_check_of_its_request() -> None:
             "ListSpaces",
             "ListUserProfiles",
             "GetResources",
+            "ListInstances",
         ):
             check_request(service, operation, {})
         else:
@@ -176,6 +191,7 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
     create(world, instance_type="ml.g5.xlarge", team="a")
     domain = the_domain(world)
     domain.tags = {"org": "x"}
+    signs = add_domain(world, "d-sso", LANE.region, LANE.account, auth_mode="SSO")
     in_domain: dict[str, Any] = {"DomainId": DOMAIN_ID}
     lab = {**in_domain, "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}
     canvas = {**in_domain, "UserProfileName": "alice", "AppType": "Canvas", "AppName": "default"}
@@ -204,6 +220,10 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         ("ListDomains", {}, 0),
         ("GetResources", {}, 0),
         ("GetProducts", {"ServiceCode": "AmazonSageMaker", "MaxResults": 5}, 0),
+        ("ListInstances", {}, 0),
+        ("GetUserId", user_request(store_id(LANE), "bob@x"), 0),
+        ("CreateApplicationAssignment", assignment_request(application_arn(signs), user_id(LANE, "bob@x")), 0),
+        ("DescribeDomain", {"DomainId": "d-sso"}, 0),
         ("ListServiceQuotas", {"ServiceCode": "sagemaker", "MaxResults": 5}, 0),
         ("GetServiceQuota", quota, 0),
         ("RequestServiceQuotaIncrease", {**quota, "DesiredValue": 5_000.0}, 0),
@@ -217,7 +237,7 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         result = call(world, operation, **params)
         service = OPERATIONS[operation][0]
         output = service_model(service).operation_model(operation).output_shape
-        assert bool(result) == (output is not None) or operation == "DeleteTags"
+        assert bool(result) == (output is not None) or operation in ("DeleteTags", "CreateApplicationAssignment")
         if output is not None:
             problems: list[tuple[bool, str]] = []
             _compile(service, output)(result, "", problems)
