@@ -81,8 +81,9 @@ QUOTA: Final = obj(
     bucket=TEXT, quota=TEXT, code=TEXT, value=or_null(COUNT), used=or_null(COUNT), wanted=COUNT, fits=one_of(Fits)
 )
 OWNER_CHANGE: Final = obj(
+    ("assigned_to",),
     owner=OWNER, domain=TEXT, kind={"enum": ["user", "space"]}, name=TEXT, action=one_of(Action), reason=TEXT,
-    before=or_null(obj(status=TEXT, generation=NUMBER)), after=or_null(maps(ANYTHING)),
+    before=or_null(obj(status=TEXT, generation=NUMBER)), after=or_null(maps(ANYTHING)), assigned_to=TEXT,
 )  # fmt: skip
 OWNER_RESULT: Final = obj(
     owner=OWNER, action=one_of(Action), outcome=one_of(Outcome), attempts=COUNT, seconds=SECONDS, arn=TEXT,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from engine.core.application import Application
 from engine.core.desired import DesiredApp, DesiredOwner
 from engine.core.identity import AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
@@ -38,7 +39,6 @@ class Reason(StrEnum):
     QUARANTINED = "quarantined"
     DELETING = "deleting"
     PENDING = "pending"
-    MAINTENANCE = "maintenance"  # Pending long after it was made
     IN_SYNC = "in_sync"
     DRIFT = "drift"
     DONE_ONCE = "done_once"
@@ -113,20 +113,24 @@ class OwnerReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerChange:
-    """What is done about one owner: made, deleted, or (`none`) waited for."""
+    """What is done about one owner: made, deleted, or (`none`) waited for.
+
+    `assigned_to` is the application to which the user of a new profile is assigned.
+    """
 
     owner: Owner
     action: Action
     reason: OwnerReason
     before: ObservedOwner | None = None
     after: DesiredOwner | None = None
+    assigned_to: Application | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `owners` in `plan --format json`."""
         before = None
         if self.before is not None:
             before = {"status": self.before.status, "generation": self.before.created_at}
-        return {
+        shown = {
             "owner": str(self.owner),
             "domain": self.owner.domain,
             "kind": self.owner.kind,
@@ -136,6 +140,7 @@ class OwnerChange:
             "before": before,
             "after": None if self.after is None else declared_json(self.after),
         }
+        return shown if self.assigned_to is None else {**shown, "assigned_to": self.assigned_to.arn}
 
 
 def declared_json(owner: DesiredOwner) -> dict[str, Any]:

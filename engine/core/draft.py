@@ -16,7 +16,6 @@ from engine.core.desired import DesiredFleet
 from engine.core.facts import Facts, Refusal
 from engine.core.identity import Owner
 from engine.core.observed import ObservedFleet
-from engine.core.owner_quotas import owner_lines
 from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
 from engine.core.ownership import WhoseAre
 from engine.core.plan import Plan, in_order
@@ -42,7 +41,8 @@ _RESTS_ON: Final = {
 class Draft:
     """A plan of `fleet` as far as `facts` go. `goes_too_far` is what the guardrails say of the plan of its apps.
 
-    `creates_owners`: missing profiles and spaces are made.
+    `creates_owners`: missing profiles and spaces are made. `assigns_users`: the users of new profiles are assigned to
+    their domain's application.
     """
 
     fleet: DesiredFleet
@@ -50,6 +50,7 @@ class Draft:
     asked: PlanOptions
     goes_too_far: Callable[[Plan, ObservedFleet], bool] = lambda _, __: False
     creates_owners: bool = False
+    assigns_users: bool = False
 
     def knowing(self, more: Facts) -> Draft:
         """Return the draft that knows `more`."""
@@ -114,9 +115,7 @@ class Draft:
         """The whole plan. It is complete when everything was listed, and answered, that it rests on."""
         made, facts = self.owned, self.facts
         for domain in domains_with_new_profiles(made):
-            made = with_auth_mode(made, domain, facts.auth_modes.get(domain, ""))
-        if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
-            made = replace(made, quotas=in_order((*made.quotas, *lines)))
+            made = with_auth_mode(made, domain, facts.auth_modes.get(domain, ""), facts.applications.get(domain))
         complete = made.complete and not self.refusal and facts.residents_known
         return replace(made, complete=complete, findings=tuple(sorted({*made.findings, *facts.findings})))
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, NamedTuple
 
+from engine.core.application import Application
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
 from engine.core.outcome import Trouble
-from engine.core.owner_quotas import OwnerRoom
 from engine.core.ownership import FLEET_TAG, Whose
 from engine.core.quota_fit import LaneQuotas
 
@@ -50,9 +50,9 @@ class Facts:
     """What is known. `|` gives facts that know more; a field about which there is nothing new stays the same object.
 
     `observed` holds what `ownership` says as well. `tagged` names what carries the fleet's own tag in a lane besides
-    apps, by ARN. `owners` maps to None what is not there. `residents` holds everybody in a domain that somebody leaves,
-    by the folded name. `tags_unread` says of which lanes tags were not read, and why. `owner_rooms` holds the quotas of
-    profiles and spaces.
+    apps, by ARN. `owners` maps to None what is not there. `auth_modes` and `applications` are those of domains.
+    `residents` holds everybody in a domain that somebody leaves, by the folded name. `tags_unread` says of which lanes
+    tags were not read, and why.
     """
 
     observed: ObservedFleet = field(default_factory=lambda: ObservedFleet({}))
@@ -61,9 +61,9 @@ class Facts:
     quotas: Mapping[Lane, LaneQuotas] = field(default_factory=dict)
     owners: Mapping[Owner, ObservedOwner | Unknown | None] = field(default_factory=dict)
     auth_modes: Mapping[str, str] = field(default_factory=dict)
+    applications: Mapping[str, Application] = field(default_factory=dict)
     residents: Mapping[str, Mapping[Owner, ObservedOwner]] = field(default_factory=dict)
     tags_unread: Mapping[Lane, str] = field(default_factory=dict)
-    owner_rooms: Mapping[Lane, OwnerRoom] = field(default_factory=dict)
 
     def __or__(self, more: Facts) -> Facts:
         """Return these facts and `more`, which counts where both say something."""
@@ -124,14 +124,10 @@ class Facts:
             "Which fleet owns the apps that this one does not declare is not known"
             for lane, why in self.tags_unread.items()
         )
-        unread_quotas = {  # those of apps and of owners may be unread for one reason
-            *((lane, found.unread_because) for lane, found in self.quotas.items()),
-            *((lane, found.unread_because) for lane, found in self.owner_rooms.items()),
-        }
         quotas = (
-            f"quotas of {lane} are not known: {why}. Nothing is held back because of it"
-            for lane, why in unread_quotas
-            if why
+            f"quotas of {lane} are not known: {found.unread_because}. Nothing is held back because of it"
+            for lane, found in self.quotas.items()
+            if found.unread_because
         )
         said = [*((TAGS_RULE, message) for message in unread), *(("quotas", message) for message in quotas)]
         return tuple(sorted(Finding(rule, "advisory", "", message) for rule, message in said))

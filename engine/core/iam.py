@@ -50,6 +50,7 @@ def iam_policy(
         *_owners(fleet, create=settings.create_owners and not read_only),
         *_domains(fleet, settings),
         *_passing(fleet, create=settings.create_owners and not read_only),
+        *_assigning(fleet, settings, read_only=read_only),
     ]
     return {"Version": IAM_VERSION, "Statement": statements}
 
@@ -67,6 +68,19 @@ def _domains(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]
     """Yield what the plan reads of domains whose people it makes."""
     if settings.create_owners:
         yield _statement("Domains", ["sagemaker:DescribeDomain"], _resources(fleet.domains, "domain", deep=False))
+
+
+def _assigning(fleet: DesiredFleet, settings: Settings, *, read_only: bool) -> Iterable[dict[str, Any]]:
+    """Yield what it takes to find the users of new profiles in IAM Identity Center, and to assign them.
+
+    An instance belongs to the organization, so neither it nor its identity store is named by the domain's account.
+    """
+    if not (settings.create_owners and settings.assign_users):
+        return
+    yield _statement("FindUsers", ["sso:ListInstances", *([] if read_only else ["identitystore:GetUserId"])], ["*"])
+    if not read_only:
+        applications = {f"arn:{partition(domain.region)}:sso::*:application/*" for domain in fleet.domains}
+        yield _statement("AssignUsers", ["sso:CreateApplicationAssignment"], sorted(applications))
 
 
 def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:

@@ -87,7 +87,9 @@ UNSEEN_KEPT_MAX_SECONDS: Final = 2_592_000.0  # of an app that was made with --n
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 # Planning.
-PLAN_ROUNDS_MAX_COUNT: Final = 7  # whose apps are, who reads on, quotas, owners, their holders, sign-in, none left
+PLAN_ROUNDS_MAX_COUNT: Final = (
+    8  # whose apps are, who reads on, quotas, owners, holders, sign-in, assignment, none left
+)
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
 
 # Quotas and prices.
@@ -100,7 +102,6 @@ QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 # Settling.
 SETTLE_TICK_MIN_SECONDS: Final = 3.0
 SETTLE_TICK_MAX_SECONDS: Final = 15.0
-MAINTENANCE_MARGIN_SECONDS: Final = 600.0  # past settle_timeout: listings lag, clocks differ; then Pending is not new
 
 # Pace: the adaptive throttle's floor, and how it moves.
 RATE_FLOOR_PER_SECOND: Final = 0.1

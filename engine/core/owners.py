@@ -175,7 +175,8 @@ def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
         clean(
             f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), and {made} will be made: a "
             "profile that the API makes is not assigned to the domain's application there, so its user is answered "
-            "Access Denied until an administrator assigns that user or a group in IAM Identity Center"
+            "Access Denied until an administrator assigns that user or a group in IAM Identity Center, or "
+            "[owners] assign = true in a policy lets appfleet assign the users of the profiles that it makes"
         ),
     )
     return replace(plan, findings=tuple(sorted({*plan.findings, finding})))

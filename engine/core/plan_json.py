@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Final, NoReturn
 
+from engine.core.application import Application
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.cost import cost_from_json
 from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
@@ -111,6 +112,7 @@ def _read_owner(entry: Mapping[str, Any]) -> OwnerChange:
         OwnerReason(entry["reason"]),
         None if before is None else ObservedOwner(owner, _text(before["status"]), float(before["generation"])),
         None if after is None else _read_declared(owner, after),
+        Application("", _text(entry["assigned_to"])) if "assigned_to" in entry else None,
     )
 
 

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from engine.core.change import Reason
 from engine.core.desired import DesiredOwner
 from engine.core.draft import Draft
-from engine.core.identity import OWNER_KINDS, AppKey, Lane, Owner, OwnerKind, folded_owner
-from engine.core.owner_quotas import wanted_owners
-from engine.core.owners import domains_with_new_profiles, holders_needed
+from engine.core.identity import AppKey, Lane, Owner, folded_owner
+from engine.core.owners import SSO_MODE, domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
 from engine.core.quota_fit import wanted_buckets
 
@@ -33,14 +32,6 @@ class RoomIn(NamedTuple):
     domain: str
 
 
-class OwnersRoomIn(NamedTuple):
-    """The quotas of profiles and spaces in a lane, and how many of these `kinds` the account has there."""
-
-    lane: Lane
-    domain: str
-    kinds: tuple[OwnerKind, ...]
-
-
 class AreThere(NamedTuple):
     """Whether these profiles and spaces are there, and how they are."""
 
@@ -53,6 +44,13 @@ class SignsIn(NamedTuple):
     domain: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApplicationOf:
+    """The application of a domain in IAM Identity Center, and the identity store that knows its users."""
+
+    domain: str
+
+
 class ResidentsOf(NamedTuple):
     """Every profile and space of a domain, and of those that leave whose they are."""
 
@@ -60,7 +58,7 @@ class ResidentsOf(NamedTuple):
     leaving: tuple[Owner, ...] = ()
 
 
-Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | OwnersRoomIn | ResidentsOf
+Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | ApplicationOf | ResidentsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,9 @@ def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:
 
 
 def _of_owners(draft: Draft) -> tuple[Question, ...]:
-    """Ask about the owners of what is made, then about those that own these.
+    """Ask about the owners of what is made, then about those that own these, then about how the new ones sign in.
 
-    Once it is known which ones will be made, ask how they sign in, and whether the account has room for them.
+    Last comes to which application their users are to be assigned.
     """
     facts = draft.facts
     holders = holders_needed(draft.fleet, facts.owners_seen) if draft.creates_owners and facts.owners else ()
@@ -133,17 +131,9 @@ def _of_owners(draft: Draft) -> tuple[Question, ...]:
         if unseen := tuple(owner for owner in owners if owner not in facts.owners):
             return (AreThere(unseen),)
     domains = domains_with_new_profiles(draft.owned)
-    sign_in = (SignsIn(domain) for domain in domains if domain not in facts.auth_modes)
-    return (*sign_in, *_of_owners_room(draft))
-
-
-def _of_owners_room(draft: Draft) -> list[OwnersRoomIn]:
-    lanes = draft.asked.domain_lanes
-    wanted = wanted_owners(draft.owned, lanes)
-    places: dict[Lane, str] = {}
-    for name, lane in lanes.items():
-        places.setdefault(lane, name)
-    return [
-        OwnersRoomIn(lane, places[lane], tuple(kind for kind in OWNER_KINDS if (lane, kind) in wanted))
-        for lane in sorted({lane for lane, _ in wanted} - draft.facts.owner_rooms.keys())
-    ]
+    if unknown := tuple(SignsIn(domain) for domain in domains if domain not in facts.auth_modes):
+        return unknown
+    if not draft.assigns_users or draft.plan.denied:
+        return ()
+    through = [domain for domain in domains if facts.auth_modes[domain] == SSO_MODE]
+    return tuple(ApplicationOf(domain) for domain in through if domain not in facts.applications)

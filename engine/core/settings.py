@@ -102,7 +102,9 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of them. `create_owners` is `[owners] create`; `prices` is USD an hour by region ("" is all) and type.
+    """All of them. `create_owners` is `[owners] create`, `assign_users` its `assign`.
+
+    `prices` is USD an hour by region ("" is all) and type.
 
     A type is an instance type, or an app type for apps that name no instance type.
     """
@@ -112,4 +114,5 @@ class Settings:
     observe: Observe = Observe()
     safety: Safety = Safety()
     create_owners: bool = False
+    assign_users: bool = False
     prices: tuple[tuple[str, str, float], ...] = field(default=())

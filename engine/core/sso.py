@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from engine.core.application import Application, unassigned
 from engine.core.change import OwnerChange
 from engine.core.finding import Finding
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
@@ -21,18 +22,28 @@ _RULE: Final = "sso"
 _KEY: Final = "sso_identity"
 
 
-def with_auth_mode(plan: Plan, domain: str, auth_mode: str) -> Plan:
+def with_auth_mode(plan: Plan, domain: str, auth_mode: str, application: Application | None = None) -> Plan:
     """Return the plan with what this AuthMode (empty: not known) means for the profiles that it makes in the domain.
 
     A name that was only guessed from an address is sent where it is asked for and nowhere else. What the service would
-    refuse denies the plan, before anything is called.
+    refuse denies the plan, before anything is called. With an `application` the users of the new profiles are assigned
+    to it.
     """
     if auth_mode != SSO_MODE:
         plan = replace(plan, owners=tuple(_without_guess(change, domain) for change in plan.owners))
     new = [change for change in new_profiles(plan.owners) if change.owner.domain == domain]
-    named = [change for change in new if change.after is not None and change.after.sso_identity is not None]
-    nameless = [change for change in new if change not in named]
-    plan = with_sso_warning(plan, domain, auth_mode)
+    named = [change for change in new if _identity(change) is not None]
+    nameless = [change for change in new if _identity(change) is None]
+    if application is None or not named:
+        plan = with_sso_warning(plan, domain, auth_mode)
+    elif application.unread is None:
+        users = {change.owner for change in named}
+        assigned = (replace(one, assigned_to=application) if one.owner in users else one for one in plan.owners)
+        plan = replace(plan, owners=tuple(assigned))
+    else:
+        names = [_identity(change) or "" for change in named]
+        findings = unassigned(domain, application, application.unread, names)
+        plan = replace(plan, findings=tuple(sorted({*plan.findings, *findings})))
     if auth_mode == SSO_MODE and nameless:
         finding = _missing_finding(domain, nameless)
     elif auth_mode and auth_mode != SSO_MODE and named:
@@ -40,6 +51,10 @@ def with_auth_mode(plan: Plan, domain: str, auth_mode: str) -> Plan:
     else:
         return plan
     return replace(plan, findings=tuple(sorted({*plan.findings, finding})), denied=True)
+
+
+def _identity(change: OwnerChange) -> str | None:
+    return None if change.after is None else change.after.sso_identity
 
 
 def _without_guess(change: OwnerChange, domain: str) -> OwnerChange:

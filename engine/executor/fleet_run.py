@@ -18,6 +18,7 @@ from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PA
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.outcome import ApplyReport, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.asking import unless_aborted
+from engine.executor.assigning import Assigning
 from engine.executor.begin import Beginning
 from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
 from engine.executor.cause import Cause
@@ -168,11 +169,14 @@ class FleetRun:
         beginning = self._beginning()
         apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
         owners = beginning.owner_operations(plan, weight)
-        ledger = Ledger(len(apps) + len(owners), self.emit, self.journal, self.control.now, self.wall, attention.set)
+        assigning = Assigning(plan.owners, self._reach_to_assign, self.emit, self._note_bug)
+        now, wall, open_count = self.control.now, self.wall, len(apps) + len(owners)
+        ledger = Ledger(open_count, self.emit, self.journal, now, wall, attention.set, assigning.take)
         self.lanes = self._lane_runs(ledger, quota_codes, wait=wait)
         if apps or owners:
             _place(owners, apps, self.lanes)
-            await self._carry_out((*apps, *owners), ledger, attention)
+            async with assigning.running():
+                await self._carry_out((*apps, *owners), ledger, attention)
         app_results = (one for one in ledger.results if isinstance(one, AppResult))
         owner_results = (one for one in ledger.results if isinstance(one, OwnerResult))
         for lane, calls in self._calls.items():
@@ -198,8 +202,8 @@ class FleetRun:
                     self._bug,
                 ),
             ),
-            notes=tuple(notes),
-            findings=plan.findings,
+            notes=(*notes, *assigning.notes),
+            findings=tuple(sorted((*plan.findings, *assigning.findings))),
             owners=tuple(sorted(owner_results, key=lambda result: result.owner)),
         )
 
@@ -220,7 +224,7 @@ class FleetRun:
             calls = self._calls[lane] = self._lane_calls(lane, self.memory.last_rates.get(lane))
         return calls
 
-    def account_reach(self, domain: str) -> Reach:
+    def account_reach(self, domain: str, may_call: Callable[[], bool] | None = None) -> Reach:
         """Return what the account's own APIs are asked through: they have a rate of their own, so a lane of their own.
 
         What they refuse or throttle says nothing about SageMaker.
@@ -228,7 +232,10 @@ class FleetRun:
         lane = self.links[domain].lane
         if lane not in self._account_calls:
             self._account_calls[lane] = self._lane_calls(lane, None, ACCOUNT_READS)
-        return replace(self.reach(domain), calls=self._account_calls[lane])
+        return replace(self.reach(domain, may_call), calls=self._account_calls[lane])
+
+    def _reach_to_assign(self, domain: str) -> Reach:
+        return self.account_reach(domain, self.lanes[self.links[domain].lane].may_call)
 
     def _lane_calls(self, lane: Lane, learnt_rate: float | None, reads: str = LISTING_READS) -> LaneCalls:
         execution = self.settings.execution

@@ -31,7 +31,10 @@ NOTHING: Final = Trouble("", "")
 
 
 class Ledger:
-    """The outcomes of one run. `now` is the loop's clock, `wall` epoch seconds; `on_empty` is told of the last end."""
+    """The outcomes of one run. `now` is the loop's clock, `wall` epoch seconds.
+
+    `on_empty` is told of the last end, `on_owner` of that of each owner.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,14 @@ class Ledger:
         now: Callable[[], float],
         wall: Callable[[], float],
         on_empty: Callable[[], None],
+        on_owner: Callable[[OwnerResult], None] = lambda _: None,
     ) -> None:
         self._emit = emit
         self._journal = journal
         self._now = now
         self._wall = wall
         self._on_empty = on_empty
+        self._on_owner = on_owner
         self.open_count = open_count
         self.results: list[AppResult | OwnerResult] = []
 
@@ -64,6 +69,8 @@ class Ledger:
         event = _owner_event(result) if isinstance(result, OwnerResult) else _event(result, result.error or NOTHING)
         if event is not None:
             self._emit(event)
+        if isinstance(result, OwnerResult):
+            self._on_owner(result)
 
     def _closed_one(self) -> None:
         self.open_count -= 1

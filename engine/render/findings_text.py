@@ -15,13 +15,13 @@ _PLACED: Final = frozenset({"files", "sso"})  # the checks that have a place in 
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
+    "assign": "assignment in IAM Identity Center",
     "claimed": "declared apps that another fleet owns",
     "convergence": "replaces that did not clear a drift",
     "files": "fleet and policy files",
     "foreign": "apps of other fleets",
     "half_replaced": "replaces that are half done",
     "listing": "listing of the domains",
-    "maintenance": "maintenance by SageMaker",
     "offboard": "offboarding",
     "orphaned": "apps that are no longer declared",
     "owners": "user profiles and spaces",

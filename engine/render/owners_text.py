@@ -40,10 +40,17 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
 
     rows = []
     for (domain, _, action), group in groupby(sorted(plan.owners, key=owner_order), key=alike):
-        owners = [change.owner for change in group]
-        what = f"{_VERBS[action]} {owners_counted(owners)} in domain {clean(domain)}"
+        changes = list(group)
+        owners = [change.owner for change in changes]
+        what = f"{_VERBS[action]} {owners_counted(owners)} in domain {clean(domain)}{_assigned(changes)}"
         rows.append((SYMBOLS[action], what, listed([owner.name for owner in owners])))
     return rows
+
+
+def _assigned(changes: Iterable[OwnerChange]) -> str:
+    """Return how many users of new profiles are assigned to the domain's application; empty for none."""
+    count = sum(change.assigned_to is not None for change in changes)
+    return f", {count_of(count, 'user')} assigned in IAM Identity Center" if count else ""
 
 
 def owners_summary(plan: Plan) -> str:
@@ -53,6 +60,8 @@ def owners_summary(plan: Plan) -> str:
         owners = [change.owner for change in plan.owners if change.action is action]
         if owners:
             parts.append(f"; {owners_counted(owners)} {word}")
+    assigned = sum(change.assigned_to is not None for change in plan.owners)
+    parts += [f"; {count_of(assigned, 'user')} to assign"] if assigned else []
     return "".join(parts)
 
 

@@ -16,7 +16,17 @@ from engine.core.grouping import grouped_findings
 from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import origin_of, subject_of
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, size_of, table_head, table_row
+from engine.render.markdown import (
+    MARKDOWN_MAX_CHARS,
+    Page,
+    bullets,
+    code,
+    prose,
+    size_of,
+    table_head,
+    table_row,
+    with_command,
+)
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import owner_rows
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
@@ -93,7 +103,7 @@ def findings_section(page: Page, findings: Iterable[Finding]) -> None:
         table_row(
             prose(group.enforcement),
             prose(subject_of(group)) + (f": {code(listed(group.keys))}" if len(group.keys) > 1 else ""),
-            prose(group.message),
+            with_command(group.message),
             prose(origin_of(group.rule, group.source)),
         )
         for group in grouped_findings(findings)

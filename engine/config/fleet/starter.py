@@ -87,6 +87,7 @@ destroy_max = 10           # deletes and replaces in one run
 
 # [owners]
 # create = true            # make the user profiles and spaces that the fleet declares, before their apps
+# assign = true            # and assign the users of new profiles in IAM Identity Center, where people sign in there
 """
 
 _RULES: Final = """# Rules for every app, in CEL. They may use

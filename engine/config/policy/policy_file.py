@@ -224,6 +224,7 @@ def _settings(merged: _Merged) -> Settings:
         observe=Observe(**_table(merged, ObserveTable, "observe")),
         safety=Safety(**safety),
         create_owners=owners["create"],
+        assign_users=owners["assign"],
         prices=_prices(merged),
     )
 

@@ -157,6 +157,10 @@ class OwnersTable(Table):
     """`[owners]`."""
 
     create: bool = _told(DEFAULTS.create_owners, "Make declared user profiles and spaces before their apps.")
+    assign: bool = _told(
+        DEFAULTS.assign_users,
+        "Assign the users of the user profiles that a run makes to their domain's application in IAM Identity Center.",
+    )
 
 
 def _check_id(text: str) -> str:

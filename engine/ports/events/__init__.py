@@ -45,6 +45,8 @@ from engine.ports.events.owners import (
     OwnerRetried,
     OwnerSettled,
     OwnersUnread,
+    UserAssigned,
+    UserUnassigned,
 )
 from engine.ports.events.runs import (
     JournalFailed,
@@ -67,4 +69,5 @@ __all__ = [
     "LaneThrottled", "LibraryWarned", "LoopWasLate", "OwnerAccepted", "OwnerCallStarted", "OwnerFailed",
     "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread", "PlanComputed",
     "ProblemFound", "RuleFired", "RunFinished", "RunInterrupted", "RunStarted", "RunWaited", "TagIndexUnread",
+    "UserAssigned", "UserUnassigned",
 ]  # fmt: skip

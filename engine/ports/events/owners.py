@@ -70,6 +70,25 @@ class OwnerFailed(Event, name="owner.failed", level="error"):
 
 
 @dataclass(frozen=True, slots=True)
+class UserAssigned(Event, name="owner.user_assigned"):
+    """The user of a new profile is assigned to the application of its domain in IAM Identity Center."""
+
+    key: Owner
+    user: str
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserUnassigned(Event, name="owner.user_unassigned", level="warning"):
+    """The user of a new profile could not be assigned; a finding of the run has the command that does it."""
+
+    key: Owner
+    user: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnersUnread(Event, name="owner.unread", level="warning"):
     """Profiles or spaces of a domain could not be looked at; their apps are left to the service's own answer."""
 

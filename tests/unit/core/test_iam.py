@@ -65,6 +65,21 @@ def test_a_fleet_that_makes_its_owners_may_and_passes_their_roles_alone() -> Non
     }
 
 
+ASSIGNS = Settings(create_owners=True, assign_users=True)
+
+
+def test_a_fleet_that_assigns_users_may_find_and_assign_them() -> None:
+    found = by_sid(settings=ASSIGNS, owners=(ALICE,))
+    assert found["FindUsers"]["Action"] == ["identitystore:GetUserId", "sso:ListInstances"]
+    assert found["AssignUsers"]["Action"] == ["sso:CreateApplicationAssignment"]
+    assert found["AssignUsers"]["Resource"] == ["arn:aws:sso::*:application/*"]
+    for settings in (
+        Settings(create_owners=True),
+        Settings(assign_users=True),
+    ):  # only new profiles have users assigned
+        assert not by_sid(settings=settings, owners=(ALICE,)).keys() & {"FindUsers", "AssignUsers"}
+
+
 def test_without_execution_roles_none_is_passed() -> None:
     assert "PassExecutionRoles" not in by_sid(settings=Settings(create_owners=True), owners=(SPACE,))
 
@@ -102,3 +117,11 @@ def test_looking_makes_nobody_and_passes_no_role() -> None:
     assert found["UserProfiles"] == ["sagemaker:DescribeUserProfile"]
     assert found["Domains"] == ["sagemaker:DescribeDomain"]
     assert "PassExecutionRoles" not in found
+
+
+def test_looking_assigns_nobody() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=(ALICE,))
+    document = iam_policy(fleet, ASSIGNS, destroy=False, read_only=True)
+    found = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
+    assert found["FindUsers"] == ["sso:ListInstances"]
+    assert "AssignUsers" not in found

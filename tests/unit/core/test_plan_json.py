@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.core.change import Action
+from engine.core.application import Application
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.cost import CostLine, PlanCost
+from engine.core.desired import DesiredOwner
 from engine.core.errors import AccessDenied, StalePlanError
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
+from engine.core.identity import USER, Owner
 from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors
-from tests.fleets import CANVAS, KERNEL, LAB, LANE, a_fleet, a_row, an_app, key_of, observe, options
+from tests.fleets import CANVAS, KERNEL, LAB, LANE, SOURCE, a_fleet, a_row, an_app, key_of, observe, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +54,21 @@ PLAN = plan_fleet(
 
 def _document() -> Any:
     return json.loads(json.dumps(PLAN.to_json()))
+
+
+def test_the_application_of_a_profile_s_user_is_read_back_and_counts_in_the_fingerprint() -> None:
+    owner = Owner("research", USER, "ana")
+    arn = "arn:aws:sso::111122223333:application/ssoins-1/apl-1"
+    change = OwnerChange(
+        owner, Action.CREATE, OwnerReason.ABSENT, None, DesiredOwner(owner, SOURCE, sso_identity="a@x")
+    )
+    plain = replace(PLAN, owners=(change,))
+    assigning = replace(PLAN, owners=(replace(change, assigned_to=Application("eu-west-1", arn, "d-1")),))
+    assert plain.to_json()["owners"][0].keys() == assigning.to_json()["owners"][0].keys() - {"assigned_to"}
+    assert plain.fingerprint != assigning.fingerprint
+    for made in (plain, assigning):
+        read = plan_from_json(json.loads(json.dumps(made.to_json())))
+        assert (read.fingerprint, read.to_json()) == (made.fingerprint, made.to_json())
 
 
 def test_a_plan_that_is_read_back_says_the_same() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.application import Application, Why
 from engine.core.change import Reason
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.draft import Draft
@@ -15,14 +16,13 @@ from engine.core.facts import Facts, Unknown
 from engine.core.identity import SPACE, USER, Lane, Owner, folded_owner
 from engine.core.limits import PLAN_ROUNDS_MAX_COUNT
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.owner_quotas import OWNER_QUOTAS, OwnerRoom
 from engine.core.ownership import UNREAD, Whose, WhoseAre
 from engine.core.plan import Fits
 from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.core.questions import (
+    ApplicationOf,
     AreThere,
     CarriesFleetTag,
-    OwnersRoomIn,
     Purpose,
     Question,
     ResidentsOf,
@@ -47,6 +47,7 @@ ALICE, LABS = Owner("research", USER, "alice"), Owner("research", SPACE, "alice-
 OWNERS = (DesiredOwner(ALICE, SOURCE), DesiredOwner(LABS, SOURCE, owner_user="alice"))
 OURS, NOBODYS = Whose(Ownership.OURS, "ml-platform"), Whose(Ownership.NOBODY)
 NO_QUOTAS = LaneQuotas()
+APPLICATION = Application("eu-west-1", "arn:aws:sso::111122223333:application/ssoins-1/apl-1", "d-1234567890")
 FULL = LaneQuotas({"Studio JupyterLab Apps running on ml.t3.medium instances": QuotaValue("L-1", 0)}, sees_all=True)
 
 
@@ -64,31 +65,29 @@ class World:
         quotas: LaneQuotas = NO_QUOTAS,
         owner: ObservedOwner | Unknown | None = None,
         auth_mode: str = "IAM",
+        application: Application = APPLICATION,
     ) -> None:
         self.whose, self.tagged, self.quotas, self.owner, self.auth_mode = whose, tagged, quotas, owner, auth_mode
-        self.room = OwnerRoom()
+        self.application = application
         self.asked: list[Question] = []
 
-    def answer(self, question: Question) -> Facts:
+    def answer(self, question: Question) -> Facts:  # noqa: PLR0911 - one case a question
         self.asked.append(question)
         match question:
             case WhoseAre(decisive, telling, claimed):
                 return Facts(ownership=dict.fromkeys((*decisive, *telling, *claimed), self.whose))
             case CarriesFleetTag():
                 return Facts(tagged={question.lane: self.tagged})
-            case RoomIn() | OwnersRoomIn():
-                return self._room(question)
+            case RoomIn():
+                return Facts(quotas={question.lane: self.quotas})
             case AreThere(owners):
                 return Facts(owners=dict.fromkeys(owners, self.owner))
             case SignsIn(domain):
                 return Facts(auth_modes={domain: self.auth_mode})
+            case ApplicationOf(domain):
+                return Facts(applications={domain: self.application})
             case ResidentsOf(domain, leaving):
                 return Facts(residents={domain: {folded_owner(one): seen(one) for one in leaving}})
-
-    def _room(self, question: RoomIn | OwnersRoomIn) -> Facts:
-        if isinstance(question, RoomIn):
-            return Facts(quotas={question.lane: self.quotas})
-        return Facts(owner_rooms={question.lane: self.room})
 
     def play(self, draft: Draft, purpose: Purpose = RUNS) -> Draft:
         """Plan in rounds, as the loop does."""
@@ -201,30 +200,49 @@ def test_a_replace_without_room_needs_no_owner() -> None:
     assert {line.fits for line in made.plan.quotas} == {Fits.NO}
 
 
-def test_the_holder_of_a_missing_space_is_asked_for_next_and_then_how_people_sign_in_and_whether_there_is_room() -> (
-    None
-):
+def test_the_holder_of_a_missing_space_is_asked_for_next_and_then_how_people_sign_in() -> None:
     fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
     world = World(auth_mode="SSO")
     made = world.play(draft_of(fleet, observe()))
-    room = OwnersRoomIn(LANE, "lab", (SPACE, USER))
-    assert world.asked[1:] == [AreThere((LABS,)), AreThere((ALICE,)), SignsIn("research"), room]
+    assert world.asked[1:] == [AreThere((LABS,)), AreThere((ALICE,)), SignsIn("research")]
     assert made.plan.denied, "a profile without a name there is refused"
 
 
-def test_room_for_owners_is_asked_once_and_of_those_alone_that_are_made() -> None:
-    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
-    world = World()
-    first = draft_of(fleet, observe()).knowing(Facts(owners={LABS: None, ALICE: seen(ALICE)}, quotas={LANE: FULL}))
-    assert questions_of(first, RUNS) == (OwnersRoomIn(LANE, "lab", (SPACE,)),)
-    world.room = OwnerRoom({SPACE: QuotaValue("L-2", 7)}, {SPACE: 7})
-    made = world.play(first)
-    assert [(line.quota, line.used, line.fits) for line in made.plan.quotas if line.wanted] == [
-        ("Studio JupyterLab Apps running on ml.t3.medium instances", 0, Fits.NO),
-        (OWNER_QUOTAS[SPACE], 7, Fits.NO),
-    ]
-    assert made.plan.fingerprint == first.plan.fingerprint
-    assert (made.owned, made.plan.applyable) == (first.owned, True)
+def assigned_by(draft: Draft) -> list[Application | None]:
+    return [change.assigned_to for change in draft.plan.owners]
+
+
+def test_where_users_are_assigned_the_application_of_their_domain_is_asked_for_last() -> None:
+    named = (replace(OWNERS[0], sso_identity="alice@corp.example"), OWNERS[1])
+    fleet = replace(a_fleet(an_app(LAB)), owners=named)
+    world = World(auth_mode="SSO")
+    made = world.play(draft_of(fleet, observe(), assigns_users=True))
+    assert world.asked[3:] == [SignsIn("research"), ApplicationOf("research")]
+    assert assigned_by(made) == [APPLICATION, None], "spaces have no users"
+    assert made.plan.findings == (), "nobody has to assign them by hand"
+    assert made.plan.owners[0].to_json()["assigned_to"] == APPLICATION.arn
+
+
+@pytest.mark.parametrize(
+    ("mode", "identity", "assigns"), [("IAM", None, True), ("SSO", "a@x", False), ("SSO", None, True)]
+)
+def test_no_application_is_asked_for_where_nobody_is_assigned(mode: str, identity: str | None, assigns: bool) -> None:
+    """People who sign in otherwise, a policy that does not assign, and a plan that is denied."""
+    fleet = replace(a_fleet(an_app(LAB)), owners=(replace(OWNERS[0], sso_identity=identity), OWNERS[1]))
+    world = World(auth_mode=mode)
+    made = world.play(draft_of(fleet, observe(), assigns_users=assigns))
+    assert world.asked[-1] == SignsIn("research")
+    assert assigned_by(made) == [None, None]
+    assert all("assigned_to" not in change.to_json() for change in made.plan.owners)
+
+
+def test_an_application_that_cannot_be_read_is_a_finding_with_the_command_for_each_user() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=(replace(OWNERS[0], sso_identity="a@x"), OWNERS[1]))
+    unread = replace(APPLICATION, store="", unread=Why("ListInstances is not allowed"))
+    made = World(auth_mode="SSO", application=unread).play(draft_of(fleet, observe(), assigns_users=True))
+    (finding,) = made.plan.findings
+    assert (finding.rule, made.plan.denied, assigned_by(made)) == ("assign", False, [None, None])
+    assert "cannot sign in: ListInstances is not allowed. An administrator" in finding.message
 
 
 @pytest.mark.parametrize("owner", [seen(LABS), Unknown("ListSpaces is not allowed")])
@@ -301,14 +319,8 @@ def test_a_plan_is_complete_when_what_decides_was_listed_and_answered(
     assert Draft(a_fleet(), Facts(observed) | facts, options()).plan.complete is complete
 
 
-def test_what_could_not_be_read_is_said_once_in_the_plan() -> None:
-    why = "not you"
-    facts = Facts(
-        observe(),
-        tags_unread={LANE: "no"},
-        quotas={LANE: LaneQuotas(unread_because=why)},
-        owner_rooms={LANE: OwnerRoom(unread_because=why)},
-    )
+def test_what_could_not_be_read_is_said_in_the_plan() -> None:
+    facts = Facts(observe(), tags_unread={LANE: "no"}, quotas={LANE: LaneQuotas(unread_because="not you")})
     assert [(one.rule, one.message) for one in Draft(a_fleet(), facts, options()).plan.findings] == [
         ("quotas", f"quotas of {LANE} are not known: not you. Nothing is held back because of it"),
         (

@@ -38,6 +38,7 @@ def test_defaults_are_pinned() -> None:
             "hourly_usd_max": None,
         },
         "create_owners": False,
+        "assign_users": False,
         "prices": (),
     }
 

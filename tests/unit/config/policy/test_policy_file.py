@@ -71,6 +71,7 @@ def test_every_default_is_what_the_documents_say() -> None:
             hourly_usd_max=None,
         ),
         create_owners=False,
+        assign_users=False,
         prices=(),
     )
 
@@ -86,7 +87,7 @@ def test_the_shipped_execution_file_writes_out_every_setting_at_its_default() ->
         for item in fields(Backoff)
     }
     wanted |= {f"safety.{item.name}" for item in fields(Safety)} - {"safety.hourly_usd_max", "safety.replace_on_drift"}
-    assert loaded.sources.keys() == wanted | {"safety.replace", "owners.create"}
+    assert loaded.sources.keys() == wanted | {"safety.replace", "owners.create", "owners.assign"}
 
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
@@ -124,6 +125,7 @@ create_max = 10
 hourly_usd_max = 500
 [owners]
 create = true
+assign = true
 [prices]
 "ml.t3.medium" = 0.05
 Canvas = 2
@@ -143,6 +145,7 @@ Canvas = 2
         observe=Observe(1.0, 2.0),
         safety=Safety(True, True, 1, 0.5, 3, 5, 10, 500.0),
         create_owners=True,
+        assign_users=True,
         prices=(("", "Canvas", 2.0), ("", "ml.t3.medium", 0.05), ("eu-west-1", "ml.t3.medium", 0.06)),
     )
     assert loaded.admission.prices.price("eu-west-1", "JupyterLab", "ml.t3.medium") == 0.06
