@@ -23,8 +23,8 @@ _HEAD: Final = """# Limits
 
 - **It knows no rate.** SageMaker publishes no request rate for CreateApp. The rate is learnt, kept below
   `create_rate_max`, and remembered for the next night.
-- **It cannot ask for capacity.** A lack of capacity only shows when an app fails; appfleet then tries the app's
-  `fallback` list, and after that waits under `[backoff.capacity]`.
+- **It cannot ask for capacity.** A lack of capacity only shows when an app is refused or fails; appfleet then tries
+  the app's `fallback` list, and after that waits under `[backoff.capacity]`.
 - **It raises no quota.** A full quota parks its apps; the report names the quota and the command that asks for more.
 - **It does not watch.** A run ends. What is stopped by idle shutdown after it comes back with the next run, unless its
   `mode` is `once`.

@@ -7,12 +7,12 @@ thread ends with the process. Not here: what is written, and who is told of the 
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import fcntl
 import os
 import select
 import stat
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -47,44 +47,43 @@ def write_patiently(fd: int, data: bytes, stall_s: Callable[[], float], total_s:
 
 
 class _Watched:
-    """A thread that writes, and what is known of it."""
+    """A thread that writes, and what is known of it.
+
+    A signal may raise in the caller between any two instructions. Threads and conditions of `threading` then break or
+    keep locks of theirs; the plain thread and the one lock here do not.
+    """
 
     def __init__(self, fd: int, data: bytes) -> None:
-        self._changed = threading.Condition()
         self._done = 0
         self._error: OSError | None = None
-        self._ended = False
-        # Daemon: a reader that takes nothing must not keep the process from ending.
-        threading.Thread(target=self._work, args=(fd, data), name="appfleet-result", daemon=True).start()
+        self._is_writing = _thread.allocate_lock()
+        self._is_writing.acquire()
+        # It does not keep the process from ending, as a reader that takes nothing would.
+        _thread.start_new_thread(self._work, (fd, data))
 
     def wait(self, stall_s: Callable[[], float], total_s: float) -> int:
         began_at = moved_at = time.monotonic()
         seen = 0
-        with self._changed:
-            while not self._ended:
-                self._changed.wait(WRITE_LOOK_SECONDS)
-                now = time.monotonic()
-                if self._done > seen:
-                    seen, moved_at = self._done, now
-                if now - moved_at >= stall_s() or now - began_at >= total_s:
-                    break
-            if self._error is not None:
-                raise self._error
-            return self._done
+        while not self._is_writing.acquire(timeout=WRITE_LOOK_SECONDS):
+            now, done = time.monotonic(), self._done
+            if done > seen:
+                seen, moved_at = done, now
+            if now - moved_at >= stall_s() or now - began_at >= total_s:
+                return done
+        if self._error is not None:
+            raise self._error
+        return self._done
 
     def _work(self, fd: int, data: bytes) -> None:
-        error: OSError | None = None
         try:
             _write_all(fd, data, self._moved)
-        except OSError as raised:
-            error = raised
-        with self._changed:
-            self._error, self._ended = error, True
-            self._changed.notify()
+        except OSError as error:
+            self._error = error
+        finally:
+            self._is_writing.release()
 
     def _moved(self, done: int) -> None:
-        with self._changed:
-            self._done = done
+        self._done = done
 
 
 def _write_all(fd: int, data: bytes, moved: Callable[[int], None]) -> int:

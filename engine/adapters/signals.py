@@ -103,8 +103,8 @@ class Signals:
             try:
                 yield
             finally:
+                self._over = True  # first: in between, a signal has to go somewhere
                 self._take = None
-                self._over = True
 
     def hold(self) -> None:
         """Hold signals back from now on: only the result is left to write."""

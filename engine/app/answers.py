@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from engine.app.quotas import lane_quotas
+from engine.app.quotas import lane_quotas, owner_room
 from engine.core.errors import CloudError
 from engine.core.facts import Facts, Unknown
 from engine.core.identity import OWNER_KINDS, folded_owner
 from engine.core.ownership import WhoseAre
-from engine.core.questions import ApplicationOf, AreThere, CarriesFleetTag, ResidentsOf, RoomIn, SignsIn
+from engine.core.questions import ApplicationOf, AreThere, CarriesFleetTag, OwnersRoomIn, ResidentsOf, RoomIn, SignsIn
 from engine.executor.assigning import application_of
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, unread_tags
 from engine.ports.events import OwnersUnread
@@ -49,8 +49,8 @@ async def _answer(  # noqa: PLR0911 - one case a question
             return Facts(ownership=await read_ownership(run, facts.observed, question))
         case CarriesFleetTag(lane, pruned):
             return Facts(tagged={lane: await _tagged(run, pruned)})
-        case RoomIn(lane):
-            return Facts(quotas={lane: await lane_quotas(question, options, parts, facts.observed)})
+        case RoomIn() | OwnersRoomIn():
+            return await _room(question, facts, options, parts)
         case AreThere(owners):
             unseen = dict.fromkeys(owners, Unknown("it could not be looked at"))
             return Facts(owners={**unseen, **await look_at_owners(run, owners)})
@@ -61,6 +61,13 @@ async def _answer(  # noqa: PLR0911 - one case a question
         case ResidentsOf(domain, leaving):
             return Facts(residents={domain: await _residents(run, domain, leaving)})
     assert_never(question)
+
+
+async def _room(question: RoomIn | OwnersRoomIn, facts: Facts, options: AppOptions, parts: Joined) -> Facts:
+    lane = question.lane
+    if isinstance(question, RoomIn):
+        return Facts(quotas={lane: await lane_quotas(question, options, parts, facts.observed)})
+    return Facts(owner_rooms={lane: await owner_room(question, options, parts, facts.quotas.get(lane))})
 
 
 async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:

@@ -22,7 +22,9 @@ from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.grouping import grouped_findings
-from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, PLAN_ROUNDS_MAX_COUNT
+from engine.core.identity import AppKey
+from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, MAINTENANCE_MARGIN_SECONDS, PLAN_ROUNDS_MAX_COUNT
+from engine.core.maintenance import Maintenance
 from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose, questions_of
@@ -202,7 +204,15 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         lanes=parts.plan_lanes,
         domain_lanes={name: link.lane for name, link in parts.run.links.items()},
         version=parts.version,
+        maintenance=maintenance_at(made_at, loaded, memory),
     )
+
+
+def maintenance_at(moment: datetime, loaded: Loaded, memory: Memory) -> Maintenance:
+    """Return what tells an app in maintenance at `moment` from a new one."""
+    new_s = loaded.settings.execution.settle_timeout + MAINTENANCE_MARGIN_SECONDS
+    left = {key for key in memory.unfinished if isinstance(key, AppKey)}
+    return Maintenance(moment.timestamp() - new_s, frozenset(left | memory.unseen.keys()))
 
 
 def iso(moment: datetime) -> str:

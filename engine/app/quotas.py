@@ -1,4 +1,4 @@
-"""The quotas of the buckets in which a plan creates: asked of Service Quotas, kept for a day in the state folder.
+"""The quotas of the apps, profiles and spaces that a plan creates: asked of Service Quotas, and kept for a day.
 
 Nothing that goes wrong here stops or blocks a run: what could not be learnt is unknown, with its reason.
 """
@@ -9,13 +9,16 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core.errors import AppfleetError, CloudError, StateError
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, QUOTA_VALUE_MAX_COUNT
 from engine.core.observed import AppStatus
+from engine.core.owner_quotas import OWNER_QUOTAS, OwnerRoom
 from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, count_used
 from engine.core.quota_text import bucket_of_quota
+from engine.ports.owners import listing_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.app.reaching import AccountCalls
     from engine.app.session import Joined
-    from engine.core.identity import QuotaBucket
+    from engine.core.identity import OwnerKind, QuotaBucket
     from engine.core.observed import ObservedFleet
-    from engine.core.questions import RoomIn
+    from engine.core.questions import OwnersRoomIn, RoomIn
     from engine.executor.fleet_run import FleetRun
     from engine.executor.link import Link
     from engine.executor.reach import Reach
@@ -36,7 +39,9 @@ P = TypeVar("P", bound="Page")
 
 QUOTAS_OPERATION: Final = "ListServiceQuotas"
 CACHE_NAME: Final = "journal.quotas.json"
-_CACHE_VERSION: Final = 1
+_FOREIGN: Final = "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
+_CACHE_VERSION: Final = 2  # the first one kept no quotas of user profiles and spaces
+_OF_ACCOUNT: Final = frozenset({RUNNING_APPS, *OWNER_QUOTAS.values()})
 
 
 async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, observed: ObservedFleet) -> LaneQuotas:
@@ -45,9 +50,8 @@ async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, obse
     try:
         account = await parts.account(link.domain)
         if account is None:
-            return LaneQuotas(unread_because="SageMaker's endpoint is not AWS's own, and that of Service Quotas is")
-        # A simulated world has other limits each time, and another address.
-        cache = None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
+            return LaneQuotas(unread_because=_FOREIGN)
+        cache = _cache(options, parts)
 
         async def ask(arrived: Callable[[], None]) -> LaneQuotas:
             asking = _Asking(link, parts.run, account, arrived)
@@ -56,6 +60,36 @@ async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, obse
         return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
     except AppfleetError as error:
         return LaneQuotas(unread_because=error.message)
+
+
+async def owner_room(question: OwnersRoomIn, options: AppOptions, parts: Joined, known: LaneQuotas | None) -> OwnerRoom:
+    """Return the quotas of profiles and spaces in a lane, and how many of those that are asked about the account has.
+
+    `known` is what was read for the apps of the plan, whose answer holds these quotas too.
+    """
+    link, run = parts.run.links[question.domain], parts.run
+    values: dict[OwnerKind, QuotaValue] = {}
+    used: dict[OwnerKind, int] = {}
+    try:
+        account = await parts.account(link.domain)
+        if account is None:
+            return OwnerRoom(unread_because=_FOREIGN)
+
+        async def quotas(arrived: Callable[[], None]) -> Mapping[str, QuotaValue]:
+            return await _values(_Asking(link, run, account, arrived), _cache(options, parts))
+
+        named = known.values if known is not None else await run.optional.ask(QUOTAS_OPERATION, link.lane, quotas)
+        values = {kind: named[name] for kind, name in OWNER_QUOTAS.items() if name in named}
+        for kind in question.kinds:
+            if kind in values:
+
+                async def count(arrived: Callable[[], None], kind: OwnerKind = kind) -> int:
+                    return await _Asking(link, run, account, arrived).owners(kind)
+
+                used[kind] = await run.optional.ask(listing_of(kind), link.lane, count)
+    except AppfleetError as error:  # the values hold all the same
+        return OwnerRoom(values, used, error.message)
+    return OwnerRoom(values, used)
 
 
 async def domain_ids(link: Link, parts: Joined) -> set[str]:
@@ -77,11 +111,7 @@ async def _asked(
     asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
 ) -> LaneQuotas:
     link = asking.link
-    values = cache.values(link) if cache is not None else None
-    if values is None:
-        values = await asking.quotas()
-        if cache is not None:
-            cache.keep(link, values)
+    values = await _values(asking, cache)
     ids = await asking.domains()
     seen = _whole_domains(link, observed, parts)
     if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
@@ -91,6 +121,22 @@ async def _asked(
     except CloudError as error:  # the values hold all the same; what is in use is not known
         return LaneQuotas(values, unread_because=error.message)
     return LaneQuotas(values, sees_all=True, used=used)
+
+
+async def _values(asking: _Asking, cache: QuotaCache | None) -> Mapping[str, QuotaValue]:
+    """Return the lane's quotas, of today or of the cache."""
+    kept = cache.values(asking.link) if cache is not None else None
+    if kept is not None:
+        return kept
+    values = await asking.quotas()
+    if cache is not None:
+        cache.keep(asking.link, values)
+    return values
+
+
+def _cache(options: AppOptions, parts: Joined) -> QuotaCache | None:
+    """Return the cache; a simulated world has none, since it has other limits each time, and another address."""
+    return None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
 
 
 def _whole_domains(link: Link, observed: ObservedFleet, parts: Joined) -> set[str]:
@@ -128,7 +174,7 @@ class _Asking:
             name: value
             for page in found
             for name, value in page.values.items()
-            if bucket_of_quota(name) or name == RUNNING_APPS
+            if bucket_of_quota(name) or name in _OF_ACCOUNT
         }
 
     async def domains(self) -> set[str]:
@@ -145,6 +191,11 @@ class _Asking:
             for app_type, instance_type, status in page.rows
             if AppStatus.of(status).is_alive
         )
+
+    async def owners(self, kind: OwnerKind) -> int:
+        """Count the profiles or spaces of the whole account and region. Raises CloudError and StoppedError."""
+        ask = self._noted(partial(self.account.list_owners, kind))
+        return sum(page.owners for page in await self._reach.pages(listing_of(kind), ask, *self._bounds))
 
     def _noted(self, ask: Callable[[str], Awaitable[P]]) -> Callable[[Cloud, str], Awaitable[P]]:
         """Return what reads a page, and says that it arrived."""

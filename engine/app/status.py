@@ -13,7 +13,7 @@ from engine.app.history import last_failures, run_of, runs
 from engine.app.loading import now as time_now
 from engine.app.loading import read, today
 from engine.app.looking import looking
-from engine.app.plan import planned
+from engine.app.plan import maintenance_at, planned
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
 from engine.core.facts import TAGS_RULE
@@ -67,6 +67,7 @@ async def looked_at(
         last=_last_seen(parts, loaded.fleet.name),
         is_new=memory.is_new,
         findings=(*loaded.file_findings, *(one for one in made.findings if one.rule in _OF_EARLIER_RUNS)),
+        maintenance=maintenance_at(now, loaded, memory),
     )
     return status_of(made, observed, facts, errors)
 

@@ -56,24 +56,15 @@ def _show(plan: Plan) -> None:
 
 def _answer(word: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
-    arrived: list[int] = []
-    asked = False
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        # The question is written by a thread: what is raised while that one starts is lost in its locks.
-        if not (asked or arrived):
-            arrived.append(number)
-            return
-        raise KeyboardInterrupt(name_of(number))
-
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
-    before = {number: signal.signal(number, interrupt) for number in caught_here()}
+    before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
         show(f"Apply these changes? Only '{word}' is accepted: ")
-        asked = True
-        if arrived:
-            raise KeyboardInterrupt(name_of(arrived[0]))
         return sys.stdin.readline().strip() == word
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(name_of(number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ FLEET_FILE_NAME: Final = "fleet.toml"
 _FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status", "explain", "history"})
 RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
 LOOKING: Final = frozenset({"plan", "status", "explain", "import", "prices"})  # they have a log and change nothing
+WITHOUT_FILES: Final = frozenset({"schema", "completion", "simulate"})
 HELP: Final = frozenset({"-h", "--help"})
 
 
@@ -95,8 +97,19 @@ class Call:
 
     @property
     def state_path(self) -> Path:
-        """The state folder."""
-        return self._path("--state-dir") or self.fleet_file.absolute().parent / STATE_DIR_NAME
+        """The state folder; relative where the folder that the command is called in is gone."""
+        named = self._path("--state-dir")
+        if named is not None:
+            return named
+        with suppress(FileNotFoundError):
+            return self.fleet_file.absolute().parent / STATE_DIR_NAME
+        return self.fleet_file.parent / STATE_DIR_NAME
+
+    @property
+    def needs_folder(self) -> bool:
+        """Whether it reads or writes files by names that begin in the folder that it is called in."""
+        is_asked = self.command[:1] not in ("", "-") and not HELP.intersection(self.words)
+        return is_asked and self.command not in WITHOUT_FILES and not self.fleet_file.is_absolute()
 
     @property
     def names_state(self) -> bool:

@@ -14,7 +14,7 @@ from engine.app.process import require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say
-from engine.cli.usage import UNKNOWN_FLAG, plain_message
+from engine.cli.usage import UNKNOWN_FLAG, of_variable, plain_message
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -35,19 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     call = Call(prepare(given), empty_one(given))
     # A process keeps its handlers to its very end: a signal must not change an exit code that is earned already.
-    with call.signals.caught(to_the_end=arguments is None):
-        return _ended(call)
+    try:
+        with call.signals.caught(to_the_end=arguments is None):
+            return _ended(call)
+    except KeyboardInterrupt as interrupt:  # before the command began, or while an interrupt was dealt with
+        return _interrupted(call, interrupt)
 
 
 def _ended(call: Call) -> int:
     """Run the command, and write its end whatever that is."""
     try:
         code = _run(call)
-    except KeyboardInterrupt as interrupt:
         call.signals.hold()
-        from engine.cli.ending import end_with_interrupt
-
-        return end_with_interrupt(call, str(interrupt.args[0]) if interrupt.args else "")
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(call, interrupt)
     except Exception as error:  # noqa: BLE001  # the last resort: it becomes one line and a file
         call.signals.hold()
         from engine.cli.crash import known_or_bug
@@ -61,9 +62,16 @@ def _ended(call: Call) -> int:
     return code
 
 
+def _interrupted(call: Call, interrupt: KeyboardInterrupt) -> int:
+    """Write that a signal ended the command, and return its exit code."""
+    call.signals.hold()
+    from engine.cli.ending import end_with_interrupt
+
+    return end_with_interrupt(call, str(interrupt.args[0]) if interrupt.args else "")
+
+
 def _run(call: Call) -> int:
-    if call.is_run or call.is_look:
-        require_open_files()
+    _require_surroundings(call)
     words = list(call.words)
     import typer
 
@@ -98,6 +106,21 @@ def _run(call: Call) -> int:
         raise _usage_error(error, next((word for word in words if word in COMMANDS), "")) from None
 
 
+def _require_surroundings(call: Call) -> None:
+    """Raise an error where the process lacks what this command needs whatever it is asked to do."""
+    if call.is_run or call.is_look:
+        require_open_files()
+    if not call.needs_folder:
+        return
+    try:
+        os.getcwd()  # noqa: PTH109 - whether there is one is all that is asked
+    except FileNotFoundError:
+        raise UsageError(
+            "the folder that this command is called in is not there any more",
+            hint="Change to one that is (cd DIR), then run it again",
+        ) from None
+
+
 def _after_help() -> int:
     """Return the exit code after help: without standard output the parser writes it nowhere, and says nothing."""
     return ExitCode.FAILED if sys.stdout is None and deliver("") is not Delivery.READ else ExitCode.OK
@@ -107,7 +130,7 @@ def _usage_error(error: Exception, named: str) -> UsageError:
     """Return what is wrong with the flags, and which help has more. `named` is the first word that is a command."""
     context = getattr(error, "ctx", None)
     format_message = getattr(error, "format_message", None)
-    message = plain_message(format_message() if format_message is not None else str(error))
+    message = of_variable(plain_message(format_message() if format_message is not None else str(error)), error)
     path = context.command_path if context is not None else "appfleet"
     if named and path == "appfleet" and (flag := UNKNOWN_FLAG.match(message)):
         hint = f"Flags of a command come after it: appfleet {named} {flag[1]}"

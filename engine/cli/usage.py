@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_OF_FLAG: Final = re.compile(r"^Invalid value for [^:]*")
 UNKNOWN_FLAG: Final = re.compile(r"There is no flag (-[\w-]+)")
 
 
@@ -22,6 +23,16 @@ def plain_message(message: str) -> str:
     for pattern, words in _SAID:
         text = pattern.sub(words, text)
     return text
+
+
+def of_variable(message: str, error: Any) -> str:
+    """Name the variable instead of the flag where the wrong value came from one: nobody typed that flag."""
+    parameter: Any = getattr(error, "param", None)
+    context: Any = getattr(error, "ctx", None)
+    if parameter is None or context is None:
+        return message
+    is_variable = getattr(context.get_parameter_source(parameter.name), "name", "") == "ENVIRONMENT"
+    return _OF_FLAG.sub(f"Invalid value of {parameter.envvar}", message) if is_variable else message
 
 
 def plain_help(command: Any) -> Any:
@@ -75,6 +86,7 @@ _SAID: Final = (
         _expected,
     ),
     (re.compile(r"Input should be a valid (?:integer|number)\b.*"), "expected a whole number"),
+    (re.compile(r"Input should be a valid boolean\b.*"), "expected true or false"),
     (re.compile(r"Input should be greater than or equal to (\S+)"), r"expected at least \1"),
     (re.compile(r"Input should be less than or equal to (\S+)"), r"expected at most \1"),
     (re.compile(r"Option '([^']+)' requires an argument"), r"\1 needs a value"),

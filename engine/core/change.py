@@ -39,6 +39,7 @@ class Reason(StrEnum):
     QUARANTINED = "quarantined"
     DELETING = "deleting"
     PENDING = "pending"
+    MAINTENANCE = "maintenance"  # Pending long after it was made
     IN_SYNC = "in_sync"
     DRIFT = "drift"
     DONE_ONCE = "done_once"

@@ -44,6 +44,7 @@ _BY_STATUS: Final = {
     AppStatus.DELETING: Decision(Action.CREATE, Reason.DELETING),
     AppStatus.PENDING: Decision(Action.NONE, Reason.PENDING),
 }
+_MAINTENANCE: Final = Decision(Action.NONE, Reason.MAINTENANCE)
 _UNKNOWN_STATUS: Final = Decision(Action.NONE, Reason.UNKNOWN_STATUS)
 _DENIED: Final = Decision(Action.NONE, Reason.DENIED)
 _DONE_ONCE: Final = Decision(Action.NONE, Reason.DONE_ONCE)
@@ -95,6 +96,8 @@ def _decide_wanted(
         return held_back
     if row is None:
         return _ABSENT
+    if options.maintenance.holds(app.key, row):
+        return _MAINTENANCE
     if row.status is not AppStatus.IN_SERVICE:
         return _BY_STATUS[row.status]
     return _decide_in_service(app, row, ownership, differs, options)

@@ -16,6 +16,7 @@ from engine.core.desired import DesiredFleet
 from engine.core.facts import Facts, Refusal
 from engine.core.identity import Owner
 from engine.core.observed import ObservedFleet
+from engine.core.owner_quotas import owner_lines
 from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
 from engine.core.ownership import WhoseAre
 from engine.core.plan import Plan, in_order
@@ -116,6 +117,8 @@ class Draft:
         made, facts = self.owned, self.facts
         for domain in domains_with_new_profiles(made):
             made = with_auth_mode(made, domain, facts.auth_modes.get(domain, ""), facts.applications.get(domain))
+        if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
+            made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known
         return replace(made, complete=complete, findings=tuple(sorted({*made.findings, *facts.findings})))
 

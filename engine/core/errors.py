@@ -20,7 +20,7 @@
     │   ├── Unreachable       AF410  nothing was sent: safe to try again
     │   ├── OutcomeUnknown    AF411  it may have been carried out: observed before it is tried again
     │   ├── ScanIncomplete    AF412  a listing that could not be completed: never read as "no apps"
-    │   ├── NoCapacity        AF413  accepted, then failed for want of machines: fallback or later
+    │   ├── NoCapacity        AF413  no machine of that type: fallback or later
     │   └── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
@@ -243,7 +243,7 @@ NO_CAPACITY = "EC2InsufficientCapacityError"  # the service's code for it
 
 
 class NoCapacity(CloudError, code="AF413"):
-    """The service accepted the app and then had no machine for it."""
+    """The service had no machine for the app: it refused the app, or accepted it and the app then failed."""
 
 
 class TlsFailed(CloudError, code="AF414"):

@@ -15,6 +15,7 @@ from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
 from engine.core.outcome import Trouble
+from engine.core.owner_quotas import OwnerRoom
 from engine.core.ownership import FLEET_TAG, Whose
 from engine.core.quota_fit import LaneQuotas
 
@@ -52,7 +53,7 @@ class Facts:
     `observed` holds what `ownership` says as well. `tagged` names what carries the fleet's own tag in a lane besides
     apps, by ARN. `owners` maps to None what is not there. `auth_modes` and `applications` are those of domains.
     `residents` holds everybody in a domain that somebody leaves, by the folded name. `tags_unread` says of which lanes
-    tags were not read, and why.
+    tags were not read, and why. `owner_rooms` holds the quotas of profiles and spaces.
     """
 
     observed: ObservedFleet = field(default_factory=lambda: ObservedFleet({}))
@@ -64,6 +65,7 @@ class Facts:
     applications: Mapping[str, Application] = field(default_factory=dict)
     residents: Mapping[str, Mapping[Owner, ObservedOwner]] = field(default_factory=dict)
     tags_unread: Mapping[Lane, str] = field(default_factory=dict)
+    owner_rooms: Mapping[Lane, OwnerRoom] = field(default_factory=dict)
 
     def __or__(self, more: Facts) -> Facts:
         """Return these facts and `more`, which counts where both say something."""
@@ -124,10 +126,14 @@ class Facts:
             "Which fleet owns the apps that this one does not declare is not known"
             for lane, why in self.tags_unread.items()
         )
+        unread_quotas = {  # those of apps and of owners may be unread for one reason
+            *((lane, found.unread_because) for lane, found in self.quotas.items()),
+            *((lane, found.unread_because) for lane, found in self.owner_rooms.items()),
+        }
         quotas = (
-            f"quotas of {lane} are not known: {found.unread_because}. Nothing is held back because of it"
-            for lane, found in self.quotas.items()
-            if found.unread_because
+            f"quotas of {lane} are not known: {why}. Nothing is held back because of it"
+            for lane, why in unread_quotas
+            if why
         )
         said = [*((TAGS_RULE, message) for message in unread), *(("quotas", message) for message in quotas)]
         return tuple(sorted(Finding(rule, "advisory", "", message) for rule, message in said))

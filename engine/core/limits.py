@@ -102,6 +102,7 @@ QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 # Settling.
 SETTLE_TICK_MIN_SECONDS: Final = 3.0
 SETTLE_TICK_MAX_SECONDS: Final = 15.0
+MAINTENANCE_MARGIN_SECONDS: Final = 600.0  # past settle_timeout: listings lag, clocks differ; then Pending is not new
 
 # Pace: the adaptive throttle's floor, and how it moves.
 RATE_FLOOR_PER_SECOND: Final = 0.1

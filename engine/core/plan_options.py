@@ -11,6 +11,7 @@ from datetime import date
 
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, QuotaBucket
+from engine.core.maintenance import Maintenance
 from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.request import Request
 from engine.core.selectors import Selectors
@@ -28,7 +29,7 @@ class PlanOptions:
     `half_replaced` (deleted to be replaced and not in service since) and `quarantined` come from the journal,
     `denied_keys`, `findings` and `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their
     lanes, and `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
-    `version` is the appfleet that plans.
+    `version` is the appfleet that plans, and `maintenance` tells which Pending apps are not new.
     """
 
     made_at: str
@@ -49,6 +50,7 @@ class PlanOptions:
     domain_lanes: Mapping[str, Lane] = field(default_factory=dict, hash=False)
     bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
     version: str = ""
+    maintenance: Maintenance = field(default_factory=Maintenance)
 
     @property
     def selectors(self) -> Selectors:

@@ -19,6 +19,7 @@ from engine.core.errors import BugError
 from engine.core.finding import LISTING, UNPRUNED, Finding
 from engine.core.identity import USER, AppKey, folded, twin_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.maintenance import maintenance_finding
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, precedence
 from engine.core.ownership import READ_TAGS, UNREAD, Whose, WhoseAre, not_owned, way_to_move
 from engine.core.plan import Plan, in_order
@@ -48,6 +49,8 @@ class Joined:
     undeclared: list[ObservedApp] = field(default_factory=list)
 
 
+# Wanted, and not awaited although it may be Pending.
+_LEFT_PENDING: Final = frozenset({Reason.MAINTENANCE, Reason.DONE_ONCE})
 # What is declared so that it shall not be there.
 _UNWANTED: Final = frozenset({Reason.UNMANAGED, Reason.NOT_OWNED, Reason.GONE, Reason.EXPIRED, Reason.DECLARED_ABSENT})
 
@@ -85,6 +88,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
             changes.append(Change(row.key, action, reason, row))
     changes.sort(key=_BY_KEY)
     findings += _findings(options, joined, changes)
+    findings += _maintenance(options, changes)
     findings += _claims(options, joined, changes, {finding.key for finding in findings})
     return Plan(
         fleet=desired.name,
@@ -214,6 +218,14 @@ def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> It
     for key in sorted(missing):
         message = "not replaced: no declared app of this key is selected and could be listed. The plan prints the keys"
         yield Finding("replace", _SKIPPED, str(key), message)
+
+
+def _maintenance(options: PlanOptions, changes: list[Change]) -> list[Finding]:
+    """Say which wanted apps the service maintains: nobody waits for them."""
+    alone = [change for change in changes if change.reason in _LEFT_PENDING]
+    kept = [(change.key, change.before) for change in alone if change.before is not None]
+    maintained = [(key, row) for key, row in kept if options.maintenance.holds(key, row)]
+    return [maintenance_finding(maintained, options.today)] if maintained else []
 
 
 def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: set[str]) -> Iterator[Finding]:

@@ -6,13 +6,15 @@ Not here: asking (`app.answers`), what was answered (`facts`), and what follows 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine.core.change import Reason
 from engine.core.desired import DesiredOwner
 from engine.core.draft import Draft
-from engine.core.identity import AppKey, Lane, Owner, folded_owner
+from engine.core.identity import OWNER_KINDS, AppKey, Lane, Owner, OwnerKind, folded_owner
+from engine.core.owner_quotas import wanted_owners
 from engine.core.owners import SSO_MODE, domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
 from engine.core.quota_fit import wanted_buckets
@@ -30,6 +32,14 @@ class RoomIn(NamedTuple):
 
     lane: Lane
     domain: str
+
+
+class OwnersRoomIn(NamedTuple):
+    """The quotas of profiles and spaces in a lane, and how many of these `kinds` the account has there."""
+
+    lane: Lane
+    domain: str
+    kinds: tuple[OwnerKind, ...]
 
 
 class AreThere(NamedTuple):
@@ -58,7 +68,7 @@ class ResidentsOf(NamedTuple):
     leaving: tuple[Owner, ...] = ()
 
 
-Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | ApplicationOf | ResidentsOf
+Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | ApplicationOf | OwnersRoomIn | ResidentsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +131,10 @@ def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:
 
 
 def _of_owners(draft: Draft) -> tuple[Question, ...]:
-    """Ask about the owners of what is made, then about those that own these, then about how the new ones sign in.
+    """Ask about the owners of what is made, then about those that own these.
 
-    Last comes to which application their users are to be assigned.
+    Once it is known which ones will be made, ask how they sign in, and whether the account has room for them. Last
+    comes to which application their users are to be assigned.
     """
     facts = draft.facts
     holders = holders_needed(draft.fleet, facts.owners_seen) if draft.creates_owners and facts.owners else ()
@@ -131,9 +142,24 @@ def _of_owners(draft: Draft) -> tuple[Question, ...]:
         if unseen := tuple(owner for owner in owners if owner not in facts.owners):
             return (AreThere(unseen),)
     domains = domains_with_new_profiles(draft.owned)
-    if unknown := tuple(SignsIn(domain) for domain in domains if domain not in facts.auth_modes):
-        return unknown
+    sign_in = (SignsIn(domain) for domain in domains if domain not in facts.auth_modes)
+    return (*sign_in, *_of_owners_room(draft)) or _of_assignment(draft, domains)
+
+
+def _of_assignment(draft: Draft, domains: Sequence[str]) -> tuple[Question, ...]:
     if not draft.assigns_users or draft.plan.denied:
         return ()
-    through = [domain for domain in domains if facts.auth_modes[domain] == SSO_MODE]
-    return tuple(ApplicationOf(domain) for domain in through if domain not in facts.applications)
+    through = [domain for domain in domains if draft.facts.auth_modes[domain] == SSO_MODE]
+    return tuple(ApplicationOf(domain) for domain in through if domain not in draft.facts.applications)
+
+
+def _of_owners_room(draft: Draft) -> list[OwnersRoomIn]:
+    lanes = draft.asked.domain_lanes
+    wanted = wanted_owners(draft.owned, lanes)
+    places: dict[Lane, str] = {}
+    for name, lane in lanes.items():
+        places.setdefault(lane, name)
+    return [
+        OwnersRoomIn(lane, places[lane], tuple(kind for kind in OWNER_KINDS if (lane, kind) in wanted))
+        for lane in sorted({lane for lane, _ in wanted} - draft.facts.owner_rooms.keys())
+    ]

@@ -126,11 +126,11 @@ def quota_fit(
                 value,
                 in_use if quotas.sees_all else None,
                 count,
-                _fits(value, left + count, sees_all=quotas.sees_all),
+                fits_in(value, left + count, sees_all=quotas.sees_all),
                 "" if found is None else found.code,
             )
         )
-        one_more[bucket] = _fits(value, in_use + 1, sees_all=quotas.sees_all)
+        one_more[bucket] = fits_in(value, in_use + 1, sees_all=quotas.sees_all)
         if value is not None and (quotas.sees_all or value < left + count):
             room[bucket] = -1 if value < 1 else max(value - left, 0)
     return QuotaFit((*lines, *_whole_accounts(wanted_buckets(plan, lanes), used, freed, known)), one_more, room)
@@ -154,7 +154,8 @@ def _whole_accounts(
             yield QuotaLine(f"{lane}/all apps", RUNNING_APPS, found.value, told, new, Fits.NO, found.code)
 
 
-def _fits(value: int | None, needed: int, *, sees_all: bool) -> Fits:
+def fits_in(value: int | None, needed: int, *, sees_all: bool) -> Fits:
+    """Return whether so many fit a quota; `sees_all`: they are all that there are, and not only the least."""
     if value is None:
         return Fits.UNKNOWN
     if needed > value:

@@ -12,7 +12,16 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from engine.core.errors import NO_CAPACITY, CloudError, NoCapacity, OutcomeUnknown, QuotaExceeded, Rejected, Throttled
+from engine.core.errors import (
+    NO_CAPACITY,
+    CloudError,
+    NoCapacity,
+    NotFound,
+    OutcomeUnknown,
+    QuotaExceeded,
+    Rejected,
+    Throttled,
+)
 from engine.core.limits import SERVICE_MESSAGE_READ_MAX_CHARS
 from engine.core.quota_text import (
     bucket_of_quota,
@@ -137,10 +146,12 @@ def error_from_service(
     code = _code_of(service_code)
     row = find_row(operation, code, message)
     kind, hint = (row.kind, row.hint) if row else _unlisted(code, status)
+    if operation == "CreateApp" and kind in _SAID_OF_MACHINES and _wants_machines(message):
+        kind, hint = NoCapacity, NO_CAPACITY_HINT
     said = message.strip().rstrip(".") or "without a message"
     text = f"{operation} failed with {code or status}: {said}"
     more: dict[str, Any] = {
-        "service_code": code or str(status),
+        "service_code": NO_CAPACITY if kind is NoCapacity else code or str(status),
         "operation": operation,
         "request_id": request_id,
         "retry_after_s": retry_after_s,
@@ -159,7 +170,10 @@ _CAPACITY_WORDS: Final = re.compile(
     rf"|unable to provision {_MACHINE}capacity|not enough {_MACHINE}capacity"
     r"|temporarily unavailable in supported availability zones"
 )
-_OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs) capacity")
+_OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs|address|addresses|subnet|network) capacity")
+# A refusal of CreateApp that may be for want of machines, whatever its code: what is denied, throttled or may have been
+# carried out is never that.
+_SAID_OF_MACHINES: Final = frozenset({Rejected, NotFound, QuotaExceeded})
 _LIFECYCLE_WORDS: Final = re.compile(r"lifecycle ?config|lifecycle script|(?<![a-z0-9_-])lcc(?![a-z0-9_-])")
 _INTERNAL_WORDS: Final = ("internalfailure", "internal failure", "internal error")
 _REASON_CODE: Final = re.compile(r"([A-Z][A-Za-z0-9]{2,60}):? ?")
@@ -189,6 +203,16 @@ _REASON_HINTS: Final = (
 )
 
 
+def _is_of_machines(words: str) -> bool:
+    """Whether the service's own words say that it has no machine."""
+    return _CAPACITY_WORDS.search(words) is not None and _OTHER_CAPACITY.search(words) is None
+
+
+def _wants_machines(message: str) -> bool:
+    """Whether a refusal is for want of machines, and not for a quota that it names."""
+    return _is_of_machines(spoken_words(message)) and not is_quota_message(message)
+
+
 def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity | QuotaExceeded | Rejected:
     """Return the error for the FailureReason of an app that was accepted and then ended Failed; never raises.
 
@@ -197,7 +221,7 @@ def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity |
     """
     words = spoken_words(reason)
     said = reason.strip().rstrip(".")
-    if _CAPACITY_WORDS.search(words) and not _OTHER_CAPACITY.search(words):
+    if _is_of_machines(words):
         return NoCapacity(
             f"The app was accepted and then failed: {said}",
             hint=NO_CAPACITY_HINT,

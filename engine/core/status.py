@@ -16,6 +16,7 @@ from engine.core.change import Reason
 from engine.core.desired import DesiredApp, Mode
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
+from engine.core.maintenance import Maintenance, since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
 from engine.core.plan import Plan, PlanLane
@@ -31,6 +32,7 @@ class Condition(StrEnum):
     IN_SERVICE = "in_service"  # there, and as declared
     DRIFTED = "drifted"  # there, and not as declared
     STARTING = "starting"
+    MAINTENANCE = "maintenance"  # Pending again: the service maintains or restarts it
     STOPPING = "stopping"
     MISSING = "missing"  # declared, and nothing is there
     FAILED = "failed"
@@ -47,6 +49,7 @@ _BY_REASON: Final = {
     Reason.QUARANTINED: Condition.QUARANTINED,
     Reason.DOMAIN_UNLISTED: Condition.UNKNOWN,
     Reason.UNKNOWN_STATUS: Condition.UNKNOWN,
+    Reason.MAINTENANCE: Condition.MAINTENANCE,
     Reason.ORPHANED: Condition.ORPHANED,
     Reason.NOT_DECLARED: Condition.ORPHANED,
 }
@@ -87,7 +90,7 @@ class StatusFacts:
 
     `now` is epoch seconds. `reasons` says why Failed apps failed, where the service was asked; `failed_runs` counts the
     runs in a row in which an app failed; `last` is the journal's. `is_new` says that there is no journal, so nothing
-    can be known of quarantine.
+    can be known of quarantine. `maintenance` tells which Pending apps are not new.
     """
 
     today: date
@@ -99,6 +102,7 @@ class StatusFacts:
     last: Mapping[AppKey, LastSeen] = field(default_factory=dict)
     is_new: bool = False
     findings: tuple[Finding, ...] = ()
+    maintenance: Maintenance = field(default_factory=Maintenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,8 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
     rows: list[StatusRow] = []
     for change in plan.decisions:
         condition = _condition(change.reason, change.after, change.before, change.differs)
+        if condition is Condition.STARTING and facts.maintenance.holds(change.key, change.before):
+            condition = Condition.MAINTENANCE  # of mode once, for which the planner has another reason
         left = _days_left(change.after, facts)
         rows.append(
             StatusRow(
@@ -314,6 +320,8 @@ def _why(key: AppKey, condition: Condition, observed: ObservedApp | None, facts:
     if condition is Condition.QUARANTINED:
         runs = count_of(facts.failed_runs.get(key, 0), "run")
         return f"failed in {runs} in a row" + (f"; {said}" if said else "")
+    if condition is Condition.MAINTENANCE and observed is not None:
+        return f"Pending again {since_made(observed, facts.today)}"
     if condition is Condition.STARTING and observed is not None:
         age_s = facts.now - observed.created_at
         return f"for {age_s / 60:,.0f} minutes" if age_s > facts.slow_after_s else ""

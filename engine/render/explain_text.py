@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
-from engine.core.change import Action
+from engine.core.change import Action, Reason
 from engine.core.explain import Explanation, RuleLine
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
@@ -98,9 +99,10 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
         lines.append(f"appfleet will {decision}: {REASONS[change.reason]}.")
         if change.before is not None:
             there = change.before
-            lines.append(
-                f"  there now: {clean(there.status_text or there.status.value)}, {_spec(there.spec.to_json())}"
-            )
+            status = clean(there.status_text or there.status.value)
+            if change.reason is Reason.MAINTENANCE:
+                status += f", made {datetime.fromtimestamp(there.created_at, UTC):%Y-%m-%d %H:%M} UTC"
+            lines.append(f"  there now: {status}, {_spec(there.spec.to_json())}")
         if change.differs:
             lines.append(f"  differs in: {', '.join(change.differs)}")
     first, *rest = explanation.buckets or (None,)

@@ -22,6 +22,7 @@ CHECK_NAMES: Final = {
     "foreign": "apps of other fleets",
     "half_replaced": "replaces that are half done",
     "listing": "listing of the domains",
+    "maintenance": "maintenance by SageMaker",
     "offboard": "offboarding",
     "orphaned": "apps that are no longer declared",
     "owners": "user profiles and spaces",

@@ -111,13 +111,18 @@ def summary_line(plan: Plan) -> str:
     adopted = f", {counts['adopt']:,} to adopt" if counts["adopt"] else ""
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
     unknown = f", {counts['unknown']:,} unknown" if counts["unknown"] else ""
-    kept_back = sum(change.reason in KEPT_BACK_REASONS and change.after is not None for change in plan.decisions)
+    kept_back = _kept_back(plan)
     left_alone = f", {kept_back:,} left alone" if kept_back else ""
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
         f"{counts['delete']:,} to delete{adopted}; {counts['none'] - kept_back:,} unchanged{left_alone}{unknown}, "
         f"{counts['unmanaged']:,} unmanaged{denied}{owners_summary(plan)}."
     )
+
+
+def _kept_back(plan: Plan) -> int:
+    """Count the declared apps that are not as declared and that no run changes as things are."""
+    return sum(change.reason in KEPT_BACK_REASONS and change.after is not None for change in plan.decisions)
 
 
 def _owners(plan: Plan, paint: Paint) -> str:
@@ -291,7 +296,16 @@ def verdict_lines(plan: Plan, next_command: str) -> list[str]:
         if next_command and allowed_flags(plan.findings):
             lines.append(f"If you mean these deletes and replaces, run: {next_command}")
     elif not (plan.changes or plan.owners):
-        lines.append("Nothing to do." if plan.complete else "Nothing to do in the domains that appfleet could list.")
+        lines.append(_nothing(plan))
     elif next_command:
         lines.append(f"To apply this plan: {next_command}")
     return lines
+
+
+def _nothing(plan: Plan) -> str:
+    """Say that the plan changes nothing; it is no all-clear where apps are left alone that are not as declared."""
+    if not plan.complete:
+        return "Nothing to do in the domains that appfleet could list."
+    if kept_back := _kept_back(plan):
+        return f"Nothing that apply can do for {count_of(kept_back, 'app')} left alone: see above why."
+    return "Nothing to do."

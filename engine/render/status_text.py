@@ -43,6 +43,7 @@ _STYLES: Final[Mapping[str, Style]] = {
 _REMARKS: Final = {
     Reason.QUARANTINED: "quarantined",
     Reason.DONE_ONCE: "made before",
+    Reason.MAINTENANCE: "in maintenance",
     Reason.NOT_DECLARED: "owned by this fleet",
     Reason.ORPHANED: "owned by this fleet",
     Reason.NOT_OWNED: "not owned by this fleet",
@@ -60,6 +61,7 @@ WORDS: Final = {
     Condition.DRIFTED: ("drifted", "apply --replace makes them as declared"),
     Condition.STOPPING: ("being deleted", "apply creates them again if they are wanted"),
     Condition.STARTING: ("starting", "apply waits for them"),
+    Condition.MAINTENANCE: ("in maintenance", "SageMaker maintains or restarts them; apply leaves them alone"),
     Condition.UNWANTED: ("no longer wanted", "apply deletes those that this fleet owns"),
     Condition.ORPHANED: ("no longer declared", "apply --prune deletes them"),
 }
@@ -69,6 +71,7 @@ TEAM_COLUMNS: Final = (
     ("MISSING", Condition.MISSING),
     ("DRIFTED", Condition.DRIFTED),
     ("STARTING", Condition.STARTING),
+    ("MAINTAINED", Condition.MAINTENANCE),
     ("STOPPING", Condition.STOPPING),
     ("FAILED", Condition.FAILED),
     ("QUARANTINED", Condition.QUARANTINED),

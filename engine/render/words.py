@@ -31,6 +31,7 @@ REASONS: Final = {
     Reason.QUARANTINED: "failed in several runs with the same spec",
     Reason.DELETING: "created again once it is deleted",
     Reason.PENDING: "still starting",
+    Reason.MAINTENANCE: "Pending again long after it was made; SageMaker maintains or restarts it",
     Reason.IN_SYNC: "as declared",
     Reason.DRIFT: "differs from its declaration",
     Reason.DONE_ONCE: "mode once, and created before",

@@ -133,6 +133,46 @@ def check_keeps(before: Any, now: Any, where: str) -> None:
             assert name in now, f"{where}.{name}"
             check_keeps(before[name], now[name], f"{where}.{name}")
     elif isinstance(before, list):
-        assert [one for one in before if one not in now] == [], where
+        assert [one for one in before if one not in now and not is_kept_in(now, one)] == [], where
     else:
         assert before == now, where
+
+
+def is_kept_in(now: Any, before: Any) -> bool:
+    """Whether one of several alternatives of a schema still has all that one of them had before."""
+    return isinstance(before, dict) and any(keeps(before, one) for one in now if isinstance(one, dict))
+
+
+def keeps(before: Any, now: Any) -> bool:
+    """Whether `check_keeps` finds nothing missing."""
+    try:
+        check_keeps(before, now, "")
+    except AssertionError:
+        return False
+    return True
+
+
+THING: dict[str, Any] = {
+    "type": "object",
+    "required": ["a", "b"],
+    "properties": {"a": {"enum": ["x", "y"]}, "b": {"type": "number"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        (THING, True),
+        (THING | {"properties": {**THING["properties"], "a": {"enum": ["x", "new", "y"]}}}, True),
+        (THING | {"properties": {**THING["properties"], "a": {"enum": ["x"]}}}, False),
+        (THING | {"required": ["a"]}, False),
+        (THING | {"properties": {"a": {"enum": ["x", "y"]}}}, False),
+        (THING | {"type": "string"}, False),
+    ],
+)
+def test_what_may_be_null_is_held_to_the_same_as_what_may_not(now: dict[str, Any], *, kept: bool) -> None:
+    """A new value may come among the alternatives of a field as it may anywhere else; nothing may go there either."""
+    null = {"type": "null"}
+    assert keeps({"anyOf": [THING, null]}, {"anyOf": [now, null]}) is kept
+    assert keeps({"items": THING}, {"items": now}) is kept
+    assert not keeps({"anyOf": [THING, null]}, {"anyOf": [now]})

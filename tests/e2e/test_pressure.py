@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from engine.simulator.scenario.changes import AppRef, DeleteForeignApp
 from tests.e2e.harness import DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people, until
 
@@ -82,6 +84,19 @@ def test_want_of_machines_without_another_type_ends_with_the_reason(place: Place
     assert app["outcome"] == "failed"
     assert "EC2InsufficientCapacityError" in app["error"]["message"]
     assert app["attempts"] >= 1
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ResourceLimitExceeded"])
+def test_a_create_that_is_refused_for_want_of_machines_walks_the_fallback_list(place: Place, code: str) -> None:
+    """Row 32: the service may say so at once, under a code of something else."""
+    place.write(fleet_text(people(1), lab=f'instance_type = "{BIG}"\nfallback = ["{SMALL}"]'))
+    words = f"EC2InsufficientCapacityError: We currently do not have sufficient {BIG} capacity"
+    error = f'kind = "error"\noperation = "CreateApp"\ncode = "{code}"\nmessage = "{words}"\nmax_count = 1\n'
+    place.scenario(f"{QUICK}[[fault]]\n{error}")
+    ran = place.apply()
+    assert ran.code == 0, ran.out
+    assert [app["instance_type"] for app in ran.report["apps"]] == [SMALL]
+    assert [event["to_type"] for event in ran.events("app.fell_back")] == [SMALL]
 
 
 def test_lost_answers_are_looked_up_and_nothing_is_made_twice(place: Place) -> None:

@@ -121,6 +121,6 @@ def test_a_cache_that_is_broken_is_as_good_as_none(place: Place) -> None:
     place.run("plan", "--format", "json")
     state = place.folder / ".appfleet"
     state.mkdir(mode=0o700, exist_ok=True)
-    for broken in ("{", json.dumps({"version": 1, "lanes": {f"{ACCOUNT}/eu-west-1 {place.url}": {"at": "x"}}})):
+    for broken in ("{", json.dumps({"version": 2, "lanes": {f"{ACCOUNT}/eu-west-1 {place.url}": {"at": "x"}}})):
         (state / "journal.quotas.json").write_text(broken)
         assert place.run("plan", "--format", "json").report["quotas"][0]["value"] == 1_000

@@ -1,4 +1,4 @@
-"""What an account has in a region: its applied quotas, and its domains. One call on the wire each.
+"""What an account has in a region: its applied quotas, its domains, and what is in them. One call on the wire each.
 
 Not here: pages, retries and the cache (`app.quotas`).
 """
@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict
 
-from engine.adapters.aws.calls import AwsCalls, inner, optional_text, required_text, rows_of
+from engine.adapters.aws.calls import AwsCalls, Send, inner, optional_text, required_text, rows_of
 from engine.adapters.aws.transport import UnreadableAnswerError
+from engine.core.identity import USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, QUOTA_VALUE_MAX_COUNT
 from engine.core.quota_fit import QuotaValue
+from engine.ports.owners import listing_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_sagemaker.type_defs import ListAppsRequestTypeDef, ListDomainsRequestTypeDef
     from types_aiobotocore_service_quotas import ServiceQuotasClient
     from types_aiobotocore_service_quotas.type_defs import ListServiceQuotasRequestTypeDef
+
+
+class _OwnerListing(TypedDict):
+    """What ListUserProfiles and ListSpaces have in common."""
+
+    MaxResults: int
+    SortBy: Literal["CreationTime"]
+    SortOrder: Literal["Ascending"]
+    NextToken: NotRequired[str]
+
 
 SERVICE_CODE: Final = "sagemaker"
 
@@ -43,6 +55,14 @@ class AccountAppPage:
     """One answer of ListApps over all domains: type, instance type and status of each app. `next_token` as above."""
 
     rows: tuple[tuple[str, str | None, str], ...]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOwnerPage:
+    """One answer of ListUserProfiles or ListSpaces over all domains: how many rows. `next_token` as above."""
+
+    owners: int
     next_token: str
 
 
@@ -78,6 +98,20 @@ class AccountCalls(AwsCalls):
             params["NextToken"] = token
         return await self._ask("ListApps", partial(self._sagemaker.list_apps, **params), _app_page)
 
+    async def list_owners(self, kind: OwnerKind, token: str = "") -> AccountOwnerPage:
+        """ListUserProfiles or ListSpaces of all domains of the account in the region: up to 100, oldest first."""
+        params: _OwnerListing = {
+            "MaxResults": LIST_PAGE_MAX_ROWS,
+            "SortBy": "CreationTime",
+            "SortOrder": "Ascending",
+        }
+        if token:
+            params["NextToken"] = token
+        send: Send = partial(self._sagemaker.list_spaces, **params)
+        if kind == USER:
+            send = partial(self._sagemaker.list_user_profiles, **params)
+        return await self._ask(listing_of(kind), send, _owner_page, kind)
+
 
 def _app_page(answer: Any) -> AccountAppPage:
     rows = tuple(
@@ -89,6 +123,12 @@ def _app_page(answer: Any) -> AccountAppPage:
         for row in _rows(answer, "Apps")
     )
     return AccountAppPage(rows, optional_text(answer, "NextToken") or "")
+
+
+def _owner_page(answer: Any, kind: OwnerKind) -> AccountOwnerPage:
+    word = "UserProfile" if kind == USER else "Space"
+    names = [required_text(row, f"{word}Name") for row in _rows(answer, f"{word}s")]
+    return AccountOwnerPage(len(names), optional_text(answer, "NextToken") or "")
 
 
 def _quota_page(answer: Any) -> QuotaPage:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.simulator.world.world import World
+
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def dump_world(world: World) -> bytes:
@@ -54,9 +57,11 @@ def save_world(world: World, path: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
+        why = "its folder is not there" if error.errno == errno.ENOENT else error.strerror
+        space = "Free some space, or choose" if error.errno in _NO_SPACE else "Choose"
         raise StateError(
-            f"the simulator's world cannot be written to {path}: {error.strerror}",
-            hint="Free some space, or choose another folder with --state-dir",
+            f"the simulator's world cannot be written to {path}: {why}",
+            hint=f"{space} another folder with --state-dir, one that you may write to",
         ) from error
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from engine.adapters.patient_write import ReaderGoneError, write_patiently
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import FrameType
 
 LARGE = b"x" * 3_000_000  # more than a pipe may be let hold
 
@@ -95,3 +98,42 @@ def test_a_reader_that_leaves_in_the_middle_has_taken_something() -> None:
 def test_a_descriptor_that_somebody_set_to_non_blocking_is_waited_for(pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[1], False)
     assert write_patiently(pipe[1], LARGE, lambda: 0.2, 60.0) < len(LARGE)
+
+
+class InterruptAt:
+    """Raises KeyboardInterrupt before the instruction of a number, as a handler of a signal does that comes there."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> InterruptAt:
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def test_an_interrupt_in_any_place_of_a_write_is_an_interrupt() -> None:
+    """Threads and conditions of `threading` turn one into an error about locks, which would be told as a bug."""
+    fd = os.open(os.devnull, os.O_WRONLY)
+    threads = _thread._count()  # the public count knows only threads of `threading`
+    number = 0
+    was_interrupted = True
+    before = sys.gettrace()
+    while was_interrupted:
+        number += 1
+        interrupt = InterruptAt(number)
+        try:
+            sys.settrace(interrupt)
+            write_patiently(fd, b"words", lambda: 60.0, 60.0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        was_interrupted = interrupt.left <= 0
+    assert number > 50
+    while _thread._count() > threads:
+        threading.Event().wait(0.01)
+    os.close(fd)

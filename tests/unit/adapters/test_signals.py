@@ -7,10 +7,14 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine.adapters.signals import STOPPING, Signals, caught_here
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 WAIT_MAX_SECONDS = 30
 
@@ -120,3 +124,39 @@ def test_in_another_thread_nothing_is_caught() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+class SignalAt:
+    """Raises a signal before the instruction of a number."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> SignalAt:
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                signal.raise_signal(signal.SIGTERM)
+        return self
+
+
+def end_of_a_run(number: int) -> str:
+    """End a run with a signal in the place of that number; return who got the signal, or nothing."""
+    got: list[str] = []
+    signals = Signals(lambda: got.append("what is behind the run"))
+    before = sys.gettrace()
+    with signals.caught():
+        try:
+            with signals.directed_to(lambda _: got.append("the run"), lambda take, name: take(name)):
+                sys.settrace(SignalAt(number))
+        except KeyboardInterrupt:
+            got.append("nobody")
+        finally:
+            sys.settrace(before)
+    return "".join(got)
+
+
+def test_a_signal_in_any_place_where_a_run_ends_costs_no_result() -> None:
+    who = [end_of_a_run(number) for number in range(1, 60)]
+    assert set(who) == {"the run", "what is behind the run", ""}

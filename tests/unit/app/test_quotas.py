@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from engine.adapters.aws.account import AccountAppPage, DomainPage, QuotaPage
+from engine.adapters.aws.account import AccountAppPage, AccountOwnerPage, DomainPage, QuotaPage
 from engine.app.quotas import _Asking
 from engine.core.errors import ScanIncomplete
-from engine.core.identity import QuotaBucket
+from engine.core.identity import SPACE, USER, QuotaBucket
 from engine.core.quota_fit import QuotaValue
 from tests.fleets import LANE
 from tests.unit.executor.test_owner_run import Stage
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from engine.adapters.aws.account import AccountCalls
+    from engine.core.identity import OwnerKind
     from engine.executor.fleet_run import FleetRun
 
 QUOTA = "Studio JupyterLab Apps running on ml.t3.medium instances"
@@ -47,16 +48,23 @@ class Account:
     async def list_apps(self, token: str = "") -> AccountAppPage:
         return AccountAppPage(ROWS, self._token(token))
 
+    async def list_owners(self, kind: OwnerKind, token: str = "") -> AccountOwnerPage:
+        return AccountOwnerPage(3 if kind == USER else 2, self._token(token))
+
 
 ASKS: dict[str, Callable[[_Asking], Awaitable[Any]]] = {
     "ListServiceQuotas": lambda asking: asking.quotas(),
     "ListDomains": lambda asking: asking.domains(),
     "ListApps": lambda asking: asking.used(),
+    "ListUserProfiles": lambda asking: asking.owners(USER),
+    "ListSpaces": lambda asking: asking.owners(SPACE),
 }
 FOUND: dict[str, Any] = {
     "ListServiceQuotas": {QUOTA: QuotaValue("L-1", 4)},
     "ListDomains": {"d-", "d-1", "d-2", "d-3", "d-4"},
     "ListApps": {QuotaBucket(*LANE, "JupyterLab", "ml.t3.medium"): 5},
+    "ListUserProfiles": 15,
+    "ListSpaces": 10,
 }
 
 

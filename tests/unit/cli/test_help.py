@@ -60,6 +60,22 @@ def test_wrong_flags_are_told_in_plain_words(run: Any, arguments: list[str], sai
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("APPFLEET_YES", "maybe", "APPFLEET_YES: expected true or false"),
+        ("APPFLEET_FORMAT", "yaml", "APPFLEET_FORMAT: expected text, json or markdown, found 'yaml'"),
+    ],
+)
+def test_a_wrong_value_of_a_variable_is_told_by_its_name(
+    run: Any, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    ran = run("apply", "--simulate")
+    assert ran.code == 64
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
     ("message", "plain"),
     [
         ("No such option: --x (Possible options: --y, --z)", "There is no flag --x. Did you mean --y or --z?"),

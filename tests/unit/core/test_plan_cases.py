@@ -11,6 +11,7 @@ import pytest
 from engine.core.change import Action, Reason
 from engine.core.errors import AccessDenied
 from engine.core.identity import QuotaBucket
+from engine.core.maintenance import Maintenance
 from engine.core.plan import Fits
 from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.core.selectors import Selectors
@@ -32,6 +33,8 @@ def _options(told: dict[str, Any]) -> Any:
     told["bucket_room"] = {
         QuotaBucket(*LANE, *bucket.split("/")): Fits(fits) for bucket, fits in told.pop("room", {}).items()
     }
+    old = told.pop("maintenance", {})
+    told["maintenance"] = Maintenance(old.get("before", 0.0), frozenset(map(key_of, old.get("awaited", []))))
     told["selectors"] = Selectors.parse(**told.pop("selectors", {}))
     return options(**told)
 

@@ -16,6 +16,7 @@ from engine.core.facts import Facts, Unknown
 from engine.core.identity import SPACE, USER, Lane, Owner, folded_owner
 from engine.core.limits import PLAN_ROUNDS_MAX_COUNT
 from engine.core.observed import ObservedOwner, Ownership
+from engine.core.owner_quotas import OWNER_QUOTAS, OwnerRoom
 from engine.core.ownership import UNREAD, Whose, WhoseAre
 from engine.core.plan import Fits
 from engine.core.planner import join, needs_ownership, plan_fleet
@@ -23,6 +24,7 @@ from engine.core.questions import (
     ApplicationOf,
     AreThere,
     CarriesFleetTag,
+    OwnersRoomIn,
     Purpose,
     Question,
     ResidentsOf,
@@ -69,6 +71,7 @@ class World:
     ) -> None:
         self.whose, self.tagged, self.quotas, self.owner, self.auth_mode = whose, tagged, quotas, owner, auth_mode
         self.application = application
+        self.room = OwnerRoom()
         self.asked: list[Question] = []
 
     def answer(self, question: Question) -> Facts:  # noqa: PLR0911 - one case a question
@@ -78,8 +81,8 @@ class World:
                 return Facts(ownership=dict.fromkeys((*decisive, *telling, *claimed), self.whose))
             case CarriesFleetTag():
                 return Facts(tagged={question.lane: self.tagged})
-            case RoomIn():
-                return Facts(quotas={question.lane: self.quotas})
+            case RoomIn() | OwnersRoomIn():
+                return self._room(question)
             case AreThere(owners):
                 return Facts(owners=dict.fromkeys(owners, self.owner))
             case SignsIn(domain):
@@ -88,6 +91,11 @@ class World:
                 return Facts(applications={domain: self.application})
             case ResidentsOf(domain, leaving):
                 return Facts(residents={domain: {folded_owner(one): seen(one) for one in leaving}})
+
+    def _room(self, question: RoomIn | OwnersRoomIn) -> Facts:
+        if isinstance(question, RoomIn):
+            return Facts(quotas={question.lane: self.quotas})
+        return Facts(owner_rooms={question.lane: self.room})
 
     def play(self, draft: Draft, purpose: Purpose = RUNS) -> Draft:
         """Plan in rounds, as the loop does."""
@@ -200,11 +208,14 @@ def test_a_replace_without_room_needs_no_owner() -> None:
     assert {line.fits for line in made.plan.quotas} == {Fits.NO}
 
 
-def test_the_holder_of_a_missing_space_is_asked_for_next_and_then_how_people_sign_in() -> None:
+def test_the_holder_of_a_missing_space_is_asked_for_next_and_then_how_people_sign_in_and_whether_there_is_room() -> (
+    None
+):
     fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
     world = World(auth_mode="SSO")
     made = world.play(draft_of(fleet, observe()))
-    assert world.asked[1:] == [AreThere((LABS,)), AreThere((ALICE,)), SignsIn("research")]
+    room = OwnersRoomIn(LANE, "lab", (SPACE, USER))
+    assert world.asked[1:] == [AreThere((LABS,)), AreThere((ALICE,)), SignsIn("research"), room]
     assert made.plan.denied, "a profile without a name there is refused"
 
 
@@ -217,7 +228,7 @@ def test_where_users_are_assigned_the_application_of_their_domain_is_asked_for_l
     fleet = replace(a_fleet(an_app(LAB)), owners=named)
     world = World(auth_mode="SSO")
     made = world.play(draft_of(fleet, observe(), assigns_users=True))
-    assert world.asked[3:] == [SignsIn("research"), ApplicationOf("research")]
+    assert (world.asked[3], world.asked[-1]) == (SignsIn("research"), ApplicationOf("research"))
     assert assigned_by(made) == [APPLICATION, None], "spaces have no users"
     assert made.plan.findings == (), "nobody has to assign them by hand"
     assert made.plan.owners[0].to_json()["assigned_to"] == APPLICATION.arn
@@ -231,7 +242,8 @@ def test_no_application_is_asked_for_where_nobody_is_assigned(mode: str, identit
     fleet = replace(a_fleet(an_app(LAB)), owners=(replace(OWNERS[0], sso_identity=identity), OWNERS[1]))
     world = World(auth_mode=mode)
     made = world.play(draft_of(fleet, observe(), assigns_users=assigns))
-    assert world.asked[-1] == SignsIn("research")
+    assert SignsIn("research") in world.asked
+    assert not any(isinstance(question, ApplicationOf) for question in world.asked)
     assert assigned_by(made) == [None, None]
     assert all("assigned_to" not in change.to_json() for change in made.plan.owners)
 
@@ -243,6 +255,21 @@ def test_an_application_that_cannot_be_read_is_a_finding_with_the_command_for_ea
     (finding,) = made.plan.findings
     assert (finding.rule, made.plan.denied, assigned_by(made)) == ("assign", False, [None, None])
     assert "cannot sign in: ListInstances is not allowed. An administrator" in finding.message
+
+
+def test_room_for_owners_is_asked_once_and_of_those_alone_that_are_made() -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    world = World()
+    first = draft_of(fleet, observe()).knowing(Facts(owners={LABS: None, ALICE: seen(ALICE)}, quotas={LANE: FULL}))
+    assert questions_of(first, RUNS) == (OwnersRoomIn(LANE, "lab", (SPACE,)),)
+    world.room = OwnerRoom({SPACE: QuotaValue("L-2", 7)}, {SPACE: 7})
+    made = world.play(first)
+    assert [(line.quota, line.used, line.fits) for line in made.plan.quotas if line.wanted] == [
+        ("Studio JupyterLab Apps running on ml.t3.medium instances", 0, Fits.NO),
+        (OWNER_QUOTAS[SPACE], 7, Fits.NO),
+    ]
+    assert made.plan.fingerprint == first.plan.fingerprint
+    assert (made.owned, made.plan.applyable) == (first.owned, True)
 
 
 @pytest.mark.parametrize("owner", [seen(LABS), Unknown("ListSpaces is not allowed")])
@@ -319,8 +346,14 @@ def test_a_plan_is_complete_when_what_decides_was_listed_and_answered(
     assert Draft(a_fleet(), Facts(observed) | facts, options()).plan.complete is complete
 
 
-def test_what_could_not_be_read_is_said_in_the_plan() -> None:
-    facts = Facts(observe(), tags_unread={LANE: "no"}, quotas={LANE: LaneQuotas(unread_because="not you")})
+def test_what_could_not_be_read_is_said_once_in_the_plan() -> None:
+    why = "not you"
+    facts = Facts(
+        observe(),
+        tags_unread={LANE: "no"},
+        quotas={LANE: LaneQuotas(unread_because=why)},
+        owner_rooms={LANE: OwnerRoom(unread_because=why)},
+    )
     assert [(one.rule, one.message) for one in Draft(a_fleet(), facts, options()).plan.findings] == [
         ("quotas", f"quotas of {LANE} are not known: not you. Nothing is held back because of it"),
         (

@@ -381,6 +381,35 @@ def test_a_lack_of_machines_is_one_whatever_it_is_called(reason: str) -> None:
     assert type(failure_from_reason(reason)) is NoCapacity
 
 
+@pytest.mark.parametrize("code", ["ValidationException", "ResourceNotFound", "ResourceLimitExceeded", "SomethingNew"])
+@pytest.mark.parametrize("message", CAPACITY)
+def test_a_create_that_is_refused_for_want_of_machines_is_one_whatever_its_code(message: str, code: str) -> None:
+    """The service may say at once what it mostly says of an app that it has accepted."""
+    error = error_from_service(operation="CreateApp", service_code=code, message=message)
+    assert type(error) is NoCapacity
+    assert error.service_code == "EC2InsufficientCapacityError"
+    assert "fallback" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message", "status", "kind"),
+    [
+        ("CreateApp", "ThrottlingException", CAPACITY[0], 400, Throttled),
+        ("CreateApp", "InternalFailure", CAPACITY[0], 500, OutcomeUnknown),
+        ("CreateApp", "SomethingNew", CAPACITY[0], 503, OutcomeUnknown),
+        ("CreateApp", "AccessDeniedException", CAPACITY[0], 400, AccessDenied),
+        ("CreateApp", "ResourceLimitExceeded", f"Insufficient capacity: {LIMIT_0}", 400, QuotaExceeded),
+        ("CreateApp", "ValidationException", "Insufficient IP address capacity in the subnet", 400, Rejected),
+        ("CreateApp", "ValidationException", "Space [insufficient capacity] is not valid", 400, Rejected),
+        ("CreateSpace", "ValidationException", CAPACITY[0], 400, Rejected),
+    ],
+)
+def test_what_only_sounds_like_a_want_of_machines_stays_what_it_is(
+    operation: str, code: str, message: str, status: int, kind: type[CloudError]
+) -> None:
+    assert type(error_from_service(operation=operation, service_code=code, message=message, status=status)) is kind
+
+
 @pytest.mark.parametrize(
     ("reason", "code"),
     [
@@ -389,6 +418,7 @@ def test_a_lack_of_machines_is_one_whatever_it_is_called(reason: str) -> None:
         ("The lcc exited with 1", "LifecycleConfigFailed"),
         ("LifecycleConfig execution failed with non zero exit code 1", "LifecycleConfigFailed"),
         ("Insufficient disk capacity on the volume", "Failed"),
+        ("Insufficient IP address capacity in subnet", "Failed"),
         ("App [insufficient capacity] failed to start", "Failed"),
         ("Space [internal error] has no volume", "Failed"),
         ("ConfigurationError: kernel not found", "ConfigurationError"),

@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.change import Action, Change, Reason
 from engine.core.desired import Mode
+from engine.core.maintenance import Maintenance
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
 from engine.core.plan import Plan
@@ -37,6 +38,7 @@ def change(reason: Reason, status: str = "", *, differs: tuple[str, ...] = (), *
         (change(Reason.IN_SYNC, "InService"), Condition.IN_SERVICE),
         (change(Reason.DRIFT, "InService", differs=("instance_type",)), Condition.DRIFTED),
         (change(Reason.PENDING, "Pending"), Condition.STARTING),
+        (change(Reason.MAINTENANCE, "Pending"), Condition.MAINTENANCE),
         (change(Reason.DELETING, "Deleting"), Condition.STOPPING),
         (change(Reason.ABSENT), Condition.MISSING),
         (change(Reason.ABSENT, "Deleted"), Condition.MISSING),
@@ -90,6 +92,17 @@ def test_what_was_parked_in_the_last_run_says_so_while_it_is_missing() -> None:
 def test_what_starts_for_long_says_for_how_long() -> None:
     assert view(change(Reason.PENDING, "Pending")).rows[0].why == "for 15 minutes"
     assert view(change(Reason.PENDING, "Pending"), slow_after_s=1_000.0).rows[0].why == ""
+
+
+def test_what_is_in_maintenance_says_since_when_whatever_the_planners_reason_is() -> None:
+    old = Maintenance(NOW)
+    for reason in (Reason.MAINTENANCE, Reason.DONE_ONCE):
+        (row,) = view(change(reason, "Pending"), maintenance=old).rows
+        assert (row.condition, row.why) == (Condition.MAINTENANCE, "Pending again since it was made 20,781 days ago")
+    (new,) = view(change(Reason.DONE_ONCE, "Pending"), maintenance=Maintenance(NOW - 900.0)).rows
+    assert new.condition is Condition.STARTING
+    (going,) = view(replace(change(Reason.ORPHANED, "Pending"), after=None), maintenance=old).rows
+    assert going.condition is Condition.ORPHANED
 
 
 @pytest.mark.parametrize(("days", "told"), [(-1, None), (0, 0), (14, 14), (15, None)])

@@ -10,6 +10,7 @@ import pytest
 
 from engine.adapters.aws.sessions import Clouds
 from engine.core.errors import CloudError, OutcomeUnknown
+from engine.core.identity import SPACE, USER
 from engine.core.quota_fit import QuotaValue
 from engine.core.text import is_safe
 from tests.unit.adapters.aws.corpus import FOR_ALL
@@ -33,7 +34,15 @@ async def _apps(account: AccountCalls) -> Any:
     return await account.list_apps()
 
 
-CALLS: tuple[Callable[[AccountCalls], Awaitable[Any]], ...] = (_quotas, _domains, _apps)
+async def _profiles(account: AccountCalls) -> Any:
+    return await account.list_owners(USER)
+
+
+async def _spaces(account: AccountCalls) -> Any:
+    return await account.list_owners(SPACE)
+
+
+CALLS: tuple[Callable[[AccountCalls], Awaitable[Any]], ...] = (_quotas, _domains, _apps, _profiles, _spaces)
 APP = {"DomainId": "d-1", "AppType": "JupyterLab", "Status": "InService"}
 QUOTA = {"QuotaName": "some quota", "QuotaCode": "L-1", "Value": 3.0}
 
@@ -61,7 +70,7 @@ async def test_no_call_reads_it_as_a_success(answer: bytes) -> None:
 def _not_listings() -> list[tuple[Callable[[AccountCalls], Awaitable[Any]], dict[str, Any]]]:
     cases: list[tuple[Callable[[AccountCalls], Awaitable[Any]], dict[str, Any]]] = [
         (call, json.loads(text.replace("ROWS", name)))
-        for call, name in ((_quotas, "Quotas"), (_domains, "Domains"), (_apps, "Apps"))
+        for call, name in zip(CALLS, ("Quotas", "Domains", "Apps", "UserProfiles", "Spaces"), strict=True)
         for text in ("{}", '{"ROWS":null}', '{"ROWS":[null]}', '{"ROWS":[{}]}', '{"ROWS":"none"}')
     ]
     cases += [(_apps, {"Apps": [{**APP, field: None}]}) for field in ("AppType", "Status")]
@@ -87,3 +96,12 @@ async def test_what_is_well_said_is_read() -> None:
     assert (apps.rows, apps.next_token) == ((("JupyterLab", None, "InService"),), "more")
     assert quotas.values == {"some quota": QuotaValue("L-1", 3)}
     assert domains.domain_ids == ("d-1",)
+
+
+@pytest.mark.parametrize(("call", "word"), [(_profiles, "UserProfile"), (_spaces, "Space")])
+async def test_owners_are_counted_over_all_domains(call: Callable[[AccountCalls], Awaitable[Any]], word: str) -> None:
+    answer = {f"{word}s": [{f"{word}Name": "a"}, {f"{word}Name": "b"}], "NextToken": "more"}
+    async with hostile(http(json.dumps(answer).encode())) as server, account_at(server.url) as account:
+        page = await call(account)
+        assert "DomainIdEquals" not in json.loads(server.requests[0].body)
+    assert (page.owners, page.next_token) == (2, "more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -133,8 +134,20 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="cannot be written to"):
+    with pytest.raises(StateError, match=r"cannot be written to .*: its folder is not there") as caught:
         save_world(make_world(), tmp_path / "gone" / "world.json")
+    assert caught.value.hint == "Choose another folder with --state-dir, one that you may write to"
+
+
+def test_space_is_to_be_freed_where_it_is_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StateError, match="No space left on device") as caught:
+        save_world(make_world(), tmp_path / "world.json")
+    assert caught.value.hint.startswith("Free some space, or choose another folder")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_world_that_does_not_fit_into_place_leaves_nothing_behind(tmp_path: Path) -> None:
