@@ -12,6 +12,7 @@ from engine.app.process import CRASH_PREFIX, shortage_of
 from engine.core.ending import foreseen, leaves
 from engine.core.errors import BugError, UsageError
 from engine.core.redact import Redactor
+from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CREDENTIAL_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # What the system says of a name itself, and not of what we do with it.
 _REFUSALS: Final = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
+_OUR_PACKAGES: Final = frozenset({"engine", "appfleet"})
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
 
@@ -41,7 +43,13 @@ def known_or_bug(error: BaseException, state_folder: Path, words: Sequence[str] 
 
     `words` are those of the command line: a path that they name and that the system refuses is a wrong flag.
     """
-    return foreseen(error) or shortage_of(error) or _refused_path(error, words) or bug_of(error, state_folder)
+    return (
+        foreseen(error)
+        or shortage_of(error)
+        or _refused_path(error, words)
+        or _other_package(error)
+        or bug_of(error, state_folder)
+    )
 
 
 def _refused_path(error: BaseException, words: Sequence[str]) -> UsageError | None:
@@ -53,6 +61,23 @@ def _refused_path(error: BaseException, words: Sequence[str]) -> UsageError | No
         return None
     return UsageError(
         f"{first.filename}: {first.strerror or type(first).__name__}", hint="Name a file or folder that can be used"
+    )
+
+
+def _other_package(error: BaseException) -> UsageError | None:
+    """Return what is wrong with a package of somebody else's that is missing, or that another one hides."""
+    first = next(leaves(error))
+    if not isinstance(first, ImportError) or not first.name or first.name.partition(".")[0] in _OUR_PACKAGES:
+        return None
+    if isinstance(first, ModuleNotFoundError):
+        message = f"Python does not find the package {clean(first.name)}, which appfleet needs"
+    else:
+        where = f": {clean(first.path)}" if first.path else ""
+        message = f"Python finds another package than the {clean(first.name)} that appfleet needs{where}"
+    return UsageError(
+        message,
+        hint="Take the folder of a package of that name off PYTHONPATH, or run: python -I -m appfleet. If that does not "
+        "help, install appfleet again",
     )
 
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def version(*, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def version(*, path: Path, cwd: Path, argument: str = "--version") -> subprocess.CompletedProcess[str]:
     """Run the console script's own function, with `path` before the installed packages."""
     command = "import sys, appfleet; sys.exit(appfleet.main())"
     return subprocess.run(
-        [sys.executable, "-P", "-c", command, "--version"],
+        [sys.executable, "-P", "-c", command, argument],
         cwd=cwd, env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{ROOT}"},
         capture_output=True, text=True, check=False, timeout=PROCESS_MAX_SECONDS,
     )  # fmt: skip
@@ -56,3 +56,21 @@ def test_the_console_script_begins_there() -> None:
     module, _, function = scripts["appfleet"].partition(":")
     assert module == "appfleet"  # nobody else's name
     assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\n", "Python finds another package than the pydantic that appfleet needs"),
+        ("import nothing_of_that_name\n", "Python does not find the package nothing_of_that_name"),
+    ],
+)
+def test_a_package_that_hides_one_that_appfleet_needs_is_no_bug_of_ours(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "pydantic.py").write_text(text)
+    (tmp_path / "fleet.toml").write_text('schema = 1\nname = "x"\n')
+    ran = version(path=tmp_path, cwd=tmp_path, argument="validate")
+    assert ran.returncode == 64, ran.stderr
+    assert said in ran.stderr
+    assert "python -I -m appfleet" in ran.stderr
+    assert "bug" not in ran.stderr
+    assert not list(tmp_path.glob(".appfleet/crash-*"))
