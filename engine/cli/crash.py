@@ -76,8 +76,8 @@ def _other_package(error: BaseException) -> UsageError | None:
         message = f"Python finds another package than the {clean(first.name)} that appfleet needs{where}"
     return UsageError(
         message,
-        hint="Take the folder of a package of that name off PYTHONPATH, or run: python -I -m appfleet. If that does not "
-        "help, install appfleet again",
+        hint="Take the folder of a package of that name off PYTHONPATH, or run: python -I -m appfleet. If that does "
+        "not help, install appfleet again",
     )
 
 

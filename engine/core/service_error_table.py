@@ -171,7 +171,7 @@ ERROR_TABLE: Final = (
         "Other callers use up this account's API rate. Run again later, or raise give_up_after in "
         "[backoff.ThrottlingException]",
     ),
-    ErrorRow(frozenset({"ResourceLimitExceeded"}), QuotaExceeded, ""),
+    ErrorRow(frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"}), QuotaExceeded, ""),
     ErrorRow(_CAPACITY, NoCapacity, NO_CAPACITY_HINT),
     ErrorRow(
         _IN_USE | _VALIDATION,

@@ -63,6 +63,8 @@ _ACTION_PREFIXES: Final = {
     "CreateApplicationAssignment": "sso",
     "GetUserId": "identitystore",
 }
+# Reports, groups and fallbacks know these two by one code, whichever the service gave.
+_CODE_OF: Final[dict[type[CloudError], str]] = {NoCapacity: NO_CAPACITY, QuotaExceeded: "ResourceLimitExceeded"}
 _STATUS_THROTTLED: Final = 429
 _STATUS_TIMEOUT: Final = 408
 _STATUS_SERVER: Final = 500
@@ -146,12 +148,12 @@ def error_from_service(
     code = _code_of(service_code)
     row = find_row(operation, code, message)
     kind, hint = (row.kind, row.hint) if row else _unlisted(code, status)
-    if operation == "CreateApp" and kind in _SAID_OF_MACHINES and _wants_machines(message):
-        kind, hint = NoCapacity, NO_CAPACITY_HINT
+    if kind in _KINDS_BY_WORDS and operation.startswith("Create"):
+        kind, hint = _by_words(operation, message) or (kind, hint)
     said = message.strip().rstrip(".") or "without a message"
     text = f"{operation} failed with {code or status}: {said}"
     more: dict[str, Any] = {
-        "service_code": NO_CAPACITY if kind is NoCapacity else code or str(status),
+        "service_code": _CODE_OF.get(kind, code or str(status)),
         "operation": operation,
         "request_id": request_id,
         "retry_after_s": retry_after_s,
@@ -171,9 +173,9 @@ _CAPACITY_WORDS: Final = re.compile(
     r"|temporarily unavailable in supported availability zones"
 )
 _OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs|address|addresses|subnet|network) capacity")
-# A refusal of CreateApp that may be for want of machines, whatever its code: what is denied, throttled or may have been
+# A refusal that may be for want of machines or of quota, whatever its code: what is denied, throttled or may have been
 # carried out is never that.
-_SAID_OF_MACHINES: Final = frozenset({Rejected, NotFound, QuotaExceeded})
+_KINDS_BY_WORDS: Final = frozenset({Rejected, NotFound, QuotaExceeded})
 _LIFECYCLE_WORDS: Final = re.compile(r"lifecycle ?config|lifecycle script|(?<![a-z0-9_-])lcc(?![a-z0-9_-])")
 _INTERNAL_WORDS: Final = ("internalfailure", "internal failure", "internal error")
 _REASON_CODE: Final = re.compile(r"([A-Z][A-Za-z0-9]{2,60}):? ?")
@@ -208,9 +210,14 @@ def _is_of_machines(words: str) -> bool:
     return _CAPACITY_WORDS.search(words) is not None and _OTHER_CAPACITY.search(words) is None
 
 
-def _wants_machines(message: str) -> bool:
-    """Whether a refusal is for want of machines, and not for a quota that it names."""
-    return _is_of_machines(spoken_words(message)) and not is_quota_message(message)
+def _by_words(operation: str, message: str) -> tuple[type[CloudError], str] | None:
+    """Return class and hint of a refused create whose message says more than its code, or None."""
+    facts = parse_quota_message(message)
+    if facts.used is not None or facts.app_type:  # a limit alone may be that of a name's length
+        return QuotaExceeded, ""
+    if operation == "CreateApp" and _is_of_machines(spoken_words(message)):
+        return NoCapacity, NO_CAPACITY_HINT
+    return None
 
 
 def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity | QuotaExceeded | Rejected:

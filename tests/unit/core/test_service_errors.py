@@ -391,9 +391,23 @@ def test_a_create_that_is_refused_for_want_of_machines_is_one_whatever_its_code(
     assert "fallback" in error.hint
 
 
+@pytest.mark.parametrize("code", ["ValidationException", "ServiceQuotaExceededException", "SomethingNew"])
+@pytest.mark.parametrize("operation", ["CreateApp", "CreateSpace", "CreateUserProfile"])
+def test_a_create_that_is_refused_for_a_full_quota_is_one_whatever_its_code(operation: str, code: str) -> None:
+    error = error_from_service(operation=operation, service_code=code, message=LIMIT_0)
+    assert isinstance(error, QuotaExceeded)
+    assert error.facts.never_fits
+    assert error.service_code == "ResourceLimitExceeded"
+    assert "aws service-quotas" in error.hint
+
+
 @pytest.mark.parametrize(
     ("operation", "code", "message", "status", "kind"),
     [
+        ("CreateApp", "ValidationException", "The name is too long: its limit is 63 characters.", 400, Rejected),
+        ("DeleteApp", "ValidationException", LIMIT_0, 400, Rejected),
+        ("CreateApp", "AccessDeniedException", LIMIT_0, 400, AccessDenied),
+        ("CreateApp", "ServiceQuotaExceededException", "", 400, QuotaExceeded),
         ("CreateApp", "ThrottlingException", CAPACITY[0], 400, Throttled),
         ("CreateApp", "InternalFailure", CAPACITY[0], 500, OutcomeUnknown),
         ("CreateApp", "SomethingNew", CAPACITY[0], 503, OutcomeUnknown),
