@@ -22,6 +22,7 @@ _PROXY_ASKS_STATUS: Final = 407
 _CLIENT_STATUSES: Final = range(400, 500)
 _LISTENS_LATER: Final = frozenset({408, 425, 429})
 _MASKED: Final = "***"
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 REACH_HINT: Final = "Check --endpoint-url / AWS_ENDPOINT_URL, the network and the proxy"
 _PROXY_HINT: Final = "Check HTTPS_PROXY and NO_PROXY, and the network"
@@ -126,7 +127,11 @@ def _unreachable(what: str, cause: object, hint: str, more: dict[str, Any]) -> U
 
 def _is_of_proxy(error: aws.BotoCoreError, cause: object) -> bool:
     """Return whether it is the proxy that was not reached: the library calls one without an address an endpoint."""
-    return isinstance(cause, aiohttp.ClientConnectorError) and _proxy_of(error).endswith(f"//{cause.host}:{cause.port}")
+    proxy = urlsplit(_proxy_of(error))
+    if not (isinstance(cause, aiohttp.ClientConnectorError) and proxy.hostname):
+        return False
+    port = proxy.port or _USUAL_PORTS.get(proxy.scheme.lower())
+    return (cause.host.strip("[]").lower(), cause.port) == (proxy.hostname, port)
 
 
 def _reach_hint(endpoint: str) -> str:

@@ -98,12 +98,22 @@ async def test_a_proxy_that_nobody_listens_at_is_named(monkeypatch: pytest.Monke
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_proxy_whose_name_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://ops:hunter2@proxy.invalid:3128")
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://ops:hunter2@proxy.invalid:3128", "http://proxy.invalid:3128"),
+        ("http://ops:hunter2@proxy.invalid", "http://proxy.invalid"),  # the port that the scheme has
+        ("https://proxy.invalid/", "https://proxy.invalid"),
+        ("proxy.invalid", "http://proxy.invalid"),
+        ("http://PROXY.invalid:3128", "http://PROXY.invalid:3128"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_found_is_named(proxy: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     async with Clouds(gate_times=FAST_TIMES) as clouds:
         with pytest.raises(Unreachable) as caught:
             await (await clouds.connect(desired())).list_apps(DOMAIN_ID)
-    assert caught.value.message == "Cannot connect to the proxy http://proxy.invalid:3128 (host name not found)"
+    assert caught.value.message == f"Cannot connect to the proxy {shown} (host name not found)"
     assert "HTTPS_PROXY" in caught.value.hint
     assert caught.value.nobody_listens
 
