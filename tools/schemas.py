@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from engine.core.change import Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
+from engine.core.idle_spaces import Sign
 from engine.core.outcome import Outcome, RunResult
 from engine.core.plan import Fits
 from engine.core.status import Condition
@@ -153,13 +154,21 @@ def status() -> dict[str, Any]:
         reason=one_of(Reason), team=TEXT, desired=or_null(obj(tuple(SPEC), **SPEC)), observed=or_null(BEFORE),
         differs=arr(TEXT),
     )  # fmt: skip
-    return document(
+    space = obj(
+        space=OWNER, domain=TEXT, name=TEXT, owner=TEXT, sharing=TEXT, app_type=TEXT, status=TEXT, declared=FLAG,
+        gb=or_null(COUNT), monthly_usd=or_null(NUMBER), days_at_most=COUNT, last_sign=one_of(Sign), last_sign_at=TIME,
+        run_id=TEXT,
+    )  # fmt: skip
+    spaces = obj(idle_days=COUNT, spaces=arr(space), gb=COUNT, monthly_usd=or_null(NUMBER), unpriced=COUNT)
+    shown = document(
         "appfleet status --format json",
         fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, apps=arr(row), unmanaged=COUNT,
         teams=arr(obj(domain=TEXT, team=TEXT, declared=COUNT, conditions=maps(COUNT), expiring=COUNT)),
         foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT, quarantine_known=FLAG,
         summary=maps(COUNT), errors=arr(TROUBLE), findings=arr(FINDING),
     )  # fmt: skip
+    shown["properties"]["idle_spaces"] = spaces  # with --spaces alone
+    return shown
 
 
 def explain() -> dict[str, Any]:

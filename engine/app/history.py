@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal_reader
-from engine.adapters.state.journal_reader import last_failures, runs, settle_seconds
+from engine.adapters.state.journal_reader import last_failures, last_seen, runs, settle_seconds
 from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
 from engine.core.errors import UsageError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.ports.history import PastRun, RunDetail, RunStory
 
 __all__ = [
-    "keep_end", "last_failures", "past_runs", "run_of",
+    "keep_end", "last_failures", "last_seen", "past_runs", "run_of",
     "run_of_fleet", "run_story", "runs", "settle_seconds", "write_metrics",
 ]  # fmt: skip
 

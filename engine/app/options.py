@@ -24,7 +24,7 @@ class AppOptions:
     `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, `checksum` the fingerprint of
     one. `asks` says that somebody answers before the run: its clock then starts at the yes. `again` are the words of a
     command that is more than an apply, and `lets_go` says that it deletes what no apply would: what is next after it is
-    the command itself.
+    the command itself. `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
     """
 
     fleet_file: Path
@@ -46,6 +46,7 @@ class AppOptions:
     asks: bool = False
     again: tuple[str, ...] = ()
     lets_go: bool = False
+    whole_domains: bool = False
     signals: Signals = field(default_factory=Signals)
 
     @property

@@ -122,7 +122,7 @@ async def _listed(options: AppOptions, loaded: Loaded, parts: Joined, preparatio
         reached = options.selectors.owners_to_list(fleet, domain.name, domain_pages=pages)
         if reached != ():
             # What lets go is compared with the whole domain: a share of what was looked for says nothing.
-            owners[domain.name] = None if lets_go else reached
+            owners[domain.name] = None if lets_go or options.whole_domains else reached
     in_doubt_at = create_in_doubt_at(fleet, parts.run.memory, lets_go=lets_go)
     observed = await with_missing_domains_explained(
         await parts.run.observe(owners, create_in_doubt_at=in_doubt_at), parts

@@ -6,10 +6,12 @@ Nothing is changed. What cannot be learnt is left out: a status must come also w
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from engine.app.history import last_failures, run_of, runs
+from engine.app.idle_spaces import look_at_spaces
 from engine.app.loading import now as time_now
 from engine.app.loading import read, today
 from engine.app.looking import looking
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.app.session import Joined
     from engine.core.identity import AppKey
+    from engine.core.idle_spaces import IdleSpaces
+    from engine.core.observed import ObservedFleet
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Emit
     from engine.ports.history import AppRecord, RunRecord
@@ -44,18 +48,26 @@ _TOLD: Final = frozenset({Outcome.FAILED.value, Outcome.PARKED.value, Outcome.ST
 
 
 async def looked_at(
-    options: AppOptions, loaded: Loaded, parts: Joined, *, now: datetime, expiring_within_s: float
+    options: AppOptions,
+    loaded: Loaded,
+    parts: Joined,
+    *,
+    now: datetime,
+    expiring_within_s: float,
+    idle_days: int | None,
 ) -> StatusView:
     """Observe, and sum up. Raises as `planned` does."""
     made, known, _ = await planned(options, loaded, parts)
     observed = known.observed
     reasons = await failure_reasons(parts.run, failed_keys(made))
-    domains = {**observed.domains, **lost_domains(parts.run, observed).domains}
-    errors = tuple(
-        Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
-        for name, domain in sorted(domains.items())
-        if domain.error is not None
-    )
+    spaces: IdleSpaces | None = None
+    errors: dict[str, Trouble] = {}
+    if idle_days is not None:
+        moment = now.timestamp()
+        spaces, errors = await look_at_spaces(
+            loaded, parts, observed, options.selectors, now=moment, idle_days=idle_days
+        )
+    errors |= _unlisted(parts.run, observed)
     memory = parts.run.memory
     facts = StatusFacts(
         today=now.date(),
@@ -69,7 +81,18 @@ async def looked_at(
         findings=(*loaded.file_findings, *(one for one in made.findings if one.rule in _OF_EARLIER_RUNS)),
         maintenance=maintenance_at(now, loaded, memory),
     )
-    return status_of(made, observed, facts, errors)
+    view = status_of(made, observed, facts, tuple(error for _, error in sorted(errors.items())))
+    return replace(view, idle_spaces=spaces)
+
+
+def _unlisted(run: FleetRun, observed: ObservedFleet) -> dict[str, Trouble]:
+    """Say of each domain that could not be listed, or not be asked any more, why."""
+    domains = {**observed.domains, **lost_domains(run, observed).domains}
+    return {
+        name: Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
+        for name, domain in domains.items()
+        if domain.error is not None
+    }
 
 
 async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppKey, str]:
@@ -104,7 +127,12 @@ def _words(outcome: str) -> str:
     return outcome.replace("_", " ")
 
 
-async def status(options: AppOptions, emit: Emit, expiring_within_s: float) -> StatusView:
-    """Observe, and give what is there beside what is desired, with what will expire within so many seconds."""
+async def status(options: AppOptions, emit: Emit, expiring_within_s: float, idle_days: int | None = None) -> StatusView:
+    """Observe, and return what is there beside what is desired, with what will expire within so many seconds.
+
+    With `idle_days`, also the spaces that have had no app for so many days.
+    """
     loaded = read(options, today())
-    return await looking(options, loaded, emit, partial(looked_at, now=time_now(), expiring_within_s=expiring_within_s))
+    options = replace(options, whole_domains=idle_days is not None)  # any app that is not seen would make a space idle
+    asked = partial(looked_at, now=time_now(), expiring_within_s=expiring_within_s, idle_days=idle_days)
+    return await looking(options, loaded, emit, asked)

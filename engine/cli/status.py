@@ -12,11 +12,13 @@ from engine.cli.asked import Looked, taking
 from engine.cli.output import fitted, wants_colour, width_of, write_result
 from engine.cli.plan import PlanFormat
 from engine.core.errors import ExitCode
+from engine.core.limits import IDLE_MAX_DAYS
 
 if TYPE_CHECKING:
     from engine.core.status import StatusView
 
 EXPIRING_WITHIN: Final = "14d"
+IDLE_DAYS: Final = 30
 
 
 @taking
@@ -27,6 +29,15 @@ def status(
         str, flags.flag("--expiring-within", help="Name apps that expire within this time.", metavar="DURATION")
     ] = EXPIRING_WITHIN,
     all_: Annotated[bool, flags.flag("--all", help="Show every app, and name all that are not well.")] = False,
+    spaces: Annotated[
+        bool, flags.flag("--spaces", help="Also list spaces without an app, with the size and cost of their volumes.")
+    ] = False,
+    idle_days: Annotated[
+        int,
+        flags.flag(
+            "--idle-days", help="With --spaces: without an app for so long.", metavar="DAYS", min=0, max=IDLE_MAX_DAYS
+        ),
+    ] = IDLE_DAYS,
     *,
     asked: Looked,
 ) -> int:
@@ -41,7 +52,7 @@ def status(
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
     options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        view = sinks.run(app_status.status(options, sinks.emit, within_s))
+        view = sinks.run(app_status.status(options, sinks.emit, within_s, idle_days if spaces else None))
         written = write_result(_in_format(view, format_, every=all_))
     ctx.obj.call.trouble = next(iter(view.errors), None)
     return ExitCode.OK if view.complete and written else ExitCode.FAILED

@@ -49,6 +49,7 @@ FAILURE_REASON_MAX_CHARS: Final = 1_024
 SHOWN_TEXT_MAX_CHARS: Final = 1_000
 STATUS_REASONS_MAX_COUNT: Final = 20  # Failed apps whose reason `status` asks for, one call each
 STATUS_REASON_ASK_MAX_SECONDS: Final = 10.0  # of one of them; what has no answer by then is left out
+IDLE_MAX_DAYS: Final = 36_500  # of `status --spaces --idle-days`
 STATUS_APPS_OPEN_MAX_COUNT: Final = 25  # a status of more apps shows a line for each only with --all
 KEY_SHOWN_MAX_CHARS: Final = 200  # of what was typed for an app key and is not one
 FINDING_KEYS_LOGGED_MAX_COUNT: Final = 100  # of the apps that one rule.fired line is about; the plan names them all

@@ -146,8 +146,9 @@ _FAILED: Final = "Failed"
 class ObservedOwner:
     """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
 
-    `owner` is spelled as observed. `owner_user`, `sharing` and `app_type` are of spaces alone. `arn` is empty where
-    only a listing was read. `managed_by` is the fleet that its tag names, `unread_because` why that was not read.
+    `owner` is spelled as observed. `owner_user`, `sharing`, `app_type`, `ebs_gb` and `modified_at` are of spaces alone,
+    the last two 0 where they are not shown. `arn` is empty where only a listing was read. `managed_by` is the fleet
+    that its tag names, `unread_because` why that was not read.
     """
 
     owner: Owner
@@ -160,6 +161,8 @@ class ObservedOwner:
     ownership: Ownership = Ownership.UNREAD
     managed_by: str = ""
     unread_because: str = ""
+    ebs_gb: int = 0
+    modified_at: float = 0.0
 
     @property
     def is_passing(self) -> bool:

@@ -120,6 +120,16 @@ class Selectors:
         """Whether an app that the fleet does not declare is meant. It has no team, so a team selects none."""
         return not self.teams and self._selects_key(key)
 
+    def selects_space(self, space: Owner, *, user: str, app_type: str, teams: Iterable[str]) -> bool:
+        """Whether a space is meant, as it is there: `--user` names whose it is. What no team declares has no team."""
+        return (
+            (not self.keys or any(key.owner_key == space for key in self.keys))
+            and (not self.domains or space.domain in self._domains)
+            and (not (self.users or self.spaces) or space.name in self._owners[SPACE] or user in self._owners[USER])
+            and (not self.app_types or app_type in self._app_types)
+            and (not self.teams or any(team in self._teams for team in teams))
+        )
+
     def selects_domain(self, name: str) -> bool:
         """Whether anything in the domain of this name (the fleet's word for it) can be meant."""
         return (not self.domains or name in self._domains) and (

@@ -16,6 +16,7 @@ from engine.core.change import Reason
 from engine.core.desired import DesiredApp, Mode
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
+from engine.core.idle_spaces import IdleSpaces
 from engine.core.maintenance import Maintenance, since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
@@ -186,7 +187,8 @@ class StatusView:
     """Every row, sorted by key. `unmanaged` counts live apps that the fleet neither declares nor owns.
 
     `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
-    listed; `findings` is what the files are warned about, and what earlier runs left.
+    listed; `findings` is what the files are warned about, and what earlier runs left. `idle_spaces` is None unless they
+    were asked for.
     """
 
     fleet: str
@@ -199,6 +201,7 @@ class StatusView:
     errors: tuple[Trouble, ...] = ()
     is_new: bool = False
     findings: tuple[Finding, ...] = ()
+    idle_spaces: IdleSpaces | None = None
     summary: dict[str, int] = field(init=False)
     teams: tuple[TeamLine, ...] = field(init=False)
 
@@ -241,6 +244,7 @@ class StatusView:
             "summary": {"absent" if status == GONE else status: count for status, count in self.summary.items()},
             "errors": [error.to_json() for error in self.errors],
             "findings": [finding.to_json() for finding in self.findings],
+            **({} if self.idle_spaces is None else {"idle_spaces": self.idle_spaces.to_json()}),
         }
 
 

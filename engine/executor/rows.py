@@ -34,4 +34,6 @@ def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
         sharing=row.sharing,
         app_type=row.app_type,
         arn=arn,
+        ebs_gb=row.ebs_gb,
+        modified_at=row.modified_at,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from engine.core.cost import STORAGE_PRICE
 from engine.core.desired import DesiredApp
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 
@@ -15,7 +16,7 @@ from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
 class PriceBook:
     """Look-up of `Settings.prices`: a region's own price before the one of all regions.
 
-    What is priced is an instance type, or an app type for apps that name none.
+    What is priced is an instance type, or an app type for apps that name none, and the storage of spaces.
     """
 
     __slots__ = ("_dearest", "_prices")
@@ -34,6 +35,10 @@ class PriceBook:
             instance_type = SYSTEM_KERNEL_GATEWAY_TYPE
         found = self._of(region, instance_type)
         return self._of(region, app_type) if found is None and instance_type in {"", SYSTEM} else found
+
+    def storage(self, region: str) -> float | None:
+        """Return USD for a GB of a space's volume and a month, or None."""
+        return self._of(region, STORAGE_PRICE)
 
     def _of(self, region: str, priced: str) -> float | None:
         own = self._prices.get((region, priced))

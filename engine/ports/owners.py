@@ -20,7 +20,8 @@ _APP_SETTINGS: Final = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "Co
 class OwnerRow:
     """One row of ListUserProfiles or ListSpaces. `created_at` is epoch seconds; `status` is the service's own word.
 
-    The last three are of spaces alone, and empty where the service does not tell them.
+    The last five are of spaces alone, and empty where the service does not tell them; `ebs_gb` and `modified_at`, the
+    size of the volume and epoch seconds, are 0 then.
     """
 
     kind: OwnerKind
@@ -30,6 +31,8 @@ class OwnerRow:
     owner_user: str = ""
     sharing: str = ""
     app_type: str = ""
+    ebs_gb: int = 0
+    modified_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.core.idle_spaces import IdleSpaces
 from engine.core.status import StatusView
 from engine.core.text import clean
+from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_notes, spaces_title
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
@@ -35,9 +37,22 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
         page.section(f"{title}: {prose(way_out)}", table_head("app", "why"), table)
     expiring = [table_row(code(key), prose(day)) for key, day in expiring_lines(view, every=every)]
     page.section("Expiring", table_head("app", "when"), expiring)
+    if view.idle_spaces is not None:
+        _spaces(page, view.idle_spaces, every=every)
     if view.foreign:
         page.add(f"Of other fleets: {code(clean(foreign_text(view)))}", "")
     return page.text()
+
+
+def _spaces(page: Page, found: IdleSpaces, *, every: bool) -> None:
+    """Add the spaces without an app, and what their figures rest on."""
+    head = table_head(*(title.lower() for title in SPACE_TITLES))
+    rows = [table_row(code(row[0]), *map(prose, row[1:])) for row in space_cells(found, every=every)]
+    if not rows:
+        page.add(f"{spaces_title(found)}.", "")
+    page.section(spaces_title(found), head, rows, ("space", "spaces"))
+    for note in space_notes(found, every=every):
+        page.add(prose(note), "")
 
 
 def _unwell_rows(group: Unwell) -> list[str]:

@@ -13,6 +13,7 @@ from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COU
 from engine.core.status import FINE, Condition, StatusRow, StatusView
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
+from engine.render.idle_spaces_text import spaces_block
 from engine.render.layout import (
     COLUMN_GAP,
     NOTHING,
@@ -101,6 +102,7 @@ def status_text(
         *(_domains(view.rows, paint, width) if unfolded else []),
         *_not_well(view, paint, width, every=every),
         *_expiring(view, paint, width, every=every),
+        *([] if view.idle_spaces is None else [spaces_block(view.idle_spaces, paint, width, every=every)]),
         *_foreign(view, paint, width),
         *([findings_block(view.findings, paint)] if view.findings else []),
         *_errors(view, paint),

@@ -51,6 +51,7 @@ async def test_a_space_is_made_with_owner_sharing_type_volume_and_idle_time(cont
     await contract.cloud.create_owner(DOMAIN_ID, declared, TAGS)
     row = (await contract.cloud.describe_owner(DOMAIN_ID, SPACE, "carol-lab")).row
     assert (row.owner_user, row.sharing, row.app_type) == ("alice", "Private", "JupyterLab")
+    assert (row.ebs_gb, row.modified_at) == (20, row.created_at)
     listed = (await contract.cloud.list_owners(DOMAIN_ID, SPACE)).rows
     assert next(one for one in listed if one.name == "carol-lab") == row
     made = contract.world.domains[DOMAIN_ID].spaces["carol-lab"]

@@ -170,11 +170,20 @@ def creation_time(row: Any, domain_id: str) -> float:
         raise UnreadableAnswerError("a row is not an object")
     if row.get("DomainId") != domain_id:
         raise UnreadableAnswerError("a row is of another domain than was asked for")
-    created_at = row.get("CreationTime")
+    return _time(row.get("CreationTime"), "CreationTime")
+
+
+def optional_time(row: dict[str, Any], name: str) -> float:
+    """Return a time of a row in epoch seconds; 0 where it has none."""
+    value = row.get(name)
+    return 0.0 if value is None else _time(value, name)
+
+
+def _time(value: Any, name: str) -> float:
     if (
-        isinstance(created_at, bool)
-        or not isinstance(created_at, int | float)
-        or not 0 <= created_at < _EPOCH_MAX_SECONDS  # not a number and infinity are not either
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value < _EPOCH_MAX_SECONDS  # not a number and infinity are not either
     ):
-        raise UnreadableAnswerError("CreationTime is not a time")
-    return float(created_at)
+        raise UnreadableAnswerError(f"{name} is not a time")
+    return float(value)

@@ -15,6 +15,7 @@ from engine.adapters.aws.calls import (
     failure_reason,
     inner,
     optional_text,
+    optional_time,
     required_text,
     rows_of,
 )
@@ -135,4 +136,16 @@ def _row(row: Any, domain_id: str, kind: OwnerKind, suffix: str) -> OwnerRow:
         owner_user=optional_text(inner(row, f"OwnershipSettings{suffix}"), "OwnerUserProfileName") or "",
         sharing=optional_text(inner(row, f"SpaceSharingSettings{suffix}"), "SharingType") or "",
         app_type=optional_text(inner(row, f"SpaceSettings{suffix}"), "AppType") or "",
+        ebs_gb=_ebs_gb(inner(row, f"SpaceSettings{suffix}")),
+        modified_at=optional_time(row, "LastModifiedTime"),
     )
+
+
+def _ebs_gb(settings: Any) -> int:
+    """Read the size of a space's volume; 0 where it has none."""
+    size = inner(inner(settings, "SpaceStorageSettings"), "EbsStorageSettings").get("EbsVolumeSizeInGb")
+    if size is None:
+        return 0
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise UnreadableAnswerError("EbsVolumeSizeInGb is not a size")
+    return size

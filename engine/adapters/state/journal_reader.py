@@ -19,6 +19,7 @@ from engine.adapters.state.journal_unseen import unseen_of
 from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.errors import StateError
 from engine.core.identity import AppKey, Lane
+from engine.core.idle_spaces import SeenInRun
 from engine.core.limits import FLEET_APPS_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
@@ -27,6 +28,8 @@ from engine.ports.journal import NOTHING_REMEMBERED, Memory
 T = TypeVar("T")
 _GOOD: Final = ", ".join(f"'{outcome.value}'" for outcome in sorted(GOOD_OUTCOMES))
 
+# Where such a run says that an app was there.
+_SEEN: Final = ", ".join(f"'{outcome.value}'" for outcome in sorted((*GOOD_OUTCOMES, Outcome.STILL_PENDING)))
 _RUN_COLUMNS: Final = "run_id, fleet, version, started, alive_at, ended, result, exit_code, id"
 _END_COLUMNS: Final = "error_code, error_message, error_hint, began"
 _NO_END_COLUMNS: Final = "'', '', '', 1"  # of a journal of an earlier form
@@ -68,6 +71,11 @@ def last_failures(state: StateDir, fleet: str) -> Mapping[AppKey, LastFailure]:
     Apps whose run is no longer kept are left out.
     """
     return read_journal(state, {}, lambda connection: _last_failures(connection, fleet))
+
+
+def last_seen(state: StateDir, fleet: str) -> Mapping[AppKey, SeenInRun]:
+    """Return the last run of those kept in which each app was made, found or deleted; raises StateError."""
+    return read_journal(state, {}, lambda connection: _last_seen(connection, fleet))
 
 
 def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Memory:
@@ -239,5 +247,18 @@ def _last_failures(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey
     return {
         key: LastFailure(values.text(run_id), values.moment(started), Outcome.FAILED.value, values.text(message))
         for text, run_id, started, message in rows
+        if (key := values.key_or_none(text)) is not None
+    }
+
+
+def _last_seen(connection: sqlite3.Connection, fleet: str) -> Mapping[AppKey, SeenInRun]:
+    rows = connection.execute(
+        "SELECT outcomes.key, runs.run_id, max(outcomes.at) FROM outcomes JOIN runs ON runs.id = outcomes.run "  # noqa: S608
+        f"WHERE runs.fleet = ? AND outcomes.outcome IN ({_SEEN}) GROUP BY outcomes.key",
+        (fleet,),
+    )
+    return {
+        key: SeenInRun(values.text(run_id), values.moment(at))
+        for text, run_id, at in rows
         if (key := values.key_or_none(text)) is not None
     }

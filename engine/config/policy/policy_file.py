@@ -33,6 +33,7 @@ from engine.config.reading.problems import Code, KeyPath, Place, Problems, neare
 from engine.config.reading.toml_document import Document, parse_document
 from engine.config.service import service_model as service
 from engine.config.service.fields import REGION
+from engine.core.cost import STORAGE_PRICE
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import PolicyError
@@ -41,6 +42,7 @@ from engine.core.settings import HOURLY_USD, Backoff, Backoffs, Execution, Obser
 from engine.policy.admission import Admission, compile_admission
 from engine.policy.rules import Priority, Rule, RuleException
 
+_PRICED: Final = (*service.APP_TYPES, STORAGE_PRICE)  # besides instance types
 _ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable]]] = {
     "rule": RuleTable,
     "exception": ExceptionTable,
@@ -192,8 +194,8 @@ def _put_price(path: KeyPath, price: object, place: Place, merged: _Merged) -> N
         merged.problems.error(
             Code.VALUE, here, "is a table, but not of a region", 'Put quotes around the type: "ml.t3.medium" = 0.05'
         )
-    elif not service.INSTANCE_TYPE_FORM.fullmatch(str(path[-1])) and path[-1] not in service.APP_TYPES:
-        hint = nearest(str(path[-1]), service.APP_TYPES) or 'Write it like "ml.t3.medium" = 0.05'
+    elif not service.INSTANCE_TYPE_FORM.fullmatch(str(path[-1])) and path[-1] not in _PRICED:
+        hint = nearest(str(path[-1]), _PRICED) or 'Write it like "ml.t3.medium" = 0.05'
         merged.problems.error(Code.VALUE, here, "is not an instance type, an app type or a region", hint)
     elif (
         isinstance(price, bool) or not isinstance(price, int | float) or not HOURLY_USD.low <= price <= HOURLY_USD.high

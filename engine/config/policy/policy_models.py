@@ -28,6 +28,7 @@ from engine.config.service.fields import (
     Tags,
 )
 from engine.core import limits, settings
+from engine.core.cost import STORAGE_PRICE
 from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_duration, parse_duration
 from engine.core.settings import Bound, Settings
 
@@ -252,11 +253,12 @@ class PriorityTable(Table):
 
 
 _PRICE_SCHEMA: Final = {"type": "number", "minimum": settings.HOURLY_USD.low, "maximum": settings.HOURLY_USD.high}
-_TYPE_KEY: Final = f"^({service.INSTANCE_TYPE_FORM.pattern}|{'|'.join(service.APP_TYPES)})$"
+_TYPE_KEY: Final = f"^({service.INSTANCE_TYPE_FORM.pattern}|{'|'.join(service.APP_TYPES)}|{STORAGE_PRICE})$"
 _PRICES_SCHEMA: Final = {
     "type": "object",
-    "description": "USD an hour by instance type, or by app type for apps that name none; a table named after a "
-    "region holds that region's own prices",
+    "description": "USD an hour by instance type, or by app type for apps that name none; "
+    f"{STORAGE_PRICE} is USD for a GB of a space's volume and a month; a table named after a region holds that "
+    "region's own prices",
     "patternProperties": {
         _TYPE_KEY: _PRICE_SCHEMA,
         f"^({REGION.pattern})$": {

@@ -116,5 +116,6 @@ def _find(domain: Domain, kind: OwnerKind, name: str) -> Profile | Space:
 
 def _row(owner: Profile | Space) -> OwnerRow:
     if isinstance(owner, Space):
-        return OwnerRow("space", owner.name, owner.status, owner.created_at, owner.owner, owner.sharing, owner.app_type)
+        told = (owner.owner, owner.sharing, owner.app_type, owner.ebs_gb, owner.modified_at)
+        return OwnerRow("space", owner.name, owner.status, owner.created_at, *told)
     return OwnerRow("user", owner.name, owner.status, owner.created_at)

@@ -57,7 +57,7 @@ class Engine:
             self.confirmed = confirm(self.plan)
             return report if self.confirmed else None
 
-        async def status(options: AppOptions, emit: Any, _expiring_within_s: float) -> Any:
+        async def status(options: AppOptions, emit: Any, _expiring_within_s: float, _idle_days: int | None) -> Any:
             return self.answer(self.status, options, emit)
 
         homes = {plan: app_plan, dry_run: app_plan, apply: app_apply, status: app_status}

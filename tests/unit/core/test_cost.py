@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.cost import CostLine, PlanCost, cost_from_json
+from engine.core.cost import STORAGE_PRICE, CostLine, PlanCost, cost_from_json
 from engine.core.planner import plan_fleet
 from engine.policy.cost import cost_of
 from engine.policy.prices import PriceBook
@@ -56,3 +56,9 @@ def test_where_there_is_nothing_to_say_nothing_is_said(prices: PriceBook) -> Non
     fleet = a_fleet(an_app(CANVAS, None))
     assert cost_of(plan_fleet(fleet, observe(), options()), fleet.domains, prices) is None
     assert cost_from_json(None) is None
+
+
+def test_storage_has_a_price_of_its_region_or_of_all_or_none() -> None:
+    book = PriceBook([("", STORAGE_PRICE, 0.11), ("eu-west-1", STORAGE_PRICE, 0.12)])
+    assert (book.storage("eu-west-1"), book.storage("us-east-1")) == (0.12, 0.11)
+    assert PRICES.storage("eu-west-1") is None

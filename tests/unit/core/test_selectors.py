@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core.errors import UsageError
-from engine.core.identity import Owner
+from engine.core.identity import SPACE, Owner
 from engine.core.limits import OWNER_LISTINGS_MAX_COUNT
 from engine.core.selectors import Selectors
 from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, an_app, key_of
@@ -134,3 +134,34 @@ def test_where_the_size_of_a_domain_is_not_known_the_declared_apps_tell() -> Non
     selectors = Selectors.parse(teams=["big"])
     assert selectors.owners_to_list(a_fleet(*people), "research") is None
     assert len(selectors.owners_to_list(a_fleet(*people, *others), "research") or ()) == many
+
+
+@pytest.mark.parametrize(
+    ("told", "selected"),
+    [
+        ({}, True),
+        ({"domains": ["res*"]}, True),
+        ({"domains": ["lab"]}, False),
+        ({"spaces": ["alice-*"]}, True),
+        ({"users": ["alice"]}, True),
+        ({"users": ["alice-lab"]}, False),
+        ({"users": ["bob"], "spaces": ["alice-lab"]}, True),
+        ({"users": ["bob"], "spaces": ["bob-lab"]}, False),
+        ({"app_types": ["Jupyter*"]}, True),
+        ({"app_types": ["CodeEditor"]}, False),
+        ({"teams": ["vision"]}, True),
+        ({"teams": ["speech"]}, False),
+        ({"keys": ["research/space/alice-lab/JupyterLab/default"]}, True),
+        ({"keys": ["research/user/alice-lab/Canvas/default"]}, False),
+        ({"domains": ["research"], "users": ["alice"], "teams": ["speech"]}, False),
+    ],
+)
+def test_a_space_is_meant_by_its_name_and_by_whose_it_is(told: dict[str, list[str]], *, selected: bool) -> None:
+    space = Owner("research", SPACE, "alice-lab")
+    selectors = Selectors.parse(**told)
+    assert selectors.selects_space(space, user="alice", app_type="JupyterLab", teams=["", "vision"]) is selected
+
+
+def test_a_space_that_no_team_declares_is_of_no_team() -> None:
+    space = Owner("research", SPACE, "alice-lab")
+    assert not Selectors.parse(teams=["*"]).selects_space(space, user="alice", app_type="", teams=[])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from typing import Any
 
@@ -190,6 +191,44 @@ async def test_a_description_of_a_neighbours_space_is_none(old: bytes, new: byte
     async with hostile(http(OWNER_ROW.replace(old, new))) as server, cloud_at(server.url) as cloud:
         with pytest.raises(OutcomeUnknown, match=r"another (owner|domain)"):
             await cloud.describe_owner(DOMAIN_ID, SPACE, "alice-lab")
+
+
+def volume(size: Any) -> dict[str, Any]:
+    return {"SpaceSettingsSummary": {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": size}}}}
+
+
+def space_with(**more: Any) -> bytes:
+    return http(json.dumps({"Spaces": [{**json.loads(OWNER_ROW), **more}]}).encode())
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({**volume(20), "LastModifiedTime": 1700000001}, (20, 1700000001.0)),
+        (volume(None), (0, 0.0)),
+        ({"SpaceSettingsSummary": {"SpaceStorageSettings": {}}}, (0, 0.0)),
+        ({}, (0, 0.0)),
+    ],
+)
+async def test_the_size_of_a_space_and_its_last_change_are_read_where_they_are_told(
+    more: dict[str, Any], told: tuple[int, float]
+) -> None:
+    async with hostile(space_with(**more)) as server, cloud_at(server.url) as cloud:
+        (row,) = (await cloud.list_owners(DOMAIN_ID, SPACE)).rows
+    assert (row.ebs_gb, row.modified_at) == told
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *map(volume, (-1, True, "20", 1.5, [])),
+        *({"LastModifiedTime": when} for when in (-1, True, "yesterday", 1e30)),
+    ],
+)
+async def test_a_size_or_a_time_that_is_none_is_no_listing(more: dict[str, Any]) -> None:
+    async with hostile(space_with(**more)) as server, cloud_at(server.url) as cloud:
+        with pytest.raises(OutcomeUnknown, match=r"is not a (size|time)"):
+            await cloud.list_owners(DOMAIN_ID, SPACE)
 
 
 async def test_tags_come_from_all_pages_sorted() -> None:

@@ -12,7 +12,7 @@ import pytest
 from engine.adapters.state import journal as journal_module
 from engine.adapters.state import journal_writer
 from engine.adapters.state.journal import SqliteJournal
-from engine.adapters.state.journal_reader import last_failures, read_memory, run, runs, settle_seconds
+from engine.adapters.state.journal_reader import last_failures, last_seen, read_memory, run, runs, settle_seconds
 from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.identity import Lane
@@ -420,3 +420,17 @@ def test_reading_a_journal_that_cannot_be_read_says_what_to_do(
     (folder / "journal.sqlite").write_bytes(b"this is not a database at all" * 100)
     with pytest.raises(StateError, match=r"journal\.sqlite is damaged: .*Move .* away"):
         read_memory(state, "ml")
+
+
+def test_the_last_run_that_saw_an_app_is_told_and_one_that_could_not_make_it_saw_none(
+    nights: Nights, make_key: MakeKey, state: StateDir
+) -> None:
+    nights.failed()
+    assert last_seen(state, "ml") == {}
+    for outcome in (Outcome.CREATED, Outcome.STILL_PENDING, Outcome.PARKED):
+        nights.one(outcome)
+    nights.one(Outcome.CREATED, fleet="other")
+    (found,) = last_seen(state, "ml").items()
+    assert (found[0], found[1].at) == (make_key(), 200.0)
+    assert found[1].run_id in {"night-2", "night-3"}
+    assert last_seen(state, "nobody") == {}

@@ -129,6 +129,7 @@ assign = true
 [prices]
 "ml.t3.medium" = 0.05
 Canvas = 2
+ebs-gb-month = 0.11
 [prices.eu-west-1]
 "ml.t3.medium" = 0.06
 """,
@@ -146,9 +147,15 @@ Canvas = 2
         safety=Safety(True, True, 1, 0.5, 3, 5, 10, 500.0),
         create_owners=True,
         assign_users=True,
-        prices=(("", "Canvas", 2.0), ("", "ml.t3.medium", 0.05), ("eu-west-1", "ml.t3.medium", 0.06)),
+        prices=(
+            ("", "Canvas", 2.0),
+            ("", "ebs-gb-month", 0.11),
+            ("", "ml.t3.medium", 0.05),
+            ("eu-west-1", "ml.t3.medium", 0.06),
+        ),
     )
     assert loaded.admission.prices.price("eu-west-1", "JupyterLab", "ml.t3.medium") == 0.06
+    assert loaded.admission.prices.storage("eu-west-1") == 0.11
 
 
 def test_inputs_are_the_files_with_their_hashes_and_sources_their_lines(tmp_path: Path) -> None:
