@@ -20,6 +20,7 @@ from engine.config.reading.regular_file import read_regular
 from engine.config.service.app_rules import ONE_A_SPACE
 from engine.config.toml_text import toml_text
 from engine.core.errors import UsageError
+from engine.core.identity import USER
 from engine.core.limits import FLEET_FILE_MAX_BYTES, LABEL_MAX_CHARS
 from engine.core.text import clean
 
@@ -101,10 +102,21 @@ def write_team(
 
 
 def _sign_ins(fleet: LoadedFleet, domain: str, asked: TeamAsked, inside: str) -> dict[str, dict[str, str]]:
-    """Return a table for each member with a known sign-in name, but for those whom another file declares."""
+    """Return a table for each member with a known sign-in name, but for those who have one, or a table, elsewhere.
+
+    Whoever is only a member of another team, without a sign-in name, needs the one that is known here.
+    """
     own = str(fleet.folder / inside)
-    known = {one.owner.name for one in fleet.fleet.owners if one.owner.domain == domain and one.source.file != own}
-    return {name: {"sso_identity": text} for name, text in sorted(asked.identities.items()) if name not in known}
+    by_membership = {(name, row) for of, team in fleet.teams if of == domain for name, row in team.members.items()}
+    elsewhere = {
+        one.owner.name
+        for one in fleet.fleet.owners
+        if one.owner.domain == domain
+        and one.owner.kind == USER
+        and one.source.file != own
+        and not (one.sso_identity is None and (one.owner.name, one.source) in by_membership)
+    }
+    return {name: {"sso_identity": text} for name, text in sorted(asked.identities.items()) if name not in elsewhere}
 
 
 def _domain_of(fleet: LoadedFleet, asked: TeamAsked) -> str:

@@ -17,7 +17,7 @@ HEADER_WORDS: Final = frozenset(
 )  # fmt: skip
 SSO_WORD: Final = "ssoidentity"
 # Which column says how people sign in where none is called so, the first one first.
-ADDRESS_WORDS: Final = ("email", "mail", "userprincipalname", "upn", "emailaddress")
+ADDRESS_WORDS: Final = ("email", "mail", "userprincipalname", "upn", "emailaddress", "login")
 
 # Any other title is made of whom a column lists and of how it names them, such as "Employee ID" or "Login name".
 _WHO: Final = (

@@ -88,7 +88,7 @@ def test_one_more_person_is_told_where_to_be_added(tmp_path: Path) -> None:
 
 def test_sign_in_names_are_written_where_the_domain_wants_them(tmp_path: Path) -> None:
     file = fleet(tmp_path)
-    given = asked(identities={"ann": "ann@a.example", "zoe": "zoe@a.example"})
+    given = asked(identities={"ann": "ann@a.example"})
     write_team(file, given)
     assert "sso_identity" not in (tmp_path / "teams" / "vision.toml").read_text()
     (tmp_path / "teams" / "vision.toml").unlink()
@@ -96,6 +96,26 @@ def test_sign_in_names_are_written_where_the_domain_wants_them(tmp_path: Path) -
         assert write_team(file, given, lambda domain: domain == "research").is_new is is_new
     owners = {one.owner.name: one.sso_identity for one in load_fleet(file).fleet.owners if one.owner.kind == "user"}
     assert owners == {"ann": "ann@a.example", "bob": None, "zoe": None}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", "zoe@a.example"),
+        ('[domains.research.users.zoe]\nsso_identity = "Z"\n', "Z"),
+        ('[domains.research.users.zoe]\napps = ["canvas"]\n', None),  # somebody's own table is that somebody's to fill
+        ('[domains.research.teams.other]\nmembers = ["zoe"]\nsso_identity = "{member}@b.example"\n', "zoe@b.example"),
+    ],
+)
+def test_a_member_whom_another_team_has_too_gets_the_sign_in_name_that_no_file_has(
+    tmp_path: Path, more: str, expected: str | None
+) -> None:
+    file = fleet(tmp_path, FLEET + more)
+    given = asked(members=("ann", "zoe"), identities={"ann": "ann@a.example", "zoe": "zoe@a.example"})
+    for is_new in (True, False):
+        assert write_team(file, given, lambda _: True).is_new is is_new
+    owners = {one.owner.name: one.sso_identity for one in load_fleet(file).fleet.owners if one.owner.kind == "user"}
+    assert owners == {"ann": "ann@a.example", "zoe": expected}
 
 
 def test_apps_that_live_in_spaces_get_one_for_each_member(tmp_path: Path) -> None:
