@@ -66,9 +66,11 @@ EXPECTED: Final = (
     "unknown outcome: CreateSpace",
     "unknown outcome: CreateUserProfile",
     "unknown outcome: DeleteSpace",
+    "user assigned",
     "user created",
     "user deleted",
     "user failed",
+    "user named in a finding",
     "user parked",
 )
 

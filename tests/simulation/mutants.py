@@ -18,8 +18,10 @@ from engine.core.change import Action
 from engine.core.errors import QuotaFacts
 from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
+from engine.core.outcome import Outcome
 from engine.core.ownership import Whose, whose
 from engine.executor import begin, course, deletes, lane, ownership, retry, scan
+from engine.executor.assigning import Assigning
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.cause import Cause
 from engine.executor.control import Control
@@ -324,6 +326,20 @@ def _owner_with_what_is_in_it() -> Any:
     return patch.object(begin, "_after", after)
 
 
+def _everybody_is_assigned() -> AbstractContextManager[Any]:
+    """Assign the user of a profile however it ended."""
+    real = Assigning.take
+
+    def take(self: Assigning, result: Any) -> None:
+        real(self, replace(result, outcome=Outcome.CREATED))
+
+    return patch.object(Assigning, "take", take)
+
+
+def _the_unassigned_are_forgotten() -> AbstractContextManager[Any]:
+    return patch.object(Assigning, "findings", [])
+
+
 MUTANTS: Final = (
     Mutant("unknown-create-is-resent", "observe first", _resend_unknown),
     Mutant("one-scan-clears-an-unknown", "two scans before a resend", _one_scan_clears),
@@ -368,5 +384,7 @@ MUTANTS: Final = (
     Mutant("switch-is-asked-once", "the switch, after each await", _switch_is_asked_once),
     Mutant("stopped-lane-still-calls", "the lane's switch, after each await", _stopped_lane_still_calls),
     Mutant("every-owner-is-ours", "no foreign owner is deleted", _every_owner_is_ours),
+    Mutant("everybody-is-assigned", "nobody whose profile was not made", _everybody_is_assigned),
+    Mutant("the-unassigned-are-forgotten", "assigned, or named", _the_unassigned_are_forgotten),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -327,6 +327,7 @@ class Night:
             domain_lanes=scenario.lanes,
         )
         draft = a_draft(run, fleet, observed, options, creates_owners=scenario.settings.create_owners)
+        draft = replace(draft, assigns_users=scenario.settings.assign_users)
         draft = await whole(run, draft, Purpose(running=True, leaving=() if leaving is None else leaving.leaving))
         return draft.plan if leaving is None else leaving.over(draft.plan, draft.facts)
 

@@ -106,13 +106,19 @@ class SomebodyDeletesOwner:
             return
 
 
+def identity_of(name: str) -> str:
+    """Return the user name of whom a profile is for, where people sign in through IAM Identity Center."""
+    return f"{name}@x"
+
+
 def make_owner(
     world: World, domain_id: str, declared: DesiredOwner, tags: dict[str, str], *, at_once: bool
 ) -> Profile | Space:
     """Make a declared owner in the world. Raises ServiceError where the service would refuse."""
     domain, name = world.domains[domain_id], declared.owner.name
     if declared.owner.kind == USER:
-        return owners.create_profile(world, domain, name, tags=tags, at_once=at_once)
+        sso = ("UserName", identity_of(name)) if domain.auth_mode == "SSO" else ("", "")
+        return owners.create_profile(world, domain, name, tags=tags, sso=sso, at_once=at_once)
     return owners.create_space(
         world,
         domain,

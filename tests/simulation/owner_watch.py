@@ -216,6 +216,13 @@ class OwnerWatch:
         key = self._id_of(owner)
         return bool(self.made[key] or self.unknown[key] or self._watch.late.is_in_doubt(owner))
 
+    def why_not_made(self, owner: Owner) -> str:
+        """Say why an owner is none that this run made and brought into service; empty where it is one."""
+        if not self._may_have_made(owner):
+            return "no create of its profile was carried out"
+        at = self._watch.world.owner_in_service_at.get(self._id_of(owner), float("-inf"))
+        return "" if at >= self._watch.began_wall else "its profile was not in service in this run"
+
     def _why_untrue(self, result: OwnerResult) -> str:  # noqa: PLR0911 - one look an outcome
         key, watch = self._id_of(result.owner), self._watch
         code = result.error.code if result.error is not None else ""

@@ -16,6 +16,7 @@ from engine.simulator.world.world import Timing
 from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.owner_maker import draw_owners, heal_owners
+from tests.simulation.sign_in_maker import draw_sign_in
 from tests.simulation.sim_world import SimWorld
 from tests.simulation.trouble_maker import (
     Disturbance,
@@ -153,6 +154,7 @@ def make_scenario(seed: int) -> Scenario:
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     draw_owners(random.Random(seed + 8), scenario)
+    draw_sign_in(random.Random(seed + 24), scenario)
     scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
     scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)

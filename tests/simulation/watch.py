@@ -31,6 +31,7 @@ from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
 from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
+from tests.simulation.sign_in_watch import ASSIGN, BESIDE, SignInWatch
 from tests.simulation.sim_cloud import Call, key_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 HOPELESS: Final = (CredentialsFailed, TlsFailed)  # named here: the product's own mark of them may be what is wrong
 TRACE_MAX_LINES: Final = 4_000
 HIDDEN_AGAIN_AFTER_SECONDS: Final = 120.0  # a row that one listing left out is not left out by the next ones
-WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags"}) | OWNER_WRITES
+WRITES: Final = frozenset({"CreateApp", "DeleteApp", "AddTags", ASSIGN}) | OWNER_WRITES
 TICK: Final = 1e-6
 
 
@@ -103,6 +104,7 @@ class Watch:
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
         self.owners = OwnerWatch(self, {name: domain_id for domain_id, name in self._domain_names.items()})
+        self.sign_in = SignInWatch(self)
         self.rates = RateWatch(self)
         self.say("run", f"begins, {self.world.now:.1f}")
 
@@ -195,6 +197,9 @@ class Watch:
         if self.phase == "observe":
             self.reads += 1
             self.on_read(self.reads)
+        self.sign_in.sending(call)
+        if call.operation in BESIDE:
+            return
         self._in_flight[call.lane] += 1
         limit = self.scenario.settings.execution.concurrency
         if self._in_flight[call.lane] > limit:
@@ -303,11 +308,17 @@ class Watch:
 
     # A call comes back.
 
-    def answered(self, call: Call, answer: Any, error: CloudError | None) -> None:  # noqa: C901 - one look a fact
+    def answered(self, call: Call, answer: Any, error: CloudError | None) -> None:
         """Take in what the executor is about to be told."""
         key = key_of(call.app) if call.app is not None else None
         said = "ok" if error is None else f"{error.code} {error.message}"
         self.say("<-", call.operation, key or call.owner or call.domain_id, said)
+        if call.operation not in BESIDE:
+            self._answered(call, key, answer, error)
+
+    def _answered(  # noqa: C901 - one look a fact
+        self, call: Call, key: AppId | None, answer: Any, error: CloudError | None
+    ) -> None:
         self._in_flight[call.lane] -= 1
         if error is not None:
             self.faults_of_calls[error.code] += 1
