@@ -117,25 +117,29 @@ class AppWatcher(DomainWatcher[AppOperation]):
         for operation, row in unsure:
             if not self._awaits(operation):
                 continue
-            began_at = self._control.now()
+            now = self._control.now()
             scan = replace(scan, clock_ahead_s=self._clock_ahead_s)
             verdict = judge(operation, row, scan, self._observe)
             if not needs_asking(operation, verdict, row):
                 yield self._let_go(operation, verdict, row)
-            elif asked < DESCRIBES_PER_SCAN_MAX_COUNT and began_at >= operation.described_at + ABSENT_TWICE_SECONDS:
+            elif asked < DESCRIBES_PER_SCAN_MAX_COUNT and now >= operation.described_at + ABSENT_TWICE_SECONDS:
                 asked += 1
-                operation.described_at = began_at
-                if (looked := await self._confirm(operation, verdict, Scan(began_at, began_at))) is not None:
+                operation.described_at = now
+                if (looked := await self._confirm(operation, verdict, row, scan)) is not None:
                     yield looked
 
-    async def _confirm(self, operation: AppOperation, verdict: Verdict, scan: Scan) -> Looked | None:
+    async def _confirm(
+        self, operation: AppOperation, verdict: Verdict, listed: ObservedApp | None, listing: Scan
+    ) -> Looked | None:
+        """Return what DescribeApp makes of a verdict on the row `listed`; None where nobody can tell yet."""
+        began_at = self._control.now()
         described = await self._failures.describe(operation)
         if described is None or not self._awaits(operation):
             return None  # not answered: it is still awaited, so the next scan asks again
-        if described.unread and scan.began_at - asked_at(operation) < STALE_ROW_MAX_SECONDS:
-            return None  # not told: listings alone decide once they have had the time to show it
-        row = described.row
-        if row is not None and row.status.is_alive:
+        if described.unread and _may_mislead(operation, listing):
+            return None  # refused: the listing alone decides once it has had the time to show what is there
+        row, scan = (listed, listing) if described.unread else (described.row, Scan(began_at, began_at))
+        if described.row is not None and described.row.status.is_alive:
             forget_tombstone(operation)
         if row is not None and operation.phase is Phase.SETTLE_CREATE:
             row = self._newer(operation, row)
@@ -150,10 +154,16 @@ class AppWatcher(DomainWatcher[AppOperation]):
         return self._let_go(operation, verdict, row, described.error)
 
     def _newer(self, operation: AppOperation, row: ObservedApp) -> ObservedApp | None:
-        """Return what DescribeApp showed of an accepted app; None for the tombstone of what was there before it."""
+        """Return what was shown of an accepted app; None for the tombstone of what was there before it."""
         if is_generation(row, operation.prior):
             return row if row.status.is_alive else None
         if row.created_at < operation.sent_wall:  # accepted and there, so it is ours: our clock is ahead
             self._clock_ahead_s = max(self._clock_ahead_s, operation.sent_wall - row.created_at)
         believe(operation, row)
         return row
+
+
+def _may_mislead(operation: AppOperation, listing: Scan) -> bool:
+    """Whether a listing may not show what became of a call: one comes late, and its app shows later still."""
+    comes_until = max(asked_at(operation), operation.doubt_until)
+    return listing.began_at < comes_until + STALE_ROW_MAX_SECONDS

@@ -126,6 +126,42 @@ def test_a_question_that_was_refused_is_not_an_app_that_is_not_there(
     assert report.calls["CreateApp"] == {"unknown": 1}
 
 
+def test_a_create_that_comes_late_and_shows_later_is_not_sent_again_where_the_question_is_refused(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """The two delays add up: listings show the app 90 s after its create was lost."""
+    listings(later_than(STALE_ROW_MAX_SECONDS - 5.0))
+    stage.fault(FaultKind.RESET_BEFORE, "CreateApp")
+    stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=999)
+    spec, tags = an_app(CANVAS_A, None).spec, {"appfleet:fleet": "ml"}
+
+    def comes(_: FleetRun) -> None:
+        stage.world.advance(EPOCH + 35.0)
+        app_operations.create_app(stage.world, stage.domain, CANVAS_ID, "alice", spec, tags)
+
+    stage.at = [(35.0, comes)]
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert report.calls["CreateApp"] == {"unknown": 1}
+
+
+def test_a_listing_that_takes_long_tells_what_was_there_when_it_began(
+    stage: Stage, listings: Callable[[Show], None]
+) -> None:
+    """It began before the app had to show, ended after that, and DescribeApp is denied."""
+    listings(later_than(STALE_ROW_MAX_SECONDS - 2.0))
+    stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=999)
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "ListApps" and call.phase == "answer":
+            await asyncio.sleep(25.0)
+
+    stage.latency = latency
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: "created"}
+    assert set(report.calls["DescribeApp"]) == {"access_denied"}
+
+
 def test_a_lost_create_that_describe_shows_is_not_taken_for_the_tombstone_of_the_same_second(
     stage: Stage, listings: Callable[[Show], None]
 ) -> None:
@@ -310,15 +346,7 @@ def test_what_only_the_old_row_and_describe_show_is_still_pending(
 # A clock that is wrong.
 
 
-def test_a_clock_that_is_ahead_costs_one_question_and_not_one_for_each_app(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = [f"u{number:02}" for number in range(30)]
-    for name in names:
-        stage.profile(name)
-    stage.fleet = replace(
-        stage.fleet, apps=tuple(an_app(f"research/user/{name}/Canvas/default", None) for name in names)
-    )
+def put_clock_ahead(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     made = stage.do
 
     def ahead(work: Any) -> Any:
@@ -330,9 +358,34 @@ def test_a_clock_that_is_ahead_costs_one_question_and_not_one_for_each_app(
         return made(with_clock)
 
     monkeypatch.setattr(stage, "do", ahead)
+
+
+def test_a_clock_that_is_ahead_costs_one_question_and_not_one_for_each_app(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"u{number:02}" for number in range(30)]
+    for name in names:
+        stage.profile(name)
+    stage.fleet = replace(
+        stage.fleet, apps=tuple(an_app(f"research/user/{name}/Canvas/default", None) for name in names)
+    )
+    put_clock_ahead(monkeypatch, stage)
     report = run(stage)
     assert set(outcomes(report).values()) == {"created"}
     assert report.calls["DescribeApp"] == {"ok": 1}
+
+
+@pytest.mark.parametrize(("failures", "outcome"), [([], "created"), ([FailureRule(LIFECYCLE)], "failed")])
+def test_with_a_clock_that_is_ahead_and_refused_questions_what_listings_go_on_showing_is_believed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, failures: list[FailureRule], outcome: str
+) -> None:
+    """The app seems to be older than its create, and is not one that somebody deleted for that."""
+    put_clock_ahead(monkeypatch, stage)
+    stage.world.failures = failures
+    stage.fault(FaultKind.ACCESS_DENIED, "DescribeApp", count=999)
+    report = run(stage)
+    assert outcomes(report) == {CANVAS_A: outcome}
+    assert code_of(report, CANVAS_A) != "removed_during_run"
 
 
 # Many that fail at once.
