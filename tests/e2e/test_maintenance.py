@@ -43,6 +43,7 @@ def maintained(place: Place) -> Place:
 
 
 def test_a_night_does_not_wait_for_it_and_ends_well(maintained: Place) -> None:
+    """Row 31."""
     night = maintained.apply()
     assert night.code == 0
     assert night.outcomes() == {PENDING: "unchanged", lab_of("u001"): "unchanged"}
