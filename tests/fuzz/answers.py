@@ -85,6 +85,9 @@ class AnswerTarget(Target):
             {"Spaces": [{"DomainId": DOMAIN_ID, "SpaceName": "a", "Status": "InService", "CreationTime": 1.0}]},
             {"ResourceTagMappingList": [{"ResourceARN": ARN, "Tags": [{"Key": "k", "Value": "v"}]}]},
             {"AuthMode": "IAM", "DomainId": DOMAIN_ID},
+            {"SingleSignOnApplicationArn": "arn:aws:sso::111122223333:application/ssoins-1/apl-1"},
+            {"Instances": [{"InstanceArn": "arn:aws:sso:::instance/ssoins-1", "IdentityStoreId": "d-0123456789"}]},
+            {"UserId": "0123456789-01234567-0123-0123-0123-0123456789ab"},
         ):
             yield json.dumps({"status": 200, "body": body}).encode()
         yield json.dumps({"status": 200, "body": _CALLER}).encode()
@@ -93,6 +96,7 @@ class AnswerTarget(Target):
             "ResourceLimitExceeded",
             "ResourceInUse",
             "ValidationException",
+            "ConflictException",
             "X" + SECRET_KEY,
         ):
             message = f"The account-level service limit 'Studio Apps' is 5 Apps, with {SESSION_TOKEN}"
@@ -125,6 +129,10 @@ class AnswerTarget(Target):
             cloud.list_owners(DOMAIN_ID, "space"),
             cloud.describe_owner(DOMAIN_ID, "space", "a"),
             cloud.auth_mode(DOMAIN_ID),
+            cloud.application_arn(DOMAIN_ID),
+            cloud.instances(),
+            cloud.user_id("d-0123456789", "ana@x"),
+            cloud.assign_user("arn:aws:sso::111122223333:application/ssoins-1/apl-1", "7"),
         ):
             try:
                 seen.append(type(await call).__name__)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.simulator.scenario.snapshot import parse_world
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -66,6 +68,27 @@ def test_onboarding_writes_the_addresses_and_the_profiles_are_made(run: Run, pla
     assert run("status", "--simulate=sso.toml").code == 0
     again = run(*given)
     assert (again.code, "says the same" in again.err) == (0, True), again
+
+
+def test_a_simulated_onboarding_assigns_the_users_and_the_next_one_finds_them_assigned(run: Run, place: Path) -> None:
+    (place / "policies" / "owners.toml").write_text("[owners]\ncreate = true\nassign = true\n")
+    given = ("onboard", "vision", "--members-file", "people.csv", "--app", "canvas", "--yes", "--simulate=sso.toml")
+    ran = run(*given)
+    assert (ran.code, "Note: 2 users assigned in IAM Identity Center" in ran.out) == (0, True), ran
+    (kept,) = (place / ".appfleet").glob("*simul*")
+    world = parse_world(kept.read_bytes())
+    assert world.center.users_of(world.domains["d-abcd1234efgh"]) == ["ana.silva@acme.example", "bo.li@acme.example"]
+
+
+def test_a_simulated_identity_store_has_the_users_that_the_scenario_names(run: Run, place: Path) -> None:
+    (place / "sso.toml").write_text(f'{SCENARIO}[identity_center]\nusers = ["ana.silva@acme.example"]\n')
+    given = ("onboard", "vision", "--members-file", "people.csv", "--app", "canvas", "--yes", "--simulate=sso.toml")
+    ran = run(*given)
+    assert ran.code == 3, ran
+    assert "SingleSignOnUserValue [bo.li@acme.example] is not a user of the identity store" in ran.out
+    (place / "sso.toml").write_text(f"{SCENARIO}[identity_center]\nusers = [7]\n")
+    broken = run("plan", "--simulate=sso.toml")
+    assert (broken.code, "identity_center.users" in broken.err) == (64, True), broken
 
 
 def test_onboarding_a_domain_of_another_kind_writes_none(run: Run, place: Path) -> None:
