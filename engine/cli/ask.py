@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import select
 import signal
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from engine.app.process import caught_here, name_of
@@ -11,7 +15,7 @@ from engine.cli.output import fitted, is_terminal, show, wants_colour, width_of
 from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from engine.cli.sinks import Sinks
@@ -60,10 +64,33 @@ def _answer(word: str) -> bool:
     before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
         show(f"Apply these changes? Only '{word}' is accepted: ")
-        return sys.stdin.readline().strip() == word
+        return line_typed().strip() == word
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def line_typed() -> str:
+    """Return the next line that is typed, or nothing at the end of input. A signal ends the wait whenever it comes."""
+    # One that comes just before a read begins would be acted on only after the line: the kernel does not know of it.
+    # So signals are also written to a pipe, which is waited for together with the terminal.
+    with _signals_in_a_pipe() as pipe, suppress(io.UnsupportedOperation):  # of a stream that is not a file
+        select.select([sys.stdin, pipe], [], [])
+    return sys.stdin.readline()
+
+
+@contextmanager
+def _signals_in_a_pipe() -> Iterator[int]:
+    """Yield the reading end of a pipe that gets a byte with each signal."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reading)
+        os.close(writing)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

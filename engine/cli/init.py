@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from engine.cli import flags
-from engine.cli.ask import can_ask
+from engine.cli.ask import can_ask, line_typed
 from engine.cli.output import Delivery, deliver, say, show
 from engine.core.errors import ExitCode, UsageError
 
@@ -136,7 +135,7 @@ def _ask(flag: str, question: str, usual: str, told: dict[str, str]) -> str:
     """Ask one question until its answer is right."""
     while True:
         show(f"{question}{f' [{usual}]' if usual else ''}: ")
-        line = sys.stdin.readline()
+        line = line_typed()
         if not line:
             raise KeyboardInterrupt
         answer = line.strip() or usual

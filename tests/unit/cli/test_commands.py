@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
+import select
 import signal
 import sys
 from pathlib import Path
@@ -471,6 +473,29 @@ def test_nobody_can_be_asked_on_a_closed_stream(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(closed, "isatty", closed.fileno)  # raises ValueError, as a closed stream does
     monkeypatch.setattr(sys, "stdin", closed)
     assert not ask.can_ask()
+
+
+def test_a_signal_that_comes_just_before_the_wait_for_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler is not called by then, and the terminal has nothing to read."""
+    real, ended = select.select, []
+
+    def late(read: list[Any], *_: list[Any]) -> object:
+        wakeup = signal.set_wakeup_fd(-1)
+        os.write(wakeup, bytes([signal.SIGTERM]))  # as Python does when the signal comes
+        signal.set_wakeup_fd(wakeup)
+        ended.append(real(read, [], [], 180)[0] == read[1:])
+        raise KeyboardInterrupt("SIGTERM")
+
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs) as terminal:
+            monkeypatch.setattr(sys, "stdin", terminal)
+            monkeypatch.setattr(select, "select", late)
+            with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+                ask.line_typed()
+    finally:
+        os.close(ours)
+    assert ended == [True]
 
 
 def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
