@@ -12,7 +12,7 @@ from tools.coverage_gate import FLOOR_PERCENT, REPORT, WHOLE_PACKAGES, shortfall
 if TYPE_CHECKING:
     from pathlib import Path
 
-RUN_MAX_SECONDS = 60
+RUN_MAX_SECONDS = 180
 
 
 def _report(total: float, **files: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.files import ROOT
 
-RUN_MAX_SECONDS = 60
+RUN_MAX_SECONDS = 180
 AWS = ("aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore")
 SCRIPT = """
 import contextlib, io, sys

@@ -12,7 +12,7 @@ from tests.architecture.files import ROOT
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
-LINT_MAX_SECONDS = 120
+LINT_MAX_SECONDS = 300
 
 
 def _lint(config: Path) -> CompletedProcess[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import time
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROCESS_MAX_SECONDS = 180  # a bound on what hangs, and no measure of a busy machine
+LOOK_EVERY_SECONDS = 0.02  # between two looks whether a process that writes nothing has ended
 DOMAIN_ID = "d-abcd1234efgh"
 OTHER_DOMAIN_ID = "d-wxyz9876stuv"
 ACCOUNT = "111122223333"
@@ -177,6 +179,16 @@ class Place:
         parsed = parse_app_key(key)
         return app_id(DOMAIN_ID, parsed.owner_kind, parsed.owner, parsed.app_type, parsed.app_name)
 
+    def settle(self) -> None:
+        """Put every app that is Pending into service, however long it would have taken."""
+
+        def work(world: World) -> None:
+            for app in world.apps.values():
+                if app.status == "Pending":
+                    world.set_app_status(app, "InService")
+
+        self.within(work)
+
     def status_of(self, key: str) -> str:
         """Return an app's status in the world, or nothing."""
 
@@ -299,6 +311,47 @@ def until(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.01)
+
+
+def read_some(descriptor: int, *, at_most: int = 65_536, is_over: Callable[[], bool] = lambda: False) -> bytes:
+    """Return what the next read of a pipe or terminal gets: nothing at its end, or where nothing is left and `is_over`.
+
+    A read that waits by itself would wait for ever for a process that has ended: the test holds the other end as well.
+    """
+    deadline = time.monotonic() + PROCESS_MAX_SECONDS
+    while True:
+        was_over = is_over()  # asked before the look, so that the last words of a process are not missed
+        if select.select([descriptor], [], [], 0.0 if was_over else LOOK_EVERY_SECONDS)[0]:
+            try:
+                return os.read(descriptor, at_most)
+            except OSError:  # a terminal whose other end is closed
+                return b""
+        if was_over:
+            return b""
+        assert time.monotonic() < deadline, "waited in vain for something to read"
+
+
+def shown(descriptor: int, process: subprocess.Popen[str], text: str = "") -> str:
+    """Return what a process writes to a pipe or terminal: up to the piece that has `text`, or all to its end."""
+    seen = b""
+    while not text or text.encode() not in seen:
+        piece = read_some(descriptor, is_over=lambda: process.poll() is not None)
+        if not piece:
+            assert not text, f"ended with {process.poll()} and without {text!r}: {seen.decode()}"
+            break
+        seen += piece
+    return seen.decode()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a process writes to the pipe of its standard output, and leave the others there."""
+    assert process.stdout is not None
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = read_some(process.stdout.fileno(), at_most=1, is_over=lambda: process.poll() is not None)
+        assert piece, f"ended with {process.poll()} and without a whole line: {line.decode()!r}"
+        line += piece
+    return line.decode()
 
 
 def fault(kind: FaultKind | str, operation: str, **more: object) -> str:

@@ -16,7 +16,18 @@ from jsonschema import Draft202012Validator
 
 from engine.adapters.state.lock import FleetLock, Holder
 from engine.adapters.state.state_dir import StateDir
-from tests.e2e.harness import ACCOUNT, POLICY, PROCESS_MAX_SECONDS, QUICK, Ran, fault, fleet_text, people, until
+from tests.e2e.harness import (
+    ACCOUNT,
+    POLICY,
+    PROCESS_MAX_SECONDS,
+    QUICK,
+    Ran,
+    fault,
+    fleet_text,
+    people,
+    shown,
+    until,
+)
 from tools.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -307,15 +318,13 @@ def test_an_answer_of_no_and_a_signal_at_the_question_are_told(run_before: Place
     words = ("apply", "--format", "json", "--metrics-file", "m.prom", "--log-file", "log.jsonl")
     with place.process(*words, stdin=theirs, stderr=theirs, TERM="dumb") as process:
         try:
-            seen = ""
-            while "yes: " not in seen and "accepted: " not in seen:
-                seen += os.read(ours, 65_536).decode()
+            shown(ours, process, "accepted: ")
             if typed:
                 os.write(ours, typed)
             else:
                 process.send_signal(signal.SIGTERM)
             out, _ = process.communicate(timeout=PROCESS_MAX_SECONDS)
-            screen = os.read(ours, 65_536).decode()
+            screen = shown(ours, process)
         finally:
             process.kill()
             os.close(theirs)

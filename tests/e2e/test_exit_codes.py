@@ -25,6 +25,7 @@ from tests.e2e.harness import (
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
 
+FOR_EVER = QUICK.replace("app_pending = 0.05", "app_pending = 3600")  # Pending until the test puts it into service
 OTHER_DOMAIN = f"""
 [domains.other]
 id = "{OTHER_DOMAIN_ID}"
@@ -145,7 +146,7 @@ def test_3_when_a_quota_stays_full(place: Place) -> None:
 
 def test_3_when_apps_are_still_pending_and_0_when_the_next_run_finds_them(place: Place) -> None:
     """Row 31: Pending for ever is reported as still pending, is not deleted, and the next run takes it up."""
-    place.scenario("schema = 1\n[times]\napp_pending = 4\n")
+    place.scenario(FOR_EVER)
     (place.folder / "policies" / "execution.toml").write_text(
         POLICY.replace("[execution]", '[execution]\nsettle_timeout = "1s"')
     )
@@ -153,7 +154,7 @@ def test_3_when_apps_are_still_pending_and_0_when_the_next_run_finds_them(place:
     assert ran.code == 3
     assert ran.report["summary"] == {"still_pending": 4}
     assert all("the next run picks it up" in app["error"]["hint"] for app in ran.report["apps"])
-    until(lambda: place.status_of(lab_of("u003")) == "InService", "the apps have started")
+    place.settle()
     again = place.apply()
     assert again.code == 0
     assert again.report["summary"] == {"unchanged": 4}
@@ -185,11 +186,14 @@ def test_4_when_a_guardrail_says_no(place: Place) -> None:
 
 def test_5_for_the_second_of_two_runs(place: Place) -> None:
     """Row 43: of two runs that start at the same moment one works, and the other names it; nothing is made twice."""
-    place.scenario("schema = 1\n[times]\napp_pending = 1\n")
+    place.scenario(FOR_EVER)
     with (
         place.start("apply", "--yes", "--format", "json", cold=True) as one,
         place.start("apply", "--yes", "--format", "json", cold=True) as other,
     ):
+        until(lambda: any(run.process.poll() is not None for run in (one, other)), "one of them was refused")
+        until(lambda: place.calls().get("CreateApp") == {"ok": 4}, "the other has begun all")
+        place.settle()
         worked, refused = sorted((one.end(), other.end()), key=lambda ran: ran.code)
         pids = {str(one.process.pid), str(other.process.pid)}
     assert (worked.code, refused.code) == (0, 5)
@@ -206,7 +210,7 @@ def test_5_is_not_given_to_a_run_that_may_wait(place: Place) -> None:
     place.scenario("schema = 1\n[times]\napp_pending = 0.5\n")
     with place.start("apply", "--yes", "--format", "json") as first:
         until(lambda: '"run.started"' in first.log_text(), "the first run has the lock")
-        second = place.apply("--lock-timeout", "1m")
+        second = place.apply("--lock-timeout", "1h")
         assert first.end().code == 0
     assert second.code == 0
     assert second.report["summary"] == {"unchanged": 4}

@@ -14,6 +14,7 @@ import pytest
 from engine.cli.main import main
 from tests.e2e.harness import (
     ACCESS_KEY,
+    PROCESS_MAX_SECONDS,
     QUICK,
     SECRET_KEY,
     SESSION_TOKEN,
@@ -119,7 +120,7 @@ def test_closed_descriptors_are_no_ones_business(place: Place) -> None:
         ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *place.command("apply", "--yes", "--no-wait")],
         cwd=place.folder,
         env=place.environment(),
-        timeout=30,
+        timeout=PROCESS_MAX_SECONDS,
         check=False,
     )
     assert done.returncode == 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.limits import REFUSED_RETRY_MAX_SECONDS
-from tests.e2e.harness import ACCOUNT, DOMAIN_ID, fleet_text, people
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, PROCESS_MAX_SECONDS, fleet_text, people
 from tests.e2e.test_exit_codes import free_port
 from tests.tls_lab import AWS_HOSTS, Authority
 from tests.unit.adapters.aws.hostile import hostile, http
@@ -47,13 +47,13 @@ def serving(context: object = None, host: str = "127.0.0.1") -> Iterator[Hostile
     loops: list[asyncio.AbstractEventLoop] = []
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(PROCESS_MAX_SECONDS)
     try:
         yield found[0]
     finally:
         assert done is not None
         loops[0].call_soon_threadsafe(done.set)
-        thread.join(30)
+        thread.join(PROCESS_MAX_SECONDS)
 
 
 def five_regions(place: Place) -> None:
@@ -246,7 +246,7 @@ def test_too_few_open_files_are_said_with_the_limit_to_raise(place: Place, comma
         env=place.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PROCESS_MAX_SECONDS,
         check=False,
     )
     assert ran.returncode == 1

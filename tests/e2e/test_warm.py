@@ -16,7 +16,7 @@ import pytest
 
 from tests import warm
 from tests.architecture.files import ROOT
-from tests.e2e.harness import PROCESS_MAX_SECONDS, until
+from tests.e2e.harness import PROCESS_MAX_SECONDS, line_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +112,7 @@ def test_nothing_else_is_computed_from_home_as_modules_are_read() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=PROCESS_MAX_SECONDS,
     )
     assert ran.stdout.split() == []
 
@@ -130,8 +131,7 @@ def test_a_signal_that_nothing_handles_is_its_end(
     tmp_path: Path, variables: dict[str, str], number: signal.Signals
 ) -> None:
     with warm.start(["simulate"], cwd=tmp_path, env=variables) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
+        assert line_of(process)
         assert process.poll() is None
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0)
@@ -151,11 +151,12 @@ def test_the_end_of_whoever_began_it_is_the_end_of_all_that_was_forked(tmp_path:
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
-        assert parent.stdout is not None
-        forked, server = (int(pid) for pid in parent.stdout.readline().split())
-        assert is_running(forked)
-        assert is_running(server)
-        parent.kill()
+        try:
+            forked, server = (int(pid) for pid in line_of(parent).split())
+            assert is_running(forked)
+            assert is_running(server)
+        finally:
+            parent.kill()
     until(lambda: not is_running(forked) and not is_running(server), "both have ended")
 
 

@@ -15,7 +15,6 @@ import shlex
 import signal
 import struct
 import termios
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tests import warm
@@ -29,6 +28,7 @@ from tests.e2e.harness import (
     fleet_text,
     lab_of,
     people,
+    shown,
     until,
 )
 
@@ -47,13 +47,10 @@ def on_a_terminal(place: Place, columns: int, *arguments: str, **environment: st
     more: dict[str, Any] = {"TERM": "xterm-256color", **environment}
     with place.process(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, **more) as process:
         os.close(theirs)
-        shown = b""
-        with suppress(OSError):  # the other end is closed once the process has ended
-            while piece := os.read(ours, 65_536):
-                shown += piece
+        screen = shown(ours, process)
         os.close(ours)
-        code = process.wait(timeout=30)
-    return code, shown.decode().replace("\r\n", "\n")
+        code = process.wait(timeout=PROCESS_MAX_SECONDS)
+    return code, screen.replace("\r\n", "\n")
 
 
 def typed_in(page: str) -> str:

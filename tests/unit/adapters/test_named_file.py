@@ -14,6 +14,7 @@ import pytest
 from engine.adapters import named_file
 from engine.adapters.named_file import NamedFileError, open_to_append, put_named, write_named, writing_problem
 from engine.core.limits import FILE_NAME_MAX_BYTES
+from tests.e2e.harness import read_some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +158,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
 
     def read() -> None:
         os.set_blocking(reader, True)
-        while piece := os.read(reader, 65_536):
+        while piece := read_some(reader):
             got.append(piece)
 
     thread = threading.Thread(target=read)
@@ -331,6 +332,6 @@ def test_a_log_goes_to_a_pipe_that_somebody_reads(tmp_path: Path) -> None:
         fd = open_to_append(tmp_path / "fifo")
         os.write(fd, b"line\n")
         os.close(fd)
-        assert os.read(reader, 100) == b"line\n"
+        assert read_some(reader) == b"line\n"
     finally:
         os.close(reader)

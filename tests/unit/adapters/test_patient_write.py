@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.adapters.patient_write import ReaderGoneError, write_patiently
+from tests.e2e.harness import read_some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def test_a_reader_that_reads_gets_all_of_it_however_often_it_stops(pipe: tuple[i
 
     def read() -> None:
         while sum(map(len, got)) < len(LARGE):
-            got.append(os.read(pipe[0], 100_000))
+            got.append(read_some(pipe[0]))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -82,11 +83,11 @@ def test_a_reader_that_went_away_and_a_full_disk_are_errors() -> None:
 def test_a_reader_that_leaves_in_the_middle_has_taken_something() -> None:
     reading, writing = os.pipe()
 
-    def read_some() -> None:
-        os.read(reading, 1)
+    def read_one_byte() -> None:
+        read_some(reading, at_most=1)
         os.close(reading)
 
-    reader = threading.Thread(target=read_some)
+    reader = threading.Thread(target=read_one_byte)
     reader.start()
     with pytest.raises(ReaderGoneError) as caught:
         write_patiently(writing, LARGE, lambda: 60.0, 60.0)

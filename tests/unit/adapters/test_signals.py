@@ -16,7 +16,7 @@ from engine.adapters.signals import STOPPING, Signals, caught_here
 if TYPE_CHECKING:
     from types import FrameType
 
-WAIT_MAX_SECONDS = 30
+WAIT_MAX_SECONDS = 180
 
 
 def send(number: signal.Signals) -> None:

@@ -236,7 +236,7 @@ def test_the_script_for_a_shell_imports_nothing_heavy(shell: str) -> None:
         "print('MODULES', *sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", script, shell], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script, shell], cwd=ROOT, capture_output=True, text=True, check=True, timeout=180
     )
     text, _, modules = ran.stdout.partition("MODULES ")
     assert "_APPFLEET_COMPLETE=complete_" in text
@@ -259,7 +259,7 @@ def test_bash_is_told_how_a_line_may_go_on(
 
 def test_the_script_for_bash_is_one(run: Any) -> None:
     Path("complete.sh").write_text(run("completion", "bash").out)
-    subprocess.run(["/bin/bash", "-n", "complete.sh"], check=True, timeout=60)
+    subprocess.run(["/bin/bash", "-n", "complete.sh"], check=True, timeout=180)
 
 
 def test_a_run_leaves_its_metrics(run: Any, engine: Any) -> None:

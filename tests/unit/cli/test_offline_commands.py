@@ -14,6 +14,7 @@ import pytest
 
 from engine.cli import application, call, output
 from engine.cli.main import main
+from tests.e2e.harness import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,10 +103,9 @@ def test_a_schema_is_json_schema(run: Run, kind: str) -> None:
 def test_simulate_serves_until_it_is_stopped(fleet: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "engine", "simulate", "--for-fleet", "-f", str(fleet)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
         try:
-            first = process.stdout.readline()
-            environment = "".join(process.stdout.readline() for _ in range(2))
+            first = line_of(process)
+            environment = "".join(line_of(process) for _ in range(2))
         finally:
             process.send_signal(number)
         assert process.wait(SERVE_MAX_SECONDS) == 0

@@ -40,7 +40,7 @@ def calls_of(command: str, folder: Path) -> list[list[str]]:
     aws.write_text(AWS)
     aws.chmod(0o755)
     environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(folder / "calls")}
-    subprocess.run(["/bin/sh", "-c", command], check=True, timeout=60, env=environment)
+    subprocess.run(["/bin/sh", "-c", command], check=True, timeout=180, env=environment)
     return [line.split("\0")[:-1] for line in (folder / "calls").read_text().splitlines()]
 
 

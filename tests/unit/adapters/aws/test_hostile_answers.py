@@ -219,7 +219,7 @@ async def test_a_full_pool_is_waited_for_in_bounded_time_and_sends_nothing() -> 
         await release.wait()
         return http(b'{"Apps":[]}')
 
-    async with hostile(wait) as server, cloud_at(server.url, concurrency=1, connect_max_seconds=0.5) as cloud:
+    async with hostile(wait) as server, cloud_at(server.url, concurrency=1, connect_max_seconds=2.0) as cloud:
         async with asyncio.TaskGroup() as group:
             held = [group.create_task(_list(cloud)) for _ in range(5)]
             await server.arrived(5)

@@ -20,6 +20,7 @@ from engine.adapters.state.lock import FleetLock, Holder, lock_file_name, parse_
 from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import ExitCode, LockHeldError, StateError
 from engine.core.limits import LOCK_POLL_SECONDS
+from tests.e2e.harness import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +62,7 @@ def child(folder: Path, kind: str = "hold") -> Iterator[subprocess.Popen[str]]:
 
 
 def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+    return line_of(process).strip()
 
 
 def tell(process: subprocess.Popen[str]) -> None:
@@ -197,7 +197,9 @@ def test_of_two_processes_at_the_same_moment_exactly_one_wins(folder: Path) -> N
 
 def test_what_a_dead_process_left_is_not_named(state: StateDir, folder: Path) -> None:
     """Between taking the lock and writing its name, a holder is nobody rather than its dead predecessor."""
-    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True, timeout=TIMEOUT_S
+    )
     lock = FleetLock(state, "ml")
     assert lock.try_acquire(ME)
     dead = {**json.loads((folder / "ml.lock").read_bytes()), "pid": int(gone.stdout)}

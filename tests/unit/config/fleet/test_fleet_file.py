@@ -346,7 +346,9 @@ def test_loading_imports_no_client_library_and_no_drawing(tmp_path: Path) -> Non
         f"load_fleet(Path({str(tmp_path / 'fleet.toml')!r}));"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT, timeout=180
+    )
     assert done.stdout == "[]\n"
 
 

@@ -63,7 +63,7 @@ async def raw(server: Server, data: bytes, *, half_close: bool = True) -> bytes:
     if half_close:
         writer.write_eof()
     try:
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 180)
     except ConnectionResetError:
         return b"reset"
     finally:
@@ -290,7 +290,7 @@ async def test_a_silent_connection_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
     async with serving() as server:
         reader, writer = await connect(server)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.readexactly(1), 10)
+            await asyncio.wait_for(reader.readexactly(1), 180)
         writer.close()
 
 

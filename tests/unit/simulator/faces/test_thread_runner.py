@@ -11,7 +11,7 @@ from tests.unit.simulator.worlds import DOMAIN_ID, START, create, make_world, st
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(url, timeout=180) as answer:  # noqa: S310 - loopback
         return bytes(answer.read())
 
 
@@ -40,7 +40,7 @@ def test_what_keeps_it_from_starting_is_raised_where_it_is_started() -> None:
 def test_it_may_be_shut_down_over_http() -> None:
     with SimulatorThread(make_world()) as simulator:
         request = urllib.request.Request(f"{simulator.url}/_appfleet/shutdown", data=b"", method="POST")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310 - loopback
             assert answer.status == 200
         simulator._thread.join(10)
         assert not simulator._thread.is_alive()
