@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -11,16 +12,19 @@ from engine.app.options import AppOptions
 from engine.app.plan import in_rounds
 from engine.core.draft import Draft
 from engine.core.facts import Facts
+from engine.core.owners import WantedOwners, declared_owners, owners_needed, with_owners
 from engine.core.questions import Purpose
 from engine.executor.ownership import read_ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from engine.app.session import Joined
     from engine.core.desired import DesiredFleet
-    from engine.core.observed import ObservedFleet
+    from engine.core.identity import Owner
+    from engine.core.observed import ObservedFleet, ObservedOwner
     from engine.core.ownership import WhoseAre
+    from engine.core.plan import Plan
     from engine.core.plan_options import PlanOptions
     from engine.core.questions import Question
     from engine.executor.fleet_run import FleetRun
@@ -44,12 +48,41 @@ async def answered(run: FleetRun, questions: Iterable[Question], facts: Facts) -
     return await answers(questions, facts, _OPTIONS, cast("Joined", Parts(run)))
 
 
+def owned(
+    plan: Plan,
+    fleet: DesiredFleet,
+    seen: Mapping[Owner, ObservedOwner | None],
+    *,
+    create: bool = False,
+    update: bool = False,
+    watched: Iterable[Owner] = (),
+    today: date = date(2026, 11, 24),
+) -> Plan:
+    """Return `plan` with what is done about the owners that were looked at."""
+    wanted = WantedOwners(owners_needed(plan, fleet), frozenset(watched), create, update)
+    return with_owners(plan, declared_owners(fleet, today), seen, wanted)
+
+
 def a_draft(
-    run: FleetRun, fleet: DesiredFleet, observed: ObservedFleet, asked: PlanOptions, *, creates_owners: bool = False
+    run: FleetRun,
+    fleet: DesiredFleet,
+    observed: ObservedFleet,
+    asked: PlanOptions,
+    *,
+    creates_owners: bool = False,
+    updates_owners: bool = False,
+    watched: Iterable[Owner] = (),
 ) -> Draft:
     """Return the draft of a run that has listed and asked nothing yet."""
     asked = replace(asked, domain_lanes={name: link.lane for name, link in run.links.items()})
-    return Draft(fleet, Facts(observed), asked, creates_owners=creates_owners)
+    return Draft(
+        fleet,
+        Facts(observed),
+        asked,
+        creates_owners=creates_owners,
+        updates_owners=updates_owners,
+        watched=frozenset(watched),
+    )
 
 
 async def whole(run: FleetRun, draft: Draft, purpose: Purpose = RUNS) -> Draft:

@@ -5,14 +5,26 @@ What cannot be learnt is an answer too, and an event says so. Not here: what is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from engine.app.quotas import lane_quotas, owner_room
 from engine.core.errors import CloudError
 from engine.core.facts import Facts, Unknown
 from engine.core.identity import OWNER_KINDS, folded_owner
+from engine.core.observed import ObservedOwner
 from engine.core.ownership import WhoseAre
-from engine.core.questions import ApplicationOf, AreThere, CarriesFleetTag, OwnersRoomIn, ResidentsOf, RoomIn, SignsIn
+from engine.core.questions import (
+    ApplicationOf,
+    AreAs,
+    AreThere,
+    CarriesFleetTag,
+    ManagedBy,
+    OwnersRoomIn,
+    ResidentsOf,
+    RoomIn,
+    SignsIn,
+)
 from engine.executor.assigning import application_of
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, unread_tags
 from engine.ports.events import OwnersUnread
@@ -23,7 +35,6 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.app.session import Joined
     from engine.core.identity import AppKey, Owner
-    from engine.core.observed import ObservedOwner
     from engine.core.questions import Question
     from engine.executor.fleet_run import FleetRun
 
@@ -54,6 +65,11 @@ async def _answer(  # noqa: PLR0911 - one case a question
         case AreThere(owners):
             unseen = dict.fromkeys(owners, Unknown("it could not be looked at"))
             return Facts(owners={**unseen, **await look_at_owners(run, owners)})
+        case AreAs(owners):
+            return Facts(owners=await describe_owners(run, _rows(facts, owners)))
+        case ManagedBy(owners):
+            claimed = await read_owners(run, _rows(facts, owners).values())
+            return Facts(owners={owner: claimed[folded_owner(owner)] for owner in owners})
         case SignsIn(domain):
             return Facts(auth_modes={domain: await auth_mode(run, domain)})
         case ApplicationOf(domain):
@@ -79,6 +95,28 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
         except CloudError as error:
             run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
     return found
+
+
+async def describe_owners(
+    run: FleetRun, rows: Mapping[Owner, ObservedOwner]
+) -> dict[Owner, ObservedOwner | Unknown | None]:
+    """Ask how each of these is set, one by one; after one of a domain that cannot be read, its others are not asked."""
+    found: dict[Owner, ObservedOwner | Unknown | None] = {}
+    unread: dict[str, str] = {}
+    for owner, row in rows.items():
+        if owner.domain not in unread:
+            try:
+                found[owner] = await run.owner_scanner(owner.domain).describe(owner)
+                continue
+            except CloudError as error:
+                unread[owner.domain] = error.message
+                run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
+        found[owner] = replace(row, unread_because=unread[owner.domain])
+    return found
+
+
+def _rows(facts: Facts, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner]:
+    return {owner: row for owner in owners if isinstance(row := facts.owners[owner], ObservedOwner)}
 
 
 async def auth_mode(run: FleetRun, domain: str) -> str:

@@ -106,6 +106,7 @@ async def _carried_out(
         notes=parts.notes,
         errors=whole.errors,
         quota_codes=whole.facts.quota_codes,
+        compared=whole.compared,
     )
 
 

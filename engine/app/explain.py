@@ -112,7 +112,7 @@ async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
     key = key if declared is None else declared.key  # a user profile's name may be typed in any case
     options = options.about(Selectors(keys=(key,)))
     try:
-        made, facts, _ = await looking(options, loaded, emit, planned)
+        made, facts, *_ = await looking(options, loaded, emit, planned)
     except UsageError:
         raise
     except AppfleetError as error:

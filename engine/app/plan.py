@@ -16,6 +16,7 @@ from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
+from engine.app.owner_looks import compared_domains, owners_to_compare
 from engine.core.desired import Mode
 from engine.core.draft import Draft
 from engine.core.errors import BugError, StateError
@@ -50,11 +51,15 @@ if TYPE_CHECKING:
 
 
 class Planned(NamedTuple):
-    """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without."""
+    """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without.
+
+    `compared` names the domains of which every declared profile and space was compared.
+    """
 
     plan: Plan
     facts: Facts
     errors: tuple[Trouble, ...] = ()
+    compared: tuple[str, ...] = ()
 
 
 async def planned(
@@ -77,8 +82,17 @@ async def planned(
 
     observed = await _listed(options, loaded, parts, preparation)
     asked = _plan_options(options, loaded, parts)
-    makes, assigns = loaded.settings.create_owners, loaded.settings.assign_users
-    first = Draft(loaded.fleet, Facts(observed), asked, goes_too_far, creates_owners=makes, assigns_users=assigns)
+    settings = loaded.settings
+    first = Draft(
+        loaded.fleet,
+        Facts(observed),
+        asked,
+        goes_too_far,
+        creates_owners=settings.create_owners,
+        updates_owners=settings.update_owners,
+        assigns_users=settings.assign_users,
+        watched=frozenset() if preparation is not None else owners_to_compare(options, loaded, parts, asked),
+    )
     leaving = () if preparation is None else preparation.leaving
     draft = await in_rounds(first, Purpose(running, leaving), options, parts)
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
@@ -91,7 +105,8 @@ async def planned(
             forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)),
         )
     _tell(parts.run, made)
-    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else ())
+    compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
+    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else (), compared)
 
 
 async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:

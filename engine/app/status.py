@@ -57,7 +57,7 @@ async def looked_at(
     idle_days: int | None,
 ) -> StatusView:
     """Observe, and sum up. Raises as `planned` does."""
-    made, known, _ = await planned(options, loaded, parts)
+    made, known, *_ = await planned(options, loaded, parts)
     observed = known.observed
     reasons = await failure_reasons(parts.run, failed_keys(made))
     spaces: IdleSpaces | None = None

@@ -67,9 +67,11 @@ class Selection:
 class Looked(World, Selection):
     """What status is asked."""
 
+    owners: flags.OwnersFlag = False
+
     def request(self) -> Request:
-        """Read the selectors."""
-        return Request(self.selectors())
+        """Read the selectors, and whether profiles and spaces are compared."""
+        return Request(self.selectors(), owners=self.owners)
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Asked(World, Selection):
     retry_quarantined: Annotated[
         bool, flags.flag(RETRY.flag, help="Try apps again that failed in several runs in a row.")
     ] = False
+    owners: flags.OwnersFlag = False
     allow_destructive: flags.AllowDestructiveFlag = None
     refresh_quotas: Annotated[
         bool, flags.flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
@@ -134,6 +137,7 @@ class Asked(World, Selection):
             replace_on_drift="" in (self.replace or ()),
             replace_keys=frozenset(key_of(text, REPLACE_KEY.flag) for text in self.replace or () if text),
             retry_quarantined=self.retry_quarantined,
+            owners=self.owners,
             allow_destructive=tuple(self.allow_destructive or ()),
             selectors=self.selectors(),
         )

@@ -106,6 +106,9 @@ StrictFlag = Annotated[
     bool, flag("--strict", help="Refuse a fleet with warnings, such as a pattern that matches no file.")
 ]
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
+OwnersFlag = Annotated[
+    bool, flag("--owners", help="Compare all declared user profiles and spaces too, one call for each.")
+]
 AllowDestructiveFlag = Annotated[
     list[str] | None,
     flag(

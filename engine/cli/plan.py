@@ -69,7 +69,7 @@ def plan(
         return ExitCode.FAILED
     if made.denied:
         return ExitCode.DENIED
-    return ExitCode.CHANGES if detailed_exitcode and made.changes else ExitCode.OK
+    return ExitCode.CHANGES if detailed_exitcode and made.has_changes else ExitCode.OK
 
 
 def _save(made: Plan, out: Path) -> bool:

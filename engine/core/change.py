@@ -13,6 +13,7 @@ from engine.core.application import Application
 from engine.core.desired import DesiredApp, DesiredOwner
 from engine.core.identity import AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+from engine.core.owner_settings import Difference
 
 
 class Action(StrEnum):
@@ -22,6 +23,7 @@ class Action(StrEnum):
     DELETE = "delete"
     DELETE_THEN_CREATE = "delete_then_create"
     ADOPT = "adopt"  # give it this fleet's tag, and nothing else
+    UPDATE = "update"  # change the settings of a profile or space in place
     NONE = "none"
 
 
@@ -110,13 +112,15 @@ class OwnerReason(StrEnum):
     DELETING = "deleting"
     PENDING = "pending"
     OFFBOARDED = "offboarded"
+    OWNER_DRIFT = "owner_drift"
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerChange:
-    """What is done about one owner: made, deleted, or (`none`) waited for.
+    """What is done about one owner: made, updated, deleted, or (`none`) waited for or reported.
 
-    `assigned_to` is the application to which the user of a new profile is assigned.
+    `assigned_to` is the application to which the user of a new profile is assigned. `differs` holds the declared fields
+    that are not as observed.
     """
 
     owner: Owner
@@ -125,9 +129,16 @@ class OwnerChange:
     before: ObservedOwner | None = None
     after: DesiredOwner | None = None
     assigned_to: Application | None = None
+    differs: tuple[Difference, ...] = ()
+
+    @property
+    def updates(self) -> tuple[Difference, ...]:
+        """The differences that an update takes away."""
+        return tuple(one for one in self.differs if one.can_be_updated) if self.action is Action.UPDATE else ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `owners` in `plan --format json`."""
+        """Return the entry of `owners` in `plan --format json`; with `key` and `differs` where something differs."""
+        more = {"key": str(self.owner), "differs": [one.to_json() for one in self.differs]} if self.differs else {}
         before = None
         if self.before is not None:
             before = {"status": self.before.status, "generation": self.before.created_at}
@@ -140,8 +151,33 @@ class OwnerChange:
             "reason": self.reason.value,
             "before": before,
             "after": None if self.after is None else declared_json(self.after),
+            **more,
         }
         return shown if self.assigned_to is None else {**shown, "assigned_to": self.assigned_to.arn}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerDriftLine:
+    """An owner that is not as declared, in the form that the drift of apps has: without an app's type and name."""
+
+    change: OwnerChange
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `drift` in `plan --format json`."""
+        owner, before = self.change.owner, self.change.before
+        return {
+            "key": str(owner),
+            "domain": owner.domain,
+            "owner_kind": owner.kind,
+            "owner": owner.name,
+            "app_type": "",
+            "app_name": "",
+            "action": self.change.action.value,
+            "reason": self.change.reason.value,
+            "before": None if before is None else {"status": before.status, "generation": before.created_at},
+            "after": None,
+            "differs": [one.field for one in self.change.differs],
+        }
 
 
 def declared_json(owner: DesiredOwner) -> dict[str, Any]:

@@ -130,7 +130,8 @@ class DesiredOwner:
 
     `settings` is passed through to the service as it is. For a profile `execution_role` and `sso_identity` may be set
     (`sso_is_guessed`: no key says it, and an address of a members file was taken); for a space `owner_user`, `sharing`,
-    `app_type`, `ebs_gb` and `idle_minutes`. `teams` are the teams that declare it, sorted.
+    `app_type`, `ebs_gb` and `idle_minutes`. `default` is what the one app of a space declares: what a start from Studio
+    makes there. `teams` are the teams that declare it, sorted.
     """
 
     owner: Owner
@@ -146,6 +147,7 @@ class DesiredOwner:
     app_type: str | None = None
     ebs_gb: int | None = None
     idle_minutes: int | None = None
+    default: AppSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,20 @@ from functools import cached_property
 from typing import Final
 
 from engine.core.change import Action
-from engine.core.desired import DesiredFleet
+from engine.core.desired import DesiredFleet, DesiredOwner
 from engine.core.facts import Facts, Refusal
 from engine.core.identity import Owner
-from engine.core.observed import ObservedFleet
+from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
+from engine.core.observed import ObservedFleet, Ownership
 from engine.core.owner_quotas import owner_lines
-from engine.core.owners import domains_with_new_profiles, owners_needed, with_owners
+from engine.core.owner_settings import needs_describing
+from engine.core.owners import (
+    WantedOwners,
+    declared_owners,
+    domains_with_new_profiles,
+    owners_needed,
+    with_owners,
+)
 from engine.core.ownership import WhoseAre
 from engine.core.plan import Plan, in_order
 from engine.core.plan_options import PlanOptions
@@ -26,7 +34,7 @@ from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit
 from engine.core.sso import with_auth_mode
 
 # The parts that cost something, with the facts that each rests on.
-_RESTS_ON: Final = {
+_RESTS_ON: Final[dict[str, set[str]]] = {
     "joined": {"observed"},
     "unread": {"listed"},
     "apps": {"observed", "tagged"},
@@ -35,6 +43,7 @@ _RESTS_ON: Final = {
     "fitted": {"observed", "tagged", "quotas"},
     "needed": {"observed", "tagged", "quotas"},
     "owned": {"observed", "tagged", "quotas", "owners"},
+    "declared": set(),
 }
 
 
@@ -42,8 +51,9 @@ _RESTS_ON: Final = {
 class Draft:
     """A plan of `fleet` as far as `facts` go. `goes_too_far` is what the guardrails say of the plan of its apps.
 
-    `creates_owners`: missing profiles and spaces are made. `assigns_users`: the users of new profiles are assigned to
-    their domain's application.
+    `creates_owners`: missing profiles and spaces are made. `updates_owners`: those that differ are updated in place.
+    `assigns_users`: the users of new profiles are assigned to their domain's application. `watched` owners are compared
+    although nothing is created in them.
     """
 
     fleet: DesiredFleet
@@ -52,6 +62,8 @@ class Draft:
     goes_too_far: Callable[[Plan, ObservedFleet], bool] = lambda _, __: False
     creates_owners: bool = False
     assigns_users: bool = False
+    updates_owners: bool = False
+    watched: frozenset[Owner] = frozenset()
 
     def knowing(self, more: Facts) -> Draft:
         """Return the draft that knows `more`."""
@@ -109,7 +121,45 @@ class Draft:
     def owned(self) -> Plan:
         """The plan with what is done about the owners that were looked at."""
         seen = self.facts.owners_seen
-        return with_owners(self.fitted, self.fleet, seen, create=self.creates_owners) if seen else self.fitted
+        wanted = WantedOwners(self.needed, self.watched, self.creates_owners, self.updates_owners)
+        return with_owners(self.fitted, self.declared, seen, wanted) if seen else self.fitted
+
+    @cached_property
+    def declared(self) -> dict[Owner, DesiredOwner]:
+        """What the fleet declares of each owner."""
+        return declared_owners(self.fleet, self.asked.today)
+
+    @property
+    def undescribed(self) -> tuple[Owner, ...]:
+        """The owners to be compared of which a listing alone was read, and that declare more than it shows.
+
+        Of those that creates need, and that nothing updates, only so many are compared.
+        """
+        needed = self.needed if self.updates_owners else self.needed[:OWNERS_COMPARED_MAX_COUNT]
+        seen = self.facts.owners_seen
+        return tuple(
+            owner
+            for owner in sorted({*needed, *self.watched})
+            if (row := seen.get(owner)) is not None
+            and row.settings is None
+            and not row.unread_because
+            and not row.is_deleting
+            and owner in self.declared
+            and needs_describing(self.declared[owner])
+        )
+
+    @property
+    def unclaimed(self) -> tuple[Owner, ...]:
+        """The owners that would be updated, and of which nobody has read yet whose they are."""
+        return tuple(
+            change.owner
+            for change in self.owned.owner_drift
+            if self.updates_owners
+            and change.before is not None
+            and change.before.ownership is Ownership.UNREAD
+            and not change.before.unread_because
+            and any(one.can_be_updated for one in change.differs)
+        )
 
     @property
     def plan(self) -> Plan:

@@ -21,7 +21,8 @@
     │   ├── OutcomeUnknown    AF411  it may have been carried out: observed before it is tried again
     │   ├── ScanIncomplete    AF412  a listing that could not be completed: never read as "no apps"
     │   ├── NoCapacity        AF413  no machine of that type: fallback or later
-    │   └── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
+    │   ├── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
+    │   └── Occupied          AF415  a space is not changed while an app runs in it: a later run does it
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
@@ -204,6 +205,10 @@ class AccessDenied(CloudError, code="AF407"):
 
 class Rejected(CloudError, code="AF408"):
     """The service refused the request for good, or with a code that we do not know."""
+
+
+class Occupied(Rejected, code="AF415"):
+    """A profile or space is not updated while something runs in it."""
 
 
 class CredentialsFailed(CloudError, code="AF409"):

@@ -47,18 +47,23 @@ def iam_policy(
         _statement("ReadTags", [_TAGS], ["*"]),
         *([_statement("ReadPrices", [_PRICES], ["*"])] if prices else []),
         _statement("Apps", _READ_APPS if read_only else changing, _resources(fleet.domains, "app")),
-        *_owners(fleet, create=settings.create_owners and not read_only),
+        *_owners(
+            fleet,
+            create=settings.create_owners and not read_only,
+            update=settings.update_owners and not read_only,
+        ),
         *_domains(fleet, settings),
-        *_passing(fleet, create=settings.create_owners and not read_only),
+        *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
         *_assigning(fleet, settings, read_only=read_only),
     ]
     return {"Version": IAM_VERSION, "Statement": statements}
 
 
-def _owners(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:
-    """Yield what user profiles and spaces need: reading them, and making them where the policy says so."""
+def _owners(fleet: DesiredFleet, *, create: bool, update: bool) -> Iterable[dict[str, Any]]:
+    """Yield what user profiles and spaces need: reading them, and making or changing them where the policy says so."""
     for kind, (word, resource) in _OWNER_NAMES.items():
         making = ["sagemaker:AddTags", f"sagemaker:Create{word}"] if create else []
+        making += [f"sagemaker:Update{word}"] if update else []
         yield _statement(
             f"{word}s", [f"sagemaker:Describe{word}", *making], _resources(_domains_with(fleet, kind), resource)
         )

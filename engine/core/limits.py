@@ -88,9 +88,8 @@ UNSEEN_KEPT_MAX_SECONDS: Final = 2_592_000.0  # of an app that was made with --n
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 # Planning.
-PLAN_ROUNDS_MAX_COUNT: Final = (
-    8  # whose apps are, who reads on, quotas, owners, holders, sign-in, assignment, none left
-)
+# Whose apps are, who reads on, quotas, owners, their holders, settings, tags, sign-in, assignment, none left.
+PLAN_ROUNDS_MAX_COUNT: Final = 10  # in which a plan asks and is made again
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
 
 # Quotas and prices.
@@ -221,4 +220,6 @@ DOMAINS_NAMED_MAX_COUNT: Final = 10  # in one message
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done
 
 # User profiles and spaces.
+OWNERS_COMPARED_MAX_COUNT: Final = 200  # of those that creates need, where none is updated: one Describe each
+OWNERS_LOOKED_MAX_COUNT: Final = 1_000  # compared by the look of one day; the next day's goes on from there
 OWNER_DESCRIBES_MAX_COUNT: Final = 3  # so few are asked for one by one and not listed

@@ -133,7 +133,7 @@ def precedence(row: ObservedApp) -> tuple[bool, float, int, str]:
 _IN_SERVICE: Final = "InService"
 
 
-_PASSING: Final = frozenset({"Pending", "Updating"})
+PASSING: Final = frozenset({"Pending", "Updating"})
 
 
 _DELETING: Final = "Deleting"
@@ -147,8 +147,9 @@ class ObservedOwner:
     """What the service tells of a profile or a space. `created_at` is epoch seconds, `status` the service's own word.
 
     `owner` is spelled as observed. `owner_user`, `sharing`, `app_type`, `ebs_gb` and `modified_at` are of spaces alone,
-    the last two 0 where they are not shown. `arn` is empty where only a listing was read. `managed_by` is the fleet
-    that its tag names, `unread_because` why that was not read.
+    the last two 0 where they are not shown. `arn` and `failure_reason` are empty and `settings` (UserSettings or
+    SpaceSettings, as the service words them) None where only a listing was read. `managed_by` is the fleet that its tag
+    names, `unread_because` why that was not read.
     """
 
     owner: Owner
@@ -163,11 +164,14 @@ class ObservedOwner:
     unread_because: str = ""
     ebs_gb: int = 0
     modified_at: float = 0.0
+    sso_identity: str = ""
+    failure_reason: str = ""
+    settings: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def is_passing(self) -> bool:
         """Whether it will be InService by itself, or Failed."""
-        return self.status in _PASSING
+        return self.status in PASSING
 
     @property
     def is_deleting(self) -> bool:

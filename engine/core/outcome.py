@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     ADOPTED = "adopted"
     REPLACED = "replaced"
     DELETED = "deleted"
+    UPDATED = "updated"  # a user profile or space, in place
     UNCHANGED = "unchanged"
     STILL_PENDING = "still_pending"
     PARKED = "parked"
@@ -42,7 +43,9 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-GOOD_OUTCOMES = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED})
+GOOD_OUTCOMES = frozenset(
+    {Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UPDATED, Outcome.UNCHANGED}
+)
 # An app that a `skip` rule denied is not what the fleet asks for, so the run is not converged.
 INCOMPLETE_OUTCOMES = frozenset(
     {Outcome.STILL_PENDING, Outcome.PARKED, Outcome.FAILED, Outcome.SKIPPED, Outcome.DENIED}

@@ -1,8 +1,8 @@
 """User profiles and spaces: what was observed of them, and what a plan does about those that its creates need.
 
-A profile or space that the fleet declares and that is not there can be made before its apps. It is never replaced, and
-apply never deletes one. Not here: what is asked of the service (`executor.owner_scan`), and letting a team go
-(`offboarding`).
+A profile or space that the fleet declares and that is missing can be created before its apps; one that is not as
+declared is updated in place, or reported. It is never replaced, and apply never deletes one. Not here: what is asked of
+the service (`executor.owner_scan`), and letting a team go (`offboarding`).
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
-from engine.core.desired import DesiredFleet, DesiredOwner, holder_of
+from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
-from engine.core.observed import ObservedOwner
+from engine.core.observed import ObservedOwner, Ownership
+from engine.core.owner_settings import APP_SETTINGS, differences
+from engine.core.ownership import MANAGED_TAG, READ_TAGS, Whose, why_not_ours
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of
 
 SSO_MODE: Final = "SSO"
+RULE: Final = "owners"
 
 
 def owners_needed(plan: Plan, fleet: DesiredFleet) -> tuple[Owner, ...]:
@@ -45,18 +49,38 @@ def holders_needed(fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | Non
     return tuple(sorted(missing))
 
 
-def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> Plan:
-    """Return `plan` with what is done about the owners that its creates need.
+def declared_owners(fleet: DesiredFleet, today: date) -> dict[Owner, DesiredOwner]:
+    """Return what the fleet declares of each owner; a space has its one app's spec as its default."""
+    declared = {one.owner: one for one in fleet.owners}
+    for app in fleet.apps:
+        one = declared.get(app.key.owner_key)
+        if one is None or one.app_type != app.key.app_type or app.key.app_type not in APP_SETTINGS:
+            continue
+        if app.mode is not Mode.ABSENT and not app.is_expired(today):
+            declared[one.owner] = replace(one, default=app.spec)
+    return declared
 
-    `seen` holds what was looked at, None for what is not there; an owner that is not in it could not be looked at, and
-    its apps are left to the service's own answer. With `create` what is missing is made first. Without it, and where
-    the owner has failed, the apps in it are skipped, with a finding for each owner.
+
+def with_owners(
+    plan: Plan,
+    declared: Mapping[Owner, DesiredOwner],
+    seen: Mapping[Owner, ObservedOwner | None],
+    wanted: WantedOwners,
+) -> Plan:
+    """Return `plan` with what is done about the owners that its creates need, and about those that are compared.
+
+    `seen` holds what was looked at, None for what is missing; an owner that is not in it could not be looked at, and
+    its apps are left to the service's own answer. What is missing is created first, or the apps in it are skipped, with
+    a finding for each owner.
     """
-    made = _Owners(fleet, seen, create=create)
-    needed = [key for key in owners_needed(plan, fleet) if key in seen]
-    for owner in needed:
-        made.look(owner)
-    if not made.blocked and not made.changes:
+    made = _Owners(declared, seen, wanted)
+    for owner in wanted.needed:
+        if owner in seen:
+            made.look(owner)
+    for owner in sorted(wanted.watched - set(wanted.needed)):
+        if owner in seen and owner in declared:
+            made.compare(owner)
+    if not (made.blocked or made.changes or made.drift):
         return plan
     skipped: defaultdict[Owner, int] = defaultdict(int)
     decisions: list[Change] = []
@@ -68,14 +92,20 @@ def with_owners(plan: Plan, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOw
         else:
             decisions.append(change)
     findings = [
-        Finding("owners", "skip", str(owner), clean(f"{why}; {_apps(skipped[owner])} skipped. {way_out}"))
+        Finding(RULE, "skip", str(owner), clean(f"{why}; {_apps(skipped[owner])} skipped. {way_out}"))
         for owner, (why, way_out) in made.blocked.items()
         if skipped[owner]
+    ]
+    findings += [
+        Finding(RULE, "advisory", str(owner), clean(f"{why}. {way_out}"))
+        for owner, (why, way_out) in (*made.blocked.items(), *made.held.items())
+        if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
     return replace(
         plan,
         decisions=tuple(decisions),
         owners=tuple(sorted(made.changes.values(), key=owner_order)),
+        owner_drift=tuple(sorted(made.drift.values(), key=owner_order)),
         findings=tuple(sorted({*plan.findings, *findings})),
     )
 
@@ -85,20 +115,43 @@ def owner_order(change: OwnerChange) -> tuple[str, bool, str]:
     return (change.owner.domain, change.owner.kind == SPACE, change.owner.name)
 
 
-class _Owners:
-    """The decisions about owners, each made once. `blocked` maps those that apps cannot have to (why, way out)."""
+@dataclass(frozen=True, slots=True)
+class WantedOwners:
+    """Which owners a plan speaks of: those that its creates need, and those that are only compared.
 
-    def __init__(self, fleet: DesiredFleet, seen: Mapping[Owner, ObservedOwner | None], *, create: bool) -> None:
-        self._declared = {declared.owner: declared for declared in fleet.owners}
+    `create` and `update` say whether a policy lets appfleet make and change them.
+    """
+
+    needed: tuple[Owner, ...] = ()
+    watched: frozenset[Owner] = frozenset()
+    create: bool = False
+    update: bool = False
+
+
+class _Owners:
+    """The decisions about owners, each made once.
+
+    `blocked` maps those that apps cannot have to (why, way out), and `held` those that are not updated.
+    """
+
+    def __init__(
+        self,
+        declared: Mapping[Owner, DesiredOwner],
+        seen: Mapping[Owner, ObservedOwner | None],
+        wanted: WantedOwners,
+    ) -> None:
+        self._declared = declared
         self._seen = seen
-        self._create = create
+        self._create = wanted.create
+        self._update = wanted.update
         self.changes: dict[Owner, OwnerChange] = {}
+        self.drift: dict[Owner, OwnerChange] = {}
         self.blocked: dict[Owner, tuple[str, str]] = {}
+        self.held: dict[Owner, tuple[str, str]] = {}
 
     def look(self, owner: Owner) -> None:
-        """Decide about one owner, and first about the profile that a space to be made belongs to."""
+        """Decide about an owner that creates need, and first about the profile that a space to be made belongs to."""
         row = self._seen[owner]
-        declared = self._declared[owner]
         if row is not None and row.has_failed:
             self.blocked[owner] = (
                 f"{owner_word(owner)} has Failed, and appfleet never replaces one",
@@ -106,12 +159,36 @@ class _Owners:
                 if self._create
                 else "Look at it in the console",
             )
-        elif row is not None and not row.is_deleting and (other := _what_differs(declared, row)):
-            self.blocked[owner] = other
-        elif row is not None and row.is_passing:
-            self.changes[owner] = OwnerChange(owner, Action.NONE, OwnerReason.PENDING, row, declared)
         elif _must_be_made(row):
-            self._make(declared, row)
+            self._make(self._declared[owner], row)
+        else:
+            self.compare(owner)
+            if row is not None and row.is_passing and owner not in self.blocked:
+                declared = self._declared[owner]
+                self.changes[owner] = OwnerChange(owner, Action.NONE, OwnerReason.PENDING, row, declared)
+
+    def compare(self, owner: Owner) -> None:
+        """Decide about what is there and is not as declared; what is changing is compared by a later run."""
+        row, declared = self._seen[owner], self._declared[owner]
+        if row is None or row.is_deleting or row.has_failed:
+            return
+        if (other := _what_differs(declared, row)) is not None:
+            self.blocked[owner] = other
+            return
+        found = () if row.is_passing else differences(declared, row)
+        if not self._update:
+            found = tuple(one for one in found if not one.is_unset_default)
+        if not found:
+            return
+        change = OwnerChange(owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, declared, differs=found)
+        if self._update and change.updates and row.ownership is Ownership.OURS:
+            self.changes[owner] = change
+            return
+        self.drift[owner] = replace(change, action=Action.NONE)
+        if self._update and change.updates:
+            self.held[owner] = _not_ours(row)
+        elif not change.updates:
+            self.held[owner] = _not_updatable(change)
 
     def _make(self, declared: DesiredOwner, row: ObservedOwner | None) -> None:
         owner = declared.owner
@@ -151,6 +228,24 @@ def _what_differs(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str]
             "Choose another name for the space, or declare an app of its type",
         )
     return None
+
+
+def _not_ours(row: ObservedOwner) -> tuple[str, str]:
+    """Return why a profile or space is not updated, and the way out."""
+    word = owner_word(row.owner)
+    if row.unread_because:
+        return f"{word} is not updated: its tags could not be read ({row.unread_because})", READ_TAGS
+    why = why_not_ours(MANAGED_TAG, Whose(row.ownership, row.managed_by))
+    return f"{word} is not updated: {why}", f"Change it by hand, or tag it {MANAGED_TAG} with this fleet's name"
+
+
+def _not_updatable(change: OwnerChange) -> tuple[str, str]:
+    """Return why no update takes a difference away, and the way out."""
+    said = ", ".join(f"{one.field}: declared {one.declared}, observed {one.observed}" for one in change.differs)
+    return (
+        f"{owner_word(change.owner)} is not as declared and no call changes it ({said})",
+        "Declare what is there, or delete it and let a run make it again; a volume never shrinks",
+    )
 
 
 def _must_be_made(row: ObservedOwner | None) -> bool:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
 
-from engine.core.change import Action, Change, OwnerChange, Reason
+from engine.core.change import Action, Change, OwnerChange, OwnerDriftLine, Reason
 from engine.core.cost import PlanCost
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
@@ -77,8 +77,8 @@ class Plan:
     `denied` is true when a mandatory rule or a guardrail said no. `options` and `selectors` are what the user
     asked for, as sorted pairs of texts. A plan that was read back from its document holds the decisions that stand
     there; `more_none`, `more_denied` and `more_unknown` count those that its summary counts and that stand nowhere.
-    `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, deleted or waited
-    for, profiles first.
+    `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, updated, deleted
+    or waited for, profiles first, and `owner_drift` those that are not as declared and stay so.
     """
 
     fleet: str
@@ -98,6 +98,7 @@ class Plan:
     more_unknown: int = 0
     version: str = ""
     owners: tuple[OwnerChange, ...] = ()
+    owner_drift: tuple[OwnerChange, ...] = ()
     cost: PlanCost | None = None
     forecast: Forecast | None = None
     changes: tuple[Change, ...] = field(init=False)
@@ -113,6 +114,11 @@ class Plan:
     def applyable(self) -> bool:
         """Whether apply may run it."""
         return not self.denied
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything is created, changed or deleted: apps, profiles or spaces."""
+        return bool(self.changes) or any(change.action is not Action.NONE for change in self.owners)
 
     @property
     def drift(self) -> tuple[Change, ...]:
@@ -176,7 +182,8 @@ class Plan:
             "applyable": self.applyable,
             "owners": self.owners,
             "changes": self.changes,
-            "drift": self.drift,
+            "drift": (*self.drift, *map(OwnerDriftLine, self.owner_drift)),
+            **({"owner_drift": self.owner_drift} if self.owner_drift else {}),
             "findings": self.findings,
             "quotas": self.quotas,
             "cost": None if self.cost is None else self.cost.to_json(),

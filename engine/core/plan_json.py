@@ -20,6 +20,7 @@ from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
 from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+from engine.core.owner_settings import Difference
 from engine.core.plan import FORMAT_VERSION, Fits, Plan, PlanLane, QuotaLine
 
 _HINT: Final = "Make it again with: appfleet plan --out FILE"
@@ -59,7 +60,8 @@ def _refuse(why: str) -> NoReturn:
 
 
 def _read_plan(whole: Mapping[str, Any]) -> Plan:
-    decisions = {change.key: change for change in map(_read_change, [*whole["drift"], *whole["changes"]])}
+    drift = [entry for entry in whole["drift"] if entry["app_type"]]  # owners come again, with what differs
+    decisions = {change.key: change for change in map(_read_change, [*drift, *whole["changes"]])}
     plan = Plan(
         fleet=_text(whole["fleet"]),
         made_at=_text(whole["made_at"]),
@@ -76,6 +78,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         cost=cost_from_json(whole.get("cost")),
         forecast=forecast_from_json(whole.get("forecast")),
         owners=tuple(_read_owner(entry) for entry in whole.get("owners", ())),
+        owner_drift=tuple(_read_owner(entry) for entry in whole.get("owner_drift", ())),
     )
     counted, said = plan.summary, whole["summary"]
     return replace(
@@ -112,7 +115,10 @@ def _read_owner(entry: Mapping[str, Any]) -> OwnerChange:
         OwnerReason(entry["reason"]),
         None if before is None else ObservedOwner(owner, _text(before["status"]), float(before["generation"])),
         None if after is None else _read_declared(owner, after),
-        Application("", _text(entry["assigned_to"])) if "assigned_to" in entry else None,
+        assigned_to=Application("", _text(entry["assigned_to"])) if "assigned_to" in entry else None,
+        differs=tuple(
+            Difference(_text(one["field"]), one["declared"], one["observed"]) for one in entry.get("differs", ())
+        ),
     )
 
 

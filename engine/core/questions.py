@@ -48,6 +48,18 @@ class AreThere(NamedTuple):
     owners: tuple[Owner, ...]
 
 
+class AreAs(NamedTuple):
+    """How these profiles and spaces are set, asked one by one: a listing does not show it."""
+
+    owners: tuple[Owner, ...]
+
+
+class ManagedBy(NamedTuple):
+    """Which fleet manages these profiles and spaces, by their tags."""
+
+    owners: tuple[Owner, ...]
+
+
 class SignsIn(NamedTuple):
     """How people sign in to a domain."""
 
@@ -68,7 +80,18 @@ class ResidentsOf(NamedTuple):
     leaving: tuple[Owner, ...] = ()
 
 
-Question = WhoseAre | CarriesFleetTag | RoomIn | AreThere | SignsIn | ApplicationOf | OwnersRoomIn | ResidentsOf
+Question = (
+    WhoseAre
+    | CarriesFleetTag
+    | RoomIn
+    | AreThere
+    | AreAs
+    | ManagedBy
+    | SignsIn
+    | ApplicationOf
+    | OwnersRoomIn
+    | ResidentsOf
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +154,20 @@ def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:
 
 
 def _of_owners(draft: Draft) -> tuple[Question, ...]:
-    """Ask about the owners of what is made, then about those that own these.
+    """Ask about the owners of what is made and those to compare, about the holders of these, then how they are set.
 
-    Once it is known which ones will be made, ask how they sign in, and whether the account has room for them. Last
-    comes to which application their users are to be assigned.
+    Whose they are is asked of those that would be updated. Once it is known which ones will be made, ask how they sign
+    in, and whether the account has room for them. Last comes to which application their users are to be assigned.
     """
     facts = draft.facts
     holders = holders_needed(draft.fleet, facts.owners_seen) if draft.creates_owners and facts.owners else ()
-    for owners in (draft.needed, holders):
+    for owners in ((*draft.needed, *sorted(draft.watched - set(draft.needed))), holders):
         if unseen := tuple(owner for owner in owners if owner not in facts.owners):
             return (AreThere(unseen),)
+    if undescribed := draft.undescribed:
+        return (AreAs(undescribed),)
+    if unclaimed := draft.unclaimed:
+        return (ManagedBy(unclaimed),)
     domains = domains_with_new_profiles(draft.owned)
     sign_in = (SignsIn(domain) for domain in domains if domain not in facts.auth_modes)
     return (*sign_in, *_of_owners_room(draft)) or _of_assignment(draft, domains)

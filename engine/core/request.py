@@ -35,9 +35,11 @@ ADOPT: Final = Row("adopt", "--adopt", "adopt", "adopt", _SWITCH)
 FROM_FLEET: Final = Row("from_fleet", "--from-fleet", "from_fleet", "from-fleet")  # left out of a header where empty
 REPLACE: Final = Row("replace_on_drift", "--replace", "replace", "replace-on-drift", ("never", "on-drift"))
 REPLACE_KEY: Final = Row("replace_keys", "--replace", "replace_keys", "replace")
+OWNERS: Final = Row("owners", "--owners", "owners", "owners", _SWITCH)  # left out of a header where it is off
 RETRY: Final = Row("retry_quarantined", "--retry-quarantined", "retry_quarantined", "retry-quarantined", _SWITCH)
 ALLOW: Final = Row("allow_destructive", "--allow-destructive", "allow_destructive", "allow-destructive")
-_ROWS: Final = (PRUNE, ADOPT, FROM_FLEET, REPLACE, REPLACE_KEY, RETRY, ALLOW)
+_ROWS: Final = (PRUNE, ADOPT, FROM_FLEET, REPLACE, REPLACE_KEY, RETRY, ALLOW, OWNERS)
+_OPTIONAL: Final = {FROM_FLEET: "", OWNERS: _SWITCH[False]}  # rows that a header has only where they are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Request:
 
     `prune` and `replace_on_drift` switch on for one run what a policy leaves off. `adopt` gives declared apps that
     nobody owns the fleet's tag, and those of `from_fleet` too. `replace_keys` are replaced although they do not differ.
+    `owners` compares all declared profiles and spaces.
     Of `allow_destructive` each is a KEY or PATTERN=COUNT as it was typed.
     """
 
@@ -56,11 +59,12 @@ class Request:
     replace_on_drift: bool = False
     replace_keys: frozenset[AppKey] = frozenset()
     retry_quarantined: bool = False
+    owners: bool = False
     allow_destructive: tuple[str, ...] = ()
 
     def pairs(self) -> Pairs:
         """Return everything but the selectors as sorted pairs of texts, for the header of a plan."""
-        rows = (row for row in _ROWS if row is not FROM_FLEET or self.from_fleet)
+        rows = (row for row in _ROWS if row not in _OPTIONAL or self._values(row))
         return tuple(sorted((row.header, _written(row, self._values(row))) for row in rows))
 
     @classmethod
@@ -69,7 +73,7 @@ class Request:
 
         Raises KeyError for a name that is missing or that no plan has, and UsageError for what is not a key.
         """
-        header = {FROM_FLEET.header: "", **dict(pairs)}
+        header = {**{row.header: value for row, value in _OPTIONAL.items()}, **dict(pairs)}
         given = [(row, value) for row in _ROWS for value in _read(row, header[row.header])]
         return cls._of(Selectors.from_pairs(selectors), given)
 
@@ -95,6 +99,7 @@ class Request:
             replace_on_drift=bool(values[REPLACE]),
             replace_keys=frozenset(map(parse_app_key, values[REPLACE_KEY])),
             retry_quarantined=bool(values[RETRY]),
+            owners=bool(values[OWNERS]),
             allow_destructive=tuple(values[ALLOW]),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from engine.core.desired import DesiredApp, DesiredFleet
+from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.limits import LIST_PAGE_MAX_ROWS, OWNER_LISTINGS_MAX_COUNT
@@ -115,6 +115,17 @@ class Selectors:
     def selects(self, app: DesiredApp) -> bool:
         """Whether a declared app is meant."""
         return (not self.teams or app.team in self._teams) and self._selects_key(app.key)
+
+    def selects_owner(self, declared: DesiredOwner) -> bool:
+        """Whether a declared profile or space is meant; the key of an app means its owner, an app type means none."""
+        owner = declared.owner
+        return (
+            (not self.teams or any(team in self._teams for team in declared.teams))
+            and (not self._keys or any(key.owner_key == owner for key in self._keys))
+            and (not self.domains or owner.domain in self._domains)
+            and (not (self.users or self.spaces) or owner.name in self._owners[owner.kind])
+            and (not self.app_types or declared.app_type in self.app_types)
+        )
 
     def selects_observed(self, key: AppKey) -> bool:
         """Whether an app that the fleet does not declare is meant. It has no team, so a team selects none."""

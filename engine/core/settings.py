@@ -34,6 +34,7 @@ BACKOFF_FACTOR: Final = Bound(1.0, 10.0)
 GIVE_UP_AFTER_SECONDS: Final = Bound(0.0, 7 * DAY)
 OBSERVE_AFTER_SECONDS: Final = Bound(0.1, 1 * HOUR)
 COUNT: Final = Bound(0, 1_000_000)
+OWNERS_LOOK_EVERY_SECONDS: Final = Bound(1 * MINUTE, 400 * 24 * HOUR)
 SHARE: Final = Bound(0.0, 1.0)
 QUARANTINE_AFTER: Final = Bound(1, 100)
 HOURLY_USD: Final = Bound(0.0, 10_000_000.0)
@@ -102,11 +103,11 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of them. `create_owners` is `[owners] create`, `assign_users` its `assign`.
+    """All of them. `prices` is USD an hour by region ("" is all) and type.
 
-    `prices` is USD an hour by region ("" is all) and type.
-
-    A type is an instance type, or an app type for apps that name no instance type.
+    `create_owners`, `update_owners` and `assign_users` are those of `[owners]`; `owners_look_every` is how many seconds
+    pass before a run compares all profiles and spaces again. A type is an instance type, or an app type for apps that
+    name no instance type.
     """
 
     execution: Execution = Execution()
@@ -115,4 +116,6 @@ class Settings:
     safety: Safety = Safety()
     create_owners: bool = False
     assign_users: bool = False
+    update_owners: bool = False
+    owners_look_every: float = 24 * HOUR
     prices: tuple[tuple[str, str, float], ...] = field(default=())

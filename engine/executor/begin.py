@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.change import Action, Reason
+from engine.core.change import DESTROYING, Action, Reason
 from engine.core.decision import Guard
 from engine.core.desired import holder_of
 from engine.core.identity import SPACE, folded_owner
@@ -202,8 +202,10 @@ def begin_in_doubt(operation: AnyOperation, left: Unfinished, now: float, wall: 
             operation.sent_wall = left.at
         case Phase.AWAIT_DELETING:
             operation.ours, operation.sent_wall = creating, left.at
-        case Phase.DELETE if not creating:
+        case Phase.DELETE if left.operation.startswith("Delete"):
             operation.phase = Phase.OBSERVE_DELETE
+        case Phase.UPDATE if left.operation.startswith("Update"):
+            operation.phase = Phase.OBSERVE_UPDATE
         case _:
             return False
     passed_s = max(0.0, wall - left.at)
@@ -217,7 +219,13 @@ def _denied(change: Change) -> AppResult:
 
 
 def _after(change: OwnerChange, plan: Plan) -> tuple[Hashable, ...]:
-    """Name what comes before a change: a new space's profile; everything in what goes."""
+    """Name what comes before a change: a new space's profile; everything in what goes; what stops in an updated space.
+
+    A volume changes only while no app runs.
+    """
+    if change.action is Action.UPDATE:
+        going = (app.key for app in plan.changes if app.action in DESTROYING)
+        return tuple(key for key in going if change.owner.kind == SPACE and key.owner_key == change.owner)
     if change.action is not Action.DELETE:
         holder = None if change.after is None else holder_of(change.after)
         return () if holder is None else (holder,)

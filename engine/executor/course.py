@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from engine.core.change import Action
 from engine.core.errors import BugError, QuotaExceeded, Rejected
 from engine.core.limits import CALL_LATE_FACTOR, IN_USE_WAIT_SECONDS
-from engine.core.observed import AppStatus
+from engine.core.observed import PASSING, AppStatus
 from engine.core.outcome import Outcome
 from engine.executor.cause import Cause
 from engine.executor.judge import Verdict, believe, is_generation, is_since, stands
@@ -29,6 +29,7 @@ from engine.executor.troubles import (
     failed,
     in_use,
     never_settled,
+    not_ready,
     removed,
     still_pending,
     trouble_of,
@@ -45,6 +46,12 @@ if TYPE_CHECKING:
     from engine.executor.operation import AnyOperation, Seen
     from engine.executor.step import Step
 
+_OBSERVED: Final = {
+    Phase.CREATE: Phase.OBSERVE_CREATE,
+    Phase.DELETE: Phase.OBSERVE_DELETE,
+    Phase.UPDATE: Phase.OBSERVE_UPDATE,
+}
+_NO_UPDATE: Final = {"Deleting": "it is being deleted", "Failed": "it has Failed"}
 MADE_AGAIN: Final = "it was made again since the plan"
 
 
@@ -82,6 +89,12 @@ def after_delete(operation: AnyOperation, now: float) -> Step:
     return Await(Phase.SETTLE_DELETE, operation.accepted(operation.delete_call, now))
 
 
+def after_update(operation: AnyOperation, now: float) -> Step:
+    """Return what follows from an accepted update."""
+    operation.forgive("throttling", "transient")
+    return Await(Phase.SETTLE_UPDATE, operation.accepted(operation.update_call, now))
+
+
 def after_gone(operation: AnyOperation) -> Step:
     """Return what follows once what was to be deleted is gone: the end of a delete, half of a replace."""
     if operation.change.action is Action.DELETE:
@@ -106,9 +119,8 @@ def after_lost_answer(operation: AnyOperation, error: CloudError, now: float, se
     told = operation.lost(error)
     operation.unknown_at = now
     operation.doubt_until = now + late_max_s(settings.observe)
-    deleting = operation.is_delete
-    operation.ours = operation.ours or not deleting
-    operation.phase = Phase.OBSERVE_DELETE if deleting else Phase.OBSERVE_CREATE
+    operation.ours = operation.ours or operation.phase is Phase.CREATE
+    operation.phase = _OBSERVED[operation.phase]
     if unknown_s >= settings.backoffs.transient.give_up_after:
         return End(Outcome.FAILED, never_settled(operation), told)
     return Await(operation.phase, told)
@@ -125,7 +137,7 @@ def fall_back(operation: AnyOperation, error: CloudError) -> Step:
     return Call(Phase.CREATE, told=AppFellBack(key, before, operation.instance_type, code))
 
 
-# What the look just before a delete shows.
+# What the look just before a delete or an update shows.
 
 
 def before_delete(operation: AnyOperation, row: Seen | None) -> Step | None:
@@ -145,8 +157,24 @@ def before_delete(operation: AnyOperation, row: Seen | None) -> Step | None:
     return skipped(operation, how) if how else None
 
 
+def before_update(operation: AnyOperation, row: Seen | None) -> Step | None:
+    """Return what keeps an update from being sent; None where the very thing that the plan saw is there to be changed.
+
+    What is changing just now is waited for.
+    """
+    if row is None:
+        return skipped(operation, "it does not exist any more")
+    if not is_generation(row, operation.standing):
+        return skipped(operation, MADE_AGAIN)
+    if row.status in _NO_UPDATE:
+        return skipped(operation, _NO_UPDATE[row.status])
+    if row.status in PASSING:
+        return Refused(not_ready(operation, row))
+    return End(Outcome.UNCHANGED) if operation.is_as_updated(row) else None
+
+
 def with_tag(operation: AnyOperation, found: Whose) -> Step | None:
-    """Return what keeps a delete from being sent once its tag was read; None where that says what the plan read."""
+    """Return what keeps the call from being sent once its tag was read; None where that says what the plan read."""
     why = operation.why_not_owned(found)
     return skipped(operation, why) if why else None
 
@@ -240,11 +268,12 @@ def _found(looked: Looked, *, wait: bool) -> Step:
 def _sent_again(operation: AnyOperation, now: float, settings: Settings) -> Step:
     """Return the call again, since two looks have not shown it."""
     unknown_s = now - operation.failing_since.get("unknown", now)
-    deleting = operation.phase is Phase.OBSERVE_DELETE
     if unknown_s >= settings.backoffs.transient.give_up_after:
         return End(Outcome.FAILED, never_settled(operation))
-    if deleting:
+    if operation.phase is Phase.OBSERVE_DELETE:
         return Call(Phase.DELETE)
+    if operation.phase is Phase.OBSERVE_UPDATE:  # a late one would take back what a second one makes
+        return Call(Phase.UPDATE, operation.doubt_until)
     may_be_deleted = not operation.ours  # what is unknown is no create of ours, so it may be a delete of an earlier run
     operation.ours = False
     return Call(Phase.CREATE, created_again_at(operation) if may_be_deleted else AT_ONCE)

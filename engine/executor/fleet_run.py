@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engine.core.change import Action
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.outcome import ApplyReport, AppResult, Outcome, OwnerResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.asking import unless_aborted
 from engine.executor.assigning import Assigning
 from engine.executor.begin import Beginning
@@ -26,17 +26,17 @@ from engine.executor.control import wait_for
 from engine.executor.course import Over, late_max_s, left_over
 from engine.executor.kinds.app_watch import AppWatcher
 from engine.executor.kinds.owner_watch import OwnerWatcher
-from engine.executor.lane import LaneRun
+from engine.executor.lane import LaneRun, place
 from engine.executor.ledger import Ledger
 from engine.executor.link import Link
-from engine.executor.operation import CALLED, Phase
+from engine.executor.operation import Phase
 from engine.executor.optional import OptionalServices
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.reach import Reach
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.step import End
-from engine.executor.troubles import ABORTED, UNANSWERED, run_errors, trouble_of
+from engine.executor.troubles import ABORTED, UNANSWERED, run_errors
 from engine.executor.workers import Workers, follow
 from engine.ports.events import RunWaited
 
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control
-    from engine.executor.kinds.apps import AppOperation
-    from engine.executor.kinds.owners import OwnerOperation
     from engine.executor.operation import AnyOperation
     from engine.ports.events import Emit
     from engine.ports.journal import Journal, Memory
@@ -160,10 +158,13 @@ class FleetRun:
         notes: Sequence[str] = (),
         errors: Sequence[Trouble] = (),
         quota_codes: Mapping[str, str] = MappingProxyType({}),
+        compared: Sequence[str] = (),
     ) -> ApplyReport:
         """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens.
 
         `errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
+        `compared` names the domains whose owners were all compared: they need not be again for a while, unless one of
+        their updates did not end.
         """
         attention = asyncio.Event()
         beginning = self._beginning()
@@ -174,11 +175,13 @@ class FleetRun:
         ledger = Ledger(open_count, self.emit, self.journal, now, wall, attention.set, assigning.take)
         self.lanes = self._lane_runs(ledger, quota_codes, wait=wait)
         if apps or owners:
-            _place(owners, apps, self.lanes)
+            place(owners, apps, self.lanes)
             async with assigning.running():
                 await self._carry_out((*apps, *owners), ledger, attention)
         app_results = (one for one in ledger.results if isinstance(one, AppResult))
-        owner_results = (one for one in ledger.results if isinstance(one, OwnerResult))
+        owner_results = tuple(one for one in ledger.results if isinstance(one, OwnerResult))
+        if not plan.denied:
+            self._note_compared(compared, owner_results)
         for lane, calls in self._calls.items():
             if calls.writes.rate.learnt is not None:
                 self.journal.note_rate(lane, round(calls.writes.rate.learnt, 3))
@@ -193,19 +196,22 @@ class FleetRun:
             interrupted_by=self.control.signal,
             denied=plan.denied,
             bug=bool(self._bug),
-            errors=(
-                *errors,
-                *run_errors(
-                    self._listing_errors,
-                    {lane: one.stopped for lane, one in self.lanes.items()},
-                    self.control.lost,
-                    self._bug,
-                ),
-            ),
+            errors=(*errors, *self._errors()),
             notes=(*notes, *assigning.notes),
             findings=tuple(sorted((*plan.findings, *assigning.findings))),
             owners=tuple(sorted(owner_results, key=lambda result: result.owner)),
         )
+
+    def _errors(self) -> tuple[Trouble, ...]:
+        stopped = {lane: one.stopped for lane, one in self.lanes.items()}
+        return run_errors(self._listing_errors, stopped, self.control.lost, self._bug)
+
+    def _note_compared(self, compared: Sequence[str], results: Sequence[OwnerResult]) -> None:
+        """Remember which domains need not be compared for a while: those of which every update ended well."""
+        updates = (one for one in results if one.action is Action.UPDATE)
+        unended = {one.owner.domain for one in updates if one.outcome not in GOOD_OUTCOMES}
+        for name in sorted(set(compared) & self.links.keys() - unended):
+            self.journal.note_owners_compared(self.links[name].domain.domain_id, self._listed_at)
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Count the calls of all lanes so far: operation -> kind of answer -> how many."""
@@ -368,29 +374,6 @@ class FleetRun:
             self._bug = f"{type(bug).__name__}: {bug}"
         self.on_bug(bug)
         self.control.stop(Cause.BUG)
-
-
-def _place(owners: Sequence[OwnerOperation], apps: Sequence[AppOperation], lanes: Mapping[Lane, LaneRun]) -> None:
-    """Put everything where it begins, owners first: from then on what needs one of them waits for it.
-
-    What lies in a lane in which planning found that no call can succeed is ended.
-    """
-    for owner in owners:
-        lanes[owner.lane].ready.hold_for(owner.key)
-    if any(owner.change.action is Action.DELETE for owner in owners):
-        for app in apps:
-            if app.change.action is Action.DELETE:
-                lanes[app.lane].ready.hold_for(app.key)
-    operations: tuple[AnyOperation, ...] = (*owners, *apps)
-    for operation in operations:
-        lane = lanes[operation.lane]
-        if operation.phase in CALLED:
-            lane.ready.push(operation)
-        else:
-            lane.watchers[operation.key.domain, operation.kind].watch(operation)
-    for lane in lanes.values():
-        if lane.calls.failed is not None:
-            lane.stop_lane(trouble_of(lane.calls.failed))
 
 
 __all__ = ["FleetRun", "Link", "StoppedError"]

@@ -19,7 +19,7 @@ from engine.core.limits import (
     GENERATION_TOLERANCE_SECONDS,
     STALE_ROW_MAX_SECONDS,
 )
-from engine.core.observed import AppStatus
+from engine.core.observed import PASSING, AppStatus
 from engine.executor.operation import DELETING, OBSERVING, Operation, Phase, R, Seen
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Looked:
 
 
 _DELETE_FAILED: Final = "Delete_Failed"
+_UPDATE_FAILED: Final = frozenset({AppStatus.FAILED, "Update_Failed"})
 _STAYED: Final = frozenset({AppStatus.FAILED, _DELETE_FAILED})  # what is left of a delete that was not carried out
 _AFTER_CREATE: Final = frozenset({Phase.LOOK, Phase.OBSERVE_CREATE})
 _AFTER_DELETE: Final = DELETING | {Phase.AWAIT_DELETING}
@@ -92,7 +93,9 @@ _SETTLED: Final[Mapping[str, Verdict]] = {
 }
 
 
-def judge(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) -> Verdict:
+def judge(  # noqa: PLR0911 - one case for each of the phases in which something is awaited
+    operation: Awaited[R], row: R | None, scan: Scan, observe: Observe
+) -> Verdict:
     """Return the verdict for `operation`, whose row in `scan` is `row`; notes on it what has to be remembered."""
     if operation.phase in OBSERVING and scan.began_at < operation.unknown_at + observe.first_after:
         return Verdict.KEEP
@@ -111,6 +114,8 @@ def judge(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe) ->
             return _awaited_pending(operation, row, scan)
         case Phase.SETTLE_DELETE | Phase.OBSERVE_DELETE:
             return _deleted(operation, row, scan, observe)
+        case Phase.SETTLE_UPDATE | Phase.OBSERVE_UPDATE:
+            return _updated(operation, row, scan, observe)
         case _:  # pragma: no cover - the watchers await no other phase
             raise AssertionError(operation.phase)
 
@@ -248,6 +253,30 @@ def _deleted(operation: Awaited[R], row: R | None, scan: Scan, observe: Observe)
     if settles:
         return Verdict.FAILED if row.status == _DELETE_FAILED else Verdict.KEEP
     return Verdict.DELETING if row.status == AppStatus.DELETING else cleared(operation, scan, observe)
+
+
+def _updated(  # noqa: PLR0911 - one case a line
+    operation: Awaited[R], row: R | None, scan: Scan, observe: Observe
+) -> Verdict:
+    settles = operation.phase is Phase.SETTLE_UPDATE
+    if row is None or row.status == AppStatus.DELETING or not is_generation(row, operation.before):
+        return Verdict.REMOVED
+    if row.status in PASSING:
+        return Verdict.KEEP
+    shows = operation.is_as_updated(row)
+    if shows is None:  # a listing
+        return Verdict.ASK
+    failed = row.status in _UPDATE_FAILED
+    stood = operation.before is not None and operation.before.status == row.status  # it had failed before our call
+    if failed and not stood:
+        return Verdict.FAILED
+    if shows and not failed:
+        return Verdict.IN_SERVICE
+    if not settles:
+        return cleared(operation, scan, observe)
+    if may_lag(operation, scan):
+        return Verdict.KEEP
+    return Verdict.FAILED if failed else Verdict.NEVER_SETTLED
 
 
 def cleared(operation: Awaited[R], scan: Scan, observe: Observe) -> Verdict:

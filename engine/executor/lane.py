@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from engine.core.change import Action
 from engine.core.errors import BugError, QuotaExceeded
 from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.outcome import INCOMPLETE_OUTCOMES, Outcome
@@ -17,7 +18,7 @@ from engine.executor.cause import Cause
 from engine.executor.course import Over, after_create, after_gone, after_look, fall_back, left_over, timed_out
 from engine.executor.gatekeeper import GateKeeper
 from engine.executor.judge import Verdict
-from engine.executor.operation import OBSERVING, Phase
+from engine.executor.operation import CALLED, OBSERVING, Phase
 from engine.executor.retry import after_error
 from engine.executor.step import Await, Call, End, Gone, Park, Refused, StopLane
 from engine.executor.troubles import bug_trouble, needs, trouble_of
@@ -25,7 +26,7 @@ from engine.ports.events import LaneStopped
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from engine.core.errors import CloudError
     from engine.core.identity import Lane
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from engine.executor.control import Control
     from engine.executor.gate import Gate
     from engine.executor.judge import Looked
+    from engine.executor.kinds.apps import AppOperation
+    from engine.executor.kinds.owners import OwnerOperation
     from engine.executor.ledger import Ledger
     from engine.executor.operation import AnyOperation, Kind
     from engine.executor.reach import Reach
@@ -150,6 +153,8 @@ class LaneRun:
                 self._park(operation, error, gate)
             case Gone():
                 self.ready.wake_bucket(operation.freed_scopes, self.control.now())
+                for held in self.ready.take_held(operation.key):  # what may change once nothing runs there
+                    self.ready.push(held)
                 self.act(operation, after_gone(operation))
                 self.nudge()
             case Refused(error):
@@ -207,7 +212,7 @@ class LaneRun:
         """Release what came after an operation, and yield the ends of what cannot be called without it."""
         if outcome is Outcome.INTERRUPTED:
             self._unmade[ended.key] = (outcome, needs(ended, outcome, trouble))
-        elif outcome in INCOMPLETE_OUTCOMES:
+        elif outcome in INCOMPLETE_OUTCOMES and ended.change.action is not Action.UPDATE:
             self._unmade[ended.key] = (Outcome.SKIPPED, needs(ended, outcome, trouble))
         for operation in self.ready.take_held(ended.key):
             if (end := self._end_without(operation)) is not None:
@@ -268,3 +273,26 @@ class LaneRun:
             self.emit(LaneStopped(self.lane, trouble.code, trouble.message, trouble.hint))
             self.drop_waiting()
             self.drop_awaited(unknown=True)
+
+
+def place(owners: Sequence[OwnerOperation], apps: Sequence[AppOperation], lanes: Mapping[Lane, LaneRun]) -> None:
+    """Put everything where it begins, owners first: from then on what needs one of them waits for it.
+
+    What lies in a lane in which planning found that no call can succeed is ended.
+    """
+    for owner in owners:
+        lanes[owner.lane].ready.hold_for(owner.key)
+    awaited = {key for owner in owners for key in owner.after}
+    for app in apps:
+        if app.key in awaited:
+            lanes[app.lane].ready.hold_for(app.key)
+    operations: tuple[AnyOperation, ...] = (*owners, *apps)
+    for operation in operations:
+        lane = lanes[operation.lane]
+        if operation.phase in CALLED:
+            lane.ready.push(operation)
+        else:
+            lane.watchers[operation.key.domain, operation.kind].watch(operation)
+    for lane in lanes.values():
+        if lane.calls.failed is not None:
+            lane.stop_lane(trouble_of(lane.calls.failed))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from engine.core.change import Action, Change, OwnerChange
+from engine.core.change import DESTROYING, Action, Change, OwnerChange
 from engine.core.errors import BugError
 from engine.core.outcome import Outcome
 
@@ -43,13 +43,17 @@ class Phase(Enum):
     DELETE = auto()
     OBSERVE_DELETE = auto()
     SETTLE_DELETE = auto()
+    UPDATE = auto()
+    OBSERVE_UPDATE = auto()  # an unknown update: looks decide
+    SETTLE_UPDATE = auto()
     ENDED = auto()
 
 
-CALLED: Final = frozenset({Phase.ADOPT, Phase.CREATE, Phase.DELETE})  # a call comes next, and not a look
-OBSERVING: Final = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE})
+CALLED: Final = frozenset({Phase.ADOPT, Phase.CREATE, Phase.DELETE, Phase.UPDATE})  # a call comes next, and not a look
+OBSERVING: Final = frozenset({Phase.OBSERVE_CREATE, Phase.OBSERVE_DELETE, Phase.OBSERVE_UPDATE})
 DELETING: Final = frozenset({Phase.OBSERVE_DELETE, Phase.SETTLE_DELETE})
-SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE})
+SETTLING: Final = frozenset({Phase.SETTLE_CREATE, Phase.SETTLE_DELETE, Phase.SETTLE_UPDATE})
+UPDATING: Final = frozenset({Phase.UPDATE, Phase.OBSERVE_UPDATE, Phase.SETTLE_UPDATE})
 ASKED: Final = OBSERVING | {Phase.LOOK}  # only a look can settle these
 
 
@@ -119,7 +123,7 @@ class Operation(ABC, Generic[C, R]):
     choice: int = 0
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     deleted: bool = False  # the delete of a replace is done
-    reading: bool = False  # the call under way is the look before a delete, and changes nothing
+    reading: bool = False  # the call under way is the look before a delete or an update, and changes nothing
     ours: bool = False  # a create of ours was accepted, or may have been
     adopted: bool = False
     in_use: int = 0  # answers that the name is in use while nothing showed what uses it
@@ -185,6 +189,11 @@ class Operation(ABC, Generic[C, R]):
         return self.before
 
     @property
+    def changes_what_stands(self) -> bool:
+        """Whether the next call deletes or updates what the plan saw, so that it is looked at just before."""
+        return self.phase in (Phase.DELETE, Phase.UPDATE)
+
+    @property
     def is_delete(self) -> bool:
         """Whether the next call is a delete."""
         return self.phase is Phase.DELETE
@@ -192,7 +201,7 @@ class Operation(ABC, Generic[C, R]):
     @property
     def comes_first(self) -> bool:
         """Whether something else may wait for its end: what is in it, or what holds it and goes."""
-        return self.kind.holds or self.change.action is Action.DELETE
+        return self.kind.holds or self.change.action in DESTROYING
 
     @property
     def instance_types(self) -> tuple[str, ...]:
@@ -214,6 +223,10 @@ class Operation(ABC, Generic[C, R]):
     @abstractmethod
     def is_as_declared(self, row: R) -> bool:
         """Whether what stands there is what the fleet declares."""
+
+    def is_as_updated(self, _row: R) -> bool | None:
+        """Whether a row shows what the update makes of it; None where it does not tell."""
+        return None
 
     def may_make(self, _row: R) -> bool:
         """Whether the create that was sent last may have made the likes of a row, whatever became of it."""
@@ -240,6 +253,16 @@ class Operation(ABC, Generic[C, R]):
         """The API's name of its delete."""
 
     @property
+    def update_call(self) -> str:
+        """The API's name of its update."""
+        raise BugError(f"{self.key} cannot be updated")
+
+    @property
+    def before_settings(self) -> str:
+        """What an update takes away, as JSON, to be put back by hand or by an undo; empty where nothing is updated."""
+        return ""
+
+    @property
     @abstractmethod
     def describe_call(self) -> str:
         """The API's name of the question about it alone."""
@@ -260,6 +283,10 @@ class Operation(ABC, Generic[C, R]):
     @abstractmethod
     def drop(self, cloud: Cloud, domain_id: str) -> Awaitable[None]:
         """Send its delete."""
+
+    def amend(self, _cloud: Cloud, _domain_id: str) -> Awaitable[None]:
+        """Send its update."""
+        raise BugError(f"{self.key} cannot be updated")
 
     @property
     @abstractmethod
@@ -314,6 +341,8 @@ class Operation(ABC, Generic[C, R]):
         """Return the outcome of what is in service, or was accepted where nobody waits."""
         if self.change.action is Action.NONE:
             return Outcome.UNCHANGED
+        if self.change.action is Action.UPDATE:
+            return Outcome.UPDATED
         if self.adopted:
             return Outcome.ADOPTED
         return Outcome.REPLACED if self.deleted else Outcome.CREATED

@@ -15,7 +15,7 @@ from engine.core.identity import OWNER_KINDS, SPACE, USER, Owner, OwnerKind, fol
 from engine.core.limits import OWNER_DESCRIBES_MAX_COUNT, SCAN_PAGES_MAX_COUNT
 from engine.core.observed import AppStatus, ObservedOwner
 from engine.executor.reads import pages
-from engine.executor.rows import observed_owner
+from engine.executor.rows import described_owner, observed_owner
 from engine.ports.owners import listing_of, operation_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class OwnerScanner:
             )
         except NotFound:
             return None
-        return observed_owner(self.domain.name, detail.row, detail.arn)
+        return described_owner(self.domain.name, detail)
 
     async def _list(
         self, kind: OwnerKind, wanted: set[Owner] | None, pages_max: int

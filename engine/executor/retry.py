@@ -6,7 +6,7 @@ from the operation's first failure of that class; there is no count of tries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.backoff import delay_s
 from engine.core.errors import (
@@ -14,6 +14,7 @@ from engine.core.errors import (
     CloudError,
     InUse,
     NoCapacity,
+    Occupied,
     OutcomeUnknown,
     QuotaExceeded,
     StorageNotReady,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from engine.core.settings import Backoff, Settings
     from engine.executor.operation import AnyOperation
     from engine.executor.step import Step
+
+
+_CHANGING: Final = (Phase.CREATE, Phase.DELETE, Phase.UPDATE)
 
 
 def after_error(  # noqa: C901, PLR0911 - one match statement that shows the whole policy is the point
@@ -55,11 +59,13 @@ def after_error(  # noqa: C901, PLR0911 - one match statement that shows the who
             return _again(operation, error, "capacity", backoffs.capacity, now, jitter)
         case AlreadyGone() if operation.is_delete:
             return Gone()
-        case OutcomeUnknown() if operation.phase in (Phase.CREATE, Phase.DELETE) and not operation.reading:
+        case OutcomeUnknown() if operation.phase in _CHANGING and not operation.reading:
             return after_lost_answer(operation, error, now, settings)
         case InUse() if operation.phase is Phase.CREATE:
             operation.unknown_at = now
             return Await(Phase.LOOK)
+        case Occupied() if operation.phase is Phase.UPDATE:
+            return End(Outcome.UNCHANGED, trouble_of(error))
         case InUse() | StorageNotReady() | Unreachable() | OutcomeUnknown():
             return _again(operation, error, "transient", backoffs.transient, now, jitter)
         case _:
@@ -67,11 +73,12 @@ def after_error(  # noqa: C901, PLR0911 - one match statement that shows the who
 
 
 def _trouble(operation: AnyOperation, error: CloudError) -> Trouble:
-    """Return the report's form of an error; of the look before a delete it says that nothing was deleted."""
+    """Return the report's form of an error; of the look before a change it says that nothing was changed."""
     trouble = trouble_of(error)
     if not operation.reading:
         return trouble
-    why = f"not deleted: it could not be read again just before ({error.message})"
+    done = "deleted" if operation.is_delete else "updated"
+    why = f"not {done}: it could not be read again just before ({error.message})"
     return Trouble(trouble.code, why, trouble.hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.core.identity import AppKey, Owner
@@ -9,7 +10,7 @@ from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 if TYPE_CHECKING:
     from engine.ports.cloud import AppRow
-    from engine.ports.owners import OwnerRow
+    from engine.ports.owners import OwnerDetail, OwnerRow
 
 
 def observed_app(domain: str, row: AppRow) -> ObservedApp:
@@ -24,8 +25,20 @@ def observed_app(domain: str, row: AppRow) -> ObservedApp:
     )
 
 
-def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
-    """Return a row as the core knows it, under the fleet's name of the domain."""
+def described_owner(domain: str, detail: OwnerDetail) -> ObservedOwner:
+    """Return the answer about one owner as the core knows it, under the fleet's name of the domain."""
+    row = observed_owner(domain, detail.row)
+    return replace(
+        row,
+        arn=detail.arn,
+        settings=detail.settings,
+        sso_identity=detail.sso_identity,
+        failure_reason=detail.failure_reason,
+    )
+
+
+def observed_owner(domain: str, row: OwnerRow) -> ObservedOwner:
+    """Return the row of a listing as the core knows it, under the fleet's name of the domain."""
     return ObservedOwner(
         Owner(domain, row.kind, row.name),
         row.status,
@@ -33,7 +46,6 @@ def observed_owner(domain: str, row: OwnerRow, arn: str = "") -> ObservedOwner:
         owner_user=row.owner_user,
         sharing=row.sharing,
         app_type=row.app_type,
-        arn=arn,
         ebs_gb=row.ebs_gb,
         modified_at=row.modified_at,
     )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Change, Reason
 from engine.core.desired import Mode
-from engine.core.errors import BugError, CloudError, InUse, Rejected
+from engine.core.errors import BugError, CloudError, InUse, Occupied, Rejected
 from engine.core.identity import USER
+from engine.core.observed import ObservedOwner
 from engine.core.outcome import QUARANTINED, Trouble
 from engine.core.ownership import UNREAD, Whose, not_owned
 from engine.executor.cause import Cause
-from engine.executor.operation import Phase
+from engine.executor.operation import UPDATING, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,13 @@ def trouble_of(error: CloudError) -> Trouble:
 
 def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
     """Return the trouble of an owner that ended in a status that nothing leads out of."""
+    if operation.phase in UPDATING:
+        why = f": {row.failure_reason}" if isinstance(row, ObservedOwner) and row.failure_reason else ""
+        return Trouble(
+            "owner_failed",
+            f"the update of {operation.named} ended {'Failed' if row is None else row.status}{why}",
+            "Fix what the reason names, then run again: the next run updates it again",
+        )
     return Trouble(
         "owner_failed",
         f"{operation.named} ended {'Failed' if row is None else row.status}",
@@ -54,6 +62,8 @@ def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
 
 def removed(operation: AnyOperation) -> Trouble:
     """Return the trouble of what somebody deleted while the run waited for it."""
+    if operation.phase in UPDATING:
+        return Trouble("removed_during_run", f"{operation.named} was deleted while its update was under way", RUN_AGAIN)
     return Trouble(
         "removed_during_run",
         f"{operation.named or 'it'} was accepted, and somebody deleted it before it was in service",
@@ -76,10 +86,15 @@ def conflict(operation: AnyOperation, row: Seen | None) -> Trouble:
 
 def never_settled(operation: AnyOperation) -> Trouble:
     """Return the trouble of a call whose outcome no look could show."""
-    call = operation.delete_call if operation.phase is Phase.OBSERVE_DELETE else operation.create_call
+    if operation.phase is Phase.SETTLE_UPDATE:
+        call = operation.update_call
+        return Trouble(UNKNOWN_CODE, f"{call} was accepted, and {operation.named} does not show it", RUN_AGAIN)
+    calls = {Phase.OBSERVE_DELETE: lambda: operation.delete_call, Phase.OBSERVE_UPDATE: lambda: operation.update_call}
+    call = calls.get(operation.phase, lambda: operation.create_call)()
     return Trouble(UNKNOWN_CODE, f"no listing shows whether {call} was carried out", RUN_AGAIN)
 
 
+_SETTLES: Final = {Phase.SETTLE_DELETE: ("deleted", "delete"), Phase.SETTLE_UPDATE: ("updated", "update")}
 _STOPPED_WAITING: Final = {
     Cause.INTERRUPTED: "when the run was interrupted",
     Cause.DEADLINE: "at the run's deadline",
@@ -100,7 +115,7 @@ def still_pending(
     The run waited `timeout_s` seconds for it, unless it ended before: for `cause`, or because its lane was
     stopped.
     """
-    deleting = operation.phase is Phase.SETTLE_DELETE
+    done, doing = _SETTLES.get(operation.phase, ("in service", "start"))
     if cause is None and lane_stopped is None:
         when = f"within settle_timeout ({timeout_s:g} s)"
     else:
@@ -108,8 +123,8 @@ def still_pending(
     before = " (it was Pending before this run)" if operation.change.reason.value == Reason.PENDING.value else ""
     return Trouble(
         "still_pending",
-        f"not {'deleted' if deleting else 'in service'} {when}{before}",
-        f"SageMaker continues to {'delete' if deleting else 'start'} it, and the next run picks it up",
+        f"not {done} {when}{before}",
+        f"SageMaker continues to {doing} it, and the next run picks it up",
     )
 
 
@@ -155,19 +170,43 @@ def bug_trouble(bug: BaseException) -> Trouble:
 
 def changed_since_plan(operation: AnyOperation, how: str) -> Trouble:
     """Return the trouble of a call that was not made because what is there is not what the plan saw."""
-    call = "adopted" if operation.phase is Phase.ADOPT else "deleted"
+    call = {Phase.ADOPT: "adopted", Phase.UPDATE: "updated"}.get(operation.phase, "deleted")
     subject = f"{operation.named} was " if operation.named else ""
     return Trouble(
         "changed_since_plan", f"{subject}not {call}: {how}", "Run appfleet plan again to see what has changed"
     )
 
 
+def not_ready(operation: AnyOperation, row: Seen) -> InUse:
+    """Return the error of an update for which it is too early: something else is changing what stands there."""
+    return InUse(
+        f"{operation.named} is {row.status}, so it cannot be updated yet",
+        hint=RUN_AGAIN,
+        service_code="ResourceInUse",
+        operation=operation.update_call,
+    )
+
+
+def occupied(inside: list[str], error: CloudError) -> Occupied:
+    """Return the error of an owner that the service does not update while something runs in it."""
+    return Occupied(
+        f"not updated while {_named(inside)} runs in it",
+        hint="The next run after it has stopped updates it",
+        service_code=Occupied.code,
+        operation=error.operation,
+        request_id=error.request_id,
+    )
+
+
+def _named(inside: list[str]) -> str:
+    more = len(inside) - INHABITANTS_NAMED_MAX_COUNT
+    return ", ".join(inside[:INHABITANTS_NAMED_MAX_COUNT]) + (f" and {more} more" if more > 0 else "")
+
+
 def inhabited(inside: list[str], error: CloudError) -> Rejected:
     """Return the error of an owner that the service does not delete because of what lives in it."""
-    named = ", ".join(inside[:INHABITANTS_NAMED_MAX_COUNT])
-    more = len(inside) - INHABITANTS_NAMED_MAX_COUNT
     return Rejected(
-        f"not deleted: in use by {named}" + (f" and {more} more" if more > 0 else ""),
+        f"not deleted: in use by {_named(inside)}",
         hint="Delete what lives in it, then run the same command again",
         service_code=error.service_code or error.code,
         operation=error.operation,
@@ -195,11 +234,15 @@ def not_tagged(seen: str) -> Trouble:
     )
 
 
-NOT_DURABLE: Final = Trouble(
-    "journal_not_durable",
-    "not deleted: the intent could not be written to the journal, and a delete that leaves no trace is not sent",
-    "Make room or give write access in the state folder, then run again",
-)
+def not_durable(operation: AnyOperation) -> Trouble:
+    """Return the trouble of a delete or an update that is not sent because the journal cannot keep its intent."""
+    done, call = ("deleted", "a delete") if operation.is_delete else ("updated", "an update")
+    return Trouble(
+        "journal_not_durable",
+        f"not {done}: the intent could not be written to the journal, and {call} that leaves no trace is not sent",
+        "Make room or give write access in the state folder, then run again",
+    )
+
 
 ABORTED: Final = Trouble(
     "interrupted",

@@ -15,13 +15,13 @@ from engine.core.errors import CloudError, InUse
 from engine.core.identity import Owner
 from engine.executor.adoption import adopt
 from engine.executor.calls import StoppedError
+from engine.executor.changes import change
 from engine.executor.control import wait_for
-from engine.executor.deletes import delete
 from engine.executor.judge import Looked
 from engine.executor.operation import Phase
 from engine.executor.owner_scan import what_lives_in
 from engine.executor.readiness import told_state
-from engine.executor.troubles import inhabited, trouble_of
+from engine.executor.troubles import inhabited, occupied, trouble_of
 
 if TYPE_CHECKING:
     from engine.core.desired import Tags
@@ -94,8 +94,8 @@ class Workers:
     async def _call(self, operation: AnyOperation) -> None:
         lane, reach = self._lane, self._lane.reaches[operation.key.domain]
         try:
-            if operation.is_delete:
-                step = await delete(lane, reach, operation)
+            if operation.changes_what_stands:
+                step = await change(lane, reach, operation)
             elif operation.phase is Phase.ADOPT:
                 step = await adopt(lane, reach, operation)
             else:
@@ -131,15 +131,16 @@ class Workers:
 async def _explained(reach: Reach, operation: AnyOperation, error: CloudError) -> CloudError:
     """Return `error` with what one look tells of its cause: the state of an owner, or what lives in it.
 
-    An owner that is in use will not empty itself, so its delete is over. Raises StoppedError.
+    An owner that is in use will not empty itself, so its delete or update is over. Raises StoppedError.
     """
-    if isinstance(error, InUse) and operation.is_delete and not operation.reading and isinstance(operation.key, Owner):
+    sent = operation.changes_what_stands and not operation.reading
+    if isinstance(error, InUse) and sent and isinstance(operation.key, Owner):
         try:
             inside = await what_lives_in(reach, operation.key)
         except CloudError:
             inside = []
         if inside:
-            return inhabited(inside, error)
+            return inhabited(inside, error) if operation.is_delete else occupied(inside, error)
     owner = operation.stands_in
     return error if owner is None else await told_state(reach, owner, error)
 

@@ -89,6 +89,8 @@ def _refused(text: str, why: str, hint: str) -> UsageError:
 class _Part:
     """The plan, or one domain of it: what a limit is compared with. `owned` counts observed apps of this fleet.
 
+    `updated` counts the profiles and spaces that are changed in place.
+
     `destroyed` are the keys of all that the plan destroys here, apps and owners, also of what was allowed already.
     """
 
@@ -98,6 +100,7 @@ class _Part:
     destroyed: tuple[str, ...]
     creates: tuple[tuple[Change, DesiredApp], ...]
     owned: int
+    updated: int = 0
 
 
 def check_plan(
@@ -133,9 +136,11 @@ def _parts(
     creates = tuple(
         (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
     )
-    names = sorted({change.key.domain for change in plan.changes})
+    updated = [change.owner.domain for change in plan.owners if change.action is Action.UPDATE]
+    names = sorted({change.key.domain for change in plan.changes} | set(updated))
     if len(names) != 1:
-        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, sum(owned.values()))
+        everything = sum(owned.values())
+        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, everything, len(updated))
     for name in names:
         yield _Part(
             f"domain {name}",
@@ -144,6 +149,7 @@ def _parts(
             tuple(key for key in destroyed if key.startswith(f"{name}/")),
             tuple(made for made in creates if made[0].key.domain == name),
             owned.get(name, 0),
+            updated.count(name),
         )
 
 
@@ -176,10 +182,14 @@ class _Check:
         self._destroys(part)
         self._share(part)
         new = sum(change.action is Action.CREATE for change, _ in part.creates)
-        if new > self.safety.create_max:
+        if new + part.updated > self.safety.create_max:
+            apps = count_of(new, "app")
+            more = f" and {count_of(part.updated, 'profile or space', 'profiles and spaces')} updated"
+            said = f"{apps} would be created{more if part.updated else ''}"
+            new += part.updated
             self._deny(
                 "create_max",
-                f"{part.where}: {count_of(new, 'app')} would be created, more than the {self.safety.create_max:,} of "
+                f"{part.where}: {said}, more than the {self.safety.create_max:,} of "
                 f"[safety].create_max: {_narrow(part)}, or set create_max to {new} or more",
             )
         self._cost(part)

@@ -65,7 +65,8 @@ class Memory:
     the rows of the last complete scan by domain id: they tell which listing is the cheaper one. `unfinished` holds
     what no run has ended yet, and `replaced` the last replace of each app that had drifted. `last_failures` names the
     run that last counted against each of `failures`, where it is still kept. `unseen` are apps that were made without
-    waiting for them, of which no run has seen yet whether they got into service.
+    waiting for them, of which no run has seen yet whether they got into service. `owners_compared` is when all
+    profiles and spaces of a domain were compared last, by its id.
     """
 
     once_done: frozenset[AppKey]
@@ -78,6 +79,7 @@ class Memory:
     replaced: Mapping[AppKey, Replaced] = field(default_factory=dict)
     last_failures: Mapping[AppKey, LastFailure] = field(default_factory=dict)
     unseen: Mapping[AppKey, Unseen] = field(default_factory=dict)
+    owners_compared: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:
@@ -98,11 +100,12 @@ class Journal(Protocol):
         ...
 
     async def intend_durably(
-        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False, before: str = ""
     ) -> bool:
         """Note it and wait until it would survive a power cut; False if it does not.
 
-        `owed`: the app is deleted to be replaced, so it must be created again.
+        `owed`: the app is deleted to be replaced, so it must be created again. `before`: what an update takes away, as
+        JSON of fields.
         """
         ...
 
@@ -135,6 +138,10 @@ class Journal(Protocol):
         """Note what became of a user profile or a space; `at` is epoch seconds."""
         ...
 
+    def note_owners_compared(self, domain_id: str, at: float) -> None:
+        """Remember that all owners of a domain were compared, at epoch seconds."""
+        ...
+
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
         ...
@@ -163,6 +170,7 @@ class NoJournal:
         at: float,  # noqa: ARG002
         *,
         owed: bool = False,  # noqa: ARG002
+        before: str = "",  # noqa: ARG002
     ) -> bool:
         """Return False, so that nothing is deleted without a journal."""
         return False
@@ -186,6 +194,9 @@ class NoJournal:
         """Do nothing."""
 
     def conclude_owner(self, result: OwnerResult, at: float, *, in_doubt: bool = False) -> None:
+        """Do nothing."""
+
+    def note_owners_compared(self, domain_id: str, at: float) -> None:
         """Do nothing."""
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:

@@ -6,14 +6,13 @@ port, no method retries and none pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from engine.core.desired import DesiredOwner, Tags
 from engine.core.identity import USER, OwnerKind
-
-# Where a space keeps the settings of an app type that can be shut down when idle.
-_APP_SETTINGS: Final = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "CodeEditorAppSettings"}
+from engine.core.owner_settings import declared_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,17 @@ class OwnerPage:
 
 @dataclass(frozen=True, slots=True)
 class OwnerDetail:
-    """What DescribeUserProfile and DescribeSpace add to a row."""
+    """What DescribeUserProfile and DescribeSpace add to a row.
+
+    `settings` are UserSettings or SpaceSettings as the service words them, `sso_identity` a profile's user name in IAM
+    Identity Center.
+    """
 
     row: OwnerRow
     arn: str
     failure_reason: str
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sso_identity: str = ""
 
 
 class OwnerCloud(Protocol):
@@ -65,6 +70,10 @@ class OwnerCloud(Protocol):
 
     async def create_owner(self, domain_id: str, owner: DesiredOwner, tags: Tags) -> str:
         """CreateUserProfile or CreateSpace. Gives the ARN, never empty. `tags` holds all that are sent."""
+        ...
+
+    async def update_owner(self, domain_id: str, kind: OwnerKind, name: str, settings: Mapping[str, Any]) -> None:
+        """UpdateUserProfile or UpdateSpace: these members of its settings become what is given."""
         ...
 
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
@@ -100,42 +109,18 @@ def create_request(domain_id: str, owner: DesiredOwner, tags: Tags) -> dict[str,
         if owner.sso_identity is not None:
             request["SingleSignOnUserIdentifier"] = "UserName"
             request["SingleSignOnUserValue"] = owner.sso_identity
-        settings = _user_settings(owner)
+        settings = declared_settings(owner)
         return {**request, "UserSettings": settings} if settings else request
     request["SpaceName"] = owner.owner.name
     if owner.owner_user is not None:  # the service takes the two together or neither
         request["OwnershipSettings"] = {"OwnerUserProfileName": owner.owner_user}
         request["SpaceSharingSettings"] = {"SharingType": owner.sharing}
-    settings = _space_settings(owner)
+    settings = declared_settings(owner)
     return {**request, "SpaceSettings": settings} if settings else request
 
 
-def _user_settings(owner: DesiredOwner) -> dict[str, Any]:
-    settings = dict(owner.settings)
-    if owner.execution_role is not None:
-        settings["ExecutionRole"] = owner.execution_role
-    return settings
-
-
-def _space_settings(owner: DesiredOwner) -> dict[str, Any]:
-    """Lay what has a key of its own in the fleet file over the settings that are passed through."""
-    settings = dict(owner.settings)
-    if owner.app_type is not None:
-        settings["AppType"] = owner.app_type
-    if owner.ebs_gb is not None:
-        size = {"EbsStorageSettings": {"EbsVolumeSizeInGb": owner.ebs_gb}}
-        settings = _laid_over(settings, {"SpaceStorageSettings": size})
-    part = _APP_SETTINGS.get(owner.app_type or "")
-    if owner.idle_minutes is not None and part is not None:
-        idle = {"AppLifecycleManagement": {"IdleSettings": {"IdleTimeoutInMinutes": owner.idle_minutes}}}
-        settings = _laid_over(settings, {part: idle})
-    return settings
-
-
-def _laid_over(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
-    """Merge two tables, and the tables in them; `high` wins."""
-    merged = dict(low)
-    for key, value in high.items():
-        below = merged.get(key)
-        merged[key] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+def update_request(domain_id: str, kind: OwnerKind, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request of UpdateUserProfile or UpdateSpace."""
+    if kind == USER:
+        return {"DomainId": domain_id, "UserProfileName": name, "UserSettings": dict(settings)}
+    return {"DomainId": domain_id, "SpaceName": name, "SpaceSettings": dict(settings)}

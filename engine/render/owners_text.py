@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
 from engine.core.change import Action, OwnerChange
-from engine.core.identity import USER, Owner, OwnerKind
+from engine.core.identity import USER, Owner
 from engine.core.outcome import GOOD_OUTCOMES, OwnerResult
+from engine.core.owner_settings import Difference
 from engine.core.owners import owner_order
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
 from engine.render.words import OUTCOMES, SYMBOLS
 
+_VALUE_MAX_CHARS: Final = 80
 _VERBS: Final = {
     Action.CREATE: "make",
     Action.DELETE: "delete",
     Action.DELETE_THEN_CREATE: "replace",
     Action.ADOPT: "adopt",
+    Action.UPDATE: "update",
     Action.NONE: "wait for",
 }
-_MADE: Final = {Action.CREATE: "to make", Action.DELETE: "to delete"}
+_MADE: Final = {Action.CREATE: "to make", Action.UPDATE: "to update", Action.DELETE: "to delete"}
 
 
 def owners_counted(owners: Sequence[Owner]) -> str:
@@ -34,16 +38,11 @@ def owners_counted(owners: Sequence[Owner]) -> str:
 
 def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
     """Return what is done about owners as (symbol, what, names), in the order of the calls."""
-
-    def alike(change: OwnerChange) -> tuple[str, OwnerKind, Action]:
-        return change.owner.domain, change.owner.kind, change.action
-
     rows = []
-    for (domain, _, action), group in groupby(sorted(plan.owners, key=owner_order), key=alike):
-        changes = list(group)
-        owners = [change.owner for change in changes]
-        what = f"{_VERBS[action]} {owners_counted(owners)} in domain {clean(domain)}{_assigned(changes)}"
-        rows.append((SYMBOLS[action], what, listed([owner.name for owner in owners])))
+    for group in _alike(plan.owners):
+        first = group[0]
+        what = f"{_VERBS[first.action]} {_where(group)}{_said(first.updates)}{_assigned(group)}"
+        rows.append((SYMBOLS[first.action], what, listed([one.owner.name for one in group])))
     return rows
 
 
@@ -51,6 +50,38 @@ def _assigned(changes: Iterable[OwnerChange]) -> str:
     """Return how many users of new profiles are assigned to the domain's application; empty for none."""
     count = sum(change.assigned_to is not None for change in changes)
     return f", {count_of(count, 'user')} assigned in IAM Identity Center" if count else ""
+
+
+def drift_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Return the owners that are not as declared and stay so, as (what, names), those that differ alike together."""
+    return [
+        (f"{_where(group)}{_said(group[0].differs)}", listed([one.owner.name for one in group]))
+        for group in _alike(plan.owner_drift)
+    ]
+
+
+def _where(group: Sequence[OwnerChange]) -> str:
+    return f"{owners_counted([one.owner for one in group])} in domain {clean(group[0].owner.domain)}"
+
+
+def _alike(changes: Iterable[OwnerChange]) -> list[list[OwnerChange]]:
+    """Group changes that are the same but for the names, in the order of the calls."""
+    groups: dict[tuple[object, ...], list[OwnerChange]] = {}
+    for change in sorted(changes, key=owner_order):
+        differs = repr(change.differs)
+        groups.setdefault((change.owner.domain, change.owner.kind, change.action, differs), []).append(change)
+    return list(groups.values())
+
+
+def _said(differs: Iterable[Difference]) -> str:
+    """Return `: idle_minutes 60 → 120`; empty for no difference."""
+    parts = [f"{one.field} {_value(one.observed)} → {_value(one.declared)}" for one in differs]
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _value(value: object) -> str:
+    text = "unset" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return clean(str(text), _VALUE_MAX_CHARS)
 
 
 def owners_summary(plan: Plan) -> str:

@@ -28,7 +28,7 @@ from engine.render.markdown import (
     with_command,
 )
 from engine.render.outlook import outlook_lines
-from engine.render.owners_text import owner_rows
+from engine.render.owners_text import drift_rows, owner_rows
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.plan_text import (
     APPLY_COMMAND,
@@ -185,6 +185,10 @@ def _left_alone(page: Page, plan: Plan) -> None:
     drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
     rows = [table_row(code(change.key), code(why(change))) for change in drifted]
     page.section(_titled("Drift, reported only", rows), table_head("app", "difference"), rows)
+    rows = [table_row(prose(what), code(names)) for what, names in drift_rows(plan)]
+    page.section(
+        _titled("User profiles and spaces that differ, reported only", rows), table_head("what", "which"), rows
+    )
     rows = [table_row(prose(label), code(text)) for label, text in told_lines(plan)]
     page.section(_titled("Left alone", rows), table_head("what", "which"), rows)
 

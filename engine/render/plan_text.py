@@ -27,7 +27,7 @@ from engine.render.layout import (
     row_lines,
 )
 from engine.render.outlook import outlook_lines
-from engine.render.owners_text import owner_rows, owners_summary
+from engine.render.owners_text import drift_rows, owner_rows, owners_summary
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.words import (
     HINTS,
@@ -74,6 +74,7 @@ def plan_text(
         *_changes(plan.changes, paint, width, fold=fold),
         _folded(fold),
         _drift(plan, paint, width),
+        _owner_drift(plan, paint),
         _told(plan, paint),
         findings_block(plan.findings, paint),
         _quotas(plan.quotas, paint),
@@ -221,6 +222,14 @@ def _drift(plan: Plan, paint: Paint, width: int) -> str:
         line, apart = row_lines(row, widths, 4, width)
         lines += [f"  {symbol} {line}", *([f"      {apart}"] if apart else [])]
     return "\n".join(lines)
+
+
+def _owner_drift(plan: Plan, paint: Paint) -> str:
+    """Return the user profiles and spaces that are not as declared and stay so, those that differ alike on one line."""
+    symbol = paint(STYLES[Action.NONE], SYMBOLS[Action.NONE])
+    rows = [f"  {symbol} {what}: {listed}" for what, listed in drift_rows(plan)]
+    head = f"User profiles and spaces that differ, reported and left alone ({len(plan.owner_drift):,}):"
+    return "\n".join([paint("bold", head), *rows]) if rows else ""
 
 
 def _told(plan: Plan, paint: Paint) -> str:

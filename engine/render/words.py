@@ -15,6 +15,7 @@ SYMBOLS: Final[Mapping[Action, str]] = {
     Action.DELETE: "-",
     Action.DELETE_THEN_CREATE: "-/+",
     Action.ADOPT: "*",
+    Action.UPDATE: "~",
     Action.NONE: "~",
 }
 STYLES: Final[Mapping[Action, Style]] = {
@@ -22,6 +23,7 @@ STYLES: Final[Mapping[Action, Style]] = {
     Action.DELETE: "red",
     Action.DELETE_THEN_CREATE: "yellow",
     Action.ADOPT: "magenta",
+    Action.UPDATE: "yellow",
     Action.NONE: "cyan",
 }
 
@@ -56,6 +58,7 @@ OUTCOMES: Final = {
     Outcome.ADOPTED: "adopted (existed already)",
     Outcome.REPLACED: "replaced",
     Outcome.DELETED: "deleted",
+    Outcome.UPDATED: "updated",
     Outcome.UNCHANGED: "unchanged",
     Outcome.STILL_PENDING: "still pending",
     Outcome.PARKED: "parked (waiting for a quota)",

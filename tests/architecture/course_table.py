@@ -56,7 +56,7 @@ def app(phase: Phase, action: Action = Action.CREATE, **known: Any) -> AnyOperat
 
 
 def space(phase: Phase, action: Action = Action.CREATE) -> AnyOperation:
-    declared = DesiredOwner(NAME, SOURCE, owner_user="alice")
+    declared = DesiredOwner(NAME, SOURCE, owner_user="alice", app_type="JupyterLab", idle_minutes=120)
     operation = OwnerOperation(0, OwnerChange(NAME, action, OwnerReason.ABSENT, _space(), declared), LANE, phase)
     operation.sent_wall = NOW
     return operation
@@ -117,7 +117,7 @@ def over(operation: AnyOperation, cause: Cause) -> str:
 
 def rows() -> list[Row]:
     """Return the table, each next step worked out by the code."""
-    return [Row(*line) for line in (*_calls(), *_deletes(), *_looks(), *_ends())]
+    return [Row(*line) for line in (*_calls(), *_deletes(), *_updates(), *_looks(), *_ends())]
 
 
 def _calls() -> list[tuple[str, str, str]]:
@@ -193,6 +193,42 @@ def _deletes() -> list[tuple[str, str, str]]:
         (where, "Deleting", before(delete(), a_row(status="Deleting", created_at=1_000.0))),
         (where, "its tag is another fleet's by now", tag(delete(), Ownership.FOREIGN)),
         (where, "what the plan saw, with the tag that it saw", tag(delete(), Ownership.OURS)),
+    ]
+
+
+def _updates() -> list[tuple[str, str, str]]:
+    def of(phase: Phase = P.UPDATE, **known: Any) -> AnyOperation:
+        operation = space(phase, Action.UPDATE)
+        for name, value in known.items():
+            setattr(operation, name, value)
+        return operation
+
+    def shown(idle_minutes: int, status: str = "InService", created_at: float = 1_000.0) -> ObservedOwner:
+        idle = {"AppLifecycleManagement": {"IdleSettings": {"IdleTimeoutInMinutes": idle_minutes}}}
+        return replace(_space(status, created_at), settings={"JupyterLabAppSettings": idle})
+
+    def looked(row: ObservedOwner | None) -> str:
+        operation = of()
+        step = course.before_update(operation, row)
+        return "the update is sent, if its tag is ours" if step is None else said(operation, step)
+
+    where, then = "UPDATE, the look before", of()
+    accepted = of(P.SETTLE_UPDATE, accepted_at=NOW)
+    return [
+        ("UPDATE", "yes", said(then, course.after_update(then, NOW))),
+        ("UPDATE", "no answer, or one that says nothing", error(of(), errors.OutcomeUnknown("x"))),
+        ("UPDATE", "an app runs in it, and the service waits for its stop", error(of(), errors.Occupied("x"))),
+        (where, "not there", looked(None)),
+        (where, "another generation", looked(shown(60, created_at=5_000.0))),
+        (where, "Pending or Updating", looked(shown(60, "Updating"))),
+        (where, "as declared by now", looked(shown(120))),
+        (where, "what the plan saw", looked(shown(60))),
+        ("OBSERVE_UPDATE", "as declared", look(of(P.OBSERVE_UPDATE), shown(120))),
+        ("OBSERVE_UPDATE", "two looks show it unchanged", look(of(P.OBSERVE_UPDATE), shown(60), shown(60))),
+        ("SETTLE_UPDATE", "InService, as declared", look(accepted, shown(120))),
+        ("SETTLE_UPDATE", "Update_Failed", look(of(P.SETTLE_UPDATE), shown(60, "Update_Failed"))),
+        ("SETTLE_UPDATE", "unchanged, a minute after it was accepted", look(of(P.SETTLE_UPDATE), shown(60))),
+        ("SETTLE_UPDATE", "Deleting, or not there", look(of(P.SETTLE_UPDATE), shown(60, "Deleting"))),
     ]
 
 

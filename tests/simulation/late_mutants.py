@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from engine.core import decision
 from engine.core.observed import AppStatus
-from engine.executor import adoption, begin, course, deletes, judge
+from engine.executor import adoption, begin, changes, course, judge
 from engine.executor.judge import Verdict
 from engine.executor.kinds import app_watch
 from engine.executor.kinds.apps import AppOperation
@@ -72,7 +72,7 @@ def create_comes_before_a_late_delete() -> Any:
 def an_old_look_will_do() -> Iterator[None]:
     """Delete on a look of whatever age."""
     with (
-        patch.object(deletes, "require_fresh", lambda _: None),
+        patch.object(changes, "require_fresh", lambda _: None),
         patch.object(adoption, "require_fresh", lambda _: None),
     ):
         yield

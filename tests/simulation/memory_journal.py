@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult, OwnerResult, Trouble
 
-DELETES: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace"})
+DURABLE: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace", "UpdateUserProfile", "UpdateSpace"})
 ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})
 
 
@@ -33,6 +33,7 @@ class Disk:
     failures: dict[AppKey, tuple[int, str]] = field(default_factory=dict)
     rates: dict[Lane, float] = field(default_factory=dict)
     domain_sizes: dict[str, int] = field(default_factory=dict)
+    owners_compared: dict[str, float] = field(default_factory=dict)
     unclean_end_at: float | None = None
     runs: int = 0
     unfinished: dict[AppKey | Owner, Unfinished] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Disk:
             self.unclean_end_at,
             is_new=self.runs == 0,
             domain_sizes=dict(self.domain_sizes),
+            owners_compared=dict(self.owners_compared),
             unfinished=dict(self.unfinished),
             replaced=dict(self.replaced),
         )
@@ -84,9 +86,10 @@ class MemoryJournal:
         self._begin(key, operation, at, owed=False)
 
     async def intend_durably(
-        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False, before: str = ""
     ) -> bool:
-        assert operation in DELETES, (key, spec_hash, at)
+        assert operation in DURABLE, (key, spec_hash, at)
+        assert bool(before) == operation.startswith("Update"), (key, before)
         self._begin(key, operation, at, owed=owed)
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
         if self.dead or self.broken:
@@ -138,6 +141,9 @@ class MemoryJournal:
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         self._put(lambda: self._disk.rates.__setitem__(lane, calls_per_second))
+
+    def note_owners_compared(self, domain_id: str, at: float) -> None:
+        self._put(lambda: self._disk.owners_compared.__setitem__(domain_id, at))
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
         self._put(lambda: self._disk.domain_sizes.__setitem__(domain_id, apps))

@@ -20,7 +20,7 @@ from engine.core.identity import folded_owner
 from engine.core.observed import Ownership
 from engine.core.outcome import Outcome
 from engine.core.ownership import Whose, whose
-from engine.executor import begin, course, deletes, lane, ownership, retry, scan
+from engine.executor import begin, changes, course, lane, ownership, retry, scan
 from engine.executor.assigning import Assigning
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.cause import Cause
@@ -134,7 +134,7 @@ def _planned(kind: type[Any], *looks: str) -> Iterator[None]:
 
     with ExitStack() as patched:
         for look in looks:
-            patched.enter_context(patch.object(deletes, look, blind(getattr(deletes, look))))
+            patched.enter_context(patch.object(changes, look, blind(getattr(changes, look))))
         yield
 
 
@@ -290,7 +290,7 @@ def _owner_tag_is_not_read_again() -> Any:
 
 def _tag_of_nobody_will_do() -> Any:
     right = whose
-    return patch.object(deletes, "whose", lambda value, ours: right(value or ours, ours))
+    return patch.object(changes, "whose", lambda value, ours: right(value or ours, ours))
 
 
 def _switch_is_asked_once() -> Any:

@@ -17,7 +17,7 @@ from tests.simulation.owner_watch import owner_id
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from engine.core.desired import DesiredOwner, Tags
     from engine.core.identity import Lane, OwnerKind
@@ -68,6 +68,27 @@ class LateOwnerDelete:
         delete = owners.delete_profile if self.kind == USER else owners.delete_space
         try:
             delete(world, world.domains[self.domain_id], self.name)
+        except ServiceError:
+            return
+
+
+@dataclass(slots=True)
+class LateOwnerUpdate:
+    """An update of an owner that the service carries out later, if it still can."""
+
+    domain_id: str
+    kind: OwnerKind
+    name: str
+    settings: Mapping[str, Any]
+
+    def apply(self, world: Any) -> None:
+        """Carry it out."""
+        domain = world.domains[self.domain_id]
+        try:
+            if self.kind == USER:
+                owners.update_profile(world, domain, self.name, dict(self.settings))
+            else:
+                owners.update_space(world, domain, self.name, dict(self.settings), None)
         except ServiceError:
             return
 
@@ -134,6 +155,23 @@ class OwnerCalls:
                     self.watch.owners.made_owner(key, made, run)
 
         return await self._call(call, act, lost)
+
+    async def update_owner(self, domain_id: str, kind: OwnerKind, name: str, settings: Mapping[str, Any]) -> None:
+        call = self._of("Update", domain_id, kind, name)
+
+        def lost() -> None:
+            delay = self._rng.uniform(0.0, self._scenario.late_max_s)
+            self._world.schedule(self.watch.wall() + delay, LateOwnerUpdate(domain_id, kind, name, settings))
+
+        async def act() -> None:
+            if self._fault is not None and self._fault.code == LATE:
+                lost()
+                raise OutcomeUnknown(
+                    f"{call.operation} has no answer: reset", service_code="reset", operation=call.operation
+                )
+            await self._inner.update_owner(domain_id, kind, name, settings)
+
+        await self._call(call, act, lost)
 
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
         call = self._of("Delete", domain_id, kind, name)

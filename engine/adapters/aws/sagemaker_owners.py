@@ -5,6 +5,7 @@ Answers are checked field by field, as those about apps are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -24,7 +25,15 @@ from engine.core.arns import names_owner
 from engine.core.desired import DesiredOwner, Tags
 from engine.core.identity import USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
-from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
+from engine.ports.owners import (
+    OwnerDetail,
+    OwnerPage,
+    OwnerRow,
+    create_request,
+    listing_of,
+    operation_of,
+    update_request,
+)
 
 
 class _Listing(TypedDict):
@@ -72,6 +81,14 @@ class OwnerCalls(AwsCalls):
         send = partial(method, **create_request(domain_id, owner, tags))
         return await self._ask(operation, send, required_text, _arn_member(kind))
 
+    async def update_owner(self, domain_id: str, kind: OwnerKind, name: str, settings: Mapping[str, Any]) -> None:
+        """UpdateUserProfile or UpdateSpace."""
+        client = self._sagemaker
+        method = client.update_user_profile if kind == USER else client.update_space
+        await self._call(
+            operation_of("Update", kind), partial(method, **update_request(domain_id, kind, name, settings))
+        )
+
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
         """DeleteUserProfile or DeleteSpace."""
         client = self._sagemaker
@@ -96,7 +113,9 @@ class OwnerCalls(AwsCalls):
         row = _row(answer, domain_id, kind, "")
         if row.name.casefold() != name.casefold():  # the service takes a profile's name in any case
             raise UnreadableAnswerError("the answer is of another owner")
-        return OwnerDetail(row, _owner_arn(answer, domain_id, kind, name), failure_reason(answer))
+        settings = inner(answer, "UserSettings" if kind == USER else "SpaceSettings")
+        identity = optional_text(answer, "SingleSignOnUserValue") or ""
+        return OwnerDetail(row, _owner_arn(answer, domain_id, kind, name), failure_reason(answer), settings, identity)
 
 
 def _name_member(kind: OwnerKind) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from engine.adapters.state import journal_unseen
 from engine.adapters.state.journal_end import End, Start
 from engine.adapters.state.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate, SeenFailed
-from engine.adapters.state.journal_owners import OwnerConclusion
+from engine.adapters.state.journal_owners import OwnerConclusion, OwnerLook
 from engine.adapters.state.journal_reader import memory_of, read_memory
 from engine.adapters.state.journal_schema import (
     JournalUnusable,
@@ -121,7 +121,7 @@ class SqliteJournal:
             self._writer.put(Intent(key, operation, spec_hash, at))
 
     async def intend_durably(
-        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False
+        self, key: AppKey | Owner, operation: str, spec_hash: str, at: float, *, owed: bool = False, before: str = ""
     ) -> bool:
         """Note it and wait until it would survive a power cut; False if it does not."""
         if self._writer is None:
@@ -137,7 +137,7 @@ class SqliteJournal:
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 loop.call_soon_threadsafe(settle, written)
 
-        self._writer.put_durably(Intent(key, operation, spec_hash, at, owed), done)
+        self._writer.put_durably(Intent(key, operation, spec_hash, at, owed, before), done)
         return await answer
 
     def conclude(
@@ -177,6 +177,11 @@ class SqliteJournal:
         """Remember the last good create rate of a lane."""
         if self._writer is not None:
             self._writer.put(Rate(lane, calls_per_second))
+
+    def note_owners_compared(self, domain_id: str, at: float) -> None:
+        """Remember that all owners of a domain were compared, at epoch seconds."""
+        if self._writer is not None:
+            self._writer.put(OwnerLook(domain_id, at))
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
         """Remember how many rows a complete scan of a domain gave."""
@@ -272,6 +277,7 @@ def _prune(connection: sqlite3.Connection, fleet: str) -> None:
     for table, column in (
         ("outcomes", "run"),
         ("owner_outcomes", "run"),
+        ("owner_updates", "run"),
         ("app_timelines", "run"),
         ("timelines", "run"),
         ("runs", "id"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.adapters.state.journal_end import End, Start
-from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow, error_row
+from engine.adapters.state.journal_owners import OwnerConclusion, OwnerLook, SingleRow, error_row
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.text import clean
@@ -23,13 +23,17 @@ _PART: Final = "INSERT OR REPLACE INTO timelines (run, part, data) VALUES (?, ?,
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One call that is about to be made. `owed`: what it deletes must be created again."""
+    """One call that is about to be made. `owed`: what it deletes must be created again.
+
+    `before` is what an update takes away, as JSON.
+    """
 
     key: AppKey | Owner
     operation: str
     spec_hash: str
     at: float
     owed: bool = False
+    before: str = ""
 
     def row(self) -> tuple[str | float, ...]:
         """Return the columns of `intents` after `run`."""
@@ -115,4 +119,6 @@ class Part(SingleRow):
         return _PART, (run, self.part, self.data)
 
 
-Entry = Intent | Conclusion | SeenFailed | OwnerConclusion | Rate | DomainSize | AppMarks | Part | Start | End
+Entry = (
+    Intent | Conclusion | SeenFailed | OwnerConclusion | OwnerLook | Rate | DomainSize | AppMarks | Part | Start | End
+)

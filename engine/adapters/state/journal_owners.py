@@ -5,7 +5,9 @@ Not here: when it is committed (`journal_writer`), or the tables (`journal_schem
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +17,15 @@ from engine.core.outcome import OwnerResult, Trouble
 from engine.core.text import clean
 from engine.ports.history import OwnerRecord
 
+OWNER_UPDATES_SINCE: Final = 7  # the form of the journal that knows of updates
+# What an update took away, as JSON of fields, and when all owners of a domain were compared last.
+OWNER_UPDATE_TABLES: Final = (
+    "CREATE TABLE owner_updates (run INTEGER, key TEXT, before TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID",
+    """CREATE TABLE owner_looks (
+        fleet TEXT NOT NULL, domain_id TEXT NOT NULL, at REAL, PRIMARY KEY (fleet, domain_id)) WITHOUT ROWID""",
+)
+_UPDATED: Final = "INSERT OR IGNORE INTO owner_updates VALUES (?, ?, ?)"  # the first of a run knows what was there
+_LOOKED: Final = "INSERT OR REPLACE INTO owner_looks SELECT fleet, ?, ? FROM runs WHERE id = ?"
 _CODE_MAX_CHARS: Final = 80
 _OWNERS_SINCE: Final = 3  # the form of the journal that has owners
 _OWNER_PARTS: Final = 3
@@ -54,6 +65,39 @@ class OwnerConclusion(SingleRow):
             *error_row(result.error),
             self.at,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerLook(SingleRow):
+    """All owners of a domain were compared, at epoch seconds."""
+
+    domain_id: str
+    at: float
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Return what writes it."""
+        return _LOOKED, (clean(self.domain_id), self.at, run)
+
+
+def note_before(connection: sqlite3.Connection, run: int, updates: Iterable[tuple[str, str]]) -> None:
+    """Keep what updates take away, each as key and JSON; raises sqlite3.Error."""
+    connection.executemany(_UPDATED, [(run, key, before) for key, before in updates])
+
+
+def looks_of(connection: sqlite3.Connection, fleet: str) -> dict[str, float]:
+    """Return when all owners of each domain were compared last, by its id. Raises sqlite3.Error, ValueError."""
+    if values.form_of(connection) < OWNER_UPDATES_SINCE:
+        return {}
+    rows = connection.execute("SELECT domain_id, at FROM owner_looks WHERE fleet = ?", (fleet,))
+    return {values.text(domain_id): values.moment(at) for domain_id, at in rows}
+
+
+def before_of(connection: sqlite3.Connection, run: int) -> dict[Owner, dict[str, Any]]:
+    """Return the fields that the updates of a run took away, by owner. Raises sqlite3.Error, ValueError."""
+    if values.form_of(connection) < OWNER_UPDATES_SINCE:
+        return {}
+    rows = connection.execute("SELECT key, before FROM owner_updates WHERE run = ?", (run,))
+    return {owner: dict(json.loads(before)) for key, before in rows if (owner := owner_or_none(key)) is not None}
 
 
 def error_row(error: Trouble | None) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from engine.adapters.state.journal_owners import OWNER_UPDATE_TABLES, OWNER_UPDATES_SINCE
 from engine.adapters.state.journal_unfinished import UNFINISHED_TABLES
 from engine.adapters.state.journal_unseen import UNSEEN_SINCE, UNSEEN_TABLES
 from engine.adapters.state.journal_values import form_of
@@ -18,7 +19,7 @@ from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -73,6 +74,7 @@ _TABLES_SINCE: Final = {
     4: UNFINISHED_TABLES,
     END_COLUMNS_SINCE: END_COLUMNS,
     UNSEEN_SINCE: UNSEEN_TABLES,
+    OWNER_UPDATES_SINCE: OWNER_UPDATE_TABLES,
 }
 
 

@@ -26,7 +26,7 @@ UNFINISHED_TABLES: Final = (
         fleet TEXT NOT NULL, key TEXT NOT NULL, spec_hash TEXT NOT NULL, made_at REAL NOT NULL,
         PRIMARY KEY (fleet, key)) WITHOUT ROWID""",
 )
-_CHANGING: Final = ("Create", "Delete")  # the calls that make or delete; a tag that is added twice harms nobody
+_CHANGING: Final = ("Create", "Delete", "Update")  # a tag that is added twice harms nobody
 
 # A call may follow another one of the same app: the later one is in doubt, and what is owed stays owed.
 _BEGIN: Final = """

@@ -33,7 +33,7 @@ from engine.adapters.state.journal_entries import (
     Rate,
     SeenFailed,
 )
-from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow
+from engine.adapters.state.journal_owners import OwnerConclusion, SingleRow, note_before
 from engine.adapters.state.journal_schema import explain, is_passing
 from engine.core.limits import (
     JOURNAL_ALIVE_SECONDS,
@@ -243,6 +243,8 @@ class JournalWriter:
         self._connection.execute(_INTENTS, (self._run, _json(rows)))
         begun = [(clean(str(entry.key)), entry.operation, entry.at, entry.owed) for entry in intents]
         unfinished.begin(self._connection, self._fleet, begun)
+        updates = [(clean(str(entry.key)), entry.before) for entry in intents if entry.before]
+        note_before(self._connection, self._run, updates)
 
     def _commit_seen(self, entries: list[Entry]) -> None:
         for entry in entries:

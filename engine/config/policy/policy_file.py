@@ -227,6 +227,8 @@ def _settings(merged: _Merged) -> Settings:
         safety=Safety(**safety),
         create_owners=owners["create"],
         assign_users=owners["assign"],
+        update_owners=owners["update"],
+        owners_look_every=owners["look_every"],
         prices=_prices(merged),
     )
 

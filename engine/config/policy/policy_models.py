@@ -158,6 +158,13 @@ class OwnersTable(Table):
     """`[owners]`."""
 
     create: bool = _told(DEFAULTS.create_owners, "Make declared user profiles and spaces before their apps.")
+    update: bool = _told(
+        DEFAULTS.update_owners, "Change settings of profiles and spaces in place where they differ from the file."
+    )
+    look_every: Annotated[float, _Duration(settings.OWNERS_LOOK_EVERY_SECONDS)] = _told(
+        DEFAULTS.owners_look_every,
+        "Time between two comparisons of all declared profiles and spaces; other runs read none of them.",
+    )
     assign: bool = _told(
         DEFAULTS.assign_users,
         "Assign the users of the user profiles that a run makes to their domain's application in IAM Identity Center.",

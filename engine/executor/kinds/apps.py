@@ -96,8 +96,8 @@ class AppOperation(Operation[Change, ObservedApp]):
 
     @property
     def after(self) -> tuple[Hashable, ...]:
-        """What must have ended well before its call: its owner, where the run makes that."""
-        return () if self.change.action is Action.DELETE else (self.key.owner_key,)
+        """What must have ended before its call: its owner, where the run makes or updates that."""
+        return () if self.change.action is Action.DELETE or self.is_delete else (self.key.owner_key,)
 
     @property
     def app(self) -> DesiredApp:

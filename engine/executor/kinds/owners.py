@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +11,10 @@ from engine.core.desired import holder_of
 from engine.core.identity import USER, Owner, folded_owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.outcome import Outcome, OwnerResult
+from engine.core.owner_settings import differences, settings_to_send
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
-from engine.executor.rows import observed_owner
+from engine.executor.rows import described_owner
 from engine.ports.events import OwnerAccepted, OwnerCallStarted, OwnerOutcomeUnknown, OwnerRetried
 from engine.ports.owners import operation_of
 
@@ -53,6 +55,7 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     conflict_hint = "Change the fleet to match it, or choose another name"
 
     after: tuple[Hashable, ...] = ()
+    seen_before: ObservedOwner | None = None  # what the look just before an update showed
 
     # What it is about.
 
@@ -77,7 +80,7 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     @property
     def scopes(self) -> tuple[str, ...]:
         """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
-        return () if self.change.action is Action.DELETE else self.freed_scopes
+        return self.freed_scopes if self.change.action is Action.CREATE else ()
 
     @property
     def freed_scopes(self) -> tuple[str, ...]:
@@ -96,6 +99,12 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
         other_holder = row.owner_user and row.owner_user.casefold() != (declared.owner_user or "").casefold()
         other_type = row.app_type and declared.app_type is not None and row.app_type != declared.app_type
         return not (other_holder or other_type)
+
+    def is_as_updated(self, row: ObservedOwner) -> bool | None:
+        """Whether a description shows what the update makes of it; a listing does not tell."""
+        if row.settings is None:
+            return None
+        return not any(one.can_be_updated for one in differences(self.declared, row))
 
     def described(self, row: ObservedOwner) -> str:
         """Describe what stands in its place."""
@@ -122,6 +131,16 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
         return operation_of("Delete", self.key.kind)
 
     @property
+    def update_call(self) -> str:
+        """The API's name of its update."""
+        return operation_of("Update", self.key.kind)
+
+    @property
+    def before_settings(self) -> str:
+        """The fields that an update changes, as JSON, with what they were."""
+        return json.dumps({one.field: one.observed for one in self.change.updates}, sort_keys=True)
+
+    @property
     def describe_call(self) -> str:
         """The API's name of the question about it alone."""
         return operation_of("Describe", self.key.kind)
@@ -138,7 +157,14 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     async def read(self, cloud: Cloud, domain_id: str) -> tuple[ObservedOwner, str]:
         """Describe it: its row and its ARN."""
         detail = await cloud.describe_owner(domain_id, self.key.kind, self.key.name)
-        return observed_owner(self.key.domain, detail.row, detail.arn), detail.arn
+        self.seen_before = described_owner(self.key.domain, detail)
+        return self.seen_before, detail.arn
+
+    async def amend(self, cloud: Cloud, domain_id: str) -> None:
+        """Send its update, laid over what was read just before it."""
+        seen = self.seen_before or self.standing
+        settings = settings_to_send(self.declared, seen)
+        await cloud.update_owner(domain_id, self.key.kind, self.key.name, settings)
 
     async def drop(self, cloud: Cloud, domain_id: str) -> None:
         """Send its delete; the volume of a space goes with it."""
@@ -147,7 +173,7 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     @property
     def stands_in(self) -> Owner:
         """The owner whose state may be why the call of this phase is refused: the holder of a new space, or itself."""
-        if self.is_delete:
+        if self.is_delete or self.phase is Phase.UPDATE:
             return self.key
         return holder_of(self.declared) or self.key
 
@@ -186,6 +212,8 @@ def first_owner_phase(change: OwnerChange) -> Phase:
     match change.action:
         case Action.DELETE:
             return Phase.DELETE
+        case Action.UPDATE:
+            return Phase.UPDATE
         case Action.CREATE:
             return Phase.AWAIT_DELETING if change.reason is OwnerReason.DELETING else Phase.CREATE
         case _:

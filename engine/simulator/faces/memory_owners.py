@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.core.identity import USER
 from engine.core.limits import LIST_PAGE_MAX_ROWS
-from engine.ports.owners import OwnerDetail, OwnerPage, OwnerRow, create_request, listing_of, operation_of
+from engine.ports.owners import (
+    OwnerDetail,
+    OwnerPage,
+    OwnerRow,
+    create_request,
+    listing_of,
+    operation_of,
+    update_request,
+)
 from engine.simulator.service import owner_operations as owners
+from engine.simulator.service import shapes
 from engine.simulator.service.api import OPERATIONS
 from engine.simulator.service.app_operations import find_domain
 from engine.simulator.world.listing import read_token, write_token
@@ -64,7 +74,7 @@ class MemoryOwners:
         def act() -> OwnerDetail:
             self._check(operation, _named(domain_id, kind, name))
             found = _find(self._domain(domain_id), kind, name)
-            return OwnerDetail(_row(found), found.arn, "")
+            return _detail(found)
 
         return await self._owner_call(operation, domain_id, name, act)
 
@@ -78,6 +88,15 @@ class MemoryOwners:
             return str(answer["UserProfileArn" if kind == USER else "SpaceArn"])
 
         return await self._owner_call(operation, domain_id, name, act)
+
+    async def update_owner(self, domain_id: str, kind: OwnerKind, name: str, settings: Mapping[str, Any]) -> None:
+        """UpdateUserProfile or UpdateSpace."""
+        operation = operation_of("Update", kind)
+
+        def act() -> None:
+            self._answer(operation, update_request(domain_id, kind, name, settings))
+
+        await self._owner_call(operation, domain_id, name, act)
 
     async def delete_owner(self, domain_id: str, kind: OwnerKind, name: str) -> None:
         """DeleteUserProfile or DeleteSpace."""
@@ -115,7 +134,24 @@ def _find(domain: Domain, kind: OwnerKind, name: str) -> Profile | Space:
 
 
 def _row(owner: Profile | Space) -> OwnerRow:
-    if isinstance(owner, Space):
-        told = (owner.owner, owner.sharing, owner.app_type, owner.ebs_gb, owner.modified_at)
-        return OwnerRow("space", owner.name, owner.status, owner.created_at, *told)
-    return OwnerRow("user", owner.name, owner.status, owner.created_at)
+    if isinstance(owner, Profile):
+        return OwnerRow("user", owner.name, owner.status, owner.created_at)
+    return OwnerRow(
+        "space",
+        owner.name,
+        owner.status,
+        owner.created_at,
+        owner.owner,
+        owner.sharing,
+        owner.app_type,
+        owner.ebs_gb,
+        owner.modified_at,
+    )
+
+
+def _detail(owner: Profile | Space) -> OwnerDetail:
+    if isinstance(owner, Profile):
+        settings = shapes.profile_description(owner).get("UserSettings", {})
+        return OwnerDetail(_row(owner), owner.arn, owner.failure_reason, deepcopy(settings), owner.sso_value)
+    settings = shapes.space_description(owner)["SpaceSettings"]
+    return OwnerDetail(_row(owner), owner.arn, owner.failure_reason, deepcopy(settings))

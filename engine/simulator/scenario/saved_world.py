@@ -32,6 +32,7 @@ _SHARED: Final = (
     "quotas",
     "request_limits",
     "failures",
+    "update_failures",
     "prices",
     "center",
 )
@@ -53,6 +54,8 @@ class SavedWorld(BaseModel):
     quotas: Quotas
     request_limits: dict[str, RequestLimit | None]
     failures: list[FailureRule]
+    # A world that was saved before updates could fail has none that do.
+    update_failures: list[FailureRule] = Field(default_factory=list)
     faults: list[FaultRule]
     # A world that was saved before there were prices has those of a new one.
     prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))

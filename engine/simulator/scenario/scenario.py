@@ -80,6 +80,9 @@ class Scenario:
             world.keep_replaced_rows = tables.keep_replaced_rows
         _set_limits(world, tables)
         world.failures = [_failure(rule) for rule in tables.failure]
+        world.update_failures = [
+            FailureRule(rule.reason, owner=rule.owner, probability=rule.probability) for rule in tables.update_failure
+        ]
         world.faults.rules = [
             FaultRule(
                 Fault(FaultKind(rule.kind), rule.code, rule.message, rule.status),

@@ -46,6 +46,7 @@ class TimesTable(Table):
     app_pending: RangeOrSeconds | None = None
     app_deleting: RangeOrSeconds | None = None
     profile_pending: RangeOrSeconds | None = None
+    profile_updating: RangeOrSeconds | None = None
     profile_deleting: RangeOrSeconds | None = None
     space_pending: RangeOrSeconds | None = None
     space_updating: RangeOrSeconds | None = None
@@ -92,6 +93,14 @@ class FailureTable(Table):
     instance_type: str = "*"
     owner: str = "*"
     lifecycle_config: str = "*"
+    probability: Probability = 1.0
+
+
+class UpdateFailureTable(Table):
+    """Updates of user profiles and spaces that end Update_Failed; `owner` is a glob."""
+
+    reason: str = Field("InternalFailure", min_length=1, max_length=1_000)
+    owner: str = "*"
     probability: Probability = 1.0
 
 
@@ -214,6 +223,7 @@ class ScenarioTables(Table):
     quotas: QuotasTable = Field(default_factory=QuotasTable)
     quota: list[QuotaTable] = Field(default_factory=list)
     failure: list[FailureTable] = Field(default_factory=list)
+    update_failure: list[UpdateFailureTable] = Field(default_factory=list)
     fault: list[FaultTable] = Field(default_factory=list)
     prices: dict[InstanceType, Price] = Field(default_factory=dict)  # 0: the type is not sold
     identity_center: IdentityCenterTable = Field(default_factory=IdentityCenterTable)

@@ -147,6 +147,12 @@ def _create_space(world: World, lane: Lane, params: Params) -> Params:
     return {"SpaceArn": space.arn}
 
 
+def _update_profile(world: World, lane: Lane, params: Params) -> Params:
+    domain = _domain(world, lane, params)
+    profile = owners.update_profile(world, domain, params["UserProfileName"], params.get("UserSettings") or {})
+    return {"UserProfileArn": profile.arn}
+
+
 def _update_space(world: World, lane: Lane, params: Params) -> Params:
     space = owners.update_space(
         world,
@@ -221,6 +227,7 @@ OPERATIONS: Final[dict[str, tuple[str, Callable[[World, Lane, Params], Params]]]
     "ListUserProfiles": ("sagemaker", partial(_list_owners, Profile)),
     "CreateSpace": ("sagemaker", _create_space),
     "UpdateSpace": ("sagemaker", _update_space),
+    "UpdateUserProfile": ("sagemaker", _update_profile),
     "DescribeSpace": ("sagemaker", _describe_space),
     "DeleteSpace": ("sagemaker", _delete_space),
     "ListSpaces": ("sagemaker", partial(_list_owners, Space)),

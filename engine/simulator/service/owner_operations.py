@@ -13,6 +13,7 @@ from engine.simulator.world.records import (
     DELETING,
     IN_SERVICE,
     PENDING,
+    UPDATE_FAILED,
     UPDATING,
     Domain,
     Profile,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.world import World
 
 DEFAULT_EBS_GB: Final = 5
+EBS_CHANGE_EVERY_SECONDS: Final = 6 * 3_600.0
 
 
 def add_domain(
@@ -166,26 +168,60 @@ def create_space(
     return space
 
 
+def update_profile(world: World, domain: Domain, name: str, settings: dict[str, Any]) -> Profile:
+    """Change a user profile's settings; it leaves InService for a while."""
+    profile = find_profile(domain, name)
+    _require_updatable(profile, "UserProfile")
+    profile.settings = {**profile.settings, **settings}
+    _begin_update(world, profile, world.timing.profile_updating)
+    return profile
+
+
 def update_space(world: World, domain: Domain, name: str, settings: dict[str, Any], display_name: str | None) -> Space:
-    """Change a space's settings; it leaves InService for a while. Its app type and a smaller volume are refused."""
+    """Change a space's settings; it leaves InService for a while.
+
+    Another app type, a smaller volume, and a second change of the volume within six hours are refused.
+    """
     space = find_space(domain, name)
-    if space.status != IN_SERVICE:
-        raise ServiceError(IN_USE, f"Unable to update Space [{name}] because it is in {space.status} status.")
+    _require_updatable(space, "Space")
     if settings.get("AppType", space.app_type) != space.app_type:
         raise ServiceError(VALIDATION, f"AppType of Space [{name}] cannot be changed.")
     ebs_gb = _ebs_gb(settings) if "SpaceStorageSettings" in settings else space.ebs_gb
     if ebs_gb < space.ebs_gb:
         raise ServiceError(VALIDATION, f"The volume of Space [{name}] cannot be made smaller than {space.ebs_gb} GB.")
-    if space.live_apps and ebs_gb != space.ebs_gb:
-        raise ServiceError(IN_USE, f"Unable to update Space [{name}] because App(s) are associated with it.")
+    if ebs_gb != space.ebs_gb:
+        _grow_volume(world, space, ebs_gb)
     space.settings = {**space.settings, **settings}
-    space.ebs_gb = ebs_gb
     if display_name is not None:
         space.display_name = display_name
-    space.status = UPDATING
-    space.modified_at = round(world.now, 3)
-    world.set_due(space, world.now + world.draw(world.timing.space_updating))
+    _begin_update(world, space, world.timing.space_updating)
     return space
+
+
+def _grow_volume(world: World, space: Space, ebs_gb: int) -> None:
+    if space.live_apps:
+        raise ServiceError(IN_USE, f"Unable to update Space [{space.name}] because App(s) are associated with it.")
+    if space.ebs_changed_at and world.now < space.ebs_changed_at + EBS_CHANGE_EVERY_SECONDS:
+        raise ServiceError(
+            VALIDATION,
+            "VolumeModificationRateExceeded: You've reached the maximum modification rate per volume limit. "
+            "Wait at least 6 hours between modifications per EBS volume.",
+        )
+    space.ebs_gb = ebs_gb
+    space.ebs_changed_at = round(world.now, 3)
+
+
+def _require_updatable(owner: Profile | Space, kind: str) -> None:
+    if owner.status not in (IN_SERVICE, UPDATE_FAILED):
+        raise ServiceError(IN_USE, f"Unable to update {kind} [{owner.name}] because it is in {owner.status} status.")
+
+
+def _begin_update(world: World, owner: Profile | Space, seconds: tuple[float, float]) -> None:
+    owner.status = UPDATING
+    owner.modified_at = round(world.now, 3)
+    owner.failure_reason = ""
+    owner.will_fail = world.update_failure_of(owner.name)
+    world.set_due(owner, world.now + world.draw(seconds))
 
 
 def delete_profile(world: World, domain: Domain, name: str) -> None:

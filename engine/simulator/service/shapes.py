@@ -74,6 +74,8 @@ def profile_description(profile: Profile) -> dict[str, Any]:
         shown["SingleSignOnUserValue"] = profile.sso_value
     if profile.settings:
         shown["UserSettings"] = profile.settings
+    if profile.failure_reason:
+        shown["FailureReason"] = profile.failure_reason
     return shown
 
 
@@ -97,6 +99,8 @@ def space_description(space: Space) -> dict[str, Any]:
     if space.sharing:
         shown["SpaceSharingSettings"] = {"SharingType": space.sharing}
         shown["OwnershipSettings"] = {"OwnerUserProfileName": space.owner}
+    if space.failure_reason:
+        shown["FailureReason"] = space.failure_reason
     return shown
 
 

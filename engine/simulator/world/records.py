@@ -19,6 +19,7 @@ from engine.simulator.world.values import NEVER, Count, Number, NumberOrNever
 PENDING: Final = "Pending"
 IN_SERVICE: Final = "InService"
 UPDATING: Final = "Updating"
+UPDATE_FAILED: Final = "Update_Failed"
 DELETING: Final = "Deleting"
 DELETED: Final = "Deleted"
 FAILED: Final = "Failed"
@@ -70,7 +71,10 @@ class Bucket(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Profile:
-    """A user profile. `due` is when its status changes by itself, in epoch seconds."""
+    """A user profile. `due` is when its status changes by itself, in epoch seconds.
+
+    `will_fail` is the reason with which an update will end Update_Failed, or empty.
+    """
 
     domain_id: str
     name: str
@@ -84,6 +88,8 @@ class Profile:
     settings: dict[str, Any] = field(default_factory=dict)
     sso_identifier: str = ""
     sso_value: str = ""
+    failure_reason: str = ""
+    will_fail: str = ""
     due: NumberOrNever = NEVER
     gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
     live_apps: Annotated[int, _UNSAVED] = field(default=0, init=False)
@@ -97,7 +103,10 @@ class Profile:
 
 @dataclass(slots=True, eq=False)
 class Space:
-    """A space. Its volume can be used from `storage_ready_at` on, which comes after InService."""
+    """A space. Its volume can be used from `storage_ready_at` on, which comes after InService.
+
+    `ebs_changed_at` is when its volume last grew, and `will_fail` that of a Profile.
+    """
 
     domain_id: str
     name: str
@@ -115,6 +124,9 @@ class Space:
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     storage_ready_at: Number = 0.0
+    ebs_changed_at: Number = 0.0
+    failure_reason: str = ""
+    will_fail: str = ""
     due: NumberOrNever = NEVER
     gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)
     live_apps: Annotated[int, _UNSAVED] = field(default=0, init=False)

@@ -25,6 +25,7 @@ from engine.simulator.world.records import (
     FAILED,
     IN_SERVICE,
     PENDING,
+    UPDATE_FAILED,
     UPDATING,
     App,
     AppId,
@@ -73,6 +74,7 @@ class Timing:
     app_pending: Range = (0.5, 1.5)
     app_deleting: Range = (0.5, 1.5)
     profile_pending: Range = (0.2, 0.5)
+    profile_updating: Range = (0.2, 0.5)
     profile_deleting: Range = (0.2, 0.5)
     space_pending: Range = (0.2, 0.5)
     space_updating: Range = (0.2, 0.5)
@@ -105,6 +107,7 @@ class World:
         self.center = IdentityCenter()
         self.faults = FaultBook()
         self.failures: list[FailureRule] = []
+        self.update_failures: list[FailureRule] = []  # of profiles and spaces; of these rules `owner` alone counts
         self.keep_replaced_rows = False  # ListApps shows the tombstone beside the app that was made again
         self.stats = Stats()
         self.domains: dict[str, Domain] = {}
@@ -221,6 +224,13 @@ class World:
             ):
                 return rule.text(instance_type, region)
         return None
+
+    def update_failure_of(self, owner: str) -> str:
+        """Return the reason with which an update of a profile or space will end Update_Failed, or an empty text."""
+        for rule in self.update_failures:
+            if rule.fits("", "", owner, "") and (rule.probability >= 1.0 or self.rng.random() < rule.probability):
+                return rule.text("", "") or "InternalFailure"
+        return ""
 
     # Records.
 
@@ -347,6 +357,8 @@ class World:
         owner.due = NEVER
         if owner.status == DELETING:
             self.drop_owner(owner)
+        elif owner.status == UPDATING and owner.will_fail:
+            owner.status, owner.failure_reason, owner.will_fail = UPDATE_FAILED, owner.will_fail, ""
         elif owner.status in (PENDING, UPDATING):
             owner.status = IN_SERVICE
             owner.modified_at = self.now

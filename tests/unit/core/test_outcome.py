@@ -22,7 +22,7 @@ from engine.core.outcome import (
 from engine.core.ownership import READ_TAGS
 from tests.fleets import LAB, key_of
 
-WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED)
+WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UPDATED, Outcome.UNCHANGED)
 TROUBLE = Trouble("AccessDenied", "CreateApp is not allowed", "Allow sagemaker:CreateApp")
 
 

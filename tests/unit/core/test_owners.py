@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
-from engine.core.desired import DesiredFleet, DesiredOwner
+from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner, Mode
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.offboarding import with_owner_deletes
-from engine.core.owners import domains_with_new_profiles, holders_needed, owners_needed, with_owners, with_sso_warning
+from engine.core.owners import (
+    declared_owners,
+    domains_with_new_profiles,
+    holders_needed,
+    owners_needed,
+    with_sso_warning,
+)
 from engine.core.plan import Plan
 from engine.core.plan_json import plan_from_json
 from engine.core.stages import ordered_steps, owner_ranks
 from tests.fleets import CANVAS, LAB, SOURCE, a_fleet, a_row, an_app, key_of, observe
+from tests.rounds import owned
 
 ALICE = Owner("research", USER, "alice")
 SPACE_OWNER = Owner("research", SPACE, "alice-lab")
@@ -64,7 +72,7 @@ def test_the_profile_of_a_space_is_looked_at_only_when_the_space_is_missing() ->
 
 
 def test_what_is_missing_is_made_profile_first_and_the_apps_stay_planned() -> None:
-    made = with_owners(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
+    made = owned(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
     assert [(change.owner, change.action, change.reason) for change in made.owners] == [
         (ALICE, Action.CREATE, OwnerReason.ABSENT),
         (SPACE_OWNER, Action.CREATE, OwnerReason.ABSENT),
@@ -75,12 +83,12 @@ def test_what_is_missing_is_made_profile_first_and_the_apps_stay_planned() -> No
 
 def test_what_is_there_changes_nothing() -> None:
     before = plan(LAB, CANVAS)
-    assert with_owners(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER), ALICE: seen(ALICE)}, create=True) is before
-    assert with_owners(before, fleet(), {}, create=False) is before
+    assert owned(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER), ALICE: seen(ALICE)}, create=True) is before
+    assert owned(before, fleet(), {}, create=False) is before
 
 
 def test_without_leave_the_apps_are_skipped_with_one_finding_an_owner() -> None:
-    made = with_owners(plan(LAB, CANVAS), fleet(), {SPACE_OWNER: None, ALICE: None}, create=False)
+    made = owned(plan(LAB, CANVAS), fleet(), {SPACE_OWNER: None, ALICE: None}, create=False)
     assert {change.reason for change in made.decisions} == {Reason.OWNER_MISSING}
     assert made.changes == ()
     assert made.owners == ()
@@ -90,44 +98,44 @@ def test_without_leave_the_apps_are_skipped_with_one_finding_an_owner() -> None:
 
 def test_an_owner_being_deleted_is_made_again_after_that_or_named() -> None:
     rows = {ALICE: seen(ALICE, "Deleting")}
-    (change,) = with_owners(plan(CANVAS), fleet(), rows, create=True).owners
+    (change,) = owned(plan(CANVAS), fleet(), rows, create=True).owners
     assert change.reason is OwnerReason.DELETING
-    (finding,) = with_owners(plan(CANVAS), fleet(), rows, create=False).findings
+    (finding,) = owned(plan(CANVAS), fleet(), rows, create=False).findings
     assert "is being deleted" in finding.message
 
 
 @pytest.mark.parametrize("status", ["Pending", "Updating"])
 def test_an_owner_that_is_starting_is_waited_for(status: str) -> None:
-    made = with_owners(plan(CANVAS), fleet(), {ALICE: seen(ALICE, status)}, create=False)
+    made = owned(plan(CANVAS), fleet(), {ALICE: seen(ALICE, status)}, create=False)
     assert [(change.action, change.reason) for change in made.owners] == [(Action.NONE, OwnerReason.PENDING)]
     assert made.summary["create"] == 1
 
 
 @pytest.mark.parametrize("create", [True, False])
 def test_a_failed_owner_is_never_replaced_and_its_apps_are_skipped(create: bool) -> None:
-    made = with_owners(plan(CANVAS), fleet(), {ALICE: seen(ALICE, "Failed")}, create=create)
+    made = owned(plan(CANVAS), fleet(), {ALICE: seen(ALICE, "Failed")}, create=create)
     assert made.owners == ()
     assert [change.reason for change in made.decisions] == [Reason.OWNER_MISSING]
 
 
 def test_a_space_whose_profile_has_failed_is_not_made() -> None:
     rows = {SPACE_OWNER: None, ALICE: seen(ALICE, "Failed")}
-    made = with_owners(plan(LAB, CANVAS), fleet(), rows, create=True)
+    made = owned(plan(LAB, CANVAS), fleet(), rows, create=True)
     assert made.owners == ()
     assert "user profile alice has Failed" in made.findings[0].message
-    alone = with_owners(plan(LAB), fleet(), rows, create=True)
+    alone = owned(plan(LAB), fleet(), rows, create=True)
     assert [finding.key for finding in alone.findings] == [str(SPACE_OWNER)]
 
 
 def test_a_space_is_made_without_a_profile_that_could_not_be_looked_at_or_is_not_declared() -> None:
     for declared in (fleet(), fleet(LAB_SPACE), fleet(replace(LAB_SPACE, owner_user=None))):
-        (change,) = with_owners(plan(LAB), declared, {SPACE_OWNER: None}, create=True).owners
+        (change,) = owned(plan(LAB), declared, {SPACE_OWNER: None}, create=True).owners
         assert change.owner == SPACE_OWNER
 
 
 def test_a_plan_with_owners_reads_back_as_the_same_document() -> None:
     rows = {SPACE_OWNER: seen(SPACE_OWNER, "Deleting"), ALICE: None}
-    made = with_owners(plan(LAB), fleet(), rows, create=True)
+    made = owned(plan(LAB), fleet(), rows, create=True)
     document = made.to_json()
     assert plan_from_json(document).to_json() == document
     entry = document["owners"][1]
@@ -144,7 +152,7 @@ def test_a_plan_with_owners_reads_back_as_the_same_document() -> None:
 
 
 def test_profiles_in_a_domain_with_sso_get_a_warning_and_others_none() -> None:
-    made = with_owners(plan(CANVAS), fleet(), {ALICE: None}, create=True)
+    made = owned(plan(CANVAS), fleet(), {ALICE: None}, create=True)
     assert domains_with_new_profiles(made) == ("research",)
     assert "1 user profile will be made" in with_sso_warning(made, "research", "SSO").findings[0].message
     assert with_sso_warning(made, "research", "IAM") is made
@@ -154,7 +162,7 @@ def test_profiles_in_a_domain_with_sso_get_a_warning_and_others_none() -> None:
 
 
 def test_an_owner_has_the_rank_of_the_first_app_that_needs_it_and_a_profile_that_of_its_space() -> None:
-    made = with_owners(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
+    made = owned(plan(LAB), fleet(), {SPACE_OWNER: None, ALICE: None}, create=True)
     assert owner_ranks(made, ordered_steps(made)) == {SPACE_OWNER: 0, ALICE: 0}
     going = OwnerChange(Owner("research", SPACE, "old"), Action.DELETE, OwnerReason.OFFBOARDED)
     assert owner_ranks(replace(made, owners=(going,)), ordered_steps(made)) == {going.owner: 1}
@@ -174,7 +182,7 @@ def test_a_space_of_somebody_else_or_of_another_type_is_named_and_its_app_is_lef
     create: bool, action: Action, status: str, there: dict[str, str], why: str
 ) -> None:
     rows = {SPACE_OWNER: seen(SPACE_OWNER, status, **there), ALICE: seen(ALICE)}
-    made = with_owners(plan(LAB, CANVAS, action=action), fleet(), rows, create=create)
+    made = owned(plan(LAB, CANVAS, action=action), fleet(), rows, create=create)
     assert [(change.key.app_type, change.action) for change in made.changes] == [("Canvas", action)]
     (finding,) = made.findings
     assert (finding.rule, finding.enforcement, finding.key) == ("owners", "skip", str(SPACE_OWNER))
@@ -185,12 +193,12 @@ def test_a_space_of_somebody_else_or_of_another_type_is_named_and_its_app_is_lef
 @pytest.mark.parametrize("there", [{"owner_user": "ALICE", "app_type": "JupyterLab"}, {"owner_user": ""}, {}])
 def test_a_space_that_is_as_declared_or_says_nothing_of_it_is_used(there: dict[str, str]) -> None:
     before = plan(LAB)
-    assert with_owners(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER, **there)}, create=True) is before
+    assert owned(before, fleet(), {SPACE_OWNER: seen(SPACE_OWNER, **there)}, create=True) is before
 
 
 def test_a_space_of_somebody_else_that_is_going_is_made_anew() -> None:
     rows = {SPACE_OWNER: seen(SPACE_OWNER, "Deleting", owner_user="mallory"), ALICE: seen(ALICE)}
-    (change,) = with_owners(plan(LAB), fleet(), rows, create=True).owners
+    (change,) = owned(plan(LAB), fleet(), rows, create=True).owners
     assert (change.action, change.reason) == (Action.CREATE, OwnerReason.DELETING)
 
 
@@ -244,3 +252,105 @@ def test_an_owner_that_is_gone_or_going_is_nobodys_business() -> None:
     made = with_owner_deletes(plan(), (PROFILE, LAB_SPACE), {ALICE: seen(ALICE, "Deleting")}, observe())
     assert made.owners == ()
     assert made.findings == ()
+
+
+OURS = {"ownership": Ownership.OURS, "managed_by": "ml"}
+DEFAULT = {"DefaultResourceSpec": {"InstanceType": "ml.t3.medium"}}
+IDLE_90 = {
+    "JupyterLabAppSettings": {"AppLifecycleManagement": {"IdleSettings": {"IdleTimeoutInMinutes": 90}}, **DEFAULT}
+}
+LAB_SPACE_THERE = {"owner_user": "alice", "app_type": "JupyterLab", "sharing": "Private", "ebs_gb": 20}
+AS_DECLARED = {
+    "SpaceManagedResources": "ENABLED",
+    "SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": 20}},
+}
+
+
+def a_space(**more: Any) -> ObservedOwner:
+    return seen(SPACE_OWNER, **{**LAB_SPACE_THERE, **more})
+
+
+def test_a_space_that_differs_is_updated_in_place_when_a_policy_says_so_and_its_tag_is_ours() -> None:
+    row = a_space(settings={**AS_DECLARED, **IDLE_90}, **OURS)
+    made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, update=True, watched=[SPACE_OWNER])
+    (change,) = made.owners
+    assert (change.action, change.reason) == (Action.UPDATE, OwnerReason.OWNER_DRIFT)
+    assert [one.field for one in change.updates] == ["idle_minutes"]
+    assert made.owner_drift == ()
+    assert made.has_changes
+    shown = change.to_json()
+    assert shown["key"] == "research/space/alice-lab"
+    assert shown["differs"] == [{"field": "idle_minutes", "declared": 60, "observed": 90}]
+    assert plan_from_json(made.to_json()).fingerprint == made.fingerprint
+
+
+def test_without_update_a_difference_is_reported_and_nothing_is_done() -> None:
+    row = a_space(settings={**AS_DECLARED, **IDLE_90})
+    made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, watched=[SPACE_OWNER])
+    (change,) = made.owner_drift
+    assert (change.action, change.reason, change.updates) == (Action.NONE, OwnerReason.OWNER_DRIFT, ())
+    assert (made.owners, made.has_changes) == ((), False)
+    (entry,) = made.to_json()["drift"]
+    assert (entry["key"], entry["action"], entry["differs"]) == ("research/space/alice-lab", "none", ["idle_minutes"])
+    back = plan_from_json(made.to_json())
+    assert [one.owner for one in back.owner_drift] == [SPACE_OWNER]
+    assert back.decisions == ()
+
+
+@pytest.mark.parametrize(
+    ("whose", "why"),
+    [
+        ({"ownership": Ownership.NOBODY}, "it has no tag appfleet:managed-by"),
+        ({"ownership": Ownership.FOREIGN, "managed_by": "other"}, "names the fleet 'other'"),
+        ({"unread_because": "denied"}, "its tags could not be read (denied)"),
+    ],
+)
+def test_what_this_fleet_does_not_manage_is_never_updated(whose: dict[str, Any], why: str) -> None:
+    row = a_space(settings={**AS_DECLARED, **IDLE_90}, **whose)
+    made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, update=True, watched=[SPACE_OWNER])
+    assert made.owners == ()
+    assert len(made.owner_drift) == 1
+    (finding,) = made.findings
+    assert (finding.rule, finding.enforcement, finding.key) == ("owners", "advisory", str(SPACE_OWNER))
+    assert why in finding.message
+
+
+def test_what_no_call_changes_is_named() -> None:
+    volume = {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": 40}}}
+    row = a_space(settings={**AS_DECLARED, **volume, **IDLE_90}, ebs_gb=40, **OURS)
+    still = replace(LAB_SPACE, idle_minutes=90)
+    made = owned(plan(), fleet(still), {SPACE_OWNER: row}, update=True, watched=[SPACE_OWNER])
+    assert [one.field for one in made.owner_drift[0].differs] == ["ebs_gb"]
+    assert "ebs_gb: declared 20, observed 40" in made.findings[0].message
+    assert "a volume never shrinks" in made.findings[0].message
+
+
+def test_a_space_takes_the_spec_of_its_app_as_its_default_and_is_updated_before_the_app_is_made() -> None:
+    row = a_space(settings={**AS_DECLARED}, **OURS)
+    bare = replace(LAB_SPACE, idle_minutes=None)
+    made = owned(plan(LAB), fleet(bare), {SPACE_OWNER: row}, update=True)
+    (change,) = made.owners
+    assert change.after is not None
+    assert change.after.default == an_app(LAB).spec
+    assert [one.field for one in change.differs] == ["default.instance_type"]
+    assert [one.key for one in made.changes] == [key_of(LAB)]
+    reported = owned(plan(LAB), fleet(bare), {SPACE_OWNER: row})
+    assert reported.owner_drift == (), "a default that nobody set is nobody's drift"
+
+
+@pytest.mark.parametrize("app", [an_app(LAB, mode=Mode.ABSENT), an_app(LAB, expires=date(2026, 1, 1))])
+def test_an_app_that_shall_not_be_there_sets_no_default(app: DesiredApp) -> None:
+    declared = declared_owners(replace(a_fleet(app), owners=(LAB_SPACE,)), date(2026, 11, 24))
+    assert declared[SPACE_OWNER].default is None
+
+
+def test_what_is_changing_or_gone_is_compared_by_a_later_run() -> None:
+    for row in (None, a_space(status="Updating", settings=IDLE_90), a_space(status="Deleting", settings=IDLE_90)):
+        made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, update=True, watched=[SPACE_OWNER])
+        assert (made.owners, made.owner_drift, made.findings) == ((), (), ())
+
+
+def test_a_strangers_space_is_named_although_nothing_is_made_in_it() -> None:
+    row = a_space(settings=AS_DECLARED, owner_user="mallory")
+    made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, watched=[SPACE_OWNER])
+    assert "belongs to mallory" in made.findings[0].message

@@ -38,6 +38,8 @@ def test_defaults_are_pinned() -> None:
             "hourly_usd_max": None,
         },
         "create_owners": False,
+        "update_owners": False,
+        "owners_look_every": 86_400.0,
         "assign_users": False,
         "prices": (),
     }

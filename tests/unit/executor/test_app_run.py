@@ -326,7 +326,7 @@ def test_a_look_before_a_delete_that_is_not_made_any_more_deletes_nothing(
         lane.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(workers, "delete", stopped)
+    monkeypatch.setattr(workers, "change", stopped)
     assert outcomes(run(stage)) == {CANVAS_A: "interrupted"}
 
 
@@ -632,7 +632,7 @@ def test_a_stopped_look_before_an_owners_delete_deletes_nothing(monkeypatch: pyt
         lane.control.stop(Cause.INTERRUPTED)
         raise StoppedError
 
-    monkeypatch.setattr(workers, "delete", stopped)
+    monkeypatch.setattr(workers, "change", stopped)
     assert owners_of(stage.let_go()) == {BOB: Outcome.INTERRUPTED}
 
 

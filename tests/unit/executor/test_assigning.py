@@ -13,13 +13,14 @@ from engine.core.desired import DesiredOwner
 from engine.core.identity import USER, Owner
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
 from engine.core.outcome import Outcome, Trouble
-from engine.core.owners import holders_needed, owners_needed, with_owners
+from engine.core.owners import holders_needed, owners_needed
 from engine.core.planner import plan_fleet
 from engine.core.sso import with_auth_mode
 from engine.executor.assigning import Assigning, application_of
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.identity_center import application_arn, store_id
 from tests.fleets import LANE, SOURCE, options
+from tests.rounds import owned
 from tests.unit.executor.test_owner_run import ALICE, BOB, SPACE_A, Stage, all_created, outcomes, owners_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def apply(stage: Stage) -> ApplyReport:
         plan = plan_fleet(stage.fleet, observed, options())
         seen = await look_at_owners(run, owners_needed(plan, stage.fleet))
         seen |= await look_at_owners(run, holders_needed(stage.fleet, seen))
-        plan = with_owners(plan, stage.fleet, seen, create=True)
+        plan = owned(plan, stage.fleet, seen, create=True)
         plan = with_auth_mode(plan, "research", "SSO", await find(run))
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
 

@@ -33,7 +33,11 @@ GENERATIONS: Final = (4_000.0, 4_998.0, PRIOR_AT + 0.4, 5_500.0, 5_900.0, SENT_A
 NOW: Final = 1_000.0
 AGES: Final = (2.0, 20.0, 200.0)  # of the call that is asked about: unseen as yet, may lag, should be shown
 LATELY, LONG_AGO, TO_COME = NOW - 4.0, NOW - 100.0, NOW + 100.0
-APP_PHASES: Final = ASKED | {Phase.AWAIT_DELETING, Phase.AWAIT_PENDING} | {Phase.SETTLE_CREATE, Phase.SETTLE_DELETE}
+APP_PHASES: Final = (
+    ASKED - {Phase.OBSERVE_UPDATE}
+    | {Phase.AWAIT_DELETING, Phase.AWAIT_PENDING}
+    | {Phase.SETTLE_CREATE, Phase.SETTLE_DELETE}
+)
 OWNER_PHASES: Final = APP_PHASES - {Phase.AWAIT_PENDING}
 ABSENT: Final = frozenset({Verdict.REMOVED, Verdict.CREATE, Verdict.DELETED, Verdict.TRY_LATER, Verdict.RESEND})
 COUNTED: Final = APP_PHASES - {Phase.LOOK, Phase.OBSERVE_CREATE}  # in which an absence is noted

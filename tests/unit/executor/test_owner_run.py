@@ -18,7 +18,7 @@ from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.observed import Ownership
 from engine.core.offboarding import with_owner_deletes
 from engine.core.outcome import Outcome
-from engine.core.owners import holders_needed, owners_needed, with_owners
+from engine.core.owners import holders_needed, owners_needed
 from engine.core.planner import plan_fleet
 from engine.core.settings import Backoff, Settings
 from engine.executor.calls import StoppedError
@@ -35,7 +35,7 @@ from engine.simulator.world.quotas import USER_PROFILES
 from engine.simulator.world.records import app_id
 from engine.simulator.world.world import Timing, World
 from tests.fleets import LANE, SOURCE, a_fleet, an_app, options
-from tests.rounds import with_ownership
+from tests.rounds import owned, with_ownership
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.throttle_clock import throttle_on_loop_clock
 from tests.unit.executor.parts import decisive
@@ -79,6 +79,8 @@ class NoteBook:
     def conclude_owner(self, *_: object, **__: object) -> None: ...
     def note_rate(self, *_: object) -> None: ...
     def note_domain_size(self, *_: object) -> None: ...
+
+    def note_owners_compared(self, *_: object) -> None: ...
 
 
 class Stage:
@@ -149,7 +151,7 @@ class Stage:
             plan = plan_fleet(self.fleet, observed, options())
             seen = await look_at_owners(run, owners_needed(plan, self.fleet))
             seen |= await look_at_owners(run, holders_needed(self.fleet, seen))
-            plan = with_owners(plan, self.fleet, seen, create=create)
+            plan = owned(plan, self.fleet, seen, create=create)
             return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=wait)
 
         return self.do(work)  # type: ignore[no-any-return]

@@ -158,7 +158,8 @@ def test_an_app_that_no_run_has_seen_for_a_month_is_forgotten(
 def test_a_journal_of_form_five_gets_the_table_that_it_lacks(open_journal: OpenJournal, state: StateDir) -> None:
     open_journal().close()
     with sqlite3.connect(state.path / "journal.sqlite") as connection:
-        connection.execute("DROP TABLE unseen")
+        for table in ("unseen", "owner_updates", "owner_looks"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 5")
     assert read_memory(state, "ml").unseen == {}
     again = open_journal("r2")

@@ -87,7 +87,13 @@ def test_the_shipped_execution_file_writes_out_every_setting_at_its_default() ->
         for item in fields(Backoff)
     }
     wanted |= {f"safety.{item.name}" for item in fields(Safety)} - {"safety.hourly_usd_max", "safety.replace_on_drift"}
-    assert loaded.sources.keys() == wanted | {"safety.replace", "owners.create", "owners.assign"}
+    assert loaded.sources.keys() == wanted | {
+        "safety.replace",
+        "owners.create",
+        "owners.assign",
+        "owners.update",
+        "owners.look_every",
+    }
 
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:

@@ -179,9 +179,10 @@ def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
     from engine.app.answers import look_at_owners
     from engine.core.change import Action, OwnerChange, OwnerReason
     from engine.core.observed import Ownership
-    from engine.core.owners import owners_needed, with_owners
+    from engine.core.owners import owners_needed
     from engine.core.planner import plan_fleet
     from tests.fleets import options
+    from tests.rounds import owned
 
     stage.fleet = replace(stage.fleet, apps=stage.fleet.apps[-1:])
 
@@ -190,7 +191,7 @@ def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
         before = replace(rows[leaver], ownership=Ownership.OURS)
         observed = await run.observe({"research": None})
         plan = plan_fleet(stage.fleet, observed, options())
-        plan = with_owners(plan, stage.fleet, await look_at_owners(run, owners_needed(plan, stage.fleet)), create=True)
+        plan = owned(plan, stage.fleet, await look_at_owners(run, owners_needed(plan, stage.fleet)), create=True)
         gone = OwnerChange(leaver, Action.DELETE, OwnerReason.OFFBOARDED, before=before)
         plan = replace(plan, owners=(*plan.owners, gone))
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)

@@ -1,0 +1,92 @@
+"""Which profiles and spaces a plan compares with the file, beyond those that its creates need, and when.
+
+An idle run reads none: all of them are compared once in `[owners] look_every`, and when the user asks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core.identity import SPACE
+from engine.core.limits import OWNERS_LOOKED_MAX_COUNT
+from engine.core.owner_settings import needs_describing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.app.session import Joined
+    from engine.core.desired import DesiredFleet
+    from engine.core.draft import Draft
+    from engine.core.identity import Owner
+    from engine.core.plan_options import PlanOptions
+    from engine.ports.journal import Memory, Unfinished
+
+# A nightly run begins a little earlier or later than the last one: a look is due a tenth of its time early.
+_EARLY_SHARE = 0.9
+
+
+def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked: PlanOptions) -> frozenset[Owner]:
+    """Name the declared owners to compare: all with --owners, those of an unfinished update, and those that are due.
+
+    What a day's look has no room for, the next day's compares. A fleet that was never compared is so at once where
+    differences are updated; else its first run begins to count.
+    """
+    memory, fleet = parts.run.memory, loaded.fleet
+    if options.request.owners:
+        return frozenset(one.owner for one in fleet.owners if options.selectors.selects_owner(one))
+    declared = comparable(fleet)
+    begun = {one for one in declared if one in memory.unfinished and _is_update(memory.unfinished[one])}
+    if not options.selectors.is_empty:
+        return frozenset(begun)  # a narrow run is no look at the whole
+    every_s = loaded.settings.owners_look_every * _EARLY_SHARE
+    never = float("-inf") if loaded.settings.update_owners else float("inf")
+    due = {
+        domain.name
+        for domain in fleet.domains
+        if parts.run.wall() - memory.owners_compared.get(domain.domain_id, never) >= every_s
+    }
+    looked = sorted(owner for owner in declared if owner.domain in due)
+    return frozenset(begun | set(portion(looked, asked.today.toordinal())))
+
+
+def _is_update(left: Unfinished) -> bool:
+    return left.operation.startswith("Update")
+
+
+def comparable(fleet: DesiredFleet) -> frozenset[Owner]:
+    """Name the owners of which the fleet declares something that can differ: a profile may be a mere name."""
+    return frozenset(one.owner for one in fleet.owners if one.owner.kind == SPACE or needs_describing(one))
+
+
+def portion(owners: list[Owner], day: int) -> Iterable[Owner]:
+    """Return as many of `owners` as one look compares, another part each day."""
+    if len(owners) <= OWNERS_LOOKED_MAX_COUNT:
+        return owners
+    first = day * OWNERS_LOOKED_MAX_COUNT % len(owners)
+    return [*owners, *owners][first : first + OWNERS_LOOKED_MAX_COUNT]
+
+
+def compared_domains(draft: Draft, memory: Memory) -> tuple[str, ...]:
+    """Name the domains whose next look is due in a whole `look_every`, sorted.
+
+    Of those every declared owner was compared, or is made as declared; or they begin to count, since nothing updates.
+    """
+    watched: dict[str, set[Owner]] = {}
+    for owner in (*draft.watched, *draft.needed):
+        watched.setdefault(owner.domain, set()).add(owner)
+    declared: dict[str, set[Owner]] = {}
+    for owner in comparable(draft.fleet):
+        declared.setdefault(owner.domain, set()).add(owner)
+    ids = {domain.name: domain.domain_id for domain in draft.fleet.domains}
+    seen = draft.facts.owners_seen
+    unread = {owner.domain for owner, row in seen.items() if row is not None and row.unread_because}
+    found = []
+    for name, owners in declared.items():
+        looked = watched.get(name, set())
+        whole = owners <= looked or len(looked) >= OWNERS_LOOKED_MAX_COUNT
+        begins = not draft.updates_owners and ids[name] not in memory.owners_compared
+        if begins or (whole and looked <= seen.keys() and name not in unread):
+            found.append(name)
+    return tuple(sorted(found))

@@ -1,0 +1,192 @@
+"""The settings of a user profile or a space, in the service's own words: what the fleet declares beside what it finds.
+
+Only what is declared is compared: what the service fills in, and what nobody declared, is never drift. Not here: what
+is done about a difference (`owners`), and who asks the service (`executor.owner_scan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from engine.core.desired import AppSpec, DesiredOwner
+from engine.core.identity import USER
+from engine.core.observed import ObservedOwner
+
+# Where a space keeps the settings of an app type that can be shut down when idle.
+APP_SETTINGS: Final = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "CodeEditorAppSettings"}
+_RESOURCE_FIELDS: Final = {
+    "InstanceType": "instance_type",
+    "SageMakerImageArn": "image_arn",
+    "SageMakerImageVersionArn": "image_version_arn",
+    "SageMakerImageVersionAlias": "image_version_alias",
+    "LifecycleConfigArn": "lifecycle_config_arn",
+}
+_STORAGE: Final = ("SpaceStorageSettings", "EbsStorageSettings", "EbsVolumeSizeInGb")
+_IDLE: Final = ("AppLifecycleManagement", "IdleSettings", "IdleTimeoutInMinutes")
+_DEFAULT: Final = "DefaultResourceSpec"
+_CLEARED: Final = "None"  # the text that clears an ARN; the service then reports none
+
+EBS_GB: Final = "ebs_gb"
+SSO_IDENTITY: Final = "sso_identity"
+SHARING: Final = "sharing"
+DEFAULT_PREFIX: Final = "default."
+_FIXED: Final = frozenset({SSO_IDENTITY, SHARING})  # no call of the API changes these
+
+
+class Difference(NamedTuple):
+    """One declared field that is not as observed. `field` is its key in the fleet file, or `settings.` and a path."""
+
+    field: str
+    declared: Any
+    observed: Any
+
+    @property
+    def can_be_updated(self) -> bool:
+        """Whether the API has a call that changes it: a volume never shrinks."""
+        if self.field == EBS_GB:
+            return bool(self.observed is None or self.declared > self.observed)
+        return self.field not in _FIXED
+
+    @property
+    def is_unset_default(self) -> bool:
+        """Whether it is the default of a space that nobody has set yet: a start from Studio uses the domain's."""
+        return self.observed is None and self.field.startswith(DEFAULT_PREFIX)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `differs` of an owner in a plan."""
+        return {"field": self.field, "declared": self.declared, "observed": self.observed}
+
+
+def declared_settings(owner: DesiredOwner) -> dict[str, Any]:
+    """Return UserSettings or SpaceSettings as the fleet declares them; nothing that it does not declare is in them.
+
+    What has a key of its own in the fleet file wins over `settings`, and `settings` over the default that follows from
+    the app of a space.
+    """
+    if owner.owner.kind == USER:
+        own: dict[str, Any] = {} if owner.execution_role is None else {"ExecutionRole": owner.execution_role}
+        return laid_over(owner.settings, own)
+    part = APP_SETTINGS.get(owner.app_type or "")
+    settings = dict(owner.settings)
+    if part is not None and owner.default is not None and (resource := _resource_spec(owner.default)):
+        settings = laid_over({part: {_DEFAULT: resource}}, settings)
+    if owner.app_type is not None:
+        settings["AppType"] = owner.app_type
+    if owner.ebs_gb is not None:
+        settings = laid_over(settings, _nested(_STORAGE, owner.ebs_gb))
+    if owner.idle_minutes is not None and part is not None:
+        settings = laid_over(settings, _nested((part, *_IDLE), owner.idle_minutes))
+    return settings
+
+
+def _resource_spec(spec: AppSpec) -> dict[str, str]:
+    """Return the declared fields of an app's spec as a DefaultResourceSpec."""
+    values = {member: getattr(spec, name) for member, name in _RESOURCE_FIELDS.items()}
+    return {member: value for member, value in values.items() if value is not None}
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for member in reversed(path):
+        value = {member: value}
+    return dict(value)
+
+
+def laid_over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two tables, and the tables in them; `high` wins."""
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        merged[key] = laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def needs_describing(owner: DesiredOwner) -> bool:
+    """Whether the fleet declares something of an owner that a listing does not show."""
+    if owner.owner.kind == USER:
+        return bool(declared_settings(owner)) or owner.sso_identity is not None
+    return bool(declared_settings(owner).keys() - {"AppType", _STORAGE[0]})
+
+
+def differences(declared: DesiredOwner, row: ObservedOwner) -> tuple[Difference, ...]:
+    """Return the declared fields that `row` shows to be otherwise, sorted; what it does not show is not compared.
+
+    The owner and the app type of a space are not among them: a space that differs in these is another one.
+    """
+    found = list(_of_settings(declared, row))
+    if declared.sharing and row.sharing and declared.sharing != row.sharing:
+        found.append(Difference(SHARING, declared.sharing, row.sharing))
+    identity = None if declared.sso_is_guessed else declared.sso_identity
+    if identity is not None and row.sso_identity and identity != row.sso_identity:
+        found.append(Difference(SSO_IDENTITY, identity, row.sso_identity))
+    return tuple(sorted(found, key=lambda one: one.field))
+
+
+def _of_settings(declared: DesiredOwner, row: ObservedOwner) -> Iterator[Difference]:
+    wanted = declared_settings(declared)
+    wanted.pop("AppType", None)
+    seen = row.settings
+    if seen is None:  # a listing shows the size of a space's volume and nothing else of this
+        if row.ebs_gb and declared.ebs_gb is not None and declared.ebs_gb != row.ebs_gb:
+            yield Difference(EBS_GB, declared.ebs_gb, row.ebs_gb)
+        return
+    for path, value, other in _leaves(wanted, seen, ()):
+        yield Difference(_field(path, declared), value, other)
+
+
+def _leaves(
+    wanted: Mapping[str, Any], seen: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    for member, value in wanted.items():
+        other = seen.get(member)
+        if isinstance(value, Mapping):
+            yield from _leaves(value, other if isinstance(other, Mapping) else {}, (*path, member))
+        elif not _contains(other, value):
+            yield (*path, member), value, other
+
+
+def _contains(seen: Any, wanted: Any) -> bool:
+    """Whether an observed value is the declared one, with whatever the service filled in beside it."""
+    if isinstance(wanted, Mapping):
+        return isinstance(seen, Mapping) and all(_contains(seen.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        same_size = isinstance(seen, list) and len(seen) == len(wanted)
+        return (not wanted and seen is None) or (
+            same_size and all(any(_contains(other, value) for other in seen) for value in wanted)
+        )
+    return bool(seen == wanted) or (wanted == _CLEARED and not seen)
+
+
+def _field(path: tuple[str, ...], declared: DesiredOwner) -> str:
+    """Return what a user calls a setting: its key in the fleet file, where it has one."""
+    if path == ("ExecutionRole",) and declared.execution_role is not None:
+        return "execution_role"
+    if path == _STORAGE:
+        return EBS_GB
+    if path[1:] == _IDLE and declared.idle_minutes is not None:
+        return "idle_minutes"
+    if declared.default is not None and path[1:2] == (_DEFAULT,) and path[2] in _RESOURCE_FIELDS:
+        return f"{DEFAULT_PREFIX}{_RESOURCE_FIELDS[path[2]]}"
+    return ".".join(("settings", *path))
+
+
+def settings_to_send(declared: DesiredOwner, row: ObservedOwner) -> dict[str, Any]:
+    """Return what an update sends: each top-level member that differs, whole, with what the service had in it.
+
+    A member that is sent may replace the one that is there, so nothing of it is left out. A volume is never made
+    smaller.
+    """
+    wanted = declared_settings(declared)
+    wanted.pop("AppType", None)
+    seen = row.settings or {}
+    changed = {path[0] for path, _, _ in _leaves(wanted, seen, ())}
+    smaller = any(one.field == EBS_GB and not one.can_be_updated for one in differences(declared, row))
+    if smaller:
+        changed.discard(_STORAGE[0])
+    return {
+        member: laid_over(seen[member], value)
+        if isinstance(value, dict) and isinstance(seen.get(member), dict)
+        else value
+        for member, value in wanted.items()
+        if member in changed
+    }

@@ -1,0 +1,89 @@
+"""What comes before every delete and every update: a look with the tag, a durable intent, a lane that still may call.
+
+DeleteApp names an app and not its generation, DeleteSpace takes a volume with it, and an update replaces what somebody
+may have set. So what the plan saw is read again just before the call, the intent is made durable, the lane is asked
+once more whether it may call, the look is not older than some seconds; and only then is it deleted or updated.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.core.change import Action
+from engine.core.errors import AlreadyGone, NotFound
+from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
+from engine.core.outcome import Outcome
+from engine.core.ownership import tag_value, whose
+from engine.executor.course import after_delete, after_update, before_delete, before_update, with_tag
+from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
+from engine.executor.step import End
+from engine.executor.troubles import not_durable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.executor.lane import LaneRun
+    from engine.executor.operation import AnyOperation
+    from engine.executor.reach import Reach
+    from engine.executor.step import Step
+    from engine.ports.cloud import Cloud
+
+
+async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
+    """Read it again, make the intent durable, and only then delete or update it: what the plan saw, or nothing.
+
+    Raises CloudError for a call or a look that failed, and StoppedError.
+    """
+    for _ in range(LOOKS_BEFORE_CHANGE_MAX_COUNT):
+        operation.reading = True
+        read_at = lane.since_boot()
+        hindered = await _not_as_planned(reach, operation, lane.fleet)
+        if hindered is not None:
+            return hindered
+        owed = operation.change.action is Action.DELETE_THEN_CREATE
+        call, send, then = (
+            (operation.delete_call, operation.drop, after_delete)
+            if operation.is_delete
+            else (operation.update_call, operation.amend, after_update)
+        )
+        if not await lane.journal.intend_durably(
+            operation.key, call, operation.spec_hash, lane.wall(), owed=owed, before=operation.before_settings
+        ):
+            return End(Outcome.SKIPPED, not_durable(operation))
+        with suppress(OldReadError), sent_while_fresh(lane.since_boot, read_at):
+            leaving = partial(_leaving, lane, operation, call, read_at)
+            await reach.write(call, partial(_sent, send, reach.domain_id), leaving)
+            return then(operation, lane.control.now())
+    raise READ_TOO_OLD.with_traceback(None)
+
+
+async def _sent(send: Callable[[Cloud, str], Awaitable[None]], domain_id: str, cloud: Cloud) -> None:
+    await send(cloud, domain_id)
+
+
+async def _not_as_planned(reach: Reach, operation: AnyOperation, fleet: str) -> Step | None:
+    """Return what keeps the call from being sent; None where what the plan saw is there, with the tag that it saw."""
+    looked = before_delete if operation.is_delete else before_update
+    try:
+        row, operation.arn = await reach.look(
+            operation.describe_call, lambda cloud: operation.read(cloud, reach.domain_id)
+        )
+    except (NotFound, AlreadyGone):
+        return looked(operation, None)
+    hindered = looked(operation, row)
+    if hindered is not None:
+        return hindered
+    tags = await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn))
+    return with_tag(operation, whose(tag_value(tags, operation.kind.tag), fleet))
+
+
+def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:
+    """Note that the call leaves, if it still rests on what was read just now; raises OldReadError if not."""
+    require_fresh(lane.since_boot() - read_at)
+    operation.reading = False
+    operation.attempts += 1
+    operation.sent_at = lane.control.now()
+    operation.first_call_at = operation.first_call_at or operation.sent_at
+    lane.emit(operation.started(call))

@@ -1,0 +1,245 @@
+"""User profiles and spaces kept as declared, as processes before a simulator: reported, updated, remembered."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine.simulator.faces.thread_runner import SimulatorThread
+from engine.simulator.world.faults import FaultKind
+from tests.e2e.harness import DOMAIN_ID, POLICY, QUICK, Place, fault, fleet_text, people, until
+from tests.e2e.test_onboarding import make_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from engine.simulator.world.world import World
+
+PEOPLE = 100
+CHANGED = 30
+LOOKS = {"GetCallerIdentity", "ListApps"}
+OWNERS = POLICY + "[owners]\ncreate = true\n"
+UPDATES = OWNERS + "update = true\n"
+QUICK_OWNERS = QUICK + "".join(
+    f"{owner}_{what} = 0.02\n" for owner in ("profile", "space") for what in ("pending", "updating", "deleting")
+)
+
+
+def fleet_of(
+    count: int, idle: Sequence[int] = (), ebs: Sequence[int] = (), lab: str = 'instance_type = "ml.t3.medium"'
+) -> str:
+    """Return a fleet of one team; `idle` and `ebs` are of the spaces of its first people."""
+    names = people(count)
+    tables = [
+        f"[domains.research.spaces.{name}-lab]\n{key} = {value}\n"
+        for key, values in (("idle_minutes", idle), ("ebs_gb", ebs))
+        for name, value in zip(names, values, strict=False)
+    ]
+    return fleet_text(names, more="".join(tables), lab=lab)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Yield a folder without a fleet yet, and a domain with nobody in it."""
+    made = Place(tmp_path)
+    make_domain(made.world)
+    (tmp_path / "policies").mkdir()
+    made.scenario(QUICK_OWNERS)
+    with SimulatorThread(made.world) as simulator:
+        made.simulator = simulator
+        made.url = simulator.url
+        yield made
+
+
+def write(place: Place, fleet: str, policy: str = UPDATES) -> None:
+    """Write the files, and leave the world alone."""
+    (place.folder / "policies" / "execution.toml").write_text(policy)
+    (place.folder / "fleet.toml").write_text(fleet)
+
+
+def made(place: Place, fleet: str, policy: str = UPDATES) -> None:
+    """Make everything of a fleet."""
+    write(place, fleet, policy)
+    ran = place.apply()
+    assert ran.code == 0, ran.err
+    place.forget_calls()
+
+
+def idle_of(place: Place, space: str) -> int | None:
+    """Return the idle time of a space in the world."""
+
+    def look(world: World) -> int | None:
+        settings = world.domains[DOMAIN_ID].spaces[space].settings.get("JupyterLabAppSettings", {})
+        found: int | None = (
+            settings.get("AppLifecycleManagement", {}).get("IdleSettings", {}).get("IdleTimeoutInMinutes")
+        )
+        return found
+
+    return place.within(look)
+
+
+def plan_of(place: Place, *arguments: str) -> dict[str, Any]:
+    return place.run("plan", "--format", "json", *arguments).report
+
+
+def updates(plan: dict[str, Any]) -> list[str]:
+    return [one["name"] for one in plan["owners"] if one["action"] == "update"]
+
+
+def test_thirty_changed_fields_of_two_hundred_owners_are_thirty_calls_and_then_none(place: Place) -> None:
+    made(place, fleet_of(PEOPLE))
+    place.apply()
+    idle_calls = place.calls()
+    assert set(idle_calls) == LOOKS, "what was just made is not looked at again, and an idle run lists its apps alone"
+    write(place, fleet_of(PEOPLE, idle=[90] * CHANGED))
+    place.forget_calls()
+    place.apply()
+    assert place.calls() == idle_calls, "a night that is not due costs what it did before"
+
+    plan = plan_of(place, "--owners")
+    assert updates(plan) == [f"{name}-lab" for name in people(CHANGED)]
+    assert plan["owners"][0]["differs"] == [{"field": "idle_minutes", "declared": 90, "observed": None}]
+    text = place.run("plan", "--owners").out
+    assert "update 30 spaces in domain research: idle_minutes unset → 90" in text
+    assert place.run("plan", "--owners", "--detailed-exitcode").code == 2
+    place.forget_calls()
+    ran = place.apply("--owners")
+    assert ran.code == 0, ran.err
+    assert place.calls()["UpdateSpace"] == {"ok": CHANGED}
+    assert ran.report["owners"][0]["outcome"] == "updated"
+    assert idle_of(place, "u000-lab") == 90
+    assert updates(plan_of(place, "--owners")) == []
+    assert "Nothing to do" in place.run("plan", "--owners").out
+
+
+def test_without_update_every_difference_is_named_and_nothing_is_called(place: Place) -> None:
+    made(place, fleet_of(3), OWNERS)
+    write(place, fleet_of(3, idle=[90, 90, 120]), OWNERS)
+    ran = place.apply("--owners")
+    assert ran.code == 0
+    assert place.only_looked()
+    plan = plan_of(place, "--owners")
+    assert [(one["key"], one["action"], one["reason"]) for one in plan["drift"]] == [
+        (f"research/space/{name}-lab", "none", "owner_drift") for name in people(3)
+    ]
+    text = place.run("plan", "--owners").out
+    assert "2 spaces in domain research: idle_minutes unset → 90: u000-lab, u001-lab" in text
+    assert "1 space in domain research: idle_minutes unset → 120: u002-lab" in text
+    markdown = place.run("plan", "--owners", "--format", "markdown").out
+    assert "User profiles and spaces that differ" in markdown
+
+
+def test_a_volume_grows_once_in_six_hours_and_never_shrinks(place: Place) -> None:
+    gone = 'instance_type = "ml.t3.medium"\nmode = "absent"'
+    made(place, fleet_of(1, ebs=[10]))
+    write(place, fleet_of(1, ebs=[20], lab=gone))
+    ran = place.apply("--owners")
+    assert ran.code == 0, "the volume grows once the app in its space has gone"
+    assert [one["outcome"] for one in ran.report["owners"]] == ["updated"]
+    write(place, fleet_of(1, ebs=[30], lab=gone))
+    ran = place.apply("--owners")
+    assert ran.code == 3
+    (owner,) = ran.report["owners"]
+    assert owner["outcome"] == "failed"
+    assert "6 hours" in owner["error"]["message"]
+    write(place, fleet_of(1, ebs=[5], lab=gone))
+    place.forget_calls()
+    ran = place.apply("--owners")
+    assert ran.code == 0
+    assert place.only_looked()
+    assert "a volume never shrinks" in ran.out
+
+
+def test_a_volume_is_not_changed_under_a_running_app_and_that_is_said(place: Place) -> None:
+    made(place, fleet_of(1, ebs=[10]))
+    write(place, fleet_of(1, ebs=[20]))
+    ran = place.apply("--owners")
+    assert ran.code == 0, "the next run after the app has stopped updates it"
+    (owner,) = ran.report["owners"]
+    assert (owner["outcome"], owner["error"]["code"]) == ("unchanged", "AF415")
+    assert "not updated while app JupyterLab/default (InService) runs in it" in owner["error"]["message"]
+    replaced = place.apply("--owners", "--replace", "research/space/u000-lab/JupyterLab/default")
+    assert replaced.code == 0, replaced.err
+    assert [one["outcome"] for one in replaced.report["owners"]] == ["updated"]
+    assert [one["outcome"] for one in replaced.report["apps"]] == ["replaced"]
+    assert place.within(lambda world: world.domains[DOMAIN_ID].spaces["u000-lab"].ebs_gb) == 20
+
+
+def test_the_default_of_a_space_follows_its_app_before_that_is_made(place: Place) -> None:
+    made(place, fleet_of(2))
+
+    def default_of(world: World) -> Any:
+        return world.domains[DOMAIN_ID].spaces["u000-lab"].settings["JupyterLabAppSettings"]["DefaultResourceSpec"]
+
+    assert place.within(default_of) == {"InstanceType": "ml.t3.medium"}
+    write(place, fleet_of(2, lab='instance_type = "ml.m5.large"'), UPDATES + '[safety]\nreplace = "on-drift"\n')
+    ran = place.apply()
+    assert ran.code == 0, ran.err
+    assert place.within(default_of) == {"InstanceType": "ml.m5.large"}
+    assert {one["outcome"] for one in ran.report["owners"]} == {"updated"}
+    order = [
+        event["event"] for event in ran.events() if str(event.get("key", "")).startswith("research/space/u000-lab")
+    ]
+    assert order.index("app.created") > order.index("owner.settled")
+    assert place.apply().report["summary"] == {"unchanged": 2}
+
+
+def test_an_update_that_fails_is_told_with_its_reason_and_the_app_is_made_all_the_same(place: Place) -> None:
+    made(place, fleet_of(2))
+    place.scenario(QUICK_OWNERS + '[[update_failure]]\nowner = "u000-lab"\nreason = "no such role"\n')
+    write(place, fleet_of(2, idle=[90, 90]))
+    ran = place.apply("--owners")
+    assert ran.code == 3
+    ends = {one["owner"]: one for one in ran.report["owners"]}
+    assert ends["research/space/u001-lab"]["outcome"] == "updated"
+    failed = ends["research/space/u000-lab"]
+    assert failed["outcome"] == "failed"
+    assert "ended Update_Failed: no such role" in failed["error"]["message"]
+
+
+def test_what_this_fleet_has_not_made_is_left_alone(place: Place) -> None:
+    made(place, fleet_of(1))
+
+    def untag(world: World) -> None:
+        world.domains[DOMAIN_ID].spaces["u000-lab"].tags.clear()
+
+    place.within(untag)
+    write(place, fleet_of(1, idle=[90]))
+    ran = place.apply("--owners")
+    assert ran.code == 0
+    assert place.only_looked()
+    assert "it has no tag appfleet:managed-by" in ran.out
+
+
+def test_a_lost_update_is_looked_up_before_it_is_sent_again(place: Place) -> None:
+    made(place, fleet_of(1))
+    place.scenario(QUICK_OWNERS + fault(FaultKind.RESET_AFTER, "UpdateSpace", max_count=1))
+    write(place, fleet_of(1, idle=[90]))
+    ran = place.apply("--owners", "--log-level", "debug")
+    assert ran.code == 0, ran.err
+    assert [event["operation"] for event in ran.events("owner.call_started")] == ["UpdateSpace"]
+    assert [one["outcome"] for one in ran.report["owners"]] == ["updated"]
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_a_killed_update_run_is_picked_up_by_the_next_although_no_look_is_due(place: Place, moment: int) -> None:
+    made(place, fleet_of(8))
+    place.scenario(QUICK_OWNERS + fault(FaultKind.STALL_AFTER, "UpdateSpace", max_count=1 + moment))
+    write(place, fleet_of(8, idle=[90] * 8))
+    with place.start("apply", "--yes", "--owners") as running:
+        until(lambda: "UpdateSpace" in place.calls(), "an update was sent")
+        running.signal(signal.SIGKILL)
+        running.end()
+    place.scenario(QUICK_OWNERS + "\n")
+    begun = [name for name in people(8) if idle_of(place, f"{name}-lab") == 90]
+    assert begun
+    ran = place.apply()
+    assert ran.code == 0, ran.err
+    assert all(idle_of(place, f"{name}-lab") == 90 for name in begun)
+    assert place.apply("--owners").code == 0
+    assert all(idle_of(place, f"{name}-lab") == 90 for name in people(8))
+    assert json.loads(place.run("plan", "--owners", "--format", "json").out)["owners"] == []
