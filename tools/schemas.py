@@ -11,7 +11,7 @@ import typing
 from dataclasses import fields
 from typing import Any, Final
 
-from engine.core.change import Action, OwnerReason, Reason
+from engine.core.change import Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.idle_spaces import Sign
 from engine.core.outcome import Outcome, RunResult
@@ -75,15 +75,6 @@ CHANGE: Final = obj(
     key=KEY, domain=TEXT, owner_kind={"enum": ["user", "space"]}, owner=TEXT, app_type=TEXT, app_name=TEXT,
     action=one_of(Action), reason=one_of(Reason), before=or_null(BEFORE), after=or_null(AFTER), differs=arr(TEXT),
 )  # fmt: skip
-# Profiles and spaces that differ have neither the type nor the name of an app.
-DRIFT: Final = {
-    **CHANGE,
-    "properties": {
-        **CHANGE["properties"],
-        "key": {"type": "string", "pattern": "^[^/]+/(user|space)/[^/]+(/[^/]+/[^/]+)?$"},
-        "reason": {"enum": [*CHANGE["properties"]["reason"]["enum"], OwnerReason.OWNER_DRIFT.value]},
-    },
-}
 TROUBLE: Final = obj(code=TEXT, message=TEXT, hint=TEXT)
 FINDING: Final = obj(rule=TEXT, enforcement=TEXT, key=TEXT, message=TEXT, source=TEXT)
 LANE: Final = obj(account=TEXT, region=TEXT, endpoint=TEXT)
@@ -115,19 +106,19 @@ FORECAST: Final = obj(
 )  # fmt: skip
 
 
-def document(title: str, optional: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+def document(title: str, **properties: Any) -> dict[str, Any]:
     """Return the schema of a whole document."""
-    return {"$schema": DIALECT, "title": title, **obj(optional, format_version={"const": 1}, **properties)}
+    return {"$schema": DIALECT, "title": title, **obj(format_version={"const": 1}, **properties)}
 
 
 def plan() -> dict[str, Any]:
     """`plan --format json`, and the file of `plan --out`."""
     return document(
-        "appfleet plan --format json", ("owner_drift",),
+        "appfleet plan --format json",
         version=TEXT, fleet=TEXT, made_at=TIME, lanes=arr(LANE), inputs=maps(SHA256),
         selectors=maps(arr(TEXT)), options=maps(TEXT), fingerprint=FINGERPRINT,
         complete=FLAG, applyable=FLAG, owners=arr(OWNER_CHANGE), changes=arr(CHANGE),
-        drift=arr(DRIFT), owner_drift=arr(OWNER_CHANGE),
+        drift=arr(CHANGE),
         findings=arr(FINDING), quotas=arr(QUOTA), cost=or_null(COST),
         forecast=or_null(FORECAST),
         summary=obj(

@@ -156,30 +156,6 @@ class OwnerChange:
         return shown if self.assigned_to is None else {**shown, "assigned_to": self.assigned_to.arn}
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerDriftLine:
-    """An owner that is not as declared, in the form that the drift of apps has: without an app's type and name."""
-
-    change: OwnerChange
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry of `drift` in `plan --format json`."""
-        owner, before = self.change.owner, self.change.before
-        return {
-            "key": str(owner),
-            "domain": owner.domain,
-            "owner_kind": owner.kind,
-            "owner": owner.name,
-            "app_type": "",
-            "app_name": "",
-            "action": self.change.action.value,
-            "reason": self.change.reason.value,
-            "before": None if before is None else {"status": before.status, "generation": before.created_at},
-            "after": None,
-            "differs": [one.field for one in self.change.differs],
-        }
-
-
 def declared_json(owner: DesiredOwner) -> dict[str, Any]:
     """Return the fields of an owner that the fleet declares, and no others."""
     names = ("execution_role", "sso_identity", "owner_user", "sharing", "app_type", "ebs_gb", "idle_minutes")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
 
-from engine.core.change import Action, Change, OwnerChange, OwnerDriftLine, Reason
+from engine.core.change import Action, Change, OwnerChange, Reason
 from engine.core.cost import PlanCost
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
@@ -180,10 +180,9 @@ class Plan:
             "fingerprint": self.fingerprint,
             "complete": self.complete,
             "applyable": self.applyable,
-            "owners": self.owners,
+            "owners": (*self.owners, *self.owner_drift),
             "changes": self.changes,
-            "drift": (*self.drift, *map(OwnerDriftLine, self.owner_drift)),
-            **({"owner_drift": self.owner_drift} if self.owner_drift else {}),
+            "drift": self.drift,
             "findings": self.findings,
             "quotas": self.quotas,
             "cost": None if self.cost is None else self.cost.to_json(),

@@ -60,8 +60,9 @@ def _refuse(why: str) -> NoReturn:
 
 
 def _read_plan(whole: Mapping[str, Any]) -> Plan:
-    drift = [entry for entry in whole["drift"] if entry["app_type"]]  # owners come again, with what differs
-    decisions = {change.key: change for change in map(_read_change, [*drift, *whole["changes"]])}
+    decisions = {change.key: change for change in map(_read_change, [*whole["drift"], *whole["changes"]])}
+    owners = [_read_owner(entry) for entry in whole.get("owners", ())]
+    stays = [one for one in owners if one.action is Action.NONE and one.differs]
     plan = Plan(
         fleet=_text(whole["fleet"]),
         made_at=_text(whole["made_at"]),
@@ -77,8 +78,8 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         version=_text(whole.get("version", "")),
         cost=cost_from_json(whole.get("cost")),
         forecast=forecast_from_json(whole.get("forecast")),
-        owners=tuple(_read_owner(entry) for entry in whole.get("owners", ())),
-        owner_drift=tuple(_read_owner(entry) for entry in whole.get("owner_drift", ())),
+        owners=tuple(one for one in owners if one not in stays),
+        owner_drift=tuple(stays),
     )
     counted, said = plan.summary, whole["summary"]
     return replace(

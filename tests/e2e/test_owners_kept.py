@@ -123,7 +123,7 @@ def test_without_update_every_difference_is_named_and_nothing_is_called(place: P
     assert ran.code == 0
     assert place.only_looked()
     plan = plan_of(place, "--owners")
-    assert [(one["key"], one["action"], one["reason"]) for one in plan["drift"]] == [
+    assert [(one["key"], one["action"], one["reason"]) for one in plan["owners"]] == [
         (f"research/space/{name}-lab", "none", "owner_drift") for name in people(3)
     ]
     text = place.run("plan", "--owners").out
