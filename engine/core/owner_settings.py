@@ -31,11 +31,16 @@ EBS_GB: Final = "ebs_gb"
 SSO_IDENTITY: Final = "sso_identity"
 SHARING: Final = "sharing"
 DEFAULT_PREFIX: Final = "default."
+STATUS: Final = "status"
+_UPDATE_FAILED: Final = "Update_Failed"
 _FIXED: Final = frozenset({SSO_IDENTITY, SHARING})  # no call of the API changes these
 
 
 class Difference(NamedTuple):
-    """One declared field that is not as observed. `field` is its key in the fleet file, or `settings.` and a path."""
+    """One declared field that is not as observed. `field` is its key in the fleet file, or `settings.` and a path.
+
+    It is `status` where an update has failed: nothing may be created there until another one succeeds.
+    """
 
     field: str
     declared: Any
@@ -114,6 +119,8 @@ def differences(declared: DesiredOwner, row: ObservedOwner) -> tuple[Difference,
     The owner and the app type of a space are not among them: a space that differs in these is another one.
     """
     found = list(_of_settings(declared, row))
+    if row.status == _UPDATE_FAILED and row.settings is not None and declared_settings(declared).keys() - {"AppType"}:
+        found.append(Difference(STATUS, "InService", row.status))
     if declared.sharing and row.sharing and declared.sharing != row.sharing:
         found.append(Difference(SHARING, declared.sharing, row.sharing))
     identity = None if declared.sso_is_guessed else declared.sso_identity
@@ -179,7 +186,7 @@ def settings_to_send(declared: DesiredOwner, row: ObservedOwner) -> dict[str, An
     wanted = declared_settings(declared)
     wanted.pop("AppType", None)
     seen = row.settings or {}
-    changed = {path[0] for path, _, _ in _leaves(wanted, seen, ())}
+    changed = {path[0] for path, _, _ in _leaves(wanted, seen, ())} or set(wanted)  # all, where the last update failed
     smaller = any(one.field == EBS_GB and not one.can_be_updated for one in differences(declared, row))
     if smaller:
         changed.discard(_STORAGE[0])

@@ -170,7 +170,9 @@ def before_update(operation: AnyOperation, row: Seen | None) -> Step | None:
         return skipped(operation, _NO_UPDATE[row.status])
     if row.status in PASSING:
         return Refused(not_ready(operation, row))
-    return End(Outcome.UNCHANGED) if operation.is_as_updated(row) else None
+    if not operation.is_as_updated(row):
+        return None
+    return End(operation.good_end() if operation.attempts else Outcome.UNCHANGED)
 
 
 def with_tag(operation: AnyOperation, found: Whose) -> Step | None:
@@ -195,7 +197,7 @@ def after_look(  # noqa: C901, PLR0911, PLR0912 - one case a verdict
     match looked.verdict:
         case Verdict.IN_SERVICE:
             operation.in_service = True
-            return End(operation.good_end())
+            return End(operation.good_end(), operation.undone)
         case Verdict.FAILED if not operation.kind.explains:
             return End(Outcome.FAILED, failed(operation, row))
         case Verdict.FAILED if row is not None and looked.error is not None:

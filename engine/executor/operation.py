@@ -136,6 +136,7 @@ class Operation(ABC, Generic[C, R]):
     doubt_until: float = float("-inf")  # until then a call of unknown outcome may still be carried out
     cut_off: bool = False  # the run ended while its call was under way
     absent_since: float | None = None
+    undone: Trouble | None = None  # why a part of an update was left out
     failures: dict[str, int] = field(default_factory=dict)
     failing_since: dict[str, float] = field(default_factory=dict)
     passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
@@ -346,6 +347,10 @@ class Operation(ABC, Generic[C, R]):
         if self.adopted:
             return Outcome.ADOPTED
         return Outcome.REPLACED if self.deleted else Outcome.CREATED
+
+    def does_without(self, _undone: Trouble) -> bool:
+        """Leave out of an update what the service does not take now; tell whether anything is left of it."""
+        return False
 
     def await_from(self, phase: Phase, now: float, settle_timeout_s: float) -> None:
         """Enter a phase in which looks show what comes of it."""

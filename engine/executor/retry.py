@@ -65,7 +65,8 @@ def after_error(  # noqa: C901, PLR0911 - one match statement that shows the who
             operation.unknown_at = now
             return Await(Phase.LOOK)
         case Occupied() if operation.phase is Phase.UPDATE:
-            return End(Outcome.UNCHANGED, trouble_of(error))
+            undone = trouble_of(error)
+            return Call(Phase.UPDATE) if operation.does_without(undone) else End(Outcome.UNCHANGED, undone)
         case InUse() | StorageNotReady() | Unreachable() | OutcomeUnknown():
             return _again(operation, error, "transient", backoffs.transient, now, jitter)
         case _:

@@ -35,6 +35,7 @@ from engine.executor.operation import Operation, Phase
 from engine.executor.step import Await, Call, Gone
 from engine.executor.throttle import AdaptiveRate
 from tests.simulation import late_mutants as late
+from tests.simulation import update_mutants as updates
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
 
@@ -386,5 +387,9 @@ MUTANTS: Final = (
     Mutant("every-owner-is-ours", "no foreign owner is deleted", _every_owner_is_ours),
     Mutant("everybody-is-assigned", "nobody whose profile was not made", _everybody_is_assigned),
     Mutant("the-unassigned-are-forgotten", "assigned, or named", _the_unassigned_are_forgotten),
+    Mutant("update-tag-is-not-read-again", "the tag, just before an update", updates.tag_is_not_read_again),
+    Mutant("update-is-not-read-again", "read just before an update", updates.is_not_read_again),
+    Mutant("a-lost-update-is-believed", "observe first, updates too", updates.lost_one_is_believed),
+    Mutant("an-accepted-update-is-done", "an update is seen, not assumed", updates.accepted_one_is_done),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

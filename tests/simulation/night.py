@@ -259,7 +259,7 @@ class Night:
             return None
         self.plan = plan
         watch.planned(plan)
-        if leaving is not None:
+        if disturbance is not CALM:
             draw_takeovers(self.befalls, watch, plan)
         if disturbance is not CALM:
             draw_expiry(self.befalls, watch, plan)
@@ -326,7 +326,15 @@ class Night:
             ),
             domain_lanes=scenario.lanes,
         )
-        draft = a_draft(run, fleet, observed, options, creates_owners=scenario.settings.create_owners)
+        draft = a_draft(
+            run,
+            fleet,
+            observed,
+            options,
+            creates_owners=scenario.settings.create_owners,
+            updates_owners=scenario.settings.update_owners,
+            watched=[one.owner for one in fleet.owners] if scenario.compares and leaving is None else (),
+        )
         draft = replace(draft, assigns_users=scenario.settings.assign_users)
         draft = await whole(run, draft, Purpose(running=True, leaving=() if leaving is None else leaving.leaving))
         return draft.plan if leaving is None else leaving.over(draft.plan, draft.facts)

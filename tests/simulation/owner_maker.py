@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from engine.app.teams.overlay import Offboarding
 from engine.core.desired import DesiredOwner, holder_of
 from engine.core.identity import SPACE, USER, Owner
+from engine.core.owner_settings import declared_settings
 from engine.core.ownership import MANAGED_TAG
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from engine.simulator.world.quotas import SPACES, USER_PROFILES
-from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, PENDING, Profile, Space
+from engine.simulator.world.records import DELETING, FAILED, IN_SERVICE, PENDING, UPDATE_FAILED, Profile, Space
 from engine.simulator.world.service_error import ServiceError
 from engine.simulator.world.values import NEVER
 from tests.simulation.fleet_maker import FLEET_NAME, SOURCE, Kind
@@ -118,14 +119,15 @@ def make_owner(
     domain, name = world.domains[domain_id], declared.owner.name
     if declared.owner.kind == USER:
         sso = ("UserName", identity_of(name)) if domain.auth_mode == "SSO" else ("", "")
-        return owners.create_profile(world, domain, name, tags=tags, sso=sso, at_once=at_once)
+        settings = declared_settings(declared)
+        return owners.create_profile(world, domain, name, settings=settings, tags=tags, sso=sso, at_once=at_once)
     return owners.create_space(
         world,
         domain,
         name,
         owner=declared.owner_user or "",
         sharing=declared.sharing,
-        settings={"AppType": declared.app_type} if declared.app_type else {},
+        settings=declared_settings(declared),
         tags=tags,
         at_once=at_once,
     )
@@ -300,8 +302,15 @@ def heal_owners(scenario: Scenario) -> None:
         there = standing_owner(world, domain_id, declared.owner.kind, declared.owner.name)
         if there is not None and there.status == FAILED:
             world.drop_owner(there)
+        if there is not None and there.status == UPDATE_FAILED and not _is_updated(scenario, there):
+            there.status = IN_SERVICE
         if not makes:
             _restore(world, domain_id, declared)
+
+
+def _is_updated(scenario: Scenario, there: Profile | Space) -> bool:
+    """Whether the fleet itself may bring an owner back whose update has failed."""
+    return scenario.settings.update_owners and there.tags.get(MANAGED_TAG) == FLEET_NAME
 
 
 def _restore(world: World, domain_id: str, declared: DesiredOwner) -> None:

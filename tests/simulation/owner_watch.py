@@ -19,6 +19,7 @@ from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import DELETING, IN_SERVICE, Profile, Space
 from tests.simulation.fleet_maker import FLEET_NAME
 from tests.simulation.owner_maker import standing_owner
+from tests.simulation.update_watch import OWNER_UPDATES, check_none_left, check_update, check_updated, why_untrue
 
 if TYPE_CHECKING:
     from engine.core.change import OwnerChange
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 OWNER_CREATES: Final = frozenset({"CreateUserProfile", "CreateSpace"})
 OWNER_DELETES: Final = frozenset({"DeleteUserProfile", "DeleteSpace"})
-OWNER_WRITES: Final = OWNER_CREATES | OWNER_DELETES
+OWNER_WRITES: Final = OWNER_CREATES | OWNER_DELETES | OWNER_UPDATES
 TICK: Final = 1e-6
 SAME_GENERATION_SECONDS: Final = 0.002
 
@@ -54,6 +55,11 @@ def owner_id(domain_id: str, kind: OwnerKind, name: str) -> OwnerId:
 
 class OwnerWatch:
     """What one run does about owners."""
+
+    @property
+    def watch(self) -> Watch:
+        """What the whole night is watched by."""
+        return self._watch
 
     def __init__(self, watch: Watch, ids: dict[str, str]) -> None:
         self._watch = watch
@@ -96,6 +102,8 @@ class OwnerWatch:
         self._writing[key] = call.operation
         if call.operation in OWNER_DELETES:
             self._check_delete(call, key)
+        elif call.operation in OWNER_UPDATES:
+            check_update(self, call, key)
         else:
             self._check_create(call, key)
 
@@ -127,16 +135,21 @@ class OwnerWatch:
         if watch.phase != "apply" or change is None or change.action is not Action.DELETE or change.before is None:
             watch.violation(f"{what}, which the plan does not delete")
             return
+        self.check_looked(what, key, change)
+        self._check_emptied(what, key)
+
+    def check_looked(self, what: str, key: OwnerId, change: OwnerChange) -> None:
+        """Check that what is deleted or updated was read just before, with its tag, and that its intent is kept."""
+        watch, before = self._watch, change.before
         if change.owner not in watch.journal.durable:
             watch.violation(f"{what} without a durable intent")
         seen = self._seen.pop(key, None)
-        if seen is None:
+        if seen is None or before is None:
             watch.violation(f"{what}, which was not read just before")
-        elif abs(seen.row.created_at - change.before.created_at) > SAME_GENERATION_SECONDS:
+        elif abs(seen.row.created_at - before.created_at) > SAME_GENERATION_SECONDS:
             watch.violation(f"{what}, whose generation is not the plan's")
         else:
             self._check_tag(what, key, change, seen.arn)
-        self._check_emptied(what, key)
 
     def _check_tag(self, what: str, key: OwnerId, change: OwnerChange, arn: str) -> None:
         """Check that the tag was read just before, that it was ours, and that it still was when it was asked for."""
@@ -176,6 +189,9 @@ class OwnerWatch:
         there = self._standing(owner)
         if there is not None and there.status == IN_SERVICE:
             return
+        if self.changes[owner].action is Action.UPDATE:
+            check_updated(self, f"{operation} of {what}", owner, there)
+            return
         began = self._watch.began_wall
         if self._watch.world.owner_in_service_at.get(owner, float("-inf")) < began:
             self._watch.violation(f"{operation} of {what} before {owner} was in service")
@@ -195,7 +211,7 @@ class OwnerWatch:
             self.unknown[key] += 1
             self._watch.seen.add(f"unknown outcome: {call.operation}")
             there = self._standing(key)
-            if call.operation in OWNER_DELETES:
+            if call.operation not in OWNER_CREATES:
                 return
             if there is None or there.created_at < self._watch.wall_of(call.sent_at) - 0.01:
                 self._unknown_since[key] = (self._watch.now(), there)
@@ -226,7 +242,12 @@ class OwnerWatch:
     def _why_untrue(self, result: OwnerResult) -> str:  # noqa: PLR0911 - one look an outcome
         key, watch = self._id_of(result.owner), self._watch
         code = result.error.code if result.error is not None else ""
+        change = self.changes[key]
+        if change.action is Action.UPDATE and (wrong := why_untrue(self, result, change, self._standing(key))):
+            return wrong
         match result.outcome:
+            case Outcome.UNCHANGED if change.action is Action.UPDATE:
+                return ""
             case Outcome.CREATED | Outcome.ADOPTED | Outcome.UNCHANGED:
                 if result.outcome is Outcome.CREATED and not self._may_have_made(result.owner):
                     return "no create of it was carried out"
@@ -234,6 +255,8 @@ class OwnerWatch:
                 at = watch.world.owner_in_service_at.get(key, float("-inf"))
                 served = at >= watch.began_wall or (there is not None and there.status == IN_SERVICE)
                 return "" if served else "it was not in service in this run"
+            case Outcome.UPDATED:
+                return ""
             case Outcome.DELETED:
                 there, change = self._standing(key), self.changes[key]
                 gone = there is None or not _is_generation(there, change) or key in self.hidden
@@ -269,12 +292,13 @@ def why_owners_not_converged(report: ApplyReport) -> list[str]:
     return [
         f"{result.owner} {result.outcome} ({result.error.message if result.error else ''})"
         for result in report.owners
-        if result.outcome not in (Outcome.CREATED, Outcome.ADOPTED, Outcome.UNCHANGED)
+        if result.outcome not in (Outcome.CREATED, Outcome.ADOPTED, Outcome.UNCHANGED, Outcome.UPDATED)
     ]
 
 
 def check_no_owner_left(watch: Watch, plan: Plan) -> None:
     """Check a plan that is made when everything has converged: nothing is done about owners."""
+    check_none_left(watch.owners, plan)
     for change in plan.owners:
-        if change.reason is not OwnerReason.PENDING:
+        if change.reason not in (OwnerReason.PENDING, OwnerReason.OWNER_DRIFT):
             watch.violation(f"after convergence {change.owner} is still to be {change.action} ({change.reason})")

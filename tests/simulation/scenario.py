@@ -27,6 +27,7 @@ from tests.simulation.trouble_maker import (
     with_offboarding,
     with_rivals,
 )
+from tests.simulation.update_maker import draw_updates
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.records import AppId
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 5  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 6  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -67,6 +68,7 @@ class Scenario:
     faults: list[FaultRule] = field(default_factory=list)
     strange: list[tuple[AppId, float, float]] = field(default_factory=list)
     disturbances: tuple[Disturbance, ...] = ()
+    compares: bool = False  # every run compares all owners, as --owners does
 
     def weight(self, app: DesiredApp) -> float:
         """Return the app's priority."""
@@ -101,6 +103,7 @@ class Scenario:
         self.strange.clear()
         self.slow_share = self.freeze_probability = 0.0
         world.failures.clear()
+        world.update_failures.clear()
         world.clear_changes()
         world.after_first_create.clear()
         world.quotas = Quotas()
@@ -155,6 +158,7 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
     draw_owners(random.Random(seed + 8), scenario)
     draw_sign_in(random.Random(seed + 24), scenario)
+    draw_updates(random.Random(seed + 25), scenario)
     scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
     scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.world import World
     from tests.simulation.watch import Watch
 
-TAKEOVER_SHARE: Final = 0.5  # of the runs that let owners go
+TAKEOVER_SHARE: Final = 0.5  # of the runs
 TAKEN_SHARE: Final = 0.4  # of the owners of such a run
 EXPIRY_SHARE: Final = 0.2  # of the runs that delete anything
 EXPIRED_CALLS_SHARE: Final = 0.1  # so that some calls are under way when another one learns of it
@@ -50,18 +50,18 @@ class SomebodyRetagsOwner:
             return
         key = owner_id(self.domain_id, self.owner.kind, self.owner.name)
         self.watch.say("somebody retags", *key, self.tags)
-        self.watch.seen.add("somebody retagged an owner that leaves")
+        self.watch.seen.add("somebody retagged an owner that leaves or is updated")
         self.watch.owners.retagged_at[key] = world.now
         there.tags = dict(self.tags)
 
 
 def draw_takeovers(rng: random.Random, watch: Watch, plan: Plan) -> None:
-    """Let people come between the plan of a run that lets owners go and its deletes."""
+    """Let people come between a plan and its deletes and updates of owners."""
     world, scenario = watch.world, watch.scenario
     ids = {domain.name: domain.domain_id for domain in scenario.fleet.domains}
-    leaving = [change.owner for change in plan.owners if change.action is Action.DELETE]
+    taken = [change.owner for change in plan.owners if change.action in (Action.DELETE, Action.UPDATE)]
     if rng.random() < TAKEOVER_SHARE:
-        for owner in leaving:
+        for owner in taken:
             if rng.random() < TAKEN_SHARE:
                 at = watch.wall() + rng.uniform(0.0, SOON_SECONDS)
                 world.schedule(at, SomebodyRetagsOwner(watch, ids[owner.domain], owner, rng.choice(NEW_TAGS)))

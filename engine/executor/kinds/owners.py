@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, OwnerChange, OwnerReason
@@ -11,7 +11,7 @@ from engine.core.desired import holder_of
 from engine.core.identity import USER, Owner, folded_owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.outcome import Outcome, OwnerResult
-from engine.core.owner_settings import differences, settings_to_send
+from engine.core.owner_settings import EBS_GB, differences, settings_to_send
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import described_owner
@@ -104,7 +104,7 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
         """Whether a description shows what the update makes of it; a listing does not tell."""
         if row.settings is None:
             return None
-        return not any(one.can_be_updated for one in differences(self.declared, row))
+        return not any(one.can_be_updated for one in differences(self._updated, row))
 
     def described(self, row: ObservedOwner) -> str:
         """Describe what stands in its place."""
@@ -138,7 +138,8 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     @property
     def before_settings(self) -> str:
         """The fields that an update changes, as JSON, with what they were."""
-        return json.dumps({one.field: one.observed for one in self.change.updates}, sort_keys=True)
+        taken = {one.field: one.observed for one in self.change.updates}
+        return json.dumps(taken, sort_keys=True) if taken else ""
 
     @property
     def describe_call(self) -> str:
@@ -163,8 +164,20 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     async def amend(self, cloud: Cloud, domain_id: str) -> None:
         """Send its update, laid over what was read just before it."""
         seen = self.seen_before or self.standing
-        settings = settings_to_send(self.declared, seen)
+        settings = settings_to_send(self._updated, seen)
         await cloud.update_owner(domain_id, self.key.kind, self.key.name, settings)
+
+    @property
+    def _updated(self) -> DesiredOwner:
+        """What an update makes of it: what is declared, without the volume of a space in which something runs."""
+        return self.declared if self.undone is None else replace(self.declared, ebs_gb=None)
+
+    def does_without(self, undone: Trouble) -> bool:
+        """Leave the volume as it is, if there is anything else to update; tell whether there is."""
+        if self.undone is not None or {one.field for one in self.change.updates} <= {EBS_GB}:
+            return False
+        self.undone = undone
+        return True
 
     async def drop(self, cloud: Cloud, domain_id: str) -> None:
         """Send its delete; the volume of a space goes with it."""

@@ -74,7 +74,7 @@ class MemoryOwners:
         def act() -> OwnerDetail:
             self._check(operation, _named(domain_id, kind, name))
             found = _find(self._domain(domain_id), kind, name)
-            return _detail(found)
+            return detail_of(found)
 
         return await self._owner_call(operation, domain_id, name, act)
 
@@ -149,7 +149,8 @@ def _row(owner: Profile | Space) -> OwnerRow:
     )
 
 
-def _detail(owner: Profile | Space) -> OwnerDetail:
+def detail_of(owner: Profile | Space) -> OwnerDetail:
+    """Return the answer of DescribeUserProfile or DescribeSpace."""
     if isinstance(owner, Profile):
         settings = shapes.profile_description(owner).get("UserSettings", {})
         return OwnerDetail(_row(owner), owner.arn, owner.failure_reason, deepcopy(settings), owner.sso_value)
