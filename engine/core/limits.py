@@ -88,8 +88,9 @@ UNSEEN_KEPT_MAX_SECONDS: Final = 2_592_000.0  # of an app that was made with --n
 CLOCK_SKEW_MAX_SECONDS: Final = 300.0
 
 # Planning.
-# Whose apps are, who reads on, quotas, owners, their holders, settings, tags, sign-in, assignment, none left.
-PLAN_ROUNDS_MAX_COUNT: Final = 10  # in which a plan asks and is made again
+# Whose apps are, who reads on, quotas, owners, their holders, settings, holders of what has vanished meanwhile, tags,
+# sign-in, assignment, none left, and one to spare.
+PLAN_ROUNDS_MAX_COUNT: Final = 12  # in which a plan asks and is made again
 OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one before the index of tags is asked
 
 # Quotas and prices.
