@@ -190,7 +190,7 @@ def not_ready(operation: AnyOperation, row: Seen) -> InUse:
 def occupied(inside: list[str], error: CloudError) -> Occupied:
     """Return the error of an owner that the service does not update while something runs in it."""
     return Occupied(
-        f"its volume is not changed while {_named(inside)} runs in it",
+        f"its volume is not changed while it is in use by {_named(inside)}",
         hint="The next run after it has stopped updates it",
         service_code=Occupied.code,
         operation=error.operation,

@@ -161,7 +161,10 @@ def test_a_volume_is_not_changed_under_a_running_app_and_that_is_said(place: Pla
     assert ran.code == 0, "the next run after the app has stopped updates it"
     (owner,) = ran.report["owners"]
     assert (owner["outcome"], owner["error"]["code"]) == ("unchanged", "AF415")
-    assert "its volume is not changed while app JupyterLab/default (InService) runs in it" in owner["error"]["message"]
+    assert (
+        "its volume is not changed while it is in use by app JupyterLab/default (InService)"
+        in owner["error"]["message"]
+    )
     replaced = place.apply("--owners", "--replace", "research/space/u000-lab/JupyterLab/default")
     assert replaced.code == 0, replaced.err
     assert [one["outcome"] for one in replaced.report["owners"]] == ["updated"]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.desired import DesiredOwner
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, Owner
 from engine.core.limits import OWNER_LISTINGS_MAX_COUNT
 from engine.core.selectors import Selectors
-from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, an_app, key_of
+from tests.fleets import CANVAS, KERNEL, LAB, SOURCE, a_fleet, an_app, key_of
 
 ALICE, LAB_SPACE = Owner("research", "user", "alice"), Owner("research", "space", "alice-lab")
 
@@ -165,3 +166,25 @@ def test_a_space_is_meant_by_its_name_and_by_whose_it_is(told: dict[str, list[st
 def test_a_space_that_no_team_declares_is_of_no_team() -> None:
     space = Owner("research", SPACE, "alice-lab")
     assert not Selectors.parse(teams=["*"]).selects_space(space, user="alice", app_type="", teams=[])
+
+
+@pytest.mark.parametrize(
+    ("told", "selected"),
+    [
+        ({}, True),
+        ({"teams": ["vis*"]}, True),
+        ({"teams": ["other"]}, False),
+        ({"keys": [LAB]}, True),
+        ({"keys": [CANVAS]}, False),
+        ({"domains": ["lab"]}, False),
+        ({"spaces": ["alice-*"]}, True),
+        ({"users": ["alice"]}, False),
+        ({"app_types": ["JupyterLab"]}, True),
+        ({"app_types": ["Canvas"]}, False),
+    ],
+)
+def test_a_declared_space_is_meant_by_its_domain_team_name_app_type_or_the_key_of_its_app(
+    told: dict[str, list[str]], selected: bool
+) -> None:
+    declared = DesiredOwner(LAB_SPACE, SOURCE, teams=("vision",), app_type="JupyterLab")
+    assert Selectors.parse(**told).selects_owner(declared) is selected

@@ -215,3 +215,15 @@ def test_what_is_no_allowance_is_refused(text: str, fragment: str) -> None:
 def test_an_allowance_is_written_as_it_was_read() -> None:
     for text in ("research/user/a/Canvas/default", "research/*=12", "research/?/x=1"):
         assert str(parse_allowance(text)) == text
+
+
+def test_updates_of_profiles_and_spaces_count_in_create_max() -> None:
+    owners = tuple(
+        OwnerChange(Owner(domain, SPACE, name), Action.UPDATE, OwnerReason.OWNER_DRIFT)
+        for domain, name in (("research", "a"), ("research", "b"), ("lab", "c"))
+    )
+    plan = Plan("f", "2026-11-24T01:00:00Z", (_create(1),), owners=owners)
+    found = check_plan(plan, DOMAINS, {}, Safety(create_max=2), PriceBook(PRICES))
+    assert [finding.message.partition(":")[0] for finding in found] == ["all domains together", "domain research"]
+    assert "1 app would be created and 3 profiles and spaces updated, more than the 2" in found[0].message
+    assert check_plan(plan, DOMAINS, {}, Safety(create_max=4), PriceBook(PRICES)) == ()
