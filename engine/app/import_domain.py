@@ -5,10 +5,12 @@ Not here: what the file says (`config.imported`) and how it is laid out (`config
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,37 +20,49 @@ from engine.app.looking import looking
 from engine.app.named_file import put_file
 from engine.app.plan import iso
 from engine.config.fleet.fleet_text import fleet_text
-from engine.config.fleet.imported import Found, import_fleet
+from engine.config.fleet.imported import import_fleet
+from engine.config.fleet.imported_rows import Found
 from engine.config.toml_text import toml_value
 from engine.core.desired import Source
-from engine.core.errors import BugError, ConfigError, UsageError
+from engine.core.errors import AccessDenied, BugError, ConfigError, UsageError
 from engine.core.facts import Facts
 from engine.core.identity import SPACE, USER
+from engine.core.limits import FLEET_FILE_MAX_BYTES, OWNERS_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.observed import ObservedDomain, ObservedFleet
+from engine.core.owners import WantedOwners, declared_owners, with_owners
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.questions import ResidentsOf
+from engine.core.settings import Execution
 from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.session import Joined
     from engine.config.fleet.imported import Imported
+    from engine.core.identity import Owner
+    from engine.core.observed import ObservedOwner
     from engine.core.plan import Plan
+    from engine.executor.owner_scan import OwnerScanner
     from engine.ports.events import Emit
 
 
 @dataclass(frozen=True, slots=True)
 class ImportAsked:
-    """The domain, and the names that its fleet file shall have for the fleet and for the domain."""
+    """The domain, and the names that its fleet file shall have for the fleet and for the domain.
+
+    `settings`: whether profiles and spaces are asked for theirs, at `read_rate` calls a second.
+    """
 
     domain_id: str
     region: str
     fleet: str
     domain: str
+    settings: bool = True
+    read_rate: float = Execution().read_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +102,63 @@ def bare_fleet(asked: ImportAsked) -> Loaded:
     # What names the domain in an error is what was typed, not the file in which it was read and that is gone.
     (written,) = loaded.fleet.domains
     typed = replace(written, source=Source(f"--domain-id {asked.domain_id}", 0))
-    return replace(loaded, fleet=replace(loaded.fleet, domains=(typed,)))
+    read = loaded.policies.settings
+    paced = replace(read, execution=replace(read.execution, read_rate=asked.read_rate))
+    return replace(
+        loaded,
+        fleet=replace(loaded.fleet, domains=(typed,)),
+        policies=replace(loaded.policies, settings=paced),
+    )
 
 
-async def found_in(options: AppOptions, loaded: Loaded, parts: Joined) -> Found:
-    """List the domain's apps, user profiles and spaces, each once. Raises AppfleetError where one has no end."""
+async def found_in(options: AppOptions, loaded: Loaded, parts: Joined, *, settings: bool) -> Found:
+    """List the domain's apps, user profiles and spaces, each once, and ask each of these for its settings.
+
+    Raises AppfleetError where a listing has no end, or one of them cannot be read: the file would not be of the domain.
+    """
     (domain,) = loaded.fleet.domains
     observed = (await parts.run.observe({domain.name: None})).domains[domain.name]
     if observed.error is not None:
         raise observed.error
     facts = await answers((ResidentsOf(domain.name),), Facts(), options, parts)
-    residents = facts.residents[domain.name].values()
+    residents = tuple(facts.residents[domain.name].values())
+    rows = await with_settings(parts.run.owner_scanner(domain.name), residents) if settings else residents
     return Found(
         domain.name,
         domain.domain_id,
         domain.region,
         parts.run.links[domain.name].lane.account,
         observed.apps,
-        tuple(sorted(row.owner.name for row in residents if row.owner.kind == USER)),
-        {row.owner.name: row for row in residents if row.owner.kind == SPACE},
+        tuple(sorted(row.owner.name for row in rows if row.owner.kind == USER)),
+        {row.owner.name: row for row in rows if row.owner.kind == SPACE},
+        {row.owner.name: row for row in rows if row.owner.kind == USER},
     )
+
+
+async def with_settings(scanner: OwnerScanner, rows: Sequence[ObservedOwner]) -> tuple[ObservedOwner, ...]:
+    """Ask for each owner, several at a time; one that has gone since the listing stays as that showed it.
+
+    Raises CloudError and StoppedError.
+    """
+    found: dict[Owner, ObservedOwner] = {row.owner: row for row in rows}
+    waiting = iter(rows)
+
+    async def work() -> None:
+        for row in waiting:
+            described = await scanner.describe(row.owner)
+            if described is not None:
+                found[row.owner] = replace(described, owner=row.owner)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(OWNERS_ASKED_AT_ONCE_MAX_COUNT):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        error = errors.exceptions[0]
+        if isinstance(error, AccessDenied):
+            error.hint = f"{error.hint}, or leave the settings out with --no-settings"
+        raise error from None
+    return tuple(found.values())
 
 
 def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
@@ -122,6 +173,11 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
         "spaces and apps reaches the service."
     )
     text = fleet_text(head, imported.document)
+    if len(text.encode()) > FLEET_FILE_MAX_BYTES:
+        raise UsageError(
+            f"the imported file would be longer than the {FLEET_FILE_MAX_BYTES:,} bytes that a fleet file may have",
+            hint="Leave the settings of user profiles and spaces out with --no-settings",
+        )
     try:
         loaded = _loaded(text)
     except ConfigError as error:
@@ -132,6 +188,9 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
         raise BugError(f"the imported file does not declare what it should: {_named(declared ^ imported.keys)}")
     observed = ObservedFleet({found.domain: ObservedDomain(found.domain, 0.0, found.apps)})
     plan = plan_fleet(loaded.fleet, observed, PlanOptions(iso(now), now.date()))
+    seen = {row.owner: row for row in (*found.profiles.values(), *found.spaces.values())}
+    owners = declared_owners(loaded.fleet, now.date())
+    plan = with_owners(plan, owners, seen, WantedOwners(watched=frozenset(seen)))
     if differing := _differing(plan):
         raise BugError(f"the imported file plans to changes: {differing}")
     return ImportResult(text, imported)
@@ -179,6 +238,7 @@ def _loaded(text: str) -> Loaded:
 def _differing(plan: Plan) -> str:
     told = [f"{change.key} {change.action.value} ({change.reason.value})" for change in plan.changes]
     told += [f"{change.key} differs in {', '.join(change.differs)}" for change in plan.drift]
+    told += [f"{owner.owner} differs in {', '.join(one.field for one in owner.differs)}" for owner in plan.owner_drift]
     told += [finding.message for finding in plan.findings]
     return _named(told)
 
@@ -191,5 +251,5 @@ async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> 
     """List a live domain, and give its fleet file, proved to plan to nothing. Raises UsageError and CloudError."""
     asked = with_region(asked)
     head = bare_fleet(asked)
-    found = await looking(options, head, emit, found_in)
+    found = await looking(options, head, emit, partial(found_in, settings=asked.settings))
     return checked(asked, found, now())

@@ -13,6 +13,7 @@ from engine.cli.named import STDOUT
 from engine.cli.output import say, write_result
 from engine.core.errors import ExitCode
 from engine.core.request import Request
+from engine.core.settings import RATE_PER_SECOND, Execution
 from engine.core.text import clean
 
 if TYPE_CHECKING:
@@ -40,11 +41,25 @@ def import_(
     domain_name: Annotated[
         str, flags.flag("--domain-name", help="The file's name for the domain.", metavar="NAME")
     ] = "main",
+    no_settings: Annotated[
+        bool, flags.flag("--no-settings", help="Leave out settings of user profiles and spaces: one call for each.")
+    ] = False,
+    read_rate: Annotated[
+        float,
+        flags.flag(
+            "--read-rate",
+            help="Calls a second that read.",
+            metavar="RATE",
+            min=RATE_PER_SECOND.low,
+            max=RATE_PER_SECOND.high,
+        ),
+    ] = Execution().read_rate,
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Write a fleet file from a live domain.
 
-    Existing apps become declared apps, repeated shapes become [apps], and people with the same apps become teams.
+    Existing apps become declared apps, repeated shapes become [apps], and people with the same become teams. Settings
+    of user profiles and spaces are written with them.
     Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
     from engine.app import import_domain as app_import_domain
@@ -57,7 +72,7 @@ def import_(
     if out is not None:
         require_free(out)
     options = replace(options_of(ctx.obj), simulate=simulate_of(simulate), command="import")
-    asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name)
+    asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name, not no_settings, read_rate)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = sinks.run(app_import_domain.import_domain(options, asked, sinks.emit))
     imported = result.imported
@@ -65,7 +80,8 @@ def import_(
         put(out, result.text)
     written = out is not None or write_result(result.text)
     counts = {"app": len(imported.keys), "shape": imported.shapes, "team": imported.teams}
-    say(import_text(counts, imported.left_out, imported.bare_owners))
+    owners = (imported.bare_owners, imported.set_owners, imported.owners_left_out)
+    say(import_text(counts, imported.left_out, *owners))
     if out is not None:
         say(f"wrote {clean(str(out))}")
         following = _for_file(out, options)

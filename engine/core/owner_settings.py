@@ -6,11 +6,11 @@ is done about a difference (`owners`), and who asks the service (`executor.owner
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from engine.core.desired import AppSpec, DesiredOwner
-from engine.core.identity import USER
+from engine.core.identity import SPACE, USER
 from engine.core.observed import ObservedOwner
 
 # Where a space keeps the settings of an app type that can be shut down when idle.
@@ -28,6 +28,8 @@ _DEFAULT: Final = "DefaultResourceSpec"
 _CLEARED: Final = "None"  # the text that clears an ARN; the service then reports none
 
 EBS_GB: Final = "ebs_gb"
+IDLE_MINUTES: Final = "idle_minutes"
+EXECUTION_ROLE: Final = "execution_role"
 SSO_IDENTITY: Final = "sso_identity"
 SHARING: Final = "sharing"
 DEFAULT_PREFIX: Final = "default."
@@ -95,6 +97,65 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     for member in reversed(path):
         value = {member: value}
     return dict(value)
+
+
+def as_declared(row: ObservedOwner, app_type: str | None, default: AppSpec) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a fleet file has to say of an observed owner for `declared_settings` to be what was observed.
+
+    First the keys that the fleet file has for it, then the rest as `settings`. `app_type` and `default` are of the one
+    app that is declared in a space: what appfleet sends by itself because of them is in neither.
+    """
+    settings = _without_nothing(row.settings or {})
+    keys: dict[str, Any] = {SSO_IDENTITY: row.sso_identity} if row.sso_identity else {}
+    paths: dict[str, tuple[str, ...]] = {EXECUTION_ROLE: ("ExecutionRole",)}
+    if row.owner.kind == SPACE:
+        settings.pop("AppType", None)
+        paths = {EBS_GB: _STORAGE}
+        if (part := APP_SETTINGS.get(app_type or "")) is not None:
+            paths[IDLE_MINUTES] = (part, *_IDLE)
+            settings = _without_default(settings, part, default)
+    for key, path in paths.items():
+        value = _at(settings, path)
+        if value is not None and not _says_more(rest := _without(settings, path), path):
+            keys[key], settings = value, rest
+    return keys, settings
+
+
+def _without_default(settings: dict[str, Any], part: str, default: AppSpec) -> dict[str, Any]:
+    """Return the settings of a space without what follows from its one app."""
+    for member, value in _resource_spec(default).items():
+        path = (part, _DEFAULT, member)
+        if _at(settings, path) == value:
+            settings = _without(settings, path)
+    return settings
+
+
+def _without_nothing(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy without tables that are empty: they set nothing."""
+    copied = {
+        member: _without_nothing(value) if isinstance(value, Mapping) else value for member, value in settings.items()
+    }
+    return {member: value for member, value in copied.items() if value is not None and value != {}}
+
+
+def _at(settings: Any, path: tuple[str, ...]) -> Any:
+    for member in path:
+        settings = settings.get(member) if isinstance(settings, dict) else None
+    return settings
+
+
+def _without(settings: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return a copy without a value that is there, and without the tables that would be empty."""
+    first, *rest = path
+    left = _without(settings[first], rest) if rest else {}
+    changed = {**settings, first: left}
+    return changed if left else {member: value for member, value in settings.items() if member != first}
+
+
+def _says_more(settings: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether `settings` still speak of what a key would say: a fleet file takes one of the two."""
+    table = _IDLE[0] if _IDLE[0] in path else path[0]
+    return table in settings or any(isinstance(value, dict) and table in value for value in settings.values())
 
 
 def laid_over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,11 +228,11 @@ def _contains(seen: Any, wanted: Any) -> bool:
 def _field(path: tuple[str, ...], declared: DesiredOwner) -> str:
     """Return what a user calls a setting: its key in the fleet file, where it has one."""
     if path == ("ExecutionRole",) and declared.execution_role is not None:
-        return "execution_role"
+        return EXECUTION_ROLE
     if path == _STORAGE:
         return EBS_GB
     if path[1:] == _IDLE and declared.idle_minutes is not None:
-        return "idle_minutes"
+        return IDLE_MINUTES
     if declared.default is not None and path[1:2] == (_DEFAULT,) and path[2] in _RESOURCE_FIELDS:
         return f"{DEFAULT_PREFIX}{_RESOURCE_FIELDS[path[2]]}"
     return ".".join(("settings", *path))

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from engine.core.text import clean, count_of, listed
 
+_OWNERS: Final = ("user profile or space", "user profiles and spaces")
 
-def import_text(counts: Mapping[str, int], left_out: Mapping[str, Sequence[str]], bare_owners: int) -> str:
-    """Return the summary; `counts` by the word for one, `left_out` why -> what."""
+
+def import_text(
+    counts: Mapping[str, int],
+    left_out: Mapping[str, Sequence[str]],
+    bare_owners: int,
+    set_owners: int = 0,
+    owners_left_out: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """Return the summary; `counts` by the word for one, what is left out of apps and of owners why -> what.
+
+    `set_owners` have settings in the file, and `bare_owners` are not in it.
+    """
     imported = ", ".join(count_of(count, word) for word, count in counts.items())
-    lines = [f"Imported {imported}. Checked: planning this file shows no changes."]
+    settings = f", settings of {count_of(set_owners, *_OWNERS)}" if set_owners else ""
+    lines = [f"Imported {imported}{settings}. Checked: planning this file shows no changes."]
     if bare_owners:
-        bare = count_of(bare_owners, "user profile or space", "user profiles and spaces")
-        lines.append(f"Not in the file: {bare} without an app")
-    if left_out:
+        lines.append(f"Not in the file: {count_of(bare_owners, *_OWNERS)} without an app or a setting")
+    if left_out or owners_left_out:
         lines.append("Left out:")
-    for why, names in left_out.items():
-        lines.append(f"  {count_of(len(names), 'app')}: {clean(why)}: {listed(names)}")
+    for words, named in ((("app",), left_out), (_OWNERS, owners_left_out)):
+        for why, names in named.items():
+            lines.append(f"  {count_of(len(names), *words)}: {clean(why)}: {listed(names)}")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ASKED = ("import", "--domain-id", DOMAIN_ID, "--region", "eu-west-1")
+ASKED = ("import", "--domain-id", DOMAIN_ID, "--region", "eu-west-1", "--read-rate", "1000")
 APPS = 500
 CANVAS = "[apps.canvas]\ntype = 'Canvas'\n"
 
@@ -38,7 +38,7 @@ def live(tmp_path: Path) -> Iterator[Place]:
 
 
 def test_a_domain_of_500_apps_made_by_someone_else_is_imported_and_then_plans_to_nothing(live: Place) -> None:
-    """Two shapes come to two apps and two teams; only listings are called, each page once."""
+    """Two shapes come to two apps and two teams; each page of a listing is asked for once, and each owner once."""
     ran = live.run(*ASKED, "--out", "fleet.toml")
 
     assert ran.code == 0, ran.err
@@ -50,6 +50,8 @@ def test_a_domain_of_500_apps_made_by_someone_else_is_imported_and_then_plans_to
         "ListApps": 5,
         "ListUserProfiles": 5,
         "ListSpaces": 5,
+        "DescribeUserProfile": APPS,
+        "DescribeSpace": APPS,
     }
     written = tomllib.loads((live.folder / "fleet.toml").read_text())
     assert written["domains"]["main"]["account"] == ACCOUNT

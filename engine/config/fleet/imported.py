@@ -5,66 +5,32 @@ Pure: from what was listed to a document. Not here: listing (`app.import_domain`
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-
+from engine.config.fleet.imported_owners import Keys, keys_text, owners_said, shared_identity
+from engine.config.fleet.imported_rows import Found, Whys, spelled, unsayable, writable
 from engine.config.fleet.spaces import PRIVATE
-from engine.config.service import fields
-from engine.config.service.app_rules import (
-    DEFAULT_NAME,
-    NAME_NEEDED,
-    ONE_A_SPACE,
-    RSTUDIO_OWNER,
-    owner_fault,
-    spec_faults,
-)
+from engine.config.service.app_rules import DEFAULT_NAME, NAME_NEEDED
 from engine.config.service.fields import MEMBER
-from engine.config.service.service_model import APP_TYPES, SHARING_TYPES, is_name
-from engine.core.desired import COMPARED_FIELDS, AppSpec
+from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.limits import LABEL_MAX_CHARS
-from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+from engine.core.owner_settings import SSO_IDENTITY
 
 _NUMBER_MAX_CHARS: Final = 8  # what is left of a label for the number that tells two shapes apart
 _TEAM_MIN_MEMBERS: Final = 2
-_ADAPTERS: Final = {
-    name: TypeAdapter[str](kind)
-    for name, kind in (
-        ("instance_type", fields.InstanceType),
-        ("image_arn", fields.ImageArn),
-        ("image_version_arn", fields.ImageVersionArn),
-        ("image_version_alias", fields.ImageVersionAlias),
-        ("lifecycle_config_arn", fields.LifecycleConfigArn),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was listed of one domain: its app rows by key, its profiles, and its spaces by name.
-
-    `domain` is the name that the fleet shall have for it, and that its keys have.
-    """
-
-    domain: str
-    domain_id: str
-    region: str
-    account: str
-    apps: Mapping[AppKey, ObservedApp]
-    users: tuple[str, ...]
-    spaces: Mapping[str, ObservedOwner]
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The document, the keys that it declares, and what was left out of it: why -> what.
+    """The document, the keys that it declares, and what was left out of it, of apps and of owners: why -> what.
 
-    `shapes` and `teams` count what the document folds; `bare_owners` counts profiles and spaces that have no app.
+    `shapes` and `teams` count what the document folds, `set_owners` the profiles and spaces of which it says more than
+    their apps; `bare_owners` counts those that are not in it, since they have neither an app nor a setting.
     """
 
     document: dict[str, Any]
@@ -73,6 +39,8 @@ class Imported:
     teams: int
     left_out: Mapping[str, tuple[str, ...]]
     bare_owners: int
+    set_owners: int
+    owners_left_out: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,6 +50,7 @@ class _Space:
     pattern: str
     sharing: str
     apps: tuple[_Use, ...]
+    keys: str = "{}"  # as JSON, since tables have no order
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,6 +69,7 @@ class _Person:
     parts: set[_Use | _Space] = field(default_factory=set)
     own_spaces: dict[str, _Space] = field(default_factory=dict)
     team: frozenset[_Use | _Space] = frozenset()
+    keys: Keys = field(default_factory=dict)
 
 
 def import_fleet(name: str, found: Found) -> Imported:
@@ -107,125 +77,49 @@ def import_fleet(name: str, found: Found) -> Imported:
 
     The same rows in another order give the same document.
     """
-    found = _spelled(found)
-    left_out: defaultdict[str, list[str]] = defaultdict(list)
-    kept: dict[AppKey, AppSpec] = {}
-    whys = _Whys(found)
-    for key, row in sorted(found.apps.items()):
-        why = whys.why_not(row)
-        if why:
-            left_out[why].append("/".join(key[1:]))
-            continue
-        kept[key], lost = _writable(row.spec)
-        for field_name in lost:
-            left_out[f"{field_name} is not in a form that a fleet file takes, so it is not declared"].append(
-                "/".join(key[1:])
-            )
+    found = spelled(found)
+    whys = Whys(found)
+    kept, left_out = _kept(found, whys)
+    owners = owners_said(found, kept, whys)
     definitions, uses = _shapes(kept)
-    people = _people(found, uses)
+    people = _people(found, uses, owners.keys)
     teams = _teams(people.values())
     domain: dict[str, Any] = {"id": found.domain_id, "region": found.region, "account": found.account}
+    identity = shared_identity({person.name: person.keys for person in people.values()})
+    if identity is not None:
+        domain[SSO_IDENTITY] = identity
+        for person in people.values():
+            person.keys = {key: value for key, value in person.keys.items() if key != SSO_IDENTITY}
     domain |= _tables(people, teams)
     document = {"schema": 1, "name": name, "apps": definitions, "domains": {found.domain: domain}}
     if not definitions:
         del document["apps"]
-    with_app = {key.owner for key in kept if key.owner_kind == SPACE}
-    bare = sum(space not in with_app for space in found.spaces) + sum(person not in people for person in found.users)
+    spaces = {owner.name for owner in (*owners.keys, *(key.owner_key for key in kept)) if owner.kind == SPACE}
     return Imported(
         document,
         frozenset(kept),
         len(definitions),
         len(teams),
-        {why: tuple(names) for why, names in sorted(left_out.items())},
-        bare,
+        left_out,
+        len(found.spaces.keys() - spaces) + len(set(found.users) - people.keys()),
+        len(owners.keys),
+        owners.left_out,
     )
 
 
-def _spelled(found: Found) -> Found:
-    """Spell the owners of spaces as their profiles are spelled: the service takes them in any case."""
-    spelling = {name.casefold(): name for name in found.users}
-    spaces = {
-        name: replace(space, owner_user=spelling.get(space.owner_user.casefold(), space.owner_user))
-        for name, space in found.spaces.items()
-    }
-    return replace(found, spaces=spaces)
-
-
-class _Whys:
-    """Judges whether a fleet file can say a row."""
-
-    def __init__(self, found: Found) -> None:
-        self._spaces = found.spaces
-        names = {*found.users, *(key.owner for key in found.apps if key.owner_kind == USER)}
-        folded = Counter(name.casefold() for name in names)
-        self._alike = {name for name in names if folded[name.casefold()] > 1}
-        self._users = frozenset(names)
-        self._in_space: defaultdict[Owner, list[str]] = defaultdict(list)
-        for key, row in found.apps.items():
-            if key.owner_kind == SPACE and row.status.is_alive:
-                self._in_space[key.owner_key].append(key.app_type)
-
-    def why_not(self, row: ObservedApp) -> str:
-        """Return why a row is left out; empty when it is not."""
-        key = row.key
-        if row.status not in (AppStatus.PENDING, AppStatus.IN_SERVICE):
-            return f"the app is {row.status_text or row.status.value}"
-        if key.app_type not in APP_TYPES:
-            return f"this appfleet does not know the app type {key.app_type}"
-        if not is_name(key.owner) or not is_name(key.app_name):
-            return "the name is none that a fleet file takes"
-        user, sharing, why = self._owner(key)
+def _kept(found: Found, whys: Whys) -> tuple[dict[AppKey, AppSpec], dict[str, tuple[str, ...]]]:
+    """Return the apps that the file declares, and what is left out: why -> what."""
+    left_out: defaultdict[str, list[str]] = defaultdict(list)
+    kept: dict[AppKey, AppSpec] = {}
+    for key, row in sorted(found.apps.items()):
+        why = whys.why_not(row)
         if why:
-            return why
-        if user in self._alike:
-            return "two user profiles have names that differ only in case"
-        # Without the owner's name, so that the same fault of many is told once.
-        owner = RSTUDIO_OWNER if key.owner == RSTUDIO_OWNER else "its owner"
-        fault = owner_fault(key.app_type, key.owner_kind, owner, sharing)
-        spec, _ = _writable(row.spec)
-        faults = [*([fault] if fault else []), *spec_faults(key.app_type, key.app_name, spec, ())]
-        return faults[0][1] if faults else ""
-
-    def _owner(self, key: AppKey) -> tuple[str, str, str]:
-        """Return the user profile behind an app, how its space is shared, and why it cannot be said."""
-        if key.owner_kind == USER:
-            return key.owner, "", ""
-        space = self._spaces.get(key.owner)
-        if space is None:
-            return "", "", "its space is not in the listing of spaces"
-        return space.owner_user, space.sharing, self._space_fault(space, self._in_space[key.owner_key])
-
-    def _space_fault(self, space: ObservedOwner, types: list[str]) -> str:
-        if not space.owner_user:
-            return "its space has no owner"
-        if space.owner_user not in self._users:
-            return "the owner of its space is not in the listing of user profiles"
-        if space.sharing not in SHARING_TYPES:
-            return "its space does not tell whether it is private or shared"
-        if len(types) > 1 and ONE_A_SPACE.intersection(types):
-            return "its space holds several apps, and a fleet file takes one"
-        return ""
-
-
-@lru_cache(maxsize=1_000)
-def _writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
-    """Return what of a spec may stand in a fleet file, and the names of the fields that may not.
-
-    An alias stands for the version that it chose, so of the two it is kept.
-    """
-    values: dict[str, str] = {}
-    lost: list[str] = []
-    for name in COMPARED_FIELDS:
-        value = getattr(spec, name)
-        if value is None:
+            left_out[why].append("/".join(key[1:]))
             continue
-        try:
-            values[name] = _ADAPTERS[name].validate_python(value)
-        except ValidationError:
-            lost.append(name)
-    if "image_version_alias" in values:
-        values.pop("image_version_arn", None)
-    return replace(AppSpec(), **values), tuple(lost)  # type: ignore[arg-type]  # the fields are all of text
+        kept[key], lost = writable(row.spec)
+        for name in lost:
+            left_out[unsayable(name)].append("/".join(key[1:]))
+    return kept, {why: tuple(names) for why, names in sorted(left_out.items())}
 
 
 def _shapes(kept: Mapping[AppKey, AppSpec]) -> tuple[dict[str, Any], dict[AppKey, _Use]]:
@@ -266,23 +160,30 @@ def _label(shape: tuple[str, str, AppSpec], taken: set[str]) -> str:
     return label
 
 
-def _people(found: Found, uses: Mapping[AppKey, _Use]) -> dict[str, _Person]:
-    """Return everybody who has an app or owns a space that has one, sorted by name."""
+def _people(found: Found, uses: Mapping[AppKey, _Use], said: Mapping[Owner, Keys]) -> dict[str, _Person]:
+    """Return everybody who has an app, a setting, or a space that has one, sorted by name."""
     people: dict[str, _Person] = {}
     in_space: defaultdict[str, list[_Use]] = defaultdict(list)
+    for owner, keys in said.items():
+        if owner.kind == USER:
+            people[owner.name] = _Person(owner.name, keys=keys)
+        else:
+            in_space[owner.name] = []
     for key, use in uses.items():
         if key.owner_kind == USER:
             people.setdefault(key.owner, _Person(key.owner)).parts.add(use)
         else:
             in_space[key.owner].append(use)
     for name, apps in sorted(in_space.items()):
-        owner, sharing = found.spaces[name].owner_user, found.spaces[name].sharing
-        person = people.setdefault(owner, _Person(owner))
-        pattern = _pattern(name, owner)
+        row = found.spaces[name]
+        person = people.setdefault(row.owner_user, _Person(row.owner_user))
+        pattern = _pattern(name, row.owner_user)
+        keys = said.get(Owner(found.domain, SPACE, name), {})
+        space = _Space(pattern, row.sharing, tuple(sorted(apps)), keys_text(keys))
         if pattern == name:
-            person.own_spaces[name] = _Space(name, sharing, tuple(sorted(apps)))
+            person.own_spaces[name] = space
         else:
-            person.parts.add(_Space(pattern, sharing, tuple(sorted(apps))))
+            person.parts.add(space)
     return dict(sorted(people.items()))
 
 
@@ -346,8 +247,8 @@ def _tables(
     for name, person in people.items():
         rest = person.parts - person.team
         uses = sorted(part for part in rest if isinstance(part, _Use))
-        if uses or not person.team:
-            tables["users"][name] = {"apps": _entries(uses)} if uses else {}
+        if uses or person.keys or not person.team:
+            tables["users"][name] = person.keys | ({"apps": _entries(uses)} if uses else {})
         for inside, space in _own_spaces(person, rest):
             tables["spaces"][inside] = {"owner": name, **_space(space)}
     tables["spaces"] = dict(sorted(tables["spaces"].items()))
@@ -362,7 +263,9 @@ def _own_spaces(person: _Person, rest: Iterable[_Use | _Space]) -> Iterator[tupl
 
 
 def _space(space: _Space) -> dict[str, Any]:
-    return {**({} if space.sharing == PRIVATE else {"sharing": space.sharing}), "apps": _entries(space.apps)}
+    sharing = {} if space.sharing == PRIVATE else {"sharing": space.sharing}
+    apps = {"apps": _entries(space.apps)} if space.apps else {}
+    return {**sharing, **json.loads(space.keys), **apps}
 
 
 def _entries(uses: Iterable[_Use]) -> list[Any]:

@@ -7,12 +7,14 @@ checking the rest of a fleet. botocore itself checks no enum, pattern or maximum
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 from engine.config.reading.model_errors import kind_of
 from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_value
+from engine.config.reading.toml_positions import scan
+from engine.core.text import is_safe
 
 _SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
 _WANTED: Final[dict[str, tuple[type, ...]]] = {
@@ -50,6 +52,56 @@ def _shapes() -> dict[str, Any]:
 def check_settings(settings: dict[str, Any], kind: str, place: Place, problems: Problems) -> None:
     """Note everything in `settings` of a `user` or a `space` that the service would refuse."""
     _check(settings, _shapes()[_SHAPES[kind]], place, problems)
+
+
+def legal_settings(settings: Mapping[str, Any], kind: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what of observed settings a fleet file takes, and the paths of what it does not.
+
+    A list is taken whole or not at all, since a shorter one would be another setting; so is a table that lacks what the
+    service requires.
+    """
+    if not settings:
+        return {}, ()
+    refused: list[str] = []
+    legal = _legal_structure(settings, _shapes()[_SHAPES[kind]], "settings", refused)
+    return legal or {}, tuple(refused)
+
+
+def _legal_structure(
+    value: Mapping[str, Any], shape: dict[str, Any], path: str, refused: list[str]
+) -> dict[str, Any] | None:
+    legal: dict[str, Any] = {}
+    for key, item in value.items():
+        inside, member = f"{path}.{key}", shape["members"].get(key)
+        below = _shapes()[member["shape"]] if member is not None else {"type": ""}
+        if below["type"] == "structure" and isinstance(item, Mapping):
+            found = _legal_structure(item, below, inside, refused)
+            if found:
+                legal[key] = found
+        elif _is_legal(item, below):
+            legal[key] = item
+        else:
+            refused.append(inside)
+    if set(shape.get("required", ())) - legal.keys():
+        refused.append(path)
+        return None
+    return legal
+
+
+def _is_legal(value: Any, shape: dict[str, Any]) -> bool:
+    """Whether a fleet file takes a value, and can show it."""
+    problems = Problems()
+    _check(value, shape, Place("", scan("")), problems)
+    return not problems.errors and all(map(is_safe, _texts(value)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value that was checked."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _check(value: Any, shape: dict[str, Any], place: Place, problems: Problems) -> None:

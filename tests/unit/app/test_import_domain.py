@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.app.import_domain import ImportAsked, bare_fleet, checked, put
-from engine.config.fleet.imported import Found, import_fleet
+from engine.app.import_domain import ImportAsked, bare_fleet, checked, put, with_settings
+from engine.config.fleet.imported import import_fleet
+from engine.config.fleet.imported_rows import Found
 from engine.core.errors import BugError, UsageError
-from engine.core.identity import parse_app_key
-from engine.core.observed import AppStatus, ObservedApp
+from engine.core.identity import USER, Owner, parse_app_key
+from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 STEPS = "engine.app.import_domain"
 ASKED = ImportAsked("d-abcd1234efgh", "eu-west-1", "imported", "main")
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+ALICE = Owner("main", USER, "alice")
 KEY = parse_app_key("main/user/alice/Canvas/default")
 FOUND = Found(
     "main",
@@ -67,6 +69,46 @@ def test_a_file_that_plans_to_a_change_is_a_bug_and_names_the_app(monkeypatch: p
 
     with pytest.raises(BugError, match=r"plans to changes: main/user/alice/Canvas/default create \(absent\)"):
         checked(ASKED, replace(FOUND, apps={}), NOW)
+
+
+def test_a_file_that_does_not_declare_an_owner_as_it_is_is_a_bug_and_names_the_field(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here the profile has another role than the one that the file was made from."""
+    roles = ["arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/b"]
+    first, second = (
+        replace(FOUND, profiles={"alice": ObservedOwner(ALICE, "InService", 1.0, settings={"ExecutionRole": role})})
+        for role in roles
+    )
+    made = import_fleet(ASKED.fleet, first)
+    monkeypatch.setattr(f"{STEPS}.import_fleet", lambda *_: made)
+
+    with pytest.raises(BugError, match="plans to changes: main/user/alice differs in execution_role"):
+        checked(ASKED, second, NOW)
+
+
+def test_a_file_that_would_be_longer_than_a_fleet_file_may_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{STEPS}.FLEET_FILE_MAX_BYTES", 100)
+
+    with pytest.raises(UsageError, match="longer than the 100 bytes") as caught:
+        checked(ASKED, FOUND, NOW)
+    assert "--no-settings" in caught.value.hint
+
+
+async def test_a_profile_that_has_gone_since_the_listing_stays_as_that_showed_it() -> None:
+    """Its apps may still be listed, so nothing is said of its settings alone."""
+
+    class Scanner:
+        async def describe(self, owner: Owner) -> ObservedOwner | None:
+            if owner == ALICE:
+                return None
+            return ObservedOwner(owner, "InService", 1.0, settings={"SecurityGroups": ["sg-1"]})
+
+    rows = [ObservedOwner(Owner("main", USER, name), "InService", 1.0) for name in ("alice", "bob")]
+    alice, bob = await with_settings(Scanner(), rows)  # type: ignore[arg-type]
+
+    assert alice == rows[0]
+    assert bob.settings == {"SecurityGroups": ["sg-1"]}
 
 
 @pytest.mark.parametrize(

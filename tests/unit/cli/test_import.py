@@ -88,7 +88,7 @@ def test_without_out_the_file_is_the_result(
             2,
             (
                 "Imported 1 app. Checked: planning this file shows no changes.\n"
-                "Not in the file: 2 user profiles and spaces without an app"
+                "Not in the file: 2 user profiles and spaces without an app or a setting"
             ),
         ),
         (
@@ -106,6 +106,15 @@ def test_the_summary_names_the_first_of_what_was_left_out(
 ) -> None:
     """Each reason has a line, with a count and a few names."""
     assert import_text({"app": 1}, left, bare) == told
+
+
+def test_the_summary_counts_owners_with_settings_and_names_what_of_them_is_left_out() -> None:
+    text = import_text({"app": 1}, {"it is odd": ("a",)}, 0, 1, {"it is Failed": ("space/a", "user/b")})
+
+    assert text == (
+        "Imported 1 app, settings of 1 user profile or space. Checked: planning this file shows no changes.\n"
+        "Left out:\n  1 app: it is odd: a\n  2 user profiles and spaces: it is Failed: space/a, user/b"
+    )
 
 
 def test_a_name_with_a_line_break_forges_no_line() -> None:

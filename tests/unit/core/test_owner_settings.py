@@ -10,7 +10,7 @@ import pytest
 from engine.core.desired import AppSpec, DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner
-from engine.core.owner_settings import declared_settings, differences, needs_describing, settings_to_send
+from engine.core.owner_settings import as_declared, declared_settings, differences, needs_describing, settings_to_send
 from tests.fleets import SOURCE
 
 ALICE, LAB = Owner("research", USER, "alice"), Owner("research", SPACE, "alice-lab")
@@ -183,3 +183,55 @@ def test_no_call_changes_who_shares_a_space_or_how_a_person_signs_in() -> None:
     found = differences(space(sharing="Shared"), seen(LAB, {}, sharing="Private"))
     assert [one.can_be_updated for one in found] == [False]
     assert found[0].to_json() == {"field": "sharing", "declared": "Shared", "observed": "Private"}
+
+
+def test_what_was_observed_is_declared_by_keys_where_the_file_has_them_and_without_what_appfleet_sends_itself() -> None:
+    default = AppSpec(instance_type="ml.t3.medium", lifecycle_config_arn="arn:lcc")
+    resource = {"InstanceType": "ml.t3.medium", "LifecycleConfigArn": "arn:other", "SageMakerImageArn": "arn:image"}
+    part = {"DefaultResourceSpec": resource, **IDLE["JupyterLabAppSettings"], "CodeRepositories": []}
+    storage = {"EbsStorageSettings": {"EbsVolumeSizeInGb": 20}}
+    row = seen(
+        LAB,
+        {
+            "AppType": "JupyterLab",
+            "JupyterLabAppSettings": part,
+            "SpaceStorageSettings": storage,
+            "RemoteAccess": None,
+            "KernelGatewayAppSettings": {"DefaultResourceSpec": {}},
+        },
+    )
+
+    keys, rest = as_declared(row, "JupyterLab", default)
+
+    assert keys == {"ebs_gb": 20, "idle_minutes": 60}
+    assert rest == {
+        "JupyterLabAppSettings": {
+            "DefaultResourceSpec": {"LifecycleConfigArn": "arn:other", "SageMakerImageArn": "arn:image"},
+            "CodeRepositories": [],
+        }
+    }
+    assert told(space(settings=rest, default=default, **keys), row) == []
+    same = {"JupyterLabAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.t3.medium"}}}
+    assert as_declared(seen(LAB, same), "JupyterLab", default) == ({}, {})
+    assert as_declared(seen(LAB, same), None, AppSpec()) == ({}, same)
+
+
+def test_what_was_observed_of_a_profile_is_declared_by_keys_and_settings() -> None:
+    row = seen(ALICE, {"ExecutionRole": ROLE, "SecurityGroups": ["sg-1"]}, sso_identity="alice@x")
+    assert as_declared(row, None, AppSpec()) == (
+        {"sso_identity": "alice@x", "execution_role": ROLE},
+        {"SecurityGroups": ["sg-1"]},
+    )
+    assert as_declared(seen(ALICE), None, AppSpec()) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**IDLE, "CodeEditorAppSettings": IDLE["JupyterLabAppSettings"]},
+        {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": 20}, "Other": {"Size": 1}}},
+    ],
+)
+def test_what_a_key_would_say_stays_in_settings_where_these_say_more_of_it(settings: dict[str, Any]) -> None:
+    """The fleet file refuses a key beside settings that speak of the same."""
+    assert as_declared(seen(LAB, settings), "JupyterLab", AppSpec()) == ({}, settings)

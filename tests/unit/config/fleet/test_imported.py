@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.config.fleet.fleet_text import fleet_text
-from engine.config.fleet.imported import Found, Imported, import_fleet
+from engine.config.fleet.imported import Imported, import_fleet
+from engine.config.fleet.imported_rows import Found
 from engine.core.desired import AppSpec
 from engine.core.errors import BugError
 from engine.core.identity import SPACE, Owner, parse_app_key
