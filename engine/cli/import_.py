@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
 
 
+_NoSettingsFlag = Annotated[
+    bool, flags.flag("--no-settings", help="Leave out settings of user profiles and spaces: one call for each.")
+]
+_ReadRateFlag = Annotated[
+    float,
+    flags.flag(
+        "--read-rate",
+        help="Calls a second that read.",
+        metavar="RATE",
+        min=RATE_PER_SECOND.low,
+        max=RATE_PER_SECOND.high,
+    ),
+]
+
+
 def import_(
     ctx: typer.Context,
     domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID")],
@@ -41,19 +56,8 @@ def import_(
     domain_name: Annotated[
         str, flags.flag("--domain-name", help="The file's name for the domain.", metavar="NAME")
     ] = "main",
-    no_settings: Annotated[
-        bool, flags.flag("--no-settings", help="Leave out settings of user profiles and spaces: one call for each.")
-    ] = False,
-    read_rate: Annotated[
-        float,
-        flags.flag(
-            "--read-rate",
-            help="Calls a second that read.",
-            metavar="RATE",
-            min=RATE_PER_SECOND.low,
-            max=RATE_PER_SECOND.high,
-        ),
-    ] = Execution().read_rate,
+    no_settings: _NoSettingsFlag = False,
+    read_rate: _ReadRateFlag = Execution().read_rate,
     simulate: flags.SimulateFlag = None,
 ) -> int:
     """Write a fleet file from a live domain.

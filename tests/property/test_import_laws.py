@@ -121,7 +121,9 @@ def domains(draw: DrawFn) -> Found:
     owners: list[tuple[OwnerKind, str]] = [(USER, user) for user in users]
     owners += [(SPACE, name) for name in (*spaces, "unlisted")]
     for kind, owner in owners:
-        for app_type, name in draw(st.lists(st.tuples(TYPES, NAMES), unique=True, max_size=3)):
+        usual = st.sampled_from([[("JupyterLab", "default")], [("CodeEditor", "default")]])
+        any_apps = st.lists(st.tuples(TYPES, NAMES), unique=True, max_size=3)
+        for app_type, name in draw(any_apps if kind == USER else st.one_of(usual, any_apps)):
             key = AppKey("main", kind, owner, app_type, name)
             status = draw(st.sampled_from([AppStatus.IN_SERVICE] * 6 + list(AppStatus)))
             apps[key] = ObservedApp(key, status, 1.0, draw(SPECS))
