@@ -23,11 +23,20 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.core.outcome import ApplyReport
-    from engine.ports.history import PastRun, RunDetail, RunStory
+    from engine.ports.history import PastRun, RunDetail, RunStory, RunTrail
 
 __all__ = [
-    "keep_end", "last_failures", "last_seen", "past_runs", "run_of",
-    "run_of_fleet", "run_story", "runs", "settle_seconds", "write_metrics",
+    "keep_end",
+    "last_failures",
+    "last_seen",
+    "past_runs",
+    "run_of",
+    "run_of_fleet",
+    "run_story",
+    "run_trail_of",
+    "runs",
+    "settle_seconds",
+    "write_metrics",
 ]  # fmt: skip
 
 run_of = journal_reader.run
@@ -66,6 +75,12 @@ def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
         if detail is None or detail.run.fleet != fleet:
             raise _no_such_run(state, run_id, f"of fleet {fleet} in {options.state_path}", fleet)
     return detail
+
+
+def run_trail_of(options: AppOptions, run_id: str) -> RunTrail:
+    """Return what an undo must know of a run besides its detail. Raises StateError."""
+    with StateDir.open(options.state_path, create=False) as state:
+        return journal_reader.run_trail(state, run_id)
 
 
 def keep_end(state_path: Path, fleet: str, report: ApplyReport, kept_as: str, started: float) -> None:

@@ -93,8 +93,8 @@ async def planned(
         assigns_users=settings.assign_users,
         watched=frozenset() if preparation is not None else owners_to_compare(options, loaded, parts, asked),
     )
-    leaving = () if preparation is None else preparation.leaving
-    draft = await in_rounds(first, Purpose(running, leaving), options, parts)
+    purpose = Purpose(running) if preparation is None else Purpose(running, preparation.leaving, preparation.restored)
+    draft = await in_rounds(first, purpose, options, parts)
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
     if guarded := loaded.guardrails(made, draft.facts.observed, options.request.allow_destructive):
         made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
@@ -129,13 +129,14 @@ async def _listed(options: AppOptions, loaded: Loaded, parts: Joined, preparatio
     """List what the selectors reach. Raises UsageError for a selector or a key that matches nothing."""
     fleet = loaded.fleet
     lets_go = preparation is not None and preparation.lets_go
+    left = set() if preparation is None else {one.owner.domain for one in preparation.leaving}
     sizes = parts.run.memory.domain_sizes
     owners = {}
     for domain in fleet.domains:
         rows = sizes.get(domain.domain_id)
         pages = None if rows is None else max(1, -(-rows // 100))
         reached = options.selectors.owners_to_list(fleet, domain.name, domain_pages=pages)
-        if reached != ():
+        if reached != () or domain.name in left:  # who lives in what leaves decides whether it goes
             # What lets go is compared with the whole domain: a share of what was looked for says nothing.
             owners[domain.name] = None if lets_go or options.whole_domains else reached
     in_doubt_at = create_in_doubt_at(fleet, parts.run.memory, lets_go=lets_go)

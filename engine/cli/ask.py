@@ -46,7 +46,7 @@ def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan],
         sinks.expect(plan)
         if can_ask() or (yes and is_terminal(sys.stderr)):
             _show(plan)
-        return yes or _answer(word or YES)
+        return yes or _answer(word or YES, _going(plan))
 
     return confirm
 
@@ -58,12 +58,22 @@ def _show(plan: Plan) -> None:
     show(fitted(text, sys.stderr) + "\n")
 
 
-def _answer(word: str) -> bool:
+def _going(plan: Plan) -> str:
+    """Return a sentence about the volumes that go, which nothing brings back; empty where none does."""
+    from engine.core.change import Action
+    from engine.core.identity import SPACE
+    from engine.core.text import count_of
+
+    spaces = sum(change.action is Action.DELETE and change.owner.kind == SPACE for change in plan.owners)
+    return f"{count_of(spaces, 'space goes with its volume', 'spaces go with their volumes')}. " if spaces else ""
+
+
+def _answer(word: str, going: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
     before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
-        show(f"Apply these changes? Only '{word}' is accepted: ")
+        show(f"{going}Apply these changes? Only '{word}' is accepted: ")
         return line_typed().strip() == word
     finally:
         for number, handler in before.items():

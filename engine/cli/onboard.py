@@ -47,7 +47,12 @@ def onboard(
         str | None, flags.flag("--domain", help="The domain, if the fleet has several.", metavar="NAME")
     ] = None,
     undo: Annotated[
-        str | None, flags.flag("--undo", help="Delete exactly the apps that this run made.", metavar="RUN")
+        str | None,
+        flags.flag(
+            "--undo",
+            help="Delete what this run made: apps, spaces with their volumes, profiles; put its updates back.",
+            metavar="RUN",
+        ),
     ] = None,
     yes: YesFlag = False,
     format_: ReportFormatFlag = PlanFormat.TEXT,
@@ -64,8 +69,9 @@ def onboard(
 
     options = asked.run_options(ctx.obj, "onboard", yes=yes, lets_go=undo is not None)
     if undo is not None:
-        options, taking_back = undoing_of(options, undo)
-        return run(ctx.obj, options, format_.value, taking_back, yes=yes)
+        options, taking_back = undoing_of(options, undo, confirmed=yes)
+        word = undo if taking_back.leaving else ""
+        return run(ctx.obj, options, format_.value, taking_back, yes=yes, word=word)
     if team is None:
         raise UsageError("onboard needs the team's name", hint="Such as: appfleet onboard vision --members alice,bob")
     people = members_of([name for text in members or () for name in text.split(",")], members_file)

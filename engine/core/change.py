@@ -112,6 +112,7 @@ class OwnerReason(StrEnum):
     DELETING = "deleting"
     PENDING = "pending"
     OFFBOARDED = "offboarded"
+    UNDONE = "undone"
     OWNER_DRIFT = "owner_drift"
 
 

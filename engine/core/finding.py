@@ -8,6 +8,8 @@ from typing import Final
 
 LISTING: Final = "listing"  # the check that says which domains could not be listed
 OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces cannot go
+UNDO: Final = "undo"  # the check that says what is no longer as a run that is undone left it
+RESTORE: Final = "restore"  # the check that says which updates cannot be put back as long as nothing else changes
 UNPRUNED: Final = "unpruned"  # the check that says what was to be pruned if it could have been read whose it is
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
@@ -44,6 +46,11 @@ class Finding:
 def staying(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return what says of a profile or space that it stays although it was to go."""
     return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (OFFBOARD, SKIP))
+
+
+def unrestored(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what says of a profile or space that its update was to be put back and is not."""
+    return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (RESTORE, SKIP))
 
 
 def unpruned(findings: Iterable[Finding]) -> tuple[Finding, ...]:

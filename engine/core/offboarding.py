@@ -21,7 +21,11 @@ from engine.core.text import clean
 
 
 def with_owner_deletes(
-    plan: Plan, gone: Iterable[DesiredOwner], seen: Mapping[Owner, ObservedOwner], observed: ObservedFleet
+    plan: Plan,
+    gone: Iterable[DesiredOwner],
+    seen: Mapping[Owner, ObservedOwner],
+    observed: ObservedFleet,
+    reason: OwnerReason = OwnerReason.OFFBOARDED,
 ) -> Plan:
     """Return `plan` with the deletes of those of `gone` that may go, and a finding for each that may not.
 
@@ -42,12 +46,16 @@ def with_owner_deletes(
         row = seen.get(owner)
         if row is None or row.is_deleting:
             continue
-        why = _why_not(row, owner, inhabited, seen, changes)
+        listed = observed.domains.get(owner.domain)
+        if listed is not None and listed.error is not None:
+            why = "the apps of its domain could not be listed. Run again"
+        else:
+            why = _why_not(row, owner, inhabited, seen, changes)
         if why:
             message = clean(f"{owner_word(declared.owner)} is not deleted: {why}")
             findings.append(Finding(OFFBOARD, SKIP, str(declared.owner), message))
         else:
-            changes[owner] = OwnerChange(row.owner, Action.DELETE, OwnerReason.OFFBOARDED, row)
+            changes[owner] = OwnerChange(row.owner, Action.DELETE, reason, row)
     return replace(
         plan,
         owners=tuple(sorted(changes.values(), key=owner_order)),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, unpruned
+from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, unpruned, unrestored
 from engine.core.identity import AppKey, Owner
 from engine.core.ownership import READ_TAGS
 from engine.core.plan import PlanLane
@@ -178,7 +178,8 @@ class ApplyReport:
         if self.denied:
             return RunResult.DENIED
         ends = {*self.summary, *(owner.outcome for owner in self.owners)}
-        if ends & INCOMPLETE_OUTCOMES or staying(self.findings) or unpruned(self.findings):
+        left = (*staying(self.findings), *unrestored(self.findings), *unpruned(self.findings))
+        if ends & INCOMPLETE_OUTCOMES or left:
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
 
@@ -304,6 +305,9 @@ def _incomplete(report: ApplyReport) -> Trouble:
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []
+    kept = unrestored(report.findings)
+    parts += [f"{_owners(len(kept))} not put back"] if kept else []
+    stay = (*stay, *kept)
     left = unpruned(report.findings)
     parts += [finding.message.partition(". ")[0] for finding in left]  # what to do about it is the hint
     cause = _commonest(report)

@@ -22,6 +22,8 @@ _RESOURCE_FIELDS: Final = {
     "SageMakerImageVersionAlias": "image_version_alias",
     "LifecycleConfigArn": "lifecycle_config_arn",
 }
+_MEMBERS: Final = {name: member for member, name in _RESOURCE_FIELDS.items()}
+_CLEARABLE: Final = frozenset({"SageMakerImageVersionArn", "LifecycleConfigArn"})  # the members that take `_CLEARED`
 _STORAGE: Final = ("SpaceStorageSettings", "EbsStorageSettings", "EbsVolumeSizeInGb")
 _IDLE: Final = ("AppLifecycleManagement", "IdleSettings", "IdleTimeoutInMinutes")
 _DEFAULT: Final = "DefaultResourceSpec"
@@ -81,9 +83,9 @@ def declared_settings(owner: DesiredOwner) -> dict[str, Any]:
     if owner.app_type is not None:
         settings["AppType"] = owner.app_type
     if owner.ebs_gb is not None:
-        settings = laid_over(settings, _nested(_STORAGE, owner.ebs_gb))
+        settings = laid_over(settings, nested(_STORAGE, owner.ebs_gb))
     if owner.idle_minutes is not None and part is not None:
-        settings = laid_over(settings, _nested((part, *_IDLE), owner.idle_minutes))
+        settings = laid_over(settings, nested((part, *_IDLE), owner.idle_minutes))
     return settings
 
 
@@ -93,7 +95,8 @@ def _resource_spec(spec: AppSpec) -> dict[str, str]:
     return {member: value for member, value in values.items() if value is not None}
 
 
-def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return `value` in the tables that lead to it."""
     for member in reversed(path):
         value = {member: value}
     return dict(value)
@@ -115,7 +118,7 @@ def as_declared(row: ObservedOwner, app_type: str | None, default: AppSpec) -> t
             paths[IDLE_MINUTES] = (part, *_IDLE)
             settings = _without_default(settings, part, default)
     for key, path in paths.items():
-        value = _at(settings, path)
+        value = value_at(settings, path)
         if value is not None and not _says_more(rest := _without(settings, path), path):
             keys[key], settings = value, rest
     return keys, settings
@@ -125,7 +128,7 @@ def _without_default(settings: dict[str, Any], part: str, default: AppSpec) -> d
     """Return the settings of a space without what follows from its one app."""
     for member, value in _resource_spec(default).items():
         path = (part, _DEFAULT, member)
-        if _at(settings, path) == value:
+        if value_at(settings, path) == value:
             settings = _without(settings, path)
     return settings
 
@@ -136,12 +139,6 @@ def _without_nothing(settings: Mapping[str, Any]) -> dict[str, Any]:
         member: _without_nothing(value) if isinstance(value, Mapping) else value for member, value in settings.items()
     }
     return {member: value for member, value in copied.items() if value is not None and value != {}}
-
-
-def _at(settings: Any, path: tuple[str, ...]) -> Any:
-    for member in path:
-        settings = settings.get(member) if isinstance(settings, dict) else None
-    return settings
 
 
 def _without(settings: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
@@ -209,18 +206,18 @@ def _leaves(
         other = seen.get(member)
         if isinstance(value, Mapping):
             yield from _leaves(value, other if isinstance(other, Mapping) else {}, (*path, member))
-        elif not _contains(other, value):
+        elif not contains(other, value):
             yield (*path, member), value, other
 
 
-def _contains(seen: Any, wanted: Any) -> bool:
+def contains(seen: Any, wanted: Any) -> bool:
     """Whether an observed value is the declared one, with whatever the service filled in beside it."""
     if isinstance(wanted, Mapping):
-        return isinstance(seen, Mapping) and all(_contains(seen.get(name), value) for name, value in wanted.items())
+        return isinstance(seen, Mapping) and all(contains(seen.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
         same_size = isinstance(seen, list) and len(seen) == len(wanted)
         return (not wanted and seen is None) or (
-            same_size and all(any(_contains(other, value) for other in seen) for value in wanted)
+            same_size and all(any(contains(other, value) for other in seen) for value in wanted)
         )
     return bool(seen == wanted) or (wanted == _CLEARED and not seen)
 
@@ -236,6 +233,39 @@ def _field(path: tuple[str, ...], declared: DesiredOwner) -> str:
     if declared.default is not None and path[1:2] == (_DEFAULT,) and path[2] in _RESOURCE_FIELDS:
         return f"{DEFAULT_PREFIX}{_RESOURCE_FIELDS[path[2]]}"
     return ".".join(("settings", *path))
+
+
+def path_of(field: str, app_type: str) -> tuple[str, ...] | None:
+    """Return where a field of a `Difference` is in the settings of a profile, or of a space for `app_type`.
+
+    None for what has no place there.
+    """
+    part = APP_SETTINGS.get(app_type)
+    if field == EXECUTION_ROLE:
+        return ("ExecutionRole",)
+    if field == EBS_GB:
+        return _STORAGE
+    if field == IDLE_MINUTES and part is not None:
+        return (part, *_IDLE)
+    if field.startswith(DEFAULT_PREFIX) and part is not None:
+        member = _MEMBERS.get(field.removeprefix(DEFAULT_PREFIX))
+        return None if member is None else (part, _DEFAULT, member)
+    return tuple(field.split(".")[1:]) if field.startswith("settings.") else None
+
+
+def value_at(settings: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """Return what is set there, None where nothing is."""
+    found: Any = settings
+    for member in path:
+        found = found.get(member) if isinstance(found, Mapping) else None
+    return found
+
+
+def unsetting(path: tuple[str, ...], value: Any) -> Any:
+    """Return what takes `value` away again where nothing was set before; None where no call does that."""
+    if path[-1] in _CLEARABLE:
+        return _CLEARED
+    return [] if isinstance(value, list) else None
 
 
 def settings_to_send(declared: DesiredOwner, row: ObservedOwner) -> dict[str, Any]:

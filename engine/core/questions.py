@@ -14,6 +14,7 @@ from engine.core.change import Reason
 from engine.core.desired import DesiredOwner
 from engine.core.draft import Draft
 from engine.core.identity import OWNER_KINDS, AppKey, Lane, Owner, OwnerKind, folded_owner
+from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_quotas import wanted_owners
 from engine.core.owners import SSO_MODE, domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
@@ -96,10 +97,14 @@ Question = (
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a plan is made for: to be carried out (`running`) or to be read, and to let `leaving` go."""
+    """What a plan is made for: to be carried out (`running`) or to be read, and to let `leaving` go.
+
+    The updates of `restored` are put back.
+    """
 
     running: bool = False
     leaving: tuple[DesiredOwner, ...] = ()
+    restored: tuple[Owner, ...] = ()
 
 
 def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
@@ -120,7 +125,7 @@ def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
     if first := (*whose, *_of_pruning(draft)):
         return first
     rooms = () if draft.refused else _of_quotas(draft)
-    if then := (*_of_leaving(draft, purpose), *rooms):
+    if then := (*_of_leaving(draft, purpose), *_of_restored(draft, purpose), *rooms):
         return then
     return () if draft.refused else _of_owners(draft)
 
@@ -151,6 +156,20 @@ def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:
         domains[one.owner.domain].append(one.owner)
     reached = domains.keys() & draft.asked.domain_lanes.keys() - draft.facts.residents.keys()
     return [ResidentsOf(name, tuple(sorted(domains[name], key=folded_owner))) for name in sorted(reached)]
+
+
+def _of_restored(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
+    """Ask whether they are there, then how they are set, then whose they are."""
+    known = draft.facts.owners
+    reached = [owner for owner in purpose.restored if owner.domain in draft.asked.domain_lanes]
+    if unseen := tuple(owner for owner in reached if owner not in known):
+        return (AreThere(unseen),)
+    rows = {owner: row for owner in reached if isinstance(row := known[owner], ObservedOwner)}
+    open_rows = {owner: row for owner, row in rows.items() if not (row.unread_because or row.is_deleting)}
+    if undescribed := tuple(owner for owner, row in open_rows.items() if row.settings is None):
+        return (AreAs(undescribed),)
+    unclaimed = tuple(owner for owner, row in open_rows.items() if row.ownership is Ownership.UNREAD)
+    return (ManagedBy(unclaimed),) if unclaimed else ()
 
 
 def _of_owners(draft: Draft) -> tuple[Question, ...]:

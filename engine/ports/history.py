@@ -12,6 +12,7 @@ from enum import StrEnum
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Owner
 from engine.core.outcome import Trouble
+from engine.core.undoing import Updated
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,20 @@ class RunDetail:
     owners: tuple[OwnerRecord, ...] = ()
     unknown_owners: tuple[Owner, ...] = ()
     apps_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrail:
+    """What an undo must know of a run besides what became of its apps, profiles and spaces.
+
+    `updated` are the fields that its updates changed. `in_doubt` are those that it meant to make and of which it wrote
+    no outcome. `again` and `apps_again` are those that a later run of its fleet made or deleted.
+    """
+
+    updated: Mapping[Owner, Updated] = field(default_factory=dict)
+    in_doubt: tuple[Owner, ...] = ()
+    again: tuple[Owner, ...] = ()
+    apps_again: frozenset[AppKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ CHECK_NAMES: Final = {
     "quota": "room in the quotas",
     "quotas": "reading of the quotas",
     "replace": "replacing",
+    "restore": "putting updates back",
     "sso": "sign-in through IAM Identity Center",
     "tags": "reading of the tags",
     "undo": "undoing a run",

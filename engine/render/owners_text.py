@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from engine.core.change import Action, OwnerChange
-from engine.core.identity import USER, Owner
+from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import GOOD_OUTCOMES, OwnerResult
 from engine.core.owner_settings import Difference
 from engine.core.owners import owner_order
@@ -41,7 +41,7 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
     rows = []
     for group in _alike(plan.owners):
         first = group[0]
-        what = f"{_VERBS[first.action]} {_where(group)}{_said(first.updates)}{_assigned(group)}"
+        what = f"{_VERBS[first.action]} {_where(group)}{_said(first.updates)}{_assigned(group)}{_volumes(group)}"
         rows.append((SYMBOLS[first.action], what, listed([one.owner.name for one in group])))
     return rows
 
@@ -50,6 +50,12 @@ def _assigned(changes: Iterable[OwnerChange]) -> str:
     """Return how many users of new profiles are assigned to the domain's application; empty for none."""
     count = sum(change.assigned_to is not None for change in changes)
     return f", {count_of(count, 'user')} assigned in IAM Identity Center" if count else ""
+
+
+def _volumes(changes: Sequence[OwnerChange]) -> str:
+    """Return what else goes with spaces; empty for what is not deleted or has no volume."""
+    first = changes[0]
+    return ", volumes included" if first.action is Action.DELETE and first.owner.kind == SPACE else ""
 
 
 def drift_rows(plan: Plan) -> list[tuple[str, str]]:

@@ -166,13 +166,15 @@ def test_undo_takes_back_what_a_run_made_and_nothing_else(empty: Place) -> None:
     first = empty.run("onboard", "vision", "--members", "ann,bob", "--app", "lab", "--yes", "--format", "json")
     assert first.code == 0, first.err
     empty.put_app("research/user/ann/Canvas/default", "")
-    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), "--yes", "--format", "json")
-    assert undone.code == 0, undone.out + undone.err
+    covering = ("--yes", "--allow-destructive", "research/*=5")  # all but the profile with the other app
+    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), *covering, "--format", "json")
+    assert undone.code == 3, undone.out + undone.err
     assert {key: end for key, end in undone.outcomes().items() if end != "unchanged"} == {
         "research/space/ann-lab/JupyterLab/default": "deleted",
         "research/space/bob-lab/JupyterLab/default": "deleted",
     }
     assert empty.status_of("research/user/ann/Canvas/default") == "InService"
+    assert counted(empty) == (1, 0, 1)
     unknown = empty.run("onboard", "--undo", "no-such-run", "--yes")
     assert unknown.code == 64
 
@@ -187,7 +189,8 @@ def test_undo_takes_back_what_a_run_sent_and_never_saw(empty: Place) -> None:
         running.signal(signal.SIGINT)
         first = running.end()
     empty.scenario(QUICK_OWNERS)
-    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), "--yes", "--format", "json")
+    covering = ("--yes", "--allow-destructive", "research/*=3")
+    undone = empty.run("onboard", "--undo", str(report_of(first)["run_id"]), *covering, "--format", "json")
     key = "research/space/ann-lab/JupyterLab/default"
     assert (undone.code, undone.outcomes().get(key)) == (0, "deleted"), undone.out + undone.err
     assert empty.status_of(key) == "Deleted"

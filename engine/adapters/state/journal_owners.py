@@ -5,20 +5,22 @@ Not here: when it is committed (`journal_writer`), or the tables (`journal_schem
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from engine.adapters.state import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
 from engine.core.outcome import OwnerResult, Trouble
 from engine.core.text import clean
+from engine.core.undoing import Updated
 from engine.ports.history import OwnerRecord
 
 OWNER_UPDATES_SINCE: Final = 7  # the form of the journal that knows of updates
-# What an update took away, as JSON of fields, and when all owners of a domain were compared last.
+# What an update took away and set, as JSON of fields; and when all owners of a domain were compared last.
 OWNER_UPDATE_TABLES: Final = (
     "CREATE TABLE owner_updates (run INTEGER, key TEXT, before TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID",
     """CREATE TABLE owner_looks (
@@ -27,7 +29,7 @@ OWNER_UPDATE_TABLES: Final = (
 _UPDATED: Final = "INSERT OR IGNORE INTO owner_updates VALUES (?, ?, ?)"  # the first of a run knows what was there
 _LOOKED: Final = "INSERT OR REPLACE INTO owner_looks SELECT fleet, ?, ? FROM runs WHERE id = ?"
 _CODE_MAX_CHARS: Final = 80
-_OWNERS_SINCE: Final = 3  # the form of the journal that has owners
+OWNERS_SINCE: Final = 3  # the form of the journal that has owners
 _OWNER_PARTS: Final = 3
 _READ: Final = (values.text, values.text, values.count, values.duration, *[values.text] * 4, values.moment)
 _OUTCOME: Final = "INSERT OR REPLACE INTO owner_outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -92,12 +94,24 @@ def looks_of(connection: sqlite3.Connection, fleet: str) -> dict[str, float]:
     return {values.text(domain_id): values.moment(at) for domain_id, at in rows}
 
 
-def before_of(connection: sqlite3.Connection, run: int) -> dict[Owner, dict[str, Any]]:
-    """Return the fields that the updates of a run took away, by owner. Raises sqlite3.Error, ValueError."""
+def before_of(connection: sqlite3.Connection, run: int) -> dict[Owner, Updated]:
+    """Return the fields that the updates of a run changed, by owner. Raises sqlite3.Error, ValueError."""
     if values.form_of(connection) < OWNER_UPDATES_SINCE:
         return {}
     rows = connection.execute("SELECT key, before FROM owner_updates WHERE run = ?", (run,))
-    return {owner: dict(json.loads(before)) for key, before in rows if (owner := owner_or_none(key)) is not None}
+    return {owner: _updated(before) for key, before in rows if (owner := owner_or_none(key)) is not None}
+
+
+def _updated(text: str) -> Updated:
+    """Read what an update changed. One that was written before the journal kept what is set has no `after`."""
+    kept = orjson.loads(values.text(text))
+    before, after = (kept["before"], kept["after"]) if kept.keys() == {"before", "after"} else (kept, {})
+    return Updated(dict(before), dict(after))
+
+
+def owners_in(rows: Iterable[tuple[Any, ...]]) -> tuple[Owner, ...]:
+    """Return the owners of rows of one column, sorted, without what is something else. Raises ValueError."""
+    return tuple(sorted(owner for (text,) in rows if (owner := owner_or_none(text)) is not None))
 
 
 def error_row(error: Trouble | None) -> tuple[str, str, str]:
@@ -107,7 +121,7 @@ def error_row(error: Trouble | None) -> tuple[str, str, str]:
 
 def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ...]:
     """Return the owners of the run of that number, sorted; none in an older journal. Raises sqlite3.Error."""
-    if values.form_of(connection) < _OWNERS_SINCE:
+    if values.form_of(connection) < OWNERS_SINCE:
         return ()
     rows = connection.execute(
         "SELECT key, action, outcome, attempts, seconds, arn, error_code, error_message, error_hint, at "
@@ -124,19 +138,19 @@ def owners_of(connection: sqlite3.Connection, run: int) -> tuple[OwnerRecord, ..
 
 def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, ...]:
     """Return the owners that the run meant to make or delete and of which it wrote no outcome; raises sqlite3.Error."""
-    if values.form_of(connection) < _OWNERS_SINCE:
+    if values.form_of(connection) < OWNERS_SINCE:
         return ()
     rows = connection.execute(
         "SELECT DISTINCT key FROM intents WHERE run = ?1 AND NOT EXISTS ("
         "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = ?1 AND owner_outcomes.key = intents.key)",
         (run,),
     )
-    return tuple(sorted(owner for (text,) in rows if (owner := owner_or_none(text)) is not None))
+    return owners_in(rows)
 
 
 def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
     """Count the owners of the run of that number by outcome; raises sqlite3.Error."""
-    if values.form_of(connection) < _OWNERS_SINCE:
+    if values.form_of(connection) < OWNERS_SINCE:
         return {}
     counted = connection.execute(
         "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)

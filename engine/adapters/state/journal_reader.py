@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from engine.adapters.state import journal_values as values
 from engine.adapters.state.journal_owners import looks_of, owner_counts, owners_of, unknown_owners_of
 from engine.adapters.state.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
+from engine.adapters.state.journal_trail import trail_of
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state.journal_unseen import unseen_of
 from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
@@ -22,7 +23,7 @@ from engine.core.identity import AppKey, Lane
 from engine.core.idle_spaces import SeenInRun
 from engine.core.limits import FLEET_APPS_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
-from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord
+from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord, RunTrail
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
 T = TypeVar("T")
@@ -53,6 +54,11 @@ def runs(state: StateDir, *, fleet: str | None = None, limit: int = 50) -> tuple
 def run(state: StateDir, run_id: str) -> RunDetail | None:
     """Return one past run with its apps, or None when the journal does not have it; raises StateError."""
     return read_journal(state, None, lambda connection: run_of(connection, run_id))
+
+
+def run_trail(state: StateDir, run_id: str) -> RunTrail:
+    """Return what an undo must know of a run; raises StateError."""
+    return read_journal(state, RunTrail(), lambda connection: trail_of(connection, run_id))
 
 
 def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tuple[float, ...]]:

@@ -1,6 +1,6 @@
 """What the commands `onboard` and `offboard` are made of, from what was asked to what `app.apply` takes.
 
-Not here: the team's file itself (`team_file`), or what is laid over the fleet (`overlay`).
+Not here: the team's file itself (`team_file`), or what is laid over the fleet (`overlay`, `undo`).
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.app.answers import answers
-from engine.app.history import run_of_fleet
+from engine.app.history import run_of_fleet, run_trail_of
 from engine.app.loading import read, today
 from engine.app.looking import looking
-from engine.app.teams.overlay import Offboarding, Onboarding, Undoing, offboarding, undoing
+from engine.app.teams.overlay import Offboarding, Onboarding, offboarding
 from engine.app.teams.team_file import TeamAsked, TeamWritten, write_team
+from engine.app.teams.undo import Undoing, undoing
 from engine.config.fleet.fleet_file import load_fleet
 from engine.core.facts import Facts
 from engine.core.identity import USER
@@ -51,10 +52,14 @@ def offboarding_of(
     return options.about(Selectors(teams=(team,))), letting
 
 
-def undoing_of(options: AppOptions, run_id: str) -> tuple[AppOptions, Undoing]:
-    """Return the run that takes back what a past run made, by its journal. Raises UsageError and StateError."""
+def undoing_of(options: AppOptions, run_id: str, *, confirmed: bool) -> tuple[AppOptions, Undoing]:
+    """Return the run that takes back what a past run made, by its journal; `confirmed` as of `offboarding_of`.
+
+    Raises UsageError and StateError.
+    """
     detail = run_of_fleet(options, run_id, load_fleet(options.fleet_file).fleet.name)
-    taking_back = undoing(detail, run_id)
+    allowed = options.request.allow_destructive if confirmed else None
+    taking_back = undoing(detail, run_trail_of(options, run_id), allowed)
     return options.about(Selectors(teams=(run_id,))), taking_back
 
 

@@ -1,7 +1,7 @@
-"""What `offboard` and `onboard --undo` lay over a fleet before it is planned, and what they see to in its plan.
+"""What `onboard` and `offboard` lay over a fleet before it is planned, and what they see to in its plan.
 
-Both declare apps absent that no file declares absent; the planner, the guardrails and the executor then do what they do
-for any delete. Not here: which owner may be deleted (`core.offboarding`).
+What lets go declares apps absent that no file declares absent; the planner, the guardrails and the executor then do
+what they do for any delete. Not here: which owner may be deleted (`core.offboarding`), and `onboard --undo` (`undo`).
 """
 
 from __future__ import annotations
@@ -11,33 +11,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.config.fleet.fleet_file import load_fleet
-from engine.core.change import Action, Change, Reason
-from engine.core.desired import AppSpec, DesiredApp, Mode, Source
+from engine.core.change import Action
+from engine.core.desired import DesiredApp, Mode, Source
 from engine.core.errors import DeniedError, UsageError
-from engine.core.finding import Finding
 from engine.core.identity import folded_owner
-from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
-from engine.core.outcome import Outcome
 from engine.core.request import allowing
 from engine.core.text import clean
-from engine.executor.troubles import UNKNOWN_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from engine.app.loading import Loaded
     from engine.config.fleet.fleet_file import LoadedFleet
     from engine.core.desired import DesiredOwner
     from engine.core.facts import Facts
-    from engine.core.identity import AppKey
+    from engine.core.identity import Owner
     from engine.core.plan import Plan
-    from engine.ports.history import AppRecord, RunDetail
 
 OFFBOARDED_FOLDER: Final = "offboarded"
-_MADE: Final = frozenset({Outcome.CREATED.value, Outcome.STILL_PENDING.value})
 
 
 class Preparation(ABC):
@@ -49,6 +42,11 @@ class Preparation(ABC):
     @property
     def leaving(self) -> tuple[DesiredOwner, ...]:
         """The profiles and spaces that it may delete."""
+        return ()
+
+    @property
+    def restored(self) -> tuple[Owner, ...]:
+        """The profiles and spaces whose settings it may put back."""
         return ()
 
     @abstractmethod
@@ -92,7 +90,7 @@ class Offboarding(Preparation):
 
     def fleet(self, loaded: Loaded) -> Loaded:
         """Declare the team's apps absent."""
-        return _with_absent(loaded, self.apps)
+        return with_absent(loaded, self.apps)
 
     @property
     def leaving(self) -> tuple[DesiredOwner, ...]:
@@ -106,43 +104,8 @@ class Offboarding(Preparation):
         seen = {owner: row for domain in facts.residents.values() for owner, row in domain.items()}
         made = with_owner_deletes(made, self.owners, seen, facts.observed)
         if self.must_be_covered is not None:
-            _require_cover(made, self.must_be_covered)
+            require_cover(made, self.must_be_covered, "the team's name")
         return made
-
-
-@dataclass(frozen=True, slots=True)
-class Undoing(Preparation):
-    """The apps that one run made, each with the time (epoch seconds) by which the run had made it."""
-
-    run_id: str
-    started: float
-    made_by: Mapping[AppKey, float]
-
-    def fleet(self, loaded: Loaded) -> Loaded:
-        """Declare the run's apps absent."""
-        declared = {app.key: app for app in loaded.fleet.apps}
-        source = Source(f"run {self.run_id}", 1)
-        apps = tuple(
-            replace(declared.get(key) or DesiredApp(key, AppSpec(), source), team=self.run_id) for key in self.made_by
-        )
-        return _with_absent(loaded, apps)
-
-    def over(self, made: Plan, _: Facts) -> Plan:
-        """Leave alone what was made again since the run."""
-        decisions: list[Change] = []
-        findings: list[Finding] = []
-        for change in made.decisions:
-            until = self.made_by.get(change.key)
-            row = change.before
-            if change.action is Action.DELETE and until is not None and row is not None:
-                earliest = self.started - CLOCK_SKEW_MAX_SECONDS
-                if not earliest <= row.created_at <= until + CLOCK_SKEW_MAX_SECONDS:
-                    message = f"not deleted: the app there was not made by run {self.run_id}"
-                    findings.append(Finding("undo", "skip", str(change.key), clean(message)))
-                    decisions.append(replace(change, action=Action.NONE, reason=Reason.NOT_OWNED))
-                    continue
-            decisions.append(change)
-        return replace(made, decisions=tuple(decisions), findings=tuple(sorted({*made.findings, *findings})))
 
 
 def offboarding(
@@ -190,23 +153,8 @@ def _nearest_team(team: str, fleet: LoadedFleet, inside: str) -> str:
     return f"Did you mean {guess}?" if guess else ""
 
 
-def undoing(detail: RunDetail, run_id: str) -> Undoing:
-    """Return what a past run made. Raises UsageError for one that made nothing."""
-    made = {app.key: app.at for app in detail.apps if app.action == Action.CREATE.value and _may_be_made(app)}
-    last_sign = detail.run.alive_at + JOURNAL_ALIVE_SECONDS
-    made |= {intent.key: last_sign for intent in detail.open_intents if intent.operation == "CreateApp"}
-    if not made:
-        raise UsageError(f"run {clean(run_id, 80)} made no app", hint="See: appfleet history")
-    return Undoing(run_id, detail.run.started, made)
-
-
-def _may_be_made(app: AppRecord) -> bool:
-    """Whether the run made an app, or sent a create of which it never knew what became."""
-    cut_off = app.outcome == Outcome.INTERRUPTED.value and app.attempts > 0
-    return app.outcome in _MADE or cut_off or app.error_code == UNKNOWN_CODE
-
-
-def _with_absent(loaded: Loaded, absent: tuple[DesiredApp, ...]) -> Loaded:
+def with_absent(loaded: Loaded, absent: tuple[DesiredApp, ...]) -> Loaded:
+    """Return the fleet that declares these apps absent, whatever its files say of them."""
     gone = {app.key: replace(app, mode=Mode.ABSENT, expires=None) for app in absent}
     kept = (app for app in loaded.fleet.apps if app.key not in gone)
     apps = tuple(sorted((*kept, *gone.values()), key=lambda app: app.key))
@@ -222,7 +170,8 @@ def _still_declared(team: str, domain: str, source: Source, inside: str) -> Usag
     )
 
 
-def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:
+def require_cover(made: Plan, allowed: tuple[str, ...], typed: str) -> None:
+    """Raise DeniedError unless `allowed` covers every owner that the plan deletes; `typed` is what confirms it else."""
     from engine.policy.guardrails import parse_allowance
 
     allowances = [parse_allowance(text) for text in allowed]
@@ -230,9 +179,9 @@ def _require_cover(made: Plan, allowed: tuple[str, ...]) -> None:
     bare = [key for key in keys if not any(allowance.covers(key) for allowance in allowances)]
     if bare:
         apps = sum(change.action is Action.DELETE for change in made.changes)
-        domains = sorted({change.owner.domain for change in made.owners})
+        domains = sorted({key.split("/")[0] for key in keys})
         flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}"])
         raise DeniedError(
             f"{len(bare)} profiles and spaces would be deleted, volumes included, and nobody confirmed it",
-            hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type the team's name",
+            hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type {typed}",
         )

@@ -137,9 +137,10 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
 
     @property
     def before_settings(self) -> str:
-        """The fields that an update changes, as JSON, with what they were."""
-        taken = {one.field: one.observed for one in self.change.updates}
-        return json.dumps(taken, sort_keys=True) if taken else ""
+        """The fields that an update changes, as JSON, with what they were and what the update sets."""
+        before = {one.field: one.observed for one in self.change.updates}
+        after = {one.field: one.declared for one in self.change.updates}
+        return json.dumps({"before": before, "after": after}, sort_keys=True) if before else ""
 
     @property
     def describe_call(self) -> str:

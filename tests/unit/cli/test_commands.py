@@ -9,6 +9,7 @@ import pty
 import select
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from engine.app.options import AppOptions
 from engine.cli import ask, output
 from engine.cli.context import Globals
 from engine.cli.sinks import Sinks
-from engine.core.change import Action
+from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.identity import Owner
 from engine.core.log_options import LogFormat, LogLevel
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.ports import events
@@ -217,6 +219,16 @@ def test_apply_shows_the_plan_asks_and_goes_on_with_yes(engine: Engine, run: Run
     assert "Apply these changes? Only 'yes' is accepted: " in shown
     assert "To apply this plan" not in shown
     assert engine.confirmed
+
+
+def test_the_question_says_that_volumes_go_with_their_spaces(engine: Engine, run: Run, at_a_terminal: Any) -> None:
+    owners = (Owner("research", "space", "a"), Owner("research", "space", "b"), Owner("research", "user", "c"))
+    gone = tuple(OwnerChange(owner, Action.DELETE, OwnerReason.UNDONE) for owner in owners)
+    engine.plan = replace(engine.plan, owners=gone)
+    screen = at_a_terminal("yes\n")
+    assert run("apply").code == 3
+    shown = screen.buffer.getvalue().decode()
+    assert "2 spaces go with their volumes. Apply these changes? Only 'yes' is accepted: " in shown
 
 
 @pytest.mark.parametrize("typed", ["no\n", "y\n", "\n", ""])

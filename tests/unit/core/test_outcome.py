@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.change import Action
 from engine.core.errors import DeniedError, ExitCode
-from engine.core.finding import MANDATORY, OFFBOARD, SKIP, UNPRUNED, Finding
+from engine.core.finding import MANDATORY, OFFBOARD, RESTORE, SKIP, UNPRUNED, Finding
 from engine.core.identity import USER, Owner
 from engine.core.outcome import (
     INCOMPLETE_OUTCOMES,
@@ -222,6 +222,16 @@ def test_owners_that_were_to_go_and_stay_leave_the_run_incomplete_and_the_first_
         "2 user profiles or spaces not deleted. Such as research/user/alice: an app lives in it"
     )
     assert report.error.hint
+
+
+def test_updates_that_were_to_be_put_back_and_are_not_leave_the_run_incomplete() -> None:
+    kept = Finding(RESTORE, SKIP, "research/space/alice-lab", "not put back: it has no tag")
+    report = _report(Outcome.DELETED, findings=(kept,))
+    assert report.result is RunResult.INCOMPLETE
+    assert report.error is not None
+    assert report.error.message == (
+        "1 user profile or space not put back. Such as research/space/alice-lab: not put back: it has no tag"
+    )
 
 
 def test_what_was_to_be_pruned_and_could_not_be_read_leaves_the_run_incomplete() -> None:

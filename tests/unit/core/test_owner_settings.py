@@ -10,7 +10,15 @@ import pytest
 from engine.core.desired import AppSpec, DesiredOwner
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner
-from engine.core.owner_settings import as_declared, declared_settings, differences, needs_describing, settings_to_send
+from engine.core.owner_settings import (
+    as_declared,
+    declared_settings,
+    differences,
+    needs_describing,
+    path_of,
+    settings_to_send,
+    value_at,
+)
 from tests.fleets import SOURCE
 
 ALICE, LAB = Owner("research", USER, "alice"), Owner("research", SPACE, "alice-lab")
@@ -235,3 +243,33 @@ def test_what_was_observed_of_a_profile_is_declared_by_keys_and_settings() -> No
 def test_what_a_key_would_say_stays_in_settings_where_these_say_more_of_it(settings: dict[str, Any]) -> None:
     """The fleet file refuses a key beside settings that speak of the same."""
     assert as_declared(seen(LAB, settings), "JupyterLab", AppSpec()) == ({}, settings)
+
+
+@pytest.mark.parametrize(
+    ("field", "app_type", "path"),
+    [
+        ("execution_role", "", ("ExecutionRole",)),
+        ("ebs_gb", "JupyterLab", ("SpaceStorageSettings", "EbsStorageSettings", "EbsVolumeSizeInGb")),
+        ("idle_minutes", "Canvas", None),
+        ("default.image_arn", "CodeEditor", ("CodeEditorAppSettings", "DefaultResourceSpec", "SageMakerImageArn")),
+        ("default.colour", "CodeEditor", None),
+        ("default.image_arn", "", None),
+        ("settings.A.B", "", ("A", "B")),
+        ("settings.", "", ("",)),
+        ("sharing", "JupyterLab", None),
+    ],
+)
+def test_a_field_has_its_place_in_the_settings(field: str, app_type: str, path: tuple[str, ...] | None) -> None:
+    assert path_of(field, app_type) == path
+
+
+def test_the_place_of_a_field_is_where_a_difference_found_it() -> None:
+    declared = space(default=AppSpec(image_arn="arn:image"), idle_minutes=60, ebs_gb=10, settings={"A": {"B": 1}})
+    found = differences(declared, seen(LAB, {}))
+    settings = declared_settings(declared)
+    assert len(found) == 4
+    assert all(value_at(settings, path_of(one.field, "JupyterLab") or ()) == one.declared for one in found)
+
+
+def test_nothing_is_set_below_what_is_not_a_table() -> None:
+    assert value_at({"A": 1}, ("A", "B")) is None

@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner, Mode
+from engine.core.errors import AccessDenied
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.offboarding import with_owner_deletes
@@ -246,6 +247,13 @@ def test_an_owner_whose_tag_could_not_be_read_is_left_and_nobody_says_whose_it_i
     (finding,) = made.findings
     assert "could not be read (ListTags failed with ThrottlingException). Run again" in finding.message
     assert "appfleet did not make it" not in finding.message
+
+
+def test_an_owner_stays_where_nobody_knows_what_lives_in_its_domain() -> None:
+    observed = observe(errors={"research": AccessDenied("ListApps is denied")})
+    made = with_owner_deletes(plan(), (PROFILE,), {ALICE: ours(ALICE)}, observed)
+    assert made.owners == ()
+    assert "the apps of its domain could not be listed. Run again" in made.findings[0].message
 
 
 def test_an_owner_that_is_gone_or_going_is_nobodys_business() -> None:

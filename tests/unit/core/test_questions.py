@@ -303,6 +303,27 @@ def test_whoever_leaves_is_asked_about_once_for_each_domain_that_is_reached() ->
     assert world.asked == [ResidentsOf("research", (LABS, ALICE))]
 
 
+def test_of_whose_updates_are_put_back_it_is_asked_whether_they_are_there_how_they_are_set_and_whose_they_are() -> None:
+    gone, unread = Owner("research", SPACE, "gone"), Owner("research", SPACE, "unread")
+    going, unreached = Owner("research", SPACE, "going"), Owner("unreached", USER, "zed")
+    purpose = Purpose(running=True, restored=(LABS, ALICE, gone, unread, going, unreached))
+    draft = draft_of(a_fleet(), observe(), creates=False)
+    assert questions_of(draft, purpose) == (AreThere((LABS, ALICE, gone, unread, going)),)
+    rows: dict[Owner, ObservedOwner | Unknown | None] = {
+        LABS: seen(LABS),
+        ALICE: seen(ALICE, settings={}),
+        gone: None,
+        unread: seen(unread, unread_because="denied"),
+        going: ObservedOwner(going, "Deleting", 1_000.0),
+    }
+    draft = draft.knowing(Facts(owners=rows))
+    assert questions_of(draft, purpose) == (AreAs((LABS,)),)
+    draft = draft.knowing(Facts(owners={LABS: seen(LABS, settings={}, ownership=Ownership.OURS)}))
+    assert questions_of(draft, purpose) == (ManagedBy((ALICE,)),)
+    draft = draft.knowing(Facts(owners={ALICE: seen(ALICE, settings={}, ownership=Ownership.NOBODY)}))
+    assert questions_of(draft, purpose) == ()
+
+
 PRUNES = options(prune=True)
 
 

@@ -88,7 +88,8 @@ def test_what_is_changing_is_waited_for_and_what_is_as_declared_needs_nothing() 
 
 
 def test_what_an_update_takes_away_is_kept_and_a_delete_takes_nothing_away() -> None:
-    assert json.loads(update().before_settings) == {"idle_minutes": 60}
+    kept = json.loads(update().before_settings)
+    assert kept == {"before": {"idle_minutes": 60}, "after": {"idle_minutes": 120}}
     gone = OwnerOperation(0, OwnerChange(LAB, Action.DELETE, OwnerReason.OFFBOARDED, there()), LANE, Phase.DELETE)
     assert gone.before_settings == ""
     assert update().update_call == "UpdateSpace"

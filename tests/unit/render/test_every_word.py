@@ -70,6 +70,15 @@ def test_what_is_done_about_owners_has_words_whatever_it_is(action: Action) -> N
     assert "alice" in plan_text(plan, colour=True)
 
 
+def test_a_deleted_space_is_shown_with_its_volume_and_an_updated_one_without() -> None:
+    said = {
+        action: owner_rows(a_plan(owners=(OwnerChange(Owner("research", "space", "a"), action, OwnerReason.UNDONE),)))
+        for action in (Action.DELETE, Action.UPDATE)
+    }
+    assert said[Action.DELETE][0][1] == "delete 1 space in domain research, volumes included"
+    assert said[Action.UPDATE][0][1] == "update 1 space in domain research"
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_words_and_every_status_is_drawn_in_colour(reason: Reason) -> None:
     assert REASONS[reason]
