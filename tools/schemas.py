@@ -15,6 +15,7 @@ from engine.core.change import Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.idle_spaces import Sign
 from engine.core.outcome import Outcome, RunResult
+from engine.core.owner_status import OwnerCondition
 from engine.core.plan import Fits
 from engine.core.status import Condition
 from engine.ports import events
@@ -87,6 +88,10 @@ OWNER_CHANGE: Final = obj(
     owner=OWNER, domain=TEXT, kind={"enum": ["user", "space"]}, name=TEXT, action=one_of(Action), reason=TEXT,
     before=or_null(obj(status=TEXT, generation=NUMBER)), after=or_null(maps(ANYTHING)), assigned_to=TEXT,
     key=OWNER, differs=arr(OWNER_DIFFERENCE),
+)  # fmt: skip
+OWNER_ROW: Final = obj(
+    key=OWNER, domain=TEXT, kind={"enum": ["user", "space"]}, name=TEXT, condition=one_of(OwnerCondition),
+    status=or_null(TEXT), action=one_of(Action), differs=arr(OWNER_DIFFERENCE), why=TEXT, hint=TEXT,
 )  # fmt: skip
 OWNER_RESULT: Final = obj(
     owner=OWNER, action=one_of(Action), outcome=one_of(Outcome), attempts=COUNT, seconds=SECONDS, arn=TEXT,
@@ -171,6 +176,7 @@ def status() -> dict[str, Any]:
         summary=maps(COUNT), errors=arr(TROUBLE), findings=arr(FINDING),
     )  # fmt: skip
     shown["properties"]["idle_spaces"] = spaces  # with --spaces alone
+    shown["properties"]["owners"] = obj(summary=maps(COUNT), rows=arr(OWNER_ROW))  # with --owners alone
     return shown
 
 
@@ -184,7 +190,7 @@ def explain() -> dict[str, Any]:
         "appfleet explain --format json",
         key=KEY, declared_at=or_null(TEXT), fields=arr(obj(field=TEXT, value=TEXT, layer=TEXT, source=TEXT)),
         rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT,
-        findings=arr(FINDING),
+        findings=arr(FINDING), owner=or_null(OWNER_ROW),
     )  # fmt: skip
 
 

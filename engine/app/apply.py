@@ -14,6 +14,7 @@ from engine.core.change import Action
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError
 from engine.core.outcome import ApplyReport, AppResult, Outcome
+from engine.core.owners import drift_notes
 from engine.executor.cause import Cause
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ async def _carried_out(
         started=iso(started),
         weight=loaded.weight,
         wait=options.wait,
-        notes=parts.notes,
+        notes=(*parts.notes, *drift_notes(whole.plan)),
         errors=whole.errors,
         quota_codes=whole.facts.quota_codes,
         compared=whole.compared,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.app.loading import read, today
@@ -111,10 +112,12 @@ async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
     declared, _ = find_app(loaded, key)
     key = key if declared is None else declared.key  # a user profile's name may be typed in any case
     options = options.about(Selectors(keys=(key,)))
+    options = replace(options, request=replace(options.request, owners=True))  # the app's own, and no other
     try:
-        made, facts, *_ = await looking(options, loaded, emit, planned)
+        whole = await looking(options, loaded, emit, planned)
     except UsageError:
         raise
     except AppfleetError as error:
         return explained(loaded, key, today(), trouble=str(error))
-    return explained(loaded, key, today(), made, facts.observed)
+    told = explained(loaded, key, today(), whole.plan, whole.facts.observed)
+    return replace(told, owner=next(iter(whole.owners), None))

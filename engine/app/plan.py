@@ -26,6 +26,7 @@ from engine.core.grouping import grouped_findings
 from engine.core.identity import AppKey
 from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, MAINTENANCE_MARGIN_SECONDS, PLAN_ROUNDS_MAX_COUNT
 from engine.core.maintenance import Maintenance
+from engine.core.owner_status import Keeping, OwnerRow, owner_rows
 from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose, questions_of
@@ -53,13 +54,15 @@ if TYPE_CHECKING:
 class Planned(NamedTuple):
     """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without.
 
-    `compared` names the domains of which every declared profile and space was compared.
+    `compared` names the domains of which every declared profile and space was compared. `owners` has a row for each one
+    that --owners selects.
     """
 
     plan: Plan
     facts: Facts
     errors: tuple[Trouble, ...] = ()
     compared: tuple[str, ...] = ()
+    owners: tuple[OwnerRow, ...] = ()
 
 
 async def planned(
@@ -106,7 +109,13 @@ async def planned(
         )
     _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
-    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else (), compared)
+    rows = _owner_rows(draft, made) if options.request.owners else ()
+    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else (), compared, rows)
+
+
+def _owner_rows(draft: Draft, made: Plan) -> tuple[OwnerRow, ...]:
+    declared = (draft.declared[owner] for owner in draft.watched)
+    return owner_rows(declared, draft.facts.owners, made, Keeping(draft.creates_owners, draft.updates_owners))
 
 
 async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:

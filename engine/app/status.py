@@ -57,8 +57,8 @@ async def looked_at(
     idle_days: int | None,
 ) -> StatusView:
     """Observe, and sum up. Raises as `planned` does."""
-    made, known, *_ = await planned(options, loaded, parts)
-    observed = known.observed
+    whole = await planned(options, loaded, parts)
+    made, observed = whole.plan, whole.facts.observed
     reasons = await failure_reasons(parts.run, failed_keys(made))
     spaces: IdleSpaces | None = None
     errors: dict[str, Trouble] = {}
@@ -82,6 +82,7 @@ async def looked_at(
         maintenance=maintenance_at(now, loaded, memory),
     )
     view = status_of(made, observed, facts, tuple(error for _, error in sorted(errors.items())))
+    view = view.with_owners(whole.owners) if options.request.owners else view
     return replace(view, idle_spaces=spaces)
 
 

@@ -46,7 +46,7 @@ def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan],
         sinks.expect(plan)
         if can_ask() or (yes and is_terminal(sys.stderr)):
             _show(plan)
-        return yes or _answer(word or YES, _going(plan))
+        return yes or _answer(plan, word or YES)
 
     return confirm
 
@@ -68,16 +68,24 @@ def _going(plan: Plan) -> str:
     return f"{count_of(spaces, 'space goes with its volume', 'spaces go with their volumes')}. " if spaces else ""
 
 
-def _answer(word: str, going: str) -> bool:
+def _answer(plan: Plan, word: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
     before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
-        show(f"{going}Apply these changes? Only '{word}' is accepted: ")
+        show(question(plan, word))
         return line_typed().strip() == word
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def question(plan: Plan, word: str) -> str:
+    """Return the question. It names updates of user profiles and spaces, which no app of the plan shows."""
+    from engine.render.owners_text import updates_counted
+
+    updates = updates_counted(plan)
+    return f"{_going(plan)}Apply these changes{f' ({updates})' if updates else ''}? Only '{word}' is accepted: "
 
 
 def line_typed() -> str:

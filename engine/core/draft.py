@@ -131,7 +131,7 @@ class Draft:
 
     @property
     def undescribed(self) -> tuple[Owner, ...]:
-        """The owners to be compared of which a listing alone was read, and that declare more than it shows.
+        """The owners to be compared of which a listing alone was read, and that declare more than it shows, or failed.
 
         Of those that creates need, and that nothing updates, only so many are compared.
         """
@@ -145,7 +145,7 @@ class Draft:
             and not row.unread_because
             and not row.is_deleting
             and owner in self.declared
-            and needs_describing(self.declared[owner])
+            and (needs_describing(self.declared[owner]) or (row.is_unwell and owner in self.watched))
         )
 
     @property

@@ -12,6 +12,7 @@ from engine.core.change import Change
 from engine.core.desired import DesiredApp, Source
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, QuotaBucket
+from engine.core.owner_status import OwnerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class RuleLine:
 class Explanation:
     """All of it. `change` is None where nothing could be observed, and `trouble` says why.
 
-    `findings` is what the files are warned about.
+    `findings` is what the files are warned about. `owner` is the app's user profile or space, None where the fleet does
+    not declare it or nothing could be observed.
     `buckets` are the quota buckets that a create would need, the fallbacks' behind it; `weight` is the priority.
     """
 
@@ -55,6 +57,7 @@ class Explanation:
     change: Change | None
     trouble: str = ""
     findings: tuple[Finding, ...] = ()
+    owner: OwnerRow | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `explain --format json`."""
@@ -84,6 +87,7 @@ class Explanation:
             "change": None if self.change is None else {**self.change.to_json()},
             "trouble": self.trouble,
             "findings": [finding.to_json() for finding in self.findings],
+            "owner": None if self.owner is None else self.owner.to_json(),
         }
 
 

@@ -182,3 +182,8 @@ class ObservedOwner:
     def has_failed(self) -> bool:
         """Whether it was never made properly; nothing can be made in it."""
         return self.status == _FAILED
+
+    @property
+    def is_unwell(self) -> bool:
+        """Whether it is Failed, or its last update or delete failed."""
+        return self.status.endswith(_FAILED)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
@@ -26,6 +26,15 @@ from engine.core.text import clean, count_of
 
 SSO_MODE: Final = "SSO"
 RULE: Final = "owners"
+_DETAILS: Final = "appfleet status --owners"
+
+
+class HasOwner(Protocol):
+    """Anything that is about one owner."""
+
+    @property
+    def owner(self) -> Owner:
+        """The owner."""
 
 
 def owners_needed(plan: Plan, fleet: DesiredFleet) -> tuple[Owner, ...]:
@@ -110,7 +119,7 @@ def with_owners(
     )
 
 
-def owner_order(change: OwnerChange) -> tuple[str, bool, str]:
+def owner_order(change: HasOwner) -> tuple[str, bool, str]:
     """Return the place of an owner among others: by domain, profiles before spaces, by name."""
     return (change.owner.domain, change.owner.kind == SPACE, change.owner.name)
 
@@ -172,7 +181,7 @@ class _Owners:
         row, declared = self._seen[owner], self._declared[owner]
         if row is None or row.is_deleting or row.has_failed:
             return
-        if (other := _what_differs(declared, row)) is not None:
+        if (other := not_the_declared(declared, row)) is not None:
             self.blocked[owner] = other
             return
         found = () if row.is_passing else differences(declared, row)
@@ -186,7 +195,7 @@ class _Owners:
             return
         self.drift[owner] = replace(change, action=Action.NONE)
         if self._update and change.updates:
-            self.held[owner] = _not_ours(row)
+            self.held[owner] = not_ours(row)
         elif not change.updates:
             self.held[owner] = _not_updatable(change)
 
@@ -210,7 +219,7 @@ class _Owners:
         self.changes[owner] = OwnerChange(owner, Action.CREATE, reason, row, declared)
 
 
-def _what_differs(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str] | None:
+def not_the_declared(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str] | None:
     """Return why a space is not the one that is declared, and the way out; None where it is.
 
     An app in somebody else's space is that person's, and a space takes apps of its one type alone.
@@ -230,7 +239,7 @@ def _what_differs(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str]
     return None
 
 
-def _not_ours(row: ObservedOwner) -> tuple[str, str]:
+def not_ours(row: ObservedOwner) -> tuple[str, str]:
     """Return why a profile or space is not updated, and the way out."""
     word = owner_word(row.owner)
     if row.unread_because:
@@ -250,6 +259,20 @@ def _not_updatable(change: OwnerChange) -> tuple[str, str]:
 
 def _must_be_made(row: ObservedOwner | None) -> bool:
     return row is None or row.is_deleting
+
+
+def drift_notes(plan: Plan) -> tuple[str, ...]:
+    """Return what a run says of owners that differ and that nothing updates; a finding says it of all others."""
+    if plan.denied or not (count := len(unexplained_drift(plan))):
+        return ()
+    differ = count_of(count, "user profile or space differs", "user profiles and spaces differ")
+    return (f"{differ} from the fleet file. [owners] update is off, so nothing is changed. Details: {_DETAILS}",)
+
+
+def unexplained_drift(plan: Plan) -> tuple[OwnerChange, ...]:
+    """Return the owners that differ and of which no finding says why they are not updated."""
+    explained = {finding.key for finding in plan.findings if finding.rule == RULE}
+    return tuple(change for change in plan.owner_drift if str(change.owner) not in explained)
 
 
 def domains_with_new_profiles(plan: Plan) -> tuple[str, ...]:

@@ -111,7 +111,8 @@ def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
     """Return what must be known next; nothing when the plan of `draft` is whole.
 
     First comes what decides about apps, then what is only said of them and what keeps them from being pruned. A plan
-    that is refused asks nothing more of what it would make, and an idle one that runs asks only what decides.
+    that is refused asks nothing more of what it would make but with --owners, and an idle one that runs asks only what
+    decides.
     """
     decisive, telling, claimed = (
         tuple(key for key in keys if key not in draft.facts.ownership) for keys in draft.unread
@@ -127,7 +128,7 @@ def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
     rooms = () if draft.refused else _of_quotas(draft)
     if then := (*_of_leaving(draft, purpose), *_of_restored(draft, purpose), *rooms):
         return then
-    return () if draft.refused else _of_owners(draft)
+    return () if draft.refused and not draft.asked.request.owners else _of_owners(draft)
 
 
 def _of_pruning(draft: Draft) -> list[Question]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -20,6 +20,8 @@ from engine.core.idle_spaces import IdleSpaces
 from engine.core.maintenance import Maintenance, since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
+from engine.core.owner_status import OwnerRow, OwnersView
+from engine.core.owners import RULE as OWNERS_RULE
 from engine.core.plan import Plan, PlanLane
 from engine.core.text import count_of
 
@@ -187,8 +189,8 @@ class StatusView:
     """Every row, sorted by key. `unmanaged` counts live apps that the fleet neither declares nor owns.
 
     `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
-    listed; `findings` is what the files are warned about, and what earlier runs left. `idle_spaces` is None unless they
-    were asked for.
+    listed; `findings` is what the files are warned about, and what earlier runs left. `idle_spaces` and `owners`
+    are None unless they were asked for.
     """
 
     fleet: str
@@ -202,6 +204,7 @@ class StatusView:
     is_new: bool = False
     findings: tuple[Finding, ...] = ()
     idle_spaces: IdleSpaces | None = None
+    owners: OwnersView | None = None
     summary: dict[str, int] = field(init=False)
     teams: tuple[TeamLine, ...] = field(init=False)
 
@@ -245,7 +248,13 @@ class StatusView:
             "errors": [error.to_json() for error in self.errors],
             "findings": [finding.to_json() for finding in self.findings],
             **({} if self.idle_spaces is None else {"idle_spaces": self.idle_spaces.to_json()}),
+            **({} if self.owners is None else {"owners": self.owners.to_json()}),
         }
+
+    def with_owners(self, rows: tuple[OwnerRow, ...]) -> StatusView:
+        """Return the view with a row for each owner, which says what a finding about that owner alone would say."""
+        findings = tuple(one for one in self.findings if (one.rule, one.enforcement) != (OWNERS_RULE, "advisory"))
+        return replace(self, owners=OwnersView(rows), findings=findings)
 
 
 def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: tuple[Trouble, ...] = ()) -> StatusView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BugError
-from engine.core.outcome import AppResult, Outcome, OwnerResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.operation import Phase
 from engine.ports.events import (
     AppAdopted,
@@ -17,6 +17,7 @@ from engine.ports.events import (
     AppStillPending,
     Event,
     OwnerFailed,
+    OwnerNotUpdated,
     OwnerSettled,
 )
 
@@ -82,7 +83,8 @@ def _owner_event(result: OwnerResult) -> Event:
     if result.error is None:
         return OwnerSettled(result.owner, result.outcome.value, result.seconds)
     error = result.error
-    return OwnerFailed(result.owner, result.outcome.value, error.code, error.message, error.hint)
+    event = OwnerNotUpdated if result.outcome in GOOD_OUTCOMES else OwnerFailed
+    return event(result.owner, result.outcome.value, error.code, error.message, error.hint)
 
 
 def _event(result: AppResult, trouble: Trouble) -> Event | None:  # noqa: PLR0911 - one case an outcome

@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from engine.core.change import Action, Reason
+from engine.core.change import MAKING, Action, Reason
 from engine.core.explain import Explanation, RuleLine
+from engine.core.identity import owner_word
+from engine.core.owner_settings import Difference
+from engine.core.owner_status import OwnerCondition, OwnerRow
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, Style, column_widths
+from engine.render.layout import Paint, Style, aligned, column_widths
+from engine.render.owner_status_text import OWNER_WORDS, fields_that_differ
+from engine.render.owners_text import value_text
 from engine.render.words import REASONS
 
 _DECISIONS: Final = {
@@ -36,6 +41,7 @@ def explain_text(explanation: Explanation, *, colour: bool = False) -> str:
         _head(explanation, paint),
         _fields(explanation),
         _rules(explanation, paint),
+        _owner(explanation, paint),
         _decision(explanation, paint),
         findings_block(explanation.findings, paint),
     ]
@@ -87,6 +93,45 @@ def _details(one: RuleLine) -> list[str]:
     if one.seen and one.verdict not in ("not_matched", "disabled"):
         details.append("      saw " + ", ".join(f"{clean(name)} = {clean(value)}" for name, value in one.seen))
     return details
+
+
+def _owner(explanation: Explanation, paint: Paint) -> str:
+    """Return how the app's user profile or space is, each field that differs, and what the next run does about it."""
+    row = explanation.owner
+    if row is None:
+        return ""
+    state = OWNER_WORDS[row.condition][0] + (f" ({clean(row.status)})" if row.status else "")
+    why = f": {clean(row.why)}" if row.why else ""
+    word = owner_word(row.owner)
+    lines = [f"{paint('bold', clean(word[0].upper() + word[1:]))}: {state}{why}"]
+    cells = [_difference(one) for one in fields_that_differ(row)]
+    widths = column_widths(cells)
+    lines += ["  " + aligned(cell, widths) for cell in cells]
+    next_run = _next_run(row, explanation)
+    return "\n".join([*lines, *([f"  {next_run}"] if next_run else [])])
+
+
+def _difference(one: Difference) -> tuple[str, ...]:
+    stays = "" if one.can_be_updated else "no API call changes it"
+    return clean(one.field), f"declared {value_text(one.declared)}", f"observed {value_text(one.observed)}", stays
+
+
+def _next_run(row: OwnerRow, explanation: Explanation) -> str:
+    """Return what a run does about an owner."""
+    change = explanation.change
+    makes = change is not None and change.action in MAKING
+    if row.action is Action.CREATE:
+        return "The next run creates it before the app."
+    if row.action is Action.UPDATE:
+        before = "The next run updates it before it creates the app."
+        return (
+            before if makes else "A run with --owners updates it, and so does the next one that compares all of them."
+        )
+    if row.condition is OwnerCondition.DIFFERS:
+        if not any(one.can_be_updated for one in row.differs):
+            return f"appfleet cannot change it: {clean(row.hint)}."
+        return f"appfleet reports it and does not update it: {clean(row.hint)}."
+    return f"What to do: {clean(row.hint)}." if row.hint else ""
 
 
 def _decision(explanation: Explanation, paint: Paint) -> str:

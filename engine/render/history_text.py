@@ -139,9 +139,12 @@ def _why(error: Trouble | None, *, counted: bool) -> list[str]:
 
 
 def _owners(counts: Mapping[str, int]) -> str:
-    """Return how many user profiles and spaces a run worked on, and how many of them did not end well."""
+    """Return how many user profiles and spaces a run worked on, how many were updated, and how many ended badly."""
     bad = sum(count for outcome, count in counts.items() if outcome not in GOOD_OUTCOMES)
-    return f"{sum(counts.values()):,}" + (f", {bad:,} not well" if bad else "") if counts else "-"
+    updated = counts.get(Outcome.UPDATED, 0)
+    parts = [f"{updated:,} updated"] if updated else []
+    parts += [f"{bad:,} not well"] if bad else []
+    return ", ".join([f"{sum(counts.values()):,}", *parts]) if counts else "-"
 
 
 def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:

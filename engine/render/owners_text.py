@@ -8,14 +8,16 @@ from itertools import groupby
 from typing import Final
 
 from engine.core.change import Action, OwnerChange
+from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.outcome import GOOD_OUTCOMES, OwnerResult
+from engine.core.outcome import GOOD_OUTCOMES, OwnerResult, Trouble
 from engine.core.owner_settings import Difference
-from engine.core.owners import owner_order
+from engine.core.owners import owner_order, unexplained_drift
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
 from engine.render.words import OUTCOMES, SYMBOLS
 
+NO_TROUBLE: Final = Trouble("", "")
 _VALUE_MAX_CHARS: Final = 80
 _VERBS: Final = {
     Action.CREATE: "make",
@@ -41,7 +43,8 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
     rows = []
     for group in _alike(plan.owners):
         first = group[0]
-        what = f"{_VERBS[first.action]} {_where(group)}{_said(first.updates)}{_assigned(group)}{_volumes(group)}"
+        where = owners_in_domain([one.owner for one in group])
+        what = f"{_VERBS[first.action]} {where}{_said(first.updates)}{_assigned(group)}{_volumes(group)}"
         rows.append((SYMBOLS[first.action], what, listed([one.owner.name for one in group])))
     return rows
 
@@ -61,13 +64,17 @@ def _volumes(changes: Sequence[OwnerChange]) -> str:
 def drift_rows(plan: Plan) -> list[tuple[str, str]]:
     """Return the owners that are not as declared and stay so, as (what, names), those that differ alike together."""
     return [
-        (f"{_where(group)}{_said(group[0].differs)}", listed([one.owner.name for one in group]))
+        (
+            f"{owners_in_domain([one.owner for one in group])}{_said(group[0].differs)}",
+            listed([one.owner.name for one in group]),
+        )
         for group in _alike(plan.owner_drift)
     ]
 
 
-def _where(group: Sequence[OwnerChange]) -> str:
-    return f"{owners_counted([one.owner for one in group])} in domain {clean(group[0].owner.domain)}"
+def owners_in_domain(owners: Sequence[Owner]) -> str:
+    """Return `2 spaces in domain research` for owners of one domain."""
+    return f"{owners_counted(owners)} in domain {clean(owners[0].domain)}"
 
 
 def _alike(changes: Iterable[OwnerChange]) -> list[list[OwnerChange]]:
@@ -81,11 +88,17 @@ def _alike(changes: Iterable[OwnerChange]) -> list[list[OwnerChange]]:
 
 def _said(differs: Iterable[Difference]) -> str:
     """Return `: idle_minutes 60 → 120`; empty for no difference."""
-    parts = [f"{one.field} {_value(one.observed)} → {_value(one.declared)}" for one in differs]
-    return f": {', '.join(parts)}" if parts else ""
+    text = differences_text(differs)
+    return f": {text}" if text else ""
 
 
-def _value(value: object) -> str:
+def differences_text(differs: Iterable[Difference]) -> str:
+    """Return `idle_minutes 60 → 120`: what is there, and what is declared."""
+    return ", ".join(f"{clean(one.field)} {value_text(one.observed)} → {value_text(one.declared)}" for one in differs)
+
+
+def value_text(value: object) -> str:
+    """Return the value of a setting for people, as the fleet file has it; `unset` for None."""
     text = "unset" if value is None else value if isinstance(value, str) else json.dumps(value)
     return clean(str(text), _VALUE_MAX_CHARS)
 
@@ -102,17 +115,56 @@ def owners_summary(plan: Plan) -> str:
     return "".join(parts)
 
 
+def updates_counted(plan: Plan) -> str:
+    """Return `30 spaces to update`; empty for none."""
+    owners = [change.owner for change in plan.owners if change.action is Action.UPDATE]
+    return f"{owners_counted(owners)} {_MADE[Action.UPDATE]}" if owners else ""
+
+
+def owner_drift_line(plan: Plan) -> str:
+    """Return the sentence about owners that differ and stay so, with what helps; empty for none."""
+    if not plan.owner_drift:
+        return ""
+    owners = [change.owner for change in plan.owner_drift]
+    differ = f"Nothing to apply, but {owners_counted(owners)} {'differs' if len(owners) == 1 else 'differ'}"
+    if not unexplained_drift(plan):
+        return f"{differ} and cannot be updated: see the findings."
+    return f"{differ}. To update, set [owners] update = true in a policy, or change the settings by hand."
+
+
 def owner_result_lines(results: Iterable[OwnerResult]) -> list[str]:
-    """Return the counts of how owners ended, and a line for each that did not end well, with why."""
+    """Return the counts of how owners ended, and a line for each that is not as declared, with why.
+
+    Several that ended for one reason are one line: a space may not be changed while an app runs in it.
+    """
     lines = []
     ordered = sorted(results, key=lambda result: (list(OUTCOMES).index(result.outcome), result.owner))
     for outcome, group in groupby(ordered, key=lambda result: result.outcome):
         ended = list(group)
         lines.append(f"{owners_counted([result.owner for result in ended])} {OUTCOMES[outcome]}")
-        if outcome in GOOD_OUTCOMES:
-            continue
-        for result in ended:
-            why = "" if result.error is None else f": {clean(result.error.message)}"
-            hint = "" if result.error is None or not result.error.hint else f". {clean(result.error.hint)}"
-            lines.append(f"  {clean(str(result.owner))}{why}{hint}")
+        troubled = [result for result in ended if outcome not in GOOD_OUTCOMES or result.error is not None]
+        lines += _troubled_lines(troubled)
     return lines
+
+
+def _troubled_lines(results: Sequence[OwnerResult]) -> list[str]:
+    known = owner_names(str(result.owner) for result in results)
+    groups: dict[tuple[object, ...], list[OwnerResult]] = {}
+    for result in results:
+        error = result.error or NO_TROUBLE
+        shape = (shape_of(error.message, known), shape_of(error.hint, known))
+        groups.setdefault((result.owner.domain, result.owner.kind, *shape), []).append(result)
+    lines = []
+    for members in groups.values():
+        owners = [result.owner for result in members]
+        errors = [result.error or NO_TROUBLE for result in members]
+        why, hint = (common_text([*map(clean, texts)], known) for texts in zip(*map(_texts, errors), strict=True))
+        said = f"{f': {why}' if why else ''}{f'. {hint}' if hint else ''}"
+        which = clean(str(owners[0])) if len(owners) == 1 else owners_in_domain(owners)
+        names = "" if len(owners) == 1 else f": {listed([owner.name for owner in owners])}"
+        lines.append(f"  {which}{names}{said}")
+    return lines
+
+
+def _texts(error: Trouble) -> tuple[str, str]:
+    return error.message, error.hint

@@ -27,7 +27,7 @@ from engine.render.layout import (
     row_lines,
 )
 from engine.render.outlook import outlook_lines
-from engine.render.owners_text import drift_rows, owner_rows, owners_summary
+from engine.render.owners_text import drift_rows, owner_drift_line, owner_rows, owners_summary
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.words import (
     HINTS,
@@ -305,16 +305,19 @@ def verdict_lines(plan: Plan, next_command: str) -> list[str]:
         if next_command and allowed_flags(plan.findings):
             lines.append(f"If you mean these deletes and replaces, run: {next_command}")
     elif not (plan.changes or plan.owners):
-        lines.append(_nothing(plan))
+        lines += _nothing(plan)
     elif next_command:
         lines.append(f"To apply this plan: {next_command}")
     return lines
 
 
-def _nothing(plan: Plan) -> str:
-    """Say that the plan changes nothing; it is no all-clear where apps are left alone that are not as declared."""
-    if not plan.complete:
-        return "Nothing to do in the domains that appfleet could list."
+def _nothing(plan: Plan) -> list[str]:
+    """Say that the plan changes nothing; it is no all-clear where something is left alone that is not as declared."""
+    lines = []
     if kept_back := _kept_back(plan):
-        return f"Nothing that apply can do for {count_of(kept_back, 'app')} left alone: see above why."
-    return "Nothing to do."
+        lines.append(f"Nothing that apply can do for {count_of(kept_back, 'app')} left alone: see above why.")
+    if drift := owner_drift_line(plan):
+        lines.append(drift)
+    if not plan.complete:
+        return ["Nothing to do in the domains that appfleet could list.", *([drift] if drift else [])]
+    return lines or ["Nothing to do."]

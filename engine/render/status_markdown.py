@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from engine.core.idle_spaces import IdleSpaces
+from engine.core.owner_status import OwnersView
 from engine.core.status import StatusView
 from engine.core.text import clean
 from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_notes, spaces_title
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
+from engine.render.owner_status_text import OWNERS_TITLE, owners_amiss, owners_count_line
 from engine.render.plan_markdown import findings_section
 from engine.render.plan_text import lane_text
 from engine.render.status_text import Unwell, expiring_lines, foreign_text, not_well, team_cells, verdict
@@ -37,6 +39,8 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
         page.section(f"{title}: {prose(way_out)}", table_head("app", "why"), table)
     expiring = [table_row(code(key), prose(day)) for key, day in expiring_lines(view, every=every)]
     page.section("Expiring", table_head("app", "when"), expiring)
+    if view.owners is not None:
+        _owners(page, view.owners, every=every)
     if view.idle_spaces is not None:
         _spaces(page, view.idle_spaces, every=every)
     if view.foreign:
@@ -53,6 +57,15 @@ def _spaces(page: Page, found: IdleSpaces, *, every: bool) -> None:
     page.section(spaces_title(found), head, rows, ("space", "spaces"))
     for note in space_notes(found, every=every):
         page.add(prose(note), "")
+
+
+def _owners(page: Page, view: OwnersView, *, every: bool) -> None:
+    """Add the counts of user profiles and spaces, and a table for each kind that needs attention."""
+    page.add(f"**{OWNERS_TITLE}**: {prose(owners_count_line(view))}", "")
+    for group in owners_amiss(view, every=every):
+        rows = [table_row(prose(what), code(names)) for what, names in group.lines]
+        title = prose(group.title) + (f": {with_command(group.hint)}" if group.hint else "")
+        page.section(title, table_head("what", "which"), rows)
 
 
 def _unwell_rows(group: Unwell) -> list[str]:

@@ -29,6 +29,7 @@ from engine.render.layout import (
     without_empty,
     wrapped,
 )
+from engine.render.owner_status_text import owners_block
 from engine.render.plan_text import LABEL_CHARS, lane_text
 from engine.render.words import shown
 
@@ -102,6 +103,7 @@ def status_text(
         *(_domains(view.rows, paint, width) if unfolded else []),
         *_not_well(view, paint, width, every=every),
         *_expiring(view, paint, width, every=every),
+        *([] if view.owners is None else [owners_block(view.owners, paint, width, every=every)]),
         *([] if view.idle_spaces is None else [spaces_block(view.idle_spaces, paint, width, every=every)]),
         *_foreign(view, paint, width),
         *([findings_block(view.findings, paint)] if view.findings else []),
@@ -323,9 +325,12 @@ def verdict(view: StatusView) -> str:
         f"{count:,} {'absent' if status == '-' else clean(status)}" for status, count in view.summary.items()
     )
     amiss = sum(row.condition not in FINE for row in view.rows)
-    well = f"{amiss:,} {'needs' if amiss == 1 else 'need'} attention" if amiss else "all is well"
-    if not view.complete:
-        well = f"{well}; not all could be listed" if amiss else "not all could be listed"
+    parts = [f"{amiss:,} {'needs' if amiss == 1 else 'need'} attention"] if amiss else []
+    if view.owners is not None and view.owners.amiss:
+        verb = "needs" if view.owners.amiss == 1 else "need"
+        parts.append(f"{view.owners.amiss:,} of {len(view.owners.rows):,} user profiles and spaces {verb} attention")
+    parts += [] if view.complete else ["not all could be listed"]
+    well = "; ".join(parts) or "all is well"
     return f"{count_of(len(view.rows), 'app')}: {counts or 'none'}; {view.unmanaged:,} unmanaged; {well}."
 
 

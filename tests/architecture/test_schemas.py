@@ -77,6 +77,9 @@ def test_what_the_commands_print_is_as_the_schemas_say(tmp_path: Path) -> None:
     check("plan", plan)
     check("apply", run(tmp_path, "--log-file", "run.jsonl", "--log-level", "debug", "apply", "--yes", *only))
     check("status", run(tmp_path, "status", *only))
+    owners = run(tmp_path, "status", "--owners", *only)
+    check("status", owners)
+    assert owners["owners"]["summary"]["as_declared"]
     key = plan["changes"][0]["key"]
     check("explain", run(tmp_path, "explain", key, "--simulate", "--format", "json"))
     history = run(tmp_path, "history", "--format", "json")

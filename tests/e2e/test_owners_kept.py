@@ -246,3 +246,70 @@ def test_a_killed_update_run_is_picked_up_by_the_next_although_no_look_is_due(pl
     assert place.apply("--owners").code == 0
     assert all(idle_of(place, f"{name}-lab") == 90 for name in people(8))
     assert json.loads(place.run("plan", "--owners", "--format", "json").out)["owners"] == []
+
+
+def test_a_status_with_owners_counts_and_groups_them_and_without_costs_no_call_more(place: Place) -> None:
+    made(place, fleet_of(5), OWNERS)
+    place.run("status")
+    assert set(place.calls()) == {*LOOKS, "GetResources"}
+    place.forget_calls()
+
+    def break_some(world: World) -> None:
+        spaces = world.domains[DOMAIN_ID].spaces
+        del spaces["u003-lab"]
+        spaces["u004-lab"].status, spaces["u004-lab"].failure_reason = "Update_Failed", "no such role"
+
+    place.within(break_some)
+    write(place, fleet_of(5, idle=[90, 90]), OWNERS)
+    text = place.run("status", "--owners").out
+    assert "User profiles and spaces: 6 as declared, 2 differ, 1 missing, 1 failed" in text
+    assert "Differ (2): set [owners] update = true in a policy, or change the settings by hand" in text
+    assert "    2 spaces in domain research: idle_minutes unset → 90: u000-lab, u001-lab\n" in text
+    assert "    1 space in domain research: u003-lab\n" in text
+    assert "    1 space in domain research: Update_Failed (no such role): u004-lab\n" in text
+    assert "4 of 10 user profiles and spaces need attention" in text
+    assert place.only_looked()
+    markdown = place.run("status", "--owners", "--format", "markdown").out
+    assert "**User profiles and spaces**: 6 as declared, 2 differ, 1 missing, 1 failed" in markdown
+    found = place.run("status", "--owners", "--format", "json").report["owners"]
+    assert found["summary"] == {"as_declared": 6, "differs": 2, "missing": 1, "failed": 1}
+    conditions = {row["key"]: row["condition"] for row in found["rows"]}
+    assert conditions["research/space/u003-lab"] == "missing"
+    assert len(found["rows"]) == 10
+    one = place.run("status", "--owners", "--space", "u000-lab", "--format", "json").report["owners"]
+    assert [row["name"] for row in one["rows"]] == ["u000-lab"]
+    assert "owners" not in place.run("status", "--format", "json").report
+
+
+def test_explain_shows_the_space_of_an_app_beside_its_declaration(place: Place) -> None:
+    made(place, fleet_of(2))
+    write(place, fleet_of(2, idle=[90, 90]))
+    place.forget_calls()
+    key = "research/space/u000-lab/JupyterLab/default"
+    ran = place.run("explain", key)
+    assert ran.code == 0, ran.err
+    assert "Space u000-lab: differs (InService)\n  idle_minutes  declared 90  observed unset\n" in ran.out
+    assert "A run with --owners updates it" in ran.out
+    assert place.only_looked()
+    assert place.calls()["DescribeSpace"] == {"ok": 2}, "to compare that one alone, and for its tag"
+    assert "DescribeUserProfile" not in place.calls()
+    row = place.run("explain", key, "--format", "json").report["owner"]
+    assert (row["key"], row["action"], row["condition"]) == ("research/space/u000-lab", "update", "differs")
+    write(place, fleet_of(2, idle=[90, 90]), OWNERS)
+    assert "appfleet reports it and does not update it" in place.run("explain", key).out
+
+
+def test_a_run_says_what_differs_and_what_it_could_not_update_yet(place: Place) -> None:
+    made(place, fleet_of(2, ebs=[10, 10]), OWNERS)
+    write(place, fleet_of(2, ebs=[20, 20]), OWNERS)
+    text = place.run("apply", "--yes", "--owners").out
+    assert "Note: 2 user profiles and spaces differ from the fleet file. [owners] update is off" in text
+    assert "Nothing to apply, but 2 spaces differ." in place.run("plan", "--owners").out
+    write(place, fleet_of(2, ebs=[20, 20]))
+    dry = place.run("apply", "--dry-run", "--owners").out
+    assert "  1  UpdateSpace research/space/u000-lab\n  2  UpdateSpace research/space/u001-lab\n" in dry
+    ran = place.run("apply", "--yes", "--owners")
+    assert ran.code == 0, ran.err
+    assert "  2 spaces in domain research: u000-lab, u001-lab: its volume is not changed while it is in use" in ran.out
+    assert [event["level"] for event in ran.events("owner.not_updated")] == ["warning"] * 2
+    assert ran.events("owner.failed") == []

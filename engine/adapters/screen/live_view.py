@@ -141,6 +141,8 @@ class LiveView:
         state = self._state
         allowed = f" of {sum(state.rates.values()):.1f} allowed" if state.rates else ""
         parts = [Text(f"{state.calls_per_second():.1f} calls/s{allowed}")]
+        if state.owners_done:
+            parts.append(Text(state.owners_done))
         if state.throttled:
             parts.append(Text(f"{state.throttled:,} throttled", "yellow"))
         if state.starting:

@@ -50,6 +50,8 @@ class Progress:
         if not state.running:
             return f"{seconds}: listing, {state.listed:,} apps so far" if state.listed else f"{seconds}: listing"
         parts = [f"{seconds}: {len(state.ended):,} of {state.wanted:,} done"]
+        if state.owners_done:
+            parts.append(state.owners_done)
         if state.starting:
             parts.append(f"{len(state.starting):,} starting")
         if state.failed:

@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.core.change import Action
 from engine.core.forecast import Forecast
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Owner
 from engine.core.limits import FAILURES_SHOWN_MAX_COUNT, RATE_WINDOW_SECONDS
 from engine.core.plan import Plan
 from engine.ports import events
@@ -63,6 +63,8 @@ class RunState:
         self.starting: dict[AppKey, float] = {}
         self.failed: set[AppKey] = set()
         self.parked: dict[str, Parked] = {}
+        self.owners_wanted = 0
+        self.owners_ended: set[Owner] = set()
         self.throttled = 0
         self.rates: dict[str, float] = {}
         self.failures: deque[events.AppFailed] = deque(maxlen=FAILURES_SHOWN_MAX_COUNT)
@@ -91,6 +93,7 @@ class RunState:
             events.BucketEnded: self._bucket_opened,
             events.RunInterrupted: self._interrupted,
             **dict.fromkeys(_ENDS, self._app_ended),
+            **dict.fromkeys(_OWNER_ENDS, self._owner_ended),
         }
 
     def emit(self, event: events.Event) -> None:
@@ -104,6 +107,7 @@ class RunState:
         self.fleet = plan.fleet
         self._forecast = plan.forecast
         self._with_domain = len(plan.lanes) > 1
+        self.owners_wanted = len(plan.owners)
         self.groups.clear()
         for change in plan.changes:
             if change.action is Action.DELETE or change.after is None:
@@ -112,6 +116,12 @@ class RunState:
                 name = self._name(change.key, change.after.spec.instance_type or "")
             self._group_of[change.key] = name
             self.groups.setdefault(name, Group()).wanted += 1
+
+    @property
+    def owners_done(self) -> str:
+        """Return `12 of 30 profiles and spaces done`; empty for a run without any."""
+        wanted = max(self.owners_wanted, len(self.owners_ended))
+        return f"{len(self.owners_ended):,} of {wanted:,} profiles and spaces done" if wanted else ""
 
     def calls_per_second(self) -> float:
         """Return the writes that were answered, per second, of the last few seconds."""
@@ -229,6 +239,9 @@ class RunState:
         self.failures.append(event)
         self._app_ended(event)  # type: ignore[arg-type]  # only the key is read
 
+    def _owner_ended(self, event: events.OwnerSettled) -> None:  # or any other of _OWNER_ENDS
+        self.owners_ended.add(event.key)
+
     def _rate_changed(self, event: events.LaneRateChanged | events.LaneThrottled) -> None:
         if not isinstance(event, events.LaneThrottled) or event.operation in WRITES:
             self.rates[str(event.lane)] = event.rate
@@ -243,6 +256,7 @@ class RunState:
         self.stop_cause = event.cause
 
 
+_OWNER_ENDS: Final = (events.OwnerSettled, events.OwnerNotUpdated, events.OwnerFailed)
 _ENDS: Final = (
     events.AppInService,
     events.AppAdopted,

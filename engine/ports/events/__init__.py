@@ -41,6 +41,7 @@ from engine.ports.events.owners import (
     OwnerAccepted,
     OwnerCallStarted,
     OwnerFailed,
+    OwnerNotUpdated,
     OwnerOutcomeUnknown,
     OwnerRetried,
     OwnerSettled,
@@ -67,7 +68,7 @@ __all__ = [
     "BucketEnded", "BucketParked", "BucketProbed", "BucketReopened", "CallAnswered", "CallRetried", "DomainListFailed",
     "DomainListed", "Emit", "EndpointNotAws", "Event", "JournalFailed", "LaneRateChanged", "LaneStopped",
     "LaneThrottled", "LibraryWarned", "LoopWasLate", "OwnerAccepted", "OwnerCallStarted", "OwnerFailed",
-    "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread", "PlanComputed",
-    "ProblemFound", "RuleFired", "RunFinished", "RunInterrupted", "RunStarted", "RunWaited", "TagIndexUnread",
-    "UserAssigned", "UserUnassigned",
+    "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread",
+    "PlanComputed", "ProblemFound", "RuleFired", "RunFinished", "RunInterrupted", "RunStarted", "RunWaited",
+    "TagIndexUnread", "UserAssigned", "UserUnassigned",
 ]  # fmt: skip

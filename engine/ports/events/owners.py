@@ -1,4 +1,4 @@
-"""What happened to user profiles and spaces: made, waited for, deleted, or not to be looked at."""
+"""What happened to user profiles and spaces: made, updated, waited for, deleted, or not to be looked at."""
 
 from __future__ import annotations
 
@@ -61,6 +61,17 @@ class OwnerSettled(Event, name="owner.settled"):
 @dataclass(frozen=True, slots=True)
 class OwnerFailed(Event, name="owner.failed", level="error"):
     """A profile or space did not end well; what needs it is skipped."""
+
+    key: Owner
+    outcome: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerNotUpdated(Event, name="owner.not_updated", level="warning"):
+    """A profile or space could not be updated yet, or only in part; a later run updates it, and its apps go ahead."""
 
     key: Owner
     outcome: str

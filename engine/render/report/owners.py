@@ -1,4 +1,4 @@
-"""User profiles and spaces in the page of a run: how many ended how, and each that did not end well, with why."""
+"""User profiles and spaces in the page of a run: how many ended how, and each that is not as declared, with why."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ def owner_lines(owners: Sequence[OwnerRecord]) -> list[str]:
 
 
 def owners_not_well(owners: Sequence[OwnerRecord]) -> list[tuple[str, str, str, str, str]]:
-    """Return (owner, outcome, code, message, hint) of those that did not end well, in the order of the outcomes."""
-    found = [record for record in owners if record.outcome not in GOOD_OUTCOMES]
+    """Return (owner, outcome, code, message, hint) of those that are not as declared, in the order of the outcomes.
+
+    One that is unchanged has a reason where it could not be updated yet.
+    """
+    found = [record for record in owners if record.outcome not in GOOD_OUTCOMES or record.error_code]
     return [
         (str(one.owner), one.outcome.replace("_", " "), one.error_code, one.error_message, one.error_hint)
         for one in sorted(found, key=lambda record: (_place(record.outcome), record.owner))

@@ -16,7 +16,7 @@ from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, ApplyReport,
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, Style, duration, with_commands
-from engine.render.owners_text import owner_result_lines
+from engine.render.owners_text import owner_result_lines, owners_counted
 from engine.render.words import OUTCOMES
 
 _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
@@ -102,7 +102,7 @@ def findings_beside_errors(report: ApplyReport) -> list[Finding]:
 def result_line(report: ApplyReport) -> str:
     """Return the run in one line."""
     run = f"Run {clean(report.run_id)}" + (f" of fleet {clean(report.fleet)}" if report.fleet else "")
-    if not report.apps and report.result is not RunResult.CONVERGED:
+    if not report.apps and not _owners_done(report) and report.result is not RunResult.CONVERGED:
         return f"{run}: {report.result.value} after {duration(report.seconds)}; nothing was changed."
     return f"{run}: {report.result.value}; {_done(report)} {duration(report.seconds)}."
 
@@ -111,14 +111,24 @@ def _done(report: ApplyReport) -> str:
     """Say how much was done. What the service accepted and has not finished counts as accepted, not as nothing."""
     changed = sum(report.summary.get(outcome, 0) for outcome in GOOD_OUTCOMES - {Outcome.UNCHANGED})
     apps = count_of(len(report.apps), "app")
-    if not changed and report.result is RunResult.CONVERGED:
+    owners = _owners_done(report)
+    if not changed and not owners and report.result is RunResult.CONVERGED:
         return f"nothing to do for {apps}; it took"
     pending = [app for app in report.apps if app.outcome is Outcome.STILL_PENDING and app.action is not Action.NONE]
     gone = f", {report.gone}," if report.gone else ""
     if not pending:
-        return f"{changed:,} of {apps} changed{gone} in"
+        return f"{changed:,} of {apps} changed{gone}{owners} in"
     settled = "settled" if any(app.action is Action.DELETE for app in pending) else "in service"
-    return f"{changed + len(pending):,} of {apps} accepted, {changed:,} {settled}{gone} in"
+    return f"{changed + len(pending):,} of {apps} accepted, {changed:,} {settled}{gone}{owners} in"
+
+
+def _owners_done(report: ApplyReport) -> str:
+    """Return `, 30 spaces updated`; empty where no user profile or space was changed."""
+    ended = ((outcome, [one.owner for one in report.owners if one.outcome is outcome]) for outcome in OUTCOMES)
+    changed = GOOD_OUTCOMES - {Outcome.UNCHANGED}
+    return "".join(
+        f", {owners_counted(owners)} {OUTCOMES[outcome]}" for outcome, owners in ended if owners and outcome in changed
+    )
 
 
 def next_step(report: ApplyReport, command: str = APPLY_COMMAND) -> str:

@@ -35,6 +35,7 @@ from engine.core.questions import (
     questions_of,
 )
 from engine.core.quota_fit import LaneQuotas, QuotaValue, wanted_buckets
+from engine.core.request import Request
 from tests.fleets import CANVAS, LAB, LANE, SOURCE, a_fleet, a_row, an_app, key_of, observe, options
 from tests.unit.core.test_plan_cases import CASES, read_case
 
@@ -182,6 +183,27 @@ def test_a_plan_that_is_refused_asks_for_no_quotas_and_no_owners(*, denied: bool
     made = world.play(draft_of(fleet, observe(), options(run_denied=denied), goes_too_far=lambda _, __: not denied))
     assert world.asked == []
     assert made.plan.summary["create"] == 1
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_a_plan_that_is_refused_compares_owners_where_the_user_asks_for_them(*, denied: bool) -> None:
+    fleet = replace(a_fleet(an_app(LAB)), owners=OWNERS)
+    asked = options(run_denied=denied, request=Request(owners=True))
+    draft = draft_of(fleet, observe(), asked, goes_too_far=lambda _, __: not denied, watched=frozenset({ALICE, LABS}))
+    world = World(owner=seen(ALICE))
+    made = world.play(draft)
+    assert world.asked == [AreThere((LABS, ALICE))]
+    assert made.facts.owners.keys() == {ALICE, LABS}
+
+
+def test_one_that_failed_is_described_so_that_its_reason_can_be_told() -> None:
+    """Also where the fleet declares nothing that could differ; one that creates need is looked at by the run itself."""
+    fleet = replace(a_fleet(), owners=OWNERS)
+    failed = replace(seen(ALICE), status="Update_Failed")
+    draft = draft_of(fleet, observe(), watched=frozenset({ALICE})).knowing(Facts(owners={ALICE: failed}))
+    assert questions_of(draft, READ) == (AreAs((ALICE,)),)
+    assert questions_of(draft.knowing(Facts(owners={ALICE: replace(failed, settings={})})), READ) == ()
+    assert questions_of(draft.knowing(Facts(owners={ALICE: seen(ALICE)})), READ) == ()
 
 
 def test_decisive_ownership_comes_before_anything_else() -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from engine.adapters.screen.live_view import LiveView, clock_of
+from engine.core.identity import Owner
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of
@@ -72,6 +73,13 @@ def test_a_line_for_the_run_one_for_the_calls_and_one_a_bucket(view: LiveView, c
         "  waiting KernelGateway/ml.m5.large  0/1",
         "  done    Canvas                     1/1",
     ]
+
+
+def test_profiles_and_spaces_have_their_count_beside_the_calls(view: LiveView) -> None:
+    begin(view)
+    assert "profiles and spaces" not in view.frame()
+    view.emit(events.OwnerSettled(Owner("research", "space", "alice-lab"), "updated", 1.0))
+    assert "1 of 1 profiles and spaces done" in view.frame()
 
 
 def test_a_parked_bucket_stands_first_with_the_time_of_its_probe(view: LiveView, clock: Clock) -> None:

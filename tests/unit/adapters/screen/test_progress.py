@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.adapters.screen.progress import Progress
+from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.identity import Owner
 from engine.core.rough import rough
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of
@@ -37,6 +41,18 @@ def test_it_counts_what_started_ended_and_failed(progress: Progress, clock: Cloc
     progress.emit(events.AppFailed(key_of(CANVAS), "c", "m", "h"))
     clock.now += 12
     assert progress.line() == "12 s: 2 of 3 done; 1 starting; 1 failed; about 1 s left"
+
+
+def test_it_counts_profiles_and_spaces_however_they_end(progress: Progress) -> None:
+    names = [Owner("research", "space", f"{name}-lab") for name in ("a", "b", "c", "d")]
+    owners = tuple(OwnerChange(one, Action.UPDATE, OwnerReason.OWNER_DRIFT) for one in names)
+    progress.expect(replace(plan_of({}), owners=owners))
+    progress.emit(STARTED)
+    assert progress.line() == "0 s: 0 of 3 done; 0 of 4 profiles and spaces done"
+    progress.emit(events.OwnerSettled(names[0], "updated", 1.0))
+    progress.emit(events.OwnerNotUpdated(names[1], "unchanged", "AF415", "in use", ""))
+    progress.emit(events.OwnerFailed(names[2], "failed", "x", "no", ""))
+    assert progress.line() == "0 s: 0 of 3 done; 3 of 4 profiles and spaces done"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,17 @@ def test_profiles_and_spaces_are_counted_and_those_not_well_are_named_with_why()
     assert "<p>1 user profile of_another_version</p>" in page
 
 
+def test_one_that_is_unchanged_since_an_app_runs_in_it_is_named_with_why() -> None:
+    owners = (
+        an_owner("space", "alice-lab", "updated"),
+        an_owner("space", "bob-lab", "unchanged", "AF415", "not updated while an app runs in it", "The next run does"),
+    )
+    page = page_of(RunStory(RunDetail(a_run(), (), (), owners), a_timeline(), None))
+    assert "<p>1 space updated</p>" in page
+    assert "<code>research/space/bob-lab</code></td><td>unchanged</td><td>AF415</td>" in page
+    assert "<code>research/space/alice-lab</code>" not in page
+
+
 def test_without_owners_a_report_does_not_speak_of_them() -> None:
     assert "Profiles and spaces" not in page_of(a_story())
 
@@ -47,7 +58,12 @@ def test_the_history_has_a_column_for_owners_once_a_run_has_some() -> None:
     none = PastRun(a_run(run_id="run-1"), 60.0, None, None, None)
     assert "Profiles" not in history_text((none,))
     some = PastRun(a_run(run_id="run-2", owners={"created": 80, "failed": 2}), 60.0, None, None, None)
-    good = PastRun(a_run(run_id="run-3", owners={"created": 4}), 60.0, None, None, None)
+    good = PastRun(a_run(run_id="run-3", owners={"created": 1, "updated": 3}), 60.0, None, None, None)
     lines = history_text((good, some, none)).splitlines()
-    assert [line.split("  ")[-1].strip() for line in lines[:4]] == ["Profiles, spaces", "4", "82, 2 not well", "-"]
+    assert [line.split("  ")[-1].strip() for line in lines[:4]] == [
+        "Profiles, spaces",
+        "4, 3 updated",
+        "82, 2 not well",
+        "-",
+    ]
     assert history_json((some,))["runs"][0]["owners"] == {"created": 80, "failed": 2}
