@@ -79,7 +79,8 @@ def test_stdout_holds_the_result_alone_and_the_log_is_one_object_a_line(place: P
     lines = [json.loads(line) for line in ran.err.splitlines()]
     assert all(list(line)[:4] == ["ts", "level", "event", "run_id"] for line in lines)
     assert {line["run_id"] for line in lines} == {ran.report["run_id"]}
-    assert [line["event"] for line in lines if line["event"].startswith("run.")] == ["run.started", "run.finished"]
+    names = [line["event"] for line in lines if line["event"] != "run.lagged"]  # as often as the machine is busy
+    assert [name for name in names if name.startswith("run.")] == ["run.started", "run.finished"]
 
 
 def test_a_reader_that_went_away_stops_no_run(place: Place) -> None:
