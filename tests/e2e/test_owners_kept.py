@@ -228,7 +228,7 @@ def test_a_lost_update_is_looked_up_before_it_is_sent_again(place: Place) -> Non
     assert [one["outcome"] for one in ran.report["owners"]] == ["updated"]
 
 
-@pytest.mark.parametrize("moment", range(5))
+@pytest.mark.parametrize("moment", range(2))
 def test_a_killed_update_run_is_picked_up_by_the_next_although_no_look_is_due(place: Place, moment: int) -> None:
     made(place, fleet_of(8))
     place.scenario(QUICK_OWNERS + fault(FaultKind.STALL_AFTER, "UpdateSpace", max_count=1 + moment))

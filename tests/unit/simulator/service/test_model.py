@@ -209,6 +209,7 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         ("DescribeSpace", {**in_domain, "SpaceName": "new"}, 0),
         ("ListSpaces", {"MaxResults": 1}, 0),
         ("UpdateSpace", {**in_domain, "SpaceName": "new"}, 1),
+        ("UpdateUserProfile", {**in_domain, "UserProfileName": "bob"}, 1),
         ("ListTags", {"ResourceArn": domain.arn}, 0),
         ("AddTags", {"ResourceArn": domain.arn, "Tags": [{"Key": "a", "Value": "b"}]}, 0),
         ("DeleteTags", {"ResourceArn": domain.arn, "TagKeys": ["a"]}, 5),
