@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from engine.core.errors import NotFound, StorageNotReady
+from engine.core.errors import AccessDenied, CloudError, NotFound, Rejected, StorageNotReady
 from engine.core.identity import SPACE, Owner
 from engine.executor.readiness import told_state
 
@@ -45,3 +45,31 @@ def test_an_owner_that_is_about_to_be_made_is_not_the_reason_so_the_domain_is_as
     assert told("InService") == (TOO_EARLY.message, ["DescribeSpace", "DescribeDomain"])
     assert told("Updating")[0] == "domain research (d-1) is Updating"
     assert told("Update_Failed")[0] == "domain research (d-1) is Update_Failed, so nothing can be made in it"
+
+
+class AlreadyThere(OneDomain):
+    """Answers for an owner that exists and is in some state."""
+
+    async def look(self, operation: str, _: Any) -> Any:
+        """Describe the owner."""
+        self.asked.append(operation)
+        return SimpleNamespace(row=SimpleNamespace(status=self.status))
+
+
+def test_an_owner_that_exists_is_the_reason_when_it_is_not_in_service() -> None:
+    def told_of(status: str) -> CloudError:
+        return asyncio.run(told_state(cast("Reach", AlreadyThere(status)), LAB, TOO_EARLY))
+
+    assert isinstance(told_of("Pending"), StorageNotReady)
+    assert told_of("Pending").message == "space alice-lab is Pending"
+    assert isinstance(told_of("Update_Failed"), Rejected)
+
+
+def test_a_state_that_cannot_be_read_leaves_the_error_as_it_is() -> None:
+    class Silent(OneDomain):
+        async def look(self, operation: str, _: Any) -> str:
+            raise AccessDenied(f"{operation} is not allowed")
+
+    assert asyncio.run(told_state(cast("Reach", Silent("")), LAB, TOO_EARLY)) is TOO_EARLY
+    other = StorageNotReady("storage is not in Available status")
+    assert asyncio.run(told_state(cast("Reach", Silent("")), LAB, other)) is other
