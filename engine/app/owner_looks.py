@@ -5,7 +5,7 @@ An idle run reads none: all of them are compared once in `[owners] look_every`, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import SPACE
 from engine.core.limits import OWNERS_LOOKED_MAX_COUNT
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from engine.core.draft import Draft
     from engine.core.identity import Owner
     from engine.core.plan_options import PlanOptions
-    from engine.ports.journal import Memory, Unfinished
+    from engine.ports.journal import Memory
 
 # A nightly run begins a little earlier or later than the last one: a look is due a tenth of its time early.
-_EARLY_SHARE = 0.9
+_EARLY_SHARE: Final = 0.9
 
 
 def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked: PlanOptions) -> frozenset[Owner]:
@@ -36,23 +36,24 @@ def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked:
     memory, fleet = parts.run.memory, loaded.fleet
     if options.request.owners:
         return frozenset(one.owner for one in fleet.owners if options.selectors.selects_owner(one))
+    updating = {key for key, left in memory.unfinished.items() if left.operation.startswith("Update")}
+    due = _due(loaded, memory, parts.run.wall()) if options.selectors.is_empty else frozenset()
+    if not (updating or due):  # an idle run, as nearly every one is
+        return frozenset()
     declared = comparable(fleet)
-    begun = {one for one in declared if one in memory.unfinished and _is_update(memory.unfinished[one])}
-    if not options.selectors.is_empty:
-        return frozenset(begun)  # a narrow run is no look at the whole
+    looked = sorted(owner for owner in declared if owner.domain in due)
+    return declared & updating | set(portion(looked, asked.today.toordinal()))
+
+
+def _due(loaded: Loaded, memory: Memory, now: float) -> frozenset[str]:
+    """Name the domains whose last look is long enough ago; a narrow run is no look at the whole."""
     every_s = loaded.settings.owners_look_every * _EARLY_SHARE
     never = float("-inf") if loaded.settings.update_owners else float("inf")
-    due = {
+    return frozenset(
         domain.name
-        for domain in fleet.domains
-        if parts.run.wall() - memory.owners_compared.get(domain.domain_id, never) >= every_s
-    }
-    looked = sorted(owner for owner in declared if owner.domain in due)
-    return frozenset(begun | set(portion(looked, asked.today.toordinal())))
-
-
-def _is_update(left: Unfinished) -> bool:
-    return left.operation.startswith("Update")
+        for domain in loaded.fleet.domains
+        if now - memory.owners_compared.get(domain.domain_id, never) >= every_s
+    )
 
 
 def comparable(fleet: DesiredFleet) -> frozenset[Owner]:
@@ -76,17 +77,18 @@ def compared_domains(draft: Draft, memory: Memory) -> tuple[str, ...]:
     watched: dict[str, set[Owner]] = {}
     for owner in (*draft.watched, *draft.needed):
         watched.setdefault(owner.domain, set()).add(owner)
+    new = [one.name for one in draft.fleet.domains if one.domain_id not in memory.owners_compared]
+    begins = set() if draft.updates_owners else set(new)
+    if not (watched or begins):
+        return ()
     declared: dict[str, set[Owner]] = {}
     for owner in comparable(draft.fleet):
         declared.setdefault(owner.domain, set()).add(owner)
-    ids = {domain.name: domain.domain_id for domain in draft.fleet.domains}
     seen = draft.facts.owners_seen
     unread = {owner.domain for owner, row in seen.items() if row is not None and row.unread_because}
-    found = []
-    for name, owners in declared.items():
-        looked = watched.get(name, set())
-        whole = owners <= looked or len(looked) >= OWNERS_LOOKED_MAX_COUNT
-        begins = not draft.updates_owners and ids[name] not in memory.owners_compared
-        if begins or (whole and looked <= seen.keys() and name not in unread):
-            found.append(name)
+    found = begins & declared.keys()
+    for name, looked in watched.items():
+        whole = declared.get(name, set()) <= looked or len(looked) >= OWNERS_LOOKED_MAX_COUNT
+        if name in declared and whole and looked <= seen.keys() and name not in unread:
+            found.add(name)
     return tuple(sorted(found))

@@ -26,7 +26,7 @@ from engine.core.grouping import grouped_findings
 from engine.core.identity import AppKey
 from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, MAINTENANCE_MARGIN_SECONDS, PLAN_ROUNDS_MAX_COUNT
 from engine.core.maintenance import Maintenance
-from engine.core.owner_status import Keeping, OwnerRow, owner_rows
+from engine.core.owner_status import Keeping, OwnerLine, status_lines
 from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose, questions_of
@@ -62,7 +62,7 @@ class Planned(NamedTuple):
     facts: Facts
     errors: tuple[Trouble, ...] = ()
     compared: tuple[str, ...] = ()
-    owners: tuple[OwnerRow, ...] = ()
+    owners: tuple[OwnerLine, ...] = ()
 
 
 async def planned(
@@ -109,13 +109,13 @@ async def planned(
         )
     _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
-    rows = _owner_rows(draft, made) if options.request.owners else ()
+    rows = _owner_lines(draft, made) if options.request.owners else ()
     return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else (), compared, rows)
 
 
-def _owner_rows(draft: Draft, made: Plan) -> tuple[OwnerRow, ...]:
+def _owner_lines(draft: Draft, made: Plan) -> tuple[OwnerLine, ...]:
     declared = (draft.declared[owner] for owner in draft.watched)
-    return owner_rows(declared, draft.facts.owners, made, Keeping(draft.creates_owners, draft.updates_owners))
+    return status_lines(declared, draft.facts.owners, made, Keeping(draft.creates_owners, draft.updates_owners))
 
 
 async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:

@@ -12,7 +12,7 @@ from engine.core.change import Change
 from engine.core.desired import DesiredApp, Source
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, QuotaBucket
-from engine.core.owner_status import OwnerRow
+from engine.core.owner_status import OwnerLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Explanation:
     change: Change | None
     trouble: str = ""
     findings: tuple[Finding, ...] = ()
-    owner: OwnerRow | None = None
+    owner: OwnerLine | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `explain --format json`."""

@@ -276,11 +276,10 @@ def settings_to_send(declared: DesiredOwner, row: ObservedOwner) -> dict[str, An
     """
     wanted = declared_settings(declared)
     wanted.pop("AppType", None)
+    if any(one.field == EBS_GB and not one.can_be_updated for one in differences(declared, row)):
+        del wanted[_STORAGE[0]]
     seen = row.settings or {}
     changed = {path[0] for path, _, _ in _leaves(wanted, seen, ())} or set(wanted)  # all, where the last update failed
-    smaller = any(one.field == EBS_GB and not one.can_be_updated for one in differences(declared, row))
-    if smaller:
-        changed.discard(_STORAGE[0])
     return {
         member: laid_over(seen[member], value)
         if isinstance(value, dict) and isinstance(seen.get(member), dict)

@@ -17,12 +17,11 @@ from engine.core.facts import Unknown
 from engine.core.identity import Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_settings import Difference, needs_describing
-from engine.core.owners import not_ours, not_the_declared, owner_order
+from engine.core.owners import NO_CALL, not_ours, not_the_declared, owner_order
 from engine.core.plan import Plan
 
 _BY_HAND: Final = "set [owners] update = true in a policy, or change the settings by hand"
 _BY_APPLY: Final = "run appfleet apply --owners to update"
-_NO_CALL: Final = "no API call changes this: declare what exists, or delete it and let a run create it again"
 _CREATE: Final = "a run creates each before its first app"
 _CREATE_BY_HAND: Final = "create by hand, or set [owners] create = true in a policy"
 _CONSOLE: Final = "look at it in the console; appfleet never replaces a user profile or space"
@@ -43,7 +42,7 @@ class OwnerCondition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnerRow:
+class OwnerLine:
     """One declared owner. `status` is the service's own word, empty where it is missing or unknown.
 
     `action` is what the plan does about it, `why` what stands behind the condition, and `hint` what to do.
@@ -77,7 +76,7 @@ class OwnerRow:
 class OwnersView:
     """Every declared owner that was looked at: by domain, profiles before spaces, by name."""
 
-    rows: tuple[OwnerRow, ...]
+    rows: tuple[OwnerLine, ...]
 
     @property
     def summary(self) -> dict[OwnerCondition, int]:
@@ -106,12 +105,12 @@ class Keeping:
     update: bool = False
 
 
-def owner_rows(
+def status_lines(
     declared: Iterable[DesiredOwner],
     seen: Mapping[Owner, ObservedOwner | Unknown | None],
     plan: Plan,
     keeping: Keeping,
-) -> tuple[OwnerRow, ...]:
+) -> tuple[OwnerLine, ...]:
     """Return a row for each of the `declared` owners; one that is not in `seen` was not looked at."""
     changes = {change.owner: change for change in (*plan.owners, *plan.owner_drift)}
     rows = [
@@ -123,20 +122,20 @@ def owner_rows(
 
 def _row(
     declared: DesiredOwner, row: ObservedOwner | Unknown | None, change: OwnerChange | None, keeping: Keeping
-) -> OwnerRow:
+) -> OwnerLine:
     owner = declared.owner
     action = Action.NONE if change is None else change.action
     if isinstance(row, Unknown):
-        return OwnerRow(owner, OwnerCondition.UNKNOWN, why=row.why, hint=_READ)
+        return OwnerLine(owner, OwnerCondition.UNKNOWN, why=row.why, hint=_READ)
     if row is None:
         hint = _CREATE if keeping.create else _CREATE_BY_HAND
-        return OwnerRow(owner, OwnerCondition.MISSING, action=action, hint=hint)
+        return OwnerLine(owner, OwnerCondition.MISSING, action=action, hint=hint)
     differs = () if change is None else change.differs
     condition, why, hint = _judged(declared, row, differs)
     if condition in (OwnerCondition.DIFFERS, OwnerCondition.FAILED) and differs:
         held, hint = _about(row, differs, action, keeping)
         why = why or held
-    return OwnerRow(owner, condition, row.status, action, differs, why, hint)
+    return OwnerLine(owner, condition, row.status, action, differs, why, hint)
 
 
 def _judged(
@@ -162,7 +161,7 @@ def _about(row: ObservedOwner, differs: tuple[Difference, ...], action: Action, 
     if action is Action.UPDATE:
         return "", _BY_APPLY
     if not any(one.can_be_updated for one in differs):
-        return "", _NO_CALL
+        return "", f"no API call changes this: {_small(NO_CALL)}"
     return _held(row) if keeping.update else ("", _BY_HAND)
 
 

@@ -19,7 +19,7 @@ from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.owner_settings import APP_SETTINGS, differences
+from engine.core.owner_settings import APP_SETTINGS, EBS_GB, differences
 from engine.core.ownership import MANAGED_TAG, READ_TAGS, Whose, why_not_ours
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of
@@ -27,6 +27,7 @@ from engine.core.text import clean, count_of
 SSO_MODE: Final = "SSO"
 RULE: Final = "owners"
 _DETAILS: Final = "appfleet status --owners"
+NO_CALL: Final = "Declare what exists, or delete it so that a run creates it again. Deleting a space deletes its volume"
 
 
 class HasOwner(Protocol):
@@ -251,10 +252,8 @@ def not_ours(row: ObservedOwner) -> tuple[str, str]:
 def _not_updatable(change: OwnerChange) -> tuple[str, str]:
     """Return why no update takes a difference away, and the way out."""
     said = ", ".join(f"{one.field}: declared {one.declared}, observed {one.observed}" for one in change.differs)
-    return (
-        f"{owner_word(change.owner)} is not as declared and no call changes it ({said})",
-        "Declare what is there, or delete it and let a run make it again; a volume never shrinks",
-    )
+    why = "a volume never shrinks" if {one.field for one in change.differs} == {EBS_GB} else "no API call changes it"
+    return f"{owner_word(change.owner)} is not as declared, and {why} ({said})", NO_CALL
 
 
 def _must_be_made(row: ObservedOwner | None) -> bool:

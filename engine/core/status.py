@@ -20,7 +20,7 @@ from engine.core.idle_spaces import IdleSpaces
 from engine.core.maintenance import Maintenance, since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
-from engine.core.owner_status import OwnerRow, OwnersView
+from engine.core.owner_status import OwnerLine, OwnersView
 from engine.core.owners import RULE as OWNERS_RULE
 from engine.core.plan import Plan, PlanLane
 from engine.core.text import count_of
@@ -251,7 +251,7 @@ class StatusView:
             **({} if self.owners is None else {"owners": self.owners.to_json()}),
         }
 
-    def with_owners(self, rows: tuple[OwnerRow, ...]) -> StatusView:
+    def with_owners(self, rows: tuple[OwnerLine, ...]) -> StatusView:
         """Return the view with a row for each owner, which says what a finding about that owner alone would say."""
         findings = tuple(one for one in self.findings if (one.rule, one.enforcement) != (OWNERS_RULE, "advisory"))
         return replace(self, owners=OwnersView(rows), findings=findings)

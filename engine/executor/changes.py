@@ -22,13 +22,10 @@ from engine.executor.step import End
 from engine.executor.troubles import not_durable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from engine.executor.lane import LaneRun
     from engine.executor.operation import AnyOperation
     from engine.executor.reach import Reach
     from engine.executor.step import Step
-    from engine.ports.cloud import Cloud
 
 
 async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
@@ -36,31 +33,27 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
 
     Raises CloudError for a call or a look that failed, and StoppedError.
     """
+    owed = operation.change.action is Action.DELETE_THEN_CREATE
+    call, send, then = (
+        (operation.delete_call, operation.drop, after_delete)
+        if operation.is_delete
+        else (operation.update_call, operation.amend, after_update)
+    )
     for _ in range(LOOKS_BEFORE_CHANGE_MAX_COUNT):
         operation.reading = True
         read_at = lane.since_boot()
         hindered = await _not_as_planned(reach, operation, lane.fleet)
         if hindered is not None:
             return hindered
-        owed = operation.change.action is Action.DELETE_THEN_CREATE
-        call, send, then = (
-            (operation.delete_call, operation.drop, after_delete)
-            if operation.is_delete
-            else (operation.update_call, operation.amend, after_update)
-        )
         if not await lane.journal.intend_durably(
             operation.key, call, operation.spec_hash, lane.wall(), owed=owed, before=operation.before_settings
         ):
             return End(Outcome.SKIPPED, not_durable(operation))
         with suppress(OldReadError), sent_while_fresh(lane.since_boot, read_at):
             leaving = partial(_leaving, lane, operation, call, read_at)
-            await reach.write(call, partial(_sent, send, reach.domain_id), leaving)
+            await reach.write(call, lambda cloud: send(cloud, reach.domain_id), leaving)
             return then(operation, lane.control.now())
     raise READ_TOO_OLD.with_traceback(None)
-
-
-async def _sent(send: Callable[[Cloud, str], Awaitable[None]], domain_id: str, cloud: Cloud) -> None:
-    await send(cloud, domain_id)
 
 
 async def _not_as_planned(reach: Reach, operation: AnyOperation, fleet: str) -> Step | None:

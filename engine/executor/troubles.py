@@ -86,11 +86,16 @@ def conflict(operation: AnyOperation, row: Seen | None) -> Trouble:
 
 def never_settled(operation: AnyOperation) -> Trouble:
     """Return the trouble of a call whose outcome no look could show."""
-    if operation.phase is Phase.SETTLE_UPDATE:
-        call = operation.update_call
-        return Trouble(UNKNOWN_CODE, f"{call} was accepted, and {operation.named} does not show it", RUN_AGAIN)
-    calls = {Phase.OBSERVE_DELETE: lambda: operation.delete_call, Phase.OBSERVE_UPDATE: lambda: operation.update_call}
-    call = calls.get(operation.phase, lambda: operation.create_call)()
+    match operation.phase:
+        case Phase.SETTLE_UPDATE:
+            why = f"{operation.update_call} was accepted, and {operation.named} does not show it"
+            return Trouble(UNKNOWN_CODE, why, RUN_AGAIN)
+        case Phase.OBSERVE_UPDATE:
+            call = operation.update_call
+        case Phase.OBSERVE_DELETE:
+            call = operation.delete_call
+        case _:
+            call = operation.create_call
     return Trouble(UNKNOWN_CODE, f"no listing shows whether {call} was carried out", RUN_AGAIN)
 
 

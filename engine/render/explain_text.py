@@ -10,7 +10,7 @@ from engine.core.change import MAKING, Action, Reason
 from engine.core.explain import Explanation, RuleLine
 from engine.core.identity import owner_word
 from engine.core.owner_settings import Difference
-from engine.core.owner_status import OwnerCondition, OwnerRow
+from engine.core.owner_status import OwnerCondition, OwnerLine
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, Style, aligned, column_widths
@@ -116,7 +116,7 @@ def _difference(one: Difference) -> tuple[str, ...]:
     return clean(one.field), f"declared {value_text(one.declared)}", f"observed {value_text(one.observed)}", stays
 
 
-def _next_run(row: OwnerRow, explanation: Explanation) -> str:
+def _next_run(row: OwnerLine, explanation: Explanation) -> str:
     """Return what a run does about an owner."""
     change = explanation.change
     makes = change is not None and change.action in MAKING

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.owner_settings import STATUS, Difference
-from engine.core.owner_status import OwnerCondition, OwnerRow, OwnersView
+from engine.core.owner_status import OwnerCondition, OwnerLine, OwnersView
 from engine.core.text import NAMES_SHOWN_MAX_COUNT, clean, listed
 from engine.render.layout import Paint, wrapped
 from engine.render.owners_text import differences_text, owners_in_domain
@@ -40,7 +40,7 @@ def owners_count_line(view: OwnersView) -> str:
 
 def owners_amiss(view: OwnersView, *, every: bool) -> list[OwnersAmiss]:
     """Return what needs attention, the worst first. Without `every`, the first lines and names alone."""
-    groups: dict[tuple[OwnerCondition, str], list[OwnerRow]] = {}
+    groups: dict[tuple[OwnerCondition, str], list[OwnerLine]] = {}
     for condition in OwnerCondition:
         for row in view.rows:
             if row.condition is condition and condition is not OwnerCondition.AS_DECLARED:
@@ -55,8 +55,8 @@ def owners_amiss(view: OwnersView, *, every: bool) -> list[OwnersAmiss]:
     ]
 
 
-def _lines(rows: Sequence[OwnerRow], *, every: bool) -> Iterable[tuple[str, str]]:
-    alike: dict[tuple[str, str, str], list[OwnerRow]] = {}
+def _lines(rows: Sequence[OwnerLine], *, every: bool) -> Iterable[tuple[str, str]]:
+    alike: dict[tuple[str, str, str], list[OwnerLine]] = {}
     for row in rows:
         alike.setdefault((row.owner.domain, row.owner.kind, owner_said(row)), []).append(row)
     groups = [*alike.items()]
@@ -70,7 +70,7 @@ def _lines(rows: Sequence[OwnerRow], *, every: bool) -> Iterable[tuple[str, str]
         yield f"and {hidden:,} more", "--all names them"
 
 
-def owner_said(row: OwnerRow) -> str:
+def owner_said(row: OwnerLine) -> str:
     """Return what is amiss with an owner: its status and why, then the fields that differ."""
     unwell = row.condition in (OwnerCondition.FAILED, OwnerCondition.CHANGING)
     parts = [clean(row.status)] if unwell else []
@@ -80,7 +80,7 @@ def owner_said(row: OwnerRow) -> str:
     return f"{', '.join(parts)} ({why})" if parts and why else ", ".join(parts) or why
 
 
-def fields_that_differ(row: OwnerRow) -> list[Difference]:
+def fields_that_differ(row: OwnerLine) -> list[Difference]:
     """Return what differs but its status, which is shown already."""
     return [one for one in row.differs if one.field != STATUS]
 

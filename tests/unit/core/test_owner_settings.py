@@ -273,3 +273,12 @@ def test_the_place_of_a_field_is_where_a_difference_found_it() -> None:
 
 def test_nothing_is_set_below_what_is_not_a_table() -> None:
     assert value_at({"A": 1}, ("A", "B")) is None
+
+
+def test_an_update_that_failed_is_sent_again_whole_but_for_a_volume_that_would_shrink() -> None:
+    volume = {"SpaceStorageSettings": {"EbsStorageSettings": {"EbsVolumeSizeInGb": 100}}}
+    row = replace(seen(LAB, {**volume, **IDLE}, ebs_gb=100), status="Update_Failed")
+    declared = space(ebs_gb=50, idle_minutes=60)
+    assert [one.field for one in differences(declared, row) if one.can_be_updated] == ["status"]
+    assert settings_to_send(declared, row) == IDLE
+    assert settings_to_send(replace(declared, ebs_gb=100), row) == {**volume, **IDLE}

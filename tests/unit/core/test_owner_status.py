@@ -12,7 +12,7 @@ from engine.core.facts import Unknown
 from engine.core.finding import Finding
 from engine.core.observed import Ownership
 from engine.core.owner_settings import Difference
-from engine.core.owner_status import Keeping, OwnerCondition, OwnerRow, OwnersView, owner_rows
+from engine.core.owner_status import Keeping, OwnerCondition, OwnerLine, OwnersView, status_lines
 from engine.core.owners import drift_notes
 from tests.rounds import owned
 from tests.unit.core.test_owners import ALICE, DEFAULT, LAB_SPACE, PROFILE, SPACE_OWNER, a_space, fleet, plan, seen
@@ -36,11 +36,11 @@ def row_of(
     *,
     create: bool = False,
     update: bool = False,
-) -> OwnerRow:
+) -> OwnerLine:
     """Return the row of one owner that was compared."""
     known = {} if isinstance(there, Unknown) else {declared.owner: there}
     made = owned(plan(), fleet(declared), known, create=create, update=update, watched=[declared.owner])
-    (row,) = owner_rows([declared], {declared.owner: there}, made, Keeping(create, update))
+    (row,) = status_lines([declared], {declared.owner: there}, made, Keeping(create, update))
     return row
 
 
@@ -112,7 +112,7 @@ def test_one_that_could_not_be_read_says_so() -> None:
     assert row_of(Unknown("denied")).why == "denied"
     half = row_of(a_space(settings=None, unread_because="DescribeSpace is denied"))
     assert (half.condition, half.why) == (OwnerCondition.UNKNOWN, "DescribeSpace is denied")
-    (unseen,) = owner_rows([PROFILE], {}, plan(), Keeping())
+    (unseen,) = status_lines([PROFILE], {}, plan(), Keeping())
     assert (unseen.condition, unseen.why) == (OwnerCondition.UNKNOWN, "it was not looked at")
     name_alone = replace(PROFILE, execution_role=None, sso_identity=None)
     assert row_of(seen(ALICE), name_alone).condition is OwnerCondition.AS_DECLARED
@@ -120,7 +120,7 @@ def test_one_that_could_not_be_read_says_so() -> None:
 
 def test_rows_are_in_order_and_counted_and_the_document_has_them_all() -> None:
     there = {ALICE: None, SPACE_OWNER: a_space(settings=AS_DECLARED)}
-    rows = owner_rows([LAB_SPACE, PROFILE], there, plan(), Keeping())
+    rows = status_lines([LAB_SPACE, PROFILE], there, plan(), Keeping())
     view = OwnersView(rows)
     assert [row.owner for row in view.rows] == [ALICE, SPACE_OWNER]
     assert view.amiss == 1

@@ -14,7 +14,7 @@ from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome, OwnerResult, Trouble
 from engine.core.owner_settings import Difference
-from engine.core.owner_status import OwnerCondition, OwnerRow, OwnersView
+from engine.core.owner_status import OwnerCondition, OwnerLine, OwnersView
 from engine.core.text import is_safe
 from engine.render.explain_text import explain_text
 from engine.render.layout import Paint
@@ -45,13 +45,13 @@ def a_space(name: str) -> Owner:
 
 ALICE = Owner("research", USER, "alice")
 ROWS = (
-    OwnerRow(ALICE, OwnerCondition.AS_DECLARED, "InService"),
-    OwnerRow(a_space("u000-lab"), OwnerCondition.DIFFERS, "InService", differs=(IDLE,), hint=BY_HAND),
-    OwnerRow(a_space("u001-lab"), OwnerCondition.DIFFERS, "InService", differs=(IDLE,), hint=BY_HAND),
-    OwnerRow(a_space("u002-lab"), OwnerCondition.MISSING, hint="create by hand"),
-    OwnerRow(a_space("u003-lab"), OwnerCondition.FAILED, "Update_Failed", differs=(IDLE, FAILED), why="no such role"),
-    OwnerRow(a_space("u004-lab"), OwnerCondition.ANOTHERS, "InService", why="belongs to mallory"),
-    OwnerRow(a_space("u005-lab"), OwnerCondition.CHANGING, "Updating"),
+    OwnerLine(ALICE, OwnerCondition.AS_DECLARED, "InService"),
+    OwnerLine(a_space("u000-lab"), OwnerCondition.DIFFERS, "InService", differs=(IDLE,), hint=BY_HAND),
+    OwnerLine(a_space("u001-lab"), OwnerCondition.DIFFERS, "InService", differs=(IDLE,), hint=BY_HAND),
+    OwnerLine(a_space("u002-lab"), OwnerCondition.MISSING, hint="create by hand"),
+    OwnerLine(a_space("u003-lab"), OwnerCondition.FAILED, "Update_Failed", differs=(IDLE, FAILED), why="no such role"),
+    OwnerLine(a_space("u004-lab"), OwnerCondition.ANOTHERS, "InService", why="belongs to mallory"),
+    OwnerLine(a_space("u005-lab"), OwnerCondition.CHANGING, "Updating"),
 )  # fmt: skip
 VIEW = OwnersView(ROWS)
 
@@ -91,13 +91,13 @@ def test_a_status_in_which_all_is_well_says_so_and_one_is_one() -> None:
 
 def test_many_owners_that_differ_otherwise_are_cut_and_counted_unless_all_is_asked_for() -> None:
     rows = tuple(
-        OwnerRow(a_space(f"lab-{n:02}"), OwnerCondition.DIFFERS, differs=(Difference("idle_minutes", n, None),))
+        OwnerLine(a_space(f"lab-{n:02}"), OwnerCondition.DIFFERS, differs=(Difference("idle_minutes", n, None),))
         for n in range(12)
     )
     view = OwnersView(rows)
     assert "    and 2 more: --all names them" in owners_block(view, Paint(on=False), 200, every=False)
     assert "lab-11" in owners_block(view, Paint(on=False), 200, every=True)
-    alike = OwnersView(tuple(OwnerRow(a_space(f"lab-{n}"), OwnerCondition.MISSING) for n in range(9)))
+    alike = OwnersView(tuple(OwnerLine(a_space(f"lab-{n}"), OwnerCondition.MISSING) for n in range(9)))
     assert "lab-0, lab-1, lab-2, lab-3, lab-4 and 4 more" in owners_block(alike, Paint(on=False), 200, every=False)
     assert "lab-8" in owners_block(alike, Paint(on=False), 200, every=True)
 
@@ -106,7 +106,7 @@ def test_many_owners_that_differ_otherwise_are_cut_and_counted_unless_all_is_ask
 def test_owners_of_a_status_fit(width: int) -> None:
     view = replace(a_status(), owners=VIEW)
     whole(status_text(view, width=width), width)
-    hostile = OwnersView((OwnerRow(Owner(HOSTILE, SPACE, HOSTILE), OwnerCondition.FAILED, HOSTILE, why=HOSTILE),))
+    hostile = OwnersView((OwnerLine(Owner(HOSTILE, SPACE, HOSTILE), OwnerCondition.FAILED, HOSTILE, why=HOSTILE),))
     shown = status_text(replace(a_status(), owners=hostile), width=width)
     assert all(is_safe(line) for line in shown.splitlines())
 
@@ -122,13 +122,13 @@ def test_every_condition_of_an_owner_has_words() -> None:
     assert set(OWNER_WORDS) == set(OwnerCondition)
 
 
-def explained(row: OwnerRow | None, action: Action = Action.NONE) -> str:
+def explained(row: OwnerLine | None, action: Action = Action.NONE) -> str:
     change = Change(key_of(LAB), action, Reason.IN_SYNC, a_row(LAB), an_app(LAB))
     return explain_text(Explanation(key_of(LAB), an_app(LAB), (), (), 0.0, (), change, owner=row))
 
 
 def test_explain_puts_declared_beside_observed_and_says_what_the_next_run_does() -> None:
-    row = OwnerRow(a_space("alice-lab"), OwnerCondition.DIFFERS, "InService", Action.UPDATE, (SMALLER, IDLE))
+    row = OwnerLine(a_space("alice-lab"), OwnerCondition.DIFFERS, "InService", Action.UPDATE, (SMALLER, IDLE))
     text = explained(row, Action.CREATE)
     assert "Space alice-lab: differs (InService)\n" in text
     assert "  ebs_gb        declared 5   observed 10     no API call changes it\n" in text
@@ -141,18 +141,18 @@ def test_explain_puts_declared_beside_observed_and_says_what_the_next_run_does()
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (OwnerRow(ALICE, OwnerCondition.AS_DECLARED, "InService"), "User profile alice: as declared (InService)\n\n"),
-        (OwnerRow(ALICE, OwnerCondition.MISSING, action=Action.CREATE), "The next run creates it before the app."),
-        (OwnerRow(ALICE, OwnerCondition.MISSING, hint="create by hand"), "What to do: create by hand."),
-        (OwnerRow(ALICE, OwnerCondition.DIFFERS, differs=(IDLE,), hint=BY_HAND),
+        (OwnerLine(ALICE, OwnerCondition.AS_DECLARED, "InService"), "User profile alice: as declared (InService)\n\n"),
+        (OwnerLine(ALICE, OwnerCondition.MISSING, action=Action.CREATE), "The next run creates it before the app."),
+        (OwnerLine(ALICE, OwnerCondition.MISSING, hint="create by hand"), "What to do: create by hand."),
+        (OwnerLine(ALICE, OwnerCondition.DIFFERS, differs=(IDLE,), hint=BY_HAND),
          f"appfleet reports it and does not update it: {BY_HAND}."),
-        (OwnerRow(ALICE, OwnerCondition.DIFFERS, differs=(SMALLER,), hint="delete it"),
+        (OwnerLine(ALICE, OwnerCondition.DIFFERS, differs=(SMALLER,), hint="delete it"),
          "appfleet cannot change it: delete it."),
-        (OwnerRow(ALICE, OwnerCondition.FAILED, "Failed", why="no role"),
+        (OwnerLine(ALICE, OwnerCondition.FAILED, "Failed", why="no role"),
          "User profile alice: failed (Failed): no role"),
     ],
 )  # fmt: skip
-def test_explain_says_what_happens_to_an_owner_in_any_condition(row: OwnerRow, said: str) -> None:
+def test_explain_says_what_happens_to_an_owner_in_any_condition(row: OwnerLine, said: str) -> None:
     assert said in explained(row)
 
 
