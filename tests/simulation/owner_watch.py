@@ -61,7 +61,8 @@ class OwnerWatch:
         """What the whole night is watched by."""
         return self._watch
 
-    def __init__(self, watch: Watch, ids: dict[str, str]) -> None:
+    def __init__(self, watch: Watch, ids: dict[str, str], awaited_before: frozenset[Owner]) -> None:
+        self.awaited_before = awaited_before  # by the run before, which compared none of them
         self._watch = watch
         self._ids = ids
         self.changes: dict[OwnerId, OwnerChange] = {}
@@ -73,6 +74,11 @@ class OwnerWatch:
         self._seen: dict[OwnerId, OwnerDetail] = {}  # what Describe last showed, until the delete that follows it
         self._told: dict[str, tuple[float, Tags]] = {}  # what ListTags last told of an ARN, and when it was asked
         self.retagged_at: dict[OwnerId, float] = {}  # when somebody else changed the tags, on the wall clock
+
+    @property
+    def awaited(self) -> frozenset[Owner]:
+        """The owners that this run waits for, since somebody made or changed them."""
+        return frozenset(one.owner for one in self.changes.values() if one.reason is OwnerReason.PENDING)
 
     def planned(self, plan: Plan) -> None:
         """Take in what will be done about owners."""

@@ -103,7 +103,10 @@ class Watch:
         self._hopeless_lanes: set[Lane] = set()
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
-        self.owners = OwnerWatch(self, {name: domain_id for domain_id, name in self._domain_names.items()})
+        awaited = self.owners.awaited if self.runs > 1 else frozenset()
+        self.owners: OwnerWatch = OwnerWatch(
+            self, {name: domain_id for domain_id, name in self._domain_names.items()}, awaited
+        )
         self.sign_in = SignInWatch(self)
         self.rates = RateWatch(self)
         self.say("run", f"begins, {self.world.now:.1f}")
