@@ -2,7 +2,7 @@
 #   docker build -t registry.example.com/appfleet:0.1.0 . && docker push registry.example.com/appfleet:0.1.0
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE appfleet.py ./
+COPY pyproject.toml README.md LICENSE NOTICE appfleet.py ./
 COPY constraints ./constraints
 COPY engine ./engine
 RUN python -m venv /opt/appfleet \

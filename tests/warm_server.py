@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import engine
@@ -34,7 +35,16 @@ _LATE: Final = (
     "typer._adapters",
     "zoneinfo._tzpath",
 )
-_FILES: Final = ("endpoints", "partitions", "_retry", "sagemaker/2017-07-24/service-2", "sts/2011-06-15/service-2")
+_MODELS: Final = (
+    "sagemaker",
+    "sts",
+    "service-quotas",
+    "resourcegroupstaggingapi",
+    "pricing",
+    "sso-admin",
+    "identitystore",
+)
+_DATA: Final = ("endpoints", "partitions", "_retry")
 _DESCRIPTORS_MAX_COUNT: Final = 1 << 20
 _LINK: Final = 0
 
@@ -53,17 +63,14 @@ def read_modules() -> None:
 
 
 def read_service_files() -> None:
-    """Read what every client is made from: the first client that a child makes finds it in memory."""
-    from botocore.loaders import JSONFileLoader, Loader
+    """Read what clients and the simulator are made from: a child finds it in memory, unless it has files of its own."""
+    from engine.service_models.model_file import read_json
+    from engine.service_models.search import botocore_folder, installed_model
 
-    load = JSONFileLoader.load_file
-    read = {path: load(JSONFileLoader(), path) for path in (f"{Loader.BUILTIN_DATA_PATH}/{name}" for name in _FILES)}
-
-    def load_file(loader: JSONFileLoader, path: str) -> Any:
-        known = read.pop(path, None)  # once only: whoever asked may change it
-        return load(loader, path) if known is None else known
-
-    JSONFileLoader.load_file = load_file
+    for service in _MODELS:
+        read_json(installed_model(service))
+    for name in _DATA:
+        read_json(next(str(file) for file in Path(botocore_folder()).glob(f"{name}.json*")))
 
 
 class Server:

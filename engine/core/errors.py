@@ -3,6 +3,7 @@
     AppfleetError
     ├── UsageError            AF101  wrong flags or arguments                                   exit 64
     ├── ConfigError           AF102  a fleet file that is not valid, as a list of diagnostics   exit 64
+    ├── ServiceModelError     AF103  a service model's file that cannot be used                 exit 64
     ├── PolicyError           AF201  a policy file that is not valid, as a list of diagnostics  exit 64
     ├── DeniedError           AF301  a mandatory rule or a guardrail said no                    exit 4
     ├── StalePlanError        AF302  a saved plan that no longer fits                           exit 1
@@ -89,6 +90,10 @@ class ConfigError(AppfleetError, code="AF102", exit_code=ExitCode.USAGE):
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__(f"{count_of(len(diagnostics), 'problem')} found; nothing was called")
         self.diagnostics = diagnostics
+
+
+class ServiceModelError(AppfleetError, code="AF103", exit_code=ExitCode.USAGE):
+    """A service model of botocore's form, under AWS_DATA_PATH or in ~/.aws/models, that cannot be used."""
 
 
 class PolicyError(ConfigError, code="AF201"):

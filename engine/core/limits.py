@@ -21,6 +21,7 @@ TEAM_COMPARISONS_MAX_COUNT: Final = 400_000  # of two teams of one person
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000
 POLICY_FILE_MAX_BYTES: Final = 1_000_000
 POLICY_FILES_MAX_COUNT: Final = 200
+SERVICE_MODEL_MAX_BYTES: Final = 64_000_000  # of a service model of botocore's form, unpacked
 DIAGNOSTICS_SHOWN_MAX_COUNT: Final = 100
 ENDING_PROBLEMS_MAX_COUNT: Final = 100  # of a broken file, in the JSON result of a run and in its log
 EXTENDS_MAX_DEPTH: Final = 32

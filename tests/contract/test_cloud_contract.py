@@ -278,9 +278,9 @@ async def test_names_and_types_that_the_model_refuses_are_rejected(contract: Con
 
 
 async def test_an_instance_type_that_the_model_does_not_know_yet_is_taken(contract: Contract) -> None:
-    await contract.create(lab(), "ml.g7e.2xlarge")
+    await contract.create(lab(), "ml.g9.2xlarge")
     (row,) = (await contract.cloud.list_apps(DOMAIN_ID)).rows
-    assert row.spec.instance_type == "ml.g7e.2xlarge"
+    assert row.spec.instance_type == "ml.g9.2xlarge"
 
 
 async def test_system_on_a_kernel_gateway_becomes_a_real_type(contract: Contract) -> None:

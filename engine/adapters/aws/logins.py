@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from functools import cache
 from typing import Any, Final
 
 import aioboto3
@@ -19,11 +18,11 @@ from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
-from botocore.loaders import create_loader
 
 from engine.adapters.aws.credential_sources import NOTHING_SENT, credential_resolver
 from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
+from engine.adapters.aws.service_loader import service_loader
 from engine.adapters.aws.transport import SafeConfig, harden
 from engine.core.desired import DesiredDomain
 from engine.core.errors import CredentialsFailed, UsageError
@@ -39,12 +38,6 @@ _HELD_HINT: Final = (
     ". This shell has credentials of its own ({name}), and a domain's `profile` wins over them: to use them here, "
     "remove `profile` from the domain and set AWS_PROFILE where the profile exists"
 )
-
-
-@cache
-def _service_models(data_path: str | None) -> Any:
-    """Return the loader of service models, one a process: reading SageMaker's takes longer than making a client."""
-    return create_loader(data_path)
 
 
 class FleetSession(AioSession):  # type: ignore[misc]  # the library has no types
@@ -103,7 +96,7 @@ async def log_in(
     session = FleetSession(domain.profile, domain.region, config, endpoint_url)
     _check_profile(session, domain)
     check_endpoints(endpoint_url, are_ignored=bool(session.get_config_variable("ignore_configured_endpoint_urls")))
-    session.register_component("data_loader", _service_models(session.get_config_variable("data_path")))
+    session.register_component("data_loader", service_loader(session.get_config_variable("data_path")))
     async with asyncio.timeout(times.attempt_max):
         source = await session.get_credentials()
     if source is None:

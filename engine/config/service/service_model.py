@@ -1,7 +1,7 @@
 """What SageMaker's API takes, as constants: names, patterns, lengths, app types and instance types.
 
-They repeat what botocore's service model says, because reading that model takes longer than checking a fleet;
-a test compares every one of them with the installed model. Not here: rules that the model does not state,
+They repeat what the model of SageMaker that we ship says, because reading it takes longer than checking a fleet;
+a test compares every one of them with it. Not here: rules that the model does not state,
 such as which owner an app type may have (`app_rules`).
 """
 
@@ -67,12 +67,14 @@ _SIZES: Final = {
     "g5": "xlarge 2xlarge 4xlarge 8xlarge 16xlarge 12xlarge 24xlarge 48xlarge",
     "g6": "xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 48xlarge",
     "g6e": "xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 48xlarge",
+    "g7": "2xlarge 4xlarge 8xlarge 12xlarge 24xlarge 48xlarge",
+    "g7e": "2xlarge 4xlarge 8xlarge 12xlarge 24xlarge 48xlarge",
     "geospatial": "interactive",
     "p4d": "24xlarge",
     "p4de": "24xlarge",
     "trn1": "2xlarge 32xlarge",
     "trn1n": "32xlarge",
-    "p5": "48xlarge",
+    "p5": "4xlarge 48xlarge",
     "p5en": "48xlarge",
     "p6-b200": "48xlarge",
     "m6i": "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 32xlarge",

@@ -1,21 +1,23 @@
-"""`settings` of profiles and spaces checked against the service model that botocore installs.
+"""`settings` of profiles and spaces checked against the model of SageMaker.
 
-botocore is imported when a fleet holds such a table and not before: reading its model takes longer than
-checking the rest of a fleet. botocore itself checks no enum, pattern or maximum; this does.
+The model is read when a fleet holds such a table and not before. botocore itself checks no enum, pattern or maximum;
+this does.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import Any, Final
 
 from engine.config.reading.model_errors import kind_of
 from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_value
 from engine.config.reading.toml_positions import scan
+from engine.core.errors import ServiceModelError
 from engine.core.text import is_safe
+from engine.service_models.model_file import service_model
 
+SAGEMAKER: Final = "sagemaker"
 _SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
 _WANTED: Final[dict[str, tuple[type, ...]]] = {
     "structure": (dict,),
@@ -39,19 +41,20 @@ _SAID: Final = {
 }
 
 
-@cache
 def _shapes() -> dict[str, Any]:
-    """Read the shapes of SageMaker's model, once."""
-    from botocore.loaders import Loader  # noqa: PLC0415  # see the module's docstring
-
-    model: dict[str, Any] = Loader().load_service_model("sagemaker", "service-2")
-    shapes: dict[str, Any] = model["shapes"]
-    return shapes
+    """Return the shapes of SageMaker's model, read once. Raises ServiceModelError."""
+    return service_model(SAGEMAKER).shapes
 
 
 def check_settings(settings: dict[str, Any], kind: str, place: Place, problems: Problems) -> None:
     """Note everything in `settings` of a `user` or a `space` that the service would refuse."""
-    _check(settings, _shapes()[_SHAPES[kind]], place, problems)
+    try:
+        shape = service_model(SAGEMAKER).shape(_SHAPES[kind])
+    except ServiceModelError as error:
+        if problems.first_time(ServiceModelError):
+            problems.error(Code.FILE, place, error.message, error.hint)
+        return
+    _check(settings, shape, place, problems)
 
 
 def legal_settings(settings: Mapping[str, Any], kind: str) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Requests checked against botocore's own service models: what passes here is what the SDK would send.
+"""Requests checked against the service models that clients have: what passes here is what the SDK would send.
 
 botocore checks that required members are there and have the right types; it checks no pattern, no enum and no longest
 length, and those are checked here as well, from the same model. Each shape is compiled once into a plain function.
@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.text import count_of
+from engine.service_models import model_file
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
 if TYPE_CHECKING:
@@ -45,13 +46,12 @@ _CLASSES: Final = (
 
 @cache
 def service_model(service: str) -> ServiceModel:
-    """Return botocore's model of a service: one that `_SERVICES` names."""
+    """Return the model of a service that `_SERVICES` names. Raises ServiceModelError for one that cannot be used."""
     # Imported by the first check: a simulation in memory that checks no request needs no botocore.
-    from botocore.loaders import Loader  # noqa: PLC0415
     from botocore.model import ServiceModel  # noqa: PLC0415
 
     name = _SERVICES[service]
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    return ServiceModel(model_file.service_model(name).content, name)
 
 
 @cache

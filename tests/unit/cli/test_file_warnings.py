@@ -78,7 +78,11 @@ def test_a_pattern_of_policies_that_matches_nothing_is_a_finding_everywhere(
     [
         ("", "ml.t3.medium", 'no policy holds: "policies/*.toml" matches no file, and policies names no other'),
         ('policies = []\ninclude = ["team/*.toml"]', "ml.t3.medium", '"team/*.toml" matches no file'),
-        ("policies = []", "ml.m5.lagre", '"ml.m5.lagre" is unknown to the installed SDK. Did you mean "ml.m5.large"?'),
+        (
+            "policies = []",
+            "ml.m5.lagre",
+            '"ml.m5.lagre" is not an instance type that appfleet knows. Did you mean "ml.m5.large"?',
+        ),
         (
             'policies = []\n[domains.research.teams.t]\nmembers_file = "none.csv"',
             "ml.t3.medium",
@@ -105,7 +109,7 @@ def test_an_unknown_instance_type_of_a_remediation_is_warned_about(run: Run, tmp
         '[[rule]]\nid = "sizes"\nenforcement = "remediate"\nset = { instance_type = "ml.m5.lagre" }\n'
     )
     ran = run("validate")
-    assert 'policies/sizes.toml:4: warning: rule[0].set.instance_type: "ml.m5.lagre" is unknown' in ran.err
+    assert 'policies/sizes.toml:4: warning: rule[0].set.instance_type: "ml.m5.lagre" is not an instance type' in ran.err
     assert 'Did you mean "ml.m5.large"?' in ran.err
 
 
@@ -150,7 +154,7 @@ def test_many_warnings_are_counted_in_a_plan_and_listed_by_validate(run: Run, tm
     ]
     assert len(found) == 21
     assert "10 more warnings: appfleet validate lists all" in found
-    assert run("validate").err.count("is unknown to the installed SDK") == 30
+    assert run("validate").err.count("is not an instance type that appfleet knows") == 30
 
 
 def test_a_named_file_that_is_not_there_has_the_nearest_name(run: Run, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from botocore.loaders import Loader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from engine.core.errors import (
 )
 from engine.core.service_errors import ERROR_TABLE, error_from_service, failure_from_reason, find_row
 from engine.core.text import is_safe
+from engine.service_models.model_file import service_model
 
 LIMIT_0 = (
     "The account-level service limit 'Studio JupyterLab Apps running on ml.g5.xlarge instances' is 0 Apps, "
@@ -114,7 +114,7 @@ MODELLED = [
 
 @pytest.mark.parametrize("operation", MODELLED)
 def test_every_error_of_the_service_model_stands_in_the_table(operation: str) -> None:
-    model = Loader().load_service_model("sagemaker", "service-2")
+    model = service_model("sagemaker").content
     for modelled in model["operations"][operation].get("errors", []):
         assert find_row(operation, modelled["shape"], "") is not None, modelled["shape"]
 

@@ -1,22 +1,22 @@
-"""The shipped constants say what botocore's installed model of SageMaker says."""
+"""The shipped constants say what the shipped model of SageMaker says."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
 import pytest
-from botocore.loaders import Loader
 
 from engine.config.service import fields, service_model
 from engine.core import limits
+from engine.service_models.model_file import read_json
+from engine.service_models.search import shipped_model
 
 TAG_PATTERN = r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"  # what has_tag_chars says: Python's re has no \p
 
 
 @pytest.fixture(scope="module")
 def shapes() -> dict[str, Any]:
-    model: dict[str, Any] = Loader().load_service_model("sagemaker", "service-2")
-    shapes: dict[str, Any] = model["shapes"]
+    shapes: dict[str, Any] = read_json(shipped_model("sagemaker"))["shapes"]
     return shapes
 
 

@@ -138,7 +138,7 @@ def test_a_token_of_the_tagging_api_that_is_not_its_own_has_its_own_error() -> N
 
 def test_all_quotas_are_listed_page_by_page_with_unique_codes() -> None:
     world = make_world()
-    world.quotas.set("Studio JupyterLab Apps running on ml.g7e.2xlarge instances", 3)
+    world.quotas.set("Studio JupyterLab Apps running on ml.g9.2xlarge instances", 3)
     rows: list[dict[str, Any]] = []
     token: dict[str, str] = {}
     while True:
@@ -149,7 +149,7 @@ def test_all_quotas_are_listed_page_by_page_with_unique_codes() -> None:
         token = {"NextToken": page["NextToken"]}
     by_name = {row["QuotaName"]: row for row in rows}
     assert len(by_name) == len({row["QuotaCode"] for row in rows}) == len(rows) > 400
-    assert by_name["Studio JupyterLab Apps running on ml.g7e.2xlarge instances"]["Value"] == 3.0
+    assert by_name["Studio JupyterLab Apps running on ml.g9.2xlarge instances"]["Value"] == 3.0
     assert by_name[quotas.RUNNING_APPS]["QuotaCode"] == "L-4E39DDC4"
 
 
