@@ -57,6 +57,7 @@ def _shown(app: DesiredApp) -> AppSpec:
         instance_type=instance_type,
         image_version_arn=None if spec.image_version_arn == CLEARED else spec.image_version_arn,
         lifecycle_config_arn=None if spec.lifecycle_config_arn == CLEARED else spec.lifecycle_config_arn,
+        training_plan_arn=None if spec.training_plan_arn == CLEARED else spec.training_plan_arn,
         recovery_mode=None,
         tags=(),
     )

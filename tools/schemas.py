@@ -67,6 +67,7 @@ SPEC: Final = {
     "image_version_arn": TEXT,
     "image_version_alias": TEXT,
     "lifecycle_config_arn": TEXT,
+    "training_plan_arn": TEXT,
     "recovery_mode": FLAG,
     "tags": maps(TEXT),
 }

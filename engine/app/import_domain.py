@@ -21,7 +21,7 @@ from engine.app.named_file import put_file
 from engine.app.plan import iso
 from engine.config.fleet.fleet_text import fleet_text
 from engine.config.fleet.imported import import_fleet
-from engine.config.fleet.imported_rows import Found
+from engine.config.fleet.imported_rows import Found, unsayable
 from engine.config.toml_text import toml_value
 from engine.core.desired import Source
 from engine.core.errors import AccessDenied, BugError, ConfigError, UsageError
@@ -29,6 +29,7 @@ from engine.core.facts import Facts
 from engine.core.identity import SPACE, USER
 from engine.core.limits import FLEET_FILE_MAX_BYTES, OWNERS_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.observed import ObservedDomain, ObservedFleet
+from engine.core.owner_settings import path_of
 from engine.core.owners import WantedOwners, declared_owners, with_owners
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
@@ -37,12 +38,13 @@ from engine.core.settings import Execution
 from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.session import Joined
     from engine.config.fleet.imported import Imported
+    from engine.core.change import OwnerChange
     from engine.core.identity import Owner
     from engine.core.observed import ObservedOwner
     from engine.core.plan import Plan
@@ -191,7 +193,7 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
     seen = {row.owner: row for row in (*found.profiles.values(), *found.spaces.values())}
     owners = declared_owners(loaded.fleet, now.date())
     plan = with_owners(plan, owners, seen, WantedOwners(watched=frozenset(seen)))
-    if differing := _differing(plan):
+    if differing := _differing(plan, imported.owners_left_out):
         raise BugError(f"the imported file plans to changes: {differing}")
     return ImportResult(text, imported)
 
@@ -235,12 +237,23 @@ def _loaded(text: str) -> Loaded:
         ) from None
 
 
-def _differing(plan: Plan) -> str:
+def _differing(plan: Plan, left_out: Mapping[str, tuple[str, ...]]) -> str:
+    """Name what the plan of an imported file changes; what the file cannot say, and is left out of it, stays."""
     told = [f"{change.key} {change.action.value} ({change.reason.value})" for change in plan.changes]
     told += [f"{change.key} differs in {', '.join(change.differs)}" for change in plan.drift]
-    told += [f"{owner.owner} differs in {', '.join(one.field for one in owner.differs)}" for owner in plan.owner_drift]
+    told += [
+        f"{owner.owner} differs in {', '.join(fields)}"
+        for owner in plan.owner_drift
+        if (fields := [one.field for one in owner.differs if not _is_unsaid(owner, one.field, left_out)])
+    ]
     told += [finding.message for finding in plan.findings]
     return _named(told)
+
+
+def _is_unsaid(change: OwnerChange, field: str, left_out: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a setting is not in the file: the default of a space is then the spec of its app, whatever it was."""
+    path = path_of(field, (change.after.app_type if change.after is not None else None) or "")
+    return path is not None and "/".join(change.owner[1:]) in left_out.get(unsayable(".".join(("settings", *path))), ())
 
 
 def _named(items: Iterable[object]) -> str:

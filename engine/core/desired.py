@@ -52,6 +52,7 @@ class AppSpec:
     image_version_arn: str | None = None
     image_version_alias: str | None = None
     lifecycle_config_arn: str | None = None
+    training_plan_arn: str | None = None
     recovery_mode: bool | None = None
     tags: Tags = ()
 
@@ -173,6 +174,7 @@ COMPARED_FIELDS: Final = (
     "image_version_arn",
     "image_version_alias",
     "lifecycle_config_arn",
+    "training_plan_arn",
 )
 
 

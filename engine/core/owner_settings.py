@@ -21,9 +21,11 @@ _RESOURCE_FIELDS: Final = {
     "SageMakerImageVersionArn": "image_version_arn",
     "SageMakerImageVersionAlias": "image_version_alias",
     "LifecycleConfigArn": "lifecycle_config_arn",
+    "TrainingPlanArn": "training_plan_arn",
 }
 _MEMBERS: Final = {name: member for member, name in _RESOURCE_FIELDS.items()}
-_CLEARABLE: Final = frozenset({"SageMakerImageVersionArn", "LifecycleConfigArn"})  # the members that take `_CLEARED`
+# The members that take `_CLEARED`.
+_CLEARABLE: Final = frozenset({"SageMakerImageVersionArn", "LifecycleConfigArn", "TrainingPlanArn"})
 _STORAGE: Final = ("SpaceStorageSettings", "EbsStorageSettings", "EbsVolumeSizeInGb")
 _IDLE: Final = ("AppLifecycleManagement", "IdleSettings", "IdleTimeoutInMinutes")
 _DEFAULT: Final = "DefaultResourceSpec"

@@ -13,6 +13,7 @@ from engine.core.desired import DesiredApp, DesiredDomain, Layer
 from engine.core.diagnostics import Diagnostic
 from engine.core.drift import SYSTEM
 from engine.core.limits import APP_TAGS_MAX_COUNT
+from engine.core.training_plans import place_fault, plan_fault, sent_plan, tried_fallback
 from engine.policy.cel import Bindings, Failed, environment_for
 from engine.policy.facts import facts_of, show
 from engine.policy.judge import CompiledRule
@@ -21,6 +22,7 @@ from engine.policy.rules import Rule, Scope
 
 CONFLICT_CODE: Final = "AF212"
 _SYSTEM_ONLY_APP_TYPE: Final = "JupyterServer"
+_PLAN_FIELDS: Final = frozenset({"training_plan_arn", "instance_type"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Remediator:
                 if changed is not app:
                     self._note_refused(item.rule, changed)
                     app, bindings = changed, None
+        self._note_plan(matched, app, domain)
         return Remedied(app, tuple(matched), tuple(failures))
 
     def _note_conflicts(self, rule: Rule, setters: dict[str, tuple[Rule, Any]], app: DesiredApp) -> None:
@@ -92,6 +95,16 @@ class Remediator:
             message = f"rule {rule.id} sets instance_type of {app.key} to {show(app.spec.instance_type)}"
             hint = f'{_SYSTEM_ONLY_APP_TYPE} runs on system alone: add app_type != "{_SYSTEM_ONLY_APP_TYPE}" to match'
             self._note((rule.id, "instance_type"), rule, message, hint)
+
+    def _note_plan(self, matched: list[Rule], app: DesiredApp, domain: DesiredDomain) -> None:
+        """Note a training plan that the app cannot run on once all rules have changed it."""
+        rule = next((rule for rule in reversed(matched) if _PLAN_FIELDS & {name for name, _ in rule.sets}), None)
+        if rule is None:
+            return
+        place = place_fault(app.spec.training_plan_arn, domain.region, domain.account)
+        fault = plan_fault(app.key.app_type, app.spec) or ((place, "Narrow the match of the rule") if place else None)
+        if fault is not None:
+            self._note((rule.id, "training_plan_arn"), rule, f"{app.key} after rule {rule.id}: {fault[0]}", fault[1])
 
     def _note(self, key: tuple[str, ...], rule: Rule, message: str, hint: str) -> None:
         place = rule.source
@@ -132,9 +145,11 @@ def _changed(app: DesiredApp, item: Remediation) -> DesiredApp:
     fallback = values.pop("fallback", app.fallback)
     if "tags" in values:
         values["tags"] = tuple(sorted({**dict(app.spec.tags), **dict(values["tags"])}.items()))
+    if "training_plan_arn" in values:
+        values["training_plan_arn"] = sent_plan(app.key.app_type, values["training_plan_arn"])
     spec = replace(app.spec, **values)
     # A rule may set the instance type to one that the app falls back to.
-    fallback = tuple(kind for kind in fallback if kind != spec.instance_type)
+    fallback = tried_fallback(spec, tuple(kind for kind in fallback if kind != spec.instance_type))
     if spec == app.spec and fallback == app.fallback:
         return app
     return replace(app, spec=spec, fallback=fallback, layers=(*app.layers, item.layer))

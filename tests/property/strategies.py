@@ -49,6 +49,7 @@ declared_specs = st.just(AppSpec("ml.t3.medium")) | st.builds(
     instance_type=optional(INSTANCE_TYPES),
     image_arn=optional(ARNS[1:]),
     lifecycle_config_arn=optional(ARNS),
+    training_plan_arn=optional(ARNS),
     recovery_mode=st.none() | st.booleans(),
     tags=st.sampled_from(((), (("cost-center", "4711"), ("team", "vision")))),
 )
@@ -58,6 +59,7 @@ listed_specs = st.just(AppSpec("ml.t3.medium")) | st.builds(
     image_arn=optional(ARNS[1:]),
     image_version_alias=optional(("1.0",)),
     lifecycle_config_arn=optional(ARNS[1:]),
+    training_plan_arn=optional(ARNS[1:]),
 )
 apps = st.builds(
     DesiredApp,

@@ -46,6 +46,7 @@ SPECS = st.builds(
     lifecycle_config_arn=st.sampled_from(
         [None, "None", f"{ARN}:studio-lifecycle-config/a", f'{ARN}:studio-lifecycle-config/\\x41"\u202e']
     ),
+    training_plan_arn=st.sampled_from([None, "None", f"{ARN}:training-plan/a", f"{ARN}:training-plan/a/b"]),
 )
 
 
@@ -57,6 +58,7 @@ RESOURCES = st.fixed_dictionaries(
         "SageMakerImageArn": st.just(f"{ARN}:image/ds"),
         "SageMakerImageVersionAlias": st.just("1.2.3"),
         "LifecycleConfigArn": st.sampled_from(["None", f"{ARN}:studio-lifecycle-config/a"]),
+        "TrainingPlanArn": st.sampled_from(["None", f"{ARN}:training-plan/a"]),
     },
 )
 MINUTES = st.sampled_from([5, 60, 90, True])

@@ -153,6 +153,8 @@ def _resource_spec(spec: AppSpec) -> ResourceSpecTypeDef:
         found["SageMakerImageVersionAlias"] = spec.image_version_alias
     if spec.lifecycle_config_arn is not None:
         found["LifecycleConfigArn"] = spec.lifecycle_config_arn
+    if spec.training_plan_arn is not None:
+        found["TrainingPlanArn"] = spec.training_plan_arn  # type: ignore[typeddict-unknown-key]  # newer than the stubs
     return found
 
 
@@ -203,6 +205,7 @@ def _spec(told: Any) -> AppSpec:
         image_version_arn=optional_text(told, "SageMakerImageVersionArn"),
         image_version_alias=optional_text(told, "SageMakerImageVersionAlias"),
         lifecycle_config_arn=optional_text(told, "LifecycleConfigArn"),
+        training_plan_arn=optional_text(told, "TrainingPlanArn"),
     )
 
 

@@ -1,8 +1,8 @@
 """ARNs held against the domain that they are used in: region, partition, account.
 
 What is regional and of another region or partition can never be found by the service. Images may be another account's,
-since AWS and other teams share theirs; a role that is assumed must be of the account that the domain names. Not here:
-the form of an ARN (`fields`).
+since AWS and other teams share theirs; a role that is assumed, and a training plan, must be of the account that the
+domain names. Not here: the form of an ARN (`fields`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from engine.config.fleet.written import DomainDef
 from engine.config.reading.problems import Code, Problems, show_value
 from engine.core.desired import DesiredApp, DesiredOwner, Layer, Source
 
-REGIONAL_KEYS: Final = ("image_arn", "image_version_arn", "lifecycle_config_arn")
+_TRAINING_PLAN: Final = "training_plan_arn"
 _LIFECYCLE: Final = "lifecycle_config_arn"
+REGIONAL_KEYS: Final = ("image_arn", "image_version_arn", _LIFECYCLE, _TRAINING_PLAN)
+_OF_THE_ACCOUNT: Final = frozenset({_LIFECYCLE, _TRAINING_PLAN, "execution_role"})
 _AWS: Final = "aws"
 _PARTITIONS: Final = (
     ("cn-", "aws-cn"),
@@ -99,9 +101,10 @@ def _check(name: str, arn: Arn, source: Source, domain: DomainDef, problems: Pro
         message = f"{name} is of region {show_value(arn.region)}, and {where}"
         hint = "Name one of that region; where apps of several regions use it, set it for each domain"
         problems.of_file(Code.CONFLICT, source.file, source.line, message, hint)
-    elif isinstance(account, str) and arn.account != account and name in {_LIFECYCLE, "execution_role"}:
+    elif isinstance(account, str) and arn.account != account and name in _OF_THE_ACCOUNT:
         message = f"{name} is of account {arn.account}, and domain {domain.name} of account {account}"
-        problems.warn_of_file(Code.CONFLICT, source.file, source.line, message, "Name one of the domain's own account")
+        note = problems.of_file if name == _TRAINING_PLAN else problems.warn_of_file
+        note(Code.CONFLICT, source.file, source.line, message, "Name one of the domain's own account")
 
 
 def _other_partition(what: str, arn: Arn, region: str) -> tuple[str, str]:

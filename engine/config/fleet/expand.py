@@ -244,6 +244,9 @@ class _Owned:
         for code, message, hint in faults:
             if problems.first_time("fault", entry.place.file, entry.place.path, code, hint):
                 problems.error(code, entry.place, message, hint)
+        for code, message, hint in resolved.warnings:
+            if problems.first_time("warning", entry.place.file, entry.place.path, hint):
+                problems.warning(code, entry.place, message, hint)
         if resolved.app_type == "KernelGateway" and resolved.spec.instance_type is None:
             place = entry.place
             if problems.first_time("no type", place.file, place.path):

@@ -35,6 +35,7 @@ from engine.config.service.fields import (
     SsoIdentity,
     SsoTemplate,
     Tags,
+    TrainingPlanArn,
 )
 
 POLICIES_DEFAULT: Final = ("policies/*.toml",)
@@ -65,6 +66,9 @@ class LayerTable(Table):
     image_version_alias: ImageVersionAlias | None = Field(None, description="The alias of the image version.")
     lifecycle_config_arn: LifecycleConfigArn | None = Field(
         None, description='The lifecycle configuration that runs when the app starts; "None" clears it.'
+    )
+    training_plan_arn: TrainingPlanArn | None = Field(
+        None, description='The training plan whose reserved instances the app runs on; "None" detaches it.'
     )
     recovery_mode: bool | None = Field(None, description="Start the app in recovery mode.")
     tags: Tags | None = Field(None, description="Tags; they merge key by key with those of lower layers.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from engine.config.fleet.imported_owners import Keys, keys_text, owners_said, shared_identity
@@ -20,6 +20,7 @@ from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.limits import LABEL_MAX_CHARS
 from engine.core.owner_settings import SSO_IDENTITY
+from engine.core.training_plans import sent_plan
 
 _NUMBER_MAX_CHARS: Final = 8  # what is left of a label for the number that tells two shapes apart
 _TEAM_MIN_MEMBERS: Final = 2
@@ -116,7 +117,8 @@ def _kept(found: Found, whys: Whys) -> tuple[dict[AppKey, AppSpec], dict[str, tu
         if why:
             left_out[why].append("/".join(key[1:]))
             continue
-        kept[key], lost = writable(row.spec)
+        spec, lost = writable(row.spec, found.region, found.account)
+        kept[key] = replace(spec, training_plan_arn=sent_plan(key.app_type, spec.training_plan_arn))
         for name in lost:
             left_out[unsayable(name)].append("/".join(key[1:]))
     return kept, {why: tuple(names) for why, names in sorted(left_out.items())}

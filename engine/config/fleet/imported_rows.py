@@ -19,6 +19,7 @@ from engine.config.service.service_model import APP_TYPES, SHARING_TYPES, is_nam
 from engine.core.desired import COMPARED_FIELDS, AppSpec
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
+from engine.core.training_plans import place_fault
 
 _NO_NAME: Final = "the name is none that a fleet file takes"
 _ALIKE: Final = "two user profiles have names that differ only in case"
@@ -30,6 +31,7 @@ _ADAPTERS: Final = {
         ("image_version_arn", fields.ImageVersionArn),
         ("image_version_alias", fields.ImageVersionAlias),
         ("lifecycle_config_arn", fields.LifecycleConfigArn),
+        ("training_plan_arn", fields.TrainingPlanArn),
     )
 }
 
@@ -72,6 +74,7 @@ class Whys:
 
     def __init__(self, found: Found) -> None:
         self._spaces = found.spaces
+        self._region, self._account = found.region, found.account
         names = {*found.users, *(key.owner for key in found.apps if key.owner_kind == USER)}
         folded = Counter(name.casefold() for name in names)
         self._alike = {name for name in names if folded[name.casefold()] > 1}
@@ -98,7 +101,7 @@ class Whys:
         # Without the owner's name, so that the same fault of many is told once.
         owner = RSTUDIO_OWNER if key.owner == RSTUDIO_OWNER else "its owner"
         fault = owner_fault(key.app_type, key.owner_kind, owner, sharing)
-        spec, _ = writable(row.spec)
+        spec, _ = writable(row.spec, self._region, self._account)
         faults = [*([fault] if fault else []), *spec_faults(key.app_type, key.app_name, spec, ())]
         return faults[0][1] if faults else ""
 
@@ -138,8 +141,8 @@ class Whys:
 
 
 @lru_cache(maxsize=1_000)
-def writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
-    """Return what of a spec may stand in a fleet file, and the names of the fields that may not.
+def writable(spec: AppSpec, region: str, account: str) -> tuple[AppSpec, tuple[str, ...]]:
+    """Return what of a spec may stand in the fleet file of a domain there, and the names of the fields that may not.
 
     An alias stands for the version that it chose, so of the two it is kept.
     """
@@ -148,6 +151,9 @@ def writable(spec: AppSpec) -> tuple[AppSpec, tuple[str, ...]]:
     for name in COMPARED_FIELDS:
         value = getattr(spec, name)
         if value is None:
+            continue
+        if name == "training_plan_arn" and place_fault(value, region, account):
+            lost.append(name)
             continue
         try:
             values[name] = _ADAPTERS[name].validate_python(value)

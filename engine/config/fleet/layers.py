@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from engine.config.fleet.written import AppDef, Entry
 from engine.config.reading.problems import Code, Problems, nearest, show_value
 from engine.config.service.app_rules import DEFAULT_NAME, Fault, spec_faults
 from engine.core.desired import AppSpec, Layer, Mode, Tags
 from engine.core.limits import EXTENDS_MAX_DEPTH
+from engine.core.training_plans import sent_plan, tried_fallback
 
 Layers = tuple["Layer", ...]
 _SPEC_FIELDS = (
@@ -24,13 +25,21 @@ _SPEC_FIELDS = (
     "image_version_arn",
     "image_version_alias",
     "lifecycle_config_arn",
+    "training_plan_arn",
     "recovery_mode",
+)
+
+
+_FALLBACK_UNUSED: Final = (
+    Code.VALUE,
+    "fallback is not used, since training_plan_arn is set: a plan reserves its own instance type alone",
+    'Set fallback = [] here, or training_plan_arn = "None" to run outside the plan',
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """An app with all its layers merged, before it has an owner. `faults` hold for whoever owns it."""
+    """An app with all its layers merged, before it has an owner. `faults` and `warnings` hold for whoever owns it."""
 
     app_type: str
     app_name: str
@@ -40,6 +49,7 @@ class Resolved:
     expires: date | None
     layers: Layers
     faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...] = ()
 
 
 def merge_values(layers: Iterable[Layer]) -> tuple[dict[str, Any], Tags]:
@@ -56,20 +66,24 @@ def merge_values(layers: Iterable[Layer]) -> tuple[dict[str, Any], Tags]:
 def resolve_layers(layers: Layers, specs: dict[AppSpec, AppSpec]) -> Resolved:
     """Merge the layers of one app and check what does not depend on its owner. `specs` keeps equal specs one."""
     merged, tags = merge_values(layers)
+    if "training_plan_arn" in merged:
+        merged["training_plan_arn"] = sent_plan(merged.get("type", ""), merged["training_plan_arn"])
     spec = AppSpec(**{name: merged.get(name) for name in _SPEC_FIELDS}, tags=tags)
     spec = specs.setdefault(spec, spec)
     # A layer above may have set the instance type to one that the definition falls back to.
     fallback = tuple(item for item in merged.get("fallback", ()) if item != spec.instance_type)
+    tried = tried_fallback(spec, fallback)
     app_type, name = merged.get("type"), merged.get("name")
     return Resolved(
         app_type=app_type or "",
         app_name=name or DEFAULT_NAME,
         spec=spec,
-        fallback=fallback,
+        fallback=tried,
         mode=merged.get("mode", Mode.RUNNING),
         expires=merged.get("expires"),
         layers=layers,
         faults=spec_faults(app_type, name, spec, fallback),
+        warnings=() if tried == fallback else (_FALLBACK_UNUSED,),
     )
 
 

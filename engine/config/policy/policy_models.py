@@ -26,6 +26,7 @@ from engine.config.service.fields import (
     InstanceType,
     LifecycleConfigArn,
     Tags,
+    TrainingPlanArn,
 )
 from engine.core import limits, settings
 from engine.core.cost import STORAGE_PRICE
@@ -220,6 +221,7 @@ class SetTable(Table):
     image_version_arn: ImageVersionArn | None = None
     image_version_alias: ImageVersionAlias | None = None
     lifecycle_config_arn: LifecycleConfigArn | None = None
+    training_plan_arn: TrainingPlanArn | None = None
     recovery_mode: bool | None = None
     tags: Tags | None = None
 

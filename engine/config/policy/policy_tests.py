@@ -44,6 +44,7 @@ _SPEC_FIELDS: Final = (
     "image_version_arn",
     "image_version_alias",
     "lifecycle_config_arn",
+    "training_plan_arn",
     "recovery_mode",
 )
 VerdictWord = Literal["disabled", "not_matched", "passed", "remediated", "exempt", "denied", "failed"]

@@ -13,6 +13,7 @@ from engine.config.service.service_model import SYSTEM
 from engine.core.desired import AppSpec
 from engine.core.identity import SPACE, USER
 from engine.core.limits import APP_TAGS_MAX_COUNT
+from engine.core.training_plans import plan_fault
 
 Fault = tuple[Code, str, str]
 
@@ -38,6 +39,8 @@ def spec_faults(app_type: str | None, name: str | None, spec: AppSpec, fallback:
         )
     if fallback and spec.instance_type is None:
         faults.append((Code.VALUE, "fallback is set, but no instance_type to fall back from", "Set instance_type too"))
+    if app_type is not None and (plan := plan_fault(app_type, spec)) is not None:
+        faults.append((Code.VALUE, *plan))
     if app_type == "JupyterServer":
         wrong = next((item for item in (spec.instance_type, *fallback) if item not in {None, SYSTEM}), None)
         if wrong is not None:

@@ -236,6 +236,19 @@ LifecycleConfigArn = Annotated[
         '"arn:aws:sagemaker:eu-west-1:111122223333:studio-lifecycle-config/setup", or "None" to clear it',
     ),
 ]
+# Stricter than the service's pattern: what stands behind the slash is the plan's name, by which a plan is described.
+_PLAN_ARN: Final = (
+    rf"arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]+:[0-9]{{12}}:training-plan/{service.TRAINING_PLAN_NAME_PATTERN}"
+)
+TrainingPlanArn = Annotated[
+    str,
+    _matching(
+        f"({_PLAN_ARN}|None)",
+        service.TRAINING_PLAN_ARN_MAX_CHARS,
+        "the ARN of a training plan",
+        '"arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5-week-50", or "None" to detach it',
+    ),
+]
 SsoIdentity = Annotated[
     str, _matching(r"\S.*", service.SSO_VALUE_MAX_CHARS, "a user name of the identity provider", '"alice@example.com"')
 ]

@@ -41,6 +41,10 @@ IMAGE_VERSION_ALIAS_PATTERN: Final = (
 LIFECYCLE_CONFIG_ARN_PATTERN: Final = (
     r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:studio-lifecycle-config/.*|None)"
 )
+TRAINING_PLAN_ARN_MAX_CHARS: Final = 2048
+TRAINING_PLAN_ARN_PATTERN: Final = r"(arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:training-plan/.*|None)"
+TRAINING_PLAN_NAME_MAX_CHARS: Final = 64
+TRAINING_PLAN_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}"
 ROLE_ARN_MIN_CHARS: Final = 20
 ROLE_ARN_MAX_CHARS: Final = 2048
 ROLE_ARN_PATTERN: Final = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"

@@ -16,6 +16,7 @@ _SPEC_MEMBERS = (
     ("SageMakerImageVersionAlias", "image_version_alias"),
     ("InstanceType", "instance_type"),
     ("LifecycleConfigArn", "lifecycle_config_arn"),
+    ("TrainingPlanArn", "training_plan_arn"),
 )
 
 

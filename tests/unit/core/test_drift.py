@@ -40,7 +40,7 @@ def test_differences_are_named_in_the_order_of_the_fields() -> None:
     assert differing_fields(app, AppSpec()) == ("instance_type", "image_arn", "lifecycle_config_arn")
 
 
-@pytest.mark.parametrize("name", ["image_version_arn", "lifecycle_config_arn"])
+@pytest.mark.parametrize("name", ["image_version_arn", "lifecycle_config_arn", "training_plan_arn"])
 def test_none_in_quotes_clears_a_field_and_is_satisfied_by_nothing(name: str) -> None:
     told: dict[str, Any] = {name: "None"}
     app = an_app(LAB, None, **told)

@@ -43,12 +43,13 @@ def told(declared: DesiredOwner, row: ObservedOwner) -> list[tuple[str, Any, Any
 
 
 def test_keys_of_the_file_win_over_settings_and_settings_over_the_default_of_the_app() -> None:
-    default = AppSpec(instance_type="ml.t3.medium", lifecycle_config_arn="arn:lcc")
+    default = AppSpec(instance_type="ml.t3.medium", lifecycle_config_arn="arn:lcc", training_plan_arn="arn:plan")
     own = {"JupyterLabAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.m5.large"}}}
     declared = declared_settings(space(default=default, settings=own, idle_minutes=60, ebs_gb=10))
     assert declared["JupyterLabAppSettings"]["DefaultResourceSpec"] == {
         "InstanceType": "ml.m5.large",
         "LifecycleConfigArn": "arn:lcc",
+        "TrainingPlanArn": "arn:plan",
     }
     assert declared["SpaceStorageSettings"] == {"EbsStorageSettings": {"EbsVolumeSizeInGb": 10}}
     assert declared["AppType"] == "JupyterLab"

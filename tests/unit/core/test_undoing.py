@@ -116,10 +116,17 @@ def test_a_role_and_a_default_are_put_back() -> None:
 
 @pytest.mark.parametrize(
     ("field", "set_to", "sent"),
-    [("default.lifecycle_config_arn", "arn:lcc", "None"), ("settings.SecurityGroups", ["sg-1"], [])],
+    [
+        ("default.lifecycle_config_arn", "arn:lcc", "None"),
+        ("default.training_plan_arn", "arn:plan", "None"),
+        ("settings.SecurityGroups", ["sg-1"], []),
+    ],
 )
 def test_what_was_unset_is_unset_again_where_a_call_does_that(field: str, set_to: Any, sent: Any) -> None:
-    settings = {PART: {"DefaultResourceSpec": {"LifecycleConfigArn": "arn:lcc"}}, "SecurityGroups": ["sg-1"]}
+    settings = {
+        PART: {"DefaultResourceSpec": {"LifecycleConfigArn": "arn:lcc", "TrainingPlanArn": "arn:plan"}},
+        "SecurityGroups": ["sg-1"],
+    }
     (change,) = restored({field: None}, {field: set_to}, space(settings)).owners
     assert [tuple(one) for one in change.differs] == [(field, sent, set_to)]
 

@@ -41,6 +41,7 @@ def test_every_name_of_an_app_has_a_value_and_unset_fields_are_empty() -> None:
         "fallback": [],
         "image_arn": "",
         "lifecycle_config_arn": "",
+        "training_plan_arn": "",
         "sharing": "",
         "tags": {},
         "mode": "running",

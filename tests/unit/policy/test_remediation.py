@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from engine.core.errors import PolicyError
 from engine.policy.judge import Verdict
 from tests.fleets import CANVAS, LAB, TODAY, an_app
 from tests.unit.policy.helpers import DOMAINS, RESEARCH, a_remediation, a_rule, admission
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp
 
 
 def test_a_remediation_changes_the_app_and_stands_as_its_highest_layer() -> None:
@@ -115,3 +120,46 @@ def test_what_a_rule_sets_is_shown_as_people_write_it() -> None:
     rule = a_remediation("r", fallback=("ml.m5.large",), tags=(("a", "1"),), recovery_mode=True)
     (verdict,) = admission(rule).verdicts(an_app(), RESEARCH, TODAY)
     assert verdict.message == "sets fallback to ml.m5.large, recovery_mode to true, tags to a=1"
+
+
+PLAN = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5-week-50"
+
+
+def test_a_rule_puts_an_app_on_a_training_plan_and_takes_its_fallback() -> None:
+    rule = a_remediation("reserved", training_plan_arn=PLAN, instance_type="ml.p5.48xlarge")
+    (app,) = admission(rule).admit([an_app(fallback=("ml.g5.xlarge",))], DOMAINS, TODAY).apps
+    assert (app.spec.training_plan_arn, app.fallback) == (PLAN, ())
+
+
+def test_a_rule_that_detaches_says_nothing_of_apps_that_can_have_no_plan() -> None:
+    rule = a_remediation("on-demand", training_plan_arn="None")
+    lab, canvas = admission(rule).admit([an_app(), an_app(CANVAS)], DOMAINS, TODAY).apps
+    assert (lab.spec.training_plan_arn, canvas.spec.training_plan_arn) == ("None", None)
+
+
+@pytest.mark.parametrize(
+    ("app", "plan", "said"),
+    [
+        (an_app(CANVAS), PLAN, "only JupyterLab and CodeEditor apps run on a plan"),
+        (an_app(instance_type=None), PLAN, "but no instance_type"),
+        (an_app(), PLAN.replace("eu-west-1", "us-east-1"), "is of region us-east-1, and the domain of eu-west-1"),
+        (an_app(), PLAN.replace("111122223333", "444455556666"), "is of account 444455556666"),
+    ],
+)
+def test_a_training_plan_that_an_app_cannot_run_on_is_an_error_of_the_rule(
+    app: DesiredApp, plan: str, said: str
+) -> None:
+    with pytest.raises(PolicyError) as raised:
+        admission(a_remediation("reserved", training_plan_arn=plan)).admit([app], DOMAINS, TODAY)
+    (problem,) = raised.value.diagnostics
+    assert f"{app.key} after rule reserved: " in problem.message
+    assert said in problem.message
+
+
+def test_the_rules_of_a_training_plan_are_judged_by_what_all_of_them_leave() -> None:
+    rules = (
+        a_remediation("reserved", training_plan_arn=PLAN),
+        a_remediation("type", 'training_plan_arn != ""', instance_type="ml.p5.48xlarge"),
+    )
+    (app,) = admission(*rules).admit([an_app(instance_type=None)], DOMAINS, TODAY).apps
+    assert app.spec.instance_type == "ml.p5.48xlarge"

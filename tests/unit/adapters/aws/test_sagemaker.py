@@ -45,6 +45,7 @@ async def test_a_create_sends_what_is_declared_and_nothing_else() -> None:
             image_version_arn="None",
             image_version_alias="1.0",
             lifecycle_config_arn="arn:l",
+            training_plan_arn="arn:t",
             recovery_mode=False,
             tags=(("left", "aside"),),
         )
@@ -70,6 +71,7 @@ async def test_a_create_sends_what_is_declared_and_nothing_else() -> None:
             "SageMakerImageVersionArn": "None",
             "SageMakerImageVersionAlias": "1.0",
             "LifecycleConfigArn": "arn:l",
+            "TrainingPlanArn": "arn:t",
         },
     }
     assert set(body_of(server.requests[2])) == {"DomainId", "UserProfileName", "AppType", "AppName"}

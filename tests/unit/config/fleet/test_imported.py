@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -252,6 +253,26 @@ def test_a_field_in_no_form_of_a_fleet_file_is_not_declared_and_named() -> None:
 
     assert result.document["apps"] == {"canvas": {"type": "Canvas"}}
     assert [why.split(" ", 1)[0] for why in result.left_out] == ["instance_type", "lifecycle_config_arn"]
+
+
+PLAN = "arn:aws:sagemaker:eu-west-1:111111111111:training-plan/p5-week-50"
+
+
+def test_an_app_on_a_training_plan_is_declared_on_it_and_one_of_another_place_is_not() -> None:
+    spec = AppSpec("ml.p5.48xlarge", training_plan_arn=PLAN)
+    elsewhere = replace(spec, training_plan_arn=PLAN.replace("1" * 12, "444455556666"))
+    detached = AppSpec(training_plan_arn="None")
+    result = imported(
+        row("space/a-lab/JupyterLab/default", spec),
+        row("space/a-two/JupyterLab/default", elsewhere),
+        row("user/a/Canvas/default", detached),
+        users=("a",),
+        spaces={"a-lab": ("a", "Private"), "a-two": ("a", "Private")},
+    )
+    apps = list(result.document["apps"].values())
+    assert {app.get("training_plan_arn") for app in apps if app["type"] == "JupyterLab"} == {None, PLAN}
+    assert [app for app in apps if app["type"] == "Canvas"] == [{"type": "Canvas"}]
+    assert [why.split(" ", 1)[0] for why in result.left_out] == ["training_plan_arn"]
 
 
 def test_profiles_and_spaces_without_an_app_are_counted() -> None:

@@ -64,6 +64,18 @@ def test_instance_types(shapes: dict[str, Any]) -> None:
             service_model.IMAGE_VERSION_ALIAS_MAX_CHARS,
         ),
         ("ResourceSpec", "LifecycleConfigArn", service_model.LIFECYCLE_CONFIG_ARN_PATTERN, service_model.ARN_MAX_CHARS),
+        (
+            "ResourceSpec",
+            "TrainingPlanArn",
+            service_model.TRAINING_PLAN_ARN_PATTERN,
+            service_model.TRAINING_PLAN_ARN_MAX_CHARS,
+        ),
+        (
+            "DescribeTrainingPlanResponse",
+            "TrainingPlanName",
+            service_model.TRAINING_PLAN_NAME_PATTERN,
+            service_model.TRAINING_PLAN_NAME_MAX_CHARS,
+        ),
         ("UserSettings", "ExecutionRole", service_model.ROLE_ARN_PATTERN, service_model.ROLE_ARN_MAX_CHARS),
         ("Tag", "Key", TAG_PATTERN, limits.TAG_KEY_MAX_CHARS),
         ("Tag", "Value", TAG_PATTERN, limits.TAG_VALUE_MAX_CHARS),
