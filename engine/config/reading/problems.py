@@ -18,12 +18,14 @@ from engine.config.reading.toml_positions import Positions
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, Severity, in_order
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
+from engine.core.redact import REDACTED
 from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
 
 KeyPath = tuple[str | int, ...]
 
 _COMPARED_MAX_COUNT: Final = 500
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_LOGIN: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # in an address: a user name, often with a token
 
 
 class Code(StrEnum):
@@ -57,8 +59,8 @@ def show_path(path: Sequence[str | int]) -> str:
 
 
 def show_value(text: str) -> str:
-    """Return a short value from a file in quotes, safe to show."""
-    return f'"{clean(text, SHOWN_VALUE_MAX_CHARS)}"'
+    """Return a short value from a file in quotes, safe to show: without the user and the token of an address."""
+    return f'"{clean(_LOGIN.sub(REDACTED, text), SHOWN_VALUE_MAX_CHARS)}"'
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -6,7 +6,6 @@ this does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from engine.config.reading.problems import Code, Place, Problems, nearest, one_o
 from engine.config.reading.toml_positions import scan
 from engine.core.errors import ServiceModelError
 from engine.core.text import is_safe
+from engine.service_models.form import form_of
 from engine.service_models.model_file import service_model
 
 SAGEMAKER: Final = "sagemaker"
@@ -156,8 +156,9 @@ def _check_text(value: Any, shape: dict[str, Any], place: Place, problems: Probl
         problems.error(Code.VALUE, place, f"{show_value(value)} is not one of the service's values", hint)
         return
     _check_size(len(value), shape, place, "characters", problems)
-    pattern = shape.get("pattern")
-    if pattern and "\\p{" not in pattern and not re.fullmatch(pattern, value, re.ASCII):
+    pattern = shape.get("pattern", "")
+    has_form = form_of(pattern) if pattern else None
+    if has_form is not None and not has_form(value):
         hint = "The service takes what fits " + show_value(pattern)
         problems.error(Code.VALUE, place, f"{show_value(value)} does not have the form that the service takes", hint)
 

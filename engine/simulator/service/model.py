@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.text import count_of
 from engine.service_models import model_file
+from engine.service_models.form import form_of
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
 if TYPE_CHECKING:
@@ -35,13 +36,6 @@ _SERVICES: Final = {
     "sso-admin": "sso-admin",
     "identitystore": "identitystore",
 }
-# Java's classes of characters, as Python's `re` can say them.
-_CLASSES: Final = (
-    (r"\p{L}", r"\w"),
-    (r"\p{N}", r"\w"),
-    (r"\p{M}", ""),
-    (r"\p{Z}", " \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"),
-)
 
 
 @cache
@@ -198,7 +192,7 @@ def _check_length(problems: Problems, value: Any, path: str, low: int | None, hi
 def _string(shape: StringShape) -> Check:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     pattern = shape.metadata.get("pattern")
-    matches = _matcher(pattern)
+    has_form = None if pattern in (None, ".*") else form_of(pattern)
     words = frozenset(shape.enum)
     is_instance_type = shape.name == INSTANCE_TYPE_SHAPE
 
@@ -210,22 +204,10 @@ def _string(shape: StringShape) -> Check:
         elif words and value not in words:
             if not (is_instance_type and _INSTANCE_TYPE.fullmatch(value)):
                 _unfit(problems, value, path, f"Member must satisfy enum value set: [{', '.join(sorted(words))}]")
-        elif matches is not None and matches(value) is None:
+        elif has_form is not None and not has_form(value):
             _unfit(problems, value, path, f"Member must satisfy regular expression pattern: {pattern}")
 
     return check
-
-
-def _matcher(pattern: str | None) -> Callable[[str], object] | None:
-    """Compile a pattern of the model; it has to fit the whole text. One that Python cannot read checks nothing."""
-    if pattern is None or pattern == ".*":
-        return None
-    for java, python in _CLASSES:
-        pattern = pattern.replace(java, python)
-    try:
-        return re.compile(pattern).fullmatch
-    except re.error:
-        return None
 
 
 def _scalar(shape: Shape) -> Check:

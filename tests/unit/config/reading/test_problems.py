@@ -167,3 +167,8 @@ def test_a_number_of_thousands_of_digits() -> None:
     data = b"a = " + b"9" * 5_000
     assert parse_document(InputFile("f.toml", "f.toml", data, ""), problems) is None
     assert len(problems.errors) == 1
+
+
+def test_a_value_is_shown_without_the_login_of_an_address() -> None:
+    assert show_value("https://me:ghp_0123456789@git.example/a@b") == '"https://[redacted]@git.example/a@b"'
+    assert show_value("me@corp.example") == '"me@corp.example"'

@@ -14,7 +14,6 @@ from engine.ports.identity_center import assignment_request, user_request
 from engine.simulator.service.api import OPERATIONS
 from engine.simulator.service.model import (
     _compile,
-    _matcher,
     check_request,
     instance_types,
     service_model,
@@ -129,10 +128,14 @@ def test_empty_members_are_as_good_as_none() -> None:
     check_request("sagemaker", "CreateApp", {**GOOD, "ResourceSpec": None})
 
 
-def test_a_pattern_that_python_cannot_read_checks_nothing() -> None:
-    assert _matcher("(") is None
-    assert _matcher(".*") is None
-    assert _matcher(None) is None
+def test_an_address_that_fits_no_repository_is_refused_at_once() -> None:
+    """Nobody would wait for the answer of a pattern that is tried in every way in which it can be read."""
+    repository = {"RepositoryUrl": "https://someone.with.a.long.name@git.corp.example/a/long/path"}
+    settings = {"JupyterLabAppSettings": {"CodeRepositories": [repository]}}
+    with pytest.raises(ServiceError, match="regular expression pattern: https"):
+        check_request(
+            "sagemaker", "UpdateSpace", {"DomainId": "d-abc", "SpaceName": "alice-lab", "SpaceSettings": settings}
+        )
 
 
 NAMES = st.sampled_from([*GOOD, "UserProfileName", "ResourceSpec", "Tags", "RecoveryMode", "Colour"])
