@@ -7,6 +7,7 @@ of the module, so that it ends as `python -m engine` does.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -20,11 +21,17 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 import engine
+from engine.policy.cel import environment_for
+from engine.policy.rules import Scope
+from engine.render.report import html
 from tests.warm import DISPOSITIONS, LOCALE, ORDER_MAX_BYTES, TOLD
 
 # What the engine imports within its functions, and what those packages import within theirs.
@@ -58,6 +65,9 @@ def read_modules() -> None:
     for name in _LATE:
         importlib.import_module(name)
     read_service_files()
+    remember_event_names()
+    build_models(BaseModel)
+    fill_caches()
     gc.collect()
     gc.freeze()  # the collector of a child leaves alone what it shares with the server
 
@@ -71,6 +81,37 @@ def read_service_files() -> None:
         read_json(installed_model(service))
     for name in _DATA:
         read_json(next(str(file) for file in Path(botocore_folder()).glob(f"{name}.json*")))
+
+
+def remember_event_names() -> None:
+    """Keep what the library calls its events, which it looks up for each handler of each session and client."""
+    from botocore.hooks import EventAliaser
+    from botocore.session import Session
+
+    look_up, known = EventAliaser._alias_event_name, dict[str, str]()
+
+    def alias(aliaser: EventAliaser, name: str) -> str:
+        if name not in known:
+            known[name] = look_up(aliaser, name)
+        return known[name]
+
+    EventAliaser._alias_event_name = alias
+    Session()
+
+
+def build_models(base: type[BaseModel]) -> None:
+    """Build what pydantic checks a table with, which it does at the first table otherwise."""
+    for one in base.__subclasses__():
+        if one.__module__.startswith("engine."):
+            one.model_rebuild()
+        build_models(one)
+
+
+def fill_caches() -> None:
+    """Make what the product makes once in a process, at its first use, of what its own package holds."""
+    for scope in Scope:
+        environment_for(scope)
+    html._environment()[0].get_template("report.html")
 
 
 class Server:
@@ -193,6 +234,31 @@ def _reset_signals(ignored: list[int]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
 
+def end_early(code: object) -> None:
+    """End as Python does, up to where it takes apart what is in memory: a child would copy all that it shares for that.
+
+    Returns where there is more to do than to leave: what cannot be written, or an exit code that is a text.
+    """
+    if not (code is None or isinstance(code, int)):
+        return
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()  # what nobody holds any more says so, if it was left open
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except (OSError, ValueError):
+        return
+    os._exit(int(code or 0) & 0xFF)
+
+
 if __name__ == "__main__":
     read_modules()
-    runpy.run_module(Server().serve()["module"], run_name="__main__", alter_sys=True)
+    module = Server().serve()["module"]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        end.__traceback__ = None
+        end_early(end.code)
+        raise

@@ -93,6 +93,56 @@ def test_two_of_them_have_each_their_own_pid_and_chance(tmp_path: Path, variable
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('kept'); sys.exit()",
+        "sys.exit('a text')",
+        "sys.exit(300)",
+        "sys.exit(-1)",
+        "sys.exit(True)",
+        "print('said')",
+        "sys.stdout.close(); sys.exit(3)",
+        "sys.stdout = None; sys.exit(3)",
+        "print('not written', file=sys.stderr, end=''); print('lost'); os.dup2(full, 1); sys.exit(3)",
+        "atexit.register(print, 'at the end'); sys.exit(3)",
+        "atexit.register(print, 'not written'); os.dup2(full, 1); sys.exit(3)",
+        "Thread(target=lambda: (main_thread().join(), print('waited for'))).start(); sys.exit(3)",
+        "held = Held(); held.itself = held; del held; sys.exit(3)",
+        "os.kill(os.getpid(), 2)",
+        "os.kill(os.getpid(), 15)",
+    ],
+)
+def test_it_ends_as_one_that_is_not_forked(tmp_path: Path, variables: dict[str, str], code: str) -> None:
+    before = (
+        "import atexit, os, sys; from threading import Thread, main_thread\n"
+        "full = os.open('/dev/full', os.O_WRONLY)\n"
+        "class Held:\n    def __del__(self): print('let go')\n"
+    )
+    (tmp_path / "odd.py").write_text(before + code)
+    found = []
+    for cold in (False, True):
+        with warm.start([], cwd=tmp_path, env=variables, module="odd", cold=cold) as process:
+            out, err = process.communicate(timeout=PROCESS_MAX_SECONDS)
+        found.append((process.returncode, out, "KeyboardInterrupt" if "KeyboardInterrupt" in err else err))
+    assert found[0] == found[1]
+
+
+def test_events_of_the_library_have_the_names_that_it_looks_up(tmp_path: Path, variables: dict[str, str]) -> None:
+    """The server remembers them."""
+    names = ["before-call.sagemaker.ListApps", "creating-client-class.service-quotas", "choose-signer.sso.*"]
+    (tmp_path / "looks.py").write_text(
+        "from botocore.session import Session\n"
+        f"print([Session().get_component('event_emitter')._alias_event_name(name) for name in {names * 2}])"
+    )
+    found = []
+    for cold in (False, True):
+        with warm.start([], cwd=tmp_path, env=variables, module="looks", cold=cold) as process:
+            found.append(process.communicate(timeout=PROCESS_MAX_SECONDS))
+        assert process.returncode == 0
+    assert found[0] == found[1]
+
+
 def test_nothing_else_is_computed_from_home_as_modules_are_read() -> None:
     """The server has to compute it again for each process."""
     code = (
