@@ -59,6 +59,7 @@ class QuotaWatch:
         # A listing that lags shows late what had left before the run, so a run that has just begun may see it leave.
         self._before_run_at = watch.now() if watch.world.lag_max_s else float("-inf")
         self._unlisted: dict[str, dict[Name, float]] = {}  # by domain: when an app left what, until a listing shows it
+        self._left_by: dict[AppId, list[Name]] = {}
         self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
 
     def sending(self, call: Call, key: AppId) -> None:
@@ -127,14 +128,17 @@ class QuotaWatch:
         if made is not None:
             self._last = (named(call.lane, key, made.bucket.instance_type, error.facts), float("inf"))
 
-    def heard_of_others(self, call: Call, error: CloudError | None) -> None:
-        """Take in an answer that is not about an app.
+    def heard_of_others(self, call: Call, key: AppId | None, error: CloudError | None) -> None:
+        """Take in an answer, of whatever call.
 
         What is said next of a full quota is about profiles or spaces, which are not looked at here. And the first
-        listing after a departure, and after the time that listings lag, is what shows it, however late it comes.
+        listing after a departure, and after the time that listings lag, is what shows it, however late it comes; so
+        is a look at the app itself, with which a replace that waited goes on.
         """
         if call.owner is not None:
             self._last = None
+        elif call.operation == "DescribeApp" and error is None and key is not None:
+            self._left_at |= dict.fromkeys(self._left_by.pop(key, ()), self._watch.now())
         elif call.operation == "ListApps" and error is None:
             unlisted, now = self._unlisted.get(call.domain_id, {}), self._watch.now()
             for name, left_at in list(unlisted.items()):
@@ -178,6 +182,7 @@ class QuotaWatch:
             (*where, bucket_quota_name(bucket.app_type, bucket.instance_type)),
             (*where, per_user(key.domain_id, key.owner, bucket.instance_type)),
         ]
+        self._left_by[key] = names
         for name in names:
             self._left_at[name] = self._watch.now()
             self._unlisted.setdefault(key.domain_id, {})[name] = self._watch.now()

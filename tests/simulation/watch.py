@@ -328,7 +328,8 @@ class Watch:
         if isinstance(error, HOPELESS) and self.phase == "apply":
             self._hopeless_lanes.add(call.lane)
         self.owners.answered(call, answer, error)
-        self.quotas.heard_of_others(call, error)
+        self.quotas.heard_of_others(call, key, error)
+        self.rates.answered(call, error)
         if key is None:
             return
         if call.operation == "DescribeApp":
