@@ -81,8 +81,10 @@ TROUBLE: Final = obj(code=TEXT, message=TEXT, hint=TEXT)
 FINDING: Final = obj(rule=TEXT, enforcement=TEXT, key=TEXT, message=TEXT, source=TEXT)
 LANE: Final = obj(account=TEXT, region=TEXT, endpoint=TEXT)
 QUOTA: Final = obj(
-    bucket=TEXT, quota=TEXT, code=TEXT, value=or_null(COUNT), used=or_null(COUNT), wanted=COUNT, fits=one_of(Fits)
-)
+    ("period",),
+    bucket=TEXT, quota=TEXT, code=TEXT, value=or_null(COUNT), used=or_null(COUNT), wanted=COUNT, fits=one_of(Fits),
+    period=TEXT,
+)  # fmt: skip
 OWNER_DIFFERENCE: Final = obj(field=TEXT, declared=ANYTHING, observed=ANYTHING)
 OWNER_CHANGE: Final = obj(
     ("assigned_to", "key", "differs"),

@@ -30,7 +30,6 @@ Model = dict[str, Any]
 
 SHIPPED: Final = Path(SHIPPED_FOLDER) / "sagemaker" / "2017-07-24" / "service-2.json"
 SOURCE: Final = "x-appfleet-source"
-_ALSO: Final = ("DescribeTrainingPlan",)
 _BELOW: Final = ("member", "key", "value")
 _INSTALL_MAX_SECONDS: Final = 600
 _BOUNDS: Final = ("type", "min", "max", "pattern", "required", "union", "sensitive")
@@ -38,8 +37,7 @@ _BOUNDS: Final = ("type", "min", "max", "pattern", "required", "union", "sensiti
 
 def kept_operations() -> list[str]:
     """Return the names of the operations of SageMaker that the shipped model has, sorted."""
-    served = {name for name, (service, _) in OPERATIONS.items() if service == "sagemaker"}
-    return sorted(served.union(_ALSO))
+    return sorted(name for name, (service, _) in OPERATIONS.items() if service == "sagemaker")
 
 
 def trimmed(model: Model, names: list[str], source: str) -> Model:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from engine.app.quotas import lane_quotas, owner_room
-from engine.core.errors import CloudError
+from engine.core.errors import CloudError, NotFound
 from engine.core.facts import Facts, Unknown
 from engine.core.identity import OWNER_KINDS, folded_owner
 from engine.core.observed import ObservedOwner
@@ -21,6 +21,7 @@ from engine.core.questions import (
     CarriesFleetTag,
     ManagedBy,
     OwnersRoomIn,
+    PlansAre,
     ResidentsOf,
     RoomIn,
     SignsIn,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from engine.app.session import Joined
     from engine.core.identity import AppKey, Owner
     from engine.core.questions import Question
+    from engine.core.reserved import TrainingPlan
     from engine.executor.fleet_run import FleetRun
+    from engine.ports.cloud import Cloud
 
 
 async def answers(questions: Iterable[Question], facts: Facts, options: AppOptions, parts: Joined) -> Facts:
@@ -51,7 +54,7 @@ async def answers(questions: Iterable[Question], facts: Facts, options: AppOptio
     return found | Facts(tags_unread=unread_tags(parts.run))
 
 
-async def _answer(  # noqa: PLR0911 - one case a question
+async def _answer(  # noqa: C901, PLR0911 - one case a question
     question: Question, facts: Facts, options: AppOptions, parts: Joined
 ) -> Facts:
     run = parts.run
@@ -60,6 +63,8 @@ async def _answer(  # noqa: PLR0911 - one case a question
             return Facts(ownership=await read_ownership(run, facts.observed, question))
         case CarriesFleetTag(lane, pruned):
             return Facts(tagged={lane: await _tagged(run, pruned)})
+        case PlansAre(_, domain, arns):
+            return Facts(training_plans=await training_plans(run, domain, arns))
         case RoomIn() | OwnersRoomIn():
             return await _room(question, facts, options, parts)
         case AreThere(owners):
@@ -84,6 +89,23 @@ async def _room(question: RoomIn | OwnersRoomIn, facts: Facts, options: AppOptio
     if isinstance(question, RoomIn):
         return Facts(quotas={lane: await lane_quotas(question, options, parts, facts.observed)})
     return Facts(owner_rooms={lane: await owner_room(question, options, parts, facts.quotas.get(lane))})
+
+
+async def training_plans(run: FleetRun, domain: str, arns: Sequence[str]) -> dict[str, TrainingPlan | Unknown | None]:
+    """Ask how each training plan is; None stands for one that does not exist."""
+    found: dict[str, TrainingPlan | Unknown | None] = {}
+    for arn in arns:
+
+        async def ask(cloud: Cloud, arn: str = arn) -> TrainingPlan:
+            return await cloud.training_plan(arn)
+
+        try:
+            found[arn] = await run.reach(domain).optional("DescribeTrainingPlan", ask)
+        except NotFound:
+            found[arn] = None
+        except CloudError as error:
+            found[arn] = Unknown(error.message)
+    return found
 
 
 async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.plan import planned
+from engine.core.buckets import bucket_of
 from engine.core.change import Action, Change, Reason
 from engine.core.errors import AppfleetError, UsageError
 from engine.core.explain import Explanation, RuleLine, origins_of
-from engine.core.identity import QuotaBucket, folded
+from engine.core.identity import Lane, folded
 from engine.core.nearest import nearest
+from engine.core.reserved import RULE as PLANS_RULE
 from engine.core.selectors import Selectors
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.core.desired import DesiredApp, DesiredDomain
+    from engine.core.finding import Finding
     from engine.core.identity import AppKey
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
@@ -71,11 +74,16 @@ def explained(
         fields=origins_of(app),
         rules=tuple(_line(verdict) for verdict in verdicts),
         weight=loaded.weight(app),
-        buckets=tuple(QuotaBucket(account, domain.region, app.key.app_type, one) for one in types),
+        buckets=tuple(bucket_of(Lane(account, domain.region), app.key.app_type, app.spec, one) for one in types),
         change=change,
         trouble=trouble,
-        findings=loaded.file_findings,
+        findings=(*loaded.file_findings, *_of_training_plans(made)),
     )
+
+
+def _of_training_plans(made: Plan | None) -> tuple[Finding, ...]:
+    """Return what a plan of the app alone says of its training plan."""
+    return () if made is None else tuple(finding for finding in made.findings if finding.rule == PLANS_RULE)
 
 
 def _change(made: Plan, observed: ObservedFleet, key: AppKey) -> Change:

@@ -186,9 +186,9 @@ class _Asking:
         """Count what is alive in the whole account and region. Raises CloudError and StoppedError."""
         found = await self._reach.pages("ListApps", self._noted(self.account.list_apps), *self._bounds)
         return count_used(
-            (self.link.lane, app_type, instance_type)
+            (self.link.lane, app_type, spec)
             for page in found
-            for app_type, instance_type, status in page.rows
+            for app_type, spec, status in page.rows
             if AppStatus.of(status).is_alive
         )
 

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     DOMAIN_UNLISTED = "domain_unlisted"
     DENIED = "denied"
     OWNER_MISSING = "owner_missing"
+    TRAINING_PLAN = "training_plan"  # it cannot run the app
 
 
 @dataclass(frozen=True, slots=True)

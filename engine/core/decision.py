@@ -16,7 +16,6 @@ from engine.core.desired import DesiredApp, Mode
 from engine.core.drift import differing_fields
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 from engine.core.observed import AppStatus, ObservedApp, Ownership
-from engine.core.plan import Fits
 from engine.core.plan_options import PlanOptions
 
 
@@ -207,7 +206,7 @@ def _decide_in_service(
     if ownership is not Ownership.OURS:
         return _NOT_OWNED if forced else _DRIFT_REPORTED
     reason = Reason.FORCED if forced else Reason.DRIFT
-    if not _has_room(app, row, options):
+    if not options.has_room(app, row.spec):
         return Decision(Action.NONE, reason, Guard.QUOTA)
     return Decision(Action.DELETE_THEN_CREATE, reason)
 
@@ -215,12 +214,3 @@ def _decide_in_service(
 def _came_of_a_replace(row: ObservedApp, replaced_at: float | None) -> bool:
     """Whether this very app is what a replace with the same spec made, so that another one would change nothing."""
     return replaced_at is not None and abs(row.created_at - replaced_at) <= CLOCK_SKEW_MAX_SECONDS
-
-
-def _has_room(app: DesiredApp, row: ObservedApp, options: PlanOptions) -> bool:
-    """Whether some type that the app may run on has room; the delete itself makes room in the old app's bucket."""
-    return any(
-        instance_type == row.spec.instance_type
-        or options.fits(app.key.domain, app.key.app_type, instance_type) is not Fits.NO
-        for instance_type in (app.spec.instance_type or "", *app.fallback)
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -30,7 +31,8 @@ from engine.core.ownership import WhoseAre
 from engine.core.plan import Plan, in_order
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import Joined, join, needs_ownership, plan_of
-from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit
+from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit, reserved_fit
+from engine.core.reserved import without_unusable
 from engine.core.sso import with_auth_mode
 
 # The parts that cost something, with the facts that each rests on.
@@ -38,11 +40,12 @@ _RESTS_ON: Final[dict[str, set[str]]] = {
     "joined": {"observed"},
     "unread": {"listed"},
     "apps": {"observed", "tagged"},
-    "refused": {"observed", "tagged"},
-    "fit": {"observed", "tagged", "quotas"},
-    "fitted": {"observed", "tagged", "quotas"},
-    "needed": {"observed", "tagged", "quotas"},
-    "owned": {"observed", "tagged", "quotas", "owners"},
+    "able": {"observed", "tagged", "training_plans"},
+    "refused": {"observed", "tagged", "training_plans"},
+    "fit": {"observed", "tagged", "training_plans", "quotas"},
+    "fitted": {"observed", "tagged", "training_plans", "quotas"},
+    "needed": {"observed", "tagged", "training_plans", "quotas"},
+    "owned": {"observed", "tagged", "training_plans", "quotas", "owners"},
     "declared": set(),
 }
 
@@ -92,25 +95,33 @@ class Draft:
         return plan_of(self.joined, self._options)
 
     @cached_property
+    def able(self) -> Plan:
+        """The plan of apps without those whose training plan cannot run them."""
+        return self._without_unusable(self.apps)
+
+    @cached_property
     def refused(self) -> bool:
         """Whether the plan will not run, whatever else is asked."""
-        return self.apps.denied or self.goes_too_far(self.apps, self.facts.observed)
+        return self.able.denied or self.goes_too_far(self.able, self.facts.observed)
 
     @cached_property
     def fit(self) -> QuotaFit:
-        """How the plan of apps fits the quotas, where those were read."""
-        facts = self.facts
-        return quota_fit(self.apps, facts.observed, self.asked.domain_lanes, facts.quotas) if facts.quotas else NO_FIT
+        """How the plan of apps fits the quotas and the training plans, where those were read."""
+        facts, lanes, able = self.facts, self.asked.domain_lanes, self.able
+        fit = quota_fit(able, facts.observed, lanes, facts.quotas) if facts.quotas else NO_FIT
+        read = {arn: found for arn, found in facts.plans_read.items() if found is not None}
+        return fit | reserved_fit(able, lanes, read) if facts.training_plans else fit
 
     @cached_property
     def fitted(self) -> Plan:
         """The plan of apps with its quotas: a replace is refused where its new bucket is full."""
-        fit, apps = self.fit, self.apps
+        fit, able = self.fit, self.able
         if not fit.lines:
-            return apps
-        if any(change.action is Action.DELETE_THEN_CREATE for change in apps.changes):
-            return plan_of(self.joined, replace(self._options, quotas=fit.lines, bucket_room=fit.one_more))
-        return replace(apps, quotas=in_order(fit.lines))  # room decides about replaces alone
+            return able
+        if any(change.action is Action.DELETE_THEN_CREATE for change in able.changes):
+            options = replace(self._options, quotas=fit.lines, bucket_room=fit.one_more)
+            return self._without_unusable(plan_of(self.joined, options))
+        return replace(able, quotas=in_order(fit.lines))  # room decides about replaces alone
 
     @cached_property
     def needed(self) -> tuple[Owner, ...]:
@@ -171,6 +182,10 @@ class Draft:
             made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known
         return replace(made, complete=complete, findings=tuple(sorted({*made.findings, *facts.findings})))
+
+    def _without_unusable(self, plan: Plan) -> Plan:
+        now = datetime.fromisoformat(self.asked.made_at).timestamp()
+        return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, now)
 
     @property
     def refusal(self) -> Refusal | None:

@@ -151,7 +151,7 @@ class QuotaFacts:
     """What a ResourceLimitExceeded message tells. None or empty where it does not.
 
     `quota` is the quota's name as Service Quotas writes it. `user_profile`, `app_type` and `instance_type` are set
-    where the limit is one of a single user profile.
+    where the limit is one of a single user profile, and `training_plan`, a name, where it is what a plan has reserved.
     """
 
     quota: str = ""
@@ -161,6 +161,7 @@ class QuotaFacts:
     user_profile: str = ""
     app_type: str = ""
     instance_type: str = ""
+    training_plan: str = ""
 
     @property
     def never_fits(self) -> bool:

@@ -18,6 +18,8 @@ from engine.core.outcome import Trouble
 from engine.core.owner_quotas import OwnerRoom
 from engine.core.ownership import FLEET_TAG, Whose
 from engine.core.quota_fit import LaneQuotas
+from engine.core.reserved import RULE as PLANS_RULE
+from engine.core.reserved import TrainingPlan, plan_word
 
 TAGS_RULE: Final = "tags"
 TAGGED_OWNER: Final = "tagged_owner"
@@ -53,7 +55,8 @@ class Facts:
     `observed` holds what `ownership` says as well. `tagged` names what carries the fleet's own tag in a lane besides
     apps, by ARN. `owners` maps to None what is not there. `auth_modes` and `applications` are those of domains.
     `residents` holds everybody in a domain that somebody leaves, by the folded name. `tags_unread` says of which lanes
-    tags were not read, and why. `owner_rooms` holds the quotas of profiles and spaces.
+    tags were not read, and why. `owner_rooms` holds the quotas of profiles and spaces. `training_plans` maps ARNs to
+    what was read, None for what does not exist.
     """
 
     observed: ObservedFleet = field(default_factory=lambda: ObservedFleet({}))
@@ -66,6 +69,7 @@ class Facts:
     residents: Mapping[str, Mapping[Owner, ObservedOwner]] = field(default_factory=dict)
     tags_unread: Mapping[Lane, str] = field(default_factory=dict)
     owner_rooms: Mapping[Lane, OwnerRoom] = field(default_factory=dict)
+    training_plans: Mapping[str, TrainingPlan | Unknown | None] = field(default_factory=dict)
 
     def __or__(self, more: Facts) -> Facts:
         """Return these facts and `more`, which counts where both say something."""
@@ -88,6 +92,11 @@ class Facts:
     def owners_seen(self) -> dict[Owner, ObservedOwner | None]:
         """The owners that could be looked at."""
         return {owner: row for owner, row in self.owners.items() if not isinstance(row, Unknown)}
+
+    @property
+    def plans_read(self) -> dict[str, TrainingPlan | None]:
+        """The training plans of which it is known how they are."""
+        return {arn: found for arn, found in self.training_plans.items() if not isinstance(found, Unknown)}
 
     @property
     def residents_known(self) -> bool:
@@ -135,5 +144,14 @@ class Facts:
             for lane, why in unread_quotas
             if why
         )
-        said = [*((TAGS_RULE, message) for message in unread), *(("quotas", message) for message in quotas)]
+        plans = (
+            f"{plan_word(arn)} was not read: {found.why}. Its apps are sent without knowing whether it has room"
+            for arn, found in self.training_plans.items()
+            if isinstance(found, Unknown)
+        )
+        said = [
+            *((TAGS_RULE, message) for message in unread),
+            *(("quotas", message) for message in quotas),
+            *((PLANS_RULE, message) for message in plans),
+        ]
         return tuple(sorted(Finding(rule, "advisory", "", message) for rule, message in said))

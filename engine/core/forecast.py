@@ -11,10 +11,12 @@ import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from engine.core.buckets import bucket_of
 from engine.core.change import DESTROYING, MAKING, Action, Change, OwnerChange
+from engine.core.desired import AppSpec
 from engine.core.identity import USER, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
 from engine.core.settings import Execution
@@ -154,7 +156,9 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
         _calls(owners, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
         rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
-        durations_are_known=all(_kind(change) in inputs.durations for change in _creating(by_lane)),
+        durations_are_known=all(
+            _kind(change.key.app_type, _spec(change)) in inputs.durations for change in _creating(by_lane)
+        ),
         fitting_seconds=round(fitting_s, 1),
         hopeless=hopeless,
     )
@@ -198,17 +202,19 @@ def _lane_bunches(
     def sent_s(count: float) -> float:
         return sending_s(count, start, execution.create_rate_max, limit_is_known=learnt is not None)
 
-    grouped: defaultdict[tuple[Action, tuple[str, str]], int] = defaultdict(int)
+    grouped: defaultdict[tuple[Action, tuple[str, str], QuotaBucket], int] = defaultdict(int)
     for change in changes:
-        grouped[change.action, _tried_kind(change, lane, inputs)] += 1
-    writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, _), count in grouped.items())
+        grouped[change.action, *_tried(change, lane, inputs)] += 1
+    writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, *_), count in grouped.items())
     writes += len(owners)
     owners_s = OWNER_PRIOR_SECONDS * len(set(owners))  # a profile, then its space, then the app
     bunches, over, ends = [], [0, 0], []
-    for (action, (app_type, instance_type)), count in sorted(grouped.items()):
-        bucket = QuotaBucket(*lane, app_type, instance_type)
-        room = inputs.room.get(bucket, count) if action is Action.CREATE else count
+    left = dict(inputs.room)  # kinds of apps may share a bucket
+    for (action, kind, bucket), count in sorted(grouped.items()):
+        room = left.get(bucket, count) if action is Action.CREATE else count
         fitting = min(count, max(room, 0))
+        if bucket in left and action is Action.CREATE:
+            left[bucket] -= fitting
         if fitting < count:
             over[room < 0] += count - fitting
             # Calls are shared out fairly, so the quota is full when that share of all of them has been sent.
@@ -218,7 +224,7 @@ def _lane_bunches(
             slots = min(fitting, _SLOTS_MAX_COUNT)
             times = tuple((sent_s(writes * (slot + 1) / slots), fitting / slots) for slot in range(slots))
             first_s = owners_s if action is Action.CREATE else 0.0
-            takes = tuple(first_s + one for one in _durations(action, (app_type, instance_type), inputs))
+            takes = tuple(first_s + one for one in _durations(action, kind, inputs))
             bunches.append(_Bunch(str(bucket), times, takes))
     return bunches, (over[0], over[1]), ends
 
@@ -243,22 +249,28 @@ def _past(samples: list[float]) -> tuple[float, ...]:
     return tuple(samples)
 
 
-def _kind(change: Change) -> tuple[str, str]:
+def _spec(change: Change) -> AppSpec:
     spec = change.after.spec if change.after is not None else None
     if spec is None or change.action is Action.DELETE:
         spec = change.before.spec if change.before is not None else None
-    return change.key.app_type, (spec.instance_type if spec is not None else None) or ""
+    return spec or AppSpec()
 
 
-def _tried_kind(change: Change, lane: Lane, inputs: ForecastInputs) -> tuple[str, str]:
-    """Return the kind that a new app will be: its first fallback whose quota is not 0, where that of its type is."""
-    kind = _kind(change)
+def _tried(change: Change, lane: Lane, inputs: ForecastInputs) -> tuple[tuple[str, str], QuotaBucket]:
+    """Return the kind that a new app will be, and its bucket: the first fallback's whose quota is not 0."""
+    spec, app_type = _spec(change), change.key.app_type
+    bucket = bucket_of(lane, app_type, spec)
     if change.action is Action.CREATE and change.after is not None:
         for fallback in change.after.fallback:
-            if inputs.room.get(QuotaBucket(*lane, *kind), 0) >= 0:
+            if inputs.room.get(bucket, 0) >= 0:
                 break
-            kind = (kind[0], fallback)
-    return kind
+            spec = replace(spec, instance_type=fallback)
+            bucket = bucket_of(lane, app_type, spec)
+    return _kind(app_type, spec), bucket
+
+
+def _kind(app_type: str, spec: AppSpec) -> tuple[str, str]:
+    return app_type, spec.instance_type or ""
 
 
 def _creating(by_lane: Mapping[Lane, list[Change]]) -> list[Change]:

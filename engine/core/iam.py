@@ -12,6 +12,7 @@ from typing import Any, Final
 from engine.core.desired import DesiredDomain, DesiredFleet, Mode
 from engine.core.identity import SPACE, USER
 from engine.core.settings import Settings
+from engine.core.training_plans import plan_arn
 
 IAM_VERSION: Final = "2012-10-17"
 # The service lists by no resource, so these hold for the account; so do quotas.
@@ -52,6 +53,7 @@ def iam_policy(
             create=settings.create_owners and not read_only,
             update=settings.update_owners and not read_only,
         ),
+        *_training_plans(fleet),
         *_domains(fleet, settings),
         *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
         *_assigning(fleet, settings, read_only=read_only),
@@ -67,6 +69,14 @@ def _owners(fleet: DesiredFleet, *, create: bool, update: bool) -> Iterable[dict
         yield _statement(
             f"{word}s", [f"sagemaker:Describe{word}", *making], _resources(_domains_with(fleet, kind), resource)
         )
+
+
+def _training_plans(fleet: DesiredFleet) -> Iterable[dict[str, Any]]:
+    """Yield the right to read the training plans that the fleet names, and no others."""
+    arns = {app.spec.training_plan_arn for app in fleet.apps}
+    named = sorted(arn for arn in arns if arn is not None and plan_arn(arn) is not None)
+    if named:
+        yield _statement("TrainingPlans", ["sagemaker:DescribeTrainingPlan"], named)
 
 
 def _domains(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:

@@ -84,17 +84,23 @@ class Lane(NamedTuple):
 class QuotaBucket(NamedTuple):
     """What one ResourceLimitExceeded speaks of: apps of one type on one instance type in one lane.
 
-    `instance_type` is empty where the service chooses it from the profile's or the domain's default.
+    `instance_type` is empty where the service chooses it from the profile's or the domain's default. A training plan,
+    named by its ARN, is a bucket by itself: apps of every type on it share its instances, and both texts are empty.
     """
 
     account: str
     region: str
     app_type: str
     instance_type: str
+    training_plan: str = ""
 
     def __str__(self) -> str:
-        """Return the written form, `111122223333/eu-west-1/JupyterLab/ml.t3.medium`."""
-        return "/".join(self)
+        """Return the written form, `111122223333/eu-west-1/JupyterLab/ml.t3.medium`.
+
+        A training plan's is `111122223333/eu-west-1/training-plan/p5-week-50`.
+        """
+        what = self.training_plan.rsplit(":", 1)[-1] if self.training_plan else f"{self.app_type}/{self.instance_type}"
+        return f"{self.account}/{self.region}/{what}"
 
 
 def parse_app_key(text: str) -> AppKey:

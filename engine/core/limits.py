@@ -100,6 +100,7 @@ OPTIONAL_SERVICES_MAX_SECONDS: Final = 30.0  # of a whole run's waiting for the 
 QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one region's prices
 QUOTA_VALUE_MAX_COUNT: Final = 999_999_999_999
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
+TRAINING_PLAN_PARTS_MAX_COUNT: Final = 100  # targets and reserved capacities of one plan; the service gives at most 5
 
 # Settling.
 SETTLE_TICK_MIN_SECONDS: Final = 3.0

@@ -35,7 +35,10 @@ class Fits(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class QuotaLine:
-    """One quota bucket beside what the plan wants of it. `value` and `used` None: unknown; `code` empty: unknown."""
+    """One quota bucket beside what the plan wants of it. `value` and `used` None: unknown; `code` empty: unknown.
+
+    Of a training plan, `value` and `used` count its instances, `quota` is empty, and `period` says when it can be used.
+    """
 
     bucket: str
     quota: str
@@ -44,10 +47,14 @@ class QuotaLine:
     wanted: int
     fits: Fits = Fits.UNKNOWN
     code: str = ""
+    period: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `quotas`."""
-        return asdict(self)
+        shown = asdict(self)
+        if not self.period:
+            del shown["period"]
+        return shown
 
 
 def in_order(lines: Iterable[QuotaLine]) -> tuple[QuotaLine, ...]:

@@ -175,6 +175,7 @@ def _read_quota(entry: Mapping[str, Any]) -> QuotaLine:
         _count(entry["wanted"]),
         Fits(entry["fits"]),
         _text(entry.get("code", "")),
+        _text(entry.get("period", "")),
     )
 
 

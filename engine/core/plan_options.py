@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from engine.core.buckets import bucket_of
+from engine.core.desired import AppSpec, DesiredApp
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, QuotaBucket
 from engine.core.maintenance import Maintenance
@@ -67,12 +69,15 @@ class PlanOptions:
         """Whether drift shall be replaced."""
         return self.request.replace_on_drift or self.safety.replace_on_drift
 
-    def fits(self, domain: str, app_type: str, instance_type: str) -> Fits:
-        """Return whether one more app has room in its bucket."""
-        lane = self.domain_lanes.get(domain)
+    def has_room(self, app: DesiredApp, instead_of: AppSpec) -> bool:
+        """Whether some bucket of an app that takes another's place may have room: what goes makes room in its own."""
+        lane = self.domain_lanes.get(app.key.domain)
         if lane is None:
-            return Fits.UNKNOWN
-        return self.bucket_room.get(QuotaBucket(lane.account, lane.region, app_type, instance_type), Fits.UNKNOWN)
+            return True
+        left = bucket_of(lane, app.key.app_type, instead_of)
+        types = (app.spec.instance_type or "", *app.fallback)
+        buckets = [bucket_of(lane, app.key.app_type, app.spec, instance_type) for instance_type in types]
+        return any(one == left or self.bucket_room.get(one) is not Fits.NO for one in buckets)
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return what the user asked for as sorted pairs of texts, for the header of a plan."""

@@ -19,6 +19,7 @@ from engine.core.owner_quotas import wanted_owners
 from engine.core.owners import SSO_MODE, domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
 from engine.core.quota_fit import wanted_buckets
+from engine.core.reserved import plans_wanted
 
 
 class CarriesFleetTag(NamedTuple):
@@ -33,6 +34,14 @@ class RoomIn(NamedTuple):
 
     lane: Lane
     domain: str
+
+
+class PlansAre(NamedTuple):
+    """How these training plans are, by ARN; `domain` is one of those in the lane that has them."""
+
+    lane: Lane
+    domain: str
+    arns: tuple[str, ...]
 
 
 class OwnersRoomIn(NamedTuple):
@@ -85,6 +94,7 @@ Question = (
     WhoseAre
     | CarriesFleetTag
     | RoomIn
+    | PlansAre
     | AreThere
     | AreAs
     | ManagedBy
@@ -125,7 +135,7 @@ def questions_of(draft: Draft, purpose: Purpose) -> tuple[Question, ...]:
     whose = (WhoseAre((), telling, claimed),) if telling or claimed else ()
     if first := (*whose, *_of_pruning(draft)):
         return first
-    rooms = () if draft.refused else _of_quotas(draft)
+    rooms = () if draft.refused else (*_of_training_plans(draft), *_of_quotas(draft))
     if then := (*_of_leaving(draft, purpose), *_of_restored(draft, purpose), *rooms):
         return then
     return () if draft.refused and not draft.asked.request.owners else _of_owners(draft)
@@ -141,9 +151,21 @@ def _of_pruning(draft: Draft) -> list[Question]:
     ]
 
 
+def _of_training_plans(draft: Draft) -> list[Question]:
+    lanes = draft.asked.domain_lanes
+    places: dict[Lane, str] = {}
+    for name, lane in lanes.items():
+        places.setdefault(lane, name)
+    return [
+        PlansAre(lane, places[lane], unread)
+        for lane, arns in plans_wanted(draft.apps, lanes).items()
+        if (unread := tuple(arn for arn in arns if arn not in draft.facts.training_plans))
+    ]
+
+
 def _of_quotas(draft: Draft) -> list[Question]:
     lanes = draft.asked.domain_lanes
-    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.apps, lanes)}
+    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.able, lanes)}
     places: dict[Lane, str] = {}
     for name, lane in lanes.items():
         if lane in wanted and lane not in draft.facts.quotas:

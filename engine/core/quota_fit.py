@@ -2,8 +2,8 @@
 
 Pure. Use is counted over the whole account and region: from the listings of the fleet's own domains where it has no
 others, else from a listing of all. Where that could not be had, what the fleet's domains show is the least that can be
-in use, so `fits` is then `no` or unknown, never `yes`. Not here: asking for quotas (`app.quotas`), or the service's
-refusals (`executor.gate`).
+in use, so `fits` is then `no` or unknown, never `yes`. A training plan tells its own use. Not here: asking for quotas
+(`app.quotas`), or the service's refusals (`executor.gate`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.core.buckets import bucket_of, has_limit
 from engine.core.change import DESTROYING, MAKING
-from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.desired import AppSpec
 from engine.core.identity import Lane, QuotaBucket
 from engine.core.observed import ObservedApp, ObservedFleet
 from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.quota_text import quota_name
+from engine.core.reserved import TrainingPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,25 @@ class QuotaFit:
     one_more: Mapping[QuotaBucket, Fits]
     room: Mapping[QuotaBucket, int]
 
+    def __or__(self, other: QuotaFit) -> QuotaFit:
+        """Return both together."""
+        return QuotaFit((*self.lines, *other.lines), {**self.one_more, **other.one_more}, {**self.room, **other.room})
+
 
 NO_FIT: Final = QuotaFit((), {}, {})
+_UNREAD: Final = TrainingPlan("", "")
 RUNNING_APPS: Final = "Maximum number of running Studio apps allowed per account"
 
 
 def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket]:
-    """Count what the plan creates and replaces, by the bucket of the first instance type; only those with a quota."""
+    """Count what the plan creates and replaces, by the bucket of the first instance type; only those with a limit."""
     wanted: Counter[QuotaBucket] = Counter()
     for change in plan.changes:
         lane = lanes.get(change.key.domain)
         if lane is None or change.after is None or change.action not in MAKING:
             continue
-        bucket = _bucket(lane, change.key.app_type, change.after.spec.instance_type)
-        if quota_name(bucket.app_type, bucket.instance_type):
+        bucket = bucket_of(lane, change.key.app_type, change.after.spec)
+        if has_limit(bucket):
             wanted[bucket] += 1
     return wanted
 
@@ -78,12 +85,13 @@ def _wanted_with_fallbacks(
         lane = lanes.get(change.key.domain)
         if lane is None or change.after is None or change.action not in MAKING:
             continue
-        for instance_type in (change.after.spec.instance_type, *change.after.fallback):
-            bucket = _bucket(lane, change.key.app_type, instance_type)
-            name = quota_name(bucket.app_type, bucket.instance_type)
-            if not name:
+        spec = change.after.spec
+        for instance_type in (spec.instance_type, *change.after.fallback):
+            bucket = bucket_of(lane, change.key.app_type, spec, instance_type)
+            if not has_limit(bucket):
                 break
             wanted[bucket] += 1
+            name = quota_name(bucket.app_type, bucket.instance_type)
             found = known[lane].values.get(name) if lane in known else None
             if found is None or found.value > 0:
                 break
@@ -103,16 +111,14 @@ def quota_fit(
         if quotas.used is not None:
             used = {bucket: count for bucket, count in used.items() if (bucket.account, bucket.region) != where}
             used |= dict(quotas.used)
-    freed: Counter[QuotaBucket] = Counter()
-    for change in plan.changes:
-        lane = lanes.get(change.key.domain)
-        if lane is not None and change.before is not None and change.action in DESTROYING:
-            freed[_bucket(lane, change.key.app_type, change.before.spec.instance_type)] += 1
+    freed = _freed(plan, lanes)
     lines: list[QuotaLine] = []
     one_more: dict[QuotaBucket, Fits] = {}
     room: dict[QuotaBucket, int] = {}
     nothing = LaneQuotas()
     for bucket, count in sorted(wanted.items()):
+        if bucket.training_plan:  # the service counts its use
+            continue
         name = quota_name(bucket.app_type, bucket.instance_type)
         quotas = known.get(_lane_of(bucket, lanes), nothing)
         found = quotas.values.get(name)
@@ -134,6 +140,40 @@ def quota_fit(
         if value is not None and (quotas.sees_all or value < left + count):
             room[bucket] = -1 if value < 1 else max(value - left, 0)
     return QuotaFit((*lines, *_whole_accounts(wanted_buckets(plan, lanes), used, freed, known)), one_more, room)
+
+
+def reserved_fit(plan: Plan, lanes: Mapping[str, Lane], reserved: Mapping[str, TrainingPlan]) -> QuotaFit:
+    """Join what the plan makes on training plans with the instances that these have free; a line for each of them.
+
+    `reserved` are those that were read, by ARN.
+    """
+    freed = _freed(plan, lanes)
+    lines: list[QuotaLine] = []
+    one_more: dict[QuotaBucket, Fits] = {}
+    room: dict[QuotaBucket, int] = {}
+    for bucket, count in sorted(wanted_buckets(plan, lanes).items()):
+        if not bucket.training_plan:
+            continue
+        found = reserved.get(bucket.training_plan, _UNREAD)
+        free, total = found.available, found.total
+        fits, used = Fits.UNKNOWN, None
+        if free is not None:
+            fits = Fits.YES if count <= free + freed[bucket] else Fits.NO
+            one_more[bucket] = Fits.YES if free > 0 else Fits.NO
+            room[bucket] = -1 if total == 0 else free + freed[bucket]
+            used = None if total is None else max(total - free, 0)
+        lines.append(QuotaLine(str(bucket), "", total, used, count, fits, period=found.period))
+    return QuotaFit(tuple(lines), one_more, room)
+
+
+def _freed(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket]:
+    """Count what the plan deletes and replaces, by bucket."""
+    freed: Counter[QuotaBucket] = Counter()
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is not None and change.before is not None and change.action in DESTROYING:
+            freed[bucket_of(lane, change.key.app_type, change.before.spec)] += 1
+    return freed
 
 
 def _whole_accounts(
@@ -167,13 +207,6 @@ def _lane_of(bucket: QuotaBucket, lanes: Mapping[str, Lane]) -> Lane:
     return next(lane for lane in lanes.values() if lane == (bucket.account, bucket.region))
 
 
-def _bucket(lane: Lane, app_type: str, instance_type: str | None) -> QuotaBucket:
-    machine = instance_type or ""
-    if app_type == KERNEL_GATEWAY and machine == SYSTEM:
-        machine = SYSTEM_KERNEL_GATEWAY_TYPE
-    return QuotaBucket(*lane, app_type, machine)
-
-
 def _rows(observed: ObservedFleet) -> Iterable[ObservedApp]:
     for domain in observed.domains.values():
         yield from domain.apps.values()
@@ -182,12 +215,12 @@ def _rows(observed: ObservedFleet) -> Iterable[ObservedApp]:
 def _used(rows: Iterable[ObservedApp], lanes: Mapping[str, Lane]) -> dict[QuotaBucket, int]:
     """Count what is alive; Pending and Deleting apps are taken to count as the service counts them."""
     return count_used(
-        (lane, row.key.app_type, row.spec.instance_type)
+        (lane, row.key.app_type, row.spec)
         for row in rows
         if (lane := lanes.get(row.key.domain)) is not None and row.status.is_alive
     )
 
 
-def count_used(alive: Iterable[tuple[Lane, str, str | None]]) -> dict[QuotaBucket, int]:
-    """Count live apps by bucket; each is told by its lane, its type and its instance type."""
-    return dict(Counter(_bucket(*app) for app in alive))
+def count_used(alive: Iterable[tuple[Lane, str, AppSpec]]) -> dict[QuotaBucket, int]:
+    """Count live apps by bucket; each is told by its lane, its type and its spec."""
+    return dict(Counter(bucket_of(*app) for app in alive))

@@ -157,6 +157,11 @@ def quota_hint(facts: QuotaFacts, *, region: str = "", waiting: int = 1, code: s
             "A user profile runs at most 4 KernelGateway apps of one instance type: "
             "delete one of them or declare another instance type"
         )
+    if facts.training_plan:
+        return (
+            f"{_PLAN_RETRIES}. To make room, delete apps that run on training plan {facts.training_plan}, "
+            "or reserve more instances in another plan"
+        )
     if not facts.quota:
         return "Delete apps of the same type, or request an increase under Service Quotas, Amazon SageMaker"
     command = increase_command(facts.quota, region=region, used=facts.used, waiting=waiting, code=code)
@@ -166,4 +171,5 @@ def quota_hint(facts: QuotaFacts, *, region: str = "", waiting: int = 1, code: s
     return f"{why}. To raise it: {command}"
 
 
+_PLAN_RETRIES: Final = "appfleet retries when an instance of the plan is free"
 _RETRIES: Final = "appfleet retries when quota frees up"

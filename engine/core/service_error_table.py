@@ -128,6 +128,11 @@ _IMAGE_WORDS: Final = (
     "sagemakerimageversionarn",
     "sagemakerimageversionalias",
 )
+_TRAINING_PLAN_WORDS: Final = ("training plan", "trainingplan", "trainingplanarn")
+_TRAINING_PLAN_HINT: Final = (
+    "Check training_plan_arn in fleet.toml, and in the SageMaker console the plan: its status, its dates, its instance "
+    "type, and that it is for Studio apps"
+)
 _KMS_WORDS: Final = ("kms", "kms key", "awskms", "customer master key")
 _LIFECYCLE_CONFIG_WORDS: Final = (
     "lifecycle config",
@@ -233,6 +238,10 @@ ERROR_TABLE: Final = (
         _NOT_FOUND_WORDS,
         _OF_A_DOMAIN,
     ),
+    ErrorRow(_NOT_FOUND, NotFound, _TRAINING_PLAN_HINT, _TRAINING_PLAN_WORDS, _CREATE_APP),
+    ErrorRow(_VALIDATION, Rejected, _TRAINING_PLAN_HINT, _TRAINING_PLAN_WORDS, _CREATE_APP),
+    ErrorRow(_NOT_FOUND, NotFound, _TRAINING_PLAN_HINT, operations=frozenset({"DescribeTrainingPlan"})),
+    ErrorRow(_VALIDATION, NotFound, _TRAINING_PLAN_HINT, _NOT_FOUND_WORDS, frozenset({"DescribeTrainingPlan"})),
     ErrorRow(
         _NOT_FOUND | _VALIDATION,
         NotFound,

@@ -23,6 +23,7 @@ from engine.core.outcome import Trouble
 from engine.core.owner_status import OwnerLine, OwnersView
 from engine.core.owners import RULE as OWNERS_RULE
 from engine.core.plan import Plan, PlanLane
+from engine.core.reserved import RULE as PLANS_RULE
 from engine.core.text import count_of
 
 GONE: Final = "-"  # shown where nothing is observed
@@ -63,7 +64,8 @@ _BY_STATUS: Final = {
     AppStatus.DELETED: Condition.MISSING,
     AppStatus.UNKNOWN: Condition.UNKNOWN,
 }
-_SHOWN_FINDINGS: Final = frozenset({"owners", "claimed"})  # of a plan: what stands in the way of declared apps
+# Of a plan: what stands in the way of declared apps.
+_SHOWN_FINDINGS: Final = frozenset({OWNERS_RULE, PLANS_RULE, "claimed"})
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
 
 

@@ -52,6 +52,7 @@ _OBSERVED: Final = {
     Phase.UPDATE: Phase.OBSERVE_UPDATE,
 }
 _NO_UPDATE: Final = {"Deleting": "it is being deleted", "Failed": "it has Failed"}
+LATE_LIMIT: Final = "late limit"  # the kind of failure of what was accepted, and failed because a limit is full
 MADE_AGAIN: Final = "it was made again since the plan"
 
 
@@ -131,7 +132,7 @@ def fall_back(operation: AnyOperation, error: CloudError) -> Step:
     before = operation.instance_type
     operation.refused.append((before, trouble_of(error)))
     operation.choice += 1
-    operation.forgive("capacity", "limit")
+    operation.forgive("capacity", "limit", LATE_LIMIT)
     code = error.service_code or error.code
     key = cast("AppKey", operation.key)  # nothing else has a choice
     return Call(Phase.CREATE, told=AppFellBack(key, before, operation.instance_type, code))
@@ -247,8 +248,10 @@ def _failed(operation: AnyOperation, row: Seen, error: CloudError, now: float) -
         return Await(Phase.OBSERVE_CREATE)
     operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
     operation.counts_as_failure = isinstance(error, Rejected)
+    error = operation.as_limit(error)
     if isinstance(error, QuotaExceeded):
         operation.sent_at = now  # the refusal is news, however long ago the create was sent
+        operation.fail(LATE_LIMIT, now)  # its gate opens for each create that is accepted, and so never gives up
     operation.phase = Phase.CREATE
     return Refused(error)
 

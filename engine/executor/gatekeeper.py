@@ -15,6 +15,7 @@ from engine.ports.events import BucketEnded, BucketParked, BucketProbed, BucketR
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from engine.core.desired import AppSpec
     from engine.core.errors import CloudError, QuotaExceeded
     from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedDomain
@@ -43,7 +44,7 @@ class GateKeeper:
         self._region = region
         self._in_flight = in_flight
         self._codes = codes if codes is not None else {}
-        self._alive: dict[str, dict[AppKey, str]] = {}
+        self._alive: dict[str, dict[AppKey, AppSpec]] = {}
 
     def refuse(self, operation: AnyOperation, error: QuotaExceeded, now: float) -> Gate:
         """Handle a ResourceLimitExceeded; return the gate that it concerns."""
@@ -85,7 +86,7 @@ class GateKeeper:
         before = self._alive.pop(observed.name, {})
         if not self._ready.gates:
             return False
-        alive = {key: row.spec.instance_type or "" for key, row in observed.apps.items() if row.status.is_alive}
+        alive = {key: row.spec for key, row in observed.apps.items() if row.status.is_alive}
         self._alive[observed.name] = alive
         gone = before.keys() - alive.keys()
         for key in gone:

@@ -118,6 +118,7 @@ class LaneRun:
         now = self.control.now()
         gate: Gate | None = None
         if operation.phase is Phase.CREATE:
+            error = operation.as_limit(error)
             if isinstance(error, QuotaExceeded):
                 gate = self.gates.refuse(operation, error, now)
             self.gates.leave(operation, now, accepted=False, refused_by=gate)

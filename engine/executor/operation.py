@@ -177,6 +177,10 @@ class Operation(ABC, Generic[C, R]):
     def gate_of(self, facts: QuotaFacts) -> tuple[str, str]:
         """Name the gate by the quota that a message names, and its scope where the quota is known by another name."""
 
+    def as_limit(self, error: CloudError) -> CloudError:
+        """Return the error of a create as that of the limit that it means, where it does not name one."""
+        return error
+
     @property
     def before(self) -> R | None:
         """What the plan saw."""

@@ -22,7 +22,7 @@ from engine.core.errors import (
     Unreachable,
 )
 from engine.core.outcome import Outcome, Trouble
-from engine.executor.course import after_lost_answer, fall_back
+from engine.executor.course import LATE_LIMIT, after_lost_answer, fall_back
 from engine.executor.operation import Phase
 from engine.executor.step import Await, Call, End, Gone, Park, StopLane
 from engine.executor.troubles import trouble_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _CHANGING: Final = (Phase.CREATE, Phase.DELETE, Phase.UPDATE)
 
 
-def after_error(  # noqa: C901, PLR0911 - one match statement that shows the whole policy is the point
+def after_error(  # noqa: C901, PLR0911, PLR0912 - one match statement that shows the whole policy is the point
     operation: AnyOperation, error: CloudError, now: float, settings: Settings, jitter: float
 ) -> Step:
     """Say what follows from `error` for `operation`; counts the failure on it.
@@ -51,6 +51,8 @@ def after_error(  # noqa: C901, PLR0911 - one match statement that shows the who
             return _again(operation, error, "throttling", backoffs.throttling, now, jitter)
         case QuotaExceeded() if error.facts.never_fits:
             return fall_back(operation, error) if operation.has_fallback else End(Outcome.FAILED, trouble_of(error))
+        case QuotaExceeded() if now - operation.failing_since.get(LATE_LIMIT, now) >= backoffs.limit.give_up_after:
+            return End(Outcome.PARKED, trouble_of(error))
         case QuotaExceeded():
             return Park(error)
         case NoCapacity() if operation.has_fallback:

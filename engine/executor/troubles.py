@@ -306,6 +306,12 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
                 f"the {owner} cannot be used, so the app was not created",
                 "See the findings. [owners] create = true in a policy lets appfleet create what is missing",
             )
+        case Reason.TRAINING_PLAN:
+            return Trouble(
+                "training_plan",
+                "its training plan cannot be used, so the app was not created",
+                "See the findings, and training_plan_arn in the fleet file",
+            )
         case Reason.NOT_OWNED:
             return _not_owned(change, adopts=adopts)
         case Reason.UNKNOWN_STATUS:

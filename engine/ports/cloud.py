@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from engine.core.desired import AppSpec, Tags
 from engine.core.identity import AppKey, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.core.reserved import TrainingPlan
 from engine.ports.identity_center import IdentityCenterCloud
 from engine.ports.owners import OwnerCloud
 
@@ -119,6 +120,10 @@ class Cloud(OwnerCloud, IdentityCenterCloud, Protocol):
 
     async def describe_app(self, app: AppName) -> AppDetail:
         """DescribeApp. Raises `NotFound` when the service has no record of it."""
+        ...
+
+    async def training_plan(self, arn: str) -> TrainingPlan:
+        """DescribeTrainingPlan, by the name in the ARN. Raises `NotFound` when there is no such plan."""
         ...
 
     async def list_tags(self, arn: str) -> Tags:

@@ -35,6 +35,7 @@ CHECK_NAMES: Final = {
     "restore": "putting updates back",
     "sso": "sign-in through IAM Identity Center",
     "tags": "reading of the tags",
+    "training_plan": "training plans",
     "undo": "undoing a run",
     "unpruned": "pruning",
 }

@@ -32,6 +32,7 @@ from engine.render.owners_text import drift_rows, owner_rows
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.plan_text import (
     APPLY_COMMAND,
+    PLAN_IS_FULL,
     header_lines,
     quota_cells,
     raise_it,
@@ -198,7 +199,7 @@ def _end(plan: Plan, max_chars: int) -> str:
     fingerprint = f"Fingerprint {code(plan.fingerprint)}\n"
     table, rest = Page(max_chars // 2, _PLAN_COMMAND), Page(max_chars // 2 - len(fingerprint) - 4, _PLAN_COMMAND)
     lines = sorted(plan.quotas, key=lambda line: line.fits is not Fits.NO)  # what does not fit is told first
-    rows = [table_row(*(prose(cell) for cell in quota_cells(line))) for line in lines]
+    rows = [table_row(*(prose(cell) for cell in _quota_row(line))) for line in lines]
     table.section(_titled("Quotas", rows), table_head("bucket", "used", "wanted", "fits"), rows, ("quota", "quotas"))
     rest.listed([command for line in lines if line.fits is Fits.NO for command in _raise(line)], ("line", "lines"))
     rest.listed(bullets((label, prose(text)) for label, text in outlook_lines(plan)), ("line", "lines"))
@@ -206,5 +207,13 @@ def _end(plan: Plan, max_chars: int) -> str:
     return "\n\n".join([*parts, fingerprint])
 
 
+def _quota_row(line: QuotaLine) -> tuple[str, ...]:
+    """Return the cells of a line; that of a training plan says from when to when it is reserved."""
+    bucket, *numbers = quota_cells(line)
+    return (f"{bucket} (reserved from {clean(line.period)})" if line.period else bucket, *numbers)
+
+
 def _raise(line: QuotaLine) -> list[str]:
-    return [f"To raise {prose(line.quota)}:", "", f"    {clean(raise_it(line))}", ""] if line.quota else []
+    if not line.quota:
+        return [f"{prose(line.bucket)}: {PLAN_IS_FULL}.", ""]
+    return [f"To raise {prose(line.quota)}:", "", f"    {clean(raise_it(line))}", ""]

@@ -39,6 +39,7 @@ from engine.render.words import (
     fallback,
     group_of,
     instance,
+    on_plan,
     why,
 )
 
@@ -49,6 +50,7 @@ _NOT_ASKED: Final = frozenset({"", "off", "false", "never"})
 _INDENT: Final = "    "
 _ROW_INDENT_CHARS: Final = len(_INDENT) + _SYMBOL_CHARS + 1
 APPLY_COMMAND: Final = "appfleet apply"
+PLAN_IS_FULL: Final = "apps that find no free instance wait until others leave the plan"
 
 
 def plan_text(
@@ -156,8 +158,8 @@ def _row(change: Change) -> tuple[str, str, str]:
 
 
 def reasons(change: Change) -> str:
-    """Return why, and which other instance types may be taken, in one line."""
-    return "; ".join(part for part in (why(change), fallback(change)) if part)
+    """Return why, on which training plan, and which other instance types may be taken, in one line."""
+    return "; ".join(part for part in (why(change), on_plan(change), fallback(change)) if part)
 
 
 def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool) -> list[str]:
@@ -264,12 +266,18 @@ def _quotas(quotas: Sequence[QuotaLine], paint: Paint) -> str:
     lines = [paint("bold", "Quotas:")]
     for row, line in zip(rows, quotas, strict=True):
         lines.append(f"  {aligned(row, widths)[: -len(row[-1])]}{paint(_fit_style(line), row[-1])}")
-        if line.fits is Fits.NO and line.quota:
-            lines += [
-                f"      {clean(line.quota)}{f' ({clean(line.code)})' if line.code else ''}",
-                f"      {raise_it(line)}",
-            ]
+        lines += [f"      {one}" for one in _below(line)]
     return "\n".join(lines)
+
+
+def _below(line: QuotaLine) -> list[str]:
+    """Return what is shown below the numbers of a quota or training plan: when it can be used, and how to raise it."""
+    lines = [f"reserved from {clean(line.period)}"] if line.period else []
+    if line.fits is not Fits.NO:
+        return lines
+    if not line.quota:
+        return [*lines, PLAN_IS_FULL]
+    return [*lines, f"{clean(line.quota)}{f' ({clean(line.code)})' if line.code else ''}", raise_it(line)]
 
 
 def raise_it(line: QuotaLine) -> str:

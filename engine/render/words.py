@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.change import MAKING, Action, Change, Reason
 from engine.core.outcome import Outcome
 from engine.core.text import clean
+from engine.core.training_plans import plan_arn
 from engine.render.layout import Style
 
 SYMBOLS: Final[Mapping[Action, str]] = {
@@ -51,6 +52,7 @@ REASONS: Final = {
     Reason.DOMAIN_UNLISTED: "its domain could not be listed",
     Reason.DENIED: "denied by a rule",
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
+    Reason.TRAINING_PLAN: "its training plan cannot be used",
 }
 
 OUTCOMES: Final = {
@@ -73,6 +75,7 @@ TOLD_REASONS: Final = (
     Reason.DOMAIN_UNLISTED,
     Reason.DENIED,
     Reason.OWNER_MISSING,
+    Reason.TRAINING_PLAN,
     Reason.NOT_OWNED,
     Reason.UNKNOWN_STATUS,
     Reason.QUARANTINED,
@@ -82,7 +85,7 @@ TOLD_REASONS: Final = (
 
 # Nothing is done about such an app although it is not as declared, so nobody should read that it is unchanged.
 KEPT_BACK_REASONS: Final = frozenset(
-    {Reason.OWNER_MISSING, Reason.NOT_OWNED, Reason.UNKNOWN_STATUS, Reason.QUARANTINED}
+    {Reason.OWNER_MISSING, Reason.TRAINING_PLAN, Reason.NOT_OWNED, Reason.UNKNOWN_STATUS, Reason.QUARANTINED}
 )
 
 HINTS: Final = {
@@ -130,6 +133,13 @@ def fallback(change: Change) -> str:
     """Return `fallback ml.g4dn.xlarge` for an app that is made; empty where there is none."""
     types = change.after.fallback if change.after is not None and change.action in MAKING else ()
     return clean(f"fallback {', '.join(types)}") if types else ""
+
+
+def on_plan(change: Change) -> str:
+    """Return `on training plan p5-week-50` for an app that is made on one; empty where it is not."""
+    spec = change.after.spec if change.after is not None and change.action in MAKING else None
+    found = None if spec is None else plan_arn(spec.training_plan_arn)
+    return "" if found is None else clean(f"on training plan {found.name}")
 
 
 def group_of(change: Change) -> str:

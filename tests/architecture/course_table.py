@@ -129,6 +129,7 @@ def _calls() -> list[tuple[str, str, str]]:
         ("CREATE", "the name is in use", error(app(P.CREATE), errors.InUse("x"))),
         ("CREATE", "no answer, or one that says nothing", error(app(P.CREATE), errors.OutcomeUnknown("x"))),
         ("CREATE", "its quota is full", error(app(P.CREATE), full())),
+        ("CREATE", "the same of what was accepted, for longer than `give_up_after`", error(_late(), full())),
         ("CREATE", "its quota is less than one app", error(app(P.CREATE), full(value=0))),
         ("CREATE", "the same, with another instance type to try", error(_with_fallback(), full(value=0))),
         ("CREATE", "no capacity", error(app(P.CREATE), errors.NoCapacity("x"))),
@@ -171,6 +172,10 @@ def _with_fallback() -> AnyOperation:
 
 def _out_of_patience() -> AnyOperation:
     return app(P.CREATE, failing_since={"transient": NOW - SETTINGS.backoffs.transient.give_up_after})
+
+
+def _late() -> AnyOperation:
+    return app(P.CREATE, failing_since={course.LATE_LIMIT: NOW - SETTINGS.backoffs.limit.give_up_after})
 
 
 def _deletes() -> list[tuple[str, str, str]]:

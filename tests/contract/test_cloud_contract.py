@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from engine.core import errors
 from engine.core.desired import AppSpec
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TOMBSTONE_SECONDS
 from engine.core.quota_text import bucket_of_quota
+from engine.core.reserved import TrainingPlan
 from engine.ports.cloud import AppDetail, AppName, TaggedPage
 from engine.simulator.service import app_operations
 from engine.simulator.world import quotas
@@ -15,6 +19,7 @@ from engine.simulator.world.faults import FailureRule, FaultKind
 from engine.simulator.world.quotas import Wording
 from engine.simulator.world.records import app_id
 from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.training_plans import training_plan
 from tests.contract.conftest import ACCOUNT, DOMAIN_ID, START, Contract, canvas, kernel, lab
 
 ARN = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:app/{DOMAIN_ID}/alice-lab/jupyterlab/default"
@@ -378,3 +383,77 @@ async def test_a_tag_that_is_added_is_listed_and_wins(contract: Contract) -> Non
 async def test_a_token_of_the_index_that_is_not_one_is_refused(contract: Contract) -> None:
     with pytest.raises(errors.Rejected):
         await contract.cloud.tagged_resources("appfleet:fleet", ("app",), token="nonsense")
+
+
+PLAN = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:training-plan/p5"
+P5 = "ml.p5.48xlarge"
+
+
+def reserve(contract: Contract, total: int = 1, **more: Any) -> None:
+    contract.world.training_plans[PLAN] = training_plan(PLAN, (P5,), total, starts_at=START, **more)
+
+
+async def test_an_app_takes_an_instance_of_its_training_plan_and_shows_the_plan(contract: Contract) -> None:
+    reserve(contract, ends_at=START + 3_600.0)
+    spec = AppSpec(instance_type=P5, training_plan_arn=PLAN)
+    before = TrainingPlan(PLAN, "Active", 1, 1, START, START + 3_600.0, ("studio-apps",), (P5,))
+    assert await contract.cloud.training_plan(PLAN) == before
+    await contract.cloud.create_app(lab(), spec, ())
+    assert (await contract.cloud.list_apps(DOMAIN_ID)).rows[0].spec == spec
+    assert (await contract.cloud.describe_app(lab())).row.spec == spec
+    assert await contract.cloud.training_plan(PLAN) == replace(before, available=0)
+    with pytest.raises(errors.QuotaExceeded) as full:
+        await contract.cloud.create_app(lab("bob-lab"), spec, ())
+    assert (full.value.facts.quota, full.value.facts.value) == ("", None)
+    contract.pass_time(2.0)
+    await contract.cloud.delete_app(lab())
+    contract.pass_time(3.0)
+    await contract.cloud.create_app(lab("bob-lab"), spec, ())
+
+
+async def test_a_full_plan_says_so_late_where_it_is_not_refused(contract: Contract) -> None:
+    reserve(contract, total=0, full_is_refused=False)
+    await contract.cloud.create_app(lab(), AppSpec(instance_type=P5, training_plan_arn=PLAN), ())
+    contract.pass_time(2.0)
+    detail = await contract.cloud.describe_app(lab())
+    assert (detail.row.status, "EC2InsufficientCapacityError" in detail.failure_reason) == ("Failed", True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"ends_at": START}, errors.Rejected),
+        ({"targets": ("training-job",)}, errors.Rejected),
+        ({"instance_types": ("ml.p4d.24xlarge",)}, errors.Rejected),
+        (None, errors.NotFound),
+    ],
+)
+async def test_an_app_that_its_plan_cannot_run_is_refused_with_what_to_check(
+    contract: Contract, changed: dict[str, Any] | None, kind: type[errors.CloudError]
+) -> None:
+    if changed is not None:
+        reserve(contract)
+        for name, value in changed.items():
+            setattr(contract.world.training_plans[PLAN], name, value)
+    with pytest.raises(kind) as refused:
+        await contract.cloud.create_app(lab(), AppSpec(instance_type=P5, training_plan_arn=PLAN), ())
+    assert "Check training_plan_arn in fleet.toml" in refused.value.hint
+
+
+async def test_a_plan_that_nobody_has_is_not_found(contract: Contract) -> None:
+    with pytest.raises(errors.NotFound):
+        await contract.cloud.training_plan(PLAN)
+
+
+async def test_an_app_is_detached_from_the_plan_that_its_space_has_by_default(contract: Contract) -> None:
+    reserve(contract)
+    space = contract.world.domains[DOMAIN_ID].spaces["alice-lab"]
+    space.settings["JupyterLabAppSettings"] = {"DefaultResourceSpec": {"TrainingPlanArn": PLAN, "InstanceType": P5}}
+    await contract.cloud.create_app(lab(), AppSpec(training_plan_arn="None"), ())
+    assert (await contract.cloud.list_apps(DOMAIN_ID)).rows[0].spec == AppSpec(instance_type=P5)
+    contract.pass_time(2.0)
+    await contract.cloud.delete_app(lab())
+    contract.pass_time(3.0)
+    await contract.cloud.create_app(lab(), AppSpec(), ())
+    (row,) = [one for one in (await contract.cloud.list_apps(DOMAIN_ID)).rows if one.status == "Pending"]
+    assert row.spec == AppSpec(instance_type=P5, training_plan_arn=PLAN)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from engine.core.desired import AppSpec, Tags
     from engine.core.identity import Lane, OwnerKind
+    from engine.core.reserved import TrainingPlan
     from tests.simulation.scenario import Scenario
     from tests.simulation.watch import Watch
 
@@ -169,6 +170,10 @@ class SimCloud(OwnerCalls, SignInCalls):
         if share and self.watch.late.will_delete(key_of(app)) and self._rng.random() < share:
             self.watch.late.freeze(self._rng.uniform(LOOK_BEFORE_CHANGE_MAX_SECONDS, FROZEN_MAX_SECONDS))
         return answer
+
+    async def training_plan(self, arn: str) -> TrainingPlan:
+        call = Call("DescribeTrainingPlan", self.lane, "", self.watch.now(), arn=arn)
+        return await self._call(call, lambda: self._inner.training_plan(arn))
 
     async def list_tags(self, arn: str) -> Tags:
         call = Call("ListTags", self.lane, "", self.watch.now(), arn=arn)

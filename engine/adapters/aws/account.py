@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict
 
 from engine.adapters.aws.calls import AwsCalls, Send, inner, optional_text, required_text, rows_of
 from engine.adapters.aws.transport import UnreadableAnswerError
+from engine.core.desired import AppSpec
 from engine.core.identity import USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, QUOTA_VALUE_MAX_COUNT
 from engine.core.quota_fit import QuotaValue
@@ -52,9 +53,9 @@ class DomainPage:
 
 @dataclass(frozen=True, slots=True)
 class AccountAppPage:
-    """One answer of ListApps over all domains: type, instance type and status of each app. `next_token` as above."""
+    """One answer of ListApps over all domains: type, what counts of the spec, and status of each app."""
 
-    rows: tuple[tuple[str, str | None, str], ...]
+    rows: tuple[tuple[str, AppSpec, str], ...]
     next_token: str
 
 
@@ -117,12 +118,20 @@ def _app_page(answer: Any) -> AccountAppPage:
     rows = tuple(
         (
             required_text(row, "AppType"),
-            optional_text(inner(row, "ResourceSpec"), "InstanceType"),
+            _counted(inner(row, "ResourceSpec")),
             required_text(row, "Status"),
         )
         for row in _rows(answer, "Apps")
     )
     return AccountAppPage(rows, optional_text(answer, "NextToken") or "")
+
+
+def _counted(resource: Any) -> AppSpec:
+    """Return what says against which limit an app counts."""
+    return AppSpec(
+        instance_type=optional_text(resource, "InstanceType"),
+        training_plan_arn=optional_text(resource, "TrainingPlanArn"),
+    )
 
 
 def _owner_page(answer: Any, kind: OwnerKind) -> AccountOwnerPage:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
 from engine.adapters.aws.identity_center import IdentityCenterCalls
 from engine.adapters.aws.sagemaker_owners import OwnerCalls
+from engine.adapters.aws.training_plans import training_plan
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_app
 from engine.core.desired import AppSpec
 from engine.core.errors import ScanIncomplete
 from engine.core.identity import SPACE, USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
+from engine.core.training_plans import plan_arn
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     )
 
     from engine.core.desired import Tags
+    from engine.core.reserved import TrainingPlan
 
 
 class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
@@ -90,6 +93,12 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
     async def describe_app(self, app: AppName) -> AppDetail:
         """DescribeApp. Raises NotFound when the service has no record of it."""
         return await self._ask("DescribeApp", partial(self._sagemaker.describe_app, **_named(app)), self._detail, app)
+
+    async def training_plan(self, arn: str) -> TrainingPlan:
+        """DescribeTrainingPlan, by the name in the ARN. Raises NotFound when there is no such plan."""
+        named = plan_arn(arn)
+        send = partial(self._sagemaker.describe_training_plan, TrainingPlanName="" if named is None else named.name)
+        return await self._ask("DescribeTrainingPlan", send, training_plan, arn)
 
     async def list_tags(self, arn: str) -> Tags:
         """ListTags of one resource, all pages of it, sorted by key."""

@@ -15,6 +15,7 @@ from engine.core.forecast import Forecast
 from engine.core.identity import AppKey, Owner
 from engine.core.limits import FAILURES_SHOWN_MAX_COUNT, RATE_WINDOW_SECONDS
 from engine.core.plan import Plan
+from engine.core.training_plans import plan_arn
 from engine.ports import events
 
 DELETES: Final = "deletes"
@@ -113,7 +114,9 @@ class RunState:
             if change.action is Action.DELETE or change.after is None:
                 name = DELETES
             else:
-                name = self._name(change.key, change.after.spec.instance_type or "")
+                spec = change.after.spec
+                on_plan = plan_arn(spec.training_plan_arn)
+                name = self._name(change.key, spec.instance_type or "", "" if on_plan is None else on_plan.name)
             self._group_of[change.key] = name
             self.groups.setdefault(name, Group()).wanted += 1
 
@@ -172,8 +175,10 @@ class RunState:
             if len(counts) > RATE_WINDOW_SECONDS + 1:
                 counts.popleft()
 
-    def _name(self, key: AppKey, instance_type: str) -> str:
+    def _name(self, key: AppKey, instance_type: str, training_plan: str = "") -> str:
         place = f"{key.domain}: " if self._with_domain else ""
+        if training_plan:
+            return f"{place}training-plan/{training_plan}"
         return f"{place}{key.app_type}/{instance_type}" if instance_type else f"{place}{key.app_type}"
 
     def _group(self, key: AppKey) -> Group:

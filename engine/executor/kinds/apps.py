@@ -7,14 +7,17 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from engine.core.buckets import bucket_of
 from engine.core.change import Action, Change, Reason
-from engine.core.desired import Mode
-from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE, differing_fields
+from engine.core.desired import AppSpec, Mode
+from engine.core.drift import KERNEL_GATEWAY, SYSTEM, differing_fields
+from engine.core.errors import NoCapacity, QuotaExceeded, QuotaFacts
 from engine.core.identity import AppKey, QuotaBucket, folded
 from engine.core.observed import AppStatus, ObservedApp
 from engine.core.outcome import AppResult, Outcome
 from engine.core.ownership import FLEET_TAG, why_not_ours
-from engine.core.service_errors import bucket_of_quota
+from engine.core.quota_text import bucket_of_quota, quota_hint
+from engine.core.training_plans import plan_arn
 from engine.executor.kinds.fallbacks import after_fallbacks
 from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import observed_app
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from engine.core.desired import DesiredApp, Tags
-    from engine.core.errors import QuotaFacts
+    from engine.core.errors import CloudError
     from engine.core.identity import Lane, Owner
     from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
@@ -116,22 +119,34 @@ class AppOperation(Operation[Change, ObservedApp]):
         return (app.spec.instance_type, *app.fallback)
 
     @property
+    def _tried(self) -> AppSpec:
+        """The spec with the instance type that is tried now."""
+        return self._with_type(self.instance_type) if self.choice else self._spec
+
+    @property
+    def _spec(self) -> AppSpec:
+        return AppSpec() if self.change.after is None else self.change.after.spec
+
+    def _with_type(self, instance_type: str) -> AppSpec:
+        return replace(self._spec, instance_type=instance_type or None)
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """What a create counts against now; what makes nothing counts against nothing, and waits at no gate."""
         if self.phase is Phase.ADOPT or self.change.action is Action.DELETE:
             return ()
-        return scopes_of(self.lane, self.key, self.instance_type)
+        return scopes_of(self.lane, self.key, self._tried)
 
     @property
     def scopes_in_turn(self) -> tuple[tuple[str, ...], ...]:
         """What a create counts against now, and behind it what it would count against with each type left to try."""
         kinds = self.instance_types[self.choice :] if self.scopes else ()
-        return tuple(scopes_of(self.lane, self.key, kind) for kind in kinds)
+        return tuple(scopes_of(self.lane, self.key, self._with_type(kind)) for kind in kinds)
 
     @property
     def freed_scopes(self) -> tuple[str, ...]:
         """What there is more room in once the app is gone."""
-        return scopes_of(self.lane, self.key, self.standing.spec.instance_type or "")
+        return scopes_of(self.lane, self.key, self.standing.spec)
 
     def gate_of(self, facts: QuotaFacts) -> tuple[str, str]:
         """Name the gate by the quota that a message names, so that all that share the quota share the gate."""
@@ -145,6 +160,28 @@ class AppOperation(Operation[Change, ObservedApp]):
         named = bucket_of_quota(facts.quota)
         name = facts.quota if named is None else str(QuotaBucket(*self.lane, *named))
         return name, "" if name == bucket else bucket
+
+    def as_limit(self, error: CloudError) -> CloudError:
+        """Return the error of a create, as one of its training plan where it speaks of no other limit.
+
+        How the service says that a plan is full is not documented: it may be by want of capacity.
+        """
+        plan = plan_arn(self._spec.training_plan_arn)
+        if plan is None or not isinstance(error, NoCapacity | QuotaExceeded):
+            return error
+        facts = error.facts if isinstance(error, QuotaExceeded) else QuotaFacts()
+        if facts.quota or facts.user_profile:
+            return error
+        facts = replace(facts, training_plan=plan.name)
+        return QuotaExceeded(
+            error.message,
+            facts=facts,
+            hint=quota_hint(facts),
+            service_code=error.service_code,
+            operation=error.operation,
+            request_id=error.request_id,
+            retry_after_s=error.retry_after_s,
+        )
 
     # What a look shows.
 
@@ -186,9 +223,7 @@ class AppOperation(Operation[Change, ObservedApp]):
 
     async def make(self, cloud: Cloud, domain_id: str, tags: Tags) -> str:
         """Send CreateApp, with the instance type that is tried now."""
-        spec = self.app.spec
-        spec = replace(spec, instance_type=self.instance_type) if self.choice else spec
-        return await cloud.create_app(app_name(domain_id, self.key), spec, tags)
+        return await cloud.create_app(app_name(domain_id, self.key), self._tried, tags)
 
     async def read(self, cloud: Cloud, domain_id: str) -> tuple[ObservedApp, str]:
         """Describe it: its row and its ARN."""
@@ -294,11 +329,10 @@ def spec_hash(app: DesiredApp | None) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def scopes_of(lane: Lane, key: AppKey, instance_type: str) -> tuple[str, ...]:
+def scopes_of(lane: Lane, key: AppKey, spec: AppSpec) -> tuple[str, ...]:
     """Name what an app counts against: the whole lane, its bucket, and for KernelGateway its owner's own limit."""
-    if key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:
-        instance_type = SYSTEM_KERNEL_GATEWAY_TYPE  # the service translates it, and counts it as that
-    scopes = (f"{lane}/all apps", str(QuotaBucket(*lane, key.app_type, instance_type)))
+    bucket = bucket_of(lane, key.app_type, spec)
+    scopes = (f"{lane}/all apps", str(bucket))
     if key.app_type == KERNEL_GATEWAY:
-        return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{instance_type}")
+        return (*scopes, f"{key.owner_key}/{KERNEL_GATEWAY}/{bucket.instance_type}")
     return scopes

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from engine.core.errors import CloudError, OutcomeUnknown, TlsFailed, Unreachable
 from engine.core.identity import SPACE, USER, Lane
 from engine.core.limits import LIST_PAGE_MAX_ROWS
+from engine.core.reserved import TrainingPlan
 from engine.core.service_errors import error_from_service
+from engine.core.training_plans import plan_arn
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
 from engine.simulator.faces.memory_owners import MemoryOwners
 from engine.simulator.faces.memory_sign_in import MemorySignIn
 from engine.simulator.service import app_operations as apps
+from engine.simulator.service import plan_operations as plans
 from engine.simulator.service import tag_operations as tagging
 from engine.simulator.service.identity_operations import caller_arn
 from engine.simulator.service.model import check_request
@@ -144,6 +147,17 @@ class MemoryCloud(MemoryOwners, MemorySignIn):
 
         return await self._call(SimulatedCall("DescribeApp", domain_id=app.domain_id, app=app), act)
 
+    async def training_plan(self, arn: str) -> TrainingPlan:
+        """DescribeTrainingPlan."""
+        named = plan_arn(arn)
+
+        def act() -> TrainingPlan:
+            params = {"TrainingPlanName": "" if named is None else named.name}
+            self._check("DescribeTrainingPlan", params)
+            return _plan(plans.describe_training_plan(self.world, self.lane, params))
+
+        return await self._call(SimulatedCall("DescribeTrainingPlan"), act)
+
     async def list_tags(self, arn: str) -> Tags:
         """ListTags."""
 
@@ -256,6 +270,19 @@ def _key(app: AppName) -> AppId:
 def _row(app: App) -> AppRow:
     key = app.key
     return AppRow(key.owner_kind, app.owner, key.app_type, key.app_name, app.status, app.created_at, app.spec)
+
+
+def _plan(shown: dict[str, Any]) -> TrainingPlan:
+    return TrainingPlan(
+        shown["TrainingPlanArn"],
+        shown["Status"],
+        shown["TotalInstanceCount"],
+        shown["AvailableInstanceCount"],
+        shown["StartTime"],
+        shown.get("EndTime"),
+        tuple(shown["TargetResources"]),
+        tuple(one["InstanceType"] for one in shown["ReservedCapacitySummaries"]),
+    )
 
 
 def _list_params(domain_id: str, kind: OwnerKind | None, owner: str, token: str) -> dict[str, object]:

@@ -66,6 +66,26 @@ class SetFailures:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTrainingPlan:
+    """A training plan gets more or fewer instances, or another status; None and empty leave it as it is."""
+
+    arn: str
+    total: Count | None = None
+    available: Count | None = None
+    status: str = ""
+    kind: Literal["set_training_plan"] = "set_training_plan"
+
+    def apply(self, world: World) -> None:
+        """Set it; a plan that the world does not have stays unknown."""
+        plan = world.training_plans.get(self.arn)
+        if plan is None:
+            return
+        plan.total = plan.total if self.total is None else self.total
+        plan.taken = plan.taken if self.available is None else max(plan.total - self.available, 0)
+        plan.fixed_status = self.status or plan.fixed_status
+
+
+@dataclass(frozen=True, slots=True)
 class AppRef:
     """An app as a scenario names it."""
 
@@ -87,6 +107,7 @@ class CreateForeignApp:
     app: AppRef
     instance_type: str = ""
     tags: tuple[tuple[str, str], ...] = ()
+    training_plan: str = ""
     kind: Literal["create_app"] = "create_app"
 
     def apply(self, world: World) -> None:
@@ -94,7 +115,7 @@ class CreateForeignApp:
         domain = world.domains.get(self.app.domain_id)
         if domain is None:
             return
-        spec = AppSpec(instance_type=self.instance_type or None)
+        spec = AppSpec(instance_type=self.instance_type or None, training_plan_arn=self.training_plan or None)
         try:
             apps.create_app(world, domain, self.app.key(), self.app.owner, spec, dict(self.tags))
         except ServiceError:
@@ -132,6 +153,6 @@ class FailApp:
 
 
 SavedChange = Annotated[
-    SetQuota | SetRequestLimit | SetFailures | CreateForeignApp | DeleteForeignApp | FailApp,
+    SetQuota | SetRequestLimit | SetFailures | SetTrainingPlan | CreateForeignApp | DeleteForeignApp | FailApp,
     Field(discriminator="kind"),
 ]

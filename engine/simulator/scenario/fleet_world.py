@@ -6,20 +6,28 @@ that plan and apply work at once. No app is there.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER
 from engine.core.nearest import nearest
 from engine.core.text import clean
+from engine.core.training_plans import plan_arn
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.training_plans import training_plan
 from engine.simulator.world.world import DEFAULT_ACCOUNT, World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.core.desired import DesiredFleet, DesiredOwner
     from engine.simulator.world.records import Domain
 
+DAY_SECONDS: Final = 86_400.0
+GENEROUS_INSTANCES_COUNT: Final = 1_000
+GENEROUS_DAYS: Final = 90
 GENEROUS_REQUEST_LIMITS: Final = {"CreateApp": RequestLimit(50.0, 50.0), "*": RequestLimit(100.0, 200.0)}
 
 
@@ -29,6 +37,7 @@ def world_for_fleet(fleet: DesiredFleet, now: float, *, with_owners: bool = True
     Without `with_owners` only its domains are there: for a fleet whose owners are made before their apps.
     """
     accounts = [domain.account for domain in fleet.domains if domain.account is not None]
+    accounts += [plan.account for app in fleet.apps if (plan := plan_arn(app.spec.training_plan_arn)) is not None]
     world = World(account=accounts[0] if accounts else DEFAULT_ACCOUNT, request_limits=dict(GENEROUS_REQUEST_LIMITS))
     extend_for_fleet(world, fleet, now, with_owners=with_owners)
     return world
@@ -56,6 +65,7 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owne
                 auth_mode="SSO" if declared.name in sso else "IAM",
             )
         by_name[declared.name] = found
+    _add_training_plans(world, fleet, by_name)
     if not with_owners:
         return
     of_users = [one for one in fleet.owners if one.owner.kind == USER]
@@ -64,6 +74,25 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owne
         domain = by_name.get(owner.owner.domain)
         if domain is not None:
             _add_owner(world, domain, owner)
+
+
+def _add_training_plans(world: World, fleet: DesiredFleet, domains: Mapping[str, Domain]) -> None:
+    """Add each training plan that an app names, of the app's own region and account, with room for many apps."""
+    types: defaultdict[str, set[str]] = defaultdict(set)
+    for app in fleet.apps:
+        arn, domain = app.spec.training_plan_arn or "", domains.get(app.key.domain)
+        found = plan_arn(arn)
+        if found is not None and domain is not None and domain.lane == (found.account, found.region):
+            types[arn].add(app.spec.instance_type or "")
+    for arn, reserved in sorted(types.items()):
+        if arn not in world.training_plans:
+            world.training_plans[arn] = training_plan(
+                arn,
+                sorted(reserved),
+                GENEROUS_INSTANCES_COUNT,
+                starts_at=world.now - DAY_SECONDS,
+                ends_at=world.now + DAY_SECONDS * GENEROUS_DAYS,
+            )
 
 
 def require_domain(world: World, domain_id: str) -> None:

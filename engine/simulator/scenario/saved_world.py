@@ -19,6 +19,7 @@ from engine.simulator.world.identity_center import IdentityCenter
 from engine.simulator.world.quotas import Quotas
 from engine.simulator.world.records import App, Domain
 from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.training_plans import TrainingPlan
 from engine.simulator.world.values import Count, Number
 from engine.simulator.world.world import Record, Timing, World
 
@@ -61,6 +62,8 @@ class SavedWorld(BaseModel):
     prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))
     # The same holds for what is known of people.
     center: IdentityCenter = Field(default_factory=IdentityCenter)
+    # The same holds for training plans.
+    training_plans: list[TrainingPlan] = Field(default_factory=list)
     domains: list[Domain]
     apps: list[App]
     scheduled: list[tuple[Number, SavedChange]]
@@ -74,6 +77,7 @@ class SavedWorld(BaseModel):
             seq=world.next_seq(),
             random=world.rng.getstate(),
             faults=world.faults.rules,
+            training_plans=list(world.training_plans.values()),
             domains=list(world.domains.values()),
             apps=[app for index in world.apps_by_domain.values() for app in index],
             scheduled=world.scheduled_changes(),
@@ -88,6 +92,7 @@ class SavedWorld(BaseModel):
         for name in _SHARED:
             setattr(world, name, getattr(self, name))
         world.faults.rules = self.faults
+        world.training_plans = {plan.arn: plan for plan in self.training_plans}
         self._enter_records(world)
         world.continue_seq(self.seq)
         for at, change in self.scheduled:

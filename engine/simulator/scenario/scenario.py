@@ -29,6 +29,7 @@ from engine.simulator.scenario.scenario_models import (
     QuotaTable,
     ScenarioTables,
     SpacePerUserTable,
+    TrainingPlanTable,
 )
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import owner_operations as owners
@@ -37,6 +38,7 @@ from engine.simulator.world.quotas import Wording, bucket_quota_name
 from engine.simulator.world.records import app_id
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.training_plans import TrainingPlan, training_plan
 from engine.simulator.world.values import NEVER
 from engine.simulator.world.world import DEFAULT_ACCOUNT, World
 
@@ -94,6 +96,8 @@ class Scenario:
             )
             for rule in tables.fault
         ]
+        for plan in tables.training_plan:
+            world.training_plans[plan.arn] = _training_plan(plan, world.now)
         for kind, usd in tables.prices.items():
             world.set_price(kind, usd)
         for name, value in tables.identity_center.model_dump(exclude_none=True).items():
@@ -138,6 +142,21 @@ def _set_limits(world: World, tables: ScenarioTables) -> None:
         setattr(world.quotas, name, Wording(value) if name == "wording" else value)
     for quota in tables.quota:
         world.quotas.set(_quota_name(quota), quota.value, quota.account or "", quota.region or "")
+
+
+def _training_plan(table: TrainingPlanTable, now: float) -> TrainingPlan:
+    types = table.instance_type if isinstance(table.instance_type, list) else [table.instance_type]
+    return training_plan(
+        table.arn,
+        types,
+        table.total,
+        taken=table.total - (table.total if table.available is None else table.available),
+        fixed_status=table.status or "",
+        starts_at=now + table.starts,
+        ends_at=NEVER if table.ends is None else now + table.ends,
+        targets=tuple(table.target_resources),
+        full_is_refused=table.full_is_refused,
+    )
 
 
 def _range(value: float | list[float]) -> tuple[float, float]:
@@ -217,7 +236,13 @@ def _place(world: World, domain: Domain, table: AppTable) -> None:
     key = app_id(domain.domain_id, kind, owner, table.type, table.name)
     try:
         app = apps.place_app(
-            world, domain, key, owner, AppSpec(instance_type=table.instance_type), table.tags or {}, table.status
+            world,
+            domain,
+            key,
+            owner,
+            AppSpec(instance_type=table.instance_type, training_plan_arn=table.training_plan_arn),
+            table.tags or {},
+            table.status,
         )
     except ServiceError as error:  # an instance type that the app type does not take
         diagnostic = Problems()
@@ -253,9 +278,13 @@ def _changes(at: AtTable, number: int) -> Iterator[Change]:
     if at.create_app is not None:
         made = at.create_app
         tags = tuple(sorted((made.tags or {}).items()))
-        yield changes.CreateForeignApp(_ref(made, number), made.instance_type or "", tags)
+        plan = made.training_plan_arn or ""
+        yield changes.CreateForeignApp(_ref(made, number), made.instance_type or "", tags, plan)
     if at.delete_app is not None:
         yield changes.DeleteForeignApp(_ref(at.delete_app, number))
+    if at.training_plan is not None:
+        plan_table = at.training_plan
+        yield changes.SetTrainingPlan(plan_table.arn, plan_table.total, plan_table.available, plan_table.status or "")
     if at.fail_app is not None:
         yield changes.FailApp(_ref(at.fail_app, number), at.fail_app.reason)
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.config.reading.problems import Code, Place, Problems, nearest, one_of
+from engine.core.training_plans import plan_arn
 from engine.simulator.service.api import OPERATIONS
 
 if TYPE_CHECKING:
-    from engine.simulator.scenario.scenario_models import AtTable, DomainTable, QuotaTable, ScenarioTables
+    from engine.simulator.scenario.scenario_models import (
+        AtTable,
+        DomainTable,
+        QuotaTable,
+        ScenarioTables,
+        TrainingPlanTable,
+    )
 
-_CHANGES: Final = ("quota", "request_limit", "failures", "create_app", "delete_app", "fail_app")
+_CHANGES: Final = ("quota", "request_limit", "failures", "training_plan", "create_app", "delete_app", "fail_app")
 _SIMULATED: Final = (*sorted(OPERATIONS), "*")
 
 
@@ -29,6 +36,8 @@ def check_scenario(tables: ScenarioTables, place: Place, problems: Problems) -> 
         _check_quota(quota, place.at("quota", number), problems)
     for number, at in enumerate(tables.at):
         _check_at(at, place.at("at", number), problems)
+    for number, plan in enumerate(tables.training_plan):
+        _check_plan(plan, place.at("training_plan", number), problems)
     seen: set[str] = set()
     for number, domain in enumerate(tables.domain):
         here = place.at("domain", number)
@@ -49,6 +58,16 @@ def _check_quota(quota: QuotaTable, place: Place, problems: Problems) -> None:
         problems.error(Code.VALUE, place, "a quota is named in one way", "Set name, or set app_type and instance_type")
     if (quota.account is None) != (quota.region is None):
         problems.error(Code.VALUE, place, "account and region go together", "Set both, or none of them for all")
+
+
+def _check_plan(plan: TrainingPlanTable, place: Place, problems: Problems) -> None:
+    if plan_arn(plan.arn) is None:
+        problems.error(Code.VALUE, place.at("arn"), f"{plan.arn} names no training plan", "Write its ARN")
+    if plan.available is not None and plan.available > plan.total:
+        message = f"{plan.available:,} are available of {plan.total:,}"
+        problems.error(Code.VALUE, place.at("available"), message, "Set total to what the plan has in all")
+    if plan.ends is not None and plan.ends <= plan.starts:
+        problems.error(Code.VALUE, place.at("ends"), "it ends before it starts", "Set ends to a later second")
 
 
 def _check_at(at: AtTable, place: Place, problems: Problems) -> None:

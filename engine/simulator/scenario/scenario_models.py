@@ -11,16 +11,18 @@ from pydantic import AfterValidator, Field
 
 from engine.config.fleet.fleet_models import Table
 from engine.config.reading.problems import problem
-from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region
+from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region, TrainingPlanArn
 from engine.config.service.service_model import SSO_VALUE_MAX_CHARS
 from engine.core.limits import SCENARIO_ROWS_MAX_COUNT, TAG_KEY_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from engine.core.settings import HOURLY_USD
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.quotas import Wording
+from engine.simulator.world.training_plans import STATUSES, STUDIO_APPS
 
 SECONDS_MAX = 7 * 86_400.0
 
 Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+SecondsAround = Annotated[float, Field(ge=-SECONDS_MAX, le=SECONDS_MAX)]
 Price = Annotated[float, Field(ge=0, le=HOURLY_USD.high)]
 Count = Annotated[int, Field(ge=0, le=SCENARIO_ROWS_MAX_COUNT)]
 Tags = dict[
@@ -85,6 +87,32 @@ class QuotaTable(Table):
     region: Region | None = None
 
 
+class TrainingPlanTable(Table):
+    """A training plan. `starts` and `ends` count seconds from the start of the scenario, backwards where negative.
+
+    `available`: how many of the `total` instances others leave free; all of them unless set.
+    """
+
+    arn: TrainingPlanArn
+    instance_type: InstanceType | list[InstanceType]
+    total: Count
+    available: Count | None = None
+    status: Literal[STATUSES] | None = None  # type: ignore[valid-type]
+    starts: SecondsAround = 0.0
+    ends: SecondsAround | None = None
+    target_resources: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(default=[STUDIO_APPS])
+    full_is_refused: bool = True
+
+
+class TrainingPlanChangeTable(Table):
+    """What changes of a training plan."""
+
+    arn: TrainingPlanArn
+    total: Count | None = None
+    available: Count | None = None
+    status: Literal[STATUSES] | None = None  # type: ignore[valid-type]
+
+
 class FailureTable(Table):
     """New apps that end Failed; all but `reason` and `probability` are globs."""
 
@@ -126,6 +154,7 @@ class AppTable(Table):
     type: AppType
     name: Name = "default"
     instance_type: InstanceType | None = None
+    training_plan_arn: TrainingPlanArn | None = None
     status: Literal["InService", "Pending", "Deleting", "Failed", "Deleted"] = "InService"
     failure_reason: str = Field("", max_length=1_000)
     tags: Tags | None = None
@@ -140,6 +169,7 @@ class AppRefTable(Table):
     type: AppType
     name: str = "default"
     instance_type: InstanceType | None = None
+    training_plan_arn: TrainingPlanArn | None = None
     tags: Tags | None = None
     reason: str = Field("InternalFailure", max_length=1_000)
 
@@ -163,6 +193,7 @@ class AtTable(Table):
     create_app: AppRefTable | None = None
     delete_app: AppRefTable | None = None
     fail_app: AppRefTable | None = None
+    training_plan: TrainingPlanChangeTable | None = None
 
 
 class SpaceTable(Table):
@@ -222,6 +253,7 @@ class ScenarioTables(Table):
     request_limits: dict[str, LimitTable] = Field(default_factory=dict)
     quotas: QuotasTable = Field(default_factory=QuotasTable)
     quota: list[QuotaTable] = Field(default_factory=list)
+    training_plan: list[TrainingPlanTable] = Field(default_factory=list)
     failure: list[FailureTable] = Field(default_factory=list)
     update_failure: list[UpdateFailureTable] = Field(default_factory=list)
     fault: list[FaultTable] = Field(default_factory=list)

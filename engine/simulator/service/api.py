@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import identity_operations as identity
 from engine.simulator.service import owner_operations as owners
+from engine.simulator.service import plan_operations as plans
 from engine.simulator.service import price_operations as prices
 from engine.simulator.service import quota_operations as quotas
 from engine.simulator.service import shapes
@@ -233,6 +234,7 @@ OPERATIONS: Final[dict[str, tuple[str, Callable[[World, Lane, Params], Params]]]
     "ListSpaces": ("sagemaker", partial(_list_owners, Space)),
     "DescribeDomain": ("sagemaker", _describe_domain),
     "ListDomains": ("sagemaker", _list_domains),
+    "DescribeTrainingPlan": ("sagemaker", plans.describe_training_plan),
     "ListTags": ("sagemaker", tagging.list_tags),
     "AddTags": ("sagemaker", tagging.add_tags),
     "DeleteTags": ("sagemaker", tagging.delete_tags),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.identity import SPACE, USER
+from engine.simulator.service.plan_operations import check_room, find_usable
 from engine.simulator.world import quotas
 from engine.simulator.world.arns import app_arn
 from engine.simulator.world.faults import STUCK
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.world import World
 
 SYSTEM: Final = "system"
+CLEARED: Final = "None"
 DEFAULT_INSTANCE_TYPE: Final = "ml.t3.medium"
 TAGS_MAX_COUNT: Final = 50
 
@@ -58,8 +60,10 @@ def create_app(world: World, domain: Domain, key: AppId, owner: str, spec: AppSp
     holder = _ready_owner(domain, key, owner)
     _check_type(key, holder)
     _check_name(world, key, holder)
-    instance_type = _instance_type(domain, key, holder, spec.instance_type)
-    bucket = Bucket(domain.account, domain.region, key.app_type, instance_type)
+    bucket = _bucket_of(domain, key, holder, spec)
+    instance_type = bucket.instance_type
+    if bucket.training_plan:
+        find_usable(world, domain.lane, bucket)
     world.stats.create_reached_bucket(bucket, world.now)
     fails = _check_quotas(world, bucket, key, owner)
     merged = {**domain.tags, **(holder.tags if isinstance(holder, Profile) else {}), **tags}
@@ -92,7 +96,13 @@ def _add_app(
         owner=owner,
         status=status,
         created_at=round(world.now, 3),
-        spec=replace(spec, instance_type=bucket.instance_type, recovery_mode=None, tags=()),
+        spec=replace(
+            spec,
+            instance_type=bucket.instance_type,
+            training_plan_arn=bucket.training_plan or None,
+            recovery_mode=None,
+            tags=(),
+        ),
         recovery_mode=spec.recovery_mode,
         arn=app_arn(domain, owner, key.app_type, key.app_name),
         seq=world.next_seq(),
@@ -114,8 +124,7 @@ def place_app(
     if old is not None and old.is_alive:
         return old
     holder = domain.spaces.get(key.owner) if key.owner_kind == SPACE else domain.profiles.get(key.owner)
-    instance_type = _instance_type(domain, key, holder, spec.instance_type)
-    bucket = Bucket(domain.account, domain.region, key.app_type, instance_type)
+    bucket = _bucket_of(domain, key, holder, spec)
     app = _add_app(world, domain, key, owner, spec, bucket, dict(tags), IN_SERVICE)
     if status == PENDING:
         app.status = PENDING
@@ -270,15 +279,32 @@ def _check_name(world: World, key: AppId, holder: Profile | Space | None) -> Non
         raise ServiceError(IN_USE, f"Unable to create app [{key.app_name}] because storage is not in Available status")
 
 
+def _bucket_of(domain: Domain, key: AppId, holder: Profile | Space | None, spec: AppSpec) -> Bucket:
+    """Return what an app of this spec counts against; what the call leaves open comes from the owner or the domain."""
+    asked = spec.training_plan_arn or _default(domain, key, holder, "TrainingPlanArn") or CLEARED
+    return Bucket(
+        domain.account,
+        domain.region,
+        key.app_type,
+        _instance_type(domain, key, holder, spec.instance_type),
+        "" if asked == CLEARED else asked,
+    )
+
+
+def _default(domain: Domain, key: AppId, holder: Profile | Space | None, member: str) -> str | None:
+    """Return a member of the ResourceSpec that an owner's apps of a type have, else that of the domain's."""
+    defaults = domain.space_settings if isinstance(holder, Space) else domain.user_settings
+    for settings in (holder.settings if holder is not None else {}, defaults):
+        resource = (settings.get(f"{key.app_type}AppSettings") or {}).get("DefaultResourceSpec") or {}
+        found: str | None = resource.get(member)
+        if found is not None:
+            return found
+    return None
+
+
 def _instance_type(domain: Domain, key: AppId, holder: Profile | Space | None, asked: str | None) -> str:
     app_type = key.app_type
-    chosen = asked
-    if chosen is None:
-        defaults = domain.space_settings if isinstance(holder, Space) else domain.user_settings
-        for settings in (holder.settings if holder is not None else {}, defaults):
-            resource = (settings.get(f"{app_type}AppSettings") or {}).get("DefaultResourceSpec") or {}
-            if (chosen := resource.get("InstanceType")) is not None:
-                break
+    chosen = asked if asked is not None else _default(domain, key, holder, "InstanceType")
     if app_type == "JupyterServer":
         if chosen not in (None, SYSTEM):
             raise ServiceError(
@@ -304,17 +330,23 @@ def _check_quotas(world: World, bucket: Bucket, key: AppId, owner: str) -> str:
         kernels = world.kernels_of_user[key.domain_id, key.owner, bucket.instance_type]
         if kernels >= quotas.KERNEL_GATEWAY_APPS_PER_USER:
             raise ServiceError(LIMIT, quotas.per_user_message(bucket.instance_type, owner))
-    name = quotas.bucket_quota_name(bucket.app_type, bucket.instance_type)
-    value = limits.value(bucket.account, bucket.region, name)
-    used = world.bucket_usage[bucket]
-    late = ""
-    if used >= value:
-        text = quotas.limit_message(name, value, used, 1, limits.wording)
-        if value or limits.zero_is_refused:
-            raise ServiceError(LIMIT, text)
-        late = f"ResourceLimitExceeded: {text}"
+    late = check_room(world, bucket) if bucket.training_plan else _check_bucket(world, bucket)
     value = limits.value(bucket.account, bucket.region, quotas.RUNNING_APPS)
     used = world.running[bucket.account, bucket.region]
     if used >= value:
         raise ServiceError(LIMIT, quotas.limit_message(quotas.RUNNING_APPS, value, used, 1, limits.wording))
     return late
+
+
+def _check_bucket(world: World, bucket: Bucket) -> str:
+    """Refuse what the quota of a bucket does not allow; give the reason of a late failure as `_check_quotas` does."""
+    limits = world.quotas
+    name = quotas.bucket_quota_name(bucket.app_type, bucket.instance_type)
+    value = limits.value(bucket.account, bucket.region, name)
+    used = world.bucket_usage[bucket]
+    if used < value:
+        return ""
+    text = quotas.limit_message(name, value, used, 1, limits.wording)
+    if value or limits.zero_is_refused:
+        raise ServiceError(LIMIT, text)
+    return f"ResourceLimitExceeded: {text}"

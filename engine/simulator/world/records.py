@@ -61,12 +61,13 @@ def app_id(domain_id: str, owner_kind: OwnerKind, owner: str, app_type: str, app
 
 
 class Bucket(NamedTuple):
-    """What one per-type quota counts."""
+    """What one per-type quota counts; an app on a training plan, named by its ARN, counts against that alone."""
 
     account: str
     region: str
     app_type: str
     instance_type: str
+    training_plan: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -91,7 +91,7 @@ class Stats:
             "create_for_live_key": self.create_for_live_key.total(),
             "create_for_live_key_by_status": dict(sorted(self.create_for_live_key.items())),
             "create_attempts_by_bucket": {
-                "/".join(bucket): {"count": len(times), "times": list(times)}
+                "/".join(filter(None, bucket)): {"count": len(times), "times": list(times)}
                 for bucket, times in sorted(self.bucket_times.items())
             },
             "in_flight": self.in_flight,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from engine.core.identity import Lane
+    from engine.simulator.world.training_plans import TrainingPlan
 
 Record = App | Profile | Space | Domain
 
@@ -117,7 +118,9 @@ class World:
         self.apps_by_owner: defaultdict[tuple[str, str, str], CreationIndex[App]] = defaultdict(CreationIndex)
         self.rows_by_lane: defaultdict[Lane, CreationIndex[Record]] = defaultdict(CreationIndex)
         self.owners_by_domain: defaultdict[tuple[str, type[Record]], CreationIndex[Any]] = defaultdict(CreationIndex)
+        self.training_plans: dict[str, TrainingPlan] = {}  # by ARN
         self.bucket_usage: Counter[Bucket] = Counter()
+        self.plan_usage: Counter[str] = Counter()
         self.running: Counter[tuple[str, str]] = Counter()
         self.kernels_of_user: Counter[tuple[str, str, str]] = Counter()
         self.after_first_create: list[tuple[float, Change]] = []  # their time counts from the first CreateApp
@@ -329,7 +332,10 @@ class World:
 
     def _count_app(self, app: App, step: int) -> None:
         bucket = app.bucket
-        self.bucket_usage[bucket] += step
+        if bucket.training_plan:
+            self.plan_usage[bucket.training_plan] += step
+        else:
+            self.bucket_usage[bucket] += step
         self.running[bucket.account, bucket.region] += step
         if bucket.app_type == KERNEL_GATEWAY and not app.is_of_space:
             self.kernels_of_user[app.key.domain_id, app.key.owner, bucket.instance_type] += step

@@ -9,6 +9,7 @@ import pytest
 
 from engine.adapters.aws.account import AccountAppPage, AccountOwnerPage, DomainPage, QuotaPage
 from engine.app.quotas import _Asking
+from engine.core.desired import AppSpec
 from engine.core.errors import ScanIncomplete
 from engine.core.identity import SPACE, USER, QuotaBucket
 from engine.core.quota_fit import QuotaValue
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
     from engine.executor.fleet_run import FleetRun
 
 QUOTA = "Studio JupyterLab Apps running on ml.t3.medium instances"
-ROWS = (("JupyterLab", "ml.t3.medium", "InService"), ("JupyterLab", "ml.t3.medium", "Deleted"))
+MEDIUM = AppSpec("ml.t3.medium")
+ON_PLAN = AppSpec("ml.t3.medium", training_plan_arn="arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5")
+ROWS = (
+    ("JupyterLab", MEDIUM, "InService"),
+    ("JupyterLab", MEDIUM, "Deleted"),
+    ("JupyterLab", ON_PLAN, "InService"),
+)
 
 
 class Account:
@@ -62,7 +69,10 @@ ASKS: dict[str, Callable[[_Asking], Awaitable[Any]]] = {
 FOUND: dict[str, Any] = {
     "ListServiceQuotas": {QUOTA: QuotaValue("L-1", 4)},
     "ListDomains": {"d-", "d-1", "d-2", "d-3", "d-4"},
-    "ListApps": {QuotaBucket(*LANE, "JupyterLab", "ml.t3.medium"): 5},
+    "ListApps": {
+        QuotaBucket(*LANE, "JupyterLab", "ml.t3.medium"): 5,
+        QuotaBucket(*LANE, "", "", ON_PLAN.training_plan_arn or ""): 5,
+    },
     "ListUserProfiles": 15,
     "ListSpaces": 10,
 }

@@ -185,3 +185,15 @@ def test_apps_wait_for_the_profiles_and_spaces_that_are_made_first() -> None:
     made = tuple(OwnerChange(owner, Action.CREATE, OwnerReason.ABSENT) for owner in named)
     alone, both = course(labs(10)), course(replace(labs(10), owners=made))
     assert both.seconds - alone.seconds == pytest.approx(2 * OWNER_PRIOR_SECONDS + 3 / 9.3, abs=0.2)
+
+
+def test_kinds_of_apps_that_share_a_training_plan_share_its_room() -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    bucket = QuotaBucket(*LANE, "", "", arn)
+    keys = [f"research/space/s{number}/{kind}/default" for kind in ("CodeEditor", "JupyterLab") for number in range(3)]
+    apps = [an_app(key, "ml.p5.48xlarge", training_plan_arn=arn) for key in keys]
+    plan = plan_fleet(a_fleet(*apps, an_app(KERNEL)), observe(), options())
+    made = course(plan, room={bucket: 4}, limit_give_up_s=300.0)
+    assert (made.parked, made.hopeless, made.critical) == (2, 0, str(bucket))
+    assert course(plan, room={bucket: -1}).hopeless == 6
+    assert course(plan).parked == 0

@@ -17,6 +17,8 @@ def test_written_forms() -> None:
     assert str(KEY.owner_key) == "research/space/alice-lab"
     assert str(Lane("111122223333", "eu-west-1")) == "111122223333/eu-west-1"
     assert str(QuotaBucket("1", "eu-west-1", "JupyterLab", "ml.t3.medium")) == "1/eu-west-1/JupyterLab/ml.t3.medium"
+    plan = "arn:aws:sagemaker:eu-west-1:1:training-plan/p5"
+    assert str(QuotaBucket("1", "eu-west-1", "", "", plan)) == "1/eu-west-1/training-plan/p5"
 
 
 def test_an_app_belongs_to_its_owner() -> None:

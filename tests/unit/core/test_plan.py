@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.core.change import Action, Change, Reason
+from engine.core.desired import AppSpec
 from engine.core.finding import Finding
-from engine.core.identity import AppKey, Lane, QuotaBucket
+from engine.core.identity import AppKey, QuotaBucket
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.settings import Safety
-from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_fleet, a_row, an_app, key_of, observe, options
+from tests.fleets import CANVAS, KERNEL, LAB, LANE, TODAY, a_fleet, a_row, an_app, key_of, observe, options
 
 CREATE = Change(key_of(LAB), Action.CREATE, Reason.ABSENT, after=an_app(LAB, fallback=["ml.t3.large"]))
 DRIFT = Change(
@@ -170,9 +171,21 @@ def test_forced_keys_are_told_in_order() -> None:
     assert dict(options(replace_keys=keys).pairs())["replace_keys"] == f"{LAB} {CANVAS}"
 
 
-def test_room_is_unknown_without_a_lane_or_a_word_about_the_bucket() -> None:
-    lane = Lane("111122223333", "eu-west-1")
-    told = options(bucket_room={QuotaBucket(*lane, "JupyterLab", "ml.g5.xlarge"): Fits.NO})
-    assert told.fits("research", "JupyterLab", "ml.g5.xlarge") is Fits.NO
-    assert told.fits("research", "CodeEditor", "ml.g5.xlarge") is Fits.UNKNOWN
-    assert replace(told, domain_lanes={}).fits("research", "JupyterLab", "ml.g5.xlarge") is Fits.UNKNOWN
+def test_there_may_be_room_where_nothing_is_said_of_the_bucket_and_in_what_is_left() -> None:
+    g5, t3 = AppSpec("ml.g5.xlarge"), AppSpec("ml.t3.medium")
+    told = options(bucket_room={QuotaBucket(*LANE, "JupyterLab", "ml.g5.xlarge"): Fits.NO})
+    lab = an_app(LAB, "ml.g5.xlarge")
+    assert not told.has_room(lab, t3)
+    assert told.has_room(lab, g5), "the one that goes makes room"
+    assert told.has_room(an_app(LAB, "ml.g5.xlarge", fallback=["ml.m5.large"]), t3)
+    assert told.has_room(an_app("research/space/alice-lab/CodeEditor/default", "ml.g5.xlarge"), t3)
+    assert replace(told, domain_lanes={}).has_room(lab, t3)
+
+
+def test_a_training_plan_has_room_of_its_own() -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    full = options(bucket_room={QuotaBucket(*LANE, "", "", arn): Fits.NO})
+    on_plan = an_app(LAB, "ml.p5.48xlarge", training_plan_arn=arn)
+    assert not full.has_room(on_plan, AppSpec("ml.p5.48xlarge"))
+    assert full.has_room(on_plan, on_plan.spec)
+    assert full.has_room(an_app(LAB, "ml.p5.48xlarge"), on_plan.spec)

@@ -27,6 +27,7 @@ from engine.core.questions import (
     CarriesFleetTag,
     ManagedBy,
     OwnersRoomIn,
+    PlansAre,
     Purpose,
     Question,
     ResidentsOf,
@@ -36,6 +37,7 @@ from engine.core.questions import (
 )
 from engine.core.quota_fit import LaneQuotas, QuotaValue, wanted_buckets
 from engine.core.request import Request
+from engine.core.reserved import TrainingPlan
 from tests.fleets import CANVAS, LAB, LANE, SOURCE, a_fleet, a_row, an_app, key_of, observe, options
 from tests.unit.core.test_plan_cases import CASES, read_case
 
@@ -75,6 +77,7 @@ class World:
         self.whose, self.tagged, self.quotas, self.owner, self.auth_mode = whose, tagged, quotas, owner, auth_mode
         self.application = application
         self.room = OwnerRoom()
+        self.training_plan: TrainingPlan | Unknown | None = None
         self.asked: list[Question] = []
 
     def answer(self, question: Question) -> Facts:  # noqa: PLR0911 - one case a question
@@ -84,6 +87,8 @@ class World:
                 return Facts(ownership=dict.fromkeys((*decisive, *telling, *claimed), self.whose))
             case CarriesFleetTag():
                 return Facts(tagged={question.lane: self.tagged})
+            case PlansAre(_, _, arns):
+                return Facts(training_plans=dict.fromkeys(arns, self.training_plan))
             case RoomIn() | OwnersRoomIn():
                 return self._room(question)
             case AreThere(owners):
@@ -448,3 +453,59 @@ def test_an_absent_app_whose_owner_nobody_read_is_not_asked_for_again() -> None:
     made = world.play(draft_of(a_fleet(an_app(LAB, mode=Mode.ABSENT.value)), observe(a_row(LAB, ownership="unread"))))
     assert world.asked == [WhoseAre((key_of(LAB),))]
     assert [change.reason for change in made.plan.decisions] == [Reason.NOT_OWNED]
+
+
+TRAINING_PLAN = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5-week-50"
+
+
+def on_plan(*keys: str) -> DesiredFleet:
+    return a_fleet(*(an_app(key, "ml.p5.48xlarge", training_plan_arn=TRAINING_PLAN) for key in keys))
+
+
+def test_a_training_plan_is_asked_about_beside_the_quotas_and_shown_among_them() -> None:
+    world = World()
+    world.training_plan = TrainingPlan(TRAINING_PLAN, "Active", 4, 1)
+    made = world.play(draft_of(on_plan(LAB, "research/space/bob-lab/JupyterLab/default"), observe()))
+    assert world.asked[:2] == [PlansAre(LANE, "lab", (TRAINING_PLAN,)), RoomIn(LANE, "lab")]
+    (line,) = made.plan.quotas
+    assert (line.bucket, line.value, line.used, line.wanted, line.fits) == (
+        "111122223333/eu-west-1/training-plan/p5-week-50", 4, 3, 2, Fits.NO,
+    )  # fmt: skip
+    assert made.plan.summary["create"] == 2
+
+
+def test_an_app_whose_plan_is_gone_is_left_alone_and_its_owner_is_not_asked_about() -> None:
+    fleet = replace(on_plan(LAB), owners=OWNERS)
+    world = World()
+    made = world.play(draft_of(fleet, observe()))
+    assert not [one for one in world.asked if isinstance(one, AreThere)]
+    assert [change.reason for change in made.plan.decisions] == [Reason.TRAINING_PLAN]
+    assert (made.plan.changes, made.plan.quotas) == ((), ())
+
+
+def test_a_plan_that_could_not_be_read_holds_nothing_back_and_is_named() -> None:
+    world = World()
+    world.training_plan = Unknown("it is not allowed")
+    made = world.play(draft_of(on_plan(LAB), observe()))
+    assert made.plan.summary["create"] == 1
+    (finding,) = [one for one in made.plan.findings if one.rule == "training_plan"]
+    assert finding.enforcement == "advisory"
+    assert finding.message == (
+        "training plan p5-week-50 was not read: it is not allowed. "
+        "Its apps are sent without knowing whether it has room"
+    )
+
+
+def test_a_replace_onto_a_full_plan_is_refused() -> None:
+    world = World()
+    world.training_plan = TrainingPlan(TRAINING_PLAN, "Active", 1, 0)
+    asked = options(replace_on_drift=True)
+    made = world.play(draft_of(on_plan(LAB), observe(a_row(LAB, instance_type="ml.p5.48xlarge")), asked))
+    assert made.plan.changes == ()
+    assert [finding.rule for finding in made.plan.findings] == ["quota"]
+
+
+def test_a_plan_that_is_refused_asks_about_no_training_plan() -> None:
+    world = World()
+    world.play(draft_of(on_plan(LAB), observe(), options(run_denied=True)))
+    assert world.asked == []

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.identity import QuotaBucket
-from engine.core.plan import Fits
+from engine.core.plan import Fits, QuotaLine
 from engine.core.planner import plan_fleet
-from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, quota_fit, wanted_buckets
+from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, quota_fit, reserved_fit, wanted_buckets
 from engine.core.quota_text import increase_command, quota_name
+from engine.core.reserved import TrainingPlan
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, a_fleet, a_row, an_app, observe, options
 
 if TYPE_CHECKING:
@@ -151,3 +152,53 @@ def test_a_fallback_without_a_quota_of_its_kind_ends_the_row() -> None:
 def test_a_lane_of_which_nothing_is_known_tries_no_fallback() -> None:
     made = plan_fleet(a_fleet(an_app(LAB, G5, fallback=(G4,))), observe(), options())
     assert [line.wanted for line in quota_fit(made, observe(), LANES, {}).lines] == [1]
+
+
+PLAN = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+ON_PLAN = QuotaBucket(*LANE, "", "", PLAN)
+EDITOR = "research/space/zoe-ed/CodeEditor/default"
+
+
+def on_plan(*rows: Any, found: TrainingPlan | None, **more: Any) -> QuotaFit:
+    apps = [an_app(key, "ml.p5.48xlarge", training_plan_arn=PLAN) for key in (LAB, EDITOR)]
+    made = plan_fleet(a_fleet(*apps, an_app(BOB)), observe(*rows), options(**more))
+    return reserved_fit(made, LANES, {} if found is None else {PLAN: found})
+
+
+@pytest.mark.parametrize(
+    ("total", "available", "fits", "used", "room"),
+    [
+        (4, 2, Fits.YES, 2, {ON_PLAN: 2}),
+        (4, 1, Fits.NO, 3, {ON_PLAN: 1}),
+        (0, 0, Fits.NO, 0, {ON_PLAN: -1}),
+        (None, 1, Fits.NO, None, {ON_PLAN: 1}),
+        (4, None, Fits.UNKNOWN, None, {}),
+    ],
+)
+def test_apps_of_both_types_share_the_free_instances_of_their_training_plan(
+    total: int | None, available: int | None, fits: Fits, used: int | None, room: dict[QuotaBucket, int]
+) -> None:
+    found = on_plan(found=TrainingPlan(PLAN, "Active", total, available, 0.0, 86_400.0))
+    (line,) = found.lines
+    assert line == QuotaLine(str(ON_PLAN), "", total, used, 2, fits, period="1970-01-01 00:00 to 1970-01-02 00:00 UTC")
+    assert found.room == room
+
+
+def test_a_training_plan_that_was_not_read_is_unknown() -> None:
+    (line,) = on_plan(found=None).lines
+    assert (line.value, line.used, line.wanted, line.fits, line.period) == (None, None, 2, Fits.UNKNOWN, "")
+
+
+def test_a_replace_on_one_plan_needs_no_more_room_than_it_frees() -> None:
+    row = a_row(LAB, instance_type="ml.p5.4xlarge", training_plan_arn=PLAN)
+    found = on_plan(row, found=TrainingPlan(PLAN, "Active", 1, 0), replace_on_drift=True)
+    assert (found.lines[0].wanted, found.lines[0].fits, found.room) == (2, Fits.NO, {ON_PLAN: 1})
+    assert found.one_more == {ON_PLAN: Fits.NO}
+
+
+def test_an_app_on_a_plan_counts_against_no_quota_but_that_of_all_apps() -> None:
+    made = plan_fleet(a_fleet(an_app(LAB, training_plan_arn=PLAN)), observe(), options())
+    rows = observe(a_row(ZOE, training_plan_arn=PLAN), a_row(BOB))
+    values = {NAME: QuotaValue("L-1", 1), RUNNING_APPS: QuotaValue("L-4E39DDC4", 2)}
+    found = quota_fit(made, rows, LANES, {LANE: LaneQuotas(values, sees_all=True)})
+    assert [(line.quota, line.used, line.wanted) for line in found.lines] == [(RUNNING_APPS, 2, 1)]

@@ -731,7 +731,16 @@ def test_nothing_ends_twice() -> None:
         ledger.end(owner, Outcome.CREATED)
 
 
-@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.OWNER_MISSING, Reason.DOMAIN_UNLISTED, Reason.UNKNOWN_STATUS])
+KEPT = (
+    Reason.DENIED,
+    Reason.OWNER_MISSING,
+    Reason.TRAINING_PLAN,
+    Reason.DOMAIN_UNLISTED,
+    Reason.UNKNOWN_STATUS,
+)
+
+
+@pytest.mark.parametrize("reason", KEPT)
 def test_what_is_left_alone_against_its_declaration_says_why(reason: Reason) -> None:
     """The message is the same for every app that is left alone alike, so that a thousand of them are one paragraph."""
     troubles = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from engine.core.change import Action
+from engine.core.desired import AppSpec
+from engine.core.errors import NoCapacity, NotFound, QuotaExceeded
 from engine.core.identity import parse_app_key
 from engine.core.quota_text import quota_name
 from engine.executor.gate import GateState
@@ -24,9 +26,11 @@ def lab(name: str, rank: int, instance_type: str | None = T3, phase: Phase = Pha
     return an_operation(f"research/space/{name}/JupyterLab/default", instance_type, rank=rank, phase=phase)
 
 
-def park(queue: ReadyQueue, operation: AppOperation, now: float, quota: str = QUOTA) -> None:
+def park(queue: ReadyQueue, operation: AppOperation, now: float, quota: str = QUOTA, value: int | None = 4) -> None:
     operation.sent_at = now
-    gate, _, _ = queue.refuse(operation, full(quota), now)
+    error = operation.as_limit(full(quota, value))
+    assert isinstance(error, QuotaExceeded)
+    gate, _, _ = queue.refuse(operation, error, now)
     queue.leave_gates(operation, now, accepted=False, refused_by=gate)
     queue.wait_at(gate, operation)
 
@@ -174,9 +178,9 @@ def test_somebody_who_leaves_wakes_the_gates_of_what_he_counted_against() -> Non
     queue = a_queue()
     park(queue, lab("a", 0), 10.0)
     key = parse_app_key("research/space/z/JupyterLab/default")
-    queue.wake_bucket(scopes_of(LANE, key, M5), 10.1)
+    queue.wake_bucket(scopes_of(LANE, key, AppSpec(M5)), 10.1)
     assert queue.pop(10.1) is None
-    queue.wake_bucket(scopes_of(LANE, key, T3), 10.1)
+    queue.wake_bucket(scopes_of(LANE, key, AppSpec(T3)), 10.1)
     assert queue.pop(10.1) is not None
 
 
@@ -221,7 +225,7 @@ def test_a_gate_that_has_opened_holds_back_nothing_that_is_taken_out() -> None:
 
 def test_a_kernel_on_system_counts_as_what_the_service_makes_of_it() -> None:
     key = parse_app_key(KERNEL)
-    assert scopes_of(LANE, key, "system") == scopes_of(LANE, key, "ml.t3.medium")
+    assert scopes_of(LANE, key, AppSpec("system")) == scopes_of(LANE, key, AppSpec("ml.t3.medium"))
 
 
 def test_a_delete_waits_at_no_gate_for_it_takes_no_place() -> None:
@@ -256,3 +260,68 @@ def test_what_will_fall_back_to_a_gate_is_counted_there_wherever_it_is_before() 
     assert queue.wants(fallback, first)
     assert not queue.wants(parked, first)
     assert not queue.wants(fallback, lab("e", 9)), "it has no fallback"
+
+
+PLAN = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+
+
+def on_plan(owner: str, rank: int, app_type: str = "JupyterLab") -> AppOperation:
+    key = f"research/space/{owner}/{app_type}/default"
+    return an_operation(key, "ml.p5.48xlarge", rank=rank, training_plan_arn=PLAN)
+
+
+def test_a_full_training_plan_parks_its_apps_of_every_type_and_nothing_else() -> None:
+    queue = a_queue()
+    first = on_plan("a", 0)
+    park(queue, first, 10.0, "", None)
+    assert list(queue.gates) == ["111122223333/eu-west-1/training-plan/p5"]
+    queue.push(on_plan("b", 1, "CodeEditor"))
+    queue.push(an_operation("research/space/c/JupyterLab/default", "ml.p5.48xlarge", rank=2))
+    popped = queue.pop(10.1)
+    assert popped is not None
+    assert popped.rank == 2, "an app of the same types outside the plan"
+    assert queue.pop(10.1) is None
+
+
+def test_a_full_quota_of_the_account_parks_no_app_of_a_training_plan() -> None:
+    queue = a_queue()
+    park(queue, an_operation("research/space/c/JupyterLab/default", "ml.p5.48xlarge", rank=2), 10.0, "")
+    queue.push(on_plan("a", 0))
+    assert queue.pop(10.1) is not None
+
+
+def test_an_app_of_a_plan_waits_for_a_quota_that_the_refusal_names() -> None:
+    queue = a_queue()
+    named = quota_name("JupyterLab", "ml.p5.48xlarge")
+    first = on_plan("a", 0)
+    park(queue, first, 10.0, named)
+    assert list(queue.gates) == ["111122223333/eu-west-1/JupyterLab/ml.p5.48xlarge"]
+    queue.push(an_operation("research/space/c/JupyterLab/default", "ml.p5.48xlarge", rank=2))
+    queue.push(on_plan("b", 1))
+    assert queue.pop(10.1) is None
+
+
+def test_an_app_that_leaves_a_plan_wakes_its_gate() -> None:
+    queue = a_queue()
+    first = on_plan("a", 0)
+    park(queue, first, 10.0, "", None)
+    key = parse_app_key("research/space/z/CodeEditor/default")
+    queue.wake_bucket(scopes_of(LANE, key, AppSpec("ml.p5.48xlarge")), 10.1)
+    assert queue.pop(10.1) is None
+    queue.wake_bucket(scopes_of(LANE, key, AppSpec("ml.p5.48xlarge", training_plan_arn=PLAN)), 10.1)
+    assert queue.pop(10.1) is not None
+
+
+def test_what_has_no_capacity_on_a_plan_is_a_full_plan_with_what_to_do() -> None:
+    lack = NoCapacity("no machine", service_code="EC2InsufficientCapacityError", operation="CreateApp")
+    told = on_plan("a", 0).as_limit(lack)
+    assert isinstance(told, QuotaExceeded)
+    assert (told.message, told.service_code, told.facts.training_plan) == (
+        "no machine", "EC2InsufficientCapacityError", "p5",
+    )  # fmt: skip
+    assert "delete apps that run on training plan p5" in told.hint
+    assert lab("a", 0).as_limit(lack) is lack
+    other = NotFound("x")
+    assert on_plan("a", 0).as_limit(other) is other
+    of_user = full(quota="", user_profile="alice")
+    assert on_plan("a", 0).as_limit(of_user) is of_user

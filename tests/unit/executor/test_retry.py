@@ -9,6 +9,7 @@ import pytest
 from engine.core import errors
 from engine.core.outcome import Outcome
 from engine.core.settings import Backoffs, Settings
+from engine.executor.course import LATE_LIMIT
 from engine.executor.operation import Phase
 from engine.executor.retry import after_error
 from engine.executor.step import AT_ONCE, Await, Call, End, Gone, Park, StopLane
@@ -60,6 +61,15 @@ def test_a_full_quota_parks_and_a_quota_of_nothing_ends() -> None:
     ended = after_error(an_operation(), full(value=0), 0.0, SETTINGS, 0.5)
     assert isinstance(ended, End)
     assert ended.outcome is Outcome.FAILED
+
+
+def test_a_limit_that_shows_only_in_what_was_accepted_is_waited_for_as_long_as_any_other() -> None:
+    """Each create that is accepted opens its gate again, so the gate alone would never give up."""
+    operation = an_operation()
+    operation.fail(LATE_LIMIT, 10.0)
+    error = full()
+    assert after_error(operation, error, 69.9, SETTINGS, 0.5) == Park(error)
+    assert after_error(operation, error, 70.0, SETTINGS, 0.5) == End(Outcome.PARKED, trouble_of(error))
 
 
 @pytest.mark.parametrize("error", [full(value=0), errors.NoCapacity("x")])

@@ -35,6 +35,16 @@ def test_groups_are_the_buckets_of_what_will_be_made(state: RunState) -> None:
     assert {name: group.wanted for name, group in state.groups.items()} == {"JupyterLab/ml.t3.medium": 1, "Canvas": 1}
 
 
+def test_apps_on_a_training_plan_are_a_group_by_its_name(state: RunState) -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    made = plan_of({LAB: "ml.p5.48xlarge"})
+    (change,) = made.changes
+    assert change.after is not None
+    spec = replace(change.after.spec, training_plan_arn=arn)
+    state.expect(replace(made, decisions=(replace(change, after=replace(change.after, spec=spec)),)))
+    assert list(state.groups) == ["training-plan/p5"]
+
+
 def test_deletes_are_a_group_of_their_own(state: RunState) -> None:
     state.expect(plan_of({LAB: "ml.t3.medium"}, action=Action.DELETE))
     assert list(state.groups) == ["deletes"]

@@ -22,6 +22,7 @@ ALL: list[Change] = [
     changes.SetQuota("A", 3, "111122223333", "eu-west-1"),
     changes.SetRequestLimit("CreateApp", 5.0, 10.0),
     changes.SetFailures((FailureRule("capacity", instance_type="ml.p5.*", probability=0.5),)),
+    changes.SetTrainingPlan("arn:plan", 4, 2, "Active"),
     changes.CreateForeignApp(CANVAS, "system", (("who", "other"),)),
     changes.DeleteForeignApp(CANVAS),
     changes.FailApp(CANVAS, "why"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from engine.config.fleet.fleet_file import load_fleet
@@ -12,6 +13,7 @@ from engine.ports.cloud import AppName
 from engine.simulator.faces.memory_face import MemoryCloud
 from engine.simulator.scenario.fleet_world import extend_for_fleet, world_for_fleet
 from engine.simulator.scenario.scenario import load_scenario
+from tests.fleets import an_app
 from tests.unit.simulator.worlds import START
 
 ROOT = Path(__file__).parents[4]
@@ -96,3 +98,22 @@ async def test_every_app_of_the_example_fleet_can_be_made_in_its_world_under_the
     assert len(fleet.apps) >= 50
     assert len(refused) == 2
     assert all(key.owner.endswith("-gpu") for key in refused)
+
+
+def test_the_training_plans_that_apps_name_are_there_with_room_for_them() -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    labs = [an_app(f"research/space/{who}-lab/JupyterLab/default", kind, training_plan_arn=arn) for who, kind in (
+        ("alice", "ml.p5.48xlarge"), ("bob", "ml.p5.4xlarge"),
+    )]  # fmt: skip
+    elsewhere = an_app(
+        "research/space/c-lab/JupyterLab/default", training_plan_arn=arn.replace("eu-west-1", "us-east-1")
+    )
+    fleet = replace(a_fleet(account=None), apps=(*labs, elsewhere, an_app("gone/space/d-lab/JupyterLab/default")))
+    world = world_for_fleet(fleet, START)
+    assert world.account == "111122223333", "that of the plan, where no domain says one"
+    (plan,) = world.training_plans.values()
+    assert (plan.arn, plan.instance_types, plan.available(0)) == (arn, ("ml.p5.48xlarge", "ml.p5.4xlarge"), 1_000)
+    assert [plan.status(START + days * 86_400.0) for days in (0, 89, 91)] == ["Active", "Active", "Expired"]
+    plan.total = 1
+    extend_for_fleet(world, fleet, START)
+    assert world.training_plans[arn].total == 1

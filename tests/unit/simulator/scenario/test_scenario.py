@@ -108,6 +108,38 @@ def test_many_users_with_a_space_and_an_app_each_take_three_lines(load: Callable
     assert (app.owner, app.bucket.instance_type, app.tags) == ("u00001-lab", "ml.m5.large", {"appfleet:fleet": "ml"})
 
 
+PLAN = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+A_PLAN = f'[[training_plan]]\narn = "{PLAN}"\ninstance_type = "ml.p5.48xlarge"\ntotal = 4\n'
+
+
+def test_training_plans_are_there_and_change(load: Callable[[str], Scenario]) -> None:
+    other = PLAN.replace("p5", "p4")
+    world = build(
+        load,
+        A_PLAN + "available = 1\nstarts = -60\nends = 60\n"
+        f'[[training_plan]]\narn = "{other}"\ninstance_type = ["ml.p4d.24xlarge", "ml.p4de.24xlarge"]\ntotal = 2\n'
+        'status = "Failed"\ntarget_resources = ["training-job"]\nfull_is_refused = false\n'
+        f'[[at]]\nseconds = 5\ntraining_plan = {{ arn = "{PLAN}", total = 6, available = 6 }}\n'
+        f'[[at]]\nseconds = 6\ntraining_plan = {{ arn = "{PLAN}", status = "Expired" }}\n'
+        f'[[at]]\nseconds = 6\ntraining_plan = {{ arn = "{PLAN}-x", status = "Expired" }}\n'
+        + DOMAIN
+        + 'users = ["a"]\n[[domain.space]]\nname = "lab"\nowner = "a"\n[[domain.app]]\nspace = "lab"\n'
+        f'type = "JupyterLab"\ninstance_type = "ml.p5.48xlarge"\ntraining_plan_arn = "{PLAN}"\n',
+    )
+    first, second = world.training_plans[PLAN], world.training_plans[other]
+    assert (first.name, first.lane, first.starts_at, first.ends_at) == (
+        "p5", ("111122223333", "eu-west-1"), START - 60.0, START + 60.0,
+    )  # fmt: skip
+    assert (first.available(0), world.plan_usage[PLAN], first.status(START)) == (1, 1, "Active")
+    assert (second.instance_types, second.targets, second.status(START), second.full_is_refused) == (
+        ("ml.p4d.24xlarge", "ml.p4de.24xlarge"), ("training-job",), "Failed", False,
+    )  # fmt: skip
+    world.advance(START + 5.0)
+    assert (first.available(1), first.status(world.now)) == (5, "Active")
+    world.advance(START + 6.0)
+    assert first.status(world.now) == "Expired"
+
+
 def test_faults_and_failures_are_taken_over(load: Callable[[str], Scenario]) -> None:
     world = build(
         load,
@@ -178,6 +210,10 @@ def test_a_scenario_is_laid_over_a_world_once(load: Callable[[str], Scenario]) -
 
 
 WRONG = [
+    (A_PLAN + "available = 5\n", 6, "5 are available of 4"),
+    (A_PLAN + "starts = 5\nends = 5\n", 7, "it ends before it starts"),
+    (A_PLAN.replace(PLAN, "None"), 3, "None names no training plan"),
+    (A_PLAN.replace(PLAN, f"{PLAN}/x"), 3, "is not the ARN of a training plan"),
     ("colour = 1", 2, "there is no such key"),
     ("schema = 2", 2, "this key has a value already"),
     ("[times]\napp_pending = [2, 1]", 3, "a range is two numbers, the smaller one first"),

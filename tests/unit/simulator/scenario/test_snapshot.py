@@ -23,6 +23,7 @@ from engine.simulator.scenario.snapshot import (
 )
 from engine.simulator.world.faults import FailureRule, Fault, FaultKind, FaultRule
 from engine.simulator.world.request_limit import RequestLimit
+from engine.simulator.world.training_plans import training_plan
 from engine.simulator.world.world import Timing, World
 from tests.unit.simulator.worlds import DOMAIN_ID, START, add_space, call, create, make_world, pass_time, the_domain
 
@@ -46,6 +47,8 @@ def a_rich_world() -> World:
     world.keep_replaced_rows = True
     world.scenario = "abc"
     world.set_price("ml.t3.medium", 0.5)
+    plan = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    world.training_plans[plan] = training_plan(plan, ("ml.p5.48xlarge",), 4, taken=1, starts_at=START)
     world.quotas.set("A", 1)
     world.quotas.set("B", 2, "111122223333", "eu-west-1")
     world.set_request_limit("CreateApp", RequestLimit(5.0, 10.0))
@@ -58,6 +61,10 @@ def a_rich_world() -> World:
     add_space(world, "team", None, "Shared")
     create(world, "KernelGateway", space="team", name="k", instance_type="ml.t3.medium")
     create(world, "KernelGateway", user="alice", name="k", instance_type="ml.t3.medium")
+    add_space(world, "on-plan")
+    reserved = {"InstanceType": "ml.p5.48xlarge", "TrainingPlanArn": plan}
+    app = {"DomainId": DOMAIN_ID, "SpaceName": "on-plan", "AppType": "JupyterLab", "AppName": "default"}
+    call(world, "CreateApp", **app, ResourceSpec=reserved)
     call(world, "CreateUserProfile", DomainId=DOMAIN_ID, UserProfileName="bob")
     call(world, "UpdateSpace", DomainId=DOMAIN_ID, SpaceName="team")
     world.schedule(world.now + 50.0, SetQuota("late", 1))
@@ -77,6 +84,7 @@ def seen(world: World) -> dict[str, Any]:
         "owners": [(one.live_apps, one.spaces) for one in the_domain(world).profiles.values()],
         "limits": world.request_limits,
         "flags": (world.keep_replaced_rows, world.scenario, world.account, world.timing, world.now),
+        "plan": call(world, "DescribeTrainingPlan", TrainingPlanName="p5"),
         "rules": (world.failures, world.faults.rules),
     }
 

@@ -21,6 +21,7 @@ from engine.simulator.service.model import (
 from engine.simulator.service.owner_operations import add_domain
 from engine.simulator.world.identity_center import application_arn, store_id, user_id
 from engine.simulator.world.service_error import ServiceError
+from engine.simulator.world.training_plans import training_plan
 from tests.unit.simulator.worlds import DOMAIN_ID, LANE, call, create, make_world, pass_time, the_domain
 
 GOOD = {"DomainId": "d-abc", "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}
@@ -194,6 +195,8 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
     create(world, instance_type="ml.g5.xlarge", team="a")
     domain = the_domain(world)
     domain.tags = {"org": "x"}
+    plan = f"arn:aws:sagemaker:{LANE.region}:{LANE.account}:training-plan/p5"
+    world.training_plans[plan] = training_plan(plan, ("ml.p5.48xlarge",), 1, ends_at=world.now + 60.0)
     signs = add_domain(world, "d-sso", LANE.region, LANE.account, auth_mode="SSO")
     in_domain: dict[str, Any] = {"DomainId": DOMAIN_ID}
     lab = {**in_domain, "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}
@@ -221,6 +224,7 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         ("DescribeApp", canvas, 0),
         ("ListApps", {"MaxResults": 1}, 0),
         ("DescribeDomain", in_domain, 0),
+        ("DescribeTrainingPlan", {"TrainingPlanName": "p5"}, 0),
         ("ListDomains", {}, 0),
         ("GetResources", {}, 0),
         ("GetProducts", {"ServiceCode": "AmazonSageMaker", "MaxResults": 5}, 0),
