@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from engine.service_models.model_file import SOURCE
 from engine.service_models.search import SHIPPED_FOLDER
 from engine.simulator.service.api import OPERATIONS
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 Model = dict[str, Any]
 
 SHIPPED: Final = Path(SHIPPED_FOLDER) / "sagemaker" / "2017-07-24" / "service-2.json"
-SOURCE: Final = "x-appfleet-source"
 _BELOW: Final = ("member", "key", "value")
 _INSTALL_MAX_SECONDS: Final = 600
 _BOUNDS: Final = ("type", "min", "max", "pattern", "required", "union", "sensitive")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.app.loading import load
+from engine.service_models.search import DATA_PATH_VARIABLE
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.scenario.fleet_world import extend_for_fleet, require_domain, world_for_fleet
 from engine.simulator.scenario.scenario import load_scenario
@@ -45,12 +46,14 @@ def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
 
 @contextmanager
 def _variables_of_the_simulation() -> Iterator[None]:
-    """Remove every AWS variable from the environment, and set keys that the simulator accepts.
+    """Remove every AWS variable from the environment but that of service models; set keys that the simulator accepts.
 
     So no real key is looked for, let alone sent, and nothing that is wrong with this machine's AWS configuration
-    matters.
+    matters. The models have to be those that the fleet file was checked against.
     """
-    given = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    given = {
+        name: value for name, value in os.environ.items() if name.startswith("AWS_") and name != DATA_PATH_VARIABLE
+    }
     ours = {
         "AWS_ACCESS_KEY_ID": SIMULATED_KEY,
         "AWS_SECRET_ACCESS_KEY": SIMULATED_KEY,

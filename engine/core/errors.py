@@ -2,8 +2,8 @@
 
     AppfleetError
     ├── UsageError            AF101  wrong flags or arguments                                   exit 64
+    │   └── ServiceModelError AF103  a service model's file that cannot be used
     ├── ConfigError           AF102  a fleet file that is not valid, as a list of diagnostics   exit 64
-    ├── ServiceModelError     AF103  a service model's file that cannot be used                 exit 64
     ├── PolicyError           AF201  a policy file that is not valid, as a list of diagnostics  exit 64
     ├── DeniedError           AF301  a mandatory rule or a guardrail said no                    exit 4
     ├── StalePlanError        AF302  a saved plan that no longer fits                           exit 1
@@ -92,7 +92,7 @@ class ConfigError(AppfleetError, code="AF102", exit_code=ExitCode.USAGE):
         self.diagnostics = diagnostics
 
 
-class ServiceModelError(AppfleetError, code="AF103", exit_code=ExitCode.USAGE):
+class ServiceModelError(UsageError, code="AF103"):
     """A service model of botocore's form, under AWS_DATA_PATH or in ~/.aws/models, that cannot be used."""
 
 

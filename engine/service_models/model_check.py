@@ -10,7 +10,6 @@ _SCALARS: Final = frozenset(
     {"string", "boolean", "integer", "long", "float", "double", "timestamp", "blob", "bigdecimal", "character"}
 )
 _METADATA: Final = ("apiVersion", "endpointPrefix", "protocol", "serviceId", "signatureVersion")
-_TEXTS: Final = ("pattern",)
 _NUMBERS: Final = ("min", "max")
 _LISTS: Final = ("required", "enum")
 
@@ -78,7 +77,7 @@ def _shapes_fault(shapes: Mapping[str, Any], roots: Iterable[tuple[str, str]]) -
 def _is_shape(shape: Any) -> bool:
     if not isinstance(shape, dict) or not all(_is_texts(shape.get(key, [])) for key in _LISTS):
         return False
-    if not all(isinstance(shape.get(key, ""), str) for key in _TEXTS):
+    if not all(isinstance(shape.get(key, ""), str) for key in ("type", "pattern")):
         return False
     if not all(isinstance(shape.get(key, 0), int | float) for key in _NUMBERS):
         return False

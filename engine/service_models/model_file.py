@@ -21,6 +21,7 @@ from engine.service_models.search import DATA_PATH_VARIABLE, SHIPPED_FOLDER, fin
 # What was added after models that users may still have: only who uses it needs it.
 MAY_BE_MISSING: Final = frozenset({"DescribeTrainingPlan"})
 _GZIP: Final = 31  # a gzip header, and the largest window
+SOURCE: Final = "x-appfleet-source"  # the key of a shipped model under which it says what it is from
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _USERS_HINT: Final = f"Replace or remove that file: {DATA_PATH_VARIABLE} and ~/.aws/models go before appfleet's own"
 _OWN_HINT: Final = "Install appfleet and its dependencies again"
@@ -43,6 +44,18 @@ class ModelFile:
     def is_shipped(self) -> bool:
         """Whether it is the one that appfleet ships."""
         return self.file.startswith(SHIPPED_FOLDER + os.sep)
+
+    @property
+    def name(self) -> str:
+        """How messages name it: what it is from, or the user's own file."""
+        source = self.content.get(SOURCE)
+        return (
+            f"the model of SageMaker from {source}" if self.is_shipped and source else f"the service model {self.file}"
+        )
+
+    def has_operation(self, name: str) -> bool:
+        """Whether the model has an operation; an older one of the user may lack what is in `MAY_BE_MISSING`."""
+        return name in self.content["operations"]
 
     def shape(self, name: str) -> dict[str, Any]:
         """Return a shape. Raises ServiceModelError where the model has none of that name."""
@@ -82,7 +95,7 @@ def read_json(file: str) -> Any:
     try:
         raw = _read(file)
         if file.endswith(".gz"):
-            raw = _unpacked(raw)
+            raw = _unpacked(raw, file)
         if len(raw) > SERVICE_MODEL_MAX_BYTES:
             raise unusable(file, f"it is larger than {SERVICE_MODEL_MAX_BYTES:,} bytes")
         return json.loads(raw)
@@ -113,5 +126,9 @@ def _read(file: str) -> bytes:
         return stream.read(SERVICE_MODEL_MAX_BYTES + 1)
 
 
-def _unpacked(raw: bytes) -> bytes:
-    return zlib.decompressobj(wbits=_GZIP).decompress(raw, SERVICE_MODEL_MAX_BYTES + 1)
+def _unpacked(raw: bytes, file: str) -> bytes:
+    unpacking = zlib.decompressobj(wbits=_GZIP)
+    data = unpacking.decompress(raw, SERVICE_MODEL_MAX_BYTES + 1)
+    if not unpacking.eof and len(data) <= SERVICE_MODEL_MAX_BYTES:
+        raise unusable(file, "it is not complete")
+    return data

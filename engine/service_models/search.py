@@ -20,9 +20,10 @@ _ENDINGS: Final = (".json", ".json.gz")
 
 def user_folders(data_path: str | None) -> tuple[str, ...]:
     """Return the folders of the user: those that `data_path` lists, as AWS_DATA_PATH does, then ~/.aws/models."""
-    # An empty entry would be the working directory, which nobody meant.
+    # An empty entry, and a home that is not known, would be in the working directory, which nobody meant.
     named = [os.path.expandvars(part) for part in (data_path or "").split(os.pathsep) if part]
-    return tuple(os.path.expanduser(part) for part in (*named, "~/.aws/models"))  # noqa: PTH111 "~" may have no home
+    full = [os.path.expanduser(part) for part in (*named, "~/.aws/models")]  # noqa: PTH111 that raises without a home
+    return tuple(folder for folder in full if not folder.startswith("~"))
 
 
 def botocore_folder() -> str:

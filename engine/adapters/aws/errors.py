@@ -17,7 +17,7 @@ from botocore import exceptions as aws
 
 from engine.adapters.aws.connection_errors import not_sent
 from engine.adapters.aws.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
-from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Rejected, TlsFailed
+from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Rejected, ServiceModelError, TlsFailed
 from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
 from engine.core.redact import Redactor
 from engine.core.service_errors import error_from_service
@@ -49,6 +49,7 @@ _LOCAL_REFUSALS: Final = (
     aws.EndpointProviderError,
     aws.InvalidProxiesConfigError,
     UnsafeEndpointError,
+    ServiceModelError,
 )
 
 _CREDENTIALS_HINT: Final = (

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
         DescribeAppRequestTypeDef,
         ListAppsRequestTypeDef,
         ListTagsInputTypeDef,
-        ResourceSpecTypeDef,
         TagTypeDef,
     )
 
+    from engine.adapters.aws.newer_fields import ResourceSpec
     from engine.core.desired import Tags
     from engine.core.reserved import TrainingPlan
 
@@ -149,9 +149,9 @@ def _pairs(tags: Tags) -> list[TagTypeDef]:
     return [{"Key": key, "Value": value} for key, value in tags]
 
 
-def _resource_spec(spec: AppSpec) -> ResourceSpecTypeDef:
+def _resource_spec(spec: AppSpec) -> ResourceSpec:
     """Return the declared fields alone."""
-    found: ResourceSpecTypeDef = {}
+    found: ResourceSpec = {}
     if spec.instance_type is not None:
         found["InstanceType"] = cast("AppInstanceTypeType", spec.instance_type)
     if spec.image_arn is not None:

@@ -26,7 +26,7 @@ from engine.adapters.aws.price_list import PriceCalls, endpoint_region
 from engine.adapters.aws.sagemaker import SageMakerCloud
 from engine.adapters.aws.transport import SafeSession, safe_config
 from engine.core.desired import DesiredDomain
-from engine.core.errors import CloudError, Rejected, UsageError, WrongAccountError
+from engine.core.errors import CloudError, Rejected, ServiceModelError, UsageError, WrongAccountError
 from engine.core.limits import CALL_TOTAL_MAX_SECONDS, CONNECT_MAX_SECONDS, READ_MAX_SECONDS
 from engine.core.redact import Redactor
 from engine.core.settings import Execution
@@ -183,7 +183,10 @@ class Clouds:
 
         The library names each service; what its users call it, and its variable, are in the table of endpoints.
         """
-        sagemaker, other = await self._two_clients(login, service, region, operation)
+        try:
+            sagemaker, other = await self._two_clients(login, service, region, operation)
+        except ServiceModelError as error:  # what a run does beside its apps does not end it
+            raise translate(operation, error, self.redactor) from None
         urls = (sagemaker.meta.endpoint_url, other.meta.endpoint_url)
         if bool(foreign_endpoint(urls[0])) != bool(foreign_endpoint(urls[1])):
             named, variable = BESIDE_SAGEMAKER[service]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Final
 
-from engine.config.reading.problems import Code, Place, Problems, nearest, one_of, show_value
+from engine.config.reading.problems import Code, Place, Problems, nearest, show_value
 from engine.config.service.service_model import INSTANCE_TYPES
 from engine.core.errors import ServiceModelError
 from engine.service_models.model_file import service_model
@@ -46,8 +46,8 @@ def _hint(text: str) -> str:
     family, size = _parts(text)
     if family in known:
         guess = "" if size in set().union(*known.values()) else _nearest(text, [family])
-        sizes = sorted(known[family], key=_size_order)
-        return guess or f"The known sizes of {family} are {one_of(sizes)}. SageMaker may have added this one since"
+        sizes = ", ".join(sorted(known[family], key=_size_order))
+        return guess or f"The sizes of {family} that it knows: {sizes}. SageMaker may have added this one since"
     alike = [name for name in known if set(name) == set(family)]
     return _nearest(text, alike) or "SageMaker may have added it: check it against the types that your region offers"
 

@@ -16,8 +16,10 @@ from engine.core.errors import ServiceModelError
 from engine.core.text import is_safe
 from engine.service_models.form import form_of
 from engine.service_models.model_file import service_model
+from engine.service_models.search import DATA_PATH_VARIABLE
 
 SAGEMAKER: Final = "sagemaker"
+_NEWER: Final = f"If SageMaker has added it since, set {DATA_PATH_VARIABLE} to a folder with a newer model"
 _SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
 _WANTED: Final[dict[str, tuple[type, ...]]] = {
     "structure": (dict,),
@@ -132,8 +134,9 @@ def _check_structure(value: Any, shape: dict[str, Any], place: Place, problems: 
         if key in members:
             _check(item, _shapes()[members[key]["shape"]], place.at(key), problems)
         else:
-            hint = nearest(key, members) or f"The keys here are {one_of(members)}"
-            problems.error(Code.UNKNOWN_KEY, place.at(key), "the service knows no such setting", hint)
+            hint = nearest(key, members) or f"The keys here are {one_of(members)}."
+            message = f"{service_model(SAGEMAKER).name} has no such setting"
+            problems.error(Code.UNKNOWN_KEY, place.at(key), message, f"{hint} {_NEWER}")
     for key in shape.get("required", ()):
         if key not in value:
             problems.error(Code.VALUE, place, f"{key} is missing", "Add it: the service requires it")
@@ -152,7 +155,7 @@ def _check_text(value: Any, shape: dict[str, Any], place: Place, problems: Probl
     known = shape.get("enum")
     # Instance types: the service adds some before the SDK knows them.
     if known and value not in known and not value.startswith("ml."):
-        hint = nearest(value, known) or f"It can be {one_of(known)}"
+        hint = nearest(value, known) or f"It can be {one_of(known)}. {_NEWER}"
         problems.error(Code.VALUE, place, f"{show_value(value)} is not one of the service's values", hint)
         return
     _check_size(len(value), shape, place, "characters", problems)

@@ -8,9 +8,9 @@ import pytest
 from botocore.loaders import Loader
 
 from engine.service_models.model_check import model_fault
-from engine.service_models.model_file import read_json
+from engine.service_models.model_file import SOURCE, read_json
 from engine.service_models.search import shipped_model
-from tools.service_model import SOURCE, changes, kept_operations, trimmed, written
+from tools.service_model import changes, kept_operations, trimmed, written
 
 MAX_BYTES = 60_000
 

@@ -144,7 +144,7 @@ def test_settings_that_the_service_takes() -> None:
         ({"ExecutionRole": "arn:aws:iam::x:role/nothing"}, "does not have the form that the service takes"),
         ({"DefaultLandingUri": "x" * 2000}, "2000 characters is more than 1023"),
         ({"StudioWebPortal": "maybe"}, "It can be ENABLED or DISABLED"),
-        ({"Zzz": 1}, "the service knows no such setting. The keys here are ExecutionRole"),
+        ({"Zzz": 1}, "has no such setting. The keys here are ExecutionRole"),
     ],
 )
 def test_settings_that_the_service_refuses(settings: dict[str, Any], said: str) -> None:
