@@ -163,7 +163,7 @@ def _resource_spec(spec: AppSpec) -> ResourceSpec:
     if spec.lifecycle_config_arn is not None:
         found["LifecycleConfigArn"] = spec.lifecycle_config_arn
     if spec.training_plan_arn is not None:
-        found["TrainingPlanArn"] = spec.training_plan_arn  # type: ignore[typeddict-unknown-key]  # newer than the stubs
+        found["TrainingPlanArn"] = spec.training_plan_arn
     return found
 
 

@@ -18,7 +18,7 @@ from engine.service_models.form import form_of
 from engine.service_models.model_file import service_model
 from engine.service_models.search import DATA_PATH_VARIABLE
 
-SAGEMAKER: Final = "sagemaker"
+_SERVICE: Final = "sagemaker"
 _NEWER: Final = f"If SageMaker has added it since, set {DATA_PATH_VARIABLE} to a folder with a newer model"
 _SHAPES: Final = {"user": "UserSettings", "space": "SpaceSettings"}
 _WANTED: Final[dict[str, tuple[type, ...]]] = {
@@ -45,13 +45,13 @@ _SAID: Final = {
 
 def _shapes() -> dict[str, Any]:
     """Return the shapes of SageMaker's model, read once. Raises ServiceModelError."""
-    return service_model(SAGEMAKER).shapes
+    return service_model(_SERVICE).shapes
 
 
 def check_settings(settings: dict[str, Any], kind: str, place: Place, problems: Problems) -> None:
     """Note everything in `settings` of a `user` or a `space` that the service would refuse."""
     try:
-        shape = service_model(SAGEMAKER).shape(_SHAPES[kind])
+        shape = service_model(_SERVICE).shape(_SHAPES[kind])
     except ServiceModelError as error:
         if problems.first_time(ServiceModelError):
             problems.error(Code.FILE, place, error.message, error.hint)
@@ -135,7 +135,7 @@ def _check_structure(value: Any, shape: dict[str, Any], place: Place, problems: 
             _check(item, _shapes()[members[key]["shape"]], place.at(key), problems)
         else:
             hint = nearest(key, members) or f"The keys here are {one_of(members)}."
-            message = f"{service_model(SAGEMAKER).name} has no such setting"
+            message = f"{service_model(_SERVICE).name} has no such setting"
             problems.error(Code.UNKNOWN_KEY, place.at(key), message, f"{hint} {_NEWER}")
     for key in shape.get("required", ()):
         if key not in value:

@@ -76,6 +76,7 @@ def said_of(file: Path) -> str:
         (gzip.compress(b"{"), "it is not valid JSON"),
         (b"", "it is not complete"),
     ],
+    ids=["no gzip", "cut off", "no JSON in it", "empty"],
 )
 def test_a_packed_file_that_cannot_be_unpacked(tmp_path: Path, raw: bytes, why: str) -> None:
     assert why in said_of(write_model(tmp_path, raw, name="service-2.json.gz"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import DataNotFoundError
@@ -12,12 +12,9 @@ from botocore.session import Session
 from engine.adapters.aws.service_loader import service_loader
 from engine.adapters.aws.sessions import Clouds
 from engine.core.errors import Rejected, ServiceModelError
-from engine.service_models.model_file import service_model
+from engine.service_models.model_file import read_json, service_model
 from tests.models import NEW_FIELD, newer_model, write_model
 from tests.unit.adapters.aws.hostile import desired
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SERVICES = ("sts", "service-quotas", "resourcegroupstaggingapi", "pricing", "sso-admin", "identitystore", "sso")
 
@@ -37,7 +34,13 @@ def test_other_services_and_other_files_are_botocores(service: str) -> None:
 
 @pytest.mark.parametrize("name", ["endpoints", "partitions", "_retry", "sdk-default-configuration"])
 def test_data_of_all_services_is_botocores(name: str) -> None:
-    assert service_loader(None).load_data(name) == Loader().load_data(name)
+    """The file is read anew: the library adds to what it has read of endpoints."""
+    found, path = service_loader(None).load_data_with_path(name)
+    theirs, their_path = Loader().load_data_with_path(name)
+    assert path == their_path
+    (file,) = (file for file in (f"{path}.json", f"{path}.json.gz") if Path(file).exists())
+    assert read_json.__wrapped__(file) == theirs
+    assert found.keys() == theirs.keys()
 
 
 def test_what_is_not_there_is_botocores_error() -> None:

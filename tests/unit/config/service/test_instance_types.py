@@ -46,8 +46,7 @@ def test_what_is_known_is_not_warned_about() -> None:
         (
             "ml.g6.3xlarge",
             "The sizes of ml.g6 that it knows: "
-            "xlarge, 2xlarge, 4xlarge, 8xlarge, 12xlarge, 16xlarge, 24xlarge, 48xlarge"
-            + SINCE,
+            "xlarge, 2xlarge, 4xlarge, 8xlarge, 12xlarge, 16xlarge, 24xlarge, 48xlarge" + SINCE,
         ),
         (
             "ml.g7.xlarge",
