@@ -28,6 +28,7 @@ ROW = (
     b'{"DomainId":"d-abcd1234efgh","SpaceName":"alice-lab","AppType":"JupyterLab","AppName":"default",'
     b'"Status":"InService","CreationTime":1700000000.5,"ResourceSpec":{"InstanceType":"ml.t3.medium"}}'
 )
+_TURNS_UNTIL_CONNECTED = 5  # of the loop, from a connection's accept to the call that it makes
 FAST_TIMES = GateTimes(attempt_max=30.0, refresh_max=0.05, retry_pause=0.01, look_every=0.0, failure_kept=30.0)
 
 
@@ -116,6 +117,8 @@ async def hostile(
         yield state
     finally:
         server.close()
+        for _ in range(_TURNS_UNTIL_CONNECTED):  # one that was accepted as the block was left is told of by then
+            await asyncio.sleep(0)
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
