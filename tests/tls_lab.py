@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.loopback import listening
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -129,7 +131,6 @@ async def proxy_to(
     With `password` it asks for user `ops` with that password; a `status` but 200 is its answer to everything.
     """
     state = Proxy()
-    tasks: set[asyncio.Task[None]] = set()
     wanted = "Basic " + base64.b64encode(f"ops:{password}".encode()).decode()
 
     async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -154,24 +155,10 @@ async def proxy_to(
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
             return
-        finally:
-            writer.close()
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(lead(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-    state.url = f"{'https' if context else 'http'}://{host}:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(lead, context) as listening_at:
+        state.url = f"{'https' if context else 'http'}://{host}:{listening_at}"
         yield state
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,6 +13,7 @@ from engine.adapters.aws.credentials import GateTimes
 from engine.adapters.aws.sessions import Clouds
 from engine.core.desired import AppSpec, DesiredDomain, Source
 from engine.ports.cloud import AppName
+from tests.loopback import listening
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +29,6 @@ ROW = (
     b'{"DomainId":"d-abcd1234efgh","SpaceName":"alice-lab","AppType":"JupyterLab","AppName":"default",'
     b'"Status":"InService","CreationTime":1700000000.5,"ResourceSpec":{"InstanceType":"ml.t3.medium"}}'
 )
-_TURNS_UNTIL_CONNECTED = 5  # of the loop, from a connection's accept to the call that it makes
 FAST_TIMES = GateTimes(attempt_max=30.0, refresh_max=0.05, retry_pause=0.01, look_every=0.0, failure_kept=30.0)
 
 
@@ -93,8 +93,6 @@ class Hostile:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             return
-        finally:
-            writer.close()
 
 
 @asynccontextmanager
@@ -103,26 +101,9 @@ async def hostile(
 ) -> AsyncIterator[Hostile]:
     """Serve on a free loopback port until the block is left; over TLS with a `context`, under the name `host`."""
     state = Hostile(answer)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(state.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=1 << 20, ssl=context)
-    state.port = server.sockets[0].getsockname()[1]
-    state.url = f"{'http' if context is None else 'https'}://{host}:{state.port}"
-    try:
+    async with listening(state.serve, context) as state.port:
+        state.url = f"{'http' if context is None else 'https'}://{host}:{state.port}"
         yield state
-    finally:
-        server.close()
-        for _ in range(_TURNS_UNTIL_CONNECTED):  # one that was accepted as the block was left is told of by then
-            await asyncio.sleep(0)
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 def desired(**more: Any) -> DesiredDomain:

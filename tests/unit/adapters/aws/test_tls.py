@@ -18,6 +18,7 @@ import pytest
 from engine.adapters.aws.sessions import Clouds
 from engine.adapters.aws.transport import SafeConfig
 from engine.core.errors import CloudError, CredentialsFailed, TlsFailed, Unreachable
+from tests.loopback import listening
 from tests.tls_lab import AWS_HOSTS, DAY, Authority, Proxy, proxy_to
 from tests.unit.adapters.aws.conftest import SESSION_TOKEN
 from tests.unit.adapters.aws.hostile import DOMAIN_ID, FAST_TIMES, Hostile, Request, desired, hostile, http
@@ -199,14 +200,9 @@ async def raw(words: bytes) -> AsyncIterator[int]:
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(words)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with listening(serve) as port:
+        yield port
 
 
 @pytest.mark.usefixtures("lab")
