@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.adapters.aws.sessions import Clouds
+from engine.core.desired import AppSpec
 from engine.core.errors import CloudError, OutcomeUnknown
 from engine.core.identity import SPACE, USER
 from engine.core.quota_fit import QuotaValue
@@ -93,7 +94,7 @@ async def test_what_is_well_said_is_read() -> None:
     async with hostile(http(json.dumps(answer).encode())) as server, account_at(server.url) as account:
         apps, quotas, domains = await _apps(account), await _quotas(account), await _domains(account)
         assert "DomainIdEquals" not in json.loads(server.requests[0].body)
-    assert (apps.rows, apps.next_token) == ((("JupyterLab", None, "InService"),), "more")
+    assert (apps.rows, apps.next_token) == ((("JupyterLab", AppSpec(), "InService"),), "more")
     assert quotas.values == {"some quota": QuotaValue("L-1", 3)}
     assert domains.domain_ids == ("d-1",)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from tests.unit.adapters.aws.hostile import DOMAIN_ID, FAST_TIMES, Hostile, Requ
 from tests.unit.adapters.aws.test_sessions import ASSUMED, ROLE
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
