@@ -9,6 +9,7 @@ from typing import Final
 
 EVERY_NIGHT_COUNT: Final = 1_000  # from so many nights on, each of these has to have happened in one of them
 EXPECTED: Final = (
+    "an app was sent to a training plan",
     "app begun in doubt",
     "app.adopted",
     "app.deleted",
@@ -23,6 +24,7 @@ EXPECTED: Final = (
     "bucket.reopened",
     "domain.list_failed",
     "finding: half_replaced",
+    "finding: training_plan",
     "lane.stopped",
     "lane.throttled",
     "lock.refused",
@@ -43,6 +45,7 @@ EXPECTED: Final = (
     "plan: none because owner_missing",
     "plan: none because pending",
     "plan: none because quarantined",
+    "plan: none because training_plan",
     "plan: space create because absent",
     "plan: space create because deleting",
     "plan: space delete because offboarded",

@@ -35,6 +35,7 @@ from engine.executor.operation import Operation, Phase
 from engine.executor.step import Await, Call, Gone
 from engine.executor.throttle import AdaptiveRate
 from tests.simulation import late_mutants as late
+from tests.simulation import plan_mutants as plans
 from tests.simulation import update_mutants as updates
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
@@ -391,5 +392,7 @@ MUTANTS: Final = (
     Mutant("update-is-not-read-again", "read just before an update", updates.is_not_read_again),
     Mutant("a-lost-update-is-believed", "observe first, updates too", updates.lost_one_is_believed),
     Mutant("an-accepted-update-is-done", "an update is seen, not assumed", updates.accepted_one_is_done),
+    Mutant("an-ended-plan-gets-its-apps", "no app for a plan that cannot run it", plans.sent_to_an_ended_plan),
+    Mutant("a-training-plan-is-no-bucket", "a full plan parks its apps alone", plans.plan_is_no_bucket),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
@@ -306,7 +306,7 @@ class Night:
         limit = scenario.settings.safety.quarantine_after
         observed = await run.observe(dict.fromkeys(scenario.lanes))
         options = PlanOptions(
-            made_at="2026-11-24T01:00:00Z",
+            made_at=datetime.fromtimestamp(self.watch.plan_begins(), UTC).isoformat(),
             today=TODAY,
             safety=scenario.settings.safety,
             request=Request(

@@ -6,7 +6,7 @@ no more than the delay that it promised itself, and the end of its patience.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import QuotaExceeded, QuotaFacts
@@ -14,12 +14,14 @@ from engine.core.quota_text import bucket_of_quota
 from engine.ports.events import AppDeleted, BucketEnded, BucketParked, Event
 from engine.simulator.service.app_operations import DEFAULT_INSTANCE_TYPE, SYSTEM
 from engine.simulator.world.quotas import RUNNING_APPS, bucket_quota_name
+from tests.simulation.calls import Call
+from tests.simulation.plan_watch import plan_of
 
 if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp
     from engine.core.errors import CloudError
     from engine.core.identity import Lane
     from engine.simulator.world.records import App, AppId
-    from tests.simulation.sim_cloud import Call
     from tests.simulation.watch import Watch
 
 TICK: Final = 1e-6
@@ -60,6 +62,8 @@ class QuotaWatch:
         self._before_run_at = watch.now() if watch.world.lag_max_s else float("-inf")
         self._unlisted: dict[str, dict[Name, float]] = {}  # by domain: when an app left what, until a listing shows it
         self._left_by: dict[AppId, list[Name]] = {}
+        self.refused: set[Name] = set()  # all that was said to be full, soon or late
+        self._named_for: dict[Name, set[Name]] = {}  # by training plan: quotas that a refusal on it has named
         self.departure_seen_at = float("-inf")  # which looks like a departure of whatever it was
 
     def sending(self, call: Call, key: AppId) -> None:
@@ -104,7 +108,8 @@ class QuotaWatch:
                 full.opening, full.window, full.in_flight = True, 2, 0
         self._last = None
         if isinstance(error, QuotaExceeded):
-            name = named(call.lane, key, type_of(call, key), error.facts)
+            name = named(call.lane, key, type_of(call, key), error.facts, plan_of(call.spec))
+            self._note_named(call.lane, plan_of(call.spec), name)
             if type_of(call, key) == BY_DEFAULT and bucket_of_quota(error.facts.quota):
                 self._defaults[call.lane, key.app_type] = name
             self._refused(name, call.sent_at, never_fits=_is_hopeless(error.facts))
@@ -112,6 +117,9 @@ class QuotaWatch:
     def _names_of(self, call: Call, key: AppId) -> list[Name]:
         """Name everything that a create is known to count against."""
         lane, instance_type = call.lane, type_of(call, key)
+        if plan := plan_of(call.spec):
+            own = (*lane, plan)
+            return sorted({(*lane, RUNNING_APPS), own, *self._named_for.get(own, ())})
         names = [
             (lane.account, lane.region, RUNNING_APPS),
             (lane.account, lane.region, bucket_quota_name(key.app_type, instance_type)),
@@ -122,11 +130,35 @@ class QuotaWatch:
             names.append(told)
         return names
 
+    def names_of_app(self, key: AppId, app: DesiredApp) -> set[Name] | None:
+        """Name everything that an app can count against with any of its types; None where the service chooses one."""
+        lane = self._watch.scenario.lanes[app.key.domain]
+        types = (app.spec.instance_type, *app.fallback)
+        if None in types or (SYSTEM in types and key.app_type != "KernelGateway"):
+            return None
+        calls = [
+            Call("CreateApp", lane, key.domain_id, 0.0, spec=replace(app.spec, instance_type=one)) for one in types
+        ]
+        return {name for call in calls for name in self._names_of(call, key)}
+
+    def late_want(self, call: Call, key: AppId) -> None:
+        """Take in a FailureReason that speaks of a want of machines: of a training plan, that it is full."""
+        made = self._watch.world.apps.get(key)
+        if made is not None and made.bucket.training_plan:
+            self.late_refusal(call, key, QuotaExceeded("late", facts=QuotaFacts()))
+
+    def _note_named(self, lane: Lane, plan: str, name: Name) -> None:
+        if plan:
+            self._named_for.setdefault((*lane, plan), set()).add(name)
+
     def late_refusal(self, call: Call, key: AppId, error: QuotaExceeded) -> None:
         """Take in a FailureReason that speaks of a quota: it counts once the executor says that it parked for it."""
         made = self._watch.world.apps.get(key)
         if made is not None:
-            self._last = (named(call.lane, key, made.bucket.instance_type, error.facts), float("inf"))
+            name = named(call.lane, key, made.bucket.instance_type, error.facts, made.bucket.training_plan)
+            self.refused.add(name)
+            self._note_named(call.lane, made.bucket.training_plan, name)
+            self._last = (name, float("inf"))
 
     def heard_of_others(self, call: Call, key: AppId | None, error: CloudError | None) -> None:
         """Take in an answer, of whatever call.
@@ -148,6 +180,7 @@ class QuotaWatch:
 
     def _refused(self, name: Name, sent_at: float, *, never_fits: bool) -> None:
         now = self._watch.now()
+        self.refused.add(name)
         full = self._full.get(name)
         if full is None or full.opening:
             self._full[name] = full = Full(since=now)
@@ -179,6 +212,7 @@ class QuotaWatch:
         where = (bucket.account, bucket.region)
         names = [
             (*where, RUNNING_APPS),
+            (*where, bucket.training_plan),
             (*where, bucket_quota_name(bucket.app_type, bucket.instance_type)),
             (*where, per_user(key.domain_id, key.owner, bucket.instance_type)),
         ]
@@ -206,11 +240,13 @@ def per_user(domain_id: str, owner: str, instance_type: str) -> str:
     return f"{domain_id} {owner} {instance_type}"
 
 
-def named(lane: Lane, key: AppId, instance_type: str, facts: QuotaFacts) -> Name:
-    """Return what is full, by the quota's name in any of its spellings."""
+def named(lane: Lane, key: AppId, instance_type: str, facts: QuotaFacts, plan: str = "") -> Name:
+    """Return what is full, by the quota's name in any of its spellings; an unnamed limit is that of the plan."""
     if facts.user_profile:
         return (lane.account, lane.region, per_user(key.domain_id, key.owner, instance_type))
     if facts.quota == RUNNING_APPS or RUNNING_APPS.endswith(facts.quota or "?"):
         return (lane.account, lane.region, RUNNING_APPS)
+    if plan and not facts.quota:
+        return (lane.account, lane.region, plan)
     bucket = bucket_of_quota(facts.quota) or (key.app_type, instance_type)
     return (lane.account, lane.region, bucket_quota_name(*bucket))

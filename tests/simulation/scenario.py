@@ -16,6 +16,7 @@ from engine.simulator.world.world import Timing
 from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.owner_maker import draw_owners, heal_owners
+from tests.simulation.plan_maker import draw_plans, heal_plans
 from tests.simulation.sign_in_maker import draw_sign_in
 from tests.simulation.sim_world import SimWorld
 from tests.simulation.trouble_maker import (
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from engine.core.identity import Lane
     from engine.simulator.world.faults import Fault, FaultRule
     from engine.simulator.world.records import AppId
+    from engine.simulator.world.training_plans import TrainingPlan
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 6  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 7  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -69,6 +71,7 @@ class Scenario:
     strange: list[tuple[AppId, float, float]] = field(default_factory=list)
     disturbances: tuple[Disturbance, ...] = ()
     compares: bool = False  # every run compares all owners, as --owners does
+    plans: list[TrainingPlan] = field(default_factory=list)  # also those that the world does not have
 
     def weight(self, app: DesiredApp) -> float:
         """Return the app's priority."""
@@ -111,6 +114,7 @@ class Scenario:
         world.set_request_limit("*", RequestLimit(50.0, 50.0))
         world.settle_everything()
         heal_owners(self)
+        heal_plans(self)
 
 
 def make_scenario(seed: int) -> Scenario:
@@ -156,6 +160,7 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = with_lost_locks(random.Random(seed + 14), scenario.disturbances)
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
+    draw_plans(random.Random(seed + 26), scenario)
     draw_owners(random.Random(seed + 8), scenario)
     draw_sign_in(random.Random(seed + 24), scenario)
     draw_updates(random.Random(seed + 25), scenario)

@@ -29,6 +29,7 @@ from engine.simulator.world.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
+from tests.simulation.plan_watch import PlanWatch
 from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
 from tests.simulation.sign_in_watch import ASSIGN, BESIDE, SignInWatch
@@ -103,6 +104,7 @@ class Watch:
         self._hopeless_lanes: set[Lane] = set()
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
+        self.plans = PlanWatch(self)
         awaited = self.owners.awaited if self.runs > 1 else frozenset()
         self.owners: OwnerWatch = OwnerWatch(
             self, {name: domain_id for domain_id, name in self._domain_names.items()}, awaited
@@ -121,6 +123,11 @@ class Watch:
             key = change.key
             owner = key.owner.lower() if key.owner_kind == "user" else key.owner
             self.changes[key_of_parts(ids[key.domain], key.owner_kind, owner, key.app_type, key.app_name)] = change
+
+    def plan_begins(self) -> float:
+        """Return the time by which the plan of this run judges what ends, in epoch seconds."""
+        self.planned_at_wall = self.wall()
+        return self.planned_at_wall
 
     def now(self) -> float:
         """Return the loop's time."""
@@ -186,6 +193,7 @@ class Watch:
         """Take in that a CreateApp of ours was carried out; of an earlier run it is nothing that this one did."""
         self.say("carried out: CreateApp", key, app.spec.instance_type)
         self.late.made[key].append(app)
+        self.plans.made(app)
         if run == self.runs:
             self.made[key].append(app)
 
@@ -220,6 +228,7 @@ class Watch:
             self._check_create(call, key)
             self.owners.check_app(key)
             self.quotas.sending(call, key)
+            self.plans.sending(call, key)
         else:
             self._check_delete(key)
 
@@ -330,6 +339,7 @@ class Watch:
         self.owners.answered(call, answer, error)
         self.quotas.heard_of_others(call, key, error)
         self.rates.answered(call, error)
+        self.plans.answered(call, answer, error)
         if key is None:
             return
         if call.operation == "DescribeApp":
@@ -361,6 +371,7 @@ class Watch:
             self.quotas.late_refusal(call, key, error)
         elif isinstance(error, NoCapacity):
             self.refused[key] += 1
+            self.quotas.late_want(call, key)
 
     def _departed(self, app: App) -> None:
         if self._loop is not None:
