@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.desired import DesiredFleet
 from engine.core.errors import UsageError
 from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, folded
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
-from engine.core.observed import ObservedFleet
 from engine.core.selectors import Selectors
 from engine.core.text import clean, listed
+
+if TYPE_CHECKING:
+    from engine.core.observed import ObservedFleet
 
 _STATUS_HINT: Final = "appfleet status --all lists the apps that are declared and there"
 

@@ -33,7 +33,6 @@ from engine.config.service.app_rules import settings_faults
 from engine.config.service.fields import MEMBER, NAME_HINT, check_label
 from engine.config.service.instance_types import warn_of_unknown_types
 from engine.config.service.service_model import is_name
-from engine.config.service.settings_check import check_settings
 from engine.core.desired import Layer, Mode, Source
 from engine.core.identity import SPACE, USER
 
@@ -174,6 +173,8 @@ class TableReader:
             return None
         attributes = model.values(_USER_ATTRIBUTES if kind == USER else _SPACE_ATTRIBUTES)
         if model.settings is not None:
+            from engine.config.service.settings_check import check_settings  # noqa: PLC0415  # few fleets have any
+
             check_settings(model.settings, kind, place.at("settings"), self.problems)
         for code, message, hint in settings_faults(kind, attributes):
             self.problems.error(code, place, message, hint)

@@ -6,6 +6,7 @@ Not here: which line of a table is its header (`people_file`).
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 # Titles of a column of people, as `title_word` gives them.
@@ -31,7 +32,6 @@ _HOW: Final = (
     "id|no|nr|number|name|nickname|e?mail|e?mailaddress|address|login|logon|upn|principal|principalname|profile|"
     "profilename|accountname|member|key|handle|alias|code|list|title"
 )
-_MADE_OF_BOTH: Final = re.compile(rf"(?:{_WHO})s?(?:{_HOW})s?")
 _ONE_WORD: Final = frozenset(
     {
         "users", "names", "people", "person", "persons", "employees", "staff", "students", "student",
@@ -60,6 +60,12 @@ def title_word(cell: str) -> str:
     return _NOT_IN_TITLES.sub("", cell).lower()
 
 
+@cache
+def _made_of_both() -> re.Pattern[str]:
+    """Compile the longest pattern of all when a table of people needs it."""
+    return re.compile(rf"(?:{_WHO})s?(?:{_HOW})s?")
+
+
 def is_other_title(word: str) -> bool:
     """Return whether a word is a title that does not say which column holds the user profiles."""
-    return word in _ONE_WORD or (word not in HEADER_WORDS and _MADE_OF_BOTH.fullmatch(word) is not None)
+    return word in _ONE_WORD or (word not in HEADER_WORDS and _made_of_both().fullmatch(word) is not None)

@@ -118,10 +118,10 @@ class BackoffTable(Table):
 class BackoffsTable(Table):
     """`[backoff]`: the service's own codes, and two classes that have several."""
 
-    throttling: BackoffTable = Field(default=BackoffTable(), alias="ThrottlingException")
-    limit: BackoffTable = Field(default=BackoffTable(), alias="ResourceLimitExceeded")
-    transient: BackoffTable = BackoffTable()
-    capacity: BackoffTable = BackoffTable()
+    throttling: BackoffTable = Field(default=BackoffTable.model_construct(), alias="ThrottlingException")
+    limit: BackoffTable = Field(default=BackoffTable.model_construct(), alias="ResourceLimitExceeded")
+    transient: BackoffTable = BackoffTable.model_construct()
+    capacity: BackoffTable = BackoffTable.model_construct()
 
 
 class ObserveTable(Table):
@@ -286,11 +286,11 @@ Prices = Annotated[dict[str, Any], WithJsonSchema(_PRICES_SCHEMA)]
 class PolicyTables(Table):
     """A whole policy file. Every table may be left out."""
 
-    execution: ExecutionTable = ExecutionTable()
-    backoff: BackoffsTable = BackoffsTable()
-    observe: ObserveTable = ObserveTable()
-    safety: SafetyTable = SafetyTable()
-    owners: OwnersTable = OwnersTable()
+    execution: ExecutionTable = ExecutionTable.model_construct()
+    backoff: BackoffsTable = BackoffsTable.model_construct()
+    observe: ObserveTable = ObserveTable.model_construct()
+    safety: SafetyTable = SafetyTable.model_construct()
+    owners: OwnersTable = OwnersTable.model_construct()
     prices: Prices = Field(default_factory=dict)
     rule: list[RuleTable] = Field(default_factory=list)
     exception: list[ExceptionTable] = Field(default_factory=list)

@@ -15,7 +15,6 @@ from typing import Final
 from engine.config.reading.problems import Code, Place, Problems, nearest, show_value
 from engine.config.service.service_model import INSTANCE_TYPES
 from engine.core.errors import ServiceModelError
-from engine.service_models.model_file import service_model
 
 _SHAPE: Final = "AppInstanceType"
 _DIGITS: Final = re.compile(r"\d+")
@@ -32,6 +31,8 @@ def warn_of_unknown_types(types: Iterable[str | None], place: Place, problems: P
 @cache
 def _of_model() -> frozenset[str]:
     """Return what a newer model of the user adds. One that cannot be used adds nothing: a client's error names it."""
+    from engine.service_models.model_file import service_model  # noqa: PLC0415  # only for what the constants lack
+
     try:
         model = service_model("sagemaker")
         return INSTANCE_TYPES if model.is_shipped else INSTANCE_TYPES.union(model.shape(_SHAPE).get("enum", ()))
