@@ -12,6 +12,7 @@ from engine.core.desired import AppSpec
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people
+from tests.models import older_model, write_model
 
 if TYPE_CHECKING:
     from engine.simulator.world.world import World
@@ -157,6 +158,19 @@ def test_a_plan_that_cannot_be_read_holds_nothing_back(place: Place, kind: Fault
     assert (finding["rule"], finding["enforcement"]) == ("training_plan", "advisory")
     assert "training plan p5-week-50 was not read: " in finding["message"]
     assert (report["quotas"][0]["fits"], report["summary"]["create"]) == ("unknown", 3)
+
+
+def test_an_older_model_of_the_user_is_named_in_place_of_what_it_lacks(place: Place) -> None:
+    models = place.folder / "models"
+    write_model(models, older_model())
+    place.write(THREE)
+    place.scenario(reserved())
+    ran = place.run("apply", "--yes", "--format", "json", AWS_DATA_PATH=str(models))
+    assert ran.code == 3, ran.err
+    (finding,) = ran.report["findings"]
+    assert "the service model that is in use is older than training plans" in finding["message"]
+    for app in ran.report["apps"]:
+        assert 'Unknown parameter in ResourceSpec: "TrainingPlanArn"' in app["error"]["message"]
 
 
 def test_drift_is_compared_where_it_is_declared_and_none_detaches(place: Place) -> None:

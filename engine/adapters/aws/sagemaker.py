@@ -10,7 +10,7 @@ pages of ListApps (`executor`).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
 from engine.adapters.aws.identity_center import IdentityCenterCalls
@@ -19,7 +19,7 @@ from engine.adapters.aws.training_plans import training_plan
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.arns import names_app
 from engine.core.desired import AppSpec
-from engine.core.errors import ScanIncomplete
+from engine.core.errors import Rejected, ScanIncomplete
 from engine.core.identity import SPACE, USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
 from engine.core.training_plans import plan_arn
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     from engine.adapters.aws.newer_fields import ResourceSpec
     from engine.core.desired import Tags
     from engine.core.reserved import TrainingPlan
+
+
+NEWER_MODEL_HINT: Final = (
+    "Replace or remove the SageMaker model in AWS_DATA_PATH or ~/.aws/models: those go before appfleet's own"
+)
 
 
 class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
@@ -97,6 +102,12 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
     async def training_plan(self, arn: str) -> TrainingPlan:
         """DescribeTrainingPlan, by the name in the ARN. Raises NotFound when there is no such plan."""
         named = plan_arn(arn)
+        if not hasattr(self._sagemaker, "describe_training_plan"):
+            raise Rejected(
+                "Cannot send DescribeTrainingPlan: the service model that is in use is older than training plans",
+                hint=NEWER_MODEL_HINT,
+                operation="DescribeTrainingPlan",
+            )
         send = partial(self._sagemaker.describe_training_plan, TrainingPlanName="" if named is None else named.name)
         return await self._ask("DescribeTrainingPlan", send, training_plan, arn)
 
