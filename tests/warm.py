@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,17 +50,23 @@ def start(
     stdout: int | IO[Any] = subprocess.PIPE,
     stderr: int | IO[Any] = subprocess.PIPE,
     cold: bool = False,
+    hasty: bool = False,
     module: str = ENGINE,
 ) -> subprocess.Popen[str]:
-    """Start `python -m module`, the command line; `cold` in a process that has to read the modules itself."""
+    """Start `python -m module`, the command line; `cold` in a process that has to read the modules itself.
+
+    `hasty` in one whose waits are short (`tests.hasty`), if it is not cold.
+    """
     command = [sys.executable, "-m", module, *words]
-    kind = subprocess.Popen if cold or not can_obey(env) else WarmProcess
+    forked = HastyProcess if hasty else WarmProcess
+    kind = subprocess.Popen if cold or not can_obey(env) else forked
     return kind(command, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=env, text=True)
 
 
 class WarmProcess(subprocess.Popen[str]):
     """A process of the command line that the server forks; its pipes, waiting and signals are those of `Popen`."""
 
+    hasty: ClassVar = False
     _ended: int = -1  # the descriptor that the server tells its pid on, then its exit code
 
     # What `Popen` does by fork, exec and waitpid. Its command is `python -m module words…`.
@@ -71,7 +77,7 @@ class WarmProcess(subprocess.Popen[str]):
         try:
             streams = [stdin, stdout, stderr]
             descriptors = [number if own == -1 else own for number, own in enumerate(streams)]
-            _server().order(_order(args, cwd, env), [*descriptors, tell])
+            _server().order(_order(args, cwd, env, hasty=self.hasty), [*descriptors, tell])
         except BaseException:
             os.close(told)
             raise
@@ -103,6 +109,12 @@ class WarmProcess(subprocess.Popen[str]):
         if not told:
             raise RuntimeError("the server of warm processes has ended")
         return int(TOLD.unpack(told)[0])
+
+
+class HastyProcess(WarmProcess):
+    """One whose waits are short."""
+
+    hasty = True
 
 
 class _Server:
@@ -150,7 +162,7 @@ def _locale() -> dict[str, str]:
     return {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
 
 
-def _order(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> bytes:
+def _order(command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, hasty: bool) -> bytes:
     """Return what the server is asked for, with what a process takes over from the one that starts it."""
     mask = re.search(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
     order = {
@@ -160,6 +172,7 @@ def _order(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) ->
         "environment": dict(environment),
         "limits": [(number, resource.getrlimit(number)) for number in LIMITS],
         "umask": int(mask[1], 8) if mask else 0o022,
+        "hasty": hasty,
         "ignored": [number for number in DISPOSITIONS if signal.getsignal(number) is signal.SIG_IGN],
     }
     return json.dumps(order).encode()

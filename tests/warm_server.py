@@ -32,6 +32,7 @@ import engine
 from engine.policy.cel import environment_for
 from engine.policy.rules import Scope
 from engine.render.report import html
+from tests.hasty import be_hasty
 from tests.warm import DISPOSITIONS, LOCALE, ORDER_MAX_BYTES, TOLD
 
 # What the engine imports within its functions, and what those packages import within theirs.
@@ -196,6 +197,8 @@ def become(order: dict[str, Any], streams: list[int]) -> None:
     sys.argv[1:] = order["words"]
     sys.path[0] = order["cwd"]
     _open_streams()
+    if order["hasty"]:
+        be_hasty()
     _reset_signals(order["ignored"])
 
 

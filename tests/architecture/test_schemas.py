@@ -48,7 +48,7 @@ def check(name: str, document: Any) -> None:
 def run(place: Path, *words: str) -> Any:
     """Return what a command prints."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    with warm.start(words, cwd=place, env={**kept, "HOME": str(place)}) as process:
+    with warm.start(words, cwd=place, env={**kept, "HOME": str(place)}, hasty=True) as process:
         out, _ = process.communicate(timeout=RUN_MAX_SECONDS)
     return json.loads(out)
 

@@ -140,6 +140,7 @@ class Place:
     world: World = field(default_factory=lambda: World(account=ACCOUNT))
     url: str = ""
     simulator: SimulatorThread | None = None
+    hasty: bool = True  # whether commands that are forked wait shortly: see `tests.hasty`
     _runs: int = 0
 
     def write(self, fleet: str, policy: str = POLICY, rules: str = "") -> None:
@@ -277,7 +278,8 @@ class Place:
         """Begin one command over this fleet, in its folder."""
         words = ["-f", "fleet.toml", *arguments]
         env = self.environment(**environment)
-        return warm.start(words, cwd=self.folder, env=env, stdin=stdin, stdout=stdout, stderr=stderr, cold=cold)
+        streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        return warm.start(words, cwd=self.folder, env=env, cold=cold, hasty=self.hasty, **streams)
 
     def apply(self, *arguments: str, **environment: Any) -> Ran:
         """Apply without asking, with a report in JSON."""

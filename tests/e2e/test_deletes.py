@@ -62,6 +62,7 @@ def test_too_many_deletes_are_refused_whole(place: Place) -> None:
 
 def test_a_drifted_app_of_ours_is_replaced_on_demand_and_a_persons_is_not(place: Place) -> None:
     """Row 36: delete first, then create; drift alone changes nothing."""
+    place.hasty = False
     place.write(fleet_text(people(2)))
     place.put_app(lab_of("u000"), "ml.m5.large", OURS)
     place.put_app(lab_of("u001"), "ml.m5.large")

@@ -82,6 +82,7 @@ def counted(place: Place) -> tuple[int, int, int]:
 
 
 def test_a_list_of_forty_names_becomes_running_apps_and_the_second_run_only_lists(empty: Place) -> None:
+    empty.hasty = False
     ran = empty.run(*ALL_ARGS, APPFLEET_LOG_LEVEL="debug")
     assert ran.code == 0, ran.out + ran.err
     assert counted(empty) == (40, 40, 80)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.limits import SETTLE_TICK_MIN_SECONDS
 from tests import warm
 from tests.architecture.files import ROOT
 from tests.e2e.harness import PROCESS_MAX_SECONDS, line_of, until
+from tests.hasty import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +128,15 @@ def test_it_ends_as_one_that_is_not_forked(tmp_path: Path, variables: dict[str, 
             out, err = process.communicate(timeout=PROCESS_MAX_SECONDS)
         found.append((process.returncode, out, "KeyboardInterrupt" if "KeyboardInterrupt" in err else err))
     assert found[0] == found[1]
+
+
+def test_only_a_hasty_one_waits_shortly(tmp_path: Path, variables: dict[str, str]) -> None:
+    (tmp_path / "waits.py").write_text("from engine.executor import watcher; print(watcher.SETTLE_TICK_MIN_SECONDS)")
+    found = []
+    for how in ({"hasty": True}, {}, {"hasty": True, "cold": True}):
+        with warm.start([], cwd=tmp_path, env=variables, module="waits", **how) as process:
+            found.append(float(process.communicate(timeout=PROCESS_MAX_SECONDS)[0]))
+    assert found == [BOUNDS["engine.executor.watcher.SETTLE_TICK_MIN_SECONDS"], *[SETTLE_TICK_MIN_SECONDS] * 2]
 
 
 def test_events_of_the_library_have_the_names_that_it_looks_up(tmp_path: Path, variables: dict[str, str]) -> None:

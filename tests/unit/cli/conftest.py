@@ -12,6 +12,7 @@ from engine.app import apply as app_apply
 from engine.app import plan as app_plan
 from engine.app import status as app_status
 from engine.cli.main import main
+from tests.hasty import BOUNDS
 from tests.unit.render.samples import a_plan, a_report, a_status
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Ran:
 def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Ran]:
     for name in ("NO_COLOR", "APPFLEET_FILE", "APPFLEET_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
+    for bound, seconds in BOUNDS.items():
+        monkeypatch.setattr(bound, seconds)
     monkeypatch.chdir(tmp_path)
 
     def run_it(*arguments: str) -> Ran:

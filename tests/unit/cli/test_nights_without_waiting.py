@@ -48,9 +48,7 @@ class Nights:
 
 
 @pytest.fixture
-def nights(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    # Nights are days apart: what was made a second ago is not taken for the same app, told a little later.
-    monkeypatch.setattr("engine.executor.judge.GENERATION_TOLERANCE_SECONDS", 0.0)
+def nights(run: Run, tmp_path: Path) -> Nights:
     return Nights(run, tmp_path)
 
 
