@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,12 +32,18 @@ UNITS = (
 WITHOUT_UNIT = frozenset({"COUNT", "SHARE", "QUARANTINE_AFTER", "CONCURRENCY", "HOURLY_USD", "PRIORITY_WEIGHT"})
 
 
+@cache
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")  # some cases are wrong on purpose
 
 
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(_text(path))
+
+
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(_text(path))):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -55,7 +62,7 @@ def test_a_function_fits_onto_a_screen(path: Path) -> None:
 
 @pytest.mark.parametrize("path", engine_modules(), ids=name_of)
 def test_a_module_says_what_it_is(path: Path) -> None:
-    text = ast.get_docstring(ast.parse(_text(path))) or ""
+    text = ast.get_docstring(_parsed(path)) or ""
     assert len(text) > 20
 
 
@@ -78,7 +85,7 @@ def test_the_engine_prints_through_one_module_alone() -> None:
     found = [
         name_of(path)
         for path in engine_modules()
-        for node in ast.walk(ast.parse(_text(path)))
+        for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "input"}
     ]
     assert found == []

@@ -120,7 +120,7 @@ class Scenario:
 def make_scenario(seed: int) -> Scenario:
     """Return the night of a seed."""
     rng = random.Random(seed)
-    kind = rng.choices([Kind.CALM, Kind.SCARCE, Kind.STORM], [1, 1, 10])[0]
+    kind = _kind(rng)
     settings = _settings(rng, kind)
     wait = settings.observe.second_after
     world = SimWorld(
@@ -168,6 +168,15 @@ def make_scenario(seed: int) -> Scenario:
     scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)
     return scenario
+
+
+def kind_of(seed: int) -> Kind:
+    """Return the kind of the night of a seed, without the night."""
+    return _kind(random.Random(seed))
+
+
+def _kind(rng: random.Random) -> Kind:
+    return rng.choices([Kind.CALM, Kind.SCARCE, Kind.STORM], [1, 1, 10])[0]
 
 
 def _settings(rng: random.Random, kind: Kind) -> Settings:

@@ -13,11 +13,11 @@ from engine.simulator.scenario.changes import SetQuota
 from engine.simulator.world.quotas import bucket_quota_name
 from tests.simulation.fleet_maker import Kind
 from tests.simulation.night import Night
-from tests.simulation.scenario import Scenario, make_scenario
+from tests.simulation.scenario import Scenario, kind_of, make_scenario
 from tests.throttle_clock import throttle_on_loop_clock
 
 NAME: Final = bucket_quota_name("JupyterLab", "ml.g5.xlarge")
-SCARCE: Final = [seed for seed in range(400) if make_scenario(seed).kind is Kind.SCARCE][:25]
+SCARCE: Final = [seed for seed in range(400) if kind_of(seed) is Kind.SCARCE][:25]
 
 
 def _played(scenario: Scenario) -> Night:
