@@ -102,7 +102,7 @@ def test_1_when_one_domain_cannot_be_listed_and_the_other_is_done_all_the_same(p
 def test_2_only_from_plan_with_detailed_exitcode(place: Place) -> None:
     """Row 47: the plan is a function of the files and of what is there, and nothing is called but what looks."""
     plain = place.run("plan", "--format", "json")
-    detailed = place.run("plan", "--format", "json", "--detailed-exitcode", cold=True)
+    detailed = place.run("plan", "--format", "json", "--detailed-exitcode")
     assert (plain.code, detailed.code) == (0, 2)
     assert plain.report["summary"]["create"] == 4
     assert plain.report["fingerprint"] == detailed.report["fingerprint"]
@@ -120,7 +120,7 @@ def test_3_when_apps_failed_and_the_others_are_done(place: Place) -> None:
         + '[[failure]]\nreason = "lifecycle"\nowner = "u001-lab"\n'
         + fault("error", "CreateApp", code="ValidationException", message="1 validation error detected", max_count=1)
     )
-    ran = place.apply(cold=True)
+    ran = place.apply()
     assert ran.code == 3
     assert ran.report["result"] == "incomplete"
     assert ran.report["summary"] == {"created": 2, "failed": 2}
@@ -174,7 +174,7 @@ def test_4_when_a_mandatory_rule_says_no(place: Place) -> None:
 def test_4_when_a_guardrail_says_no(place: Place) -> None:
     """Row 37: a plan that is too large is refused whole, with the numbers."""
     place.write(fleet_text(people(4)), policy=POLICY + "[safety]\ncreate_max = 3\n")
-    ran = place.apply(cold=True)
+    ran = place.apply()
     assert ran.code == 4
     assert ran.report["result"] == "denied"
     assert ran.report["summary"] == {"denied": 4}
