@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
 
 from tests import warm
+from tests.dealing import dealt, is_long
+
+if TYPE_CHECKING:
+    import pytest
 
 # A busy machine is not a failing test: without a deadline only what a property asserts can fail it.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -19,6 +24,13 @@ def pytest_sessionstart() -> None:
     A plugin asks before each test; the loop that it got would be left open by the first test that runs its own.
     """
     asyncio.set_event_loop(None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deal the tests among the workers of a run, if it has several."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = dealt(items, workers, lambda item: is_long(item.nodeid))
 
 
 def pytest_sessionfinish() -> None:
