@@ -29,6 +29,12 @@ def iam_policy(
         bool,
         flags.flag("--destroy", help="Allow deleting apps, for --prune and --replace, also where no file asks for it."),
     ] = False,
+    offboard: Annotated[
+        bool,
+        flags.flag(
+            "--offboard", help="Allow deleting profiles, spaces and apps, for offboard --owners and onboard --undo."
+        ),
+    ] = False,
     prices: Annotated[
         bool, flags.flag("--prices", help="Allow reading the AWS Price List, for appfleet prices.")
     ] = False,
@@ -46,17 +52,19 @@ def iam_policy(
     from engine.render.iam_terraform import iam_terraform
     from engine.render.json_text import json_text
 
-    if read_only and destroy:
+    if read_only and (destroy or offboard):
         raise UsageError(
-            "--read-only and --destroy exclude each other",
+            f"--read-only and {'--destroy' if destroy else '--offboard'} exclude each other",
             hint="Run it twice, for one role that plans and one that applies",
         )
     loaded = load(globals_.fleet_file, today())
     for warning in loaded.warnings:
         say(warning.render())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
-    document = iam.iam_policy(loaded.fleet, loaded.settings, destroy=deletes, prices=prices, read_only=read_only)
-    if not deletes and not read_only:
+    document = iam.iam_policy(
+        loaded.fleet, loaded.settings, destroy=deletes, prices=prices, read_only=read_only, offboard=offboard
+    )
+    if not (deletes or offboard or read_only):
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")
     if not all(domain.account for domain in loaded.fleet.domains):
         say("appfleet: a domain without `account` stands for every account: set it in the fleet file")

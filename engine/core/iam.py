@@ -35,24 +35,27 @@ def may_destroy(fleet: DesiredFleet, settings: Settings) -> bool:
 
 
 def iam_policy(
-    fleet: DesiredFleet, settings: Settings, *, destroy: bool, prices: bool = False, read_only: bool = False
+    fleet: DesiredFleet,
+    settings: Settings,
+    *,
+    destroy: bool,
+    prices: bool = False,
+    read_only: bool = False,
+    offboard: bool = False,
 ) -> dict[str, Any]:
     """Return the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list.
 
-    With `read_only` it holds what plan and status call, and no right to change anything.
+    `offboard` adds the right to delete profiles and spaces with what is in them. With `read_only` it holds what plan
+    and status call, and no right to change anything.
     """
-    changing = [*_APPS, *([_DELETE] if destroy else [])]
+    changing = [*_APPS, *([_DELETE] if destroy or offboard else [])]
     statements = [
         _statement("LookAround", _LOOKING, ["*"]),
         _statement("ReadQuotas", [_QUOTAS], ["*"]),
         _statement("ReadTags", [_TAGS], ["*"]),
         *([_statement("ReadPrices", [_PRICES], ["*"])] if prices else []),
         _statement("Apps", _READ_APPS if read_only else changing, _resources(fleet.domains, "app")),
-        *_owners(
-            fleet,
-            create=settings.create_owners and not read_only,
-            update=settings.update_owners and not read_only,
-        ),
+        *_owners(fleet, settings, read_only=read_only, offboard=offboard),
         *_training_plans(fleet),
         *_domains(fleet, settings),
         *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
@@ -61,14 +64,22 @@ def iam_policy(
     return {"Version": IAM_VERSION, "Statement": statements}
 
 
-def _owners(fleet: DesiredFleet, *, create: bool, update: bool) -> Iterable[dict[str, Any]]:
-    """Yield what user profiles and spaces need: reading them, and making or changing them where the policy says so."""
+def _owners(fleet: DesiredFleet, settings: Settings, *, read_only: bool, offboard: bool) -> Iterable[dict[str, Any]]:
+    """Yield what user profiles and spaces need: reading them, and making, changing or deleting them where that is meant.
+
+    What is changed or deleted must carry this fleet's tag, so its tags are read, by the plan as well.
+    """
     for kind, (word, resource) in _OWNER_NAMES.items():
-        making = ["sagemaker:AddTags", f"sagemaker:Create{word}"] if create else []
-        making += [f"sagemaker:Update{word}"] if update else []
-        yield _statement(
-            f"{word}s", [f"sagemaker:Describe{word}", *making], _resources(_domains_with(fleet, kind), resource)
-        )
+        actions = [f"sagemaker:Describe{word}"]
+        if settings.create_owners and not read_only:
+            actions += ["sagemaker:AddTags", f"sagemaker:Create{word}"]
+        if settings.update_owners or offboard:
+            actions += ["sagemaker:ListTags"]
+        if (settings.update_owners or offboard) and not read_only:  # onboard --undo puts settings back
+            actions += [f"sagemaker:Update{word}"]
+        if offboard:
+            actions += [f"sagemaker:Delete{word}"]
+        yield _statement(f"{word}s", actions, _resources(_domains_with(fleet, kind), resource))
 
 
 def _training_plans(fleet: DesiredFleet) -> Iterable[dict[str, Any]]:

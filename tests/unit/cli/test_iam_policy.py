@@ -56,3 +56,4 @@ def test_a_policy_that_reads_only_and_deletes_is_refused(run: Callable[..., Ran]
     ran = run("iam-policy", "--read-only", "--destroy")
     assert ran.code == 64
     assert "--read-only and --destroy exclude each other" in ran.err
+    assert "--read-only and --offboard exclude each other" in run("iam-policy", "--read-only", "--offboard").err

@@ -65,6 +65,26 @@ def test_a_fleet_that_makes_its_owners_may_and_passes_their_roles_alone() -> Non
     }
 
 
+def test_what_is_updated_has_its_tags_read_by_the_plan_as_well() -> None:
+    settings = Settings(update_owners=True)
+    found = by_sid(settings=settings, owners=(SPACE, ALICE))
+    assert found["Spaces"]["Action"] == ["sagemaker:DescribeSpace", "sagemaker:ListTags", "sagemaker:UpdateSpace"]
+    assert "sagemaker:ListTags" in found["UserProfiles"]["Action"]
+    fleet = replace(a_fleet(an_app(LAB)), owners=(SPACE, ALICE))
+    document = iam_policy(fleet, settings, destroy=False, read_only=True)
+    looking = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
+    assert looking["Spaces"] == ["sagemaker:DescribeSpace", "sagemaker:ListTags"]
+
+
+def test_letting_people_go_is_a_right_of_its_own() -> None:
+    document = iam_policy(a_fleet(an_app(LAB)), Settings(), destroy=False, offboard=True)
+    found = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
+    assert {"sagemaker:DeleteSpace", "sagemaker:ListTags", "sagemaker:UpdateSpace"} <= set(found["Spaces"])
+    assert "sagemaker:DeleteUserProfile" in found["UserProfiles"]
+    assert "sagemaker:DeleteApp" in found["Apps"]
+    assert "sagemaker:DeleteSpace" not in by_sid(destroy=True)["Spaces"]["Action"]
+
+
 ASSIGNS = Settings(create_owners=True, assign_users=True)
 
 
