@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.app.answers import answers
+from engine.app.answers import answers, look_at_owners
 from engine.app.options import AppOptions
 from engine.app.plan import in_rounds
 from engine.core.draft import Draft
@@ -17,7 +17,7 @@ from engine.core.questions import Purpose
 from engine.executor.ownership import read_ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from engine.app.session import Joined
     from engine.core.desired import DesiredFleet
@@ -46,6 +46,11 @@ class Parts:
 async def answered(run: FleetRun, questions: Iterable[Question], facts: Facts) -> Facts:
     """Answer these questions as planning does."""
     return await answers(questions, facts, _OPTIONS, cast("Joined", Parts(run)))
+
+
+async def seen_of(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:
+    """Return what planning sees of these owners, without those that cannot be looked at."""
+    return Facts(owners=await look_at_owners(run, owners)).owners_seen
 
 
 def owned(

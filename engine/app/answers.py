@@ -6,7 +6,7 @@ What cannot be learnt is an answer too, and an event says so. Not here: what is 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from engine.app.quotas import lane_quotas, owner_room
 from engine.core.errors import CloudError, NotFound
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from engine.executor.fleet_run import FleetRun
     from engine.ports.cloud import Cloud
 
+_OUT_OF_REACH: Final = Unknown("its domain cannot be reached")
+
 
 async def answers(questions: Iterable[Question], facts: Facts, options: AppOptions, parts: Joined) -> Facts:
     """Return what is found out, one question after the other, by what is known already.
@@ -68,8 +70,7 @@ async def _answer(  # noqa: C901, PLR0911 - one case a question
         case RoomIn() | OwnersRoomIn():
             return await _room(question, facts, options, parts)
         case AreThere(owners):
-            unseen = dict.fromkeys(owners, Unknown("it could not be looked at"))
-            return Facts(owners={**unseen, **await look_at_owners(run, owners)})
+            return Facts(owners=await look_at_owners(run, owners))
         case AreAs(owners):
             return Facts(owners=await describe_owners(run, _rows(facts, owners)))
         case ManagedBy(owners):
@@ -108,32 +109,36 @@ async def training_plans(run: FleetRun, domain: str, arns: Sequence[str]) -> dic
     return found
 
 
-async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | None]:
-    """Look at profiles and spaces; None stands for what is not there, and what cannot be read is left out."""
-    found: dict[Owner, ObservedOwner | None] = {}
+async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | Unknown | None]:
+    """Look at profiles and spaces; None stands for what is not there. Where a kind cannot be read, the other is."""
+    found: dict[Owner, ObservedOwner | Unknown | None] = dict.fromkeys(owners, _OUT_OF_REACH)
     for name in sorted({owner.domain for owner in owners} & run.links.keys()):
-        try:
-            found |= await run.owner_scanner(name).look([owner for owner in owners if owner.domain == name])
-        except CloudError as error:
-            run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+        for kind in OWNER_KINDS:
+            wanted = [owner for owner in owners if (owner.domain, owner.kind) == (name, kind)]
+            try:
+                found |= await run.owner_scanner(name).look(wanted)
+            except CloudError as error:
+                run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+                found |= dict.fromkeys(wanted, Unknown(error.message))
     return found
 
 
 async def describe_owners(
     run: FleetRun, rows: Mapping[Owner, ObservedOwner]
 ) -> dict[Owner, ObservedOwner | Unknown | None]:
-    """Ask how each of these is set, one by one; after one of a domain that cannot be read, its others are not asked."""
+    """Ask how each of these is set, one by one; after one that cannot be read, its like in the domain are not asked."""
     found: dict[Owner, ObservedOwner | Unknown | None] = {}
-    unread: dict[str, str] = {}
+    unread: dict[tuple[str, str], str] = {}
     for owner, row in rows.items():
-        if owner.domain not in unread:
+        alike = (owner.domain, owner.kind)
+        if alike not in unread:
             try:
                 found[owner] = await run.owner_scanner(owner.domain).describe(owner)
                 continue
             except CloudError as error:
-                unread[owner.domain] = error.message
+                unread[alike] = error.message
                 run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
-        found[owner] = replace(row, unread_because=unread[owner.domain])
+        found[owner] = replace(row, unread_because=unread[alike])
     return found
 
 

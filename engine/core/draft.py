@@ -15,10 +15,12 @@ from typing import Final
 from engine.core.change import Action
 from engine.core.desired import DesiredFleet, DesiredOwner
 from engine.core.facts import Facts, Refusal
+from engine.core.finding import Finding
 from engine.core.identity import Owner
 from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.owner_quotas import owner_lines
+from engine.core.owner_reading import unread_findings
 from engine.core.owner_settings import needs_describing
 from engine.core.owners import (
     WantedOwners,
@@ -181,7 +183,16 @@ class Draft:
         if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
             made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known
-        return replace(made, complete=complete, findings=tuple(sorted({*made.findings, *facts.findings})))
+        findings = {*made.findings, *facts.findings, *self._unread_owners}
+        return replace(made, complete=complete, findings=tuple(sorted(findings)))
+
+    @property
+    def _unread_owners(self) -> tuple[Finding, ...]:
+        """What is said of owners to be compared that could not be read, where their domain could be listed."""
+        domains = self.facts.observed.domains
+        listed = {name for name, domain in domains.items() if domain.error is None}
+        owners = (owner for owner in {*self.needed, *self.watched} if owner.domain in listed)
+        return unread_findings(owners, self.facts.owners, update=self.updates_owners)
 
     def _without_unusable(self, plan: Plan) -> Plan:
         now = datetime.fromisoformat(self.asked.made_at).timestamp()

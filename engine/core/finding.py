@@ -11,6 +11,7 @@ OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces ca
 UNDO: Final = "undo"  # the check that says what is no longer as a run that is undone left it
 RESTORE: Final = "restore"  # the check that says which updates cannot be put back as long as nothing else changes
 UNPRUNED: Final = "unpruned"  # the check that says what was to be pruned if it could have been read whose it is
+UNCOMPARED: Final = "uncompared"  # the check that says which profiles and spaces, or whose tags, could not be read
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run
 GUARDRAIL: Final = "safety."  # begins the name of what speaks for a limit of a policy
@@ -56,6 +57,11 @@ def unrestored(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def unpruned(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return what says of apps that nothing was pruned of them, since it could not be read whose they are."""
     return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (UNPRUNED, SKIP))
+
+
+def uncompared(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what says of a profile or space that it was to be kept as declared, and could not be read."""
+    return tuple(finding for finding in findings if (finding.rule, finding.enforcement) == (UNCOMPARED, SKIP))
 
 
 def allowed_flags(findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def iam_policy(
 
 
 def _owners(fleet: DesiredFleet, settings: Settings, *, read_only: bool, offboard: bool) -> Iterable[dict[str, Any]]:
-    """Yield what user profiles and spaces need: reading them, and making, changing or deleting them where that is meant.
+    """Yield what user profiles and spaces need: reading them, and making, changing or deleting them where it is meant.
 
     What is changed or deleted must carry this fleet's tag, so its tags are read, by the plan as well.
     """

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
-from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, unpruned, unrestored
+from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, uncompared, unpruned, unrestored
 from engine.core.identity import AppKey, Owner
 from engine.core.ownership import READ_TAGS
 from engine.core.plan import PlanLane
@@ -178,7 +178,12 @@ class ApplyReport:
         if self.denied:
             return RunResult.DENIED
         ends = {*self.summary, *(owner.outcome for owner in self.owners)}
-        left = (*staying(self.findings), *unrestored(self.findings), *unpruned(self.findings))
+        left = (
+            *staying(self.findings),
+            *unrestored(self.findings),
+            *unpruned(self.findings),
+            *uncompared(self.findings),
+        )
         if ends & INCOMPLETE_OUTCOMES or left:
             return RunResult.INCOMPLETE
         return RunResult.CONVERGED
@@ -197,7 +202,7 @@ class ApplyReport:
             bool(unfinished)
             and all(app.error is not None and app.error.code == QUARANTINED for app in unfinished)
             and not any(owner.outcome in INCOMPLETE_OUTCOMES for owner in self.owners)
-            and not unpruned(self.findings)
+            and not (unpruned(self.findings) or uncompared(self.findings))
         )
 
     @property
@@ -307,7 +312,9 @@ def _incomplete(report: ApplyReport) -> Trouble:
     parts += [f"{_owners(len(stay))} not deleted"] if stay else []
     kept = unrestored(report.findings)
     parts += [f"{_owners(len(kept))} not put back"] if kept else []
-    stay = (*stay, *kept)
+    unread = uncompared(report.findings)
+    parts += [f"{_owners(len(unread))} could not be read and kept as declared"] if unread else []
+    stay = (*stay, *kept, *unread)
     left = unpruned(report.findings)
     parts += [finding.message.partition(". ")[0] for finding in left]  # what to do about it is the hint
     cause = _commonest(report)

@@ -16,6 +16,7 @@ from engine.core.desired import DesiredOwner
 from engine.core.facts import Unknown
 from engine.core.identity import Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
+from engine.core.owner_reading import way_to_read
 from engine.core.owner_settings import Difference, needs_describing
 from engine.core.owners import NO_CALL, not_ours, not_the_declared, owner_order
 from engine.core.plan import Plan
@@ -26,7 +27,6 @@ _CREATE: Final = "a run creates each before its first app"
 _CREATE_BY_HAND: Final = "create by hand, or set [owners] create = true in a policy"
 _CONSOLE: Final = "look at it in the console; appfleet never replaces a user profile or space"
 _LATER: Final = "SageMaker is still working; look again later"
-_READ: Final = "run again; if this remains, allow sagemaker:DescribeUserProfile and sagemaker:DescribeSpace"
 
 
 class OwnerCondition(StrEnum):
@@ -126,7 +126,7 @@ def _row(
     owner = declared.owner
     action = Action.NONE if change is None else change.action
     if isinstance(row, Unknown):
-        return OwnerLine(owner, OwnerCondition.UNKNOWN, why=row.why, hint=_READ)
+        return OwnerLine(owner, OwnerCondition.UNKNOWN, why=row.why, hint=_small(way_to_read(owner.kind)))
     if row is None:
         hint = _CREATE if keeping.create else _CREATE_BY_HAND
         return OwnerLine(owner, OwnerCondition.MISSING, action=action, hint=hint)
@@ -152,7 +152,7 @@ def _judged(
         whose = OwnerCondition.ANOTHERS if row.ownership is Ownership.FOREIGN else OwnerCondition.DIFFERS
         return (whose, *_held(row)) if whose is OwnerCondition.ANOTHERS else (whose, "", "")
     if row.settings is None and needs_describing(declared):
-        return OwnerCondition.UNKNOWN, row.unread_because, _READ
+        return OwnerCondition.UNKNOWN, row.unread_because, _small(way_to_read(row.owner.kind))
     return OwnerCondition.AS_DECLARED, "", ""
 
 

@@ -16,17 +16,18 @@ from typing import Final, Protocol
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
-from engine.core.finding import Finding
+from engine.core.finding import SKIP, UNCOMPARED, Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_settings import APP_SETTINGS, EBS_GB, differences
-from engine.core.ownership import MANAGED_TAG, READ_TAGS, Whose, why_not_ours
+from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of
 
 SSO_MODE: Final = "SSO"
 RULE: Final = "owners"
 _DETAILS: Final = "appfleet status --owners"
+_READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:ListTags"
 NO_CALL: Final = "Declare what exists, or delete it so that a run creates it again. Deleting a space deletes its volume"
 
 
@@ -107,7 +108,9 @@ def with_owners(
         if skipped[owner]
     ]
     findings += [
-        Finding(RULE, "advisory", str(owner), clean(f"{why}. {way_out}"))
+        Finding(UNCOMPARED, SKIP, str(owner), clean(f"{why}. {way_out}"))
+        if made.is_unread(owner)
+        else Finding(RULE, "advisory", str(owner), clean(f"{why}. {way_out}"))
         for owner, (why, way_out) in (*made.blocked.items(), *made.held.items())
         if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
@@ -158,6 +161,11 @@ class _Owners:
         self.drift: dict[Owner, OwnerChange] = {}
         self.blocked: dict[Owner, tuple[str, str]] = {}
         self.held: dict[Owner, tuple[str, str]] = {}
+
+    def is_unread(self, owner: Owner) -> bool:
+        """Whether an owner is not updated because nobody could read whose it is."""
+        row = self._seen[owner]
+        return owner in self.held and row is not None and bool(row.unread_because)
 
     def look(self, owner: Owner) -> None:
         """Decide about an owner that creates need, and first about the profile that a space to be made belongs to."""
@@ -244,7 +252,7 @@ def not_ours(row: ObservedOwner) -> tuple[str, str]:
     """Return why a profile or space is not updated, and the way out."""
     word = owner_word(row.owner)
     if row.unread_because:
-        return f"{word} is not updated: its tags could not be read ({row.unread_because})", READ_TAGS
+        return f"{word} is not updated: its tags could not be read ({row.unread_because})", _READ_TAGS
     why = why_not_ours(MANAGED_TAG, Whose(row.ownership, row.managed_by))
     return f"{word} is not updated: {why}", f"Change it by hand, or tag it {MANAGED_TAG} with this fleet's name"
 
@@ -270,7 +278,7 @@ def drift_notes(plan: Plan) -> tuple[str, ...]:
 
 def unexplained_drift(plan: Plan) -> tuple[OwnerChange, ...]:
     """Return the owners that differ and of which no finding says why they are not updated."""
-    explained = {finding.key for finding in plan.findings if finding.rule == RULE}
+    explained = {finding.key for finding in plan.findings if finding.rule in (RULE, UNCOMPARED)}
     return tuple(change for change in plan.owner_drift if str(change.owner) not in explained)
 
 

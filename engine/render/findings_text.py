@@ -36,6 +36,7 @@ CHECK_NAMES: Final = {
     "sso": "sign-in through IAM Identity Center",
     "tags": "reading of the tags",
     "training_plan": "training plans",
+    "uncompared": "user profiles and spaces",
     "undo": "undoing a run",
     "unpruned": "pruning",
 }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
 from engine.core.change import Action, OwnerChange
+from engine.core.finding import UNCOMPARED
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.identity import SPACE, USER, Owner
+from engine.core.identity import SPACE, USER, Owner, word_of_key
 from engine.core.outcome import GOOD_OUTCOMES, OwnerResult, Trouble
 from engine.core.owner_settings import Difference
 from engine.core.owners import owner_order, unexplained_drift
@@ -36,6 +38,12 @@ def owners_counted(owners: Sequence[Owner]) -> str:
     spaces = len(owners) - profiles
     parts = [count_of(profiles, "user profile")] if profiles else []
     return " and ".join([*parts, *([count_of(spaces, "space")] if spaces else [])])
+
+
+def keys_counted(keys: Iterable[str]) -> str:
+    """Return `40 user profiles and 40 spaces` for the keys of owners."""
+    counts = Counter(word_of_key(key) for key in keys)
+    return " and ".join(count_of(counts[word], word) for word in sorted(counts, reverse=True))
 
 
 def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
@@ -130,6 +138,16 @@ def owner_drift_line(plan: Plan) -> str:
     if not unexplained_drift(plan):
         return f"{differ} and cannot be updated: see the findings."
     return f"{differ}. To update, set [owners] update = true in a policy, or change the settings by hand."
+
+
+def unread_line(plan: Plan) -> str:
+    """Return the sentence about owners of which nobody knows whether they differ; empty for none."""
+    drifted = {str(change.owner) for change in plan.owner_drift}
+    keys = {finding.key for finding in plan.findings if finding.rule == UNCOMPARED} - drifted
+    if not keys:
+        return ""
+    verb = "is" if len(keys) == 1 else "are"
+    return f"Whether {keys_counted(keys)} {verb} as declared is not known: see the findings."
 
 
 def owner_result_lines(results: Iterable[OwnerResult]) -> list[str]:

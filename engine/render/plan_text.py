@@ -27,7 +27,7 @@ from engine.render.layout import (
     row_lines,
 )
 from engine.render.outlook import outlook_lines
-from engine.render.owners_text import drift_rows, owner_drift_line, owner_rows, owners_summary
+from engine.render.owners_text import drift_rows, owner_drift_line, owner_rows, owners_summary, unread_line
 from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
 from engine.render.words import (
     HINTS,
@@ -324,8 +324,7 @@ def _nothing(plan: Plan) -> list[str]:
     lines = []
     if kept_back := _kept_back(plan):
         lines.append(f"Nothing that apply can do for {count_of(kept_back, 'app')} left alone: see above why.")
-    if drift := owner_drift_line(plan):
-        lines.append(drift)
+    about_owners = [line for line in (owner_drift_line(plan), unread_line(plan)) if line]
     if not plan.complete:
-        return ["Nothing to do in the domains that appfleet could list.", *([drift] if drift else [])]
-    return lines or ["Nothing to do."]
+        return ["Nothing to do in the domains that appfleet could list.", *about_owners]
+    return [*lines, *about_owners] or ["Nothing to do."]

@@ -10,7 +10,7 @@ import pytest
 
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.world.faults import FaultKind
-from tests.e2e.harness import DOMAIN_ID, POLICY, QUICK, Place, fault, fleet_text, people, until
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, POLICY, QUICK, Place, fault, fleet_text, people, until
 from tests.e2e.test_onboarding import make_domain
 
 if TYPE_CHECKING:
@@ -313,3 +313,43 @@ def test_a_run_says_what_differs_and_what_it_could_not_update_yet(place: Place) 
     assert "  2 spaces in domain research: u000-lab, u001-lab: its volume is not changed while it is in use" in ran.out
     assert [event["level"] for event in ran.events("owner.not_updated")] == ["warning"] * 2
     assert ran.events("owner.failed") == []
+
+
+@pytest.mark.parametrize("operation", ["DescribeUserProfile", "DescribeSpace"])
+def test_what_cannot_be_read_is_no_all_clear_and_keeps_the_other_kind_from_nothing(
+    place: Place, operation: str
+) -> None:
+    made(place, fleet_of(5))
+    role = f'execution_role = "arn:aws:iam::{ACCOUNT}:role/new"\n'
+    users = "".join(f"[domains.research.users.{name}]\n{role}" for name in people(5))
+    write(place, fleet_of(5, idle=[90] * 5) + users)
+    place.scenario(QUICK_OWNERS + fault(FaultKind.ACCESS_DENIED, operation))
+    plan = place.run("plan", "--owners")
+    assert "Nothing to do" not in plan.out
+    unread_kind = "user profiles" if operation == "DescribeUserProfile" else "spaces"
+    assert "was not compared with the fleet file: " + operation in plan.out
+    assert f"allow the caller sagemaker:{operation}" in plan.out
+    unread, read = ("user/", "space/") if operation == "DescribeUserProfile" else ("space/", "user/")
+    ran = place.apply("--owners")
+    assert ran.code == 3
+    assert "5 user profiles or spaces could not be read and kept as declared" in ran.err
+    assert {one["owner"].split("/", 1)[1][: len(read)] for one in ran.report["owners"]} == {read}
+    assert {one["outcome"] for one in ran.report["owners"]} == {"updated"}
+    keys = [one["key"] for one in ran.report["findings"] if one["rule"] == "uncompared"]
+    assert len(keys) == 5
+    assert all(key.startswith(f"research/{unread}") for key in keys)
+    write(place, fleet_of(5, idle=[90] * 5) + users, OWNERS)
+    assert place.apply("--owners").code == 0, "where nothing is updated it is reported alone"
+    text = place.run("plan", "--owners").out
+    assert f"Whether 5 {unread_kind} are as declared is not known: see the findings." in text
+
+
+def test_tags_that_cannot_be_read_leave_an_update_undone_and_that_is_no_good_end(place: Place) -> None:
+    made(place, fleet_of(2))
+    write(place, fleet_of(2, idle=[90, 90]))
+    place.scenario(QUICK_OWNERS + fault(FaultKind.ACCESS_DENIED, "ListTags"))
+    ran = place.apply("--owners")
+    assert ran.code == 3
+    assert "2 user profiles or spaces could not be read and kept as declared" in ran.err
+    assert "allow the caller sagemaker:ListTags" in ran.out
+    assert "sagemaker:DescribeApp" not in ran.out

@@ -26,7 +26,6 @@ SERVICES = {
     "GetUserId": "identitystore",
 }
 ALWAYS_ALLOWED = "sts:GetCallerIdentity"
-IDENTITIES = '[domains.research.teams.vision]\nsso_identity = "{member}@corp.example"\n'
 
 
 @pytest.fixture
@@ -36,7 +35,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     owner_operations.add_domain(made.world, DOMAIN_ID, "eu-west-1", ACCOUNT, name="research", auth_mode="SSO")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "execution.toml").write_text(UPDATES + "assign = true\n")
-    (tmp_path / "fleet.toml").write_text(FLEET.replace("account =", 'sso_identity = "{member}@corp.example"\naccount ='))
+    (tmp_path / "fleet.toml").write_text(
+        FLEET.replace("account =", 'sso_identity = "{member}@corp.example"\naccount =')
+    )
     made.scenario(QUICK_OWNERS)
     with SimulatorThread(made.world) as simulator:
         made.simulator = simulator

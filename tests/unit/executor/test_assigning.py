@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.app.answers import look_at_owners
 from engine.core.application import Application
 from engine.core.desired import DesiredOwner
 from engine.core.identity import USER, Owner
@@ -20,7 +19,7 @@ from engine.executor.assigning import Assigning, application_of
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.identity_center import application_arn, store_id
 from tests.fleets import LANE, SOURCE, options
-from tests.rounds import owned
+from tests.rounds import owned, seen_of
 from tests.unit.executor.test_owner_run import ALICE, BOB, SPACE_A, Stage, all_created, outcomes, owners_of
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ def apply(stage: Stage) -> ApplyReport:
     async def work(run: FleetRun) -> ApplyReport:
         observed = await run.observe({"research": None})
         plan = plan_fleet(stage.fleet, observed, options())
-        seen = await look_at_owners(run, owners_needed(plan, stage.fleet))
-        seen |= await look_at_owners(run, holders_needed(stage.fleet, seen))
+        seen = await seen_of(run, owners_needed(plan, stage.fleet))
+        seen |= await seen_of(run, holders_needed(stage.fleet, seen))
         plan = owned(plan, stage.fleet, seen, create=True)
         plan = with_auth_mode(plan, "research", "SSO", await find(run))
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)

@@ -176,13 +176,12 @@ def test_the_place_of_an_owner_that_went_is_offered_to_one_that_waits_for_it() -
 
 def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
     """Make bob, and let one who stands there go in the same run, after bob was refused once."""
-    from engine.app.answers import look_at_owners
     from engine.core.change import Action, OwnerChange, OwnerReason
     from engine.core.observed import Ownership
     from engine.core.owners import owners_needed
     from engine.core.planner import plan_fleet
     from tests.fleets import options
-    from tests.rounds import owned
+    from tests.rounds import owned, seen_of
 
     stage.fleet = replace(stage.fleet, apps=stage.fleet.apps[-1:])
 
@@ -191,7 +190,7 @@ def with_leaver(stage: Stage, leaver: Owner) -> dict[Owner, Outcome]:
         before = replace(rows[leaver], ownership=Ownership.OURS)
         observed = await run.observe({"research": None})
         plan = plan_fleet(stage.fleet, observed, options())
-        plan = owned(plan, stage.fleet, await look_at_owners(run, owners_needed(plan, stage.fleet)), create=True)
+        plan = owned(plan, stage.fleet, await seen_of(run, owners_needed(plan, stage.fleet)), create=True)
         gone = OwnerChange(leaver, Action.DELETE, OwnerReason.OFFBOARDED, before=before)
         plan = replace(plan, owners=(*plan.owners, gone))
         return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)

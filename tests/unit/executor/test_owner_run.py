@@ -13,6 +13,7 @@ from engine.adapters.pace import ThrottlePace
 from engine.app.answers import auth_mode, look_at_owners
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.errors import Rejected, ScanIncomplete
+from engine.core.facts import Unknown
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.limits import DRAIN_MAX_SECONDS
 from engine.core.observed import Ownership
@@ -35,7 +36,7 @@ from engine.simulator.world.quotas import USER_PROFILES
 from engine.simulator.world.records import app_id
 from engine.simulator.world.world import Timing, World
 from tests.fleets import LANE, SOURCE, a_fleet, an_app, options
-from tests.rounds import owned, with_ownership
+from tests.rounds import owned, seen_of, with_ownership
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.throttle_clock import throttle_on_loop_clock
 from tests.unit.executor.parts import decisive
@@ -149,8 +150,8 @@ class Stage:
         async def work(run: FleetRun) -> ApplyReport:
             observed = await run.observe({"research": None})
             plan = plan_fleet(self.fleet, observed, options())
-            seen = await look_at_owners(run, owners_needed(plan, self.fleet))
-            seen |= await look_at_owners(run, holders_needed(self.fleet, seen))
+            seen = await seen_of(run, owners_needed(plan, self.fleet))
+            seen |= await seen_of(run, holders_needed(self.fleet, seen))
             plan = owned(plan, self.fleet, seen, create=create)
             return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=wait)
 
@@ -332,7 +333,8 @@ def test_a_profile_in_which_somebody_makes_an_app_meanwhile_stays() -> None:
 def test_what_cannot_be_looked_at_is_left_out_and_said() -> None:
     stage = Stage()
     stage.fault(FaultKind.ACCESS_DENIED, "Describe*", count=9)
-    assert stage.do(lambda run: look_at_owners(run, [ALICE])) == {}
+    found = stage.do(lambda run: look_at_owners(run, [ALICE]))
+    assert "DescribeUserProfile failed with AccessDenied" in found[ALICE].why
     assert stage.do(lambda run: auth_mode(run, "research")) == ""
     assert [event.name for event in stage.events if event.name == "owner.unread"] == ["owner.unread"] * 2
     stage.world.faults.rules.clear()
@@ -568,7 +570,8 @@ def test_a_listing_that_is_refused_at_once_is_an_error() -> None:
     stage = Stage()
     stage.fault(FaultKind.ERROR, "ListUserProfiles", code="ValidationException", message="no such domain")
     wanted = [Owner("research", USER, f"u{number}") for number in range(8)]
-    assert stage.do(lambda run: look_at_owners(run, wanted)) == {}
+    found = stage.do(lambda run: look_at_owners(run, wanted))
+    assert all(isinstance(found[owner], Unknown) for owner in wanted)
     assert stage.events[-1].name == "owner.unread"
 
 
