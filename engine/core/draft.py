@@ -146,9 +146,9 @@ class Draft:
     def undescribed(self) -> tuple[Owner, ...]:
         """The owners to be compared of which a listing alone was read, and that declare more than it shows, or failed.
 
-        Of those that creates need, and that nothing updates, only so many are compared.
+        Of those that creates need, and that no policy updates, only so many are compared, others each day.
         """
-        needed = self.needed if self.updates_owners else self.needed[:OWNERS_COMPARED_MAX_COUNT]
+        needed = self.needed if self.updates_owners else self._some_needed
         seen = self.facts.owners_seen
         return tuple(
             owner
@@ -162,12 +162,21 @@ class Draft:
         )
 
     @property
+    def _some_needed(self) -> tuple[Owner, ...]:
+        count = len(self.needed)
+        if count <= OWNERS_COMPARED_MAX_COUNT:
+            return self.needed
+        first = self.asked.today.toordinal() * OWNERS_COMPARED_MAX_COUNT % count
+        return (*self.needed, *self.needed)[first : first + OWNERS_COMPARED_MAX_COUNT]
+
+    @property
     def unclaimed(self) -> tuple[Owner, ...]:
         """The owners that would be updated, and of which nobody has read yet whose they are."""
+        needed = frozenset(self.needed)
         return tuple(
             change.owner
             for change in self.owned.owner_drift
-            if self.updates_owners
+            if (self.updates_owners or (change.owner in needed and any(one.is_default for one in change.differs)))
             and change.before is not None
             and change.before.ownership is Ownership.UNREAD
             and not change.before.unread_because

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.core.desired import DesiredDomain, DesiredFleet, Mode
 from engine.core.identity import SPACE, USER
+from engine.core.owner_settings import APP_SETTINGS
 from engine.core.settings import Settings
 from engine.core.training_plans import plan_arn
 
@@ -67,16 +68,17 @@ def iam_policy(
 def _owners(fleet: DesiredFleet, settings: Settings, *, read_only: bool, offboard: bool) -> Iterable[dict[str, Any]]:
     """Yield what user profiles and spaces need: reading them, and making, changing or deleting them where it is meant.
 
-    What is changed or deleted must carry this fleet's tag, so its tags are read, by the plan as well.
+    What is changed or deleted must carry this fleet's tag, so its tags are read, by the plan as well. The default of a
+    space follows its app, whatever the policy says of updates.
     """
+    with_default = any(one.app_type in APP_SETTINGS for one in fleet.owners)
     for kind, (word, resource) in _OWNER_NAMES.items():
+        changes = settings.update_owners or offboard or (kind == SPACE and with_default)  # --undo puts settings back
         actions = [f"sagemaker:Describe{word}"]
         if settings.create_owners and not read_only:
             actions += ["sagemaker:AddTags", f"sagemaker:Create{word}"]
-        if settings.update_owners or offboard:
-            actions += ["sagemaker:ListTags"]
-        if (settings.update_owners or offboard) and not read_only:  # onboard --undo puts settings back
-            actions += [f"sagemaker:Update{word}"]
+        actions += ["sagemaker:ListTags"] if changes else []
+        actions += [f"sagemaker:Update{word}"] if changes and not read_only else []
         if offboard:
             actions += [f"sagemaker:Delete{word}"]
         yield _statement(f"{word}s", actions, _resources(_domains_with(fleet, kind), resource))

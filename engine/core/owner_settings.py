@@ -7,6 +7,7 @@ is done about a difference (`owners`), and who asks the service (`executor.owner
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from engine.core.desired import AppSpec, DesiredOwner
@@ -60,9 +61,14 @@ class Difference(NamedTuple):
         return self.field not in _FIXED
 
     @property
+    def is_default(self) -> bool:
+        """Whether it is the default of a space: what a start from Studio makes there."""
+        return self.field.startswith(DEFAULT_PREFIX)
+
+    @property
     def is_unset_default(self) -> bool:
         """Whether it is the default of a space that nobody has set yet: a start from Studio uses the domain's."""
-        return self.observed is None and self.field.startswith(DEFAULT_PREFIX)
+        return self.observed is None and self.is_default
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `differs` of an owner in a plan."""
@@ -164,6 +170,14 @@ def laid_over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]
         below = merged.get(key)
         merged[key] = laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged
+
+
+def default_alone(owner: DesiredOwner) -> DesiredOwner:
+    """Return a space of which nothing but its default is declared."""
+    path = (APP_SETTINGS.get(owner.app_type or "", ""), _DEFAULT)
+    own = value_at(owner.settings, path)
+    settings = {} if own is None else nested(path, own)
+    return replace(owner, settings=settings, sharing="", ebs_gb=None, idle_minutes=None)
 
 
 def needs_describing(owner: DesiredOwner) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -112,7 +112,10 @@ def status_lines(
     keeping: Keeping,
 ) -> tuple[OwnerLine, ...]:
     """Return a row for each of the `declared` owners; one that is not in `seen` was not looked at."""
-    changes = {change.owner: change for change in (*plan.owners, *plan.owner_drift)}
+    changes = {change.owner: change for change in plan.owners}
+    for change in plan.owner_drift:  # of a space whose default follows its app, the rest is drift
+        also = changes[change.owner].differs if change.owner in changes else ()
+        changes[change.owner] = replace(change, differs=(*also, *change.differs))
     rows = [
         _row(one, seen.get(one.owner, Unknown("it was not looked at")), changes.get(one.owner), keeping)
         for one in declared

@@ -19,7 +19,7 @@ from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
 from engine.core.finding import SKIP, UNCOMPARED, Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.owner_settings import APP_SETTINGS, EBS_GB, differences
+from engine.core.owner_settings import APP_SETTINGS, EBS_GB, Difference, default_alone, differences
 from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of
@@ -155,6 +155,7 @@ class _Owners:
     ) -> None:
         self._declared = declared
         self._seen = seen
+        self._needed = frozenset(wanted.needed)
         self._create = wanted.create
         self._update = wanted.update
         self.changes: dict[Owner, OwnerChange] = {}
@@ -195,7 +196,7 @@ class _Owners:
             return
         found = () if row.is_passing else differences(declared, row)
         if not self._update:
-            found = tuple(one for one in found if not one.is_unset_default)
+            found = self._without_default(owner, declared, row, found)
         if not found:
             return
         change = OwnerChange(owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, declared, differs=found)
@@ -207,6 +208,26 @@ class _Owners:
             self.held[owner] = not_ours(row)
         elif not change.updates:
             self.held[owner] = _not_updatable(change)
+
+    def _without_default(
+        self, owner: Owner, declared: DesiredOwner, row: ObservedOwner, found: tuple[Difference, ...]
+    ) -> tuple[Difference, ...]:
+        """Return what is only reported where no policy lets appfleet update: no default before its app.
+
+        Setting that default is part of making the app, so that a start from Studio makes the same one. Whose the space
+        is may still have to be read.
+        """
+        if owner not in self._needed or not any(one.is_default for one in found):
+            return tuple(one for one in found if not one.is_unset_default)
+        if row.ownership is Ownership.OURS:
+            alone = default_alone(declared)
+            follows = differences(alone, row)
+            self.changes[owner] = OwnerChange(
+                owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, alone, differs=follows
+            )
+            return tuple(one for one in found if one not in follows)
+        asked = row.ownership is not Ownership.UNREAD or row.unread_because
+        return tuple(one for one in found if not (asked and one.is_unset_default))
 
     def _make(self, declared: DesiredOwner, row: ObservedOwner | None) -> None:
         owner = declared.owner

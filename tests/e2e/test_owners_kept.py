@@ -172,14 +172,15 @@ def test_a_volume_is_not_changed_under_a_running_app_and_that_is_said(place: Pla
     assert place.within(lambda world: world.domains[DOMAIN_ID].spaces["u000-lab"].ebs_gb) == 20
 
 
-def test_the_default_of_a_space_follows_its_app_before_that_is_made(place: Place) -> None:
-    made(place, fleet_of(2))
+@pytest.mark.parametrize("policy", [OWNERS, UPDATES], ids=["create alone", "update too"])
+def test_the_default_of_a_space_follows_its_app_before_that_is_made(place: Place, policy: str) -> None:
+    made(place, fleet_of(2), policy)
 
     def default_of(world: World) -> Any:
         return world.domains[DOMAIN_ID].spaces["u000-lab"].settings["JupyterLabAppSettings"]["DefaultResourceSpec"]
 
     assert place.within(default_of) == {"InstanceType": "ml.t3.medium"}
-    write(place, fleet_of(2, lab='instance_type = "ml.m5.large"'), UPDATES + '[safety]\nreplace = "on-drift"\n')
+    write(place, fleet_of(2, lab='instance_type = "ml.m5.large"'), policy + '[safety]\nreplace = "on-drift"\n')
     ran = place.apply()
     assert ran.code == 0, ran.err
     assert place.within(default_of) == {"InstanceType": "ml.m5.large"}
@@ -189,6 +190,31 @@ def test_the_default_of_a_space_follows_its_app_before_that_is_made(place: Place
     ]
     assert order.index("app.created") > order.index("owner.settled")
     assert place.apply().report["summary"] == {"unchanged": 2}
+
+
+def test_nothing_but_the_default_follows_the_app_where_no_policy_updates(place: Place) -> None:
+    made(place, fleet_of(2), OWNERS)
+
+    def stop_and_untag(world: World) -> None:
+        for app in world.apps.values():
+            world.set_app_status(app, "Deleted")
+        world.domains[DOMAIN_ID].spaces["u001-lab"].tags.clear()
+
+    place.within(stop_and_untag)
+    write(place, fleet_of(2, idle=[90, 90], lab='instance_type = "ml.m5.large"'), OWNERS)
+    entries = [(one["name"], one["action"], one["differs"][0]["field"]) for one in plan_of(place)["owners"]]
+    assert entries == [
+        ("u000-lab", "update", "default.instance_type"),
+        ("u000-lab", "none", "idle_minutes"),
+        ("u001-lab", "none", "default.instance_type"),
+    ]
+    place.forget_calls()
+    ran = place.apply()
+    assert ran.code == 0, ran.err
+    assert place.calls()["UpdateSpace"] == {"ok": 1}
+    assert [one["owner"] for one in ran.report["owners"]] == ["research/space/u000-lab"]
+    assert idle_of(place, "u000-lab") is None
+    assert ran.report["summary"] == {"created": 2}
 
 
 def test_an_update_that_fails_is_told_with_its_reason_and_the_app_is_made_all_the_same(place: Place) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.change import Action
+from engine.core.change import MAKING, Action
 from engine.core.outcome import Outcome, OwnerResult
-from engine.core.owner_settings import differences
+from engine.core.owner_settings import STATUS, differences
 from engine.executor.rows import described_owner
 from engine.simulator.faces.memory_owners import detail_of
 from engine.simulator.world.records import UPDATING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.records import Profile, Space
     from tests.simulation.calls import Call
     from tests.simulation.owner_watch import OwnerId, OwnerWatch
+    from tests.simulation.watch import Watch
 
 OWNER_UPDATES: Final = frozenset({"UpdateUserProfile", "UpdateSpace"})
 
@@ -29,9 +30,15 @@ def check_update(owners: OwnerWatch, call: Call, key: OwnerId) -> None:
     if watch.phase != "apply" or change is None or change.action is not Action.UPDATE or change.before is None:
         watch.violation(f"{what}, which the plan does not update")
         return
-    if not watch.scenario.settings.update_owners:
+    if not watch.scenario.settings.update_owners and not _follows_its_app(watch, change):
         watch.violation(f"{what}, which no policy allows")
     owners.check_looked(what, key, change)
+
+
+def _follows_its_app(watch: Watch, change: OwnerChange) -> bool:
+    """Whether an update sets the default of a space before the run makes an app in it, and nothing else."""
+    makes = any(app.key.owner_key == change.owner and app.action in MAKING for app in watch.changes.values())
+    return makes and all(one.is_default or one.field == STATUS for one in change.updates)
 
 
 def check_updated(owners: OwnerWatch, what: str, key: OwnerId, there: Profile | Space | None) -> None:

@@ -160,7 +160,9 @@ class OwnersTable(Table):
 
     create: bool = _told(DEFAULTS.create_owners, "Make declared user profiles and spaces before their apps.")
     update: bool = _told(
-        DEFAULTS.update_owners, "Change settings of profiles and spaces in place where they differ from the file."
+        DEFAULTS.update_owners,
+        "Change settings of profiles and spaces in place where they differ from the file. "
+        "The default of a space follows its app in any case.",
     )
     look_every: Annotated[float, _Duration(settings.OWNERS_LOOK_EVERY_SECONDS)] = _told(
         DEFAULTS.owners_look_every,

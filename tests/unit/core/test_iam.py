@@ -76,6 +76,13 @@ def test_what_is_updated_has_its_tags_read_by_the_plan_as_well() -> None:
     assert looking["Spaces"] == ["sagemaker:DescribeSpace", "sagemaker:ListTags"]
 
 
+def test_the_default_of_a_space_follows_its_app_whatever_is_updated() -> None:
+    lab = replace(SPACE, app_type="JupyterLab")
+    found = by_sid(owners=(lab, ALICE))
+    assert found["Spaces"]["Action"] == ["sagemaker:DescribeSpace", "sagemaker:ListTags", "sagemaker:UpdateSpace"]
+    assert found["UserProfiles"]["Action"] == ["sagemaker:DescribeUserProfile"]
+
+
 def test_letting_people_go_is_a_right_of_its_own() -> None:
     document = iam_policy(a_fleet(an_app(LAB)), Settings(), destroy=False, offboard=True)
     found = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
