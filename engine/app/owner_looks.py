@@ -28,13 +28,13 @@ _EARLY_SHARE: Final = 0.9
 
 
 def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked: PlanOptions) -> frozenset[Owner]:
-    """Name the declared owners to compare: all with --owners, those of an unfinished update, and those that are due.
+    """Name the declared owners to compare: all with --owners or --from-fleet, those of an unfinished update, those due.
 
     What a day's look has no room for, the next day's compares. A fleet that was never compared is so at once where
     differences are updated; else its first run begins to count.
     """
     memory, fleet = parts.run.memory, loaded.fleet
-    if options.request.owners:
+    if options.request.owners or options.request.from_fleet:
         return frozenset(one.owner for one in fleet.owners if options.selectors.selects_owner(one))
     updating = {key for key, left in memory.unfinished.items() if left.operation.startswith("Update")}
     due = _due(loaded, memory, parts.run.wall()) if options.selectors.is_empty else frozenset()

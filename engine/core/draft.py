@@ -18,7 +18,7 @@ from engine.core.facts import Facts, Refusal
 from engine.core.finding import Finding
 from engine.core.identity import Owner
 from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
-from engine.core.observed import ObservedFleet, Ownership
+from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
 from engine.core.owner_quotas import owner_lines
 from engine.core.owner_reading import unread_findings
 from engine.core.owner_settings import needs_describing
@@ -134,7 +134,8 @@ class Draft:
     def owned(self) -> Plan:
         """The plan with what is done about the owners that were looked at."""
         seen = self.facts.owners_seen
-        wanted = WantedOwners(self.needed, self.watched, self.creates_owners, self.updates_owners)
+        from_fleet = self.asked.request.from_fleet
+        wanted = WantedOwners(self.needed, self.watched, self.creates_owners, self.updates_owners, from_fleet)
         return with_owners(self.fitted, self.declared, seen, wanted) if seen else self.fitted
 
     @cached_property
@@ -173,15 +174,18 @@ class Draft:
     def unclaimed(self) -> tuple[Owner, ...]:
         """The owners that would be updated, and of which nobody has read yet whose they are."""
         needed = frozenset(self.needed)
-        return tuple(
+        left = self.watched if self.asked.request.from_fleet else frozenset()
+        rows = ((owner, self.facts.owners_seen.get(owner)) for owner in sorted(left))
+        moved = (owner for owner, row in rows if row is not None and _is_open(row))
+        differ = (
             change.owner
             for change in self.owned.owner_drift
             if (self.updates_owners or (change.owner in needed and any(one.is_default for one in change.differs)))
             and change.before is not None
-            and change.before.ownership is Ownership.UNREAD
-            and not change.before.unread_because
+            and _is_open(change.before)
             and any(one.can_be_updated for one in change.differs)
         )
+        return tuple(dict.fromkeys((*differ, *moved)))
 
     @property
     def plan(self) -> Plan:
@@ -215,3 +219,7 @@ class Draft:
     @property
     def _options(self) -> PlanOptions:
         return replace(self.asked, prune_refusal=str(self.refusal)) if self.refusal else self.asked
+
+
+def _is_open(row: ObservedOwner) -> bool:
+    return row.ownership is Ownership.UNREAD and not row.unread_because and not row.is_deleting

@@ -11,6 +11,7 @@ OFFBOARD: Final = "offboard"  # the check that says which profiles and spaces ca
 UNDO: Final = "undo"  # the check that says what is no longer as a run that is undone left it
 RESTORE: Final = "restore"  # the check that says which updates cannot be put back as long as nothing else changes
 UNPRUNED: Final = "unpruned"  # the check that says what was to be pruned if it could have been read whose it is
+OWNERS: Final = "owners"  # the check that says which profiles and spaces are missing, differ or are somebody else's
 UNCOMPARED: Final = "uncompared"  # the check that says which profiles and spaces, or whose tags, could not be read
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run

@@ -16,16 +16,16 @@ from typing import Final, Protocol
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
-from engine.core.finding import SKIP, UNCOMPARED, Finding
+from engine.core.finding import OWNERS, SKIP, UNCOMPARED, Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_settings import APP_SETTINGS, EBS_GB, Difference, default_alone, differences
+from engine.core.owner_tagging import tag_findings
 from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of
 
 SSO_MODE: Final = "SSO"
-RULE: Final = "owners"
 _DETAILS: Final = "appfleet status --owners"
 _READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:ListTags"
 NO_CALL: Final = "Declare what exists, or delete it so that a run creates it again. Deleting a space deletes its volume"
@@ -91,7 +91,9 @@ def with_owners(
     for owner in sorted(wanted.watched - set(wanted.needed)):
         if owner in seen and owner in declared:
             made.compare(owner)
-    if not (made.blocked or made.changes or made.drift):
+    others = [row for owner in made.held if (row := seen[owner]) is not None and row.ownership is not Ownership.OURS]
+    others += [row for owner in wanted.watched if (row := seen.get(owner)) is not None and wanted.is_left_behind(row)]
+    if not (made.blocked or made.changes or made.drift or others):
         return plan
     skipped: defaultdict[Owner, int] = defaultdict(int)
     decisions: list[Change] = []
@@ -103,17 +105,18 @@ def with_owners(
         else:
             decisions.append(change)
     findings = [
-        Finding(RULE, "skip", str(owner), clean(f"{why}; {_apps(skipped[owner])} skipped. {way_out}"))
+        Finding(OWNERS, "skip", str(owner), clean(f"{why}; {_apps(skipped[owner])} skipped. {way_out}"))
         for owner, (why, way_out) in made.blocked.items()
         if skipped[owner]
     ]
     findings += [
         Finding(UNCOMPARED, SKIP, str(owner), clean(f"{why}. {way_out}"))
         if made.is_unread(owner)
-        else Finding(RULE, "advisory", str(owner), clean(f"{why}. {way_out}"))
+        else Finding(OWNERS, "advisory", str(owner), clean(f"{why}. {way_out}"))
         for owner, (why, way_out) in (*made.blocked.items(), *made.held.items())
         if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
+    findings += tag_findings({row.owner: row for row in others}.values(), plan.fleet)
     return replace(
         plan,
         decisions=tuple(decisions),
@@ -132,13 +135,19 @@ def owner_order(change: HasOwner) -> tuple[str, bool, str]:
 class WantedOwners:
     """Which owners a plan speaks of: those that its creates need, and those that are only compared.
 
-    `create` and `update` say whether a policy lets appfleet make and change them.
+    `create` and `update` say whether a policy lets appfleet make and change them. Of those watched it is said which
+    the fleet `from_fleet` manages: its apps move to this one.
     """
 
     needed: tuple[Owner, ...] = ()
     watched: frozenset[Owner] = frozenset()
     create: bool = False
     update: bool = False
+    from_fleet: str = ""
+
+    def is_left_behind(self, row: ObservedOwner) -> bool:
+        """Whether the fleet whose apps move manages an owner."""
+        return row.ownership is Ownership.FOREIGN and row.managed_by == self.from_fleet
 
 
 class _Owners:
@@ -275,7 +284,7 @@ def not_ours(row: ObservedOwner) -> tuple[str, str]:
     if row.unread_because:
         return f"{word} is not updated: its tags could not be read ({row.unread_because})", _READ_TAGS
     why = why_not_ours(MANAGED_TAG, Whose(row.ownership, row.managed_by))
-    return f"{word} is not updated: {why}", f"Change it by hand, or tag it {MANAGED_TAG} with this fleet's name"
+    return f"{word} is not updated: {why}", f"Change it by hand, or let this fleet manage it by its tag {MANAGED_TAG}"
 
 
 def _not_updatable(change: OwnerChange) -> tuple[str, str]:
@@ -299,7 +308,7 @@ def drift_notes(plan: Plan) -> tuple[str, ...]:
 
 def unexplained_drift(plan: Plan) -> tuple[OwnerChange, ...]:
     """Return the owners that differ and of which no finding says why they are not updated."""
-    explained = {finding.key for finding in plan.findings if finding.rule in (RULE, UNCOMPARED)}
+    explained = {finding.key for finding in plan.findings if finding.rule in (OWNERS, UNCOMPARED)}
     return tuple(change for change in plan.owner_drift if str(change.owner) not in explained)
 
 

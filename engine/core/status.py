@@ -14,14 +14,13 @@ from typing import Any, Final
 
 from engine.core.change import Reason
 from engine.core.desired import DesiredApp, Mode
-from engine.core.finding import Finding
+from engine.core.finding import OWNERS, Finding
 from engine.core.identity import AppKey
 from engine.core.idle_spaces import IdleSpaces
 from engine.core.maintenance import Maintenance, since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
 from engine.core.owner_status import OwnerLine, OwnersView
-from engine.core.owners import RULE as OWNERS_RULE
 from engine.core.plan import Plan, PlanLane
 from engine.core.reserved import RULE as PLANS_RULE
 from engine.core.text import count_of
@@ -255,7 +254,7 @@ class StatusView:
 
     def with_owners(self, rows: tuple[OwnerLine, ...]) -> StatusView:
         """Return the view with a row for each owner, which says what a finding about that owner alone would say."""
-        findings = tuple(one for one in self.findings if (one.rule, one.enforcement) != (OWNERS_RULE, "advisory"))
+        findings = tuple(one for one in self.findings if (one.rule, one.enforcement) != (OWNERS, "advisory"))
         return replace(self, owners=OwnersView(rows), findings=findings)
 
 

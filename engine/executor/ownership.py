@@ -179,4 +179,4 @@ async def _read_owner(run: FleetRun, row: ObservedOwner) -> ObservedOwner:
         run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
         return replace(row, unread_because=error.message)
     found = whose(tag_value(tags, MANAGED_TAG), run.fleet)
-    return replace(row, ownership=found.ownership, managed_by=found.fleet)
+    return replace(row, ownership=found.ownership, managed_by=found.fleet, arn=detail.arn)

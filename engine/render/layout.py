@@ -44,7 +44,7 @@ _COMMAND: Final = re.compile(
     r"(?:^|: )(?P<command>"
     rf"appfleet {_FLAGS}(?:{'|'.join(COMMAND_NAMES)})(?:(?: [^ ]+)? -.*| {_ARGUMENT}(?: .*)?)?"
     r"|aws [a-z0-9-]+ [a-z0-9-]+(?: -.*)?"
-    r"|for user in [^ ].*; do aws [a-z0-9-]+ [a-z0-9-]+ -.*; done)$"
+    r"|for (?:user|name) in [^ ].*; do aws [a-z0-9-]+ [a-z0-9-]+ -.*; done)$"
 )
 _WORD: Final = re.compile(r" *[^ ]+")
 _SGR_SEQUENCE: Final = re.compile(r"\x1b\[[0-9;]*m")

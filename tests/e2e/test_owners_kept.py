@@ -242,6 +242,7 @@ def test_what_this_fleet_has_not_made_is_left_alone(place: Place) -> None:
     assert ran.code == 0
     assert place.only_looked()
     assert "it has no tag appfleet:managed-by" in ran.out
+    assert "add-tags --region eu-west-1 --resource-arn arn:aws:sagemaker:eu-west-1:111122223333:space/" in ran.out
 
 
 def test_a_lost_update_is_looked_up_before_it_is_sent_again(place: Place) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import fleet_text, lab_of, people
+from tests.e2e.harness import DOMAIN_ID, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
+    from engine.simulator.world.world import World
     from tests.e2e.harness import Place
 
 NAMES = people(3)
@@ -66,6 +67,19 @@ def test_they_are_moved_and_nothing_else_is_done_and_the_next_plan_is_quiet(rena
     quiet = renamed.run("plan", "--format", "json").report
     assert quiet["changes"] == []
     assert quiet["findings"] == []
+
+
+def test_people_and_spaces_of_the_old_name_are_named_with_the_command_that_moves_them(renamed: Place) -> None:
+    def tag(world: World) -> None:
+        for space in world.domains[DOMAIN_ID].spaces.values():
+            space.tags["appfleet:managed-by"] = "old name"
+
+    renamed.within(tag)
+    assert "managed-by" not in renamed.run("plan").out
+    for command in (("plan",), ("apply", "--yes")):
+        said = renamed.run(*command, *MOVE).out
+        assert "3 spaces of domain research have the tag appfleet:managed-by of the fleet 'old name'" in said
+        assert "for name in u000-lab u001-lab u002-lab; do aws sagemaker add-tags" in said
 
 
 def test_a_saved_plan_keeps_what_it_moves(renamed: Place) -> None:

@@ -63,7 +63,7 @@ def test_what_is_not_updated_says_why() -> None:
     nobodys = row_of(a_space(settings=OTHERS_IDLE, ownership=Ownership.NOBODY), update=True)
     assert (nobodys.condition, nobodys.action) == (OwnerCondition.DIFFERS, Action.NONE)
     assert nobodys.why == "not updated: it has no tag appfleet:managed-by"
-    assert nobodys.hint.startswith("change it by hand, or tag it")
+    assert nobodys.hint.startswith("change it by hand, or let this fleet manage it")
     shrinks = row_of(a_space(settings=GROWN, ebs_gb=40, **OURS), update=True)
     assert shrinks.differs == (Difference("ebs_gb", 20, 40),)
     assert shrinks.hint.startswith("no API call changes this")
