@@ -146,14 +146,14 @@ def _rows(facts: Facts, owners: Iterable[Owner]) -> dict[Owner, ObservedOwner]:
     return {owner: row for owner in owners if isinstance(row := facts.owners[owner], ObservedOwner)}
 
 
-async def auth_mode(run: FleetRun, domain: str) -> str:
-    """Return how people sign in to a domain; empty where that cannot be read."""
+async def auth_mode(run: FleetRun, domain: str) -> str | Unknown:
+    """Return how people sign in to a domain."""
     domain_id = run.links[domain].domain.domain_id
     try:
         return await run.reach(domain).ask("DescribeDomain", lambda cloud: cloud.auth_mode(domain_id))
     except CloudError as error:
         run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
-        return ""
+        return Unknown(error.message)
 
 
 async def _tagged(run: FleetRun, pruned: Sequence[AppKey]) -> tuple[str, ...] | Unknown:

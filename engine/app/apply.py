@@ -108,6 +108,7 @@ async def _carried_out(
         errors=whole.errors,
         quota_codes=whole.facts.quota_codes,
         compared=whole.compared,
+        not_to_assign=whole.not_to_assign,
     )
 
 

@@ -45,6 +45,15 @@ def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked:
     return declared & updating | set(portion(looked, asked.today.toordinal()))
 
 
+def unassigned_owners(options: AppOptions, loaded: Loaded, parts: Joined) -> frozenset[Owner]:
+    """Name the declared profiles whose users an earlier run did not come to assign, where a policy assigns users."""
+    owed = parts.run.memory.unassigned
+    if not (owed and loaded.settings.assign_users):
+        return frozenset()
+    declared = (one for one in loaded.fleet.owners if options.selectors.selects_owner(one))
+    return frozenset(one.owner for one in declared if one.owner in owed)
+
+
 def _due(loaded: Loaded, memory: Memory, now: float) -> frozenset[str]:
     """Name the domains whose last look is long enough ago; a narrow run is no look at the whole."""
     every_s = loaded.settings.owners_look_every * _EARLY_SHARE

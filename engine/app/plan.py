@@ -16,14 +16,14 @@ from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
-from engine.app.owner_looks import compared_domains, owners_to_compare
+from engine.app.owner_looks import compared_domains, owners_to_compare, unassigned_owners
 from engine.core.desired import Mode
 from engine.core.draft import Draft
 from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.grouping import grouped_findings
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Owner
 from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, MAINTENANCE_MARGIN_SECONDS, PLAN_ROUNDS_MAX_COUNT
 from engine.core.maintenance import Maintenance
 from engine.core.owner_status import Keeping, OwnerLine, status_lines
@@ -55,7 +55,7 @@ class Planned(NamedTuple):
     """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without.
 
     `compared` names the domains of which every declared profile and space was compared. `owners` has a row for each one
-    that --owners selects.
+    that --owners selects. The users of `not_to_assign` are nobody's business any more.
     """
 
     plan: Plan
@@ -63,6 +63,7 @@ class Planned(NamedTuple):
     errors: tuple[Trouble, ...] = ()
     compared: tuple[str, ...] = ()
     owners: tuple[OwnerLine, ...] = ()
+    not_to_assign: tuple[Owner, ...] = ()
 
 
 async def planned(
@@ -86,6 +87,8 @@ async def planned(
     observed = await _listed(options, loaded, parts, preparation)
     asked = _plan_options(options, loaded, parts)
     settings = loaded.settings
+    owed = unassigned_owners(options, loaded, parts) if preparation is None or not preparation.lets_go else frozenset()
+    watched = owners_to_compare(options, loaded, parts, asked) if preparation is None else frozenset()
     first = Draft(
         loaded.fleet,
         Facts(observed),
@@ -94,7 +97,8 @@ async def planned(
         creates_owners=settings.create_owners,
         updates_owners=settings.update_owners,
         assigns_users=settings.assign_users,
-        watched=frozenset() if preparation is not None else owners_to_compare(options, loaded, parts, asked),
+        watched=watched | owed,
+        unassigned=owed,
     )
     purpose = Purpose(running) if preparation is None else Purpose(running, preparation.leaving, preparation.restored)
     draft = await in_rounds(first, purpose, options, parts)
@@ -110,7 +114,8 @@ async def planned(
     _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
     rows = _owner_lines(draft, made) if options.request.owners else ()
-    return Planned(made, draft.facts, (draft.refusal.trouble,) if draft.refusal else (), compared, rows)
+    errors = (draft.refusal.trouble,) if draft.refusal else ()
+    return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign)
 
 
 def _owner_lines(draft: Draft, made: Plan) -> tuple[OwnerLine, ...]:

@@ -115,6 +115,7 @@ class OwnerReason(StrEnum):
     OFFBOARDED = "offboarded"
     UNDONE = "undone"
     OWNER_DRIFT = "owner_drift"
+    UNASSIGNED = "unassigned"  # an earlier run made it and did not come to assign its user
 
 
 @dataclass(frozen=True, slots=True)

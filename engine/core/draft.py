@@ -58,7 +58,7 @@ class Draft:
 
     `creates_owners`: missing profiles and spaces are made. `updates_owners`: those that differ are updated in place.
     `assigns_users`: the users of new profiles are assigned to their domain's application. `watched` owners are compared
-    although nothing is created in them.
+    although nothing is created in them. The users of `unassigned`, which are among them, are still to be assigned.
     """
 
     fleet: DesiredFleet
@@ -69,6 +69,7 @@ class Draft:
     assigns_users: bool = False
     updates_owners: bool = False
     watched: frozenset[Owner] = frozenset()
+    unassigned: frozenset[Owner] = frozenset()
 
     def knowing(self, more: Facts) -> Draft:
         """Return the draft that knows `more`."""
@@ -135,7 +136,8 @@ class Draft:
         """The plan with what is done about the owners that were looked at."""
         seen = self.facts.owners_seen
         from_fleet = self.asked.request.from_fleet
-        wanted = WantedOwners(self.needed, self.watched, self.creates_owners, self.updates_owners, from_fleet)
+        keeping = (self.creates_owners, self.updates_owners, from_fleet)
+        wanted = WantedOwners(self.needed, self.watched, *keeping, self.unassigned)
         return with_owners(self.fitted, self.declared, seen, wanted) if seen else self.fitted
 
     @cached_property
@@ -174,7 +176,7 @@ class Draft:
     def unclaimed(self) -> tuple[Owner, ...]:
         """The owners that would be updated, and of which nobody has read yet whose they are."""
         needed = frozenset(self.needed)
-        left = self.watched if self.asked.request.from_fleet else frozenset()
+        left = self.watched if self.asked.request.from_fleet else self.unassigned
         rows = ((owner, self.facts.owners_seen.get(owner)) for owner in sorted(left))
         moved = (owner for owner, row in rows if row is not None and _is_open(row))
         differ = (
@@ -192,7 +194,8 @@ class Draft:
         """The whole plan. It is complete when everything was listed, and answered, that it rests on."""
         made, facts = self.owned, self.facts
         for domain in domains_with_new_profiles(made):
-            made = with_auth_mode(made, domain, facts.auth_modes.get(domain, ""), facts.applications.get(domain))
+            mode, application = facts.auth_modes.get(domain, ""), facts.applications.get(domain)
+            made = with_auth_mode(made, domain, mode, application, self.unassigned)
         if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
             made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known
@@ -210,6 +213,14 @@ class Draft:
     def _without_unusable(self, plan: Plan) -> Plan:
         now = datetime.fromisoformat(self.asked.made_at).timestamp()
         return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, now)
+
+    @property
+    def not_to_assign(self) -> tuple[Owner, ...]:
+        """Those whose users are not to be assigned any more: they are gone, or not this fleet's."""
+        seen = self.facts.owners_seen
+        others = (Ownership.NOBODY, Ownership.FOREIGN)
+        rows = ((owner, seen[owner]) for owner in sorted(self.unassigned & seen.keys()))
+        return tuple(owner for owner, row in rows if row is None or row.ownership in others)
 
     @property
     def refusal(self) -> Refusal | None:

@@ -64,7 +64,7 @@ class Facts:
     tagged: Mapping[Lane, tuple[str, ...] | Unknown] = field(default_factory=dict)
     quotas: Mapping[Lane, LaneQuotas] = field(default_factory=dict)
     owners: Mapping[Owner, ObservedOwner | Unknown | None] = field(default_factory=dict)
-    auth_modes: Mapping[str, str] = field(default_factory=dict)
+    auth_modes: Mapping[str, str | Unknown] = field(default_factory=dict)
     applications: Mapping[str, Application] = field(default_factory=dict)
     residents: Mapping[str, Mapping[Owner, ObservedOwner]] = field(default_factory=dict)
     tags_unread: Mapping[Lane, str] = field(default_factory=dict)

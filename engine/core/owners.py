@@ -91,6 +91,7 @@ def with_owners(
     for owner in sorted(wanted.watched - set(wanted.needed)):
         if owner in seen and owner in declared:
             made.compare(owner)
+    made.assign(wanted.unassigned)
     others = [row for owner in made.held if (row := seen[owner]) is not None and row.ownership is not Ownership.OURS]
     others += [row for owner in wanted.watched if (row := seen.get(owner)) is not None and wanted.is_left_behind(row)]
     if not (made.blocked or made.changes or made.drift or others):
@@ -136,7 +137,8 @@ class WantedOwners:
     """Which owners a plan speaks of: those that its creates need, and those that are only compared.
 
     `create` and `update` say whether a policy lets appfleet make and change them. Of those watched it is said which
-    the fleet `from_fleet` manages: its apps move to this one.
+    the fleet `from_fleet` manages: its apps move to this one. `unassigned` are those whose users an earlier run did not
+    come to assign.
     """
 
     needed: tuple[Owner, ...] = ()
@@ -144,6 +146,7 @@ class WantedOwners:
     create: bool = False
     update: bool = False
     from_fleet: str = ""
+    unassigned: frozenset[Owner] = frozenset()
 
     def is_left_behind(self, row: ObservedOwner) -> bool:
         """Whether the fleet whose apps move manages an owner."""
@@ -217,6 +220,16 @@ class _Owners:
             self.held[owner] = not_ours(row)
         elif not change.updates:
             self.held[owner] = _not_updatable(change)
+
+    def assign(self, unassigned: Iterable[Owner]) -> None:
+        """Plan the assignment of users whose profiles stand there, made by a run that did not come to it."""
+        for owner in unassigned:
+            row, declared = self._seen.get(owner), self._declared.get(owner)
+            if row is None or declared is None or row.has_failed or row.is_deleting or owner in self.changes:
+                continue
+            if row.ownership is Ownership.OURS and row.sso_identity:
+                after = replace(declared, sso_identity=row.sso_identity, sso_is_guessed=False)
+                self.changes[owner] = OwnerChange(owner, Action.NONE, OwnerReason.UNASSIGNED, row, after)
 
     def _without_default(
         self, owner: Owner, declared: DesiredOwner, row: ObservedOwner, found: tuple[Difference, ...]
@@ -313,8 +326,9 @@ def unexplained_drift(plan: Plan) -> tuple[OwnerChange, ...]:
 
 
 def domains_with_new_profiles(plan: Plan) -> tuple[str, ...]:
-    """Name the domains in which the plan makes user profiles, sorted."""
-    return tuple(sorted({change.owner.domain for change in new_profiles(plan.owners)}))
+    """Name the domains in which the plan makes user profiles, or assigns the users of some, sorted."""
+    assigned = (change for change in plan.owners if change.reason is OwnerReason.UNASSIGNED)
+    return tuple(sorted({change.owner.domain for change in (*new_profiles(plan.owners), *assigned)}))
 
 
 def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:

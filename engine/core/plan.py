@@ -124,8 +124,10 @@ class Plan:
 
     @property
     def has_changes(self) -> bool:
-        """Whether anything is created, changed or deleted: apps, profiles or spaces."""
-        return bool(self.changes) or any(change.action is not Action.NONE for change in self.owners)
+        """Whether anything is created, changed or deleted, or anybody assigned: apps, profiles or spaces."""
+        return bool(self.changes) or any(
+            change.action is not Action.NONE or change.assigned_to is not None for change in self.owners
+        )
 
     @property
     def drift(self) -> tuple[Change, ...]:

@@ -6,14 +6,17 @@ domain refuses a profile with one. Not here: where the names come from (`config.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
 from engine.core.application import Application, unassigned
-from engine.core.change import OwnerChange
+from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.facts import Unknown
 from engine.core.finding import Finding
+from engine.core.identity import Owner
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.observed import Ownership
 from engine.core.owners import SSO_MODE, new_profiles, with_sso_warning
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
@@ -22,28 +25,38 @@ _RULE: Final = "sso"
 _KEY: Final = "sso_identity"
 
 
-def with_auth_mode(plan: Plan, domain: str, auth_mode: str, application: Application | None = None) -> Plan:
+def with_auth_mode(
+    plan: Plan,
+    domain: str,
+    auth_mode: str | Unknown,
+    application: Application | None = None,
+    owed: Collection[Owner] = (),
+) -> Plan:
     """Return the plan with what this AuthMode (empty: not known) means for the profiles that it makes in the domain.
 
     A name that was only guessed from an address is sent where it is asked for and nowhere else. What the service would
     refuse denies the plan, before anything is called. With an `application` the users of the new profiles are assigned
-    to it.
+    to it, and those of `owed`, which an earlier run made.
     """
+    if isinstance(auth_mode, Unknown):
+        plan, auth_mode = _with_unread_mode(plan, domain, auth_mode), ""
     if auth_mode != SSO_MODE:
         plan = replace(plan, owners=tuple(_without_guess(change, domain) for change in plan.owners))
     new = [change for change in new_profiles(plan.owners) if change.owner.domain == domain]
     named = [change for change in new if _identity(change) is not None]
     nameless = [change for change in new if _identity(change) is None]
-    if application is None or not named:
+    left = [change for change in plan.owners if change.owner.domain == domain and _is_left(change, owed)]
+    if application is None or not (named or left):
         plan = with_sso_warning(plan, domain, auth_mode)
     elif application.unread is None:
-        users = {change.owner for change in named}
+        users = {change.owner for change in (*named, *left)}
         assigned = (replace(one, assigned_to=application) if one.owner in users else one for one in plan.owners)
         plan = replace(plan, owners=tuple(assigned))
     else:
-        names = [_identity(change) or "" for change in named]
+        names = [_identity(change) or "" for change in (*named, *left)]
         findings = unassigned(domain, application, application.unread, names)
         plan = replace(plan, findings=tuple(sorted({*plan.findings, *findings})))
+    plan = _without_idle(plan, domain)
     if auth_mode == SSO_MODE and nameless:
         finding = _missing_finding(domain, nameless)
     elif auth_mode and auth_mode != SSO_MODE and named:
@@ -51,6 +64,39 @@ def with_auth_mode(plan: Plan, domain: str, auth_mode: str, application: Applica
     else:
         return plan
     return replace(plan, findings=tuple(sorted({*plan.findings, finding})), denied=True)
+
+
+def _is_left(change: OwnerChange, owed: Collection[Owner]) -> bool:
+    """Whether a profile stands there whose user an earlier run was to assign."""
+    stands = change.action in (Action.NONE, Action.UPDATE) and change.before is not None
+    ours = change.before is not None and change.before.ownership is Ownership.OURS
+    return stands and ours and change.owner in owed and _identity(change) is not None
+
+
+def _without_idle(plan: Plan, domain: str) -> Plan:
+    """Leave out whom nobody assigns after all: nothing else is done about that profile."""
+    kept = (
+        change
+        for change in plan.owners
+        if change.owner.domain != domain
+        or change.reason is not OwnerReason.UNASSIGNED
+        or change.assigned_to is not None
+    )
+    return replace(plan, owners=tuple(kept))
+
+
+def _with_unread_mode(plan: Plan, domain: str, unread: Unknown) -> Plan:
+    """Add what a reader must know about new profiles in a domain of which nobody knows how people sign in to it."""
+    profiles = sum(1 for change in new_profiles(plan.owners) if change.owner.domain == domain)
+    if not profiles:
+        return plan
+    made = count_of(profiles, "user profile")
+    message = (
+        f"how people sign in to domain {domain} could not be read ({unread.why}), and {made} will be made there: if it "
+        "is IAM Identity Center, appfleet assigns none of their users, so they cannot sign in until an administrator "
+        "does. Allow the caller sagemaker:DescribeDomain"
+    )
+    return replace(plan, findings=tuple(sorted({*plan.findings, Finding(_RULE, "advisory", "", clean(message))})))
 
 
 def _identity(change: OwnerChange) -> str | None:

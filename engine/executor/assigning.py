@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engine.core.application import Application, Why, unassigned, why_of
+from engine.core.change import Action
 from engine.core.errors import AccessDenied, CloudError, NotFound, OutcomeUnknown, Throttled, Unreachable
 from engine.core.outcome import Outcome
 from engine.core.text import count_of
@@ -22,7 +23,7 @@ from engine.executor.calls import StoppedError
 from engine.ports.events import UserAssigned, UserUnassigned
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from engine.core.change import OwnerChange
     from engine.core.finding import Finding
@@ -30,11 +31,18 @@ if TYPE_CHECKING:
     from engine.core.outcome import OwnerResult
     from engine.executor.reach import Reach
     from engine.ports.events import Emit
+    from engine.ports.journal import Journal
 
 _SERVICE: Final = "IAM Identity Center"
-_NO_USER: Final = Why("the identity store has no user of that name yet (is it provisioned?)")
+_MADE: Final[Mapping[Action, frozenset[Outcome]]] = {
+    Action.CREATE: frozenset({Outcome.CREATED}),
+    Action.UPDATE: frozenset({Outcome.UPDATED, Outcome.UNCHANGED}),
+    Action.NONE: frozenset({Outcome.UNCHANGED}),
+}
+_PASSING: Final = Throttled | Unreachable | OutcomeUnknown  # of which nobody knows; the next run tries again
+_NO_USER: Final = Why("the identity store has no user of that name yet (is it provisioned?). The next run tries again")
 _NO_APPLICATION: Final = Why("DescribeDomain names no application, as of domains that were made before October 2023")
-_STOPPED: Final = Why("the run ended before that")
+_STOPPED: Final = Why("the run ended before that. The next run tries again")
 _STOPPED_CODE: Final = "stopped"
 
 
@@ -63,15 +71,18 @@ async def application_of(reach: Reach, account_reach: Reach) -> Application:
 class Assigning:
     """What is assigned in one run. `reach_of` reaches a domain's account, while the domain's lane may call.
 
-    `on_bug` hears of what should not have been.
+    `on_bug` hears of what should not have been. `wall` gives epoch seconds.
 
-    Nobody is assigned whose profile this run did not make.
+    Nobody is assigned whose profile neither this run made nor an earlier one that did not come to it: the journal keeps
+    whose user is to be assigned, from before the profile is made until that is done or refused.
     """
 
     changes: Iterable[OwnerChange]
     reach_of: Callable[[str], Reach]
     emit: Emit
     on_bug: Callable[[BaseException], None]
+    journal: Journal
+    wall: Callable[[], float]
     count: int = 0
     _wanted: dict[Owner, OwnerChange] = field(init=False)
     _waiting: defaultdict[Lane, deque[OwnerChange]] = field(default_factory=lambda: defaultdict(deque))
@@ -87,13 +98,19 @@ class Assigning:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Assign users while the block runs; leaving it waits for the last of them."""
+        for owner in self._wanted:
+            self.journal.owe_assignment(owner, self.wall())
         async with self._group:
             yield
 
     def take(self, result: OwnerResult) -> None:
-        """Handle the end of an owner: the user of a profile that was made is assigned."""
+        """Handle the end of an owner: the user of a profile that was made, now or by an earlier run, is assigned."""
         change = self._wanted.get(result.owner)
-        if change is None or result.outcome is not Outcome.CREATED:
+        if change is None:
+            return
+        if result.outcome is Outcome.ADOPTED:  # somebody else made it meanwhile
+            self.journal.settle_assignment(result.owner)
+        if result.outcome not in _MADE[change.action]:
             return
         lane = self.reach_of(result.owner.domain).link.lane
         self._waiting[lane].append(change)
@@ -121,13 +138,18 @@ class Assigning:
         except NotFound as error:
             is_user = error.operation == "GetUserId"
             self._leave(change, error.service_code, _NO_USER if is_user else why_of(error))
+            if not is_user:
+                self.journal.settle_assignment(change.owner)
         except CloudError as error:
             # What is refused may be one user's; what is denied, or did not pass, is everybody's.
-            if isinstance(error, AccessDenied | Throttled | Unreachable | OutcomeUnknown) or error.ends_lane:
+            if isinstance(error, AccessDenied | _PASSING) or error.ends_lane:
                 self._given_up[domain] = error
             self._leave(change, error.service_code or error.code, why_of(error))
+            if not isinstance(error, _PASSING):
+                self.journal.settle_assignment(change.owner)
         else:
             self.count += 1
+            self.journal.settle_assignment(change.owner)
             self.emit(UserAssigned(change.owner, user, application.arn))
 
     async def _ask(self, reach: Reach, user: str, application: Application) -> None:

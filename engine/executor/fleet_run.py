@@ -159,18 +159,21 @@ class FleetRun:
         errors: Sequence[Trouble] = (),
         quota_codes: Mapping[str, str] = MappingProxyType({}),
         compared: Sequence[str] = (),
+        not_to_assign: Sequence[Owner] = (),
     ) -> ApplyReport:
         """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens.
 
         `errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
         `compared` names the domains whose owners were all compared: they need not be again for a while, unless one of
-        their updates did not end.
+        their updates did not end. The users of `not_to_assign` need not be assigned any more.
         """
+        for owner in not_to_assign:
+            self.journal.settle_assignment(owner)
         attention = asyncio.Event()
         beginning = self._beginning()
         apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
         owners = beginning.owner_operations(plan, weight)
-        assigning = Assigning(plan.owners, self._reach_to_assign, self.emit, self._note_bug)
+        assigning = Assigning(plan.owners, self._reach_to_assign, self.emit, self._note_bug, self.journal, self.wall)
         now, wall, open_count = self.control.now, self.wall, len(apps) + len(owners)
         ledger = Ledger(open_count, self.emit, self.journal, now, wall, attention.set, assigning.take)
         self.lanes = self._lane_runs(ledger, quota_codes, wait=wait)

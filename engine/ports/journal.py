@@ -66,7 +66,8 @@ class Memory:
     what no run has ended yet, and `replaced` the last replace of each app that had drifted. `last_failures` names the
     run that last counted against each of `failures`, where it is still kept. `unseen` are apps that were made without
     waiting for them, of which no run has seen yet whether they got into service. `owners_compared` is when all
-    profiles and spaces of a domain were compared last, by its id.
+    profiles and spaces of a domain were compared last, by its id. `unassigned` are the profiles that a run was making
+    and whose users it has not assigned.
     """
 
     once_done: frozenset[AppKey]
@@ -80,6 +81,7 @@ class Memory:
     last_failures: Mapping[AppKey, LastFailure] = field(default_factory=dict)
     unseen: Mapping[AppKey, Unseen] = field(default_factory=dict)
     owners_compared: Mapping[str, float] = field(default_factory=dict)
+    unassigned: frozenset[Owner] = frozenset()
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:
@@ -142,6 +144,14 @@ class Journal(Protocol):
         """Remember that all owners of a domain were compared, at epoch seconds."""
         ...
 
+    def owe_assignment(self, owner: Owner, at: float) -> None:
+        """Remember that the user of a profile which is about to be made has to be assigned, at epoch seconds."""
+        ...
+
+    def settle_assignment(self, owner: Owner) -> None:
+        """Forget that the user of a profile has to be assigned: that is done, or is nobody's business any more."""
+        ...
+
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:
         """Remember the last good create rate of a lane."""
         ...
@@ -197,6 +207,12 @@ class NoJournal:
         """Do nothing."""
 
     def note_owners_compared(self, domain_id: str, at: float) -> None:
+        """Do nothing."""
+
+    def owe_assignment(self, owner: Owner, at: float) -> None:
+        """Do nothing."""
+
+    def settle_assignment(self, owner: Owner) -> None:
         """Do nothing."""
 
     def note_rate(self, lane: Lane, calls_per_second: float) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
-from engine.core.change import Action, OwnerChange
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.finding import UNCOMPARED
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.identity import SPACE, USER, Owner, word_of_key
@@ -53,6 +53,8 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
         first = group[0]
         where = owners_in_domain([one.owner for one in group])
         what = f"{_VERBS[first.action]} {where}{_said(first.updates)}{_assigned(group)}{_volumes(group)}"
+        if first.reason is OwnerReason.UNASSIGNED:
+            what = f"assign the users of {where}"
         rows.append((SYMBOLS[first.action], what, listed([one.owner.name for one in group])))
     return rows
 
@@ -90,7 +92,8 @@ def _alike(changes: Iterable[OwnerChange]) -> list[list[OwnerChange]]:
     groups: dict[tuple[object, ...], list[OwnerChange]] = {}
     for change in sorted(changes, key=owner_order):
         differs = repr(change.differs)
-        groups.setdefault((change.owner.domain, change.owner.kind, change.action, differs), []).append(change)
+        alike = (change.owner.domain, change.owner.kind, change.action, differs, change.reason)
+        groups.setdefault(alike, []).append(change)
     return list(groups.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.service import owner_operations
-from tests.e2e.harness import ACCOUNT, DOMAIN_ID, Place, fault
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, Place, fault, until
 from tests.e2e.test_onboarding import CREATES, FLEET, PEOPLE, QUICK_OWNERS, counted
 
 if TYPE_CHECKING:
@@ -202,3 +203,96 @@ def test_a_saved_plan_assigns_as_it_said(place: Place) -> None:
     ran = place.run("apply", "plan.json", "--yes")
     assert ran.code == 0, ran.out + ran.err
     assert len(assigned(place)) == 40
+
+
+def team_of(place: Place) -> None:
+    """Declare the people of the table as a team, without onboarding it."""
+    table(place.folder, entra)
+    members = 'members_file = "people.csv"\nuser_apps = ["canvas"]\n'
+    file = place.folder / "fleet.toml"
+    file.write_text(FLEET.replace("[apps.canvas]", f"[domains.research.teams.vision]\n{members}[apps.canvas]"))
+
+
+def test_whom_a_killed_run_did_not_come_to_assign_the_next_one_assigns(place: Place) -> None:
+    team_of(place)
+    place.scenario(QUICK_OWNERS + fault("stall-after", "CreateApplicationAssignment"))
+    with place.start("apply", "--yes") as running:
+        until(lambda: counted(place)[0] == PEOPLE, "every profile is in service")
+        running.signal(signal.SIGKILL)
+        running.end()
+    place.scenario(QUICK_OWNERS)
+    plan = place.run("plan").out
+    assert "assign the users of 40 user profiles in domain research: " in plan
+    assert "40 users to assign" in plan
+    assert place.run("plan", "--detailed-exitcode").code == 2
+    ran = place.run("apply", "--yes")
+    assert ran.code == 0, ran.out + ran.err
+    assert assigned(place) == sorted(map(address, range(PEOPLE)))
+    assert "40 users assigned in IAM Identity Center" in ran.out
+    place.forget_calls()
+    assert place.run("apply", "--yes").code == 0
+    assert set(place.calls()) == {"GetCallerIdentity", "ListApps"}, "what is done is not asked about again"
+
+
+def test_a_user_who_comes_to_the_identity_store_later_is_assigned_then(place: Place) -> None:
+    team_of(place)
+    have = [address(number) for number in range(PEOPLE) if number != 7]
+    store = f"[identity_center]\nusers = {have}\nprofiles_need_users = false\n"
+    place.scenario(QUICK_OWNERS + store)
+    first = place.run("apply", "--yes", "--format", "json")
+    assert first.code == 0, first.out + first.err
+    assert "The next run tries again" in findings(first)[0]
+
+    def provision(world: World) -> None:
+        world.center.users = None  # everybody who is asked for
+
+    place.within(provision)
+    assert place.run("apply", "--yes").code == 0
+    assert assigned(place) == sorted(map(address, range(PEOPLE)))
+
+
+def test_what_was_denied_is_said_once_and_left_to_the_command(place: Place) -> None:
+    team_of(place)
+    place.scenario(QUICK_OWNERS + fault("access-denied", "CreateApplicationAssignment"))
+    assert place.run("apply", "--yes").code == 0
+    place.scenario(QUICK_OWNERS)
+    assert "to assign" not in place.run("plan").out
+    assert assigned(place) == []
+
+
+def test_a_profile_that_somebody_else_made_anew_has_nobody_assigned(place: Place) -> None:
+    team_of(place)
+    place.scenario(QUICK_OWNERS + fault("stall-after", "CreateApplicationAssignment"))
+    with place.start("apply", "--yes") as running:
+        until(lambda: counted(place)[0] == PEOPLE, "every profile is in service")
+        running.signal(signal.SIGKILL)
+        running.end()
+    place.scenario(QUICK_OWNERS)
+
+    def make_anew(world: World) -> None:
+        for profile in world.domains[DOMAIN_ID].profiles.values():
+            profile.tags.clear()
+
+    place.within(make_anew)
+    assert place.run("apply", "--yes").code == 0
+    assert assigned(place) == []
+    place.forget_calls()
+    assert place.run("apply", "--yes").code == 0
+    assert set(place.calls()) == {"GetCallerIdentity", "ListApps"}
+
+
+def test_where_nobody_may_read_how_people_sign_in_it_is_said_that_none_is_assigned(place: Place) -> None:
+    team_of(place)
+    place.scenario(QUICK_OWNERS + fault("access-denied", "DescribeDomain"))
+    for command in (("plan",), ("apply", "--yes")):
+        said = place.run(*command).out
+        assert "how people sign in to domain research could not be read (DescribeDomain failed with" in said
+        assert "appfleet assigns none of their users" in said
+
+
+def test_a_policy_that_assigns_and_makes_nobody_is_a_warning(place: Place) -> None:
+    policy = place.folder / "policies" / "execution.toml"
+    policy.write_text(policy.read_text().replace("create = true", "create = false"))
+    ran = place.run("validate")
+    assert ran.code == 0
+    assert "owners.assign: assigns nobody while create is false" in ran.err

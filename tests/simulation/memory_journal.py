@@ -34,6 +34,7 @@ class Disk:
     rates: dict[Lane, float] = field(default_factory=dict)
     domain_sizes: dict[str, int] = field(default_factory=dict)
     owners_compared: dict[str, float] = field(default_factory=dict)
+    unassigned: set[Owner] = field(default_factory=set)
     unclean_end_at: float | None = None
     runs: int = 0
     unfinished: dict[AppKey | Owner, Unfinished] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Disk:
             is_new=self.runs == 0,
             domain_sizes=dict(self.domain_sizes),
             owners_compared=dict(self.owners_compared),
+            unassigned=frozenset(self.unassigned),
             unfinished=dict(self.unfinished),
             replaced=dict(self.replaced),
         )
@@ -144,6 +146,13 @@ class MemoryJournal:
 
     def note_owners_compared(self, domain_id: str, at: float) -> None:
         self._put(lambda: self._disk.owners_compared.__setitem__(domain_id, at))
+
+    def owe_assignment(self, owner: Owner, at: float) -> None:
+        assert at <= self._wall()
+        self._put(lambda: self._disk.unassigned.add(owner))
+
+    def settle_assignment(self, owner: Owner) -> None:
+        self._put(lambda: self._disk.unassigned.discard(owner))
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
         self._put(lambda: self._disk.domain_sizes.__setitem__(domain_id, apps))

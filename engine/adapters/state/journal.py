@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from engine.adapters.state import journal_unseen
 from engine.adapters.state.journal_end import End, Start
 from engine.adapters.state.journal_entries import AppMarks, Conclusion, DomainSize, Intent, Part, Rate, SeenFailed
-from engine.adapters.state.journal_owners import OwnerConclusion, OwnerLook
+from engine.adapters.state.journal_owners import OwedAssignment, OwnerConclusion, OwnerLook
 from engine.adapters.state.journal_reader import memory_of, read_memory
 from engine.adapters.state.journal_schema import (
     JournalUnusable,
@@ -182,6 +182,16 @@ class SqliteJournal:
         """Remember that all owners of a domain were compared, at epoch seconds."""
         if self._writer is not None:
             self._writer.put(OwnerLook(domain_id, at))
+
+    def owe_assignment(self, owner: Owner, at: float) -> None:
+        """Remember that the user of a profile which is about to be made has to be assigned, at epoch seconds."""
+        if self._writer is not None:
+            self._writer.put(OwedAssignment(owner, at))
+
+    def settle_assignment(self, owner: Owner) -> None:
+        """Forget that the user of a profile has to be assigned."""
+        if self._writer is not None:
+            self._writer.put(OwedAssignment(owner, 0.0))
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
         """Remember how many rows a complete scan of a domain gave."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.adapters.state.journal_end import End, Start
-from engine.adapters.state.journal_owners import OwnerConclusion, OwnerLook, SingleRow, error_row
+from engine.adapters.state.journal_owners import OwedAssignment, OwnerConclusion, OwnerLook, SingleRow, error_row
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import AppResult, Outcome, Trouble
 from engine.core.text import clean
@@ -120,5 +120,16 @@ class Part(SingleRow):
 
 
 Entry = (
-    Intent | Conclusion | SeenFailed | OwnerConclusion | OwnerLook | Rate | DomainSize | AppMarks | Part | Start | End
+    Intent
+    | Conclusion
+    | SeenFailed
+    | OwnerConclusion
+    | OwnerLook
+    | OwedAssignment
+    | Rate
+    | DomainSize
+    | AppMarks
+    | Part
+    | Start
+    | End
 )

@@ -28,6 +28,10 @@ OWNER_UPDATE_TABLES: Final = (
 )
 _UPDATED: Final = "INSERT OR IGNORE INTO owner_updates VALUES (?, ?, ?)"  # the first of a run knows what was there
 _LOOKED: Final = "INSERT OR REPLACE INTO owner_looks SELECT fleet, ?, ? FROM runs WHERE id = ?"
+_ASSIGN: Final = "CreateApplicationAssignment"
+_ASSIGNMENT: Final = "/assignment"
+_OWED: Final = "INSERT OR REPLACE INTO unfinished SELECT fleet, ?, ?, ?, 0, 1 FROM runs WHERE id = ?"
+_NOT_OWED: Final = "DELETE FROM unfinished WHERE key = ? AND fleet = (SELECT fleet FROM runs WHERE id = ?)"
 _CODE_MAX_CHARS: Final = 80
 OWNERS_SINCE: Final = 3  # the form of the journal that has owners
 _OWNER_PARTS: Final = 3
@@ -79,6 +83,31 @@ class OwnerLook(SingleRow):
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
         """Return what writes it."""
         return _LOOKED, (clean(self.domain_id), self.at, run)
+
+
+@dataclass(frozen=True, slots=True)
+class OwedAssignment(SingleRow):
+    """The user of a profile that is made has to be assigned, from `at` on (epoch seconds); 0: not any more.
+
+    It is a row of `unfinished` under a key of its own, which no app and no owner has.
+    """
+
+    owner: Owner
+    at: float
+
+    def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
+        """Return what writes it."""
+        key = clean(f"{self.owner}{_ASSIGNMENT}")
+        return (_OWED, (key, _ASSIGN, self.at, run)) if self.at else (_NOT_OWED, (key, run))
+
+
+def owed_assignments(connection: sqlite3.Connection, fleet: str) -> frozenset[Owner]:
+    """Return the profiles whose users have to be assigned. Raises sqlite3.Error, ValueError."""
+    if values.form_of(connection) < OWNER_UPDATES_SINCE:
+        return frozenset()
+    rows = connection.execute("SELECT key FROM unfinished WHERE fleet = ? AND operation = ?", (fleet, _ASSIGN))
+    owners = (owner_or_none(values.text(key).removesuffix(_ASSIGNMENT)) for (key,) in rows)
+    return frozenset(owner for owner in owners if owner is not None)
 
 
 def note_before(connection: sqlite3.Connection, run: int, updates: Iterable[tuple[str, str]]) -> None:

@@ -12,7 +12,13 @@ from contextlib import closing
 from typing import Any, Final, TypeVar
 
 from engine.adapters.state import journal_values as values
-from engine.adapters.state.journal_owners import looks_of, owner_counts, owners_of, unknown_owners_of
+from engine.adapters.state.journal_owners import (
+    looks_of,
+    owed_assignments,
+    owner_counts,
+    owners_of,
+    unknown_owners_of,
+)
 from engine.adapters.state.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
 from engine.adapters.state.journal_trail import trail_of
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
@@ -121,6 +127,7 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         last_failures=_last_failures(connection, fleet),
         unseen=unseen_of(connection, fleet),
         owners_compared=looks_of(connection, fleet),
+        unassigned=owed_assignments(connection, fleet),
     )
 
 

@@ -79,7 +79,8 @@ async def auth_mode(options: AppOptions, domain: str, emit: Emit) -> str:
     """Ask how people sign in to a domain of the fleet, `IAM` or `SSO`; empty where that cannot be read."""
 
     async def ask(options: AppOptions, _: Loaded, parts: Joined) -> str:
-        return (await answers((SignsIn(domain),), Facts(), options, parts)).auth_modes[domain]
+        mode = (await answers((SignsIn(domain),), Facts(), options, parts)).auth_modes[domain]
+        return mode if isinstance(mode, str) else ""
 
     options = options.about(Selectors(domains=(domain,)))
     return await looking(options, read(options, today()), emit, ask)

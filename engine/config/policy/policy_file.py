@@ -215,6 +215,10 @@ def _settings(merged: _Merged) -> Settings:
     safety = _table(merged, SafetyTable, "safety")
     safety["replace_on_drift"] = safety.pop("replace") == "on-drift"
     owners = _table(merged, OwnersTable, "owners")
+    if owners["assign"] and not owners["create"]:
+        path = ("owners", "assign")
+        message = "assigns nobody while create is false: only users of profiles that appfleet makes are assigned"
+        merged.problems.warning(Code.VALUE, merged.place_of(path, path), message, "Set create = true, or remove assign")
     return Settings(
         execution=execution,
         backoffs=Backoffs(

@@ -16,6 +16,7 @@ from engine.core.owners import holders_needed, owners_needed
 from engine.core.planner import plan_fleet
 from engine.core.sso import with_auth_mode
 from engine.executor.assigning import Assigning, application_of
+from engine.ports.journal import NoJournal
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.identity_center import application_arn, store_id
 from tests.fleets import LANE, SOURCE, options
@@ -187,7 +188,7 @@ def test_a_signal_leaves_those_who_wait_to_the_command_of_the_finding() -> None:
     ]
     assert made
     (message,) = said(report)
-    assert "cannot sign in: the run ended before that. An administrator" in message
+    assert "cannot sign in: the run ended before that. The next run tries again. An administrator" in message
 
 
 def test_no_call_is_made_for_a_lane_that_was_stopped() -> None:
@@ -201,7 +202,7 @@ def test_no_call_is_made_for_a_lane_that_was_stopped() -> None:
     report = apply(stage)
     assert report.exit_code == 1
     assert (report.calls["GetUserId"], "CreateApplicationAssignment" in report.calls) == ({"ok": 1}, False)
-    assert "cannot sign in: the run ended before that. An administrator" in said(report)[0]
+    assert "cannot sign in: the run ended before that. The next run tries again. An administrator" in said(report)[0]
 
 
 def test_a_bug_ends_the_run_in_order() -> None:
@@ -219,7 +220,7 @@ def test_a_bug_ends_the_run_in_order() -> None:
 
         seen: list[str] = []
         change = replace(plan_of_owner(ALICE), assigned_to=broken)
-        assigning = Assigning([change], reach_of, run.emit, bugs.append)
+        assigning = Assigning([change], reach_of, run.emit, bugs.append, NoJournal(), lambda: 1.0)
         async with assigning.running():
             assigning.take(result_of(ALICE))
         return [str(bug) for bug in bugs], assigning.notes, assigning.findings
