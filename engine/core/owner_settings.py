@@ -66,6 +66,11 @@ class Difference(NamedTuple):
         return self.field.startswith(DEFAULT_PREFIX)
 
     @property
+    def is_other_default(self) -> bool:
+        """Whether it is the default of a space that somebody has set to another value."""
+        return self.is_default and self.observed is not None
+
+    @property
     def is_unset_default(self) -> bool:
         """Whether it is the default of a space that nobody has set yet: a start from Studio uses the domain's."""
         return self.observed is None and self.is_default

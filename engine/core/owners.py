@@ -239,7 +239,7 @@ class _Owners:
         Setting that default is part of making the app, so that a start from Studio makes the same one. Whose the space
         is may still have to be read.
         """
-        if owner not in self._needed or not any(one.is_default for one in found):
+        if owner not in self._needed or not any(one.is_other_default for one in found):
             return tuple(one for one in found if not one.is_unset_default)
         if row.ownership is Ownership.OURS:
             alone = default_alone(declared)
@@ -248,8 +248,7 @@ class _Owners:
                 owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, alone, differs=follows
             )
             return tuple(one for one in found if one not in follows)
-        asked = row.ownership is not Ownership.UNREAD or row.unread_because
-        return tuple(one for one in found if not (asked and one.is_unset_default))
+        return tuple(one for one in found if not one.is_unset_default)
 
     def _make(self, declared: DesiredOwner, row: ObservedOwner | None) -> None:
         owner = declared.owner

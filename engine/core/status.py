@@ -64,7 +64,7 @@ _BY_STATUS: Final = {
     AppStatus.UNKNOWN: Condition.UNKNOWN,
 }
 # Of a plan: what stands in the way of declared apps.
-_SHOWN_FINDINGS: Final = frozenset({OWNERS_RULE, PLANS_RULE, "claimed"})
+_SHOWN_FINDINGS: Final = frozenset({OWNERS, PLANS_RULE, "claimed"})
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
 
 
