@@ -116,3 +116,11 @@ def test_no_noqa_without_a_rule() -> None:
 
 def test_the_licence_is_there() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_no_statement_numbers_its_parameters() -> None:
+    """Some versions of Python take ?1 for a name, and warn of values that come in order."""
+    numbered = re.compile(r"\?" + r"\d")
+    assert [
+        path.name for path in engine_modules() if path.parent.name == "state" and numbered.search(_text(path))
+    ] == []

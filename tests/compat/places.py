@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from engine.config.fleet.fleet_file import load_fleet
@@ -289,7 +290,7 @@ def prepare_killed(place: Place) -> None:
     place.scenario(QUICK_ALL + fault("stall-after", "CreateApp") + fault("stall-after", "DeleteApp"))
 
     def in_doubt() -> int:
-        with sqlite3.connect(place.folder / STATE / "journal.sqlite") as connection:
+        with closing(sqlite3.connect(place.folder / STATE / "journal.sqlite")) as connection, connection:
             return int(connection.execute("SELECT count(*) FROM unfinished WHERE in_doubt").fetchone()[0])
 
     with place.start("apply", "--yes", "--replace") as running:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def test_an_app_of_mode_once_that_nobody_waited_for_and_that_failed_is_created_a
 
 
 def unfinished(place: Place) -> dict[str, tuple[str, int, int]]:
-    with sqlite3.connect(place.folder / ".appfleet" / "journal.sqlite") as connection:
+    with closing(sqlite3.connect(place.folder / ".appfleet" / "journal.sqlite")) as connection, connection:
         rows = connection.execute("SELECT key, operation, in_doubt, owed FROM unfinished").fetchall()
     return {key: (operation, in_doubt, owed) for key, operation, in_doubt, owed in rows}
 

@@ -253,13 +253,13 @@ def _keep_refusal(connection: sqlite3.Connection, header: RunHeader, end: End) -
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(
         "INSERT OR IGNORE INTO runs (run_id, fleet, version, started, alive_at, ended, result, exit_code, error_code, "
-        "error_message, error_hint, began) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, 0)",
-        (clean(header.run_id), header.fleet, header.version, header.started, at, *rest),
+        "error_message, error_hint, began) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (clean(header.run_id), header.fleet, header.version, header.started, at, at, *rest),
     )
     connection.execute(
-        "DELETE FROM runs WHERE NOT began AND fleet = ?1 AND id NOT IN "
-        "(SELECT id FROM runs WHERE NOT began AND fleet = ?1 ORDER BY id DESC LIMIT ?2)",
-        (header.fleet, JOURNAL_REFUSALS_MAX_COUNT),
+        "DELETE FROM runs WHERE NOT began AND fleet = ? AND id NOT IN "
+        "(SELECT id FROM runs WHERE NOT began AND fleet = ? ORDER BY id DESC LIMIT ?)",
+        (header.fleet, header.fleet, JOURNAL_REFUSALS_MAX_COUNT),
     )
     connection.execute("COMMIT")
 
@@ -269,8 +269,8 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         run = connection.execute(
-            "INSERT INTO runs (run_id, fleet, version, started, alive_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-            (clean(header.run_id), header.fleet, header.version, header.started),
+            "INSERT INTO runs (run_id, fleet, version, started, alive_at) VALUES (?, ?, ?, ?, ?)",
+            (clean(header.run_id), header.fleet, header.version, header.started, header.started),
         ).lastrowid
         _prune(connection, header.fleet)
         forget_old(connection, header.fleet, header.started)

@@ -11,8 +11,8 @@ from engine.core.text import clean
 
 _START: Final = "UPDATE runs SET started = ? WHERE id = ?"
 _END: Final = """
-    UPDATE runs SET alive_at = max(alive_at, ?1), ended = CASE WHEN ?2 THEN ?1 ELSE NULL END, result = ?3,
-        exit_code = ?4, error_code = ?5, error_message = ?6, error_hint = ?7 WHERE id = ?8"""
+    UPDATE runs SET alive_at = max(alive_at, ?), ended = CASE WHEN ? THEN ? ELSE NULL END, result = ?,
+        exit_code = ?, error_code = ?, error_message = ?, error_hint = ? WHERE id = ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +47,5 @@ class End(SingleRow):
 
     def statement(self, run: int) -> tuple[str, tuple[Any, ...]]:
         """Return what writes it."""
-        return _END, (*self.row(), run)
+        at, is_clean, *rest = self.row()
+        return _END, (at, is_clean, at, *rest, run)

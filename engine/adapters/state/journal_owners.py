@@ -170,8 +170,8 @@ def unknown_owners_of(connection: sqlite3.Connection, run: int) -> tuple[Owner, 
     if values.form_of(connection) < OWNERS_SINCE:
         return ()
     rows = connection.execute(
-        "SELECT DISTINCT key FROM intents WHERE run = ?1 AND NOT EXISTS ("
-        "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = ?1 AND owner_outcomes.key = intents.key)",
+        "SELECT DISTINCT key FROM intents WHERE run = ? AND NOT EXISTS ("
+        "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = intents.run AND owner_outcomes.key = intents.key)",
         (run,),
     )
     return owners_in(rows)

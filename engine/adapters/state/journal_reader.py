@@ -153,7 +153,7 @@ def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tu
     """Return past runs over an open connection, the newest first; raises sqlite3.Error."""
     rows = connection.execute(
         f"SELECT {_columns(connection)} FROM runs "  # noqa: S608
-        "WHERE ?1 IS NULL OR fleet = ?1 ORDER BY id DESC LIMIT ?2",
+        "WHERE fleet = coalesce(?, fleet) ORDER BY id DESC LIMIT ?",
         (fleet, limit),
     ).fetchall()
     return tuple(_run_record(connection, row) for row in rows)
@@ -183,8 +183,8 @@ def run_of(connection: sqlite3.Connection, run_id: str, most_apps: int = FLEET_A
     intents = [
         IntentRecord(key, values.text(operation), values.text(spec_hash), values.moment(at))
         for text, operation, spec_hash, at in connection.execute(
-            "SELECT key, operation, spec_hash, at FROM intents WHERE run = ?1 "
-            "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run = ?1 AND outcomes.key = intents.key) "
+            "SELECT key, operation, spec_hash, at FROM intents WHERE run = ? "
+            "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run = intents.run AND outcomes.key = intents.key) "
             "ORDER BY rowid",
             (number,),
         )

@@ -13,8 +13,8 @@ from engine.adapters.state.journal_owners import OWNERS_SINCE, before_of, owners
 from engine.ports.history import RunTrail
 
 _IN_DOUBT: Final = (
-    "SELECT DISTINCT key FROM intents WHERE run = ?1 AND operation LIKE 'Create%' AND NOT EXISTS ("
-    "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = ?1 AND owner_outcomes.key = intents.key)"
+    "SELECT DISTINCT key FROM intents WHERE run = ? AND operation LIKE 'Create%' AND NOT EXISTS ("
+    "SELECT 1 FROM owner_outcomes WHERE owner_outcomes.run = intents.run AND owner_outcomes.key = intents.key)"
 )
 _LATER: Final = (
     "JOIN runs ON runs.id = run WHERE run > ? AND runs.fleet = ? "

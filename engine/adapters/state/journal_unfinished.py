@@ -31,16 +31,16 @@ _CHANGING: Final = ("Create", "Delete", "Update")  # a tag that is added twice h
 # A call may follow another one of the same app: the later one is in doubt, and what is owed stays owed.
 _BEGIN: Final = """
     INSERT INTO unfinished (fleet, key, operation, at, in_doubt, owed)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 1,
-           json_extract(value, '$[3]') FROM json_each(?2) WHERE true
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), 1,
+           json_extract(value, '$[3]') FROM json_each(?) WHERE true
     ON CONFLICT (fleet, key) DO UPDATE SET operation = excluded.operation, at = excluded.at, in_doubt = 1,
         owed = max(unfinished.owed, excluded.owed)"""
-_SETTLE: Final = "DELETE FROM unfinished WHERE fleet = ?1 AND key IN (SELECT value FROM json_each(?2))"
+_SETTLE: Final = "DELETE FROM unfinished WHERE fleet = ? AND key IN (SELECT value FROM json_each(?))"
 _LEAVE: Final = "UPDATE unfinished SET in_doubt = ?, owed = ? WHERE fleet = ? AND key = ?"
 _REPLACED: Final = "INSERT OR REPLACE INTO replaced VALUES (?, ?, ?, ?)"
 # A call that nobody has heard of for a day is not on its way any more; an app that is owed stays owed.
-_FORGET: Final = "UPDATE unfinished SET in_doubt = 0 WHERE fleet = ?1 AND at < ?2"
-_FORGET_SETTLED: Final = "DELETE FROM unfinished WHERE fleet = ?1 AND NOT in_doubt AND NOT owed"
+_FORGET: Final = "UPDATE unfinished SET in_doubt = 0 WHERE fleet = ? AND at < ?"
+_FORGET_SETTLED: Final = "DELETE FROM unfinished WHERE fleet = ? AND NOT in_doubt AND NOT owed"
 
 
 def begin(connection: sqlite3.Connection, fleet: str, intents: Sequence[tuple[str, str, float, bool]]) -> None:

@@ -28,7 +28,7 @@ UNSEEN_TABLES: Final = (
 # One run counts once, whatever is said of a key in it; another spec starts at one.
 COUNT: Final = """
     INSERT INTO streaks (fleet, key, spec_hash, failures, run)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), 1, ?2 FROM json_each(?3) WHERE true
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), 1, ? FROM json_each(?) WHERE true
     ON CONFLICT (fleet, key) DO UPDATE SET
         failures = CASE WHEN excluded.spec_hash = streaks.spec_hash THEN streaks.failures + 1 ELSE 1 END,
         spec_hash = excluded.spec_hash, run = excluded.run
@@ -36,7 +36,7 @@ COUNT: Final = """
 _TELLING: Final = frozenset(
     {Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED, Outcome.DELETED, Outcome.FAILED}
 )
-_FORGET: Final = "DELETE FROM unseen WHERE fleet = ?1 AND key IN (SELECT value FROM json_each(?2))"
+_FORGET: Final = "DELETE FROM unseen WHERE fleet = ? AND key IN (SELECT value FROM json_each(?))"
 _KEEP: Final = "INSERT OR REPLACE INTO unseen (fleet, key, spec_hash, run, at) VALUES (?, ?, ?, ?, ?)"
 _FOUND: Final = "SELECT spec_hash, run FROM unseen WHERE fleet = ? AND key = ?"
 _WHY: Final = "UPDATE outcomes SET error_code = ?, error_message = ?, error_hint = ? WHERE run = ? AND key = ?"

@@ -50,29 +50,29 @@ _TOO_MANY: Final = (
 
 _INTENTS: Final = """
     INSERT INTO intents (run, key, operation, spec_hash, at)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
            json_extract(value, '$[3]')
-    FROM json_each(?2)"""
+    FROM json_each(?)"""
 _OUTCOMES: Final = """
     INSERT OR REPLACE INTO outcomes (run, key, spec_hash, action, outcome, attempts, seconds, instance_type, arn,
         error_code, error_message, error_hint, at, once, counts_as_failure, settled)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
            json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
            json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'),
            json_extract(value, '$[9]'), json_extract(value, '$[10]'), json_extract(value, '$[11]'),
            json_extract(value, '$[12]'), json_extract(value, '$[13]'), json_extract(value, '$[14]')
-    FROM json_each(?2)"""
+    FROM json_each(?)"""
 _ONCE: Final = """
     INSERT OR IGNORE INTO once_done (fleet, key, at)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"""
 # Outcomes that neither end nor count (skipped, parked, interrupted) leave a streak alone, unless the spec changed.
 _END_STREAKS: Final = """
-    DELETE FROM streaks WHERE fleet = ?1 AND EXISTS (
-        SELECT 1 FROM outcomes WHERE outcomes.run = ?2 AND outcomes.key = streaks.key AND (
+    DELETE FROM streaks WHERE fleet = ? AND EXISTS (
+        SELECT 1 FROM outcomes WHERE outcomes.run = ? AND outcomes.key = streaks.key AND (
             outcomes.settled OR (outcomes.spec_hash <> '' AND outcomes.spec_hash <> streaks.spec_hash)))"""
 _MARKS: Final = """
     INSERT OR REPLACE INTO app_timelines (run, key, marks)
-    SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2)"""
+    SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"""
 _RATE: Final = "INSERT OR REPLACE INTO rates (account, region, rate, at) VALUES (?, ?, ?, ?)"
 _SIZE: Final = "INSERT OR REPLACE INTO domain_sizes (domain_id, apps, at) VALUES (?, ?, ?)"
 _ALIVE: Final = "UPDATE runs SET alive_at = max(alive_at, ?) WHERE id = ?"

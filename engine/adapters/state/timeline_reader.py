@@ -65,8 +65,8 @@ def _story(connection: sqlite3.Connection, run_id: str | None, fleet: str | None
         return None
     began = "began" if has_ends(connection) else "1"
     before_name = connection.execute(
-        "SELECT run_id FROM runs WHERE fleet = ?1 AND id < (SELECT id FROM runs WHERE run_id = ?2) "  # noqa: S608
-        f"AND result <> ?3 AND {began} ORDER BY id DESC LIMIT 1",
+        "SELECT run_id FROM runs WHERE fleet = ? AND id < (SELECT id FROM runs WHERE run_id = ?) "  # noqa: S608
+        f"AND result <> ? AND {began} ORDER BY id DESC LIMIT 1",
         (detail.run.fleet, detail.run.run_id, *_DID_NOTHING),
     ).fetchone()
     before = None if before_name is None else run_of(connection, before_name[0], REPORT_APPS_MAX_COUNT)
@@ -92,14 +92,14 @@ def _seconds(run: RunRecord) -> float:
 
 def _newest(connection: sqlite3.Connection, fleet: str | None) -> str | None:
     row = connection.execute(
-        "SELECT run_id FROM runs WHERE (?1 IS NULL OR fleet = ?1) AND result <> ?2 ORDER BY id DESC LIMIT 1",
+        "SELECT run_id FROM runs WHERE fleet = coalesce(?, fleet) AND result <> ? ORDER BY id DESC LIMIT 1",
         (fleet, *_DID_NOTHING),
     ).fetchone()
     return None if row is None else str(row[0])
 
 
 def _whole_name(connection: sqlite3.Connection, run_id: str) -> str | None:
-    rows = connection.execute("SELECT run_id FROM runs WHERE substr(run_id, 1, ?2) = ?1", (run_id, len(run_id)))
+    rows = connection.execute("SELECT run_id FROM runs WHERE substr(run_id, 1, ?) = ?", (len(run_id), run_id))
     names = [str(name) for (name,) in rows]
     if run_id in names:
         return run_id

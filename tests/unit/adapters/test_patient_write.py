@@ -123,6 +123,7 @@ def test_an_interrupt_in_any_place_of_a_write_is_an_interrupt() -> None:
     number = 0
     was_interrupted = True
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for this once, when the trace is set
     while was_interrupted:
         number += 1
         interrupt = InterruptAt(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,7 @@ def test_a_journal_of_the_form_before_owners_knows_of_apps_alone(
     journal = open_journal("r2")
     journal.conclude(make_result(), "s1", 3.0, once=False, counts_as_failure=False)
     journal.close()
-    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+    with closing(sqlite3.connect(state.path / "journal.sqlite")) as connection, connection:
         connection.execute("DROP TABLE owner_outcomes")
         connection.execute("PRAGMA user_version = 2")
     assert run_trail(state, "r1") == RunTrail(apps_again=frozenset({make_key()}))

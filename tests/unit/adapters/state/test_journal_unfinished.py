@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,7 +158,7 @@ def test_an_app_that_no_run_has_seen_for_a_month_is_forgotten(
 
 def test_a_journal_of_form_five_gets_the_table_that_it_lacks(open_journal: OpenJournal, state: StateDir) -> None:
     open_journal().close()
-    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+    with closing(sqlite3.connect(state.path / "journal.sqlite")) as connection, connection:
         for table in ("unseen", "owner_updates", "owner_looks"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 5")
@@ -168,7 +169,7 @@ def test_a_journal_of_form_five_gets_the_table_that_it_lacks(open_journal: OpenJ
 
 def test_a_journal_of_the_form_before_has_nothing_unfinished(open_journal: OpenJournal, state: StateDir) -> None:
     open_journal().close()
-    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+    with closing(sqlite3.connect(state.path / "journal.sqlite")) as connection, connection:
         connection.execute("DROP TABLE unfinished")
         connection.execute("DROP TABLE replaced")
         connection.execute("PRAGMA user_version = 3")
@@ -182,7 +183,7 @@ def test_a_key_that_no_run_writes_is_left_out_or_is_an_owner(
     open_journal: OpenJournal, state: StateDir, key: str
 ) -> None:
     open_journal().close()
-    with sqlite3.connect(state.path / "journal.sqlite") as connection:
+    with closing(sqlite3.connect(state.path / "journal.sqlite")) as connection, connection:
         connection.execute("INSERT INTO unfinished VALUES ('ml', ?, 'CreateApp', 1.0, 1, 0)", (key,))
         connection.execute("INSERT INTO replaced VALUES ('ml', ?, 's1', 1.0)", (key,))
     memory = read_memory(state, "ml")
