@@ -37,7 +37,6 @@ from tests.warm import DISPOSITIONS, LOCALE, ORDER_MAX_BYTES, TOLD
 
 # What the engine imports within its functions, and what those packages import within theirs.
 _LATE: Final = (
-    "aioboto3",
     "encodings.unicode_escape",
     "importlib.resources.readers",
     "typer._adapters",

@@ -13,16 +13,17 @@ import os
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
+from engine.adapters.aws.client_maker import client_maker
 from engine.adapters.aws.credential_sources import NOTHING_SENT, credential_resolver
 from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
 from engine.adapters.aws.service_loader import service_loader
+from engine.adapters.aws.tls import authorities_named
 from engine.adapters.aws.transport import SafeConfig, harden
 from engine.core.desired import DesiredDomain
 from engine.core.errors import CredentialsFailed, UsageError
@@ -63,6 +64,7 @@ class FleetSession(AioSession):  # type: ignore[misc]  # the library has no type
         proxies: dict[str, str] = self.get_config_variable("proxies_config") or {}
         options["config"] = config.merge(AioConfig(proxies_config=proxies)) if proxies else config
         options["endpoint_url"] = options.get("endpoint_url") or self._explicit_endpoint_url
+        options["verify"] = authorities_named(self.get_config_variable("ca_bundle"))
         return super().create_client(*args, **options)
 
 
@@ -74,12 +76,12 @@ class Login:
         self._session = session
         # The library asks the session for credentials whenever it makes a client; this is what it finds.
         session._credentials = gate  # noqa: SLF001 set_credentials takes strings alone
-        self._aioboto3 = aioboto3.Session(botocore_session=session)
+        self._make_client = client_maker(session)
 
     async def client(self, service: str, region: str, stack: AsyncExitStack) -> Any:
         """Open a client that lives as long as `stack`. Raises UsageError for an endpoint that is not safe."""
         try:
-            client = await stack.enter_async_context(self._aioboto3.client(service, region_name=region))
+            client = await stack.enter_async_context(self._make_client(service, region_name=region))
         except BotoCoreError:  # some of them are a ValueError too
             raise
         except ValueError as error:

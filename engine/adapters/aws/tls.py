@@ -78,6 +78,16 @@ class Bundle:
         return f"{self.path} ({self.origin or 'the default authorities'})"
 
 
+def authorities_named(in_profile: str | None) -> str | bool:
+    """Return what a client is to verify with: the file that the machine names, in the library's order, or True.
+
+    `in_profile` is AWS_CA_BUNDLE, or else `ca_bundle` of the profile. Some libraries would verify nothing for an empty
+    name, and others refuse it.
+    """
+    named = os.environ.get("REQUESTS_CA_BUNDLE") if in_profile is None else in_profile
+    return named or True
+
+
 def bundle_of(verify: object) -> Bundle:
     """Return the authorities for what the library calls `verify`: a path, or anything else for the default."""
     if not isinstance(verify, str) or not verify:

@@ -8,7 +8,8 @@ and sends nothing through a proxy but https. What a request rests on is asked on
 a 200 with one JSON object, and hands that object on as it is: who asked checks each field. `SafeConfig` keeps both in
 place when configurations are merged.
 
-It leans on insides of aiobotocore, which is why that is pinned exactly and every property has a test over loopback.
+It leans on insides of aiobotocore, which is why that is pinned exactly and every property has a test over loopback,
+which is run with the newest aiobotocore too (`make check-newer`).
 Not here: whom a connection trusts (`tls`), which way it goes (`routes`), what an error means (`aws_errors`), who is
 asked (`sessions`).
 """
@@ -180,7 +181,7 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
         self._is_closed = True
         await super().__aexit__(*exc_info)
 
-    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+    def _proving_connector(self, proxy_url: str | None) -> ProvingConnector:
         return ProvingConnector(
             self._server_context,
             self._proxy_context,
@@ -200,7 +201,7 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
             raise BugError("a client was used after it had been closed")
         session: _StraightSession | None = self._sessions.get(proxy_url)
         if session is None:
-            session = await self._open_session(self._create_connector(proxy_url))
+            session = await self._open_session(self._proving_connector(proxy_url))
             self._sessions[proxy_url] = session
         return session
 
@@ -257,12 +258,14 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
 
 
 class SafeConfig(AioConfig):  # type: ignore[misc]  # the library has no types
-    """A client configuration that keeps its HTTP session when it is merged with another; the base class drops it."""
+    """A client configuration that keeps its HTTP session when it is merged with another; the base class does not."""
 
     def merge(self, other_config: Config) -> SafeConfig:
         """Return both, where what `other_config` sets wins, with the HTTP session of this one."""
         options = {**self._user_provided_options, **other_config._user_provided_options}  # noqa: SLF001 the base does so
-        return SafeConfig(self.connector_args, http_session_cls=self.http_session_cls, **options)
+        # Newer libraries count these two among the options.
+        ours = {"connector_args": self.connector_args, "http_session_cls": self.http_session_cls}
+        return SafeConfig(**{**options, **ours})
 
 
 def safe_config(

@@ -6,12 +6,13 @@ import ast
 from pathlib import Path
 
 import pytest
-from types_aiobotocore_sagemaker import type_defs
 
 from engine.adapters.aws import newer_fields
 from engine.service_models.model_file import read_json
 from engine.service_models.search import shipped_model
 
+# Beside the newest aiobotocore and in other Pythons the stubs are not installed: they are for mypy.
+type_defs = pytest.importorskip("types_aiobotocore_sagemaker.type_defs")
 NEWER = {
     node.name: [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]  # type: ignore[union-attr]
     for node in ast.walk(ast.parse(Path(newer_fields.__file__).read_text(encoding="utf-8")))

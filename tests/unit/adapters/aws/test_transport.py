@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import aioboto3
 import aiohttp
 import pytest
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 
+from engine.adapters.aws.client_maker import client_maker
 from engine.adapters.aws.routes import is_loopback, is_safe_url
 from engine.adapters.aws.transport import (
     CappedResponse,
@@ -28,18 +29,17 @@ def config() -> SafeConfig:
 
 
 def test_a_merged_configuration_keeps_its_session() -> None:
-    """The library's own drops it, and with it every property of the transport."""
+    """The pinned library's own drops it, and a newer one's takes the other's; with it go all properties of this one."""
     merged = config().merge(AioConfig(signature_version=UNSIGNED))
     assert merged.http_session_cls is SafeSession
     assert merged.signature_version is UNSIGNED
     assert merged.retries == {"mode": "standard", "total_max_attempts": 1}
     assert merged.max_pool_connections == 20
-    plain = AioConfig(http_session_cls=SafeSession).merge(AioConfig())
-    assert plain.http_session_cls is not SafeSession
+    assert config().merge(AioConfig(http_session_cls=AIOHTTPSession)).http_session_cls is SafeSession
 
 
 async def test_a_client_without_the_safe_session_is_a_bug() -> None:
-    async with aioboto3.Session(region_name="eu-west-1").client("sts") as client:
+    async with client_maker(AioSession())("sts", region_name="eu-west-1") as client:
         with pytest.raises(BugError, match="AIOHTTPSession"):
             harden(client)
 
