@@ -7,7 +7,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := appfleet.py engine tests benchmarks tools
 
-.PHONY: help demo test check format bench docs clean
+# What speaks to AWS through the client; and the SDK against the simulator.
+NEWER := .venvs/newer
+NEWER_STAMP := $(NEWER)/.installed
+NEWER_TESTS := tests/unit/adapters/aws tests/contract tests/unit/simulator/faces/test_sdk.py tests/e2e/test_reaching.py
+PART ?=
+
+.PHONY: help demo test check check-newer check-versions format bench docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -16,6 +22,10 @@ $(STAMP): pyproject.toml constraints/pinned.txt tools/find_python.sh
 	test -x $(BIN)/python || "$$(sh tools/find_python.sh)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/pinned.txt -e '.[dev]'
 	touch $(STAMP)
+
+$(NEWER_STAMP): $(STAMP) constraints/newer.txt tools/venvs.py
+	$(BIN)/python -m tools.venvs $(NEWER) --newer
+	touch $(NEWER_STAMP)
 
 demo: $(STAMP)  ## the example fleet, created in a simulated SageMaker, then run again
 	$(BIN)/python tools/demo.py
@@ -30,6 +40,12 @@ check: $(STAMP)  ## all that CI runs: format, lint, types, layers, then tests wi
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal --cov --cov-report= --cov-report=json:.coverage.json -p tools.coverage_gate
 
+check-newer: $(NEWER_STAMP)  ## the tests of what speaks to AWS, with the newest aiobotocore and botocore
+	$(NEWER)/bin/python -m pytest -q -n 4 --dist worksteal -p no:cacheprovider $(NEWER_TESTS)
+
+check-versions: $(STAMP)  ## the tests with each other Python that is found; PART=--part for what CI tries
+	$(BIN)/python -m tools.check_versions $(PART)
+
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -41,7 +57,7 @@ docs: $(STAMP)  ## write again what is generated in docs/
 	$(BIN)/python tools/make_docs.py
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .venvs build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 SEEDS ?= 10000
 JOBS ?= 2

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_SKIPPED: Final = frozenset({".git", ".venv", "__pycache__", "dist", "build", ".appfleet", ".hypothesis"})
+_SKIPPED: Final = frozenset({".git", ".venv", ".venvs", "__pycache__", "dist", "build", ".appfleet", ".hypothesis"})
 _TEXT: Final = frozenset({".py", ".md", ".toml", ".txt", ".csv", ".sh", ".json", ".cfg", ".ini", ".yaml", ".yml", ""})
 
 
