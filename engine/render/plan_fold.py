@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from engine.core.change import Action, Change
 from engine.core.text import clean, listed
-from engine.render.words import instance, on_plan, why
+from engine.render.words import instance, made_with, on_plan, why
 
 FOLDED_ABOVE_CHANGES: Final = 100  # a shorter plan is shown whole
 ALIKE_MIN_COUNT: Final = 4
@@ -26,7 +26,7 @@ class Alike(NamedTuple):
         """Return what they have in common: `20 x JupyterLab/default  ml.t3.medium  not there`."""
         first = self.changes[0]
         app = f"{clean(first.key.app_type)}/{clean(first.key.app_name)}"
-        parts = (f"{len(self.changes):,} x {app}", instance(first), why(first), on_plan(first))
+        parts = (f"{len(self.changes):,} x {app}", instance(first), why(first), on_plan(first), made_with(first))
         return "  ".join(part for part in parts if part)
 
     def owners(self, width: int) -> str:
@@ -50,7 +50,8 @@ def alike(changes: Iterable[Change]) -> list[Change | Alike]:
         key = change.key
         shape: object = key
         if change.action in (Action.CREATE, Action.ADOPT):
-            shape = (change.action, key.owner_kind, *key[3:], instance(change), why(change), on_plan(change))
+            said = (instance(change), why(change), on_plan(change), made_with(change))
+            shape = (change.action, key.owner_kind, *key[3:], *said)
         shapes.setdefault(shape, []).append(change)
     folded: list[Change | Alike] = []
     for members in shapes.values():

@@ -39,6 +39,7 @@ from engine.render.words import (
     fallback,
     group_of,
     instance,
+    made_with,
     on_plan,
     why,
 )
@@ -159,7 +160,8 @@ def _row(change: Change) -> tuple[str, str, str]:
 
 def reasons(change: Change) -> str:
     """Return why, on which training plan, and which other instance types may be taken, in one line."""
-    return "; ".join(part for part in (why(change), on_plan(change), fallback(change)) if part)
+    parts = (why(change), on_plan(change), made_with(change), fallback(change))
+    return "; ".join(part for part in parts if part)
 
 
 def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool) -> list[str]:

@@ -142,6 +142,31 @@ def on_plan(change: Change) -> str:
     return "" if found is None else clean(f"on training plan {found.name}")
 
 
+def made_with(change: Change) -> str:
+    """Return `image gpu:1.2; lifecycle config setup; until 2026-12-31` for an app that is made; empty for none of it.
+
+    A plan shows the names; `explain` shows the whole ARNs.
+    """
+    app = change.after if change.action in MAKING else None
+    if app is None:
+        return ""
+    spec = app.spec
+    image = _name_of(spec.image_version_arn or spec.image_arn)
+    alias = f":{spec.image_version_alias}" if spec.image_version_alias else ""
+    parts = (
+        f"image {image}{alias}" if image or alias else "",
+        f"lifecycle config {_name_of(spec.lifecycle_config_arn)}" if spec.lifecycle_config_arn else "",
+        f"until {app.expires.isoformat()}" if app.expires is not None else "",
+    )
+    return clean("; ".join(part for part in parts if part))
+
+
+def _name_of(arn: str | None) -> str:
+    """Return what an ARN names: the last part without the kind before its first slash."""
+    last = (arn or "").split(":", 5)[-1]
+    return last.partition("/")[2] or last
+
+
 def group_of(change: Change) -> str:
     """Return the heading that a change stands under: its team, or its owner where it has none."""
     team = change.after.team if change.after is not None else ""

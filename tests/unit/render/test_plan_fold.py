@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -35,6 +36,18 @@ def test_a_short_plan_and_an_unfolded_one_show_every_app() -> None:
     assert short.count("space/p") == FOLDED_ABOVE_CHANGES
     assert long.count("space/p") == FOLDED_ABOVE_CHANGES + 1
     assert "--all" not in short + long
+
+
+def test_apps_that_end_on_other_days_are_not_alike() -> None:
+    some = changes_of(8)
+    ends = [date(2026, 12, 30), date(2026, 12, 31)]
+    dated = [
+        replace(change, after=replace(change.after, expires=ends[place % 2])) if change.after is not None else change
+        for place, change in enumerate(some)
+    ]
+    assert [one.text for one in alike(dated) if isinstance(one, Alike)] == [
+        f"4 x JupyterLab/default  ml.t3.medium  missing  until {day}" for day in ends
+    ]
 
 
 def test_shapes_and_groups_are_told_apart() -> None:

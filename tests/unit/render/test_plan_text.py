@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from engine.core.change import Action, Change, Reason
+from engine.core.desired import AppSpec
 from engine.core.finding import Finding
 from engine.core.plan_json import plan_from_json
 from engine.core.text import is_safe
@@ -66,6 +69,25 @@ def test_changes_are_grouped_by_domain_and_by_team_or_owner_in_aligned_columns()
 def test_each_change_stands_there_with_the_key_that_a_command_takes(width: int) -> None:
     words = plan_text(a_plan(), width=width).split()
     assert {str(change.key) for change in a_plan().changes} <= set(words)
+
+
+def test_what_an_app_is_made_with_is_named_and_what_goes_has_none_of_it() -> None:
+    key, arn = GPU_LAB, "arn:aws:sagemaker:eu-west-1:111122223333"
+    spec = AppSpec(
+        instance_type="ml.g5.xlarge",
+        image_arn=f"{arn}:image/gpu",
+        image_version_alias="1.2",
+        lifecycle_config_arn=f"{arn}:studio-lifecycle-config/setup",
+    )
+    app = replace(an_app(key), spec=spec, expires=date(2026, 12, 31))
+    made = Change(key_of(key), Action.CREATE, Reason.ABSENT, after=app)
+    said = "ml.g5.xlarge  missing; image gpu:1.2; lifecycle config setup; until 2026-12-31"
+    assert said in plan_text(a_plan(decisions=(made,)), width=140)
+    version = replace(app, spec=AppSpec(image_version_arn=f"{arn}:image-version/gpu/7", lifecycle_config_arn="None"))
+    said = "missing; image gpu/7; lifecycle config None; until 2026-12-31"
+    assert said in plan_text(a_plan(decisions=(replace(made, after=version),)), width=140)
+    gone = Change(key_of(key), Action.DELETE, Reason.DECLARED_ABSENT, a_row(key), app)
+    assert "until 2026" not in plan_text(a_plan(decisions=(gone,)), width=140)
 
 
 def test_an_app_that_is_deleted_needs_no_fallback() -> None:
