@@ -5,6 +5,7 @@ List, plan, answer what the plan asks, and plan again until it asks nothing; the
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
 from engine.app.owner_looks import compared_domains, owners_to_compare, unassigned_owners
+from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.draft import Draft
 from engine.core.errors import BugError, StateError
@@ -106,11 +108,9 @@ async def planned(
     if guarded := loaded.guardrails(made, draft.facts.observed, options.request.allow_destructive):
         made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
     if made.changes:
-        made = replace(
-            made,
-            cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices),
-            forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)),
-        )
+        made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
+    if made.has_changes:
+        made = replace(made, forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)))
     _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
     rows = _owner_lines(draft, made) if options.request.owners else ()
@@ -181,6 +181,7 @@ def create_in_doubt_at(fleet: DesiredFleet, memory: Memory, *, lets_go: bool) ->
 
 def _tell(run: FleetRun, made: Plan) -> None:
     counts = made.summary
+    owners = Counter(change.action for change in made.owners)
     run.emit(
         PlanComputed(
             made.fingerprint,
@@ -191,6 +192,10 @@ def _tell(run: FleetRun, made: Plan) -> None:
             counts["unmanaged"],
             counts["denied"],
             made.complete,
+            owners[Action.CREATE],
+            owners[Action.UPDATE],
+            owners[Action.DELETE],
+            len(made.owner_drift),
         )
     )
     for rule, enforcement, message, source, keys in grouped_findings(made.findings):

@@ -23,7 +23,7 @@
     │   ├── ScanIncomplete    AF412  a listing that could not be completed: never read as "no apps"
     │   ├── NoCapacity        AF413  no machine of that type: fallback or later
     │   ├── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
-    │   └── Occupied          AF415  a space is not changed while an app runs in it: a later run does it
+    │   └── Occupied          AF415  a space is not changed while an app runs in it, or so soon: a later run does it
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
     ├── StateError            AF502  the state folder cannot be used safely                     exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
@@ -214,7 +214,7 @@ class Rejected(CloudError, code="AF408"):
 
 
 class Occupied(Rejected, code="AF415"):
-    """A profile or space is not updated while something runs in it."""
+    """A profile or space is not updated now: something runs in it, or its volume grew within the last six hours."""
 
 
 class CredentialsFailed(CloudError, code="AF409"):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from engine.core.buckets import bucket_of
@@ -26,6 +27,7 @@ DELETE_PRIOR_SECONDS: Final = 78.0
 OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing shows it InService
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
 CURVE_POINTS: Final = 10
+_OWNER_CALLS: Final = {Action.CREATE: "Create", Action.UPDATE: "Update", Action.DELETE: "Delete"}
 _SLOTS_MAX_COUNT: Final = 50
 _BISECTIONS: Final = 40
 _STRETCH: Final = (0.2, 5.0)
@@ -131,14 +133,20 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
     for change in changes:
         if (lane := inputs.lanes.get(change.key.domain)) is not None:
             by_lane[lane].append(change)
-    if not by_lane:
+    written = _written_owners(owners, inputs)
+    if not (by_lane or written):
         return None
     bunches: list[_Bunch] = []
     parked = hopeless = 0
     ends = [(0.0, "")]
-    for lane, its_changes in sorted(by_lane.items()):
-        kinds = [kind for where, kind in _made_owners(owners, inputs) if where == lane]
-        made, over, parked_until = _lane_bunches(lane, its_changes, inputs, kinds)
+    alone = 0
+    for lane in sorted(by_lane.keys() | {lane for lane, *_ in written}):
+        its = [(action, kind) for where, action, kind in written if where == lane]
+        if lane not in by_lane:
+            alone += len(its)
+            bunches.append(_owners_bunch(lane, its, inputs))
+            continue
+        made, over, parked_until = _lane_bunches(lane, by_lane[lane], inputs, its)
         bunches += made
         parked += sum(over)
         hopeless += over[1]
@@ -147,7 +155,7 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
     seconds, critical = max([*ends, *fitting])
     seconds = min(seconds, inputs.execution.deadline)
     fitting_s = min(max(fitting, default=(0.0, ""))[0], seconds)
-    total = sum(map(len, by_lane.values()))
+    total = sum(map(len, by_lane.values())) + alone
     tenths = (total * tenth / CURVE_POINTS for tenth in range(1, CURVE_POINTS))
     return Forecast(
         round(seconds, 1),
@@ -155,7 +163,7 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
         parked,
         _calls(owners, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
-        rate_is_learnt=all(lane in inputs.learnt_rates for lane in by_lane),
+        rate_is_learnt=inputs.learnt_rates.keys() >= {*by_lane, *(lane for lane, *_ in written)},
         durations_are_known=all(
             _kind(change.key.app_type, _spec(change)) in inputs.durations for change in _creating(by_lane)
         ),
@@ -191,23 +199,34 @@ def sending_s(count: float, start: float, ceiling: float, *, limit_is_known: boo
     return doubling_s + (count - meanwhile) / ceiling
 
 
+def _sent_s(lane: Lane, inputs: ForecastInputs) -> Callable[[float], float]:
+    """Return what tells after how many seconds a lane has sent so many calls."""
+    learnt = inputs.learnt_rates.get(lane)
+    start = inputs.execution.create_rate if learnt is None else learnt * LEARNT_RATE_SHARE
+    return partial(sending_s, start=start, ceiling=inputs.execution.create_rate_max, limit_is_known=learnt is not None)
+
+
+def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: ForecastInputs) -> _Bunch:
+    """Return the changes of profiles and spaces of a lane in which no app changes."""
+    sent_s, slots = _sent_s(lane, inputs), min(len(owners), _SLOTS_MAX_COUNT)
+    times = tuple((sent_s(len(owners) * (slot + 1) / slots), len(owners) / slots) for slot in range(slots))
+    kinds = {kind for _, kind in owners}
+    bucket = f"{lane}/{'user profiles' if kinds == {USER} else 'spaces'}"
+    return _Bunch(bucket, times, (OWNER_PRIOR_SECONDS * len(kinds),))
+
+
 def _lane_bunches(
-    lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[str]
+    lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[tuple[Action, str]]
 ) -> tuple[list[_Bunch], tuple[int, int], list[tuple[float, str]]]:
     """Share out a lane's calls over its buckets; give the bunches, how many are parked and hopeless, and their ends."""
-    execution = inputs.execution
-    learnt = inputs.learnt_rates.get(lane)
-    start = execution.create_rate if learnt is None else learnt * LEARNT_RATE_SHARE
-
-    def sent_s(count: float) -> float:
-        return sending_s(count, start, execution.create_rate_max, limit_is_known=learnt is not None)
-
+    sent_s = _sent_s(lane, inputs)
     grouped: defaultdict[tuple[Action, tuple[str, str], QuotaBucket], int] = defaultdict(int)
     for change in changes:
         grouped[change.action, *_tried(change, lane, inputs)] += 1
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, *_), count in grouped.items())
     writes += len(owners)
-    owners_s = OWNER_PRIOR_SECONDS * len(set(owners))  # a profile, then its space, then the app
+    made = {kind for action, kind in owners if action is Action.CREATE}
+    owners_s = OWNER_PRIOR_SECONDS * len(made)  # a profile, then its space, then the app
     bunches, over, ends = [], [0, 0], []
     left = dict(inputs.room)  # kinds of apps may share a bucket
     for (action, kind, bucket), count in sorted(grouped.items()):
@@ -298,12 +317,12 @@ def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
     return high
 
 
-def _made_owners(owners: Sequence[OwnerChange], inputs: ForecastInputs) -> list[tuple[Lane, str]]:
-    """Return the lane and the kind of each profile and space that is made."""
+def _written_owners(owners: Sequence[OwnerChange], inputs: ForecastInputs) -> list[tuple[Lane, Action, str]]:
+    """Return the lane, the action and the kind of each profile and space that is made, updated or deleted."""
     return [
-        (inputs.lanes[one.owner.domain], one.owner.kind)
+        (inputs.lanes[one.owner.domain], one.action, one.owner.kind)
         for one in owners
-        if one.action is Action.CREATE and one.owner.domain in inputs.lanes
+        if one.action in _OWNER_CALLS and one.owner.domain in inputs.lanes
     ]
 
 
@@ -311,7 +330,8 @@ def _calls(
     owners: Sequence[OwnerChange], by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
 ) -> tuple[tuple[str, int], ...]:
     counts: Counter[str] = Counter(
-        "CreateUserProfile" if kind == USER else "CreateSpace" for _, kind in _made_owners(owners, inputs)
+        f"{_OWNER_CALLS[action]}{'UserProfile' if kind == USER else 'Space'}"
+        for _, action, kind in _written_owners(owners, inputs)
     )
     domains: Counter[str] = Counter()
     for changes in by_lane.values():

@@ -185,6 +185,12 @@ def default_alone(owner: DesiredOwner) -> DesiredOwner:
     return replace(owner, settings=settings, sharing="", ebs_gb=None, idle_minutes=None)
 
 
+def without_volume(owner: DesiredOwner) -> DesiredOwner:
+    """Return a space of whose volume nothing is declared, whichever key says it."""
+    settings = {member: value for member, value in owner.settings.items() if member != _STORAGE[0]}
+    return replace(owner, settings=settings, ebs_gb=None)
+
+
 def needs_describing(owner: DesiredOwner) -> bool:
     """Whether the fleet declares something of an owner that a listing does not show."""
     if owner.owner.kind == USER:

@@ -15,6 +15,7 @@ from datetime import date
 from typing import Final, Protocol
 
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
+from engine.core.counted import owners_counted
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
 from engine.core.finding import OWNERS, SKIP, UNCOMPARED, Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
@@ -312,9 +313,9 @@ def _must_be_made(row: ObservedOwner | None) -> bool:
 
 def drift_notes(plan: Plan) -> tuple[str, ...]:
     """Return what a run says of owners that differ and that nothing updates; a finding says it of all others."""
-    if plan.denied or not (count := len(unexplained_drift(plan))):
+    if plan.denied or not (owners := [change.owner for change in unexplained_drift(plan)]):
         return ()
-    differ = count_of(count, "user profile or space differs", "user profiles and spaces differ")
+    differ = f"{owners_counted(owners)} {'differs' if len(owners) == 1 else 'differ'}"
     return (f"{differ} from the fleet file. [owners] update is off, so nothing is changed. Details: {_DETAILS}",)
 
 

@@ -17,6 +17,7 @@ from engine.core.errors import (
     InUse,
     NoCapacity,
     NotFound,
+    Occupied,
     OutcomeUnknown,
     QuotaExceeded,
     Rejected,
@@ -32,7 +33,7 @@ _DELETE_OWNERS: Final = frozenset({"DeleteSpace", "DeleteUserProfile"})
 _NEEDS_A_READY_OWNER: Final = frozenset({"CreateApp", "CreateSpace", "DeleteSpace", "UpdateSpace", "DeleteUserProfile"})
 _UPDATES: Final = frozenset({"UpdateSpace"})
 _VOLUME_RATE: Final = frozenset({"VolumeModificationRateExceeded"})
-_VOLUME_HINT: Final = "A volume grows at most once in six hours; a run after that tries again"
+_VOLUME_HINT: Final = "A volume grows at most once in six hours; the first comparison after that tries again"
 _TAG_CALLS: Final = frozenset({"ListTags", "AddTags", "DeleteTags"})
 _LISTS: Final = frozenset({"ListApps", "ListSpaces", "ListUserProfiles", "ListTags", "ListDomains"})
 
@@ -181,8 +182,8 @@ ERROR_TABLE: Final = (
     ),
     ErrorRow(frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"}), QuotaExceeded, ""),
     ErrorRow(_CAPACITY, NoCapacity, NO_CAPACITY_HINT),
-    ErrorRow(_VOLUME_RATE, Rejected, _VOLUME_HINT),
-    ErrorRow(_VALIDATION | _IN_USE, Rejected, _VOLUME_HINT, ("volumemodificationrateexceeded",), _UPDATES),
+    ErrorRow(_VOLUME_RATE, Occupied, _VOLUME_HINT),
+    ErrorRow(_VALIDATION | _IN_USE, Occupied, _VOLUME_HINT, ("volumemodificationrateexceeded",), _UPDATES),
     ErrorRow(
         _IN_USE | _VALIDATION,
         Rejected,

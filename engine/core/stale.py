@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from engine.core.change import Action, Change
+from engine.core.counted import owners_counted
 from engine.core.plan import Plan, PlanLane
 from engine.core.text import clean, listed
 
@@ -75,9 +76,11 @@ def _not_approved(saved: Plan, made: Plan) -> str:
             f"what is observed has changed: {len(others):,} of the changes are not in it as they would be now: {words}"
         )
     known = [owner.to_json() for owner in saved.owners]
-    owners = [str(owner.owner) for owner in made.owners if owner.to_json() not in known]
-    if owners:
-        return f"what is observed has changed: owners to make that are not in it: {listed(owners, NAMED_MAX_COUNT)}"
+    new = [owner for owner in made.owners if owner.to_json() not in known]
+    if new:
+        told = [f"{owner.action.value} {owner.owner} ({owner.reason.value})" for owner in new]
+        what = f"{owners_counted(owner.owner for owner in new)} not in it as they would be now"
+        return f"what is observed has changed: {what}: {listed(told, NAMED_MAX_COUNT)}"
     return ""
 
 

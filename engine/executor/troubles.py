@@ -31,6 +31,7 @@ UNKNOWN_CODE: Final = "unknown"
 CONFLICT: Final = "conflict"
 INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
+_NEXT_LOOK: Final = "the next comparison updates it: that of a day, or of appfleet apply --owners"
 REASON_UNREAD: Final = Trouble(
     "Failed",
     "the app ended Failed, and the run ended before the reason was read",
@@ -51,7 +52,7 @@ def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
         return Trouble(
             "owner_failed",
             f"the update of {operation.named} ended {'Failed' if row is None else row.status}{why}",
-            "Fix what the reason names, then run again: the next run updates it again",
+            f"Fix what the reason names; then {_NEXT_LOOK}",
         )
     return Trouble(
         "owner_failed",
@@ -196,7 +197,7 @@ def occupied(inside: list[str], error: CloudError) -> Occupied:
     """Return the error of an owner that the service does not update while something runs in it."""
     return Occupied(
         f"its volume is not changed while it is in use by {_named(inside)}",
-        hint="The next run after it has stopped updates it",
+        hint=f"After it has stopped, {_NEXT_LOOK}",
         service_code=Occupied.code,
         operation=error.operation,
         request_id=error.request_id,
@@ -304,7 +305,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             return Trouble(
                 "owner_missing",
                 f"the {owner} cannot be used, so the app was not created",
-                "See the findings. [owners] create = true in a policy lets appfleet create what is missing",
+                "The finding about it says why, and what to do",
             )
         case Reason.TRAINING_PLAN:
             return Trouble(

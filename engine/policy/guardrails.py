@@ -15,10 +15,11 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from engine.core.change import DESTROYING, MAKING, Action, Change
+from engine.core.counted import owners_counted
 from engine.core.desired import DesiredApp, DesiredDomain, Source
 from engine.core.errors import UsageError
 from engine.core.finding import Finding
-from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key, word_of_key
+from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, Owner, parse_app_key, word_of_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
 from engine.core.plan import Plan
 from engine.core.request import ALLOW, allowing
@@ -89,7 +90,7 @@ def _refused(text: str, why: str, hint: str) -> UsageError:
 class _Part:
     """The plan, or one domain of it: what a limit is compared with. `owned` counts observed apps of this fleet.
 
-    `updated` counts the profiles and spaces that are changed in place.
+    `updated` are the profiles and spaces that are changed in place.
 
     `destroyed` are the keys of all that the plan destroys here, apps and owners, also of what was allowed already.
     """
@@ -100,7 +101,7 @@ class _Part:
     destroyed: tuple[str, ...]
     creates: tuple[tuple[Change, DesiredApp], ...]
     owned: int
-    updated: int = 0
+    updated: tuple[Owner, ...] = ()
 
 
 def check_plan(
@@ -136,11 +137,11 @@ def _parts(
     creates = tuple(
         (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
     )
-    updated = [change.owner.domain for change in plan.owners if change.action is Action.UPDATE]
-    names = sorted({change.key.domain for change in plan.changes} | set(updated))
+    updated = tuple(change.owner for change in plan.owners if change.action is Action.UPDATE)
+    names = sorted({change.key.domain for change in plan.changes} | {owner.domain for owner in updated})
     if len(names) != 1:
         everything = sum(owned.values())
-        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, everything, len(updated))
+        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, everything, updated)
     for name in names:
         yield _Part(
             f"domain {name}",
@@ -149,7 +150,7 @@ def _parts(
             tuple(key for key in destroyed if key.startswith(f"{name}/")),
             tuple(made for made in creates if made[0].key.domain == name),
             owned.get(name, 0),
-            updated.count(name),
+            tuple(owner for owner in updated if owner.domain == name),
         )
 
 
@@ -182,11 +183,14 @@ class _Check:
         self._destroys(part)
         self._share(part)
         new = sum(change.action is Action.CREATE for change, _ in part.creates)
-        if new + part.updated > self.safety.create_max:
-            apps = count_of(new, "app")
-            more = f" and {count_of(part.updated, 'profile or space', 'profiles and spaces')} updated"
-            said = f"{apps} would be created{more if part.updated else ''}"
-            new += part.updated
+        if new + len(part.updated) > self.safety.create_max:
+            said = " and ".join(
+                [
+                    *([f"{count_of(new, 'app')} would be created"] if new or not part.updated else []),
+                    *([f"{owners_counted(part.updated)} would be updated"] if part.updated else []),
+                ]
+            )
+            new += len(part.updated)
             self._deny(
                 "create_max",
                 f"{part.where}: {said}, more than the {self.safety.create_max:,} of "

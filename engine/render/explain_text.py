@@ -19,11 +19,11 @@ from engine.render.owners_text import value_text
 from engine.render.words import REASONS
 
 _DECISIONS: Final = {
-    Action.CREATE: "create it",
-    Action.DELETE: "delete it",
-    Action.ADOPT: "adopt it",
-    Action.DELETE_THEN_CREATE: "delete it, then create it",
-    Action.NONE: "leave it alone",
+    Action.CREATE: "create the app",
+    Action.DELETE: "delete the app",
+    Action.ADOPT: "adopt the app",
+    Action.DELETE_THEN_CREATE: "delete the app, then create it",
+    Action.NONE: "leave the app alone",
 }
 _VERDICT_STYLES: Final[Mapping[str, Style]] = {
     "passed": "green",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
 from engine.core.change import Action, OwnerChange, OwnerReason
+from engine.core.counted import keys_counted, owners_counted
 from engine.core.finding import UNCOMPARED
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.identity import SPACE, USER, Owner, word_of_key
+from engine.core.identity import SPACE, Owner
 from engine.core.outcome import GOOD_OUTCOMES, OwnerResult, Trouble
 from engine.core.owner_settings import Difference
 from engine.core.owners import owner_order, unexplained_drift
@@ -30,20 +30,6 @@ _VERBS: Final = {
     Action.NONE: "wait for",
 }
 _MADE: Final = {Action.CREATE: "to make", Action.UPDATE: "to update", Action.DELETE: "to delete"}
-
-
-def owners_counted(owners: Sequence[Owner]) -> str:
-    """Return `40 user profiles and 40 spaces`; empty for none."""
-    profiles = sum(owner.kind == USER for owner in owners)
-    spaces = len(owners) - profiles
-    parts = [count_of(profiles, "user profile")] if profiles else []
-    return " and ".join([*parts, *([count_of(spaces, "space")] if spaces else [])])
-
-
-def keys_counted(keys: Iterable[str]) -> str:
-    """Return `40 user profiles and 40 spaces` for the keys of owners."""
-    counts = Counter(word_of_key(key) for key in keys)
-    return " and ".join(count_of(counts[word], word) for word in sorted(counts, reverse=True))
 
 
 def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
@@ -138,9 +124,12 @@ def owner_drift_line(plan: Plan) -> str:
         return ""
     owners = [change.owner for change in plan.owner_drift]
     differ = f"Nothing to apply, but {owners_counted(owners)} {'differs' if len(owners) == 1 else 'differ'}"
-    if not unexplained_drift(plan):
+    if not (open_ := unexplained_drift(plan)):
         return f"{differ} and cannot be updated: see the findings."
-    return f"{differ}. To update, set [owners] update = true in a policy, or change the settings by hand."
+    some = len(open_) < len(owners)
+    which = f" {owners_counted([change.owner for change in open_])}" if some else ""
+    rest = " About the rest see the findings." if some else ""
+    return f"{differ}. To update{which}, set [owners] update = true in a policy, or change the settings by hand.{rest}"
 
 
 def unread_line(plan: Plan) -> str:

@@ -105,11 +105,14 @@ def test_thirty_changed_fields_of_two_hundred_owners_are_thirty_calls_and_then_n
     assert plan["owners"][0]["differs"] == [{"field": "idle_minutes", "declared": 90, "observed": None}]
     text = place.run("plan", "--owners").out
     assert "update 30 spaces in domain research: idle_minutes unset → 90" in text
+    assert "calls: UpdateSpace 30" in text
     assert place.run("plan", "--owners", "--detailed-exitcode").code == 2
     place.forget_calls()
     ran = place.apply("--owners")
     assert ran.code == 0, ran.err
     assert place.calls()["UpdateSpace"] == {"ok": CHANGED}
+    (planned,) = ran.events("plan.computed")
+    assert (planned["owners_update"], planned["owners_drift"]) == (CHANGED, 0)
     assert ran.report["owners"][0]["outcome"] == "updated"
     assert idle_of(place, "u000-lab") == 90
     assert updates(plan_of(place, "--owners")) == []
@@ -142,10 +145,18 @@ def test_a_volume_grows_once_in_six_hours_and_never_shrinks(place: Place) -> Non
     assert [one["outcome"] for one in ran.report["owners"]] == ["updated"]
     write(place, fleet_of(1, ebs=[30], lab=gone))
     ran = place.apply("--owners")
-    assert ran.code == 3
+    assert ran.code == 0
     (owner,) = ran.report["owners"]
-    assert owner["outcome"] == "failed"
+    assert owner["outcome"] == "unchanged"
     assert "6 hours" in owner["error"]["message"]
+    size = "settings = { SpaceStorageSettings = { EbsStorageSettings = { EbsVolumeSizeInGb = 40 } } }\n"
+    write(place, fleet_of(1, idle=[90], lab=gone) + size)
+    ran = place.apply("--owners")
+    assert ran.code == 0, "what else differs does not wait for the volume"
+    (owner,) = ran.report["owners"]
+    assert owner["outcome"] == "updated"
+    assert "6 hours" in owner["error"]["message"]
+    assert idle_of(place, "u000-lab") == 90
     write(place, fleet_of(1, ebs=[5], lab=gone))
     place.forget_calls()
     ran = place.apply("--owners")
@@ -330,7 +341,7 @@ def test_a_run_says_what_differs_and_what_it_could_not_update_yet(place: Place) 
     made(place, fleet_of(2, ebs=[10, 10]), OWNERS)
     write(place, fleet_of(2, ebs=[20, 20]), OWNERS)
     text = place.run("apply", "--yes", "--owners").out
-    assert "Note: 2 user profiles and spaces differ from the fleet file. [owners] update is off" in text
+    assert "Note: 2 spaces differ from the fleet file. [owners] update is off" in text
     assert "Nothing to apply, but 2 spaces differ." in place.run("plan", "--owners").out
     write(place, fleet_of(2, ebs=[20, 20]))
     dry = place.run("apply", "--dry-run", "--owners").out

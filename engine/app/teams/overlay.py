@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.config.fleet.fleet_file import load_fleet
 from engine.core.change import Action
+from engine.core.counted import keys_counted
 from engine.core.desired import DesiredApp, Mode, Source
 from engine.core.errors import DeniedError, UsageError
-from engine.core.identity import folded_owner
+from engine.core.identity import folded_owner, word_of_key
 from engine.core.nearest import nearest
 from engine.core.offboarding import with_owner_deletes
 from engine.core.request import allowing
@@ -180,8 +181,9 @@ def require_cover(made: Plan, allowed: tuple[str, ...], typed: str) -> None:
     if bare:
         apps = sum(change.action is Action.DELETE for change in made.changes)
         domains = sorted({key.split("/")[0] for key in keys})
+        volumes = ", volumes included" if any(word_of_key(key) == "space" for key in bare) else ""
         flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}"])
         raise DeniedError(
-            f"{len(bare)} profiles and spaces would be deleted, volumes included, and nobody confirmed it",
+            f"{keys_counted(bare)} would be deleted{volumes}, and nobody confirmed it",
             hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type {typed}",
         )

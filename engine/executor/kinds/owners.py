@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Action, OwnerChange, OwnerReason
@@ -11,7 +11,7 @@ from engine.core.desired import holder_of
 from engine.core.identity import USER, Owner, folded_owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.outcome import Outcome, OwnerResult
-from engine.core.owner_settings import EBS_GB, differences, settings_to_send
+from engine.core.owner_settings import EBS_GB, differences, settings_to_send, without_volume
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import described_owner
@@ -171,7 +171,7 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
     @property
     def _updated(self) -> DesiredOwner:
         """What an update makes of it: what is declared, without the volume of a space in which something runs."""
-        return self.declared if self.undone is None else replace(self.declared, ebs_gb=None)
+        return self.declared if self.undone is None else without_volume(self.declared)
 
     def does_without(self, undone: Trouble) -> bool:
         """Leave the volume as it is, if there is anything else to update; tell whether there is."""

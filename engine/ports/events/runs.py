@@ -32,7 +32,7 @@ class LoopWasLate(Event, name="run.lagged", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class PlanComputed(Event, name="plan.computed"):
-    """A plan was made."""
+    """A plan was made. `owners_…` count user profiles and spaces (`owners_drift`: left alone), the others apps."""
 
     fingerprint: str
     create: int
@@ -42,6 +42,10 @@ class PlanComputed(Event, name="plan.computed"):
     unmanaged: int
     denied: int
     complete: bool
+    owners_create: int = 0
+    owners_update: int = 0
+    owners_delete: int = 0
+    owners_drift: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from engine.core.counted import owners_counted
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.ports.history import OwnerRecord
-from engine.render.owners_text import owners_counted
 from engine.render.words import outcome_words
 
 _KNOWN: Final = tuple(outcome.value for outcome in Outcome)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.core.change import Action
+from engine.core.counted import owners_counted
 from engine.core.finding import LISTING, Finding, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, ApplyReport, AppResult, Outcome, RunResult, Trouble
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, Style, duration, with_commands
-from engine.render.owners_text import owner_result_lines, owners_counted
+from engine.render.owners_text import owner_result_lines
 from engine.render.words import OUTCOMES
 
 _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {

@@ -105,7 +105,7 @@ def test_the_decision_the_buckets_and_the_priority_are_told(fleet_file: Path) ->
     assert [bucket.instance_type for bucket in explanation.buckets] == ["ml.g5.xlarge", "ml.g4dn.xlarge"]
     assert explanation.weight == 7
     text = explain_text(explanation)
-    assert "appfleet will create it: missing." in text
+    assert "appfleet will create the app: missing." in text
     assert "priority 7" in text
     assert "or, as its fallback, in ACCOUNT/eu-west-1/JupyterLab/ml.g4dn.xlarge" in text
 
@@ -162,4 +162,4 @@ def test_the_command_tells_the_rest_when_nothing_can_be_listed(
 def test_the_command_plans_that_app_alone(fleet_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["-f", str(fleet_file), "explain", str(KEY), "--simulate"])
     assert code == 0
-    assert "appfleet will create it" in capsys.readouterr().out
+    assert "appfleet will create the app" in capsys.readouterr().out

@@ -120,7 +120,7 @@ def test_a_key_with_a_typo_is_not_explained_away(run: Run) -> None:
 
 def test_a_user_profile_in_another_case_is_explained_as_declared(run: Run) -> None:
     ran = run("explain", CANVAS.replace("pia", "PIA"), "--simulate")
-    assert (ran.code, CANVAS in ran.out, "create it" in ran.out) == (0, True, True), ran
+    assert (ran.code, CANVAS in ran.out, "create the app" in ran.out) == (0, True, True), ran
 
 
 def test_a_run_with_a_typo_has_the_nearest_one(run: Run) -> None:

@@ -176,6 +176,23 @@ def test_owners_that_are_made_are_counted_and_those_that_are_awaited_or_out_of_r
     assert "CreateUserProfile" not in dict(course(labs(1)).calls)
 
 
+def test_a_plan_that_only_updates_has_a_course_too() -> None:
+    spaces = tuple(
+        OwnerChange(Owner("research", SPACE, f"s{number}"), Action.UPDATE, OwnerReason.OWNER_DRIFT)
+        for number in range(30)
+    )
+    made = course(replace(labs(0), owners=spaces))
+    assert dict(made.calls) == {"UpdateSpace": 30}
+    assert made.seconds == pytest.approx(30 / 9.3 + OWNER_PRIOR_SECONDS, abs=0.1)
+    assert made.critical == f"{LANE}/spaces"
+    assert (made.rate_is_learnt, made.parked, made.curve[-1]) == (True, 0, made.seconds)
+    profile = OwnerChange(Owner("research", USER, "ann"), Action.UPDATE, OwnerReason.OWNER_DRIFT)
+    assert course(replace(labs(0), owners=(profile,))).critical == f"{LANE}/user profiles"
+    with_apps = course(replace(labs(10), owners=spaces))
+    assert (dict(with_apps.calls)["UpdateSpace"], dict(with_apps.calls)["CreateApp"]) == (30, 10)
+    assert with_apps.seconds - course(labs(10)).seconds == pytest.approx(30 / 9.3, abs=0.1), "they share the rate"
+
+
 def test_apps_wait_for_the_profiles_and_spaces_that_are_made_first() -> None:
     named = (
         Owner("research", USER, "alice"),

@@ -141,7 +141,7 @@ def test_a_status_with_owners_leaves_out_the_findings_that_its_rows_repeat() -> 
 def test_a_run_notes_what_differs_and_is_left_alone_unless_a_finding_says_why() -> None:
     reported = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: a_space(settings=OTHERS_IDLE)}, watched=[SPACE_OWNER])
     (note,) = drift_notes(reported)
-    assert note.startswith("1 user profile or space differs from the fleet file.")
+    assert note.startswith("1 space differs from the fleet file.")
     assert drift_notes(replace(reported, denied=True)) == ()
     assert drift_notes(plan()) == ()
     nobodys = a_space(settings=OTHERS_IDLE, ownership=Ownership.NOBODY)

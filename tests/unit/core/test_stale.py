@@ -80,7 +80,7 @@ def test_many_changes_are_named_in_part() -> None:
         ({"lanes": (PlanLane("222222222222", "eu-west-1"),)}, "would call 222222222222/eu-west-1"),
         ({"lanes": (PlanLane(*LANE, "http://127.0.0.1:80"),)}, "eu-west-1 at this machine"),
         ({"lanes": (PlanLane(*LANE, "https://proxy.example"),)}, "eu-west-1 at https://proxy.example"),
-        ({"owners": (ALICE,)}, "owners to make that are not in it: research/user/alice"),
+        ({"owners": (ALICE,)}, "1 user profile not in it as they would be now: create research/user/alice (absent)"),
     ],
 )
 def test_what_makes_a_plan_stale_is_said(changes: dict[str, Any], told: str) -> None:

@@ -225,5 +225,5 @@ def test_updates_of_profiles_and_spaces_count_in_create_max() -> None:
     plan = Plan("f", "2026-11-24T01:00:00Z", (_create(1),), owners=owners)
     found = check_plan(plan, DOMAINS, {}, Safety(create_max=2), PriceBook(PRICES))
     assert [finding.message.partition(":")[0] for finding in found] == ["all domains together", "domain research"]
-    assert "1 app would be created and 3 profiles and spaces updated, more than the 2" in found[0].message
+    assert "1 app would be created and 3 spaces would be updated, more than the 2" in found[0].message
     assert check_plan(plan, DOMAINS, {}, Safety(create_max=4), PriceBook(PRICES)) == ()
