@@ -109,6 +109,7 @@ async def _carried_out(
         quota_codes=whole.facts.quota_codes,
         compared=whole.compared,
         not_to_assign=whole.not_to_assign,
+        ended=whole.ended,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import SPACE
-from engine.core.limits import OWNERS_LOOKED_MAX_COUNT
+from engine.core.limits import CALL_LATE_MAX_SECONDS, OWNERS_LOOKED_MAX_COUNT, STALE_ROW_MAX_SECONDS
 from engine.core.owner_settings import needs_describing
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredFleet
     from engine.core.draft import Draft
     from engine.core.identity import Owner
+    from engine.core.plan import Plan
     from engine.core.plan_options import PlanOptions
     from engine.ports.journal import Memory
 
@@ -52,6 +53,26 @@ def unassigned_owners(options: AppOptions, loaded: Loaded, parts: Joined) -> fro
         return frozenset()
     declared = (one for one in loaded.fleet.owners if options.selectors.selects_owner(one))
     return frozenset(one.owner for one in declared if one.owner in owed)
+
+
+def ended_updates(draft: Draft, made: Plan, memory: Memory, now: float) -> tuple[Owner, ...]:
+    """Name the owners whose update an earlier run began and that are as declared, sorted: it need not be sought.
+
+    A call that may still come is sought once more by the next run.
+    """
+    differ = {change.owner for change in (*made.owners, *made.owner_drift)}
+    seen = draft.facts.owners_seen
+    late_s = CALL_LATE_MAX_SECONDS + STALE_ROW_MAX_SECONDS
+    return tuple(
+        owner
+        for owner in sorted(draft.watched - differ)
+        if (left := memory.unfinished.get(owner)) is not None
+        and left.operation.startswith("Update")
+        and now - left.at > late_s
+        and (row := seen.get(owner)) is not None
+        and row.settings is not None
+        and not row.is_passing
+    )
 
 
 def _due(loaded: Loaded, memory: Memory, now: float) -> frozenset[str]:

@@ -17,7 +17,7 @@ from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
-from engine.app.owner_looks import compared_domains, owners_to_compare, unassigned_owners
+from engine.app.owner_looks import compared_domains, ended_updates, owners_to_compare, unassigned_owners
 from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.draft import Draft
@@ -57,7 +57,8 @@ class Planned(NamedTuple):
     """A whole plan, and what it rests on. `errors` are what planning found wrong and went on without.
 
     `compared` names the domains of which every declared profile and space was compared. `owners` has a row for each one
-    that --owners selects. The users of `not_to_assign` are nobody's business any more.
+    that --owners selects. The users of `not_to_assign` are nobody's business any more,
+    and the updates of `ended`, which an earlier run began, are done.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class Planned(NamedTuple):
     compared: tuple[str, ...] = ()
     owners: tuple[OwnerLine, ...] = ()
     not_to_assign: tuple[Owner, ...] = ()
+    ended: tuple[Owner, ...] = ()
 
 
 async def planned(
@@ -115,7 +117,8 @@ async def planned(
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
     rows = _owner_lines(draft, made) if options.request.owners else ()
     errors = (draft.refusal.trouble,) if draft.refusal else ()
-    return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign)
+    ended = ended_updates(draft, made, parts.run.memory, parts.run.wall())
+    return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign, ended)
 
 
 def _owner_lines(draft: Draft, made: Plan) -> tuple[OwnerLine, ...]:

@@ -196,6 +196,9 @@ class Draft:
         for domain in domains_with_new_profiles(made):
             mode, application = facts.auth_modes.get(domain, ""), facts.applications.get(domain)
             made = with_auth_mode(made, domain, mode, application, self.unassigned)
+        if made.quotas and made.decisions is not self.fitted.decisions:  # what is skipped wants no place
+            fit = quota_fit(made, facts.observed, self.asked.domain_lanes, facts.quotas)
+            made = replace(made, quotas=in_order(fit.lines))
         if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
             made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known

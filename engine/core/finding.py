@@ -34,6 +34,10 @@ class Finding:
     source: str = ""
     allow: tuple[str, ...] = field(default=(), compare=False)
 
+    def is_of(self, rule: str, enforcement: str) -> bool:
+        """Whether this check says it, and as gravely."""
+        return (self.rule, self.enforcement) == (rule, enforcement)
+
     def to_json(self) -> dict[str, str]:
         """Return the entry of `findings`."""
         return {

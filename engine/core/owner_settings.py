@@ -209,8 +209,8 @@ def differences(declared: DesiredOwner, row: ObservedOwner) -> tuple[Difference,
     if declared.sharing and row.sharing and declared.sharing != row.sharing:
         found.append(Difference(SHARING, declared.sharing, row.sharing))
     identity = None if declared.sso_is_guessed else declared.sso_identity
-    if identity is not None and row.sso_identity and identity != row.sso_identity:
-        found.append(Difference(SSO_IDENTITY, identity, row.sso_identity))
+    if identity is not None and row.settings is not None and identity != row.sso_identity:
+        found.append(Difference(SSO_IDENTITY, identity, row.sso_identity or None))
     return tuple(sorted(found, key=lambda one: one.field))
 
 

@@ -164,7 +164,7 @@ def _about(row: ObservedOwner, differs: tuple[Difference, ...], action: Action, 
     if action is Action.UPDATE:
         return "", _BY_APPLY
     if not any(one.can_be_updated for one in differs):
-        return "", f"no API call changes this: {_small(NO_CALL)}"
+        return "", f"no API call changes this: {_small(NO_CALL[row.owner.kind])}"
     return _held(row) if keeping.update else ("", _BY_HAND)
 
 

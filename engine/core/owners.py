@@ -29,7 +29,10 @@ from engine.core.text import clean, count_of
 SSO_MODE: Final = "SSO"
 _DETAILS: Final = "appfleet status --owners"
 _READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:ListTags"
-NO_CALL: Final = "Declare what exists, or delete it so that a run creates it again. Deleting a space deletes its volume"
+NO_CALL: Final = {
+    USER: "Declare what exists, or delete it with all that is in it so that a run creates it again",
+    SPACE: "Declare what exists, or delete it so that a run creates it again. Deleting a space deletes its volume",
+}
 
 
 class HasOwner(Protocol):
@@ -304,7 +307,7 @@ def _not_updatable(change: OwnerChange) -> tuple[str, str]:
     """Return why no update takes a difference away, and the way out."""
     said = ", ".join(f"{one.field}: declared {one.declared}, observed {one.observed}" for one in change.differs)
     why = "a volume never shrinks" if {one.field for one in change.differs} == {EBS_GB} else "no API call changes it"
-    return f"{owner_word(change.owner)} is not as declared, and {why} ({said})", NO_CALL
+    return f"{owner_word(change.owner)} is not as declared, and {why} ({said})", NO_CALL[change.owner.kind]
 
 
 def _must_be_made(row: ObservedOwner | None) -> bool:

@@ -65,6 +65,8 @@ _BY_STATUS: Final = {
 }
 # Of a plan: what stands in the way of declared apps.
 _SHOWN_FINDINGS: Final = frozenset({OWNERS, PLANS_RULE, "claimed"})
+# Why apply does not create what is missing.
+_KEPT_BACK: Final = {Reason.OWNER_MISSING: "apply skips it: its user profile or space cannot be used"}
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
 
 
@@ -254,7 +256,7 @@ class StatusView:
 
     def with_owners(self, rows: tuple[OwnerLine, ...]) -> StatusView:
         """Return the view with a row for each owner, which says what a finding about that owner alone would say."""
-        findings = tuple(one for one in self.findings if (one.rule, one.enforcement) != (OWNERS, "advisory"))
+        findings = tuple(one for one in self.findings if not (one.key and one.is_of(OWNERS, "advisory")))
         return replace(self, owners=OwnersView(rows), findings=findings)
 
 
@@ -274,7 +276,7 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
                 change.after,
                 change.before,
                 change.differs,
-                _why(change.key, condition, change.before, facts),
+                _KEPT_BACK.get(change.reason, "") or _why(change.key, condition, change.before, facts),
                 left if left is not None and change.reason is not Reason.EXPIRED else None,
                 _hint(change.key, condition, facts),
             )

@@ -160,12 +160,14 @@ class FleetRun:
         quota_codes: Mapping[str, str] = MappingProxyType({}),
         compared: Sequence[str] = (),
         not_to_assign: Sequence[Owner] = (),
+        ended: Sequence[Owner] = (),
     ) -> ApplyReport:
         """Carry out `plan`; every declared app of it has one outcome in the report, whatever happens.
 
         `errors` are what planning found wrong and went on without; `quota_codes` the codes that it read, by name.
         `compared` names the domains whose owners were all compared: they need not be again for a while, unless one of
-        their updates did not end. The users of `not_to_assign` need not be assigned any more.
+        their updates did not end. The users of `not_to_assign` need not be assigned any more, and the
+        updates of `ended` are done, which an earlier run began.
         """
         for owner in not_to_assign:
             self.journal.settle_assignment(owner)
@@ -182,7 +184,10 @@ class FleetRun:
             async with assigning.running():
                 await self._carry_out((*apps, *owners), ledger, attention)
         app_results = (one for one in ledger.results if isinstance(one, AppResult))
-        owner_results = tuple(one for one in ledger.results if isinstance(one, OwnerResult))
+        found_done = [OwnerResult(owner, Action.UPDATE, Outcome.UNCHANGED, 0, 0.0, "") for owner in ended]
+        for result in found_done:
+            self.journal.conclude_owner(result, wall())
+        owner_results = (*(one for one in ledger.results if isinstance(one, OwnerResult)), *found_done)
         if not plan.denied:
             self._note_compared(compared, owner_results)
         for lane, calls in self._calls.items():

@@ -153,12 +153,11 @@ def owner_result_lines(results: Iterable[OwnerResult]) -> list[str]:
         ended = list(group)
         lines.append(f"{owners_counted([result.owner for result in ended])} {OUTCOMES[outcome]}")
         troubled = [result for result in ended if outcome not in GOOD_OUTCOMES or result.error is not None]
-        lines += _troubled_lines(troubled)
+        lines += _troubled_lines(troubled, owner_names(str(result.owner) for result in ordered))
     return lines
 
 
-def _troubled_lines(results: Sequence[OwnerResult]) -> list[str]:
-    known = owner_names(str(result.owner) for result in results)
+def _troubled_lines(results: Sequence[OwnerResult], known: frozenset[str]) -> list[str]:
     groups: dict[tuple[object, ...], list[OwnerResult]] = {}
     for result in results:
         error = result.error or NO_TROUBLE

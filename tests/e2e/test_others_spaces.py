@@ -35,6 +35,10 @@ def test_it_is_a_finding_of_plan_and_status_and_its_app_is_skipped(place: Place,
     for command in (("plan",), ("plan", "--format", "markdown"), ("status",), ("status", "--format", "json")):
         out = " ".join(place.run(*command).out.replace("&#x27;", "'").replace("&#39;", "'").split())
         assert WHY[what] in out, command
+    (quota,) = place.run("plan", "--format", "json").report["quotas"]
+    assert (quota["wanted"], quota["fits"]) == (1, "yes"), "what is skipped wants no place"
+    assert "apply skips it: its user profile or space cannot be used" in place.run("status").out
+    place.forget_calls()
     ran = place.apply()
     ended = {app["key"]: app["outcome"] for app in ran.report["apps"]}
     assert ended[lab_of("u000")] == "skipped"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -391,3 +393,24 @@ def test_tags_that_cannot_be_read_leave_an_update_undone_and_that_is_no_good_end
     assert "2 user profiles or spaces could not be read and kept as declared" in ran.err
     assert "allow the caller sagemaker:ListTags" in ran.out
     assert "sagemaker:DescribeApp" not in ran.out
+
+
+def test_what_a_killed_run_updated_is_looked_up_once_and_then_costs_no_call_more(place: Place) -> None:
+    made(place, fleet_of(2))
+    place.scenario(QUICK_OWNERS + fault(FaultKind.STALL_AFTER, "UpdateSpace"))
+    write(place, fleet_of(2, idle=[90, 90]))
+    with place.start("apply", "--yes", "--owners") as running:
+        until(lambda: idle_of(place, "u000-lab") == idle_of(place, "u001-lab") == 90, "both updates were carried out")
+        running.signal(signal.SIGKILL)
+        running.end()
+    place.scenario(QUICK_OWNERS)
+    assert place.apply().code == 0
+    with contextlib.closing(sqlite3.connect(place.folder / ".appfleet" / "journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE unfinished SET at = at - 600")  # nothing is under way any more
+    ran = place.apply()
+    assert {one["owner"]: one["outcome"] for one in ran.report["owners"]} == {
+        f"research/space/{name}-lab": "unchanged" for name in people(2)
+    }
+    place.forget_calls()
+    assert place.apply().code == 0
+    assert set(place.calls()) == LOOKS

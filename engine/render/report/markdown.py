@@ -50,7 +50,7 @@ def report_markdown(
 def _troubles(report: ApplyReport) -> Iterator[str]:
     for error in report.errors:
         yield table_row("the run", "", code(error.code), prose(error.message), with_command(error.hint))
-    for trail in trails(report.apps):
+    for trail in trails(report.apps, report.owners):
         why = trail.error
         cells = ("", "", "") if why is None else (code(why.code), prose(why.message), with_command(why.hint))
         yield table_row(trail_words(trail), _which(trail.apps), *cells)

@@ -13,7 +13,16 @@ from engine.core.change import Action
 from engine.core.counted import owners_counted
 from engine.core.finding import LISTING, Finding, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_OUTCOMES, ApplyReport, AppResult, Outcome, RunResult, Trouble
+from engine.core.outcome import (
+    GOOD_OUTCOMES,
+    INCOMPLETE_OUTCOMES,
+    ApplyReport,
+    AppResult,
+    Outcome,
+    OwnerResult,
+    RunResult,
+    Trouble,
+)
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, Style, duration, with_commands
@@ -50,13 +59,14 @@ class Trail:
     apps: tuple[AppResult, ...]
 
 
-def trails(apps: Iterable[AppResult]) -> tuple[Trail, ...]:
+def trails(apps: Iterable[AppResult], owners: Iterable[OwnerResult] = ()) -> tuple[Trail, ...]:
     """Group the apps that did not end well, in the order of the outcomes, the largest group of each first.
 
-    Troubles that differ in nothing but the names of the apps' owners are one: the service puts them into its answers.
+    Troubles that differ in nothing but names are one, those of the apps' owners and of `owners`: the service puts them
+    into its answers, and what comes first is named.
     """
     unwell = [app for app in apps if app.outcome not in GOOD_OUTCOMES]
-    known = owner_names(str(app.key) for app in unwell)
+    known = owner_names([*(str(app.key) for app in unwell), *(str(owner.owner) for owner in owners)])
     grouped: dict[tuple[Outcome, bool, tuple[str, str, str] | None], list[AppResult]] = {}
     for app in unwell:
         deleting = app.outcome is Outcome.STILL_PENDING and app.action is Action.DELETE
@@ -84,7 +94,7 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
     """Return the whole report, ending in a line break. `next_command` is what a reader types next."""
     paint = Paint(colour)
     blocks = [
-        "\n".join(_trail_block(trail, paint) for trail in trails(report.apps)),
+        "\n".join(_trail_block(trail, paint) for trail in trails(report.apps, report.owners)),
         "\n".join(owner_result_lines(report.owners)),
         "\n".join(_trouble_block(error, paint) for error in report.errors),
         findings_block(findings_beside_errors(report), paint),

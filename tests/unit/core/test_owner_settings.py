@@ -118,6 +118,10 @@ def test_each_field_is_called_by_its_key_in_the_file() -> None:
 
 def test_a_guessed_identity_is_not_compared() -> None:
     assert told(profile(sso_identity="a@x", sso_is_guessed=True), seen(ALICE, {}, sso_identity="b@x")) == []
+    assert told(profile(sso_identity="a@x"), seen(ALICE, {})) == [("sso_identity", "a@x", None)], (
+        "as in a domain of IAM"
+    )
+    assert told(profile(sso_identity="a@x"), seen(ALICE)) == [], "a listing does not show it"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import pytest
 
 from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
+from engine.core.identity import Owner
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
-from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, RunResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, RunResult, Trouble
 from engine.core.plan import Fits
 from engine.core.text import count_of, is_safe
 from engine.render.json_text import json_text
 from engine.render.layout import duration
+from engine.render.owners_text import owner_result_lines
 from engine.render.report.text import NEXT_STEPS, report_text, result_line, trails
 from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
@@ -111,6 +113,39 @@ def test_trails_follow_the_outcomes_and_the_larger_comes_first() -> None:
         (Outcome.FAILED, 2),
         (Outcome.FAILED, 1),
     ]
+
+
+def test_what_waits_for_people_who_are_parked_is_one_trail_and_one_line() -> None:
+    """Each names its own profile and its own space, and nothing else sets them apart."""
+    full = "CreateUserProfile failed with ResourceLimitExceeded"
+
+    def needed(what: str) -> Trouble:
+        return Trouble("needed_first", f"not called, since {what}")
+
+    names = ("ann", "bob")
+    profiles = [
+        OwnerResult(Owner("research", "user", name), Action.CREATE, Outcome.PARKED, 1, 1.0, "", Trouble("X", full))
+        for name in names
+    ]
+    spaces = [
+        OwnerResult(
+            Owner("research", "space", f"{name}-lab"), Action.CREATE, Outcome.SKIPPED, 0, 0.0, "",
+            needed(f"user profile {name} comes first and ended parked: {full}"),
+        )
+        for name in names
+    ]  # fmt: skip
+    apps = [
+        AppResult(
+            key_of(f"research/space/{name}-lab/JupyterLab/default"), Action.CREATE, Outcome.SKIPPED,
+            error=needed(f"space {name}-lab comes first and ended skipped: user profile {name} comes first"),
+        )
+        for name in names
+    ]  # fmt: skip
+    (trail,) = trails(apps, [*profiles, *spaces])
+    assert len(trail.apps) == 2
+    lines = owner_result_lines([*profiles, *spaces])
+    said = f"not called, since user profile … comes first and ended parked: {full}"
+    assert f"  2 spaces in domain research: ann-lab, bob-lab: {said}" in lines
 
 
 def test_every_outcome_and_every_result_has_its_words() -> None:
