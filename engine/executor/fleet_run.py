@@ -169,8 +169,7 @@ class FleetRun:
         their updates did not end. The users of `not_to_assign` need not be assigned any more, and the
         updates of `ended` are done, which an earlier run began.
         """
-        for owner in not_to_assign:
-            self.journal.settle_assignment(owner)
+        found_done = self._settle(not_to_assign, ended)
         attention = asyncio.Event()
         beginning = self._beginning()
         apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
@@ -184,9 +183,6 @@ class FleetRun:
             async with assigning.running():
                 await self._carry_out((*apps, *owners), ledger, attention)
         app_results = (one for one in ledger.results if isinstance(one, AppResult))
-        found_done = [OwnerResult(owner, Action.UPDATE, Outcome.UNCHANGED, 0, 0.0, "") for owner in ended]
-        for result in found_done:
-            self.journal.conclude_owner(result, wall())
         owner_results = (*(one for one in ledger.results if isinstance(one, OwnerResult)), *found_done)
         if not plan.denied:
             self._note_compared(compared, owner_results)
@@ -209,6 +205,15 @@ class FleetRun:
             findings=tuple(sorted((*plan.findings, *assigning.findings))),
             owners=tuple(sorted(owner_results, key=lambda result: result.owner)),
         )
+
+    def _settle(self, not_to_assign: Sequence[Owner], ended: Sequence[Owner]) -> tuple[OwnerResult, ...]:
+        """Write down what earlier runs left and planning saw to be done; return what the report says of it."""
+        for owner in not_to_assign:
+            self.journal.settle_assignment(owner)
+        found_done = tuple(OwnerResult(owner, Action.UPDATE, Outcome.UNCHANGED, 0, 0.0, "") for owner in ended)
+        for result in found_done:
+            self.journal.conclude_owner(result, self.wall())
+        return found_done
 
     def _errors(self) -> tuple[Trouble, ...]:
         stopped = {lane: one.stopped for lane, one in self.lanes.items()}
