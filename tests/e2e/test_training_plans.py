@@ -124,7 +124,7 @@ def test_apps_of_a_plan_that_cannot_run_them_are_not_sent_and_said_once(place: P
     assert "its training plan cannot be used (3)" in text
     assert "Nothing to do" not in text
     explained = place.run("explain", lab_of("u000")).out
-    assert "leave it alone: its training plan cannot be used" in explained
+    assert "leave the app alone: its training plan cannot be used" in explained
     assert said.split(" is ", maxsplit=1)[0] in explained
     assert f"a create needs room in the bucket {BUCKET}" in explained
     assert said in place.run("status").out
