@@ -110,10 +110,13 @@ class Draft:
     @cached_property
     def fit(self) -> QuotaFit:
         """How the plan of apps fits the quotas and the training plans, where those were read."""
-        facts, lanes, able = self.facts, self.asked.domain_lanes, self.able
-        fit = quota_fit(able, facts.observed, lanes, facts.quotas) if facts.quotas else NO_FIT
+        return self._fit_of(self.able)
+
+    def _fit_of(self, plan: Plan) -> QuotaFit:
+        facts, lanes = self.facts, self.asked.domain_lanes
+        fit = quota_fit(plan, facts.observed, lanes, facts.quotas) if facts.quotas else NO_FIT
         read = {arn: found for arn, found in facts.plans_read.items() if found is not None}
-        return fit | reserved_fit(able, lanes, read) if facts.training_plans else fit
+        return fit | reserved_fit(plan, lanes, read) if facts.training_plans else fit
 
     @cached_property
     def fitted(self) -> Plan:
@@ -197,8 +200,7 @@ class Draft:
             mode, application = facts.auth_modes.get(domain, ""), facts.applications.get(domain)
             made = with_auth_mode(made, domain, mode, application, self.unassigned)
         if made.quotas and made.decisions is not self.fitted.decisions:  # what is skipped wants no place
-            fit = quota_fit(made, facts.observed, self.asked.domain_lanes, facts.quotas)
-            made = replace(made, quotas=in_order(fit.lines))
+            made = replace(made, quotas=in_order(self._fit_of(made).lines))
         if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():
             made = replace(made, quotas=in_order((*made.quotas, *lines)))
         complete = made.complete and not self.refusal and facts.residents_known

@@ -77,6 +77,17 @@ def test_the_plan_shows_its_room_its_time_and_what_will_wait(place: Place) -> No
     assert f"| {BUCKET} (reserved from {period}) | 2 of 4 used | 3 wanted | does not fit |" in markdown
 
 
+def test_a_space_that_cannot_be_used_leaves_the_plan_of_the_others_shown(place: Place) -> None:
+    def take(world: World) -> None:
+        world.domains[DOMAIN_ID].spaces["u000-lab"].owner = "u001"
+
+    place.write(THREE)
+    place.scenario(reserved())
+    place.within(take)
+    (line,) = place.run("plan", "--format", "json").report["quotas"]
+    assert (line["bucket"], line["value"], line["wanted"], line["fits"]) == (BUCKET, 4, 2, "yes")
+
+
 def test_a_full_plan_parks_its_own_apps_until_one_leaves_and_the_others_are_made(place: Place) -> None:
     others = '[domains.research.spaces.own]\nowner = "u000"\napps = [{ use = "lab", training_plan_arn = "None" }]\n'
     place.write(fleet_text(people(3), lab=ON_PLAN, more=others))
