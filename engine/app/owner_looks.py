@@ -37,7 +37,7 @@ def owners_to_compare(options: AppOptions, loaded: Loaded, parts: Joined, asked:
     memory, fleet = parts.run.memory, loaded.fleet
     if options.request.owners or options.request.from_fleet:
         return frozenset(one.owner for one in fleet.owners if options.selectors.selects_owner(one))
-    updating = {key for key, left in memory.unfinished.items() if left.operation.startswith("Update")}
+    updating = {key for key, left in memory.unfinished.items() if left.is_update}
     due = _due(loaded, memory, parts.run.wall()) if options.selectors.is_empty else frozenset()
     if not (updating or due):  # an idle run, as nearly every one is
         return frozenset()
@@ -67,7 +67,7 @@ def ended_updates(draft: Draft, made: Plan, memory: Memory, now: float) -> tuple
         owner
         for owner in sorted(draft.watched - differ)
         if (left := memory.unfinished.get(owner)) is not None
-        and left.operation.startswith("Update")
+        and left.is_update
         and now - left.at > late_s
         and (row := seen.get(owner)) is not None
         and row.settings is not None

@@ -64,7 +64,7 @@ class _Fault(NamedTuple):
 def plans_wanted(plan: Plan, lanes: Mapping[str, Lane]) -> dict[Lane, tuple[str, ...]]:
     """Return the training plans on which the plan makes apps, by lane; those of another place are none of a lane's."""
     wanted: dict[Lane, set[str]] = {}
-    for change, arn, lane in _made_on_plans(plan, lanes):
+    for _, change, arn, lane in _placed(plan, lanes):
         if change.action in MAKING and not place_fault(arn, lane.region, lane.account):
             wanted.setdefault(lane, set()).add(arn)
     return {lane: tuple(sorted(arns)) for lane, arns in sorted(wanted.items())}
@@ -81,7 +81,7 @@ def without_unusable(
     faults: dict[tuple[str, str, Lane], _Fault | None] = {}
     skipped: Counter[_Fault] = Counter()
     changed: dict[int, Change] = {}
-    for place, (change, arn, lane) in _placed(plan, lanes):
+    for place, change, arn, lane in _placed(plan, lanes):
         if change.action not in MAKING or change.after is None:
             continue
         what = (arn, change.after.spec.instance_type or "", lane)
@@ -106,17 +106,13 @@ def without_unusable(
     return replace(plan, decisions=decisions, findings=tuple(sorted({*plan.findings, *findings})))
 
 
-def _made_on_plans(plan: Plan, lanes: Mapping[str, Lane]) -> Iterator[tuple[Change, str, Lane]]:
-    return (found for _, found in _placed(plan, lanes))
-
-
-def _placed(plan: Plan, lanes: Mapping[str, Lane]) -> Iterator[tuple[int, tuple[Change, str, Lane]]]:
-    """Yield what is declared on training plans, with its place among the decisions."""
+def _placed(plan: Plan, lanes: Mapping[str, Lane]) -> Iterator[tuple[int, Change, str, Lane]]:
+    """Yield what is declared on training plans: its place among the decisions, the decision, the ARN and the lane."""
     for place, change in enumerate(plan.decisions):
         arn = None if change.after is None else change.after.spec.training_plan_arn
         lane = lanes.get(change.key.domain)
         if arn is not None and lane is not None and plan_arn(arn) is not None:
-            yield place, (change, arn, lane)
+            yield place, change, arn, lane
 
 
 def _fault(

@@ -204,7 +204,7 @@ def begin_in_doubt(operation: AnyOperation, left: Unfinished, now: float, wall: 
             operation.ours, operation.sent_wall = creating, left.at
         case Phase.DELETE if left.operation.startswith("Delete"):
             operation.phase = Phase.OBSERVE_DELETE
-        case Phase.UPDATE if left.operation.startswith("Update"):
+        case Phase.UPDATE if left.is_update:
             operation.phase = Phase.OBSERVE_UPDATE
         case _:
             return False

@@ -29,6 +29,11 @@ class Unfinished:
     in_doubt: bool
     owed: bool = False
 
+    @property
+    def is_update(self) -> bool:
+        """Whether it is a change in place of a user profile or space."""
+        return self.operation.startswith("Update")
+
 
 @dataclass(frozen=True, slots=True)
 class Replaced:

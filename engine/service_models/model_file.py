@@ -23,7 +23,8 @@ MAY_BE_MISSING: Final = frozenset({"DescribeTrainingPlan"})
 _GZIP: Final = 31  # a gzip header, and the largest window
 SOURCE: Final = "x-appfleet-source"  # the key of a shipped model under which it says what it is from
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_USERS_HINT: Final = f"Replace or remove that file: {DATA_PATH_VARIABLE} and ~/.aws/models go before appfleet's own"
+USERS_FIRST: Final = f"{DATA_PATH_VARIABLE} and ~/.aws/models go before appfleet's own"
+_USERS_HINT: Final = f"Replace or remove that file: {USERS_FIRST}"
 _OWN_HINT: Final = "Install appfleet and its dependencies again"
 
 
@@ -52,10 +53,6 @@ class ModelFile:
         return (
             f"the model of SageMaker from {source}" if self.is_shipped and source else f"the service model {self.file}"
         )
-
-    def has_operation(self, name: str) -> bool:
-        """Whether the model has an operation; an older one of the user may lack what is in `MAY_BE_MISSING`."""
-        return name in self.content["operations"]
 
     def shape(self, name: str) -> dict[str, Any]:
         """Return a shape. Raises ServiceModelError where the model has none of that name."""

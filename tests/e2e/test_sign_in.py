@@ -213,7 +213,8 @@ def team_of(place: Place) -> None:
     file.write_text(FLEET.replace("[apps.canvas]", f"[domains.research.teams.vision]\n{members}[apps.canvas]"))
 
 
-def test_whom_a_killed_run_did_not_come_to_assign_the_next_one_assigns(place: Place) -> None:
+def kill_before_assigning(place: Place) -> None:
+    """Make the profiles of the team, and kill the run that was to assign their users."""
     team_of(place)
     place.scenario(QUICK_OWNERS + fault("stall-after", "CreateApplicationAssignment"))
     with place.start("apply", "--yes") as running:
@@ -221,6 +222,10 @@ def test_whom_a_killed_run_did_not_come_to_assign_the_next_one_assigns(place: Pl
         running.signal(signal.SIGKILL)
         running.end()
     place.scenario(QUICK_OWNERS)
+
+
+def test_whom_a_killed_run_did_not_come_to_assign_the_next_one_assigns(place: Place) -> None:
+    kill_before_assigning(place)
     plan = place.run("plan").out
     assert "assign the users of 40 user profiles in domain research: " in plan
     assert "40 users to assign" in plan
@@ -261,13 +266,7 @@ def test_what_was_denied_is_said_once_and_left_to_the_command(place: Place) -> N
 
 
 def test_a_profile_that_somebody_else_made_anew_has_nobody_assigned(place: Place) -> None:
-    team_of(place)
-    place.scenario(QUICK_OWNERS + fault("stall-after", "CreateApplicationAssignment"))
-    with place.start("apply", "--yes") as running:
-        until(lambda: counted(place)[0] == PEOPLE, "every profile is in service")
-        running.signal(signal.SIGKILL)
-        running.end()
-    place.scenario(QUICK_OWNERS)
+    kill_before_assigning(place)
 
     def make_anew(world: World) -> None:
         for profile in world.domains[DOMAIN_ID].profiles.values():

@@ -10,7 +10,7 @@ pages of ListApps (`executor`).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
 from engine.adapters.aws.identity_center import IdentityCenterCalls
@@ -24,6 +24,7 @@ from engine.core.identity import SPACE, USER, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TAG_PAGES_MAX_COUNT
 from engine.core.training_plans import plan_arn
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
+from engine.service_models.model_file import USERS_FIRST
 
 if TYPE_CHECKING:
     from types_aiobotocore_sagemaker.literals import AppInstanceTypeType, AppTypeType
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
     from engine.adapters.aws.newer_fields import ResourceSpec
     from engine.core.desired import Tags
     from engine.core.reserved import TrainingPlan
-
-
-NEWER_MODEL_HINT: Final = (
-    "Replace or remove the SageMaker model in AWS_DATA_PATH or ~/.aws/models: those go before appfleet's own"
-)
 
 
 class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
@@ -105,7 +101,7 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
         if not hasattr(self._sagemaker, "describe_training_plan"):
             raise Rejected(
                 "Cannot send DescribeTrainingPlan: the service model that is in use is older than training plans",
-                hint=NEWER_MODEL_HINT,
+                hint=f"Replace or remove the older model of SageMaker: {USERS_FIRST}",
                 operation="DescribeTrainingPlan",
             )
         send = partial(self._sagemaker.describe_training_plan, TrainingPlanName="" if named is None else named.name)

@@ -46,13 +46,13 @@ def test_a_model_of_the_user_is_named_by_its_file(tmp_path: Path, monkeypatch: p
 
 def test_an_older_model_may_lack_what_few_need(tmp_path: Path) -> None:
     write_model(tmp_path, older_model())
-    assert not service_model("sagemaker", str(tmp_path)).has_operation("DescribeTrainingPlan")
-    assert service_model("sagemaker").has_operation("DescribeTrainingPlan")
+    assert "DescribeTrainingPlan" not in service_model("sagemaker", str(tmp_path)).content["operations"]
+    assert "DescribeTrainingPlan" in service_model("sagemaker").content["operations"]
 
 
 def test_the_whole_model_of_botocore_is_taken_from_a_users_folder(tmp_path: Path) -> None:
     (tmp_path / "sagemaker").symlink_to(f"{botocore_folder()}/sagemaker")
-    assert service_model("sagemaker", str(tmp_path)).has_operation("CreateTrainingJob")
+    assert "CreateTrainingJob" in service_model("sagemaker", str(tmp_path)).content["operations"]
 
 
 def test_a_service_that_nobody_describes_is_an_error() -> None:
