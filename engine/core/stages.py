@@ -52,13 +52,13 @@ def owner_ranks(plan: Plan, steps: Sequence[Step]) -> dict[Owner, int]:
 
 def _fairly(changes: list[Change], weight: Callable[[DesiredApp], float]) -> list[Change]:
     turns: defaultdict[tuple[float, str], int] = defaultdict(int)
-    placed: list[tuple[float, int, str, Change]] = []
-    for change in changes:  # sorted by key already, so a team's turns follow its keys
+    placed: list[tuple[float, int, str, int]] = []
+    for place, change in enumerate(changes):  # sorted by key already, so a team's turns follow its keys
         app = change.after
         team = app.team if app is not None else ""
         heavy = weight(app) if app is not None else 0.0
         turn = turns[heavy, team]
         turns[heavy, team] += 1
-        placed.append((-heavy, turn, team, change))
-    placed.sort(key=lambda item: item[:3])
-    return [change for *_, change in placed]
+        placed.append((-heavy, turn, team, place))
+    placed.sort()
+    return [changes[place] for *_, place in placed]

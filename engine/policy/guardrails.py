@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeVar
 
 from engine.core.change import DESTROYING, MAKING, Action, Change
 from engine.core.counted import owners_counted
@@ -27,6 +27,8 @@ from engine.core.settings import Safety
 from engine.core.text import clean, count_of
 from engine.policy.prices import PriceBook
 from engine.policy.rules import Enforcement
+
+T = TypeVar("T")
 
 _NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
 _TYPES_NAMED_MAX_COUNT: Final = 5
@@ -134,6 +136,7 @@ def check_plan(
 def _parts(
     destroys: tuple[Change, ...], destroyed: Sequence[str], plan: Plan, owned: Mapping[str, int]
 ) -> Iterable[_Part]:
+    """Yield the whole plan, where it is of several domains, then each domain; everything is looked at once for all."""
     creates = tuple(
         (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
     )
@@ -142,16 +145,28 @@ def _parts(
     if len(names) != 1:
         everything = sum(owned.values())
         yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, everything, updated)
+    destroys_of = _grouped(destroys, lambda change: change.key.domain)
+    destroyed_of = _grouped(destroyed, lambda key: key.partition("/")[0])
+    creates_of = _grouped(creates, lambda made: made[0].key.domain)
+    updated_of = _grouped(updated, lambda owner: owner.domain)
     for name in names:
         yield _Part(
             f"domain {name}",
             f"{name}/*",
-            tuple(change for change in destroys if change.key.domain == name),
-            tuple(key for key in destroyed if key.startswith(f"{name}/")),
-            tuple(made for made in creates if made[0].key.domain == name),
+            tuple(destroys_of[name]),
+            tuple(destroyed_of[name]),
+            tuple(creates_of[name]),
             owned.get(name, 0),
-            tuple(owner for owner in updated if owner.domain == name),
+            tuple(updated_of[name]),
         )
+
+
+def _grouped(items: Iterable[T], domain_of: Callable[[T], str]) -> defaultdict[str, list[T]]:
+    """Return `items` by their domain, in their order."""
+    grouped: defaultdict[str, list[T]] = defaultdict(list)
+    for item in items:
+        grouped[domain_of(item)].append(item)
+    return grouped
 
 
 class _Check:

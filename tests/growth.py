@@ -1,0 +1,71 @@
+"""How the work of a function grows: counted in steps of the interpreter, not in seconds, so that no load disturbs it.
+
+What a C function does in one step (a search through a list) is not counted; what Python code does is.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from engine.core.desired import DesiredDomain, DesiredFleet
+from tests.fleets import SOURCE, an_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+T = TypeVar("T")
+
+# Of the work for one app in each of many domains, beside that for the same apps in a quarter of the domains. Work that
+# looks at all apps for each domain grows about fourfold.
+LINEAR_MAX_FACTOR = 2.0
+
+
+def steps_of(work: Callable[[], Any]) -> int:
+    """Return how many instructions of Python code `work` takes."""
+    count = 0
+
+    def each(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return each
+
+    before = sys.gettrace()
+    sys.settrace(each)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def spread_fleet(domains: int, apps: int) -> DesiredFleet:
+    """Return a fleet of `apps` apps, shared out evenly over `domains`, each in an account of its own."""
+    names = [f"d{number:04}" for number in range(domains)]
+    each = apps // domains
+    return DesiredFleet(
+        "wide",
+        tuple(
+            DesiredDomain(name, f"d-{name}", "eu-west-1", SOURCE, f"{number:012}") for number, name in enumerate(names)
+        ),
+        tuple(
+            an_app(f"{name}/space/p{place:04}-lab/JupyterLab/default", team=f"t{place}")
+            for name in names
+            for place in range(each)
+        ),
+        (),
+        (("fleet.toml", "a" * 64),),
+    )
+
+
+def grows_by(
+    prepare: Callable[[DesiredFleet], T], work: Callable[[T], Any], *, apps: int = 480, domains: int = 60
+) -> float:
+    """Return how many times the steps are that `work` takes when the same apps lie in four times as many domains.
+
+    What `prepare` makes of the fleet for it is not counted.
+    """
+    few, many = (prepare(spread_fleet(count, apps)) for count in (domains, 4 * domains))
+    return steps_of(lambda: work(many)) / steps_of(lambda: work(few))
