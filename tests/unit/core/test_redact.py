@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.core.redact import REDACTED, SECRET_MIN_CHARS, Redactor, forms_of
+from tests.growth import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,3 +125,60 @@ def test_a_name_of_a_flag_stays_though_a_secret_is_like_it(secret: str) -> None:
     assert redactor.text(f"`--simulate` '--simulate={secret}'") == f"`--simulate` '--simulate={REDACTED}'"
     assert redactor.text(f"key={secret} {secret}") == f"key={REDACTED} {REDACTED}"
     assert Redactor([SECRET]).text(f"--{SECRET} --x-{SECRET[:20]}") == f"--{REDACTED} --x-{REDACTED}"
+
+
+def _searched_for_each(values: list[str], text: str) -> str:
+    """Return what a search for one secret after the other leaves of `text`, in the plainest way."""
+    near = [form for value in values for form in forms_of(value) if form[:SECRET_MIN_CHARS] in text]
+    for form in sorted(set(near), key=lambda form: (-len(form), form)):
+        text = text.replace(form, REDACTED)
+    for head in sorted({form[:SECRET_MIN_CHARS] for form in near}):
+        while (at := text.find(head)) >= 0:
+            alike = [form for form in near if form.startswith(head)]
+            shared = max(end for form in alike for end in range(len(form) + 1) if text.startswith(form[:end], at))
+            text = text[:at] + REDACTED + text[at + shared :]
+    return text
+
+
+# Secrets that begin alike, as session tokens do, and that have much that is written otherwise in some form.
+_ALIKE = st.builds(str.__add__, st.sampled_from(["", "IQoJb3Jp", "ABC/+ABC"]), st.text('AB/+=&ü"', max_size=24))
+_SECRETS = st.lists(_ALIKE.filter(lambda secret: len(secret) >= SECRET_MIN_CHARS), min_size=1, max_size=4)
+
+
+@given(st.data(), _SECRETS)
+def test_what_is_left_is_what_a_search_for_each_secret_leaves(data: st.DataObject, secrets: list[str]) -> None:
+    forms = sorted(form for secret in secrets for form in forms_of(secret))
+    cut = st.builds(
+        lambda form, first, last: form[first:last], st.sampled_from(forms), st.integers(0, 3), st.integers(4)
+    )
+    text = "".join(data.draw(st.lists(st.one_of(st.sampled_from(forms), cut, st.text("AB/ %\\I\udc80", max_size=9)))))
+    redactor = Redactor()
+    for secret in secrets:  # one after the other, as lanes come
+        redactor.learn([secret])
+        redactor.text(text)
+    shown = redactor.text(text)
+    assert shown == _searched_for_each(secrets, text)
+    assert not [form for form in forms if form[:SECRET_MIN_CHARS] in shown]
+
+
+def test_a_word_of_a_secret_alone_is_none_and_stays() -> None:
+    for word in (SECRET[:4], SECRET[1:5], SECRET[2:6], SECRET[3:7]):
+        assert REDACTOR.text(f"word{word} and {word}") == f"word{word} and {word}"
+        assert REDACTOR.text(f"{word}..\ud800") == f"{word}..\ud800"
+
+
+def test_a_secret_that_is_long_out_of_use_is_redacted_all_the_same() -> None:
+    redactor = Redactor([SECRET])
+    redactor.learn(f"{TOKEN[:20]}{number:08}" for number in range(300))
+    assert redactor.text(f"late: {SECRET}, {TOKEN[:20]}{7:08}") == f"late: {REDACTED}, {REDACTED}"
+
+
+def test_a_text_costs_no_more_where_many_secrets_are_known() -> None:
+    def lanes(count: int) -> Redactor:
+        return Redactor(f"{number:04}{letter}{SECRET}" for number in range(count) for letter in "abc")
+
+    few, many = lanes(1), lanes(100)
+    text = "research/space/alice-lab/JupyterLab/default was created in 12.5 s" * 20
+    assert many.text(text) == text
+    assert steps_of(lambda: many.text(text)) <= 2 * steps_of(lambda: few.text(text))
+    assert steps_of(lambda: many.learn([f"0007a{SECRET}"])) == steps_of(lambda: few.learn([f"0000a{SECRET}"]))
