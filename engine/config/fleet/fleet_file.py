@@ -22,7 +22,7 @@ from engine.config.fleet.members_file import read_members
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
 from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, TeamDef
-from engine.config.reading.beneath import FileProblem
+from engine.config.reading.beneath import FileProblem, TooMuchProblem
 from engine.config.reading.files import Folder, home_of, inside_of
 from engine.config.reading.model_errors import check_table
 from engine.config.reading.patterns import nearest_pattern
@@ -212,8 +212,7 @@ class _Loading:
         try:
             item = self._folder.read(inside)
         except FileProblem as problem:
-            self._problems.error(Code.FILE, place, problem.message, problem.hint)
-            self._is_complete = False
+            self._note_unread(problem, place)
             return
         if item.inside in self._taken:
             return
@@ -272,8 +271,7 @@ class _Loading:
         try:
             item = self._folder.read(inside_of(parent, name))
         except FileProblem as problem:
-            self._problems.error(Code.FILE, place, problem.message, problem.hint)
-            self._is_complete = False
+            self._note_unread(problem, place)
             return {}
         if item.inside not in self._members_read:
             self._members_read[item.inside] = read_members(item, self._problems)
@@ -286,6 +284,12 @@ class _Loading:
             self._problems.warning(Code.EMPTY, place, message, "Put user profile names into its first column")
             self._prune_refusals.append(f"{place.source}: {message}")
         return members
+
+    def _note_unread(self, problem: FileProblem, place: Place) -> None:
+        """Note a file that could not be read; of those beyond a bound the first alone."""
+        self._is_complete = False
+        if not isinstance(problem, TooMuchProblem) or self._problems.first_time(problem.message):
+            self._problems.error(Code.FILE, place, problem.message, problem.hint)
 
     def _expand(self) -> Expander:
         fleet, problems = self._fleet, self._problems

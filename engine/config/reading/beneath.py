@@ -32,6 +32,10 @@ class FileProblem(Exception):
         self.hint = hint
 
 
+class TooMuchProblem(FileProblem):
+    """The files of a fleet together are too many or too large: said once, and not of each further file."""
+
+
 class OutsideProblem(FileProblem):
     """A link that leads out of the folder."""
 

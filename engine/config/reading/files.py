@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from engine.config.reading.beneath import FILE_FLAGS, FileProblem, open_beneath
+from engine.config.reading.beneath import FILE_FLAGS, FileProblem, TooMuchProblem, open_beneath
 from engine.config.reading.patterns import find_files, has_wildcards, nearest_pattern
 from engine.config.reading.regular_file import path_problem, read_open
 from engine.core.limits import FLEET_FILE_MAX_BYTES, FLEET_FILES_MAX_COUNT, FLEET_TOTAL_MAX_BYTES
@@ -81,7 +81,7 @@ class Folder:
 
     def _read(self, inside: str) -> InputFile:
         if len(self.read_files) >= self.max_files:
-            raise FileProblem(f"the fleet has more than {self.max_files} files", "Put several teams into one file")
+            raise TooMuchProblem(f"the fleet has more than {self.max_files:,} files", "Put several teams into one file")
         opened = open_beneath(self.path, inside, FILE_FLAGS)
         try:
             known = self._by_real_path.get(opened.real)
@@ -92,7 +92,7 @@ class Folder:
             os.close(opened.descriptor)
         self._total_bytes += len(data)
         if self._total_bytes > self.max_total_bytes:
-            raise FileProblem(
+            raise TooMuchProblem(
                 f"the fleet's files hold more than {self.max_total_bytes:,} bytes together",
                 "Split it into several fleets",
             )
