@@ -21,7 +21,7 @@ from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
 from engine.core.errors import AppfleetError, CloudError, CredentialsFailed
 from engine.core.identity import Lane
-from engine.core.limits import CALLER_MAX_SECONDS, DOMAINS_NAMED_MAX_COUNT, LANES_ASKED_AT_ONCE_MAX_COUNT
+from engine.core.limits import CALLER_MAX_SECONDS, CONNECT_PARALLEL_MAX_COUNT, DOMAINS_NAMED_MAX_COUNT
 from engine.core.plan import PlanLane
 from engine.core.text import listed
 from engine.executor.asking import ask_again
@@ -32,10 +32,11 @@ from engine.ports.events import CallAnswered, EndpointNotAws
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from engine.adapters.aws.sagemaker import SageMakerCloud
     from engine.app.begun import Begun
     from engine.core.desired import DesiredDomain
     from engine.core.settings import Backoffs
-    from engine.ports.cloud import Caller, Cloud
+    from engine.ports.cloud import Caller
     from engine.ports.events import Emit
 
 __all__ = [
@@ -62,16 +63,18 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
     """Reach each domain. Raises AppfleetError: for what no domain may go on with, or when none can be reached."""
     reached = await _at_once(domains, clouds.connect)
     found = [cloud for cloud in reached if not isinstance(cloud, CloudError)]
-    distinct = list({id(cloud): cloud for cloud in found}.values())
-    answers = await _at_once(distinct, lambda cloud: _caller(cloud, backoffs, begun))
-    callers = {id(cloud): answer for cloud, answer in zip(distinct, answers, strict=True)}
+    distinct: dict[object, SageMakerCloud] = {}
+    for one in found:
+        distinct.setdefault(one.asks_as, one)
+    answers = await _at_once(distinct.values(), lambda cloud: _caller(cloud, backoffs, begun))
+    callers = dict(zip(distinct, answers, strict=True))
     links: dict[str, Link] = {}
     unreachable: dict[str, AppfleetError] = {}
     for domain, cloud in zip(domains, reached, strict=True):
         if isinstance(cloud, CloudError):
             unreachable[domain.name] = cloud
             continue
-        caller = callers[id(cloud)]
+        caller = callers[cloud.asks_as]
         if isinstance(caller, CloudError):
             unreachable[domain.name] = caller
             continue
@@ -100,7 +103,7 @@ def _plan_lane(link: Link) -> PlanLane:
 
 async def _at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list[R | CloudError]:
     """Ask about all of them, so many at a time. Raises the first error that is not of the cloud."""
-    places = asyncio.Semaphore(LANES_ASKED_AT_ONCE_MAX_COUNT)
+    places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
 
     async def one(item: T) -> R | AppfleetError:
         async with places:
@@ -118,8 +121,10 @@ async def _at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list
     return results
 
 
-async def _caller(cloud: Cloud, backoffs: Backoffs, begun: Begun) -> Caller:
+async def _caller(cloud: SageMakerCloud, backoffs: Backoffs, begun: Begun) -> Caller:
     """Ask who a set of credentials is, within its bound, and count each call as the run counts its own."""
+    if cloud.known_caller is not None:
+        return cloud.known_caller
 
     async def ask() -> Caller:
         sent_at = begun.control.now()

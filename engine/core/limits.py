@@ -70,6 +70,10 @@ CONNECT_MAX_SECONDS: Final = 5.0
 SIGNAL_AGAIN_SECONDS: Final = 0.01  # after which a signal arrives again that Python dropped
 READ_MAX_SECONDS: Final = 20.0
 REQUEST_TOTAL_MAX_SECONDS: Final = 25.0  # below the call's own bound, so that the connection is closed in order
+CONNECT_PARALLEL_MAX_COUNT: Final = (
+    20  # accounts and regions asked at once: credentials, first listings, quotas, owners
+)
+CALLS_AT_ONCE_MAX_COUNT: Final = 150  # in one region, of all accounts together; more only where `concurrency` is
 RETRY_AFTER_MAX_SECONDS: Final = 300.0
 TAG_PAGES_MAX_COUNT: Final = 10
 CREDENTIAL_ATTEMPT_MAX_SECONDS: Final = 60.0  # a person may have to type a code
@@ -218,7 +222,6 @@ TAG_PROOF_READS_MAX_COUNT: Final = 4  # of the tags of an app that was just adop
 TAG_PROOF_SECONDS: Final = 2.0  # between two of these reads
 REFUSED_RETRY_MAX_SECONDS: Final = 10.0  # of a run that changes something; one that only looks does not try again
 UNREADABLE_RETRY_MAX_SECONDS: Final = 30.0  # of a read whose answers arrive and are not what was asked for
-LANES_ASKED_AT_ONCE_MAX_COUNT: Final = 16  # for their credentials and who they are
 DOMAINS_NAMED_MAX_COUNT: Final = 10  # in one message
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from engine.adapters.aws.errors import translate
+from engine.adapters.aws.signing import signed_by
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.errors import CloudError
 from engine.core.limits import (
@@ -24,6 +25,8 @@ from engine.core.limits import (
 if TYPE_CHECKING:
     from types_aiobotocore_sagemaker import SageMakerClient
 
+    from engine.adapters.aws.clients import Places
+    from engine.adapters.aws.signing import CredentialSource
     from engine.core.redact import Redactor
 
 # How long a field may be, and how it must look, by its name in the API's model. What is only passed on has no form.
@@ -60,14 +63,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class CredentialSource(Protocol):
-    """What signs requests; asked before each call, so that no call's time is spent on a refresh."""
-
-    async def get_frozen_credentials(self) -> object:
-        """Return credentials that last, or raise CredentialsFailed."""
-        ...
-
-
 class AwsCalls:
     """One set of credentials in one region, and calls that raise CloudError alone."""
 
@@ -79,6 +74,7 @@ class AwsCalls:
         sagemaker: Any,
         sts: Any,
         credentials: CredentialSource,
+        places: Places,
         redactor: Redactor,
         endpoint: str = "",
         call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
@@ -86,6 +82,7 @@ class AwsCalls:
         self._sagemaker = sagemaker
         self._sts = sts
         self._credentials = credentials
+        self._places = places
         self._redactor = redactor
         self._endpoint = endpoint
         self._call_total_max_seconds = call_total_max_seconds
@@ -94,8 +91,10 @@ class AwsCalls:
         """Make one call in bounded time. Raises CloudError and nothing else, but for a cancellation."""
         try:
             await self._credentials.get_frozen_credentials()
-            async with asyncio.timeout(self._call_total_max_seconds):
-                return self._redactor.answer(await send())
+            async with self._places.one(operation):
+                with signed_by(self._credentials):
+                    async with asyncio.timeout(self._call_total_max_seconds):
+                        return self._redactor.answer(await send())
         except CloudError:
             raise
         except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included

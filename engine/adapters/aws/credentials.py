@@ -10,7 +10,6 @@ Not here: where credentials come from (`sessions`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -50,12 +49,14 @@ _DEFAULT_TIMES: Final = GateTimes()
 
 
 class CredentialGate:
-    """Stands where the library expects credentials. `redactor` learns every secret that passes."""
+    """What signs calls, whose calls ask it first. `redactor` learns every secret that passes.
 
-    method = "appfleet-gate"
+    `whose` names the profile that they come from, where there is one.
+    """
 
-    def __init__(self, source: Any, redactor: Redactor, times: GateTimes = _DEFAULT_TIMES) -> None:
+    def __init__(self, source: Any, redactor: Redactor, times: GateTimes = _DEFAULT_TIMES, whose: str = "") -> None:
         self._source = source
+        self._whose = whose
         self._redactor = redactor
         self._times = times
         self._loop = asyncio.get_running_loop()
@@ -79,14 +80,6 @@ class CredentialGate:
                 raise _again(self._failure)
             return await self._renew(now)
 
-    async def get_account_id(self) -> str | None:
-        """Return the account, where the credentials name it; the library asks for endpoints that depend on it."""
-        return getattr(await self.get_frozen_credentials(), "account_id", None)
-
-    def get_deferred_property(self, property_name: str) -> Callable[[], Any]:
-        """Return what asks for a property later; the account is the only one that is asked for."""
-        return getattr(self, f"get_{property_name}", self.get_account_id)
-
     def _lasts(self, seconds: float) -> bool:
         """Whether the credentials that are held can be used for so long; those that never expire always can."""
         needed = getattr(self._source, "refresh_needed", None)
@@ -106,7 +99,7 @@ class CredentialGate:
                     self._look_at = now + self._times.look_every
                     return self._frozen
                 if self._frozen is None or not _may_pass(error) or now + pause - started > self._times.refresh_max:
-                    self._failure = credentials_failure(error, self._redactor)
+                    self._failure = credentials_failure(error, self._redactor, self._whose)
                     self._failed_until = now + self._times.failure_kept
                     raise _again(self._failure) from None
                 await asyncio.sleep(pause)

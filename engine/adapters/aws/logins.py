@@ -1,4 +1,4 @@
-"""Logging in as a domain asks for: a profile's session, its credentials, the role to assume, and clients made from it.
+"""Logging in as a domain asks for: a profile's session, its credentials, and the role to assume.
 
 Every client, those that the library makes for itself to assume a role included, gets the safe transport, one attempt a
 call and our user agent.
@@ -8,31 +8,31 @@ Not here: which domains share a login (`sessions`), the refresh of credentials (
 
 from __future__ import annotations
 
-import asyncio
 import os
-from contextlib import AsyncExitStack
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import AioAssumeRoleCredentialFetcher, AioDeferredRefreshableCredentials
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError
 
-from engine.adapters.aws.client_maker import client_maker
 from engine.adapters.aws.credential_sources import NOTHING_SENT, credential_resolver
 from engine.adapters.aws.credentials import CredentialGate, GateTimes
-from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint, check_endpoints
+from engine.adapters.aws.endpoints import check_endpoints
 from engine.adapters.aws.service_loader import service_loader
+from engine.adapters.aws.signing import CallersCredentials
 from engine.adapters.aws.tls import authorities_named
-from engine.adapters.aws.transport import SafeConfig, harden
-from engine.core.desired import DesiredDomain
-from engine.core.errors import CredentialsFailed, UsageError
+from engine.core.errors import CredentialsFailed
 from engine.core.nearest import nearest
-from engine.core.redact import Redactor
 from engine.core.text import listed
 
-ROLE_SESSION_NAME: Final = "appfleet"
+if TYPE_CHECKING:
+    from engine.adapters.aws.roles import Role
+    from engine.adapters.aws.transport import SafeConfig
+    from engine.core.desired import DesiredDomain
+    from engine.core.redact import Redactor
+    from engine.ports.cloud import Caller
 
+_CALLER_OPERATION: Final = "GetCallerIdentity"
 _PROFILES_SHOWN_MAX_COUNT: Final = 10
 _HELD_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _HELD_HINT: Final = (
@@ -52,6 +52,7 @@ class FleetSession(AioSession):  # type: ignore[misc]  # the library has no type
         self.set_config_variable("defaults_mode", "legacy")
         self._safe_config = config
         self._explicit_endpoint_url = endpoint_url
+        self._credentials = CallersCredentials()  # of every client: `ProfileSource` has the profile's own
 
     def _create_credential_resolver(self) -> Any:
         return credential_resolver(self, self._last_client_region_used)
@@ -68,51 +69,82 @@ class FleetSession(AioSession):  # type: ignore[misc]  # the library has no type
         return super().create_client(*args, **options)
 
 
-class Login:
-    """One profile and role: where its clients come from. Made by `Clouds`, closed with it."""
+class ProfileSource:
+    """The credentials of a session's profile: found when they are first asked for, then kept as the library does."""
 
-    def __init__(self, session: FleetSession, gate: CredentialGate) -> None:
-        self.gate = gate
+    def __init__(self, session: FleetSession) -> None:
         self._session = session
-        # The library asks the session for credentials whenever it makes a client; this is what it finds.
-        session._credentials = gate  # noqa: SLF001 set_credentials takes strings alone
-        self._make_client = client_maker(session)
+        self._found: Any = None
+        self.is_missing = False
 
-    async def client(self, service: str, region: str, stack: AsyncExitStack) -> Any:
-        """Open a client that lives as long as `stack`. Raises UsageError for an endpoint that is not safe."""
-        try:
-            client = await stack.enter_async_context(self._make_client(service, region_name=region))
-        except BotoCoreError:  # some of them are a ValueError too
-            raise
-        except ValueError as error:
-            raise UsageError(f"The endpoint for {service} is not valid: {error}", hint=ENDPOINT_HINT) from None
-        check_endpoint(service, client.meta.endpoint_url)
-        harden(client)
-        return client
+    @property
+    def method(self) -> str:
+        """The library's name of where they come from."""
+        return getattr(self._found, "method", "")
+
+    def refresh_needed(self, seconds: float) -> bool:
+        """Whether they cannot be used for so long; those that never expire always can."""
+        needed = getattr(self._found, "refresh_needed", None)
+        return needed is not None and needed(seconds)
+
+    async def get_frozen_credentials(self) -> Any:
+        """Return them. Raises CredentialsFailed where there are none, and what their source raises."""
+        if self._found is None:
+            self._found = await self._session.get_component("credential_provider").load_credentials()
+            self.is_missing = self._found is None
+        if self._found is None:
+            raise CredentialsFailed("there are no credentials", operation=_CALLER_OPERATION)
+        return await self._found.get_frozen_credentials()
 
 
-async def log_in(
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An AWS profile, or the environment where a domain names none: a session to make clients, and its credentials."""
+
+    session: FleetSession
+    source: ProfileSource
+    gate: CredentialGate
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who calls: a profile itself, or the role that it assumes. `caller` is known where a role was assumed."""
+
+    profile: Profile
+    gate: CredentialGate
+    role: Role | None = None
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who this is, where STS said so as it gave out the credentials."""
+        return None if self.role is None else self.role.caller
+
+
+def open_profile(
     domain: DesiredDomain, config: SafeConfig, endpoint_url: str | None, redactor: Redactor, times: GateTimes
-) -> Login:
-    """Resolve the credentials of a profile, assume the role where there is one, and see that they are there."""
+) -> Profile:
+    """Read a domain's profile. Nothing is called yet. Raises what the library raises for a file that is broken."""
     session = FleetSession(domain.profile, domain.region, config, endpoint_url)
+    source = ProfileSource(session)
+    return Profile(session, source, CredentialGate(source, redactor, times, whose(domain)))
+
+
+async def log_in(profile: Profile, domain: DesiredDomain, endpoint_url: str | None) -> None:
+    """See that the profile is there and has credentials. Raises CredentialsFailed, and UsageError for an endpoint."""
+    session = profile.session
     _check_profile(session, domain)
     check_endpoints(endpoint_url, are_ignored=bool(session.get_config_variable("ignore_configured_endpoint_urls")))
     session.register_component("data_loader", service_loader(session.get_config_variable("data_path")))
-    async with asyncio.timeout(times.attempt_max):
-        source = await session.get_credentials()
-    if source is None:
+    try:
+        await profile.gate.get_frozen_credentials()
+    except CredentialsFailed:
+        if not profile.source.is_missing:
+            raise
         raise CredentialsFailed(
             f"there are no credentials for domain {domain.name} ({domain.source})",
             hint="Set `profile` of the domain, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            operation="GetCallerIdentity",
-        )
-    gate = CredentialGate(source, redactor, times)
-    await gate.get_frozen_credentials()
-    if domain.role_arn:
-        gate = CredentialGate(_assumed(session, gate, domain), redactor, times)
-        await gate.get_frozen_credentials()
-    return Login(session, gate)
+            operation=_CALLER_OPERATION,
+        ) from None
 
 
 def whose(domain: DesiredDomain) -> str:
@@ -128,7 +160,7 @@ def _check_profile(session: FleetSession, domain: DesiredDomain) -> None:
             raise CredentialsFailed(
                 f"{name} is set and empty, so no AWS profile can be used",
                 hint=f"{NOTHING_SENT}. Unset it (unset {name}), or set it to a profile's name",
-                operation="GetCallerIdentity",
+                operation=_CALLER_OPERATION,
             )
     wanted: str | None = session.get_config_variable("profile")
     known: list[str] = session.available_profiles
@@ -142,21 +174,5 @@ def _check_profile(session: FleetSession, domain: DesiredDomain) -> None:
         f"{where} names the AWS profile {wanted}, which does not exist",
         hint=f"{f'Did you mean {guess}? ' if guess else ''}Profiles that exist: {names}"
         + (_HELD_HINT.format(name=held) if held and domain.profile else ""),
-        operation="GetCallerIdentity",
+        operation=_CALLER_OPERATION,
     )
-
-
-def _assumed(session: FleetSession, source: CredentialGate, domain: DesiredDomain) -> Any:
-    """Return credentials that assume the domain's role when they are first asked for, and before they expire."""
-
-    def sts_client(service: str, **options: Any) -> Any:
-        return session.create_client(service, region_name=domain.region, **options)
-
-    fetcher = AioAssumeRoleCredentialFetcher(
-        client_creator=sts_client,
-        source_credentials=source,
-        role_arn=domain.role_arn,
-        extra_args={"RoleSessionName": ROLE_SESSION_NAME},
-        cache={},
-    )
-    return AioDeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")

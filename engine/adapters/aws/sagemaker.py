@@ -42,10 +42,16 @@ if TYPE_CHECKING:
 
 
 class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
-    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left."""
+    """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left.
 
-    def __init__(self, **more: Any) -> None:
+    `known_caller` is who they are of, where STS said so as it gave them out. Clouds of equal `asks_as` have the same
+    answer to `caller`.
+    """
+
+    def __init__(self, *, known_caller: Caller | None = None, asks_as: object = None, **more: Any) -> None:
         super().__init__(**more)
+        self.known_caller = known_caller
+        self.asks_as = asks_as
         self._tagging: Any = None
 
     @property
@@ -54,7 +60,9 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
         return self._endpoint
 
     async def caller(self) -> Caller:
-        """GetCallerIdentity."""
+        """GetCallerIdentity, where it is not known who this is."""
+        if self.known_caller is not None:
+            return self.known_caller
         return await self._ask("GetCallerIdentity", self._sts.get_caller_identity, _caller)
 
     async def list_apps(

@@ -1,16 +1,14 @@
-"""Who calls, and where: profiles, roles, endpoints and clients, one client for each (profile, role, region).
+"""Who calls, and where: a login for each (profile, role), clients for each region that all of them share.
 
-Clients are made before the workers start, since making one blocks the loop for a while. Several logins may be made at
-once, one by one in each: the library resolves roles wrongly when two clients of one session are made at once.
+Clients are made before the workers start, since making one blocks the loop for a while. Many logins may be made at
+once, each of them once; the library resolves the roles of a profile wrongly when two ask at the same time.
 
-Not here: the calls themselves (`sagemaker`), how a login is made (`logins`).
+Not here: the calls themselves (`sagemaker`), how a login is made (`logins`), clients (`clients`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -18,16 +16,24 @@ from importlib.metadata import version
 from typing import Any, Final, Self
 
 from engine.adapters.aws.account import AccountCalls
-from engine.adapters.aws.credentials import GateTimes
+from engine.adapters.aws.clients import Clients, Once
+from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import BESIDE_SAGEMAKER, foreign_endpoint
 from engine.adapters.aws.errors import credentials_failure, translate
-from engine.adapters.aws.logins import Login, log_in, whose
+from engine.adapters.aws.logins import Login, Profile, log_in, open_profile, whose
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
+from engine.adapters.aws.roles import Role, RoleDesk
 from engine.adapters.aws.sagemaker import SageMakerCloud
 from engine.adapters.aws.transport import SafeSession, safe_config
 from engine.core.desired import DesiredDomain
 from engine.core.errors import CloudError, Rejected, ServiceModelError, UsageError, WrongAccountError
-from engine.core.limits import CALL_TOTAL_MAX_SECONDS, CONNECT_MAX_SECONDS, READ_MAX_SECONDS
+from engine.core.limits import (
+    CALL_TOTAL_MAX_SECONDS,
+    CALLS_AT_ONCE_MAX_COUNT,
+    CONNECT_MAX_SECONDS,
+    CONNECT_PARALLEL_MAX_COUNT,
+    READ_MAX_SECONDS,
+)
 from engine.core.redact import Redactor
 from engine.core.settings import Execution
 from engine.ports.cloud import Caller
@@ -67,8 +73,9 @@ def verify_account(domain: DesiredDomain, caller: Caller) -> None:
 class Clouds:
     """All clients of one run, as an async context manager: `connect` each domain, use, leave.
 
-    `concurrency` is the number of calls that may be in flight in one client. An explicit `endpoint_url` wins over the
-    environment for every service. `redactor` learns each secret that is used; give it to the log as well.
+    `concurrency` is the number of calls that one account and region may have in flight; `calls_at_once` the number of
+    all of a region, where it is larger. An explicit `endpoint_url` wins over the environment for every service.
+    `redactor` learns each secret that is used; give it to the log as well.
     """
 
     def __init__(
@@ -82,11 +89,14 @@ class Clouds:
         read_max_seconds: float = READ_MAX_SECONDS,
         call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
         gate_times: GateTimes | None = None,
+        calls_at_once: int = CALLS_AT_ONCE_MAX_COUNT,
+        place_wait_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
     ) -> None:
         self.redactor = redactor or Redactor()
         self._endpoint_url = endpoint_url or None
+        calls_at_once = max(concurrency, calls_at_once)
         self._config = safe_config(
-            concurrency,
+            calls_at_once + CONNECT_PARALLEL_MAX_COUNT,
             user_agent=USER_AGENT,
             session_class=session_class,
             connect_max_seconds=connect_max_seconds,
@@ -95,10 +105,11 @@ class Clouds:
         self._call_total_max_seconds = call_total_max_seconds
         self._gate_times = gate_times or GateTimes()
         self._stack = AsyncExitStack()
-        self._login_locks: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._cloud_locks: defaultdict[object, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._logins: dict[tuple[str | None, str | None], Login] = {}
-        self._clouds: dict[tuple[str | None, str | None, str], SageMakerCloud] = {}
+        self._clients = Clients(self._stack, calls_at_once, place_wait_max_seconds)
+        self._profiles: dict[str | None, Profile] = {}
+        self._desks: dict[int, RoleDesk] = {}
+        self._logins: Once[Login] = Once()
+        self._clouds: Once[SageMakerCloud] = Once()
 
     async def __aenter__(self) -> Self:
         quiet_loggers()
@@ -107,6 +118,7 @@ class Clouds:
     async def __aexit__(self, *exc_info: object) -> None:
         self._clouds.clear()
         self._logins.clear()
+        self._profiles.clear()
         await self._stack.aclose()
 
     async def connect(self, domain: DesiredDomain) -> SageMakerCloud:
@@ -116,10 +128,7 @@ class Clouds:
         had; nothing but what getting credentials takes was called then.
         """
         key = (domain.profile, domain.role_arn, domain.region)
-        async with self._cloud_locks[key]:
-            if (cloud := self._clouds.get(key)) is None:
-                cloud = self._clouds[key] = await self._open(domain)
-            return cloud
+        return await self._clouds.get(key, lambda: self._open(domain))
 
     async def account(self, domain: DesiredDomain) -> AccountCalls | None:
         """Return what reaches the quotas of a domain's account; None where they are of another world than SageMaker is.
@@ -136,6 +145,7 @@ class Clouds:
             sagemaker=sagemaker,
             sts=None,
             credentials=login.gate,
+            places=self._clients.places(domain.region),
             redactor=self.redactor,
             call_total_max_seconds=self._call_total_max_seconds,
         )
@@ -144,10 +154,12 @@ class Clouds:
         """Return what reaches the Price List API about a domain's region. Raises as `connect` does, and CloudError."""
         login = await self._login(domain)
         with _raised_as(lambda error: translate("GetProducts", error, self.redactor)):
-            pricing = await login.client("pricing", endpoint_region(domain.region), self._stack)
+            region = endpoint_region(domain.region)
+            pricing = await self._clients.open(login.profile.session, "pricing", region)
         return PriceCalls(
             pricing=pricing,
             credentials=login.gate,
+            places=self._clients.places(region),
             redactor=self.redactor,
             endpoint=foreign_endpoint(pricing.meta.endpoint_url),
             call_total_max_seconds=self._call_total_max_seconds,
@@ -165,13 +177,16 @@ class Clouds:
             )
 
         with _raised_as(refused):
-            sagemaker = await login.client("sagemaker", domain.region, self._stack)
-            sts = await login.client("sts", domain.region, self._stack)
+            sagemaker = await self._clients.open(login.profile.session, "sagemaker", domain.region)
+            sts = await self._clients.open(login.profile.session, "sts", domain.region)
         urls = (sagemaker.meta.endpoint_url, sts.meta.endpoint_url)
         return SageMakerCloud(
             sagemaker=sagemaker,
             sts=sts,
             credentials=login.gate,
+            places=self._clients.places(domain.region),
+            known_caller=login.caller,
+            asks_as=(domain.profile, domain.role_arn, sts.meta.endpoint_url),
             redactor=self.redactor,
             endpoint=next((url for url in urls if foreign_endpoint(url)), ""),
             call_total_max_seconds=self._call_total_max_seconds,
@@ -201,17 +216,31 @@ class Clouds:
     async def _two_clients(self, login: Login, other: str, region: str, operation: str) -> tuple[Any, Any]:
         """Open a client for SageMaker and one for another service; what goes wrong is trouble of `operation`."""
         with _raised_as(lambda error: translate(operation, error, self.redactor)):
-            sagemaker = await login.client("sagemaker", region, self._stack)
-            return sagemaker, await login.client(other, region, self._stack)
+            session = login.profile.session
+            sagemaker = await self._clients.open(session, "sagemaker", region)
+            return sagemaker, await self._clients.open(session, other, region)
 
     async def _login(self, domain: DesiredDomain) -> Login:
         key = (domain.profile, domain.role_arn)
-        async with self._login_locks[key]:
-            if (login := self._logins.get(key)) is None:
-                with _raised_as(lambda error: credentials_failure(error, self.redactor, whose(domain))):
-                    login = await log_in(domain, self._config, self._endpoint_url, self.redactor, self._gate_times)
-                self._logins[key] = login
-            return login
+        with _raised_as(lambda error: credentials_failure(error, self.redactor, whose(domain))):
+            return await self._logins.get(key, lambda: self._log_in(domain))
+
+    async def _log_in(self, domain: DesiredDomain) -> Login:
+        if (profile := self._profiles.get(domain.profile)) is None:
+            profile = open_profile(domain, self._config, self._endpoint_url, self.redactor, self._gate_times)
+            self._profiles[domain.profile] = profile
+        await log_in(profile, domain, self._endpoint_url)
+        if domain.role_arn is None:
+            return Login(profile, profile.gate)
+        role = Role(await self._desk(profile, domain.region), profile.gate, domain.role_arn)
+        gate = CredentialGate(role.credentials(), self.redactor, self._gate_times)
+        await gate.get_frozen_credentials()
+        return Login(profile, gate, role)
+
+    async def _desk(self, profile: Profile, region: str) -> RoleDesk:
+        """Return the desk of the client that assumes roles for a profile in a region."""
+        sts = await self._clients.open(profile.session, "sts", region)
+        return self._desks.setdefault(id(sts), RoleDesk(sts))
 
 
 @contextmanager

@@ -276,7 +276,7 @@ def safe_config(
     connect_max_seconds: float = CONNECT_MAX_SECONDS,
     read_max_seconds: float = READ_MAX_SECONDS,
 ) -> SafeConfig:
-    """Return the configuration of every client: one attempt a call, and a connection for each of `concurrency` workers.
+    """Return the configuration of every client: one attempt a call, and a connection for each of `concurrency` calls.
 
     An explicit count of attempts wins over AWS_MAX_ATTEMPTS. `user_agent` is sent as it is and nothing beside it.
     """

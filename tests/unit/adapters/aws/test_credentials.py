@@ -168,9 +168,3 @@ async def test_every_secret_is_known_to_the_redactor() -> None:
     redactor = Redactor()
     await gate_of(Source(), redactor).get_frozen_credentials()
     assert redactor.text("a secret-of-a-test b") == "a [redacted] b"
-
-
-async def test_the_account_is_told_to_the_library() -> None:
-    gate = gate_of(Source())
-    assert await gate.get_deferred_property("account_id")() == "111122223333"
-    assert gate.get_deferred_property("other") == gate.get_account_id
