@@ -29,7 +29,7 @@ from engine.core.facts import Facts
 from engine.core.identity import SPACE, USER
 from engine.core.limits import FLEET_FILE_MAX_BYTES, OWNERS_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.owner_settings import path_of
+from engine.core.owner_settings import STATUS, path_of
 from engine.core.owners import WantedOwners, declared_owners, with_owners
 from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
@@ -251,7 +251,12 @@ def _differing(plan: Plan, left_out: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _is_unsaid(change: OwnerChange, field: str, left_out: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether a setting is not in the file: the default of a space is then the spec of its app, whatever it was."""
+    """Whether the file cannot say it: a status, or a setting that is left out.
+
+    The default of a space is then the spec of its app, whatever it was.
+    """
+    if field == STATUS:  # its last update failed; what it has is as in the file
+        return True
     path = path_of(field, (change.after.app_type if change.after is not None else None) or "")
     return path is not None and "/".join(change.owner[1:]) in left_out.get(unsayable(".".join(("settings", *path))), ())
 

@@ -18,7 +18,7 @@ from engine.core.identity import Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_reading import way_to_read
 from engine.core.owner_settings import Difference, needs_describing
-from engine.core.owners import NO_CALL, not_ours, not_the_declared, owner_order
+from engine.core.owners import NO_CALL, is_anothers, not_ours, not_the_declared, owner_order
 from engine.core.plan import Plan
 
 _BY_HAND: Final = "set [owners] update = true in a policy, or change the settings by hand"
@@ -34,7 +34,8 @@ class OwnerCondition(StrEnum):
 
     UNKNOWN = "unknown"  # it could not be read
     FAILED = "failed"  # Failed, Update_Failed or Delete_Failed
-    ANOTHERS = "anothers"  # another user's, for another app type, or another fleet's
+    ANOTHERS = "anothers"  # another user's, or another fleet's
+    OTHER_TYPE = "other_type"  # a space for another app type
     MISSING = "missing"
     DIFFERS = "differs"
     CHANGING = "changing"  # SageMaker is creating, updating or deleting it
@@ -150,7 +151,8 @@ def _judged(
     if row.is_unwell:
         return OwnerCondition.FAILED, row.failure_reason, _CONSOLE
     if (other := not_the_declared(declared, row)) is not None:
-        return OwnerCondition.ANOTHERS, other[0].removeprefix(f"{owner_word(declared.owner)} "), _small(other[1])
+        condition = OwnerCondition.ANOTHERS if is_anothers(declared, row) else OwnerCondition.OTHER_TYPE
+        return condition, other[0].removeprefix(f"{owner_word(declared.owner)} "), _small(other[1])
     if differs:
         whose = OwnerCondition.ANOTHERS if row.ownership is Ownership.FOREIGN else OwnerCondition.DIFFERS
         return (whose, *_held(row)) if whose is OwnerCondition.ANOTHERS else (whose, "", "")

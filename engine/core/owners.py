@@ -274,16 +274,22 @@ class _Owners:
         self.changes[owner] = OwnerChange(owner, Action.CREATE, reason, row, declared)
 
 
+def is_anothers(declared: DesiredOwner, row: ObservedOwner) -> bool:
+    """Whether a space belongs to another user than the fleet says; the service takes a name in any case."""
+    wanted = declared.owner_user
+    return bool(wanted and row.owner_user and row.owner_user.casefold() != wanted.casefold())
+
+
 def not_the_declared(declared: DesiredOwner, row: ObservedOwner) -> tuple[str, str] | None:
     """Return why a space is not the one that is declared, and the way out; None where it is.
 
     An app in somebody else's space is that person's, and a space takes apps of its one type alone.
     """
     space = owner_word(declared.owner)
-    wanted_user, wanted_type = declared.owner_user, declared.app_type
-    if wanted_user and row.owner_user and row.owner_user.casefold() != wanted_user.casefold():
+    wanted_type = declared.app_type
+    if is_anothers(declared, row):
         return (
-            f"{space} belongs to {row.owner_user}, and the fleet declares it as {wanted_user}'s",
+            f"{space} belongs to {row.owner_user}, and the fleet declares it as {declared.owner_user}'s",
             f"Choose another name for the space, or declare owner = {json.dumps(row.owner_user)}",
         )
     if wanted_type and row.app_type and row.app_type != wanted_type:

@@ -66,7 +66,11 @@ _BY_STATUS: Final = {
 # Of a plan: what stands in the way of declared apps.
 _SHOWN_FINDINGS: Final = frozenset({OWNERS, PLANS_RULE, "claimed"})
 # Why apply does not create what is missing.
-_KEPT_BACK: Final = {Reason.OWNER_MISSING: "apply skips it: its user profile or space cannot be used"}
+_KEPT_BACK: Final = {
+    Reason.OWNER_MISSING: "its user profile or space cannot be used",
+    Reason.TRAINING_PLAN: "its training plan cannot be used",
+    Reason.DENIED: "denied by a rule",
+}
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
 
 
@@ -128,6 +132,11 @@ class StatusRow:
     why: str = ""
     expires_in_days: int | None = None
     hint: str = ""
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether nothing is there, and apply creates nothing; `why` says why."""
+        return self.condition is Condition.MISSING and self.reason in _KEPT_BACK
 
     @property
     def wanted(self) -> str:

@@ -19,6 +19,7 @@ OWNER_WORDS: Final = {
     OwnerCondition.DIFFERS: ("differs", "differ"),
     OwnerCondition.MISSING: ("missing", "missing"),
     OwnerCondition.ANOTHERS: ("somebody else's", "somebody else's"),
+    OwnerCondition.OTHER_TYPE: ("of another app type", "of another app type"),
     OwnerCondition.FAILED: ("failed", "failed"),
     OwnerCondition.UNKNOWN: ("not known", "not known"),
 }

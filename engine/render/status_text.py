@@ -67,6 +67,7 @@ WORDS: Final = {
     Condition.UNWANTED: ("no longer wanted", "apply deletes those that this fleet owns"),
     Condition.ORPHANED: ("no longer declared", "apply --prune deletes them"),
 }
+_KEPT_BACK: Final = "apply does not create them"
 # Every condition has a column, so that the columns of a team add up; one that is empty for all teams is left out.
 TEAM_COLUMNS: Final = (
     ("IN SERVICE", Condition.IN_SERVICE),
@@ -144,9 +145,13 @@ def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[Unwell], 
     found: list[tuple[str, list[Unwell], str]] = []
     for condition, (words, way_out) in WORDS.items():
         rows = view.of(condition)
-        if rows:
-            title = f"{words[0].upper()}{words[1:]} ({count_of(len(rows), 'app')})"
-            found.append((title, _by_reason(rows, every=every), way_out))
+        for some, said in (
+            ([row for row in rows if not row.is_kept_back], way_out),
+            ([row for row in rows if row.is_kept_back], _KEPT_BACK),
+        ):
+            if some:
+                title = f"{words[0].upper()}{words[1:]} ({count_of(len(some), 'app')})"
+                found.append((title, _by_reason(some, every=every), said))
     return found
 
 

@@ -193,6 +193,23 @@ def test_what_may_not_be_described_is_a_failed_run_and_no_file(small: Place) -> 
     assert not (small.folder / "fleet.toml").exists()
 
 
+@pytest.mark.parametrize("status", ["Update_Failed", "Delete_Failed", "Updating", "Pending", "Failed", "Deleting"])
+def test_a_profile_or_space_in_any_status_keeps_nobody_from_an_import(small: Place, status: str) -> None:
+    """A file says what is declared, and never in which status it was: an update that failed is no difference."""
+
+    def let(world: World) -> None:
+        domain = world.domains[DOMAIN_ID]
+        for owner in (domain.profiles["u001"], domain.spaces["u002-lab"]):
+            owner.status = status
+
+    small.within(let)
+    text = imported(small)
+
+    written = tomllib.loads(text)["domains"]["main"]
+    assert written["account"] == ACCOUNT
+    assert "u001" in text
+
+
 def test_profiles_and_spaces_without_an_app_are_in_the_file_where_they_have_settings(tmp_path: Path) -> None:
     """They are made when an app needs them: until then apply lets them be, and no plan speaks of them."""
 

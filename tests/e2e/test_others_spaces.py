@@ -37,7 +37,12 @@ def test_it_is_a_finding_of_plan_and_status_and_its_app_is_skipped(place: Place,
         assert WHY[what] in out, command
     (quota,) = place.run("plan", "--format", "json").report["quotas"]
     assert (quota["wanted"], quota["fits"]) == (1, "yes"), "what is skipped wants no place"
-    assert "apply skips it: its user profile or space cannot be used" in place.run("status").out
+    status = place.run("status").out
+    assert "Missing (1 app): apply does not create them\n  research/space/u000-lab/" in status
+    assert "Missing (1 app): apply creates them\n  research/space/u001-lab/" in status
+    assert "its user profile or space cannot be used" in status
+    shown = {"owner": "1 somebody else's", "type": "1 of another app type"}
+    assert shown[what] in place.run("status", "--owners").out
     place.forget_calls()
     ran = place.apply()
     ended = {app["key"]: app["outcome"] for app in ran.report["apps"]}

@@ -138,7 +138,10 @@ def test_apps_of_a_plan_that_cannot_run_them_are_not_sent_and_said_once(place: P
     assert "leave the app alone: its training plan cannot be used" in explained
     assert said.split(" is ", maxsplit=1)[0] in explained
     assert f"a create needs room in the bucket {BUCKET}" in explained
-    assert said in place.run("status").out
+    status = place.run("status").out
+    assert said in status
+    assert "apply does not create" in status
+    assert "apply creates" not in status
 
 
 def test_an_instance_type_that_the_plan_does_not_reserve_is_said(place: Place) -> None:
