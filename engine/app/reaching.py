@@ -19,7 +19,7 @@ from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
 from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
-from engine.core.errors import AppfleetError, CloudError, CredentialsFailed
+from engine.core.errors import AppfleetError, CloudError, CredentialsFailed, WrongAccountError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, CONNECT_PARALLEL_MAX_COUNT, DOMAINS_NAMED_MAX_COUNT
 from engine.core.plan import PlanLane
@@ -60,7 +60,10 @@ class Reached:
 
 
 async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Backoffs, begun: Begun) -> Reached:
-    """Reach each domain. Raises AppfleetError: for what no domain may go on with, or when none can be reached."""
+    """Reach each domain. Raises AppfleetError when none can be reached.
+
+    A domain of another account than its credentials is one that cannot be reached.
+    """
     reached = await _at_once(domains, clouds.connect)
     found = [cloud for cloud in reached if not isinstance(cloud, CloudError)]
     distinct: dict[object, SageMakerCloud] = {}
@@ -78,7 +81,11 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
         if isinstance(caller, CloudError):
             unreachable[domain.name] = caller
             continue
-        verify_account(domain, caller)
+        try:
+            verify_account(domain, caller)
+        except WrongAccountError as error:  # this domain's alone: nothing is called for it
+            unreachable[domain.name] = error
+            continue
         links[domain.name] = Link(domain, Lane(caller.account, domain.region), cloud)
     if unreachable and not links:
         raise _one_error(unreachable)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.limits import REFUSED_RETRY_MAX_SECONDS
-from tests.e2e.harness import ACCOUNT, DOMAIN_ID, PROCESS_MAX_SECONDS, fleet_text, people
+from tests.e2e.harness import ACCOUNT, DOMAIN_ID, OTHER_DOMAIN_ID, PROCESS_MAX_SECONDS, fleet_text, people
 from tests.e2e.test_exit_codes import free_port
 from tests.tls_lab import AWS_HOSTS, Authority
 from tests.unit.adapters.aws.hostile import hostile, http
@@ -235,6 +235,45 @@ def test_a_domain_that_is_reached_does_not_wait_for_one_that_is_not(place: Place
     assert ran.code == 1
     assert ran.report["summary"] == {"created": 2, "skipped": 1}
     assert "names the AWS profile nobody" in json.dumps(ran.report["errors"])
+
+
+OTHER_ACCOUNT = "999988887777"
+IN_ANOTHER_ACCOUNT = f"""[domains.other]
+id = "{OTHER_DOMAIN_ID}"
+region = "us-east-1"
+account = "{OTHER_ACCOUNT}"
+[domains.other.users.zoe]
+apps = [{{ type = "Canvas" }}]
+"""
+TOLD = f"domain other (fleet.toml:13) is in account {OTHER_ACCOUNT}, and the credentials are of account {ACCOUNT}"
+
+
+def test_a_domain_of_another_account_is_left_alone_and_the_others_run(place: Place) -> None:
+    """Row 57: one typing error among many accounts ended the whole run before anything was called."""
+    place.write(fleet_text(people(2), more=IN_ANOTHER_ACCOUNT))
+    ran = place.apply("--no-wait")
+    assert ran.code == 1
+    assert ran.report["summary"] == {"created": 2, "skipped": 1}
+    assert ran.report["lanes"] == [{"account": ACCOUNT, "region": "eu-west-1", "endpoint": place.url}]
+    assert [(error["code"], TOLD in error["message"]) for error in ran.report["errors"]] == [("AF503", True)]
+    (skipped,) = (app for app in ran.report["apps"] if app["outcome"] == "skipped")
+    assert (skipped["key"], skipped["error"]["code"]) == ("other/user/zoe/Canvas/default", "domain_unlisted")
+    assert (ran.events("run.finished")[0]["exit_code"], TOLD in ran.events("run.finished")[0]["message"]) == (1, True)
+    assert TOLD in " ".join(ran.err.split())
+    assert place.calls()["ListApps"]["ok"] == 1, "the other domain was not listed with these credentials"
+    assert place.run("report", "--out", "page.html", log=False).code == 0
+    assert TOLD in html.unescape((place.folder / "page.html").read_text())
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "apply"])
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_domain_of_another_account_is_named_in_every_form(place: Place, command: str, form: str) -> None:
+    place.write(fleet_text(people(2), more=IN_ANOTHER_ACCOUNT))
+    yes = ["--yes", "--no-wait"] if command == "apply" else []
+    ran = place.run(command, *yes, "--format", form)
+    assert ran.code == 1
+    assert TOLD in " ".join(html.unescape(ran.out).split())
+    assert TOLD in " ".join(ran.err.split())
 
 
 @pytest.mark.parametrize("command", [["plan"], ["status"], ["apply", "--yes"], ["plan", "--simulate"]])

@@ -44,7 +44,7 @@ include = ["teams/*.toml"]  # one file per team; `appfleet onboard TEAM` writes 
 [domains.main]
 id     = {domain_id}
 region = {region}
-{account}  # refuse to run with credentials of another account
+{account}  # never use credentials of another account
 # profile  = "ml-prod"  # an AWS profile, if not the one of your shell
 # role_arn = "arn:aws:iam::111122223333:role/provisioner"  # a role to assume
 
