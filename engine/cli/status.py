@@ -11,7 +11,7 @@ from engine.cli import flags
 from engine.cli.asked import Looked, taking
 from engine.cli.output import fitted, wants_colour, width_of, write_result
 from engine.cli.plan import PlanFormat
-from engine.core.errors import ExitCode
+from engine.core.errors import ExitCode, UsageError
 from engine.core.limits import IDLE_MAX_DAYS
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def status(
     from engine.cli.sinks import Sinks
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
+    # A variable may be set for all commands of a shell; a flag is meant for this one.
+    if not spaces and getattr(ctx.get_parameter_source("idle_days"), "name", "") == "COMMANDLINE":
+        hint = f"Use --spaces --idle-days {idle_days}"
+        raise UsageError("--idle-days only works with --spaces", hint=hint)
     options = asked.options(ctx.obj)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = sinks.run(app_status.status(options, sinks.emit, within_s, idle_days if spaces else None))

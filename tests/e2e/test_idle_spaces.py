@@ -104,6 +104,9 @@ def test_the_number_of_days_is_asked_for(old: Place) -> None:
     assert "Spaces without an app for 3,000 days or more: none." in old.run(*many).out
     assert "3,000 days or more: none" in old.run(*many, "--format", "markdown").out
     assert old.run("status", "--spaces", "--idle-days", "-1").code == 64
+    alone = old.run("status", "--idle-days", "7")
+    assert alone.code == 64
+    assert "--idle-days only works with --spaces. Use --spaces --idle-days 7" in alone.err
 
 
 @pytest.mark.parametrize(
