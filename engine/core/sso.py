@@ -46,14 +46,13 @@ def with_auth_mode(
     named = [change for change in new if _identity(change) is not None]
     nameless = [change for change in new if _identity(change) is None]
     left = [change for change in plan.owners if change.owner.domain == domain and _is_left(change, owed)]
-    if application is None or not (named or left):
+    if application is None:
         plan = with_sso_warning(plan, domain, auth_mode)
     elif application.unread is None:
         users = {change.owner for change in (*named, *left)}
         assigned = (replace(one, assigned_to=application) if one.owner in users else one for one in plan.owners)
         plan = replace(plan, owners=tuple(assigned))
-    else:
-        names = [_identity(change) or "" for change in (*named, *left)]
+    elif names := [_identity(change) or "" for change in (*named, *left)]:
         findings = unassigned(domain, application, application.unread, names)
         plan = replace(plan, findings=tuple(sorted({*plan.findings, *findings})))
     plan = _without_idle(plan, domain)

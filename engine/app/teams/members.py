@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people
+from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people, sign_in_fault
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.regular_file import read_regular
 from engine.config.service.service_model import is_name
@@ -48,6 +48,8 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
         name = name_of(row.text)
         if not is_name(name) or name.casefold() in first:
             faults.append(_fault(source, row, first.get(name.casefold())))
+        elif (wrong := sign_in_fault(row.sso_identity)) is not None:
+            faults.append(f"{_where(source, row)}: {wrong[0]}")
         else:
             first[name.casefold()] = (source, row)
     if faults:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people
+from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people, sign_in_fault
 from engine.config.reading.files import InputFile
 from engine.config.reading.problems import Code, Problems, show_value
 from engine.config.reading.toml_document import decode
 from engine.config.service.fields import NAME_HINT
-from engine.config.service.service_model import SSO_VALUE_MAX_CHARS, is_name
+from engine.config.service.service_model import is_name
 from engine.core.desired import Source
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT
 
@@ -67,9 +67,8 @@ def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Probl
         message = f"{show_value(row.text)} is not a valid name"
         problems.of_file(Code.NAME, file, row.line, message, NAME_HINT)
         return False
-    if len(row.sso_identity) > SSO_VALUE_MAX_CHARS or not row.sso_identity.isprintable():
-        message = f"{show_value(row.sso_identity)} is not a user name of the identity provider"
-        problems.of_file(Code.VALUE, file, row.line, message, f"Use at most {SSO_VALUE_MAX_CHARS} printable characters")
+    if (fault := sign_in_fault(row.sso_identity)) is not None:
+        problems.of_file(Code.VALUE, file, row.line, *fault)
         return False
     first = members.get(name)
     if first is None:

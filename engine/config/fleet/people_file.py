@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from engine.config.fleet.titles import ADDRESS_WORDS, HEADER_WORDS, SSO_WORD, is_other_title, title_word
 from engine.config.reading.problems import show_value
 from engine.config.reading.toml_document import CONFLICT_MARKER
-from engine.config.service.service_model import is_name
+from engine.config.service.service_model import SSO_VALUE_MAX_CHARS, is_name
 from engine.core.limits import PEOPLE_LINES_MAX_COUNT
 from engine.core.text import clean
 
@@ -63,6 +63,14 @@ def name_of(text: str) -> str:
     return pattern.sub("-", local).strip("-") if at or "." in text else text
 
 
+def sign_in_fault(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with a user name of the identity provider, and what to do; None where nothing is."""
+    if len(text) <= SSO_VALUE_MAX_CHARS and text.isprintable():
+        return None
+    message = f"{show_value(text)} is not a user name of the identity provider"
+    return message, f"Use at most {SSO_VALUE_MAX_CHARS} printable characters"
+
+
 def read_people(text: str) -> tuple[Row, ...]:
     """Return the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
     lines = _lines(text)
@@ -74,14 +82,11 @@ def read_people(text: str) -> tuple[Row, ...]:
     words = [title_word(cell) for cell in header.cells]
     people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
     _refuse_second_header(header, lines)
-    named = [word for word in (SSO_WORD, *ADDRESS_WORDS) if word in words]
-    identity = words.index(named[0]) if named else people
-    if named and named[0] == SSO_WORD:
+    if SSO_WORD in words:
+        identity = words.index(SSO_WORD)
         return tuple(Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in lines[1:])
-    return tuple(
-        Row(line.number, line.cell(people), _address(line.cell(identity)) or _address(line.cell(people)))
-        for line in lines[1:]
-    )
+    columns = [*(words.index(word) for word in ADDRESS_WORDS if word in words), people]
+    return tuple(Row(line.number, line.cell(people), _first_address(line, columns)) for line in lines[1:])
 
 
 def _refuse_second_header(header: _Line, lines: Sequence[_Line]) -> None:
@@ -168,6 +173,10 @@ def _is_title(cell: str, others: Sequence[_Line]) -> bool:
         return True
     has_words = any(sign in cell for sign in " []()")
     return has_words and bool(others) and all(is_name(name_of(line.cell(0))) for line in others)
+
+
+def _first_address(line: _Line, columns: Sequence[int]) -> str:
+    return next(filter(None, (_address(line.cell(column)) for column in columns)), "")
 
 
 def _address(cell: str) -> str:

@@ -17,8 +17,9 @@ HEADER_WORDS: Final = frozenset(
     }
 )  # fmt: skip
 SSO_WORD: Final = "ssoidentity"
-# Which column says how people sign in where none is called so, the first one first.
-ADDRESS_WORDS: Final = ("email", "mail", "userprincipalname", "upn", "emailaddress", "login")
+# Which column says how people sign in where none is called so, the first one first. Entra ID and Okta provision their
+# own sign-in name as the user name in IAM Identity Center, and an address for mail may be another one.
+ADDRESS_WORDS: Final = ("userprincipalname", "upn", "login", "email", "mail", "emailaddress")
 
 # Any other title is made of whom a column lists and of how it names them, such as "Employee ID" or "Login name".
 _WHO: Final = (

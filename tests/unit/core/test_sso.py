@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.core.application import Application, Why
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
 from engine.core.identity import USER, Owner
@@ -53,3 +54,11 @@ def test_another_domain_and_an_unknown_mode_change_nothing() -> None:
     for made, domain, mode in ((plan_of(None), "other", "SSO"), (plan_of("a@x", guessed=True), "other", "IAM")):
         assert with_auth_mode(made, domain, mode) == made
     assert not with_auth_mode(plan_of("a@x"), "research", "").denied
+
+
+@pytest.mark.parametrize("unread", [None, Why("DescribeDomain failed")])
+def test_nobody_is_advised_to_switch_on_what_is_on(unread: Why | None) -> None:
+    made = with_auth_mode(plan_of(None), "research", "SSO", Application("eu-west-1", "arn", "store", unread))
+    assert made.denied
+    assert [finding.enforcement for finding in made.findings] == ["mandatory"]
+    assert "assign = true" in str(with_auth_mode(plan_of(None), "research", "SSO").findings)

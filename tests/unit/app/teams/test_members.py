@@ -49,6 +49,17 @@ def test_all_of_it_is_named_in_one_go(tmp_path: Path) -> None:
     assert all(f"people.csv:{line}" in str(caught.value) for line in (2, 3, 4))
 
 
+def test_a_name_to_sign_in_with_that_is_none_is_named_in_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(f"username,sso_identity\nann,\x1b[31m@x\nbob,{'b' * 300}\ncarol,c@x\n")
+    with pytest.raises(UsageError) as caught:
+        members_of([], file)
+    for line in (2, 3):
+        assert f"people.csv:{line}: " in str(caught.value)
+    assert str(caught.value).count("is not a user name of the identity provider") == 2
+    assert "\x1b" not in str(caught.value)
+
+
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--members-file: there is no file"):
         members_of([], tmp_path / "none.csv")

@@ -35,8 +35,13 @@ def test_a_title_is_known_whatever_its_case_spaces_hyphens_and_underscores(title
     [
         (
             "userPrincipalName,displayName,surname,mail\nana.silva@a.example,Ana Silva,Silva,ana@b.example\n",
-            [("ana-silva", "ana@b.example")],
+            [("ana-silva", "ana.silva@a.example")],
         ),
+        (
+            "mail,userPrincipalName\nana@b.example,ana@a.example\nbo@b.example,\n",
+            [("ana", "ana@a.example"), ("bo", "bo@b.example")],
+        ),
+        ("login,email\nana.silva@a.example,ana@b.example\n", [("ana-silva", "ana.silva@a.example")]),
         ("login,firstName,email\nana.silva,Ana,ana.silva@a.example\n", [("ana-silva", "ana.silva@a.example")]),
         (
             "First Name [Required],Last Name [Required],Email Address [Required]\nAna,Silva,ana.silva@a.example\n",
@@ -52,7 +57,7 @@ def test_a_title_is_known_whatever_its_case_spaces_hyphens_and_underscores(title
         ("email,login\nana@a.example,as7\n", [("ana", "ana@a.example")]),
         ("username,login\nana@a.example,as7\n", [("ana", "ana@a.example")]),
         ("username,sso_identity,mail\nana,ANA1,ana@a.example\n", [("ana", "ANA1")]),
-        ("username,upn,mail\nana,ana@upn.example,ana@mail.example\n", [("ana", "ana@mail.example")]),
+        ("username,upn,mail\nana,ana@upn.example,ana@mail.example\n", [("ana", "ana@upn.example")]),
         ("alice,member\nbob,member\n", [("alice", ""), ("bob", "")]),
         ("Alice,member\nbob,member\n", [("Alice", ""), ("bob", "")]),
         ("Alice\nbob\nCarol\n", [("Alice", ""), ("bob", ""), ("Carol", "")]),
