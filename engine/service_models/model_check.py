@@ -10,6 +10,9 @@ _SCALARS: Final = frozenset(
     {"string", "boolean", "integer", "long", "float", "double", "timestamp", "blob", "bigdecimal", "character"}
 )
 _METADATA: Final = ("apiVersion", "endpointPrefix", "protocol", "serviceId", "signatureVersion")
+_JSON: Final = ("jsonVersion", "targetPrefix")  # what the protocol needs
+_SPOKEN: Final = frozenset({"json"})
+_SIGNED: Final = frozenset({"v4", "aws.auth#sigv4"})
 _NUMBERS: Final = ("min", "max")
 _LISTS: Final = ("required", "enum")
 
@@ -22,6 +25,9 @@ def model_fault(content: Any, needed: Iterable[str]) -> str:
     for key in _METADATA:
         if not isinstance(content["metadata"].get(key), str):
             return f"its metadata has no text {key}"
+    needed = tuple(needed)
+    if needed and (fault := _protocol_fault(content["metadata"])):
+        return fault
     for name in needed:
         if name not in content["operations"]:
             return f"it has no operation {name}"
@@ -30,6 +36,18 @@ def model_fault(content: Any, needed: Iterable[str]) -> str:
         if fault:
             return fault
     return _shapes_fault(content["shapes"], _roots(content["operations"]))
+
+
+def _protocol_fault(metadata: Mapping[str, Any]) -> str:
+    """Return why clients could not speak to the service: of several protocols and signatures they need these."""
+    for offered, one, spoken in (("protocols", "protocol", _SPOKEN), ("auth", "signatureVersion", _SIGNED)):
+        several = metadata.get(offered) or [metadata[one]]
+        if not isinstance(several, list) or spoken.isdisjoint(map(str, several)):
+            return f"its metadata offers {one} {several}, and appfleet needs {' or '.join(sorted(spoken))}"
+    for key in _JSON:
+        if not isinstance(metadata.get(key), str):
+            return f"its metadata has no text {key}"
+    return ""
 
 
 def _operation_fault(name: str, operation: Any) -> str:

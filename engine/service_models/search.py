@@ -55,13 +55,23 @@ def is_users(file: str) -> bool:
 
 
 def _newest(folder: str, service: str) -> str:
+    """Return the newest file of a folder; the service's folder where that may not be read, so that it is named."""
     try:
         versions = sorted(os.listdir(f"{folder}/{service}"), reverse=True)  # noqa: PTH208 names, no paths
+        for version in versions:
+            for ending in _ENDINGS:
+                if _is_there(file := f"{folder}/{service}/{version}/{MODEL}{ending}"):
+                    return file
+    except PermissionError:
+        return f"{folder}/{service}"
     except (OSError, ValueError):  # ValueError: a NUL in its name
-        return ""
-    for version in versions:
-        for ending in _ENDINGS:
-            file = f"{folder}/{service}/{version}/{MODEL}{ending}"
-            if os.path.lexists(file):
-                return file
+        pass
     return ""
+
+
+def _is_there(file: str) -> bool:
+    try:
+        os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

@@ -109,11 +109,16 @@ class FleetLock:
         Raises LockHeldError when another run has it until then, and StateError where nothing can be locked.
         """
         give_up_at = clock() + timeout_s
+        asked_for_name = False
         while not self.try_acquire(holder):
             left = give_up_at - clock()
-            if left <= 0:
+            if left > 0:
+                await sleep(min(LOCK_POLL_SECONDS, left))
+            elif asked_for_name or self.read_holder() is not None:
                 raise self._held_error(timeout_s)
-            await sleep(min(LOCK_POLL_SECONDS, left))
+            else:  # it may have the lock this very moment, and write its name next
+                asked_for_name = True
+                await sleep(LOCK_POLL_SECONDS)
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.iam import partition
 from engine.simulator.world.identity_center import application_arn, instance_arn, store_id, user_id
 from engine.simulator.world.service_error import VALIDATION, ServiceError
 
@@ -39,7 +40,8 @@ def get_user_id(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, A
         raise ServiceError(_NOT_FOUND, "USER not found.")
     found = user_id(lane, user)
     world.center.known[found] = user
-    return {"UserId": found, "IdentityStoreId": store_id(lane)}
+    arn = f"arn:{partition(lane.region)}:identitystore:::user/{found}"
+    return {"UserId": found, "IdentityStoreId": store_id(lane), "UserArn": arn}
 
 
 def create_assignment(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, Any]:

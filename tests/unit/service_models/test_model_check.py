@@ -15,6 +15,13 @@ from tests.models import newer_model, older_model, own_model
 NEEDED = ("CreateApp", "DescribeSpace")
 
 
+def test_the_protocol_of_another_service_is_not_asked_for() -> None:
+    assert model_fault(changed(("metadata", "protocol"), "query"), ()) == ""
+    old = own_model()
+    del old["metadata"]["protocols"], old["metadata"]["auth"]
+    assert model_fault(old, NEEDED) == ""
+
+
 @pytest.mark.parametrize("model", [own_model(), newer_model(), older_model()])
 def test_models_that_can_be_used(model: dict[str, Any]) -> None:
     assert model_fault(model, NEEDED) == ""
@@ -28,6 +35,7 @@ def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     return model
 
 
+OFFERS, NEEDS = "its metadata offers ", ", and appfleet needs "
 SHAPE = "its shape ResourceSpec has another form than botocore's"
 OPERATION = "its operation CreateApp has "
 
@@ -37,6 +45,14 @@ OPERATION = "its operation CreateApp has "
     [
         (("shapes",), [], "it is not a service model of botocore's form (it has no table shapes)"),
         (("metadata", "protocol"), 3, "its metadata has no text protocol"),
+        (("metadata", "targetPrefix"), None, "its metadata has no text targetPrefix"),
+        (
+            ("metadata", "protocols"),
+            ["smithy-rpc-v2-cbor"],
+            OFFERS + "protocol ['smithy-rpc-v2-cbor']" + NEEDS + "json",
+        ),
+        (("metadata", "protocols"), "json", OFFERS + "protocol json" + NEEDS + "json"),
+        (("metadata", "auth"), ["new#auth"], OFFERS + "signatureVersion ['new#auth']" + NEEDS + "aws.auth#sigv4 or v4"),
         (("operations", "CreateApp"), [], OPERATION + "another form than botocore's"),
         (("operations", "CreateApp", "name"), "Create", OPERATION + "another form than botocore's"),
         (("operations", "CreateApp", "http"), {"method": "POST"}, OPERATION + "no http method and address"),

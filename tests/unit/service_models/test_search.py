@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.errors import ServiceModelError
+from engine.service_models.model_file import service_model
 from engine.service_models.search import (
     SHIPPED_FOLDER,
     botocore_folder,
@@ -76,3 +78,32 @@ def test_home_and_variables_are_expanded_and_nothing_is_the_working_directory(
 @pytest.mark.parametrize("data_path", ["/dev/null", "/none/such", "a\0b"])
 def test_folders_that_are_none_are_passed_over(data_path: str) -> None:
     assert find_model("sagemaker", data_path) == shipped_model("sagemaker")
+
+
+@pytest.mark.parametrize("place", ["sagemaker", "sagemaker/2017-07-24/service-2.json"])
+def test_a_folder_that_may_not_be_read_is_an_error_and_no_reason_to_take_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    write_model(tmp_path, {})
+    denied, listdir, lstat = f"{tmp_path}/{place}", os.listdir, os.lstat
+
+    def refuse(call: Any) -> Any:
+        def called(path: Any, *more: Any) -> Any:
+            if str(path) == denied:
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *more)
+
+        return called
+
+    monkeypatch.setattr(os, "listdir", refuse(listdir))
+    monkeypatch.setattr(os, "lstat", refuse(lstat))
+    monkeypatch.setattr(os, "open", refuse_all)
+    with pytest.raises(ServiceModelError) as caught:
+        service_model("sagemaker", str(tmp_path))
+    assert f"the service model {tmp_path}/sagemaker cannot be used: it cannot be read: Permission denied" in str(
+        caught.value
+    )
+
+
+def refuse_all(path: Any, *_: Any) -> Any:
+    raise PermissionError(13, "Permission denied", str(path))

@@ -66,6 +66,20 @@ def test_the_folders_of_a_profile_are_searched_first(tmp_path: Path) -> None:
     assert NEW_FIELD in model["shapes"]["ResourceSpec"]["members"]
 
 
+@pytest.mark.parametrize("offered", [["json", "smithy-rpc-v2-cbor"], ["smithy-rpc-v2-cbor", "json"]])
+def test_of_several_protocols_clients_speak_the_one_that_our_transport_reads(
+    tmp_path: Path, offered: list[str]
+) -> None:
+    model = newer_model()
+    model["metadata"]["protocols"] = offered
+    write_model(tmp_path, model)
+    session = Session()
+    session.register_component("data_loader", service_loader(str(tmp_path)))
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
+    client = session.create_client("sagemaker", "eu-west-1", **keys)
+    assert client.meta.service_model.resolved_protocol == "json"
+
+
 def test_a_broken_file_of_other_data_is_named(tmp_path: Path) -> None:
     file = tmp_path / "endpoints.json"
     file.write_text("{")

@@ -138,6 +138,24 @@ async def test_waiting_polls_at_the_named_interval_and_ends_in_time(state: State
     assert waiting.slept == pytest.approx([LOCK_POLL_SECONDS, LOCK_POLL_SECONDS, 0.2])
 
 
+async def test_a_holder_that_has_not_written_its_name_yet_is_named_a_moment_later(
+    state: StateDir, folder: Path
+) -> None:
+    async with FleetLock(state, "ml").acquire(ME):
+        written = (folder / "ml.lock").read_bytes()
+        (folder / "ml.lock").write_bytes(b"")
+        waiting = Waiting(on_sleep=lambda: (folder / "ml.lock").write_bytes(written))
+        with pytest.raises(LockHeldError, match=f"process {ME.pid} of ann"):
+            async with FleetLock(state, "ml").acquire(ME, clock=waiting.clock, sleep=waiting.sleep):
+                pass
+        (folder / "ml.lock").write_bytes(b"")
+        waiting.on_sleep = lambda: None
+        with pytest.raises(LockHeldError, match="a run that left no name"):
+            async with FleetLock(state, "ml").acquire(ME, clock=waiting.clock, sleep=waiting.sleep):
+                pass
+    assert waiting.slept == [LOCK_POLL_SECONDS] * 2
+
+
 async def test_waiting_ends_when_the_lock_is_free(state: StateDir) -> None:
     first = FleetLock(state, "ml")
     assert first.try_acquire(ME)

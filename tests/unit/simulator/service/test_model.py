@@ -248,7 +248,10 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         assert bool(result) == (output is not None) or operation in ("DeleteTags", "CreateApplicationAssignment")
         if output is not None:
             problems: list[tuple[bool, str]] = []
-            _compile(service, output)(result, "", problems)
+            newer = {"UserArn"} - output.members.keys()  # required by later models than botocore's own may be
+            _compile(service, output)(
+                {name: value for name, value in result.items() if name not in newer}, "", problems
+            )
             assert problems == []
         pass_time(world, seconds)
     assert {operation for operation, _, _ in calls} == set(OPERATIONS)
