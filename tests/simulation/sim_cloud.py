@@ -212,6 +212,7 @@ class SimCloud(OwnerCalls, SignInCalls):
             self._fault = None
             await asyncio.sleep(self._rng.uniform(15.0, 25.0) if stalled else self._scenario.draw_latency())
         except asyncio.CancelledError:
+            answer = error = None  # what was on its way back was not heard
             if not call.arrived and lost is not None and self._rng.random() < 0.5:
                 lost()  # it was on its way when we let go of it
             raise
