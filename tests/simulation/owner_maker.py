@@ -293,6 +293,8 @@ def heal_owners(scenario: Scenario) -> None:
         for owner in every:
             if owner.status == PENDING:
                 world.set_due(owner, world.now + 1.0)
+            if not _is_updated(scenario, owner):
+                owner.will_fail = ""  # as below, of an update that is still under way
     makes = scenario.settings.create_owners
     for declared in sorted(scenario.fleet.owners, key=lambda one: (one.owner.kind == SPACE, one.owner)):
         domain_id = ids[declared.owner.domain]
