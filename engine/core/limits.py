@@ -121,6 +121,16 @@ DRAIN_MAX_SECONDS: Final = 30.0
 STATE_FILE_MAX_BYTES: Final = 64_000_000
 LOCK_POLL_SECONDS: Final = 0.5
 LOCK_INFO_MAX_BYTES: Final = 4_096
+# The lease of a lane, in a store that several machines share.
+LEASE_TTL_SECONDS: Final = 60.0  # how long a holder may be silent and still make calls
+LEASE_TTL_MAX_SECONDS: Final = 3_600.0  # that is believed of another holder
+LEASE_GRACE_SECONDS: Final = 35.0  # after the time to live: the last call of a holder is over by then
+LEASE_RENEW_SECONDS: Final = 20.0
+LEASE_RETRY_SECONDS: Final = 5.0  # after a renewal of which nobody knows whether it was written
+LEASE_POLL_SECONDS: Final = 5.0  # how often a run that waits looks whether the holder gave it back
+LEASE_LOOK_MIN_SECONDS: Final = 0.5  # between two looks, however soon the lease is free: a store tells whole seconds
+LEASE_RACES_MAX_COUNT: Final = 10  # writes in a row for which another run was quicker
+LEASE_RECORD_MAX_BYTES: Final = 4_096
 JOURNAL_RUNS_MAX_COUNT: Final = 100  # of each fleet; `once`, quarantine and rates outlive the runs that taught them
 JOURNAL_REFUSALS_MAX_COUNT: Final = 50  # of each fleet: runs that ended before they held the lock
 JOURNAL_PENDING_MAX_ROWS: Final = 200_000
