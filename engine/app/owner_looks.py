@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.identity import SPACE
 from engine.core.limits import CALL_LATE_MAX_SECONDS, OWNERS_LOOKED_MAX_COUNT, STALE_ROW_MAX_SECONDS
-from engine.core.owner_settings import needs_describing
+from engine.core.owner_settings import declares_settings, needs_describing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,6 +89,16 @@ def _due(loaded: Loaded, memory: Memory, now: float) -> frozenset[str]:
 def comparable(fleet: DesiredFleet) -> frozenset[Owner]:
     """Name the owners of which the fleet declares something that can differ: a profile may be a mere name."""
     return frozenset(one.owner for one in fleet.owners if one.owner.kind == SPACE or needs_describing(one))
+
+
+def uncompared(draft: Draft) -> int:
+    """Count the selected owners whose settings the fleet file declares, and that the draft does not compare."""
+    looked = draft.watched.union(draft.needed)
+    selectors = draft.asked.selectors
+    return sum(
+        one.owner not in looked and selectors.selects_owner(one) and declares_settings(one)
+        for one in draft.fleet.owners
+    )
 
 
 def portion(owners: list[Owner], day: int) -> Iterable[Owner]:

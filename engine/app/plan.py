@@ -17,7 +17,7 @@ from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
-from engine.app.owner_looks import compared_domains, ended_updates, owners_to_compare, unassigned_owners
+from engine.app.owner_looks import compared_domains, ended_updates, owners_to_compare, unassigned_owners, uncompared
 from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.draft import Draft
@@ -113,6 +113,8 @@ async def planned(
         made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
     if made.has_changes:
         made = replace(made, forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)))
+    elif not running and preparation is None:
+        made = replace(made, uncompared=uncompared(draft))
     _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
     rows = _owner_lines(draft, made) if options.request.owners else ()

@@ -198,13 +198,18 @@ def needs_describing(owner: DesiredOwner) -> bool:
     return bool(declared_settings(owner).keys() - {"AppType", _STORAGE[0]})
 
 
+def declares_settings(owner: DesiredOwner) -> bool:
+    """Whether the fleet file says how an owner is set, beyond what follows from its apps."""
+    return bool(declared_settings(owner).keys() - {"AppType"})
+
+
 def differences(declared: DesiredOwner, row: ObservedOwner) -> tuple[Difference, ...]:
     """Return the declared fields that `row` shows to be otherwise, sorted; what it does not show is not compared.
 
     The owner and the app type of a space are not among them: a space that differs in these is another one.
     """
     found = list(_of_settings(declared, row))
-    if row.status == _UPDATE_FAILED and row.settings is not None and declared_settings(declared).keys() - {"AppType"}:
+    if row.status == _UPDATE_FAILED and row.settings is not None and declares_settings(declared):
         found.append(Difference(STATUS, "InService", row.status))
     if declared.sharing and row.sharing and declared.sharing != row.sharing:
         found.append(Difference(SHARING, declared.sharing, row.sharing))

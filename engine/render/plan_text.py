@@ -329,4 +329,12 @@ def _nothing(plan: Plan) -> list[str]:
     about_owners = [line for line in (owner_drift_line(plan), unread_line(plan)) if line]
     if not plan.complete:
         return ["Nothing to do in the domains that appfleet could list.", *about_owners]
-    return [*lines, *about_owners] or ["Nothing to do."]
+    return [*lines, *about_owners] or ["Nothing to do.", *_uncompared(plan)]
+
+
+def _uncompared(plan: Plan) -> list[str]:
+    """Say of how many profiles and spaces nobody looked: a change of theirs in the fleet file is not seen yet."""
+    if not plan.uncompared:
+        return []
+    which = count_of(plan.uncompared, "user profile or space", "user profiles and spaces")
+    return [f"The settings of {which} were not compared with the fleet file. To compare them: add --owners"]

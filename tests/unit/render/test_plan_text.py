@@ -135,6 +135,10 @@ def test_apps_of_a_domain_that_could_not_be_listed_are_unknown_and_not_unchanged
     [
         ({"decisions": ()}, "Nothing to do."),
         (
+            {"decisions": (), "uncompared": 1},
+            "The settings of 1 user profile or space were not compared with the fleet file. To compare them: add --owners",
+        ),
+        (
             {"decisions": (Change(key_of(LAB), Action.NONE, Reason.QUARANTINED, None, an_app(LAB)),)},
             "Nothing that apply can do for 1 app left alone: see above why.",
         ),
