@@ -85,8 +85,8 @@ class Plan:
     asked for, as sorted pairs of texts. A plan that was read back from its document holds the decisions that stand
     there; `more_none`, `more_denied` and `more_unknown` count those that its summary counts and that stand nowhere.
     `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, updated, deleted
-    or waited for, profiles first, and `owner_drift` those that are not as declared and stay so. `uncompared` counts those
-    with settings in the fleet file that were not compared with it; it is for a reader alone.
+    or waited for, profiles first, and `owner_drift` those that are not as declared and stay so. `uncompared` counts
+    those with settings in the fleet file that were not compared with it; it is for a reader alone.
     """
 
     fleet: str

@@ -27,6 +27,8 @@ _ENDED: Final = {
     RunResult.FAILED.value: "failed",
     "": "died without an end",
 }
+# Settings that could not be changed yet: whoever reads that nothing is left would not look again.
+_LEFT: Final = "Nothing left to do for apps. What is left for profiles and spaces is below. To check again:"
 _WITHOUT_END: Final = "The run never wrote its end. Run it again: it looks at what exists before it does anything:"
 _CAUSE_MAX_CHARS: Final = 200
 
@@ -60,6 +62,8 @@ def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
     failed = any(app.outcome in {Outcome.FAILED.value, Outcome.DENIED.value} for app in apps)
     if run.result == RunResult.INCOMPLETE.value and waits and not failed:
         return "Make room in the quotas below or wait (finished apps are kept), then run:"
+    if run.result == RunResult.CONVERGED.value and any(owner.error_code for owner in story.detail.owners):
+        return _LEFT
     return _NEXT.get(run.result, "Run it again:")
 
 

@@ -19,6 +19,9 @@ from engine.render.words import REASONS, instance, why
 from tests.fleets import CANVAS, LAB, a_row, an_app, key_of
 from tests.unit.render.samples import BOB_LAB, GPU_LAB, a_hostile_plan, a_plan
 
+UNCOMPARED = (
+    "The settings of 2 user profiles and spaces were not compared with the fleet file. To compare them: add --owners"
+)
 _SGR = re.compile(r"\x1b\[\d+m")
 
 
@@ -135,8 +138,8 @@ def test_apps_of_a_domain_that_could_not_be_listed_are_unknown_and_not_unchanged
     [
         ({"decisions": ()}, "Nothing to do."),
         (
-            {"decisions": (), "uncompared": 1},
-            "The settings of 1 user profile or space were not compared with the fleet file. To compare them: add --owners",
+            {"decisions": (), "uncompared": 2},
+            UNCOMPARED,
         ),
         (
             {"decisions": (Change(key_of(LAB), Action.NONE, Reason.QUARANTINED, None, an_app(LAB)),)},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.finding import Finding
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Owner
 from engine.core.outcome import Trouble
 from engine.ports.history import (
     AppRecord,
@@ -20,6 +20,7 @@ from engine.ports.history import (
     IntentRecord,
     KeptApps,
     Mark,
+    OwnerRecord,
     PastRun,
     RunDetail,
     RunRecord,
@@ -205,6 +206,15 @@ def test_a_converged_run_is_one_sentence_and_a_look() -> None:
     assert "<h1>The run of ml converged after 10.0 s: 1 of 1 app is as declared.</h1>" in page
     assert "Nothing left to do" in page
     assert "What went wrong" not in page
+
+
+def test_a_converged_run_that_could_not_update_a_space_yet_is_no_all_clear() -> None:
+    space = OwnerRecord(
+        Owner("research", "space", "a"), "update", "updated", 1, 2.0, "", "AF415", "in use", "later", 5.0
+    )
+    story = a_story()
+    page = page_of(replace(story, detail=replace(story.detail, owners=(space,))))
+    assert "Nothing left to do for apps. What is left for profiles and spaces is below." in page
 
 
 def test_an_incomplete_run_says_why_and_what_to_do() -> None:
