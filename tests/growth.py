@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.core.desired import DesiredDomain, DesiredFleet
+from engine.core.desired import DesiredDomain, DesiredFleet, DesiredOwner
+from engine.core.identity import SPACE, USER, Lane, Owner
 from tests.fleets import SOURCE, an_app
 
 if TYPE_CHECKING:
@@ -42,22 +43,29 @@ def steps_of(work: Callable[[], Any]) -> int:
 
 
 def spread_fleet(domains: int, apps: int) -> DesiredFleet:
-    """Return a fleet of `apps` apps, shared out evenly over `domains`, each in an account of its own."""
+    """Return a fleet of `apps` apps, shared out evenly over `domains`, each in an account of its own.
+
+    Each app is in a space of its own, which belongs to a user profile of its own.
+    """
     names = [f"d{number:04}" for number in range(domains)]
-    each = apps // domains
+    apps_of = [(name, f"p{place:04}") for name in names for place in range(apps // domains)]
+    users = [DesiredOwner(Owner(name, USER, person), SOURCE) for name, person in apps_of]
+    spaces = [
+        DesiredOwner(Owner(name, SPACE, f"{person}-lab"), SOURCE, owner_user=person, app_type="JupyterLab")
+        for name, person in apps_of
+    ]
     return DesiredFleet(
         "wide",
-        tuple(
-            DesiredDomain(name, f"d-{name}", "eu-west-1", SOURCE, f"{number:012}") for number, name in enumerate(names)
-        ),
-        tuple(
-            an_app(f"{name}/space/p{place:04}-lab/JupyterLab/default", team=f"t{place}")
-            for name in names
-            for place in range(each)
-        ),
-        (),
+        tuple(DesiredDomain(name, f"d-{name}", "eu-west-1", SOURCE, lane_of(name).account) for name in names),
+        tuple(an_app(f"{name}/space/{person}-lab/JupyterLab/default", team=person) for name, person in apps_of),
+        tuple(sorted((*users, *spaces), key=lambda one: one.owner)),
         (("fleet.toml", "a" * 64),),
     )
+
+
+def lane_of(domain: str) -> Lane:
+    """Return the lane of a domain of a spread fleet."""
+    return Lane(f"{int(domain[1:]):012}", "eu-west-1")
 
 
 def grows_by(

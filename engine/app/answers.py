@@ -5,6 +5,7 @@ What cannot be learnt is an answer too, and an event says so. Not here: what is 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.app.session import Joined
-    from engine.core.identity import AppKey, Owner
+    from engine.core.identity import AppKey, Owner, OwnerKind
     from engine.core.questions import Question
     from engine.core.reserved import TrainingPlan
     from engine.executor.fleet_run import FleetRun
@@ -112,9 +113,12 @@ async def training_plans(run: FleetRun, domain: str, arns: Sequence[str]) -> dic
 async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, ObservedOwner | Unknown | None]:
     """Look at profiles and spaces; None stands for what is not there. Where a kind cannot be read, the other is."""
     found: dict[Owner, ObservedOwner | Unknown | None] = dict.fromkeys(owners, _OUT_OF_REACH)
+    alike: defaultdict[tuple[str, OwnerKind], list[Owner]] = defaultdict(list)
+    for owner in owners:
+        alike[owner.domain, owner.kind].append(owner)
     for name in sorted({owner.domain for owner in owners} & run.links.keys()):
         for kind in OWNER_KINDS:
-            wanted = [owner for owner in owners if (owner.domain, owner.kind) == (name, kind)]
+            wanted = alike[name, kind]
             try:
                 found |= await run.owner_scanner(name).look(wanted)
             except CloudError as error:

@@ -5,7 +5,8 @@ Not here: reading files (`config`) or comparing with what is observed (`planner`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
@@ -166,6 +167,15 @@ class DesiredFleet:
     owners: tuple[DesiredOwner, ...]
     inputs: tuple[tuple[str, str], ...]
     prune_refusal: str = ""
+
+    def apps_in(self, domain: str) -> Sequence[DesiredApp]:
+        """Return the apps of a domain, which stand beside each other: the others are not looked at."""
+        first = bisect_left(self.apps, domain, key=_domain_of)
+        return self.apps[first : bisect_right(self.apps, domain, first, key=_domain_of)]
+
+
+def _domain_of(app: DesiredApp) -> str:
+    return app.key.domain
 
 
 COMPARED_FIELDS: Final = (

@@ -35,7 +35,7 @@ from engine.core.plan_options import PlanOptions
 from engine.core.planner import Joined, join, needs_ownership, plan_of
 from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit, reserved_fit
 from engine.core.reserved import without_unusable
-from engine.core.sso import with_auth_mode
+from engine.core.sso import SignIn, with_sign_in
 
 # The parts that cost something, with the facts that each rests on.
 _RESTS_ON: Final[dict[str, set[str]]] = {
@@ -196,9 +196,10 @@ class Draft:
     def plan(self) -> Plan:
         """The whole plan. It is complete when everything was listed, and answered, that it rests on."""
         made, facts = self.owned, self.facts
-        for domain in domains_with_new_profiles(made):
-            mode, application = facts.auth_modes.get(domain, ""), facts.applications.get(domain)
-            made = with_auth_mode(made, domain, mode, application, self.unassigned)
+        if domains := domains_with_new_profiles(made):
+            modes, applications = facts.auth_modes, facts.applications
+            told = {name: SignIn(modes.get(name, ""), applications.get(name)) for name in domains}
+            made = with_sign_in(made, told, self.unassigned)
         if made.quotas and made.decisions is not self.fitted.decisions:  # what is skipped wants no place
             made = replace(made, quotas=in_order(self._fit_of(made).lines))
         if lines := owner_lines(made, self.asked.domain_lanes, facts.owner_rooms) if facts.owner_rooms else ():

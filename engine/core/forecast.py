@@ -28,7 +28,9 @@ OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing sh
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
 CURVE_POINTS: Final = 10
 _OWNER_CALLS: Final = {Action.CREATE: "Create", Action.UPDATE: "Update", Action.DELETE: "Delete"}
-_SLOTS_MAX_COUNT: Final = 50
+_SLOTS_MAX_COUNT: Final = 50  # of the changes of one bucket, in a run of few lanes
+_SLOTS_MIN_COUNT: Final = 4
+_LANES_IN_DETAIL_COUNT: Final = 40  # more of them are looked at more coarsely: their errors cancel out
 _BISECTIONS: Final = 40
 _STRETCH: Final = (0.2, 5.0)
 _TICK_SHARE_OF_AGE: Final = 0.25
@@ -133,20 +135,24 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
     for change in changes:
         if (lane := inputs.lanes.get(change.key.domain)) is not None:
             by_lane[lane].append(change)
-    written = _written_owners(owners, inputs)
+    written: defaultdict[Lane, list[tuple[Action, str]]] = defaultdict(list)
+    for where, action, kind in _written_owners(owners, inputs):
+        written[where].append((action, kind))
     if not (by_lane or written):
         return None
     bunches: list[_Bunch] = []
     parked = hopeless = 0
     ends = [(0.0, "")]
     alone = 0
-    for lane in sorted(by_lane.keys() | {lane for lane, *_ in written}):
-        its = [(action, kind) for where, action, kind in written if where == lane]
+    lanes = sorted(by_lane.keys() | written.keys())
+    slots_max = max(_SLOTS_MIN_COUNT, min(_SLOTS_MAX_COUNT, _SLOTS_MAX_COUNT * _LANES_IN_DETAIL_COUNT // len(lanes)))
+    for lane in lanes:
+        its = written[lane]
         if lane not in by_lane:
             alone += len(its)
-            bunches.append(_owners_bunch(lane, its, inputs))
+            bunches.append(_owners_bunch(lane, its, inputs, slots_max))
             continue
-        made, over, parked_until = _lane_bunches(lane, by_lane[lane], inputs, its)
+        made, over, parked_until = _lane_bunches(lane, by_lane[lane], inputs, its, slots_max)
         bunches += made
         parked += sum(over)
         hopeless += over[1]
@@ -163,7 +169,7 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
         parked,
         _calls(owners, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
-        rate_is_learnt=inputs.learnt_rates.keys() >= {*by_lane, *(lane for lane, *_ in written)},
+        rate_is_learnt=inputs.learnt_rates.keys() >= set(lanes),
         durations_are_known=all(
             _kind(change.key.app_type, _spec(change)) in inputs.durations for change in _creating(by_lane)
         ),
@@ -206,9 +212,9 @@ def _sent_s(lane: Lane, inputs: ForecastInputs) -> Callable[[float], float]:
     return partial(sending_s, start=start, ceiling=inputs.execution.create_rate_max, limit_is_known=learnt is not None)
 
 
-def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: ForecastInputs) -> _Bunch:
+def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: ForecastInputs, slots_max: int) -> _Bunch:
     """Return the changes of profiles and spaces of a lane in which no app changes."""
-    sent_s, slots = _sent_s(lane, inputs), min(len(owners), _SLOTS_MAX_COUNT)
+    sent_s, slots = _sent_s(lane, inputs), min(len(owners), slots_max)
     times = tuple((sent_s(len(owners) * (slot + 1) / slots), len(owners) / slots) for slot in range(slots))
     kinds = {kind for _, kind in owners}
     bucket = f"{lane}/{'user profiles' if kinds == {USER} else 'spaces'}"
@@ -216,7 +222,7 @@ def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: Fore
 
 
 def _lane_bunches(
-    lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[tuple[Action, str]]
+    lane: Lane, changes: list[Change], inputs: ForecastInputs, owners: Sequence[tuple[Action, str]], slots_max: int
 ) -> tuple[list[_Bunch], tuple[int, int], list[tuple[float, str]]]:
     """Share out a lane's calls over its buckets; give the bunches, how many are parked and hopeless, and their ends."""
     sent_s = _sent_s(lane, inputs)
@@ -228,19 +234,19 @@ def _lane_bunches(
     made = {kind for action, kind in owners if action is Action.CREATE}
     owners_s = OWNER_PRIOR_SECONDS * len(made)  # a profile, then its space, then the app
     bunches, over, ends = [], [0, 0], []
-    left = dict(inputs.room)  # kinds of apps may share a bucket
+    left: dict[QuotaBucket, int] = {}  # kinds of apps may share a bucket
     for (action, kind, bucket), count in sorted(grouped.items()):
-        room = left.get(bucket, count) if action is Action.CREATE else count
+        room = left.get(bucket, inputs.room.get(bucket, count)) if action is Action.CREATE else count
         fitting = min(count, max(room, 0))
-        if bucket in left and action is Action.CREATE:
-            left[bucket] -= fitting
+        if bucket in inputs.room and action is Action.CREATE:
+            left[bucket] = room - fitting
         if fitting < count:
             over[room < 0] += count - fitting
             # Calls are shared out fairly, so the quota is full when that share of all of them has been sent.
             full_s = sent_s(writes * fitting / count)
             ends.append((full_s + (inputs.limit_give_up_s if room >= 0 else 0.0), str(bucket)))
         if fitting:
-            slots = min(fitting, _SLOTS_MAX_COUNT)
+            slots = min(fitting, slots_max)
             times = tuple((sent_s(writes * (slot + 1) / slots), fitting / slots) for slot in range(slots))
             first_s = owners_s if action is Action.CREATE else 0.0
             takes = tuple(first_s + one for one in _durations(action, kind, inputs))
@@ -310,9 +316,11 @@ def _share(durations: Sequence[float], after_s: float) -> float:
 def _time_of(bunches: Sequence[_Bunch], count: float, end_s: float) -> float:
     """Return when `count` changes are expected to be done; the end, where they never all are."""
     low, high = 0.0, end_s
+    alike = Counter((bunch.slots, bunch.durations) for bunch in bunches)  # lanes that are filled by one template
+    kinds = [(_Bunch("", *times), many) for times, many in alike.items()]
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        done = sum(bunch.done_by(middle) for bunch in bunches)
+        done = sum(many * bunch.done_by(middle) for bunch, many in kinds)
         low, high = (low, middle) if done >= count else (middle, high)
     return high
 

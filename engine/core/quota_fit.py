@@ -106,11 +106,10 @@ def quota_fit(
     What finds a quota of 0 is wanted of its fallbacks too, as a run tries them.
     """
     wanted = _wanted_with_fallbacks(plan, lanes, known)
-    used = _used(_rows(observed), lanes)
-    for where, quotas in known.items():
-        if quotas.used is not None:
-            used = {bucket: count for bucket, count in used.items() if (bucket.account, bucket.region) != where}
-            used |= dict(quotas.used)
+    counted = {lane for lane, quotas in known.items() if quotas.used is not None}
+    used = {bucket: count for bucket, count in _used(_rows(observed), lanes).items() if _lane_of(bucket) not in counted}
+    for quotas in known.values():
+        used |= quotas.used or {}
     freed = _freed(plan, lanes)
     lines: list[QuotaLine] = []
     one_more: dict[QuotaBucket, Fits] = {}
@@ -120,7 +119,7 @@ def quota_fit(
         if bucket.training_plan:  # the service counts its use
             continue
         name = quota_name(bucket.app_type, bucket.instance_type)
-        quotas = known.get(_lane_of(bucket, lanes), nothing)
+        quotas = known.get(_lane_of(bucket), nothing)
         found = quotas.values.get(name)
         in_use = used.get(bucket, 0)
         left = in_use - freed[bucket]
@@ -183,12 +182,10 @@ def _whole_accounts(
     known: Mapping[Lane, LaneQuotas],
 ) -> Iterable[QuotaLine]:
     """Yield a line for each lane whose quota of all running apps is too small; one that is not says nothing new."""
-    for lane, quotas in sorted(known.items()):
+    new_in, now_in, gone_in = map(_by_lane, (wanted, used, freed))
+    for lane, quotas in sorted(known.items(), key=lambda item: item[0]):
         found = quotas.values.get(RUNNING_APPS)
-        new, now, gone = (
-            sum(count for bucket, count in counts.items() if (bucket.account, bucket.region) == lane)
-            for counts in (wanted, used, freed)
-        )
+        new, now, gone = new_in[lane], now_in[lane], gone_in[lane]
         if found is not None and new and now - gone + new > found.value:
             told = now if quotas.sees_all else None
             yield QuotaLine(f"{lane}/all apps", RUNNING_APPS, found.value, told, new, Fits.NO, found.code)
@@ -203,8 +200,15 @@ def fits_in(value: int | None, needed: int, *, sees_all: bool) -> Fits:
     return Fits.YES if sees_all else Fits.UNKNOWN
 
 
-def _lane_of(bucket: QuotaBucket, lanes: Mapping[str, Lane]) -> Lane:
-    return next(lane for lane in lanes.values() if lane == (bucket.account, bucket.region))
+def _lane_of(bucket: QuotaBucket) -> Lane:
+    return Lane(bucket.account, bucket.region)
+
+
+def _by_lane(counts: Mapping[QuotaBucket, int]) -> Counter[Lane]:
+    found: Counter[Lane] = Counter()
+    for bucket, count in counts.items():
+        found[_lane_of(bucket)] += count
+    return found
 
 
 def _rows(observed: ObservedFleet) -> Iterable[ObservedApp]:

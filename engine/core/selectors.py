@@ -171,14 +171,14 @@ class Selectors:
         if owners is None:
             return None
         if domain_pages is None:
-            declared = sum(1 for app in fleet.apps if app.key.domain == domain)
+            declared = len(fleet.apps_in(domain))
             domain_pages = max(OWNER_LISTINGS_MAX_COUNT, -(-declared // LIST_PAGE_MAX_ROWS))
         return tuple(sorted(owners)) if len(owners) <= domain_pages else None
 
     def _owners_named(self, fleet: DesiredFleet, domain: str) -> set[Owner] | None:
         """Return the owners of one domain that a selection can reach, or None when that cannot be told."""
         if self.teams:  # undeclared apps are never selected then
-            return {app.key.owner_key for app in fleet.apps if app.key.domain == domain and self.selects(app)}
+            return {app.key.owner_key for app in fleet.apps_in(domain) if self.selects(app)}
         if self.keys:
             return {key.owner_key for key in self.keys if key.domain == domain and self.selects_observed(key)}
         named = [Owner(domain, USER, name) for name in self.users]

@@ -6,9 +6,10 @@ domain refuses a profile with one. Not here: where the names come from (`config.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.core.application import Application, unassigned
 from engine.core.change import Action, OwnerChange, OwnerReason
@@ -23,6 +24,36 @@ from engine.core.text import clean, count_of, listed
 
 _RULE: Final = "sso"
 _KEY: Final = "sso_identity"
+
+
+class SignIn(NamedTuple):
+    """How people sign in to a domain (empty: not known), and the application that they are assigned to, if any."""
+
+    auth_mode: str | Unknown
+    application: Application | None = None
+
+
+def with_sign_in(plan: Plan, domains: Mapping[str, SignIn], owed: Collection[Owner] = ()) -> Plan:
+    """Return the plan with what `with_auth_mode` says of each of `domains`, which are looked at one by one."""
+    parts: defaultdict[str, list[OwnerChange]] = defaultdict(list)
+    for change in plan.owners:
+        parts[change.owner.domain].append(change)
+    kept: dict[Owner, OwnerChange] = {}
+    findings = set(plan.findings)
+    denied = plan.denied
+    for domain, sign_in in domains.items():
+        part = replace(plan, decisions=(), owners=tuple(parts[domain]), findings=(), denied=False)
+        made = with_auth_mode(part, domain, *sign_in, owed)
+        kept |= {change.owner: change for change in made.owners}
+        findings.update(made.findings)
+        denied = denied or made.denied
+    owners = (one if one.owner.domain not in domains else kept.get(one.owner) for one in plan.owners)
+    return replace(
+        plan,
+        owners=tuple(change for change in owners if change is not None),
+        findings=tuple(sorted(findings)),
+        denied=denied,
+    )
 
 
 def with_auth_mode(

@@ -6,13 +6,14 @@ looked up before anything is sent for its key, as a lost answer of this run woul
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import DESTROYING, Action, Reason
 from engine.core.decision import Guard
 from engine.core.desired import holder_of
-from engine.core.identity import SPACE, folded_owner
+from engine.core.identity import SPACE, USER, Owner, folded_owner
 from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from engine.core.change import Change, OwnerChange
     from engine.core.desired import DesiredApp
     from engine.core.errors import AppfleetError
+    from engine.core.identity import AppKey
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.link import Link
@@ -89,6 +91,7 @@ class Beginning:
         if plan.denied or not plan.owners:
             return []
         ranks = owner_ranks(plan, ordered_steps(plan, weight))
+        leaving = Leaving(plan)
         operations = []
         for change in plan.owners:
             operation = OwnerOperation(
@@ -96,7 +99,7 @@ class Beginning:
                 change,
                 self.links[change.owner.domain].lane,
                 first_owner_phase(change),
-                after=_after(change, plan),
+                after=leaving.before(change),
             )
             if operation.phase is not Phase.SETTLE_CREATE:
                 operation.prior = change.before  # what is Pending is the very owner that is awaited
@@ -218,26 +221,30 @@ def _denied(change: Change) -> AppResult:
     return AppResult(change.key, change.action, Outcome.DENIED, error=DENIED)
 
 
-def _after(change: OwnerChange, plan: Plan) -> tuple[Hashable, ...]:
-    """Name what comes before a change: a new space's profile; everything in what goes; what stops in an updated space.
+class Leaving:
+    """What a plan takes away, by the owner that it is in: gathered once for all owners."""
 
-    A volume changes only while no app runs.
-    """
-    if change.action is Action.UPDATE:
-        going = (app.key for app in plan.changes if app.action in DESTROYING)
-        return tuple(key for key in going if change.owner.kind == SPACE and key.owner_key == change.owner)
-    if change.action is not Action.DELETE:
-        holder = None if change.after is None else holder_of(change.after)
-        return () if holder is None else (holder,)
-    own = folded_owner(change.owner)
-    apps = [app.key for app in plan.changes if app.action is Action.DELETE and folded_owner(app.key.owner_key) == own]
-    spaces = [
-        other.owner
-        for other in plan.owners
-        if other.owner.kind == SPACE
-        and other.action is Action.DELETE
-        and other.before is not None
-        and folded_owner(change.owner._replace(name=other.before.owner_user)) == own
-        and other.owner.domain == change.owner.domain
-    ]
-    return (*apps, *spaces)
+    def __init__(self, plan: Plan) -> None:
+        self._stopping: defaultdict[Owner, list[AppKey]] = defaultdict(list)
+        self._going: defaultdict[Owner, list[Hashable]] = defaultdict(list)  # by the folded owner
+        for app in plan.changes:
+            if app.action in DESTROYING:
+                self._stopping[app.key.owner_key].append(app.key)
+            if app.action is Action.DELETE:
+                self._going[folded_owner(app.key.owner_key)].append(app.key)
+        for change in plan.owners:
+            space = change.owner
+            if space.kind == SPACE and change.action is Action.DELETE and change.before is not None:
+                self._going[folded_owner(Owner(space.domain, USER, change.before.owner_user))].append(space)
+
+    def before(self, change: OwnerChange) -> tuple[Hashable, ...]:
+        """Name what comes first: a new space's profile; all in what goes; what stops in a space to be updated.
+
+        A volume changes only while no app runs.
+        """
+        if change.action is Action.UPDATE:
+            return tuple(self._stopping[change.owner]) if change.owner.kind == SPACE else ()
+        if change.action is not Action.DELETE:
+            holder = None if change.after is None else holder_of(change.after)
+            return () if holder is None else (holder,)
+        return tuple(self._going[folded_owner(change.owner)])

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.core.change import Action
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
     from engine.core.settings import Settings
     from engine.executor.control import Control
-    from engine.executor.operation import AnyOperation
+    from engine.executor.operation import AnyOperation, Kind
+    from engine.executor.watcher import DomainWatcher
     from engine.ports.events import Emit
     from engine.ports.journal import Journal, Memory
     from engine.ports.pace import Pace
@@ -177,7 +178,7 @@ class FleetRun:
         assigning = Assigning(plan.owners, self._reach_to_assign, self.emit, self._note_bug, self.journal, self.wall)
         now, wall, open_count = self.control.now, self.wall, len(apps) + len(owners)
         ledger = Ledger(open_count, self.emit, self.journal, now, wall, attention.set, assigning.take)
-        self.lanes = self._lane_runs(ledger, quota_codes, wait=wait)
+        self.lanes = self._lane_runs(ledger, quota_codes, (*owners, *apps), wait=wait)
         if apps or owners:
             place(owners, apps, self.lanes)
             async with assigning.running():
@@ -288,20 +289,27 @@ class FleetRun:
             emit=self.emit,
         )
 
-    def _lane_runs(self, ledger: Ledger, quota_codes: Mapping[str, str], *, wait: bool) -> dict[Lane, LaneRun]:
+    def _lane_runs(
+        self, ledger: Ledger, quota_codes: Mapping[str, str], operations: Sequence[AnyOperation], *, wait: bool
+    ) -> dict[Lane, LaneRun]:
+        """Return every lane, with what works in a domain and watches it only where there is something to do."""
         lanes: dict[Lane, LaneRun] = {}
+        busy = {(operation.key.domain, operation.kind) for operation in operations}
         for link in self.links.values():
             if link.lane not in lanes:
                 lanes[link.lane] = self._lane_run(link.lane, ledger, quota_codes, wait=wait)
-            lane = lanes[link.lane]
-            name, looks = link.domain.name, self.reach(link.domain.name, lane.may_look)
-            lane.reaches[name] = self.reach(name, lane.may_call)
-            for watcher in (
-                OwnerWatcher(OwnerScanner(looks), self.control, self.settings),
-                AppWatcher(Scanner(looks), self.control, self.settings, self._rows.get(name, 0)),
-            ):
-                lane.watchers[name, watcher.kind] = watcher
+            lane, name = lanes[link.lane], link.domain.name
+            for kind in (OwnerWatcher.kind, AppWatcher.kind):
+                if (name, kind) in busy:
+                    lane.reaches[name] = self.reach(name, lane.may_call)
+                    lane.watchers[name, kind] = self._watcher(name, kind, lane)
         return lanes
+
+    def _watcher(self, name: str, kind: Kind, lane: LaneRun) -> DomainWatcher[Any]:
+        looks = self.reach(name, lane.may_look)
+        if kind is OwnerWatcher.kind:
+            return OwnerWatcher(OwnerScanner(looks), self.control, self.settings)
+        return AppWatcher(Scanner(looks), self.control, self.settings, self._rows.get(name, 0))
 
     def _lane_run(self, lane: Lane, ledger: Ledger, quota_codes: Mapping[str, str], *, wait: bool) -> LaneRun:
         concurrency = self.settings.execution.concurrency
@@ -328,12 +336,10 @@ class FleetRun:
         self.control.tell(attention.set)
         async with asyncio.TaskGroup() as group:
             tasks = []
-            for lane in self.lanes.values():
-                workers = Workers(lane, self.settings.execution.concurrency)
-                tasks.append(group.create_task(self._guard(workers.run)))
-                tasks += [
-                    group.create_task(self._guard(partial(follow, lane, watcher))) for watcher in lane.watchers.values()
-                ]
+            for lane in self.lanes.values():  # one in which nothing is to do costs no task
+                works: list[Callable[[], Awaitable[None]]] = [Workers(lane).run] if lane.watchers else []
+                works += (partial(follow, lane, watcher) for watcher in lane.watchers.values())
+                tasks += [group.create_task(self._guard(work)) for work in works]
             try:
                 await self._until_over(ledger, attention)
             finally:

@@ -1,8 +1,8 @@
-"""One lane at work: a dispatcher that takes the throttle, and a bounded number of workers that make the calls.
+"""One lane at work: a dispatcher that takes the throttle, and a worker for each call that is under way.
 
-The dispatcher alone decides what is called next and when. A worker makes one call and hands what it came to to the
-lane, which also acts on what the watchers find. What waits (for a delay, a quota, a scan) is data in a queue and holds
-no worker.
+The dispatcher alone decides what is called next and when, and begins a worker once there is a place in flight. A worker
+makes one call and hands what it came to to the lane, which also acts on what the watchers find. What waits (for a
+delay, a quota, a scan) is data in a queue and holds no worker, so a lane that only waits is one task.
 """
 
 from __future__ import annotations
@@ -34,23 +34,19 @@ if TYPE_CHECKING:
 class Workers:
     """The dispatcher and the workers of one lane."""
 
-    def __init__(self, lane: LaneRun, concurrency: int) -> None:
+    def __init__(self, lane: LaneRun) -> None:
         self._lane = lane
         self._calls = lane.calls
         self._ready = lane.ready
         self._control = lane.control
-        self._concurrency = concurrency
-        self._handoff: asyncio.Queue[AnyOperation] = asyncio.Queue()
         self._tags: dict[tuple[str, Tags], Tags] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(self._work())
-            group.create_task(self._dispatch())
+            await self._dispatch(group)
 
-    async def _dispatch(self) -> None:
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         while True:
             now = self._control.now()
             self._lane.sweep_gates(now)
@@ -71,25 +67,23 @@ class Workers:
             if operation is not None:
                 operation.sent_at = self._control.now()
                 self._lane.in_flight.add(operation)
-                self._handoff.put_nowait(operation)
+                group.create_task(self._work(operation))
 
-    async def _work(self) -> None:
-        while True:
-            operation = await self._handoff.get()
-            try:
-                if not self._lane.may_call():
-                    self._lane.leave_over(operation)  # it ended between the dispatcher's look and ours
-                else:
-                    await self._call(operation)
-            except StoppedError:
-                self._lane.leave_over(operation)  # it ended while the call was about to leave
-            except Exception as bug:  # noqa: BLE001 - a bug ends the run in order, with its key named
-                self._lane.bug(operation, bug)
-            finally:
-                operation.reading = False
-                self._lane.in_flight.discard(operation)
-                self._calls.places.release()
-                self._lane.nudge()
+    async def _work(self, operation: AnyOperation) -> None:
+        try:
+            if not self._lane.may_call():
+                self._lane.leave_over(operation)  # it ended between the dispatcher's look and ours
+            else:
+                await self._call(operation)
+        except StoppedError:
+            self._lane.leave_over(operation)  # it ended while the call was about to leave
+        except Exception as bug:  # noqa: BLE001 - a bug ends the run in order, with its key named
+            self._lane.bug(operation, bug)
+        finally:
+            operation.reading = False
+            self._lane.in_flight.discard(operation)
+            self._calls.places.release()
+            self._lane.nudge()
 
     async def _call(self, operation: AnyOperation) -> None:
         lane, reach = self._lane, self._lane.reaches[operation.key.domain]

@@ -256,7 +256,7 @@ def _deleting_is_not_awaited() -> Any:
 
 
 def _space_before_its_profile() -> Any:
-    return patch.object(begin, "_after", lambda *_: ())
+    return patch.object(begin.Leaving, "before", lambda *_: ())
 
 
 def _app_before_its_owner() -> Any:
@@ -320,12 +320,12 @@ def _every_owner_is_ours() -> Any:
 
 
 def _owner_with_what_is_in_it() -> Any:
-    right = begin._after
+    right = begin.Leaving.before
 
-    def after(change: Any, plan: Any) -> Any:
-        return () if change.action is Action.DELETE else right(change, plan)
+    def before(leaving: Any, change: Any) -> Any:
+        return () if change.action is Action.DELETE else right(leaving, change)
 
-    return patch.object(begin, "_after", after)
+    return patch.object(begin.Leaving, "before", before)
 
 
 def _everybody_is_assigned() -> AbstractContextManager[Any]:

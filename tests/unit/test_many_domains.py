@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import pytest
+
+from engine.app.answers import look_at_owners
 from engine.app.loading import Loaded
 from engine.config.policy.policy_file import load_policies
+from engine.core.application import Application
+from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
+from engine.core.draft import Draft
+from engine.core.facts import Facts, Unknown
+from engine.core.forecast import ForecastInputs, forecast_of
+from engine.core.observed import ObservedOwner
+from engine.core.plan import Plan
 from engine.core.planner import plan_fleet
+from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, quota_fit
+from engine.core.quota_text import quota_name
+from engine.core.selectors import Selectors
 from engine.core.settings import Safety
 from engine.core.stages import ordered_steps
+from engine.executor.begin import Leaving
 from engine.policy.admission import Admitted
 from engine.policy.guardrails import check_plan
 from engine.policy.prices import PriceBook
-from tests.fleets import observe, options
-from tests.growth import LINEAR_MAX_FACTOR, grows_by
+from tests.fleets import a_row, observe, options
+from tests.growth import LINEAR_MAX_FACTOR, grows_by, lane_of
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredFleet
-    from engine.core.plan import Plan
+    from engine.core.identity import Lane, Owner
+    from engine.core.observed import ObservedFleet
+    from engine.executor.fleet_run import FleetRun
 
+APPLICATION = Application("arn:aws:sso:::application/a", "")
 PRICES = PriceBook((("", "ml.t3.medium", 0.05),))
 
 
+def _lanes(fleet: DesiredFleet) -> dict[str, Lane]:
+    return {domain.name: lane_of(domain.name) for domain in fleet.domains}
+
+
+def _nothing(fleet: DesiredFleet) -> ObservedFleet:
+    return observe(domains=[domain.name for domain in fleet.domains])
+
+
 def _planned(fleet: DesiredFleet) -> Plan:
-    names = [domain.name for domain in fleet.domains]
-    return plan_fleet(fleet, observe(domains=names), options(domain_lanes={}))
+    return plan_fleet(fleet, _nothing(fleet), options(domain_lanes=_lanes(fleet)))
 
 
 def _loaded(fleet: DesiredFleet) -> Loaded:
@@ -56,3 +81,97 @@ def test_guardrails_look_at_each_change_a_fixed_number_of_times() -> None:
         assert check_plan(plan, fleet.domains, {}, safety, PRICES) == ()
 
     assert grows_by(lambda fleet: (fleet, _planned(fleet)), check) < LINEAR_MAX_FACTOR
+
+
+def test_what_is_listed_is_decided_by_each_domain_s_own_apps() -> None:
+    teams = Selectors.parse(teams=["p*"])
+
+    def listed(fleet: DesiredFleet) -> None:
+        assert all(teams.owners_to_list(fleet, domain.name) for domain in fleet.domains)
+
+    assert grows_by(lambda fleet: fleet, listed) < LINEAR_MAX_FACTOR
+
+
+def test_quotas_and_use_are_compared_lane_by_lane() -> None:
+    quotas = {
+        quota_name("JupyterLab", "ml.t3.medium"): QuotaValue("L-1", 1),
+        RUNNING_APPS: QuotaValue("L-2", 1),
+    }
+
+    def prepare(fleet: DesiredFleet) -> tuple[Plan, ObservedFleet, dict[str, Lane]]:
+        return _planned(fleet), _nothing(fleet), _lanes(fleet)
+
+    def fit(given: tuple[Plan, ObservedFleet, dict[str, Lane]]) -> None:
+        plan, observed, lanes = given
+        known = {lane: LaneQuotas(quotas, sees_all=True, used={}) for lane in lanes.values()}
+        assert len(quota_fit(plan, observed, lanes, known).room) == len(lanes)
+
+    # A line and a quota of each lane are work too.
+    assert grows_by(prepare, fit) < LINEAR_MAX_FACTOR + 1.0
+
+
+@pytest.mark.parametrize("mode", ["SSO", "IAM", Unknown("no")])
+def test_profiles_and_spaces_to_be_made_are_decided_domain_by_domain(mode: str | Unknown) -> None:
+    def prepare(fleet: DesiredFleet) -> Draft:
+        facts = Facts(
+            _nothing(fleet),
+            owners=dict.fromkeys((one.owner for one in fleet.owners), None),
+            auth_modes={domain.name: mode for domain in fleet.domains},
+            applications={domain.name: APPLICATION for domain in fleet.domains},
+        )
+        return Draft(fleet, facts, options(domain_lanes=_lanes(fleet)), creates_owners=True)
+
+    def plan(draft: Draft) -> None:
+        assert len(draft.plan.owners) == len(draft.fleet.owners)
+
+    assert grows_by(prepare, plan) < LINEAR_MAX_FACTOR
+
+
+def test_the_forecast_of_many_lanes_looks_at_each_more_coarsely() -> None:
+    def prepare(fleet: DesiredFleet) -> tuple[Plan, ForecastInputs]:
+        facts = Facts(_nothing(fleet), owners=dict.fromkeys((one.owner for one in fleet.owners), None))
+        draft = Draft(fleet, facts, options(domain_lanes=_lanes(fleet)), creates_owners=True)
+        return draft.plan, ForecastInputs(_lanes(fleet))
+
+    def forecast(given: tuple[Plan, ForecastInputs]) -> None:
+        plan, inputs = given
+        assert forecast_of(plan.changes, plan.owners, inputs) is not None
+
+    assert grows_by(prepare, forecast) < LINEAR_MAX_FACTOR
+
+
+@pytest.mark.parametrize("action", [Action.DELETE, Action.UPDATE])
+def test_what_comes_before_the_change_of_an_owner_is_looked_up(action: Action) -> None:
+    def prepare(fleet: DesiredFleet) -> Plan:
+        gone = [Change(app.key, Action.DELETE, Reason.NOT_DECLARED, before=a_row(str(app.key))) for app in fleet.apps]
+        owners = [
+            OwnerChange(one.owner, action, OwnerReason.OWNER_DRIFT, ObservedOwner(one.owner, "InService", 1.0))
+            for one in fleet.owners
+        ]
+        return Plan(fleet.name, "2026-11-24T01:00:00Z", tuple(gone), owners=tuple(owners))
+
+    def gather(plan: Plan) -> None:
+        leaving = Leaving(plan)
+        assert any(leaving.before(change) for change in plan.owners)
+
+    assert grows_by(prepare, gather) < LINEAR_MAX_FACTOR
+
+
+def test_owners_are_looked_at_domain_by_domain() -> None:
+    class Scanner:
+        async def look(self, owners: list[Owner]) -> dict[Owner, None]:
+            return dict.fromkeys(owners)
+
+    class Run:
+        def __init__(self, links: dict[str, Lane]) -> None:
+            self.links = links
+
+        def owner_scanner(self, _: str) -> Scanner:
+            return Scanner()
+
+    def look(fleet: DesiredFleet) -> None:
+        owners = [one.owner for one in fleet.owners]
+        found = asyncio.run(look_at_owners(cast("FleetRun", Run(_lanes(fleet))), owners))
+        assert found == dict.fromkeys(owners)
+
+    assert grows_by(lambda fleet: fleet, look) < LINEAR_MAX_FACTOR

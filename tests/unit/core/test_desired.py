@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from engine.core.desired import AppSpec, Layer, Source
-from tests.fleets import SOURCE, an_app
+from tests.fleets import SOURCE, a_fleet, an_app
 
 LAST_DAY = date(2026, 12, 31)
 
@@ -48,3 +48,16 @@ def test_where_fields_came_from_does_not_make_apps_differ() -> None:
 def test_desired_apps_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         an_app().team = "vision"  # type: ignore[misc]
+
+
+def test_the_apps_of_a_domain_are_found_among_those_of_others_whose_names_begin_alike() -> None:
+    names = ["a", "a-b", "ab", "b"]
+    apps = [an_app(f"{name}/user/u{number}/Canvas/default") for name in names for number in range(3)]
+    fleet = a_fleet(*apps, domains=names)
+    found = {name: [str(app.key) for app in fleet.apps_in(name)] for name in (*names, "", "aa", "c")}
+    assert found == {
+        **{name: [f"{name}/user/u{number}/Canvas/default" for number in range(3)] for name in names},
+        "": [],
+        "aa": [],
+        "c": [],
+    }

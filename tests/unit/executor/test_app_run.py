@@ -211,7 +211,7 @@ def test_a_create_in_doubt_of_what_is_to_go_may_show_first(stage: Stage, ago_s: 
 def test_a_bug_in_a_lane_ends_the_run_in_order_and_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 56: a task that dies is told, and everything has its outcome."""
 
-    async def dies(_: object) -> None:
+    async def dies(*_: object) -> None:
         await asyncio.sleep(0)
         raise RuntimeError("boom")
 

@@ -1,0 +1,100 @@
+"""What a lane costs while a run works elsewhere: no task and no turn of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.adapters.pace import ThrottlePace
+from engine.core.planner import plan_fleet
+from engine.core.selectors import Selectors
+from engine.core.settings import Settings
+from engine.executor.control import Control
+from engine.executor.fleet_run import FleetRun
+from engine.executor.link import Link
+from engine.ports.journal import Memory, NoJournal
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.scenario.fleet_world import world_for_fleet
+from tests.fleets import options
+from tests.growth import lane_of, spread_fleet
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.throttle_clock import throttle_on_loop_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.core.outcome import ApplyReport
+    from engine.ports.events import Event
+
+EPOCH = 1.7e9
+APPS = 3
+
+
+class Ran(NamedTuple):
+    """A run that made the apps of one domain: its report, the most tasks at once, and the loop's turns meanwhile."""
+
+    report: ApplyReport
+    tasks: int
+    turns: int
+
+
+def _run(domains: int, busy: Sequence[str]) -> Ran:
+    """Make the apps of the domains `busy` alone, in a fleet of so many domains, each in a lane of its own."""
+    fleet = spread_fleet(domains, domains * APPS)
+    loop = VirtualLoop()
+    world = world_for_fleet(fleet, EPOCH)
+    tasks: list[int] = []
+
+    def wall() -> float:
+        return EPOCH + loop.time()
+
+    async def passing(_: object) -> None:
+        await asyncio.sleep(0.02)
+
+    def emit(_: Event) -> None:
+        tasks.append(len(asyncio.all_tasks(loop)))
+
+    async def work() -> Ran:
+        links = {}
+        for domain in fleet.domains:
+            lane = lane_of(domain.name)
+            cloud = MemoryCloud(world, wall, account=lane.account, region=lane.region, latency=passing)
+            links[domain.name] = Link(domain, lane, cloud)
+        run = FleetRun(
+            fleet=fleet.name,
+            links=links,
+            unreachable={},
+            settings=Settings(),
+            control=Control(3_600.0, lambda _: None),
+            journal=NoJournal(),
+            memory=Memory(frozenset(), {}, {}, None, is_new=False),
+            make_pace=lambda: ThrottlePace(1.0),
+            emit=emit,
+            wall=wall,
+            jitter=lambda: 0.5,
+        )
+        observed = await run.observe({domain.name: None for domain in fleet.domains})
+        plan = plan_fleet(fleet, observed, options(selectors=Selectors.parse(domains=busy)))
+        tasks.clear()
+        turns = loop.turns
+        report = await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+        return Ran(report, max(tasks), loop.turns - turns)
+
+    try:
+        with throttle_on_loop_clock():
+            return loop.run_until_complete(work())
+    finally:
+        loop.close()
+
+
+def test_a_lane_in_which_nothing_is_to_do_costs_no_task_and_no_turn() -> None:
+    alone, beside_others = _run(1, ["d0000"]), _run(30, ["d0000"])
+    assert [result.outcome.value for result in beside_others.report.apps] == ["created"] * APPS
+    assert (beside_others.tasks, beside_others.turns) == (alone.tasks, alone.turns)
+
+
+def test_a_lane_that_waits_is_a_task_for_itself_and_one_for_its_watcher() -> None:
+    few, many = _run(10, [f"d{number:04}" for number in range(10)]), _run(30, [f"d{number:04}" for number in range(30)])
+    assert len(many.report.apps) == 30 * APPS
+    # The most tasks at once is while each lane makes a call.
+    assert many.tasks - few.tasks <= 20 * 4
