@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 from tests.architecture.files import ROOT
-from tools.coverage_gate import FLOOR_PERCENT, REPORT, WHOLE_PACKAGES, shortfalls
+from tools.coverage_gate import COUNTED, FLOOR_PERCENT, REPORT, WHOLE_PACKAGES, shortfalls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +59,46 @@ def test_a_run_that_failed_by_itself_is_not_judged(tmp_path: Path) -> None:
     assert "coverage" not in ran.stdout
 
 
-def _pytest(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tools.coverage_gate", str(folder)]
+PART = "def near():\n    return 1\n\n\ndef far():\n    return 2\n"
+
+
+def test_a_line_that_only_a_test_outside_the_counted_folders_reaches_is_missing(tmp_path: Path) -> None:
+    """Both tests run and pass, in a project that has the same folders."""
+    for file, text in {
+        "engine/__init__.py": "",
+        "engine/core/__init__.py": "",
+        "engine/core/part.py": PART,
+        "tests/unit/test_near.py": _test_of("near", marked=False),
+        "tests/contract/test_close.py": _test_of("near", marked=False),
+        "tests/e2e/test_far.py": _test_of("far", marked=True),
+    }.items():
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    ran = _pytest(tmp_path, "--cov=engine", "--cov-report=", f"--cov-report=json:{REPORT}", cwd=tmp_path)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "engine/core/part.py: lines 6; branches all taken" in ran.stdout.splitlines()
+    assert ran.stdout.splitlines()[-1].startswith("3 passed in ")
+
+
+def test_the_folders_whose_tests_count_are_there() -> None:
+    assert all((ROOT / folder).is_dir() for folder in COUNTED)
+
+
+def _test_of(function: str, *, marked: bool) -> str:
+    return (
+        f"from engine.core.part import {function}\n\n\n"
+        "def test_it(request):\n"
+        f"    assert {function}()\n"
+        f"    assert (request.node.get_closest_marker('no_cover') is not None) is {marked}\n"
+    )
+
+
+def _pytest(folder: Path, *more: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tools.coverage_gate", *more]
     (folder / "pytest.ini").write_text("[pytest]\n")
     return subprocess.run(
-        [*command, f"--rootdir={folder}", "-c", str(folder / "pytest.ini")],
-        cwd=ROOT, capture_output=True, text=True, timeout=RUN_MAX_SECONDS, check=False,
+        [*command, f"--rootdir={folder}", "-c", str(folder / "pytest.ini"), str(folder)],
+        cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=RUN_MAX_SECONDS,
+        check=False,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from engine.core.desired import DesiredOwner
 from engine.core.iam import iam_policy, may_destroy
 from engine.core.identity import Owner
 from engine.core.settings import Safety, Settings
-from tests.fleets import LAB, SOURCE, a_fleet, an_app
+from tests.fleets import CANVAS, KERNEL, LAB, SOURCE, a_fleet, an_app
 
 ROLE = "arn:aws:iam::111122223333:role/people"
 ALICE = DesiredOwner(Owner("research", "user", "alice"), SOURCE, execution_role=ROLE)
@@ -152,3 +152,19 @@ def test_looking_assigns_nobody() -> None:
     found = {statement["Sid"]: statement["Action"] for statement in document["Statement"]}
     assert found["FindUsers"] == ["sso:ListInstances"]
     assert "AssignUsers" not in found
+
+
+P5, P6 = (f"arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p{number}" for number in (5, 6))
+
+
+def test_a_training_plan_that_apps_name_may_be_read_and_no_other() -> None:
+    """Each once. What nobody names is not asked about, and the text that clears one names none."""
+    apps = (
+        an_app(LAB, training_plan_arn=P6),
+        an_app(CANVAS, training_plan_arn=P5),
+        an_app(KERNEL, training_plan_arn=P5),
+    )
+    found = by_sid(apps=apps)["TrainingPlans"]
+    assert (found["Action"], found["Resource"]) == (["sagemaker:DescribeTrainingPlan"], [P5, P6])
+    for named in (None, "None"):
+        assert "TrainingPlans" not in by_sid(apps=(an_app(LAB, training_plan_arn=named),))

@@ -13,6 +13,7 @@ from engine.core.observed import ObservedOwner
 from engine.core.owner_settings import (
     as_declared,
     declared_settings,
+    default_alone,
     differences,
     needs_describing,
     path_of,
@@ -287,3 +288,31 @@ def test_an_update_that_failed_is_sent_again_whole_but_for_a_volume_that_would_s
     assert [one.field for one in differences(declared, row) if one.can_be_updated] == ["status"]
     assert settings_to_send(declared, row) == IDLE
     assert settings_to_send(replace(declared, ebs_gb=100), row) == {**volume, **IDLE}
+
+
+@pytest.mark.parametrize(
+    ("app_type", "settings", "kept"),
+    [
+        ("JupyterLab", {}, {}),
+        ("JupyterLab", {"JupyterLabAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.g5.xlarge"}}}, None),
+        ("JupyterLab", {"CodeEditorAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.g5.xlarge"}}}, {}),
+        (None, {"JupyterLabAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.g5.xlarge"}}}, {}),
+    ],
+)
+def test_of_a_space_whose_default_alone_follows_its_app_nothing_else_is_declared(
+    app_type: str | None, settings: dict[str, Any], kept: dict[str, Any] | None
+) -> None:
+    """A default that the file itself sets stays in `settings`; all else is left as it is until a policy updates it."""
+    default = AppSpec(instance_type="ml.t3.medium")
+    more = {"SpaceManagedResources": "ENABLED", **settings}
+    alone = default_alone(space(app_type=app_type, default=default, settings=more, idle_minutes=60, ebs_gb=20))
+    assert alone.settings == (settings if kept is None else kept)
+    assert (alone.default, alone.owner_user, alone.app_type) == (default, "alice", app_type)
+    assert (alone.idle_minutes, alone.ebs_gb, alone.sharing) == (None, None, "")
+
+
+def test_a_default_alone_differs_in_nothing_but_the_default() -> None:
+    row = seen(LAB, IDLE, sharing="Shared", ebs_gb=5)
+    declared = space(default=AppSpec(instance_type="ml.t3.medium"), idle_minutes=120, ebs_gb=20)
+    assert len(differences(declared, row)) == 4
+    assert told(default_alone(declared), row) == [("default.instance_type", "ml.t3.medium", None)]

@@ -15,10 +15,12 @@ from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.offboarding import with_owner_deletes
 from engine.core.owners import (
+    WantedOwners,
     declared_owners,
     domains_with_new_profiles,
     holders_needed,
     owners_needed,
+    with_owners,
     with_sso_warning,
 )
 from engine.core.plan import Plan
@@ -206,8 +208,8 @@ def test_a_space_of_somebody_else_that_is_going_is_made_anew() -> None:
 # Letting a team go.
 
 
-def ours(owner: Owner, **more: Any) -> ObservedOwner:
-    return seen(owner, ownership=Ownership.OURS, **more)
+def ours(owner: Owner, status: str = "InService", **more: Any) -> ObservedOwner:
+    return seen(owner, status, ownership=Ownership.OURS, **more)
 
 
 def test_a_space_and_its_profile_go_when_the_apps_in_them_do() -> None:
@@ -364,3 +366,63 @@ def test_a_strangers_space_is_named_although_nothing_is_made_in_it() -> None:
     row = a_space(settings=AS_DECLARED, owner_user="mallory")
     made = owned(plan(), fleet(LAB_SPACE), {SPACE_OWNER: row}, watched=[SPACE_OWNER])
     assert "belongs to mallory" in made.findings[0].message
+
+
+OTHER_TYPE = {"JupyterLabAppSettings": {"DefaultResourceSpec": {"InstanceType": "ml.g5.xlarge"}}}
+
+
+def test_a_default_that_somebody_changed_is_set_before_the_app_is_made_and_nothing_else_is() -> None:
+    """No policy updates: the default is part of making the app, and how long the space may idle is only reported."""
+    row = a_space(settings={**AS_DECLARED, **OTHER_TYPE}, **OURS)
+    made = owned(plan(LAB), fleet(LAB_SPACE), {SPACE_OWNER: row})
+    (change,) = made.owners
+    assert (change.action, change.reason) == (Action.UPDATE, OwnerReason.OWNER_DRIFT)
+    assert [(one.field, one.declared, one.observed) for one in change.updates] == [
+        ("default.instance_type", "ml.t3.medium", "ml.g5.xlarge")
+    ]
+    assert change.after is not None
+    assert (change.after.idle_minutes, change.after.settings) == (None, {})
+    (reported,) = made.owner_drift
+    assert (reported.action, [one.field for one in reported.differs]) == (Action.NONE, ["idle_minutes"])
+    assert [one.key for one in made.changes] == [key_of(LAB)]
+
+
+@pytest.mark.parametrize("keys", [(LAB,), ()])
+def test_a_default_that_somebody_changed_is_only_reported_where_no_app_is_made_or_the_space_is_not_ours(
+    keys: tuple[str, ...],
+) -> None:
+    row = a_space(settings={**AS_DECLARED, **OTHER_TYPE}, ownership=Ownership.NOBODY if keys else Ownership.OURS)
+    declared = replace(LAB_SPACE, idle_minutes=None)
+    made = owned(plan(*keys), fleet(declared), {SPACE_OWNER: row}, watched=[SPACE_OWNER])
+    assert made.owners == ()
+    (reported,) = made.owner_drift
+    assert [one.field for one in reported.differs] == ["default.instance_type"]
+
+
+def test_only_a_profile_of_ours_with_a_user_has_that_user_assigned_later() -> None:
+    """What is gone, going, failed, changed anyway, not ours or not declared any more is not: each by its own name."""
+    names = ("alice", "going", "failed", "theirs", "nameless", "undeclared", "gone")
+    owners = {name: Owner("research", USER, name) for name in names}
+    rows: dict[Owner, ObservedOwner | None] = {
+        owner: ours(owner, sso_identity=f"{owner.name}@x") for owner in owners.values()
+    }
+    rows |= {
+        owners["going"]: ours(owners["going"], status="Deleting", sso_identity="going@x"),
+        owners["failed"]: ours(owners["failed"], status="Failed", sso_identity="failed@x"),
+        owners["theirs"]: seen(owners["theirs"], ownership=Ownership.FOREIGN, sso_identity="theirs@x"),
+        owners["nameless"]: ours(owners["nameless"]),
+        owners["gone"]: None,
+    }
+    declared = {owner: DesiredOwner(owner, SOURCE) for name, owner in owners.items() if name != "undeclared"}
+    made = with_owners(plan(), declared, rows, WantedOwners(unassigned=frozenset(owners.values())))
+    (change,) = made.owners
+    assert (change.owner, change.action, change.reason) == (ALICE, Action.NONE, OwnerReason.UNASSIGNED)
+    assert change.after is not None
+    assert (change.after.sso_identity, change.after.sso_is_guessed) == ("alice@x", False), "the name that is there"
+
+
+def test_a_profile_that_is_waited_for_anyway_is_planned_once() -> None:
+    row = ours(ALICE, status="Updating", sso_identity="a@x")
+    wanted = WantedOwners(needed=(ALICE,), unassigned=frozenset({ALICE}))
+    (change,) = with_owners(plan(CANVAS), {ALICE: PROFILE}, {ALICE: row}, wanted).owners
+    assert change.reason is OwnerReason.PENDING

@@ -189,3 +189,20 @@ def test_a_training_plan_has_room_of_its_own() -> None:
     assert not full.has_room(on_plan, AppSpec("ml.p5.48xlarge"))
     assert full.has_room(on_plan, on_plan.spec)
     assert full.has_room(an_app(LAB, "ml.p5.48xlarge"), on_plan.spec)
+
+
+def test_a_quota_shows_a_period_only_where_it_has_one() -> None:
+    """A quota of the account always counts; a training plan can be used from one hour to another."""
+    of_account = QuotaLine("111122223333/eu-west-1/JupyterLab/ml.t3.medium", "apps", 4, 1, 2, Fits.YES, "L-1")
+    assert "period" not in of_account.to_json()
+    of_plan = QuotaLine("111122223333/eu-west-1/training-plan/p5", "", 4, 1, 2, Fits.YES, period="Monday to Friday")
+    assert of_plan.to_json() == {
+        "bucket": "111122223333/eu-west-1/training-plan/p5",
+        "quota": "",
+        "value": 4,
+        "used": 1,
+        "wanted": 2,
+        "fits": "yes",
+        "code": "",
+        "period": "Monday to Friday",
+    }

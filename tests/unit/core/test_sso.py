@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.application import Application, Why
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
+from engine.core.facts import Unknown
 from engine.core.identity import USER, Owner
+from engine.core.observed import ObservedOwner, Ownership
 from engine.core.plan import Plan
 from engine.core.sso import with_auth_mode
 from tests.fleets import SOURCE
@@ -62,3 +66,58 @@ def test_nobody_is_advised_to_switch_on_what_is_on(unread: Why | None) -> None:
     assert made.denied
     assert [finding.enforcement for finding in made.findings] == ["mandatory"]
     assert "assign = true" in str(with_auth_mode(plan_of(None), "research", "SSO").findings)
+
+
+def test_new_profiles_in_a_domain_whose_mode_could_not_be_read_are_named_and_made() -> None:
+    """A guessed name is not sent there, since another mode would refuse it; nobody says that a name is missing."""
+    unread = Unknown("DescribeDomain is not allowed")
+    made = with_auth_mode(plan_of("a@x", None, guessed=True), "research", unread)
+    assert (made.denied, [change.action for change in made.owners]) == (False, [Action.CREATE] * 2)
+    assert [None if one.after is None else one.after.sso_identity for one in made.owners] == [None, None]
+    (finding,) = made.findings
+    assert (finding.rule, finding.enforcement) == ("sso", "advisory")
+    assert finding.message.startswith(
+        "how people sign in to domain research could not be read (DescribeDomain is not allowed), and 2 user profiles "
+        "will be made there"
+    )
+    assert finding.message.endswith("Allow the caller sagemaker:DescribeDomain")
+
+
+def test_a_mode_that_could_not_be_read_is_not_worth_a_word_where_no_profile_is_made() -> None:
+    for made in (plan_of(), plan_of("a@x", domain="other")):
+        assert with_auth_mode(made, "research", Unknown("it is denied")) == made
+
+
+APPLICATION = Application("eu-west-1", "arn:aws:sso::111122223333:application/ssoins-1/apl-1", "d-1234567890")
+
+
+def owed_plan(*ownerships: Ownership) -> tuple[Plan, frozenset[Owner]]:
+    """Plan nothing but the users of profiles that earlier runs made; return it with those profiles."""
+    changes = []
+    for number, ownership in enumerate(ownerships):
+        owner = Owner("research", USER, f"u{number:02}")
+        row = ObservedOwner(owner, "InService", 1_000.0, ownership=ownership, sso_identity=f"u{number:02}@x")
+        after = DesiredOwner(owner, SOURCE, sso_identity=row.sso_identity)
+        changes.append(OwnerChange(owner, Action.NONE, OwnerReason.UNASSIGNED, row, after))
+    return Plan("f", "2026-11-24T06:00:00Z", (), owners=tuple(changes)), frozenset(one.owner for one in changes)
+
+
+def test_users_whom_an_earlier_run_left_are_assigned_to_the_application_of_their_domain() -> None:
+    plan, owed = owed_plan(Ownership.OURS)
+    made = with_auth_mode(plan, "research", "SSO", APPLICATION, owed)
+    assert [change.assigned_to for change in made.owners] == [APPLICATION]
+    assert (made.findings, made.denied) == ((), False)
+
+
+def test_nothing_is_planned_for_a_user_whom_nobody_assigns() -> None:
+    """There is no application, nobody could read it, or the profile is not one that this fleet owes a user."""
+    plan, owed = owed_plan(Ownership.OURS)
+    assert with_auth_mode(plan, "research", "SSO", None, owed).owners == ()
+    assert with_auth_mode(plan, "research", "SSO", APPLICATION).owners == ()
+    assert with_auth_mode(plan, "other", "SSO", None, owed).owners == plan.owners, "that is another domain"
+    unread = with_auth_mode(plan, "research", "SSO", replace(APPLICATION, unread=Why("it is denied")), owed)
+    assert unread.owners == ()
+    (finding,) = unread.findings
+    assert "1 user of new profiles in domain research is not assigned" in finding.message
+    theirs, owed = owed_plan(Ownership.FOREIGN)
+    assert with_auth_mode(theirs, "research", "SSO", APPLICATION, owed).owners == ()

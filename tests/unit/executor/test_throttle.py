@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.errors import AccessDenied, Throttled
 from engine.core.limits import RATE_FLOOR_PER_SECOND
+from engine.executor.calls import Throttle
 from engine.executor.throttle import AdaptiveRate
+from tests.fleets import LANE
 
 
 def test_it_doubles_in_each_second_in_which_it_was_the_brake() -> None:
@@ -98,3 +103,40 @@ def test_whatever_happens_the_rate_stays_within_its_bounds(steps: list[tuple[str
         else:
             rate.refused(now - 0.01, now)
         assert RATE_FLOOR_PER_SECOND <= rate.rate <= 50.0
+
+
+class NotedPace:
+    """A pace that notes the rates that it is set to."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    async def take(self) -> None:
+        """Never wait."""
+
+    def set_rate(self, calls_per_second: float) -> None:
+        self.rates.append(calls_per_second)
+
+
+def test_of_the_throttled_calls_of_one_burst_one_alone_slows_the_pace_and_is_told() -> None:
+    """Row 1: the others were sent before the cut, and a line for each of a hundred would hide the rest of the log."""
+    events: list[Any] = []
+    pace = NotedPace()
+    throttle = Throttle(LANE, "CreateApp", pace, AdaptiveRate(10.0, 100.0, limit_is_known=True), events.append)
+    for sent_at, now in ((1.0, 1.1), (1.05, 1.15), (1.06, 1.2)):
+        throttle.answered(Throttled("Rate exceeded"), sent_at, now)
+    assert pace.rates == pytest.approx([10.0, 9.0])
+    assert [(event.name, event.lane, event.operation, event.rate) for event in events] == [
+        ("lane.throttled", LANE, "CreateApp", 9.0)
+    ]
+    throttle.answered(Throttled("Rate exceeded"), 1.3, 1.4)
+    assert pace.rates == pytest.approx([10.0, 9.0, 8.1]), "sent at the new rate, so that one is too high as well"
+
+
+def test_an_answer_that_is_no_throttling_slows_nothing() -> None:
+    events: list[Any] = []
+    pace = NotedPace()
+    throttle = Throttle(LANE, "CreateApp", pace, AdaptiveRate(10.0, 100.0), events.append)
+    for error in (None, AccessDenied("no")):
+        throttle.answered(error, 1.0, 1.1)
+    assert (pace.rates, events) == ([10.0], [])
