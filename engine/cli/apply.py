@@ -171,7 +171,7 @@ def report_in(report: ApplyReport, format_: str, next_command: str) -> str:
     from engine.render.report.text import report_text
 
     if format_ == PlanFormat.JSON:
-        return json_text(report.to_json())
+        return json_text(report.document())
     if format_ == PlanFormat.MARKDOWN:
         return report_markdown(report, next_command=next_command)
     return fitted(report_text(report, colour=wants_colour(sys.stdout), next_command=next_command), sys.stdout)

@@ -121,7 +121,7 @@ def _write(call: Call, report: ApplyReport) -> None:
     if call.format == JSON:
         from engine.render.json_text import json_text
 
-        write_result(json_text(report.to_json() if call.is_run else report.failure_json()))
+        write_result(json_text(report.document() if call.is_run else report.failure_json()))
     elif call.format == MARKDOWN:
         from engine.render.report.markdown import report_markdown
 

@@ -241,7 +241,14 @@ class ApplyReport:
         return {**{name: document[name] for name in names}, "complete": False}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the document of `apply --format json`."""
+        """Return the whole document as plain values."""
+        return {
+            name: [row.to_json() for row in value] if isinstance(value, tuple) else value
+            for name, value in self.document().items()
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return the document of `apply --format json` with its rows as they are: each has a `to_json` of its own."""
         error = self.error
         return {
             "format_version": 1,
@@ -250,15 +257,15 @@ class ApplyReport:
             "result": self.result.value,
             "exit_code": int(self.exit_code),
             "error": None if error is None else error.to_json(),
-            "lanes": [lane.to_json() for lane in self.lanes],
+            "lanes": self.lanes,
             "started": self.started,
             "seconds": round(self.seconds, 3),
             "summary": {outcome.value: count for outcome, count in self.summary.items()},
-            "owners": [owner.to_json() for owner in self.owners],
-            "apps": [app.to_json() for app in self.apps],
-            "findings": [finding.to_json() for finding in self.findings],
+            "owners": self.owners,
+            "apps": self.apps,
+            "findings": self.findings,
             "calls": {name: dict(kinds) for name, kinds in sorted(self.calls.items())},
-            "errors": [error.to_json() for error in self.errors],
+            "errors": self.errors,
             "notes": list(self.notes),
         }
 

@@ -36,7 +36,7 @@ class Verdict(StrEnum):
     @property
     def is_denial(self) -> bool:
         """Whether the rule's enforcement now applies."""
-        return self in {Verdict.DENIED, Verdict.FAILED}
+        return self is Verdict.DENIED or self is Verdict.FAILED  # hashing a member would cost more than the rule
 
 
 @dataclass(frozen=True, slots=True)
