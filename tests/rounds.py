@@ -38,6 +38,7 @@ class Parts:
     """What answers read of `session.Joined`. Service Quotas is not there: only SageMaker's own endpoint is."""
 
     run: FleetRun
+    quotas: None = None
 
     async def account(self, _: object) -> None:
         """Return that there is no such API."""

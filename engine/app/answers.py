@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from engine.app.quotas import lane_quotas, owner_room
 from engine.core.errors import CloudError, NotFound
-from engine.core.facts import Facts, Unknown
+from engine.core.facts import Facts, Unknown, joined_facts
 from engine.core.identity import OWNER_KINDS, folded_owner
 from engine.core.observed import ObservedOwner
 from engine.core.ownership import WhoseAre
@@ -27,6 +27,7 @@ from engine.core.questions import (
     RoomIn,
     SignsIn,
 )
+from engine.executor.asking import at_once
 from engine.executor.assigning import application_of
 from engine.executor.ownership import read_owners, read_ownership, tagged_owners, unread_tags
 from engine.ports.events import OwnersUnread
@@ -46,15 +47,21 @@ _OUT_OF_REACH: Final = Unknown("its domain cannot be reached")
 
 
 async def answers(questions: Iterable[Question], facts: Facts, options: AppOptions, parts: Joined) -> Facts:
-    """Return what is found out, one question after the other, by what is known already.
+    """Return what is found out, by what is known already: all questions at the same time, their answers in order.
 
     Raises StoppedError when the run is stopped meanwhile, and CloudError where a domain's residents cannot be listed.
     """
-    found = Facts()
-    for question in questions:
-        if not (isinstance(question, CarriesFleetTag) and found.refusal(parts.run.fleet)):  # one lane's is enough
-            found |= await _answer(question, facts, options, parts)
-    return found | Facts(tags_unread=unread_tags(parts.run))
+    asked = list(questions)
+    found: list[Facts] = []
+    refused = False
+    answered = await at_once(_answer(one, facts, options, parts) for one in asked)
+    for question, answer in zip(asked, answered, strict=True):
+        if isinstance(question, CarriesFleetTag):
+            if refused:  # one lane's is enough
+                continue
+            refused = answer.refusal(parts.run.fleet) is not None
+        found.append(answer)
+    return joined_facts(found) | Facts(tags_unread=unread_tags(parts.run))
 
 
 async def _answer(  # noqa: C901, PLR0911 - one case a question
@@ -90,7 +97,7 @@ async def _room(question: RoomIn | OwnersRoomIn, facts: Facts, options: AppOptio
     lane = question.lane
     if isinstance(question, RoomIn):
         return Facts(quotas={lane: await lane_quotas(question, options, parts, facts.observed)})
-    return Facts(owner_rooms={lane: await owner_room(question, options, parts, facts.quotas.get(lane))})
+    return Facts(owner_rooms={lane: await owner_room(question, parts, facts.quotas.get(lane))})
 
 
 async def training_plans(run: FleetRun, domain: str, arns: Sequence[str]) -> dict[str, TrainingPlan | Unknown | None]:
@@ -116,33 +123,42 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
     alike: defaultdict[tuple[str, OwnerKind], list[Owner]] = defaultdict(list)
     for owner in owners:
         alike[owner.domain, owner.kind].append(owner)
-    for name in sorted({owner.domain for owner in owners} & run.links.keys()):
+
+    async def in_domain(name: str) -> None:
         for kind in OWNER_KINDS:
-            wanted = alike[name, kind]
+            of_kind = alike[name, kind]
             try:
-                found |= await run.owner_scanner(name).look(wanted)
+                found.update(await run.owner_scanner(name).look(of_kind))
             except CloudError as error:
                 run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
-                found |= dict.fromkeys(wanted, Unknown(error.message))
+                found.update(dict.fromkeys(of_kind, Unknown(error.message)))
+
+    await at_once(in_domain(name) for name in sorted({owner.domain for owner in owners} & run.links.keys()))
     return found
 
 
 async def describe_owners(
     run: FleetRun, rows: Mapping[Owner, ObservedOwner]
 ) -> dict[Owner, ObservedOwner | Unknown | None]:
-    """Ask how each of these is set, one by one; after one that cannot be read, its like in the domain are not asked."""
-    found: dict[Owner, ObservedOwner | Unknown | None] = {}
-    unread: dict[tuple[str, str], str] = {}
+    """Ask how each of these is set, one by one in each domain, without the like of one that cannot be read."""
+    found: dict[Owner, ObservedOwner | Unknown | None] = dict(rows)
+    by_domain: dict[str, dict[Owner, ObservedOwner]] = {}
     for owner, row in rows.items():
-        alike = (owner.domain, owner.kind)
-        if alike not in unread:
-            try:
-                found[owner] = await run.owner_scanner(owner.domain).describe(owner)
-                continue
-            except CloudError as error:
-                unread[alike] = error.message
-                run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
-        found[owner] = replace(row, unread_because=unread[alike])
+        by_domain.setdefault(owner.domain, {})[owner] = row
+
+    async def in_domain(name: str) -> None:
+        unread: dict[OwnerKind, str] = {}
+        for owner, row in by_domain[name].items():
+            if owner.kind not in unread:
+                try:
+                    found[owner] = await run.owner_scanner(name).describe(owner)
+                    continue
+                except CloudError as error:
+                    unread[owner.kind] = error.message
+                    run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+            found[owner] = replace(row, unread_because=unread[owner.kind])
+
+    await at_once(in_domain(name) for name in by_domain)
     return found
 
 

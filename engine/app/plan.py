@@ -133,6 +133,14 @@ async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: 
 
     Raises UsageError for a fleet of --from-fleet that owns nothing.
     """
+    try:
+        return await _rounds(draft, purpose, options, parts)
+    finally:
+        if parts.quotas is not None:
+            parts.quotas.save()
+
+
+async def _rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:
     for _ in range(PLAN_ROUNDS_MAX_COUNT):
         draft = draft.knowing(Facts(lost_domains(parts.run, draft.facts.observed)))
         questions = questions_of(draft, purpose)

@@ -5,15 +5,12 @@ Nothing that goes wrong here stops or blocks a run: what could not be learnt is 
 
 from __future__ import annotations
 
-import json
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.core.errors import AppfleetError, CloudError, StateError
-from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS, QUOTA_CACHE_MAX_SECONDS, QUOTA_VALUE_MAX_COUNT
+from engine.core.errors import AppfleetError, CloudError
+from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.owner_quotas import OWNER_QUOTAS, OwnerRoom
 from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, count_used
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from engine.app.options import AppOptions
+    from engine.app.quota_cache import QuotaCache
     from engine.app.reaching import AccountCalls
     from engine.app.session import Joined
     from engine.core.identity import OwnerKind, QuotaBucket
@@ -38,9 +36,7 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound="Page")
 
 QUOTAS_OPERATION: Final = "ListServiceQuotas"
-CACHE_NAME: Final = "journal.quotas.json"
 _FOREIGN: Final = "SageMaker's endpoint is not AWS's own, and that of Service Quotas is"
-_CACHE_VERSION: Final = 2  # the first one kept no quotas of user profiles and spaces
 _OF_ACCOUNT: Final = frozenset({RUNNING_APPS, *OWNER_QUOTAS.values()})
 
 
@@ -51,18 +47,17 @@ async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, obse
         account = await parts.account(link.domain)
         if account is None:
             return LaneQuotas(unread_because=_FOREIGN)
-        cache = _cache(options, parts)
 
         async def ask(arrived: Callable[[], None]) -> LaneQuotas:
             asking = _Asking(link, parts.run, account, arrived)
-            return await _asked(asking, observed, parts, cache, narrowed=not options.selectors.is_empty)
+            return await _asked(asking, observed, parts, narrowed=not options.selectors.is_empty)
 
         return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
     except AppfleetError as error:
         return LaneQuotas(unread_because=error.message)
 
 
-async def owner_room(question: OwnersRoomIn, options: AppOptions, parts: Joined, known: LaneQuotas | None) -> OwnerRoom:
+async def owner_room(question: OwnersRoomIn, parts: Joined, known: LaneQuotas | None) -> OwnerRoom:
     """Return the quotas of profiles and spaces in a lane, and how many of those that are asked about the account has.
 
     `known` is what was read for the apps of the plan, whose answer holds these quotas too.
@@ -76,7 +71,7 @@ async def owner_room(question: OwnersRoomIn, options: AppOptions, parts: Joined,
             return OwnerRoom(unread_because=_FOREIGN)
 
         async def quotas(arrived: Callable[[], None]) -> Mapping[str, QuotaValue]:
-            return await _values(_Asking(link, run, account, arrived), _cache(options, parts))
+            return await _values(_Asking(link, run, account, arrived), parts.quotas)
 
         named = known.values if known is not None else await run.optional.ask(QUOTAS_OPERATION, link.lane, quotas)
         values = {kind: named[name] for kind, name in OWNER_QUOTAS.items() if name in named}
@@ -107,11 +102,9 @@ async def domain_ids(link: Link, parts: Joined) -> set[str]:
     return await parts.run.optional.ask("ListDomains", link.lane, ask)
 
 
-async def _asked(
-    asking: _Asking, observed: ObservedFleet, parts: Joined, cache: QuotaCache | None, *, narrowed: bool
-) -> LaneQuotas:
+async def _asked(asking: _Asking, observed: ObservedFleet, parts: Joined, *, narrowed: bool) -> LaneQuotas:
     link = asking.link
-    values = await _values(asking, cache)
+    values = await _values(asking, parts.quotas)
     ids = await asking.domains()
     seen = _whole_domains(link, observed, parts)
     if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
@@ -132,11 +125,6 @@ async def _values(asking: _Asking, cache: QuotaCache | None) -> Mapping[str, Quo
     if cache is not None:
         cache.keep(asking.link, values)
     return values
-
-
-def _cache(options: AppOptions, parts: Joined) -> QuotaCache | None:
-    """Return the cache; a simulated world has none, since it has other limits each time, and another address."""
-    return None if options.simulate is not None else QuotaCache(parts, refresh=options.refresh_quotas)
 
 
 def _whole_domains(link: Link, observed: ObservedFleet, parts: Joined) -> set[str]:
@@ -214,51 +202,3 @@ class _Asking:
     @property
     def _bounds(self) -> tuple[str, float]:
         return f"all of {self.link.lane}", OPTIONAL_SERVICES_MAX_SECONDS
-
-
-class QuotaCache:
-    """The values of the last day, by lane and endpoint. A file that cannot be used is as good as none."""
-
-    def __init__(self, parts: Joined, *, refresh: bool, clock: Callable[[], float] = time.time) -> None:
-        self._state = parts.state
-        self._refresh = refresh
-        self._clock = clock
-        self._lanes: dict[str, Any] = {}
-        with suppress(StateError, ValueError, RecursionError):
-            document = json.loads(self._state.read(CACHE_NAME) or b"null")
-            if isinstance(document, dict) and document.get("version") == _CACHE_VERSION:
-                lanes = document.get("lanes")
-                self._lanes = lanes if isinstance(lanes, dict) else {}
-
-    def values(self, link: Link) -> dict[str, QuotaValue] | None:
-        """Return a lane's values, or None where they must be asked for."""
-        entry = self._lanes.get(_cache_key(link))
-        if self._refresh or entry is None:
-            return None
-        try:
-            if not 0.0 <= self._clock() - float(entry["at"]) < QUOTA_CACHE_MAX_SECONDS:
-                return None
-            return {str(name): _kept_value(code, value) for name, (code, value) in entry["quotas"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            return None
-
-    def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
-        """Keep a lane's values; a folder that is not there or cannot be written keeps nothing."""
-        quotas = {name: (value.code, value.value) for name, value in values.items()}
-        self._lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
-        document = {"version": _CACHE_VERSION, "lanes": self._lanes}
-        with suppress(StateError):
-            self._state.write_atomically(CACHE_NAME, json.dumps(document).encode())
-
-
-def _kept_value(code: object, value: object) -> QuotaValue:
-    """Return a value that was kept. Raises ValueError or TypeError for what no run keeps: that is asked again."""
-    if not isinstance(code, str) or not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("a quota that is kept is not a code and a number")
-    if not 0 <= value <= QUOTA_VALUE_MAX_COUNT:
-        raise ValueError("a quota that is kept has a number that no quota has")
-    return QuotaValue(code, value)
-
-
-def _cache_key(link: Link) -> str:
-    return f"{link.lane} {link.cloud.endpoint}".strip()

@@ -25,6 +25,7 @@ from engine.adapters.state.since_boot import since_boot
 from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.app.ends import JournalEnd
+from engine.app.quota_cache import cached_quotas
 from engine.app.reaching import Clouds, foreign_notes, reach
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import AppfleetError, NotConfirmedError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
+    from engine.app.quota_cache import QuotaCache
     from engine.app.reaching import AccountCalls
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
@@ -61,6 +63,7 @@ class Joined:
     journal: SqliteJournal | None
     state: StateDir
     account: Callable[[DesiredDomain], Awaitable[AccountCalls | None]]
+    quotas: QuotaCache | None
     version: str = VERSION
     keep_timeline: Callable[[ApplyReport], None] = lambda _: None
     restart_timeline: Callable[[], None] = lambda: None
@@ -129,9 +132,10 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         links, unreachable, lanes = found.links, found.unreachable, found.lanes
         # A simulated world is nobody's mistake.
         notes = foreign_notes(lanes, emit) if options.simulate is None else ()
+        beside = (clouds.account, cached_quotas(state, options))
         if journal is None:
             run = _run(loaded, settings, links, unreachable, begun.control, None, memory, emit)
-            yield Joined(run, lanes, notes, None, state, clouds.account)
+            yield Joined(run, lanes, notes, None, state, *beside)
             return
         timeline = _timeline(journal, links, memory, loaded)
 
@@ -147,7 +151,7 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
             (*notes, *journal.notes),
             journal,
             state,
-            clouds.account,
+            *beside,
             keep_timeline=keep,
             restart_timeline=timeline.restart,
             journal_note=end.note,

@@ -6,7 +6,7 @@ here: what is asked (`questions`), and what follows (`draft`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, NamedTuple
 
@@ -155,3 +155,11 @@ class Facts:
             *((PLANS_RULE, message) for message in plans),
         ]
         return tuple(sorted(Finding(rule, "advisory", "", message) for rule, message in said))
+
+
+def joined_facts(found: Sequence[Facts]) -> Facts:
+    """Return all of these as one, in order; the work grows with their number and not with its square."""
+    if len(found) <= 1:
+        return found[0] if found else Facts()
+    half = len(found) // 2
+    return joined_facts(found[:half]) | joined_facts(found[half:])

@@ -16,13 +16,24 @@ from engine.executor.control import wait_for
 from engine.ports.events import CallRetried
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from engine.core.settings import Backoffs
     from engine.executor.control import Control
     from engine.ports.events import Emit
 
 T = TypeVar("T")
+
+
+async def at_once(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Return all results in the order of `work`. Raises the first error of any of them, with the others ended."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def ask_again(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.errors import (
@@ -57,6 +58,8 @@ ANSWER_KINDS: dict[type[CloudError], str] = {
 # What the reads of a lane are known as in events: those of SageMaker by the call that is most of them.
 LISTING_READS: Final = "ListApps"
 ACCOUNT_READS: Final = "ListServiceQuotas"
+
+_UNBOUNDED: Final[AbstractAsyncContextManager[object]] = nullcontext()
 
 
 class StoppedError(Exception):
@@ -148,8 +151,17 @@ class LaneCalls:
         leaving()
         return await self._counted(operation, call, self.writes)
 
-    async def read(self, operation: str, call: Callable[[], Awaitable[T]], may_call: Callable[[], bool]) -> T:
-        """Make a read in its turn. Raises CloudError, or StoppedError when the run ended while it waited."""
+    async def read(
+        self,
+        operation: str,
+        call: Callable[[], Awaitable[T]],
+        may_call: Callable[[], bool],
+        among_all: AbstractAsyncContextManager[object] = _UNBOUNDED,
+    ) -> T:
+        """Make a read in its turn, and in its place among those of all lanes.
+
+        Raises CloudError, or StoppedError when the run ended while it waited.
+        """
         async with self._read_turn:
             # The place first: turns that were taken while all places were full would all be used at once.
             await self.places.acquire()
@@ -160,7 +172,8 @@ class LaneCalls:
                 self.places.release()
                 raise
         try:
-            return await self.look(operation, call, may_call)
+            async with among_all:
+                return await self.look(operation, call, may_call)
         finally:
             self.places.release()
 

@@ -7,14 +7,14 @@ end of the run's time, by a signal, or as a bug.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from engine.core.change import Action
-from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.asking import unless_aborted
@@ -84,6 +84,7 @@ class FleetRun:
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
+    _looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT))
     _listed_at: float = 0.0
     _bug: str = ""
 
@@ -130,9 +131,8 @@ class FleetRun:
         self._listing_errors[name] = error
 
     def reach(self, domain: str, may_call: Callable[[], bool] | None = None) -> Reach:
-        """Return a domain that can be reached, with the switch of whoever calls: the run's, unless it is another."""
+        """Return a domain that can be reached, with the switch of whoever calls, or the run's: then in turns."""
         link = self.links[domain]
-        asked = may_call or self.control.may_call
         return Reach(
             link,
             self.calls_of(link.lane),
@@ -140,8 +140,9 @@ class FleetRun:
             self.settings.backoffs,
             self.jitter,
             self.emit,
-            asked,
+            may_call or self.control.may_call,
             self.optional,
+            self._looks if may_call is None else nullcontext(),
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:

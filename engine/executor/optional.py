@@ -28,11 +28,14 @@ class OptionalServices:
 
     unread: dict[tuple[str, Lane], CloudError] = field(default_factory=dict)
     _left_s: float = OPTIONAL_SERVICES_MAX_SECONDS
+    _counted: list[tuple[float, float]] = field(default_factory=list)  # silent times that were counted, none twice
+    _waiting: set[asyncio.Timeout] = field(default_factory=set)
 
     async def ask(self, operation: str, lane: Lane, call: Callable[[Callable[[], None]], Awaitable[T]]) -> T:
         """Return what `call` gets; it is handed what to call whenever an answer arrives. Raises CloudError.
 
-        Whatever else `call` raises, a stop of the run included, passes as it is.
+        Whatever else `call` raises, a stop of the run included, passes as it is. Many may ask at the same time: time in
+        which all of them wait counts once.
         """
         if (known := self.unread.get((operation, lane))) is not None:
             raise copy.copy(known)
@@ -48,14 +51,32 @@ class OptionalServices:
                     silent_since = loop.time()
                     scope.reschedule(silent_since + self._left_s)
 
-                return await call(arrived)
+                self._waiting.add(scope)
+                try:
+                    return await call(arrived)
+                finally:
+                    self._waiting.discard(scope)
         except TimeoutError as cut:
             error: CloudError = _no_time(operation, _last_answer(cut))
         except CloudError as raised:
             error = raised
-        self._left_s -= loop.time() - silent_since
+        self._count(silent_since, loop.time())
         self.unread[operation, lane] = error
         raise error
+
+    def _count(self, since: float, now: float) -> None:
+        """Take a silent time off what is left, but for what was counted already; nobody waits longer than that then."""
+        first, silent_s = since, now - since
+        while self._counted and self._counted[-1][1] > since:
+            earlier, until = self._counted.pop()
+            silent_s -= until - max(earlier, since)
+            first = min(first, earlier)
+        self._counted.append((first, now))
+        self._left_s -= silent_s
+        for scope in self._waiting:
+            until_s = scope.when()
+            if until_s is not None and not scope.expired():
+                scope.reschedule(min(until_s, now + self._left_s))
 
 
 def _no_time(operation: str, last: CloudError | None = None) -> Unreachable:

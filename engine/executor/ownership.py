@@ -18,6 +18,7 @@ from engine.core.identity import USER, folded_owner, twin_of
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
 from engine.core.observed import Ownership
 from engine.core.ownership import FLEET_TAG, MANAGED_TAG, UNREAD, tag_value, whose
+from engine.executor.asking import at_once
 from engine.ports.cloud import app_name
 from engine.ports.events import OwnershipUnread, OwnersUnread, TagIndexUnread
 from engine.ports.owners import operation_of
@@ -46,25 +47,32 @@ async def read_ownership(run: FleetRun, observed: ObservedFleet, questions: Whos
     A few are read one by one. Of many the index of tags is asked first, and of what only has to be named it is asked
     alone. Raises StoppedError when the run is stopped meanwhile.
     """
-    read: dict[AppKey, Whose] = {}
     only_said = frozenset((*questions.telling, *questions.claimed))
     by_lane: defaultdict[Lane, list[AppKey]] = defaultdict(list)
     for key in (*questions.decisive, *questions.telling, *questions.claimed):
         by_lane[run.links[key.domain].lane].append(key)
-    for _, keys in sorted(by_lane.items()):
-        many = len([key for key in keys if key not in only_said]) > OWNERSHIP_READS_MAX_COUNT
-        index = await _index(run, keys[0].domain) if many or not only_said.isdisjoint(keys) else None
-        for key in keys:
-            has_twin = twin_of(key) in observed.domains[key.domain].apps
-            found = UNREAD
-            proved = key in only_said
-            if index is not None and not has_twin and (many or proved):
-                found = whose(index.get(_path_of(run, key)), run.fleet)
-                proved = proved or found.ownership is not Ownership.OURS
-            read[key] = found if proved else await _read(run, key, has_twin=has_twin)
+    lanes = await at_once(_in_lane(run, observed, by_lane[lane], only_said) for lane in sorted(by_lane))
+    read = {key: found for lane in lanes for key, found in lane.items()}
     for key in questions.claimed:
         if read[key].ownership is not Ownership.FOREIGN:
             read[key] = UNREAD  # the index alone proves nothing, and nothing is said of it
+    return read
+
+
+async def _in_lane(
+    run: FleetRun, observed: ObservedFleet, keys: Sequence[AppKey], only_said: frozenset[AppKey]
+) -> dict[AppKey, Whose]:
+    read: dict[AppKey, Whose] = {}
+    many = len([key for key in keys if key not in only_said]) > OWNERSHIP_READS_MAX_COUNT
+    index = await _index(run, keys[0].domain) if many or not only_said.isdisjoint(keys) else None
+    for key in keys:
+        has_twin = twin_of(key) in observed.domains[key.domain].apps
+        found = UNREAD
+        proved = key in only_said
+        if index is not None and not has_twin and (many or proved):
+            found = whose(index.get(_path_of(run, key)), run.fleet)
+            proved = proved or found.ownership is not Ownership.OURS
+        read[key] = found if proved else await _read(run, key, has_twin=has_twin)
     return read
 
 
@@ -99,7 +107,16 @@ async def _tagged_one_by_one(run: FleetRun, pruned: Iterable[AppKey]) -> tuple[s
 
 async def read_owners(run: FleetRun, owners: Iterable[ObservedOwner]) -> dict[Owner, ObservedOwner]:
     """Return profiles and spaces by their folded name, each with whose it is. Raises StoppedError."""
-    return {folded_owner(row.owner): await _read_owner(run, row) for row in owners}
+    by_domain: defaultdict[str, list[ObservedOwner]] = defaultdict(list)
+    rows = list(owners)
+    for row in rows:
+        by_domain[row.owner.domain].append(row)
+
+    async def in_domain(name: str) -> dict[Owner, ObservedOwner]:
+        return {folded_owner(row.owner): await _read_owner(run, row) for row in by_domain[name]}
+
+    read = {owner: row for domain in await at_once(map(in_domain, by_domain)) for owner, row in domain.items()}
+    return {folded_owner(row.owner): read[folded_owner(row.owner)] for row in rows}
 
 
 def unread_tags(run: FleetRun) -> dict[Lane, str]:

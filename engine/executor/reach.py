@@ -7,6 +7,7 @@ answer means.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ from engine.executor.reads import pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from engine.core.settings import Backoffs
     from engine.executor.calls import LaneCalls
@@ -33,6 +35,8 @@ T = TypeVar("T")
 class Reach:
     """A link and the lane that its calls go through. `may_call` is the switch of whoever calls.
 
+    `among_all` bounds how many reads of all lanes are made at once, where many lanes are looked at together.
+
     Every method raises CloudError, and StoppedError when nothing may be called any more or a second signal came.
     """
 
@@ -44,6 +48,7 @@ class Reach:
     emit: Emit
     may_call: Callable[[], bool]
     optional_services: OptionalServices = field(default_factory=OptionalServices)
+    among_all: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
     @property
     def domain_id(self) -> str:
@@ -56,7 +61,7 @@ class Reach:
         """Read, again and again while the trouble passes, for at most `give_up_max_s` seconds."""
 
         async def once() -> T:
-            return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call)
+            return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call, self.among_all)
 
         stopped = self.control.stopped
         async with unless_aborted(self.control):

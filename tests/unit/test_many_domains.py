@@ -174,4 +174,5 @@ def test_owners_are_looked_at_domain_by_domain() -> None:
         found = asyncio.run(look_at_owners(cast("FleetRun", Run(_lanes(fleet))), owners))
         assert found == dict.fromkeys(owners)
 
-    assert grows_by(lambda fleet: fleet, look) < LINEAR_MAX_FACTOR
+    # A task for each domain is beside what each owner costs, so more owners in each show what grows.
+    assert grows_by(lambda fleet: fleet, look, apps=4_800) < LINEAR_MAX_FACTOR

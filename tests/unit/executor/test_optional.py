@@ -149,3 +149,52 @@ async def test_a_read_where_nobody_listens_is_given_up_within_its_own_bound() ->
     with pytest.raises(Unreachable, match="refused"):
         await ask_again("ListApps", call, Backoffs(refused_s=5.0), lambda: 0.5, lambda _: None)
     assert 5.0 <= now() - began_at < 5.0 + Backoffs().transient.max
+
+
+async def test_silence_of_many_at_the_same_time_counts_once() -> None:
+    """Ten lanes that wait together for three seconds have used up three, and not thirty."""
+    services = OptionalServices()
+
+    async def fails(_: Callable[[], None]) -> str:
+        await asyncio.sleep(3)
+        raise AccessDenied("no")
+
+    lanes = [Lane(f"{number:012}", "eu-west-1") for number in range(10)]
+    asked = (services.ask("GetResources", lane, fails) for lane in lanes)
+    assert all(isinstance(error, AccessDenied) for error in await asyncio.gather(*asked, return_exceptions=True))
+    with pytest.raises(Unreachable):
+        await services.ask("ListServiceQuotas", HERE, silence)
+    assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
+
+
+async def test_who_came_later_waits_no_longer_than_the_run_does() -> None:
+    """Silent times that overlap, however they begin and end, are one bound in all."""
+    services = OptionalServices()
+
+    async def ask(lane: Lane, begins: float, lasts: float) -> None:
+        await asyncio.sleep(begins)
+
+        async def fails(_: Callable[[], None]) -> str:
+            await asyncio.sleep(lasts)
+            raise AccessDenied("no")
+
+        with pytest.raises(CloudError):
+            await services.ask("GetResources", lane, fails)
+
+    lanes = [Lane(f"{number:012}", "eu-west-1") for number in range(6)]
+    times = [(0.0, 4.0), (1.0, 1.0), (6.0, 2.0), (5.0, 5.0), (0.0, 12.0), (20.0, 1_000.0)]
+    await asyncio.gather(*(ask(lane, *time) for lane, time in zip(lanes, times, strict=True)))
+    # Silent from 0 to 12, and then from 20 for the 18 seconds that are left.
+    assert now() == pytest.approx(38.0)
+
+
+async def test_a_silence_that_began_before_another_s_end_is_cut_with_it() -> None:
+    services = OptionalServices()
+
+    async def later() -> None:
+        await asyncio.sleep(10)
+        await services.ask("ListServiceQuotas", THERE, silence)
+
+    errors = await asyncio.gather(services.ask("GetResources", HERE, silence), later(), return_exceptions=True)
+    assert all(isinstance(error, Unreachable) for error in errors)
+    assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)

@@ -1,0 +1,240 @@
+"""Many accounts and regions in one run: looked at together, so many reads at a time, none behind another's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from engine.adapters.aws.account import AccountAppPage, DomainPage, QuotaPage
+from engine.adapters.pace import ThrottlePace
+from engine.app.answers import answers, describe_owners, look_at_owners
+from engine.app.options import AppOptions
+from engine.core.desired import DesiredDomain
+from engine.core.facts import Facts, joined_facts
+from engine.core.identity import USER, Lane, Owner, parse_app_key
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT
+from engine.core.observed import ObservedDomain, ObservedFleet, ObservedOwner
+from engine.core.questions import RoomIn
+from engine.core.quota_fit import LaneQuotas, QuotaValue
+from engine.core.settings import Settings
+from engine.executor.asking import at_once
+from engine.executor.control import Control
+from engine.executor.fleet_run import FleetRun
+from engine.executor.link import Link
+from engine.executor.ownership import read_owners, read_ownership
+from engine.ports.journal import NOTHING_REMEMBERED
+from engine.simulator.faces.memory_face import MemoryCloud
+from engine.simulator.service import owner_operations
+from engine.simulator.world.world import Timing, World
+from tests.fleets import SOURCE, a_row
+from tests.simulation.virtual_loop import VirtualLoop
+from tests.throttle_clock import throttle_on_loop_clock
+from tests.unit.executor.parts import decisive
+from tests.unit.executor.test_owner_run import EPOCH, NoteBook
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.app.session import Joined
+    from engine.simulator.faces.memory_face import SimulatedCall
+
+LANES = [Lane(f"{number:012}", "eu-west-1") for number in range(1, 61)]
+NAMES = [f"d{number:02}" for number in range(1, 61)]
+ZOES = [Owner(name, USER, "zoe") for name in NAMES]
+SLOW_S = 200.0
+
+
+@dataclass
+class Many:
+    """A world with a lane for each of 60 accounts. Each call takes a second; `slow` names lanes that take longer."""
+
+    slow: frozenset[str] = frozenset()
+    under_way: int = 0
+    most: int = 0
+    events: list[tuple[float, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    async def takes(self, seconds: float = 1.0) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(seconds)
+        self.under_way -= 1
+
+    def cloud(self, world: World, lane: Lane, clock: Callable[[], float]) -> MemoryCloud:
+        async def latency(call: SimulatedCall) -> None:
+            if call.phase == "request":
+                await self.takes(SLOW_S if lane.account in self.slow else 1.0)
+
+        return MemoryCloud(world, clock, account=lane.account, region=lane.region, latency=latency)
+
+    def do(self, work: Callable[[FleetRun], Awaitable[Any]]) -> Any:
+        world = World(timing=Timing())
+        world.advance(EPOCH)
+        loop = VirtualLoop(None)
+
+        async def main() -> Any:
+            clock = lambda: EPOCH + loop.time()  # noqa: E731
+            links = {}
+            for name, lane in zip(NAMES, LANES, strict=True):
+                domain = owner_operations.add_domain(world, f"d-{name}", lane.region, lane.account, name=name)
+                owner_operations.create_profile(world, domain, "zoe", at_once=True)
+                desired = DesiredDomain(name, f"d-{name}", lane.region, SOURCE)
+                links[name] = Link(desired, lane, self.cloud(world, lane, clock))
+            run = FleetRun(
+                fleet="ml", links=links, unreachable={}, settings=Settings(), control=Control(3600.0, lambda _: None),
+                journal=cast("Any", NoteBook()), memory=NOTHING_REMEMBERED, make_pace=lambda: ThrottlePace(1.0),
+                emit=lambda event: self.events.append((loop.time(), event)), wall=clock, jitter=random.Random(1).random,
+            )  # fmt: skip
+            return await work(run)
+
+        try:
+            with throttle_on_loop_clock():
+                return loop.run_until_complete(main())
+        finally:
+            self.seconds = loop.time()
+            loop.close()
+
+    def listed_at(self) -> dict[str, float]:
+        return {event.domain: at for at, event in self.events if event.name == "domain.listed"}
+
+
+def test_domains_are_listed_so_many_at_a_time() -> None:
+    many = Many()
+    observed = many.do(lambda run: run.observe(dict.fromkeys(NAMES)))
+    assert list(observed.domains) == NAMES
+    assert many.most == CONNECT_PARALLEL_MAX_COUNT
+    assert many.seconds == pytest.approx(3.0, abs=0.5)
+
+
+def test_accounts_that_do_not_answer_keep_no_other_waiting() -> None:
+    slow = LANES[: CONNECT_PARALLEL_MAX_COUNT // 2]
+    many = Many(slow=frozenset(lane.account for lane in slow))
+    many.do(lambda run: run.observe(dict.fromkeys(NAMES)))
+    times = list(many.listed_at().values())
+    assert len(times) == 60
+    assert len([at for at in times if at < SLOW_S]) == 50
+
+
+def test_a_run_s_own_looks_are_not_bounded_by_those_of_planning() -> None:
+    many = Many()
+
+    async def look(run: FleetRun) -> None:
+        reaches = [run.reach(name, run.control.may_call) for name in NAMES]
+        await at_once(one.ask("ListApps", lambda cloud: cloud.list_apps("d-d01")) for one in reaches)
+
+    with pytest.raises(Exception, match="d-d01"):  # of another account than all but the first ask in
+        many.do(look)
+    assert many.most == 60
+
+
+def test_owners_of_all_domains_are_looked_at_together() -> None:
+    many = Many()
+    found = many.do(lambda run: look_at_owners(run, ZOES))
+    assert list(found) == ZOES
+    assert all(isinstance(row, ObservedOwner) for row in found.values())
+    assert many.most == CONNECT_PARALLEL_MAX_COUNT
+    assert many.seconds == pytest.approx(3.0, abs=0.5)
+
+
+@pytest.mark.parametrize("calls_each", [1, 2], ids=["settings", "whose"])
+def test_what_is_asked_of_owners_is_asked_of_all_domains_together(calls_each: int) -> None:
+    many = Many()
+    rows = {owner: ObservedOwner(owner, "InService", EPOCH) for owner in ZOES}
+
+    async def ask(run: FleetRun) -> dict[Owner, Any]:
+        if calls_each == 1:
+            return dict(await describe_owners(run, rows))
+        return dict(await read_owners(run, rows.values()))
+
+    assert list(many.do(ask)) == ZOES
+    assert many.seconds == pytest.approx(3.0 * calls_each, abs=0.5)
+
+
+def test_whose_apps_are_is_read_in_all_lanes_together() -> None:
+    many = Many()
+    keys = [parse_app_key(f"{name}/user/zoe/Canvas/default") for name in reversed(NAMES)]
+    domains = {key.domain: ObservedDomain(key.domain, 0.0, {key: a_row(str(key))}) for key in keys}
+    read = many.do(lambda run: read_ownership(run, ObservedFleet(domains), decisive(keys)))
+    assert sorted(read) == sorted(keys)
+    assert many.seconds == pytest.approx(3.0, abs=0.5)
+
+
+QUOTA = "Studio JupyterLab Apps running on ml.t3.medium instances"
+
+
+@dataclass
+class Parts:
+    """What quotas are read with: an account whose pages take a second."""
+
+    many: Many
+    run: FleetRun
+    quotas: None = None
+
+    async def account(self, _: object) -> Parts:
+        return self
+
+    async def list_quotas(self, token: str = "") -> QuotaPage:
+        await self.many.takes()
+        return QuotaPage({QUOTA: QuotaValue("L-1", 7)}, "" if token else "next")
+
+    async def list_domains(self, token: str = "") -> DomainPage:
+        await self.many.takes()
+        return DomainPage(("d-of-nobody",), token)
+
+    async def list_apps(self, token: str = "") -> AccountAppPage:
+        await self.many.takes()
+        return AccountAppPage((), token)
+
+
+def test_quotas_of_all_lanes_are_read_together_and_given_in_order() -> None:
+    many = Many()
+    questions = [RoomIn(lane, name) for lane, name in zip(LANES, NAMES, strict=True)]
+
+    async def ask(run: FleetRun) -> Facts:
+        return await answers(questions, Facts(), AppOptions(Path("fleet.toml")), cast("Joined", Parts(many, run)))
+
+    facts = many.do(ask)
+    assert list(facts.quotas) == LANES
+    assert all(lane.values == {QUOTA: QuotaValue("L-1", 7)} for lane in facts.quotas.values())
+    assert many.most == CONNECT_PARALLEL_MAX_COUNT
+    assert many.seconds == pytest.approx(4 * 60 / CONNECT_PARALLEL_MAX_COUNT, abs=1.0)
+
+
+def test_what_many_answers_say_is_joined_in_order() -> None:
+    assert joined_facts([]) == Facts()
+    found = [Facts(quotas={lane: LaneQuotas()}) for lane in LANES]
+    assert list(joined_facts(found).quotas) == LANES
+    later = Facts(auth_modes={"research": "SSO"})
+    assert joined_facts([Facts(auth_modes={"research": "IAM"}), Facts(), later]).auth_modes == later.auth_modes
+
+
+async def test_what_is_done_at_once_comes_back_in_order() -> None:
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    assert await at_once(after(turns) for turns in (5, 0, 3)) == [5, 0, 3]
+
+
+async def test_the_first_error_ends_what_is_done_beside_it() -> None:
+    ended: list[str] = []
+
+    async def long() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("long")
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("first")
+
+    with pytest.raises(LookupError, match="first"):
+        await at_once([long(), fails(), long()])
+    assert ended == ["long", "long"]
