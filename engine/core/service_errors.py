@@ -62,7 +62,10 @@ _ACTION_PREFIXES: Final = {
     "ListInstances": "sso",
     "CreateApplicationAssignment": "sso",
     "GetUserId": "identitystore",
+    "GetObject": "s3",
+    "PutObject": "s3",
 }
+_ACTIONS: Final = {"ListObjectsV2": "s3:ListBucket"}  # where IAM has another word than the API
 # Reports, groups and fallbacks know these two by one code, whichever the service gave.
 _CODE_OF: Final[dict[type[CloudError], str]] = {NoCapacity: NO_CAPACITY, QuotaExceeded: "ResourceLimitExceeded"}
 _STATUS_THROTTLED: Final = 429
@@ -73,7 +76,7 @@ _STATUS_CLIENT: Final = 400
 
 def iam_action(operation: str) -> str:
     """Return the IAM action of a call, such as `sagemaker:CreateApp`."""
-    return f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
+    return _ACTIONS.get(operation) or f"{_ACTION_PREFIXES.get(operation, 'sagemaker')}:{operation}"
 
 
 def _code_of(text: str) -> str:

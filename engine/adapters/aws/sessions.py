@@ -21,6 +21,7 @@ from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import BESIDE_SAGEMAKER, foreign_endpoint
 from engine.adapters.aws.errors import credentials_failure, translate
 from engine.adapters.aws.logins import Login, Profile, log_in, open_profile, whose
+from engine.adapters.aws.objects import S3Objects
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
 from engine.adapters.aws.roles import Role, RoleDesk
 from engine.adapters.aws.sagemaker import SageMakerCloud
@@ -162,6 +163,25 @@ class Clouds:
             places=self._clients.places(region),
             redactor=self.redactor,
             endpoint=foreign_endpoint(pricing.meta.endpoint_url),
+            call_total_max_seconds=self._call_total_max_seconds,
+        )
+
+    async def objects(self, domain: DesiredDomain, bucket: str, prefix: str) -> S3Objects:
+        """Return what reaches the objects of a bucket, as the login of `domain` and in its region.
+
+        Raises as `connect` does, and CloudError.
+        """
+        login = await self._login(domain)
+        with _raised_as(lambda error: translate("GetObject", error, self.redactor)):
+            s3 = await self._clients.open(login.profile.session, "s3", domain.region)
+        return S3Objects(
+            s3=s3,
+            bucket=bucket,
+            prefix=prefix,
+            credentials=login.gate,
+            places=self._clients.places(domain.region),
+            redactor=self.redactor,
+            endpoint=foreign_endpoint(s3.meta.endpoint_url),
             call_total_max_seconds=self._call_total_max_seconds,
         )
 

@@ -82,6 +82,8 @@ class Hostile:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 pairs = [line.split(": ", 1) for line in head[1:] if line]
                 headers = {name.lower(): value for name, value in pairs}
+                if headers.get("expect") == "100-continue":  # as a client of S3 has it before it sends a body
+                    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 request = Request(headers, body, writer)
                 self.requests.append(request)
