@@ -193,10 +193,14 @@ def not_ready(operation: AnyOperation, row: Seen) -> InUse:
     )
 
 
-def occupied(inside: list[str], error: CloudError) -> Occupied:
-    """Return the error of an owner that the service does not update while something runs in it."""
+def occupied(operation: AnyOperation, inside: list[str], error: CloudError) -> Occupied:
+    """Return the error of an owner that the service does not update while something runs in it.
+
+    Once the volume was left out, it was the rest that was refused.
+    """
+    what = "its volume" if operation.undone is None else "it"
     return Occupied(
-        f"its volume is not changed while it is in use by {_named(inside)}",
+        f"{what} is not changed while it is in use by {_named(inside)}",
         hint=f"After it has stopped, {_NEXT_LOOK}",
         service_code=Occupied.code,
         operation=error.operation,

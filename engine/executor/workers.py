@@ -134,7 +134,7 @@ async def _explained(reach: Reach, operation: AnyOperation, error: CloudError) -
         except CloudError:
             inside = []
         if inside:
-            return inhabited(inside, error) if operation.is_delete else occupied(inside, error)
+            return inhabited(inside, error) if operation.is_delete else occupied(operation, inside, error)
     owner = operation.stands_in
     return error if owner is None else await told_state(reach, owner, error)
 

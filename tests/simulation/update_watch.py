@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.simulation.owner_watch import OwnerId, OwnerWatch
     from tests.simulation.watch import Watch
 
+WHOLLY_REFUSED: Final = "it is not changed while it is in use"
 OWNER_UPDATES: Final = frozenset({"UpdateUserProfile", "UpdateSpace"})
 
 
@@ -65,6 +66,8 @@ def why_untrue(owners: OwnerWatch, result: OwnerResult, change: OwnerChange, the
         return ""
     if there is None or change.before is None or there.created_at != change.before.created_at:
         return ""  # somebody has deleted it since, or made it again
+    if result.error is not None and result.error.message.startswith(WHOLLY_REFUSED):
+        return ""
     left = [field for field in still_differs(there, change) if field != "ebs_gb" or result.error is None]
     return f"it differs in {', '.join(left)}" if left else ""
 

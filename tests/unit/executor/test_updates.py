@@ -23,7 +23,7 @@ from engine.executor.judge import Scan, Verdict, judge
 from engine.executor.kinds.owners import OwnerOperation
 from engine.executor.operation import Phase
 from engine.executor.retry import after_error
-from engine.executor.step import Call, End, Refused
+from engine.executor.step import Call, End, Refused, Step
 from engine.executor.troubles import (
     failed,
     never_settled,
@@ -98,17 +98,30 @@ def test_what_an_update_takes_away_is_kept_and_a_delete_takes_nothing_away() -> 
 
 
 def test_a_volume_in_use_is_left_out_and_the_rest_is_sent() -> None:
-    inside = occupied(["app JupyterLab/default (InService)"], errors.InUse("in use", operation="UpdateSpace"))
     both = update(before=there(60, 10))
-    assert after_error(both, inside, NOW, SETTINGS, 0.5) == Call(Phase.UPDATE)
+    assert refused(both) == Call(Phase.UPDATE)
     assert both.is_as_updated(there(120, 10)), "the volume stays as it is"
-    again = after_error(both, inside, NOW, SETTINGS, 0.5)
-    assert isinstance(again, End)
-    assert again.outcome is Outcome.UNCHANGED
-    alone = after_error(update(before=there(120, 10)), inside, NOW, SETTINGS, 0.5)
+    alone = refused(update(before=there(120, 10)))
     assert isinstance(alone, End)
     assert alone.trouble is not None
     assert "its volume is not changed while it is in use by app JupyterLab/default (InService)" in alone.trouble.message
+
+
+def test_of_a_space_whose_rest_is_refused_as_well_it_is_not_said_that_its_volume_alone_is_left() -> None:
+    both = update(before=there(60, 10))
+    assert refused(both) == Call(Phase.UPDATE)
+    again = refused(both)
+    assert isinstance(again, End)
+    assert again.trouble is not None
+    assert again.outcome is Outcome.UNCHANGED
+    assert again.trouble.message == "it is not changed while it is in use by app JupyterLab/default (InService)"
+
+
+def refused(operation: OwnerOperation) -> Step:
+    """Return what follows when the service does not update a space because of an app in it."""
+    in_use = errors.InUse("in use", operation="UpdateSpace")
+    inside = occupied(operation, ["app JupyterLab/default (InService)"], in_use)
+    return after_error(operation, inside, NOW, SETTINGS, 0.5)
 
 
 def test_a_look_settles_an_update_by_what_it_shows() -> None:
@@ -162,7 +175,7 @@ def test_each_end_of_an_update_has_words_of_its_own() -> None:
 
 def test_many_that_run_in_it_are_counted() -> None:
     error = errors.InUse("in use", operation="UpdateSpace")
-    assert "in use by a, b, c and 2 more" in occupied(["a", "b", "c", "d", "e"], error).message
+    assert "in use by a, b, c and 2 more" in occupied(update(), ["a", "b", "c", "d", "e"], error).message
 
 
 def test_an_app_has_no_update() -> None:
