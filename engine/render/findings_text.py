@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.finding import GUARDRAIL, Finding
 from engine.core.grouping import FindingGroup, grouped_findings
 from engine.core.identity import word_of_key
+from engine.core.limits import FINDINGS_SHOWN_MAX_COUNT
 from engine.core.text import clean, count_of, listed
 from engine.render.layout import Paint, Style, with_commands
 
@@ -47,7 +48,8 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
     if not findings:
         return ""
     lines = [paint("bold", "Findings:")]
-    for group in grouped_findings(findings):
+    groups = grouped_findings(findings)
+    for group in groups[:FINDINGS_SHOWN_MAX_COUNT]:
         style: Style = "red" if group.enforcement == "mandatory" else "yellow"
         subject = f"{'each of ' if len(group.keys) > 1 else ''}{subject_of(group)}"  # a message speaks of one
         first, *rest = with_commands(f"{subject}: {group.message}" if subject else group.message, "")
@@ -56,6 +58,8 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
         if len(group.keys) > 1:
             lines.append(f"      {listed(group.keys)}")
         lines.append(f"      {origin_of(group.rule, group.source)}")
+    if (more := len(groups) - FINDINGS_SHOWN_MAX_COUNT) > 0:
+        lines.append(f"  and {count_of(more, 'more finding')}. --format json has all of them")
     return "\n".join(lines)
 
 

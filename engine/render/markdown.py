@@ -104,10 +104,16 @@ class Page:
         """Add as many of the lines as fit, then an empty one; say how many of `what` did not fit."""
         self._fill([], lines, [""], what)
 
-    def section(self, title: str, head: Sequence[str], rows: Sequence[str], what: Noun = ROWS) -> None:
-        """Add a titled table with as many rows as fit, a long one folded away; say how many did not."""
-        if len(rows) > OPEN_ROWS_MAX_COUNT:
-            self._fill(["<details>", f"<summary>{title}</summary>", "", *head], rows, ["", "</details>", ""], what)
+    def section(
+        self, title: str, head: Sequence[str], rows: Sequence[str], what: Noun = ROWS, *, unmade: int = 0
+    ) -> None:
+        """Add a titled table with as many rows as fit, a long one folded away; say how many did not.
+
+        `unmade` rows were not made, since there are more than ever fit.
+        """
+        if len(rows) + unmade > OPEN_ROWS_MAX_COUNT:
+            opening = ["<details>", f"<summary>{title}</summary>", "", *head]
+            self._fill(opening, rows, ["", "</details>", ""], what, unmade)
         else:
             self.table(title, head, rows, what)
 
@@ -115,11 +121,13 @@ class Page:
         """Add a titled table that lies open however long it is, with as many rows as fit."""
         self._fill([f"**{title}**", "", *head], rows, [""], what)
 
-    def _fill(self, opening: Sequence[str], rows: Sequence[str], closing: Sequence[str], what: Noun) -> None:
+    def _fill(
+        self, opening: Sequence[str], rows: Sequence[str], closing: Sequence[str], what: Noun, unmade: int = 0
+    ) -> None:
         if not rows:
             return
         whole = [*opening, *rows, *closing]
-        if size_of(whole) <= self.room:
+        if not unmade and size_of(whole) <= self.room:
             self.add(*whole)
             return
         left = self.room - size_of([*opening, *closing]) - _MORE_MAX_CHARS
@@ -129,7 +137,7 @@ class Page:
             if left < 0:
                 break
             shown += 1
-        missing = len(rows) - shown
+        missing = len(rows) + unmade - shown
         more = f"_{missing:,} more {what[missing != 1]} did not fit here{self._where()}._"
         self.add(*([*opening, *rows[:shown], "", more, *closing] if shown else [more, ""]))
 

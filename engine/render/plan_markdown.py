@@ -15,6 +15,7 @@ from engine.core.finding import Finding
 from engine.core.grouping import grouped_findings
 from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.text import clean, count_of, listed
+from engine.render.domains_text import DomainLine, planned_domains
 from engine.render.findings_text import origin_of, subject_of
 from engine.render.markdown import (
     MARKDOWN_MAX_CHARS,
@@ -68,9 +69,14 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
             page.add(block, "")
     owners = [table_row(code(symbol), prose(what), code(listed)) for symbol, what, listed in owner_rows(plan)]
     page.section(_titled("User profiles and spaces", owners), table_head("change", "what", "which"), owners)
-    made = [change for change in plan.changes if change.action not in DESTROYING]
+    fold = len(plan.changes) > FOLDED_ABOVE_CHANGES
+    counted = planned_domains(plan.changes) if fold else []
+    if counted:
+        page.section("Changes by domain", *domain_table(counted))
+        page.add(f"{code('appfleet plan --all')} names each app to be created or adopted.", "")
+    made = [change for change in plan.changes if change.action not in DESTROYING and not counted]
     for domain, changes in groupby(made, key=lambda change: change.key.domain):
-        _made(page, domain, list(changes), fold=len(plan.changes) > FOLDED_ABOVE_CHANGES)
+        _made(page, domain, list(changes), fold=fold)
     _left_alone(page, plan)
     return page.text() + "\n" + end
 
@@ -112,6 +118,13 @@ def findings_section(page: Page, findings: Iterable[Finding]) -> None:
     page.section(
         _titled("Findings", rows), table_head("enforcement", "about", "message", "where"), rows, ("finding", "findings")
     )
+
+
+def domain_table(lines: Iterable[DomainLine]) -> tuple[list[str], list[str]]:
+    """Return the head and the rows of a table of counts by domain."""
+    return table_head("domain", "apps", "which"), [
+        table_row(code(line.who), prose(line.counts), code(line.names)) for line in lines
+    ]
 
 
 def _titled(title: str, rows: Sequence[str]) -> str:

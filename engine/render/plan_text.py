@@ -6,15 +6,19 @@ nothing is cut.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from engine.core.change import Action, Change
+from engine.core.change import DESTROYING, Action, Change
 from engine.core.finding import allowed_flags
+from engine.core.identity import AppKey
+from engine.core.limits import LANES_SHOWN_MAX_COUNT, QUOTAS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.quota_text import increase_command
 from engine.core.text import clean, count_of, listed
+from engine.render.domains_text import DomainLine, planned_domains
 from engine.render.findings_text import findings_block
 from engine.render.layout import (
     WIDTH_DEFAULT_CHARS,
@@ -51,6 +55,7 @@ _NOT_ASKED: Final = frozenset({"", "off", "false", "never"})
 _INDENT: Final = "    "
 _ROW_INDENT_CHARS: Final = len(_INDENT) + _SYMBOL_CHARS + 1
 APPLY_COMMAND: Final = "appfleet apply"
+FITS: Final = {Fits.YES: "fits", Fits.NO: "does not fit", Fits.UNKNOWN: "unknown"}
 PLAN_IS_FULL: Final = "apps that find no free instance wait until others leave the plan"
 
 
@@ -70,32 +75,48 @@ def plan_text(
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
     fold = not unfold and len(plan.changes) > FOLDED_ABOVE_CHANGES
+    counted = planned_domains(plan.changes) if fold else []
+    named = [change for change in plan.changes if change.action in DESTROYING] if counted else plan.changes
     blocks = [
-        _header(plan, paint),
+        _header(plan, paint, unfold=unfold),
         _legend(plan.changes, paint),
         _owners(plan, paint),
-        *_changes(plan.changes, paint, width, fold=fold),
-        _folded(fold),
-        _drift(plan, paint, width),
+        _domains(counted, paint),
+        *_changes(named, paint, width, fold=fold),
+        _folded(fold, counted),
+        _drift(plan, paint, width, unfold=unfold),
         _owner_drift(plan, paint),
         _told(plan, paint),
         findings_block(plan.findings, paint),
-        _quotas(plan.quotas, paint),
+        _quotas(plan.quotas, paint, unfold=unfold),
         _outlook(plan, paint),
         _sum(plan, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def header_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Return the lines of the head as pairs of label and text, for every format."""
-    lines = [("Fleet", clean(plan.fleet)), *(("Account", lane_text(lane)) for lane in plan.lanes)]
+def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
+    """Return the lines of the head as pairs of label and text, for every format; of many lanes a few."""
+    lines = [
+        ("Fleet", clean(plan.fleet)),
+        *_lane_lines(plan.lanes, len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT),
+    ]
     if plan.selectors:
         lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
     options = [_option(name, value) for name, value in plan.options if value not in _NOT_ASKED]
     if options:
         lines.append(("With", ", ".join(options)))
     return lines
+
+
+def _lane_lines(lanes: Sequence[PlanLane], shown: int) -> list[tuple[str, str]]:
+    if len(lanes) <= shown:
+        return [("Account", lane_text(lane)) for lane in lanes]
+    ordered = sorted(lanes, key=lambda lane: not lane.endpoint)
+    foreign = sum(bool(lane.endpoint) for lane in ordered[shown:])
+    theirs = f", {foreign:,} of them at an endpoint that is not AWS's own" if foreign else ""
+    more = f"and {count_of(len(lanes) - shown, 'more account and region', 'more accounts and regions')}{theirs}"
+    return [*(("Account", lane_text(lane)) for lane in ordered[:shown]), ("", more)]
 
 
 def _option(name: str, value: str) -> str:
@@ -137,8 +158,9 @@ def _owners(plan: Plan, paint: Paint) -> str:
     return "\n".join([paint("bold", "User profiles and spaces, before their apps:"), *rows]) if rows else ""
 
 
-def _header(plan: Plan, paint: Paint) -> str:
-    return "\n".join(f"{paint('bold', label.ljust(LABEL_CHARS))} {text}" for label, text in header_lines(plan))
+def _header(plan: Plan, paint: Paint, *, unfold: bool) -> str:
+    lines = header_lines(plan, unfold=unfold)
+    return "\n".join(f"{paint('bold', label.ljust(LABEL_CHARS))} {text}" for label, text in lines)
 
 
 def _legend(changes: Sequence[Change], paint: Paint) -> str:
@@ -197,7 +219,17 @@ def _alike_lines(fold: Alike, paint: Paint, width: int) -> list[str]:
     return [f"{_INDENT}{symbol} {fold.text}", f"{' ' * indent}{fold.owners(width - indent)}"]
 
 
-def _folded(fold: bool) -> str:
+def _domains(lines: Sequence[DomainLine], paint: Paint) -> str:
+    """Return the counts of each domain, where there are many."""
+    widths = column_widths(lines)
+    return "\n".join([paint("bold", "By domain:"), *(f"  {aligned(line, widths)}" for line in lines)]) if lines else ""
+
+
+def _folded(fold: bool, counted: Sequence[DomainLine]) -> str:
+    if counted:
+        return (
+            "Apps to be created or adopted are counted by domain. --all shows each of them, --domain those of a domain."
+        )
     return "Apps that are created or adopted alike are one line. --all shows the key of each of them." if fold else ""
 
 
@@ -213,12 +245,14 @@ def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> l
     return [f"{_INDENT}{symbol} {line}", *below]
 
 
-def _drift(plan: Plan, paint: Paint, width: int) -> str:
+def _drift(plan: Plan, paint: Paint, width: int, *, unfold: bool) -> str:
     drifted = [change for change in plan.drift if change.action in (Action.NONE, Action.ADOPT)]
     if not drifted:
         return ""
     head = paint("bold", f"Drift, reported and left alone ({count_of(len(drifted), 'app')}):")
     rows = [(clean(str(change.key)), why(change)) for change in drifted]
+    if len(rows) > FOLDED_ABOVE_CHANGES and not unfold:
+        rows = _alike_drift(drifted)
     widths = column_widths(rows)
     symbol = paint(STYLES[Action.NONE], SYMBOLS[Action.NONE])
     lines = [head]
@@ -226,6 +260,19 @@ def _drift(plan: Plan, paint: Paint, width: int) -> str:
         line, apart = row_lines(row, widths, 4, width)
         lines += [f"  {symbol} {line}", *([f"      {apart}"] if apart else [])]
     return "\n".join(lines)
+
+
+def _alike_drift(drifted: Sequence[Change]) -> list[tuple[str, str]]:
+    """Return how many apps differ alike, in which way, and some of their keys; the largest groups alone."""
+    groups: dict[str, list[AppKey]] = {}
+    for change in drifted:
+        groups.setdefault(why(change), []).append(change.key)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    shown = ordered[:TRAILS_SHOWN_MAX_COUNT]
+    rows = [(count_of(len(keys), "app"), f"{reason}: {listed(keys)}") for reason, keys in shown]
+    if left := sum(len(keys) for _, keys in ordered[TRAILS_SHOWN_MAX_COUNT:]):
+        rows.append((count_of(left, "more app"), "that differ in other ways. --all shows each of them"))
+    return rows
 
 
 def _owner_drift(plan: Plan, paint: Paint) -> str:
@@ -256,19 +303,26 @@ def quota_cells(line: QuotaLine) -> tuple[str, str, str, str]:
     """Return bucket, use (`12 of 20`, `?` where unknown), what is wanted, and whether it fits."""
     used = "?" if line.used is None else f"{line.used:,}"
     value = "?" if line.value is None else f"{line.value:,}"
-    fits = {Fits.YES: "fits", Fits.NO: "does not fit", Fits.UNKNOWN: "unknown"}[line.fits]
-    return clean(line.bucket), f"{used} of {value} used", f"{line.wanted:,} wanted", fits
+    return clean(line.bucket), f"{used} of {value} used", f"{line.wanted:,} wanted", FITS[line.fits]
 
 
-def _quotas(quotas: Sequence[QuotaLine], paint: Paint) -> str:
+def _quotas(quotas: Sequence[QuotaLine], paint: Paint, *, unfold: bool) -> str:
     if not quotas:
         return ""
+    rest: Sequence[QuotaLine] = ()
+    if len(quotas) > QUOTAS_SHOWN_MAX_COUNT and not unfold:
+        ordered = sorted(quotas, key=lambda line: line.fits is not Fits.NO)
+        quotas, rest = ordered[:QUOTAS_SHOWN_MAX_COUNT], ordered[QUOTAS_SHOWN_MAX_COUNT:]
     rows = [quota_cells(line) for line in quotas]
     widths = column_widths(rows)
     lines = [paint("bold", "Quotas:")]
     for row, line in zip(rows, quotas, strict=True):
         lines.append(f"  {aligned(row, widths)[: -len(row[-1])]}{paint(_fit_style(line), row[-1])}")
         lines += [f"      {one}" for one in _below(line)]
+    if rest:
+        fits = Counter(FITS[line.fits] for line in rest)
+        said = ", ".join(f"{count:,} {words}" for words, count in fits.items())
+        lines.append(f"  and {len(rest):,} more ({said}). --all shows each of them")
     return "\n".join(lines)
 
 

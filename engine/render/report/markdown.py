@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import listed
+from engine.render.domains_text import unwell_domains
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owners_text import owner_result_lines
-from engine.render.plan_markdown import findings_section
+from engine.render.plan_markdown import domain_table, findings_section
 from engine.render.report.text import (
     APPLY_COMMAND,
     calls_line,
@@ -19,6 +21,8 @@ from engine.render.report.text import (
     trails,
 )
 from engine.render.words import OUTCOMES
+
+_ROW_MIN_CHARS: Final = 40  # of one app in the table of all
 
 
 def report_markdown(
@@ -34,6 +38,9 @@ def report_markdown(
         page.add(with_command(step), "")
     counts = [table_row(OUTCOMES[outcome], f"{count:,}") for outcome, count in report.summary.items()]
     page.section("Outcomes", table_head("outcome", "apps"), counts)
+    said, lines = unwell_domains(report)
+    if said:
+        page.section(f"{said}{'; the others' if lines else ''}", *domain_table(lines))
     troubles = list(_troubles(report))
     page.section("What went wrong", table_head("outcome", "apps", "code", "message", "hint"), troubles)
     page.listed([f"- {prose(line.strip())}" for line in owner_result_lines(report.owners)], ("line", "lines"))
@@ -43,7 +50,9 @@ def report_markdown(
     if calls:
         page.add(f"Calls: {prose(calls)}", "")
     head = table_head("app", "outcome", "attempts", "seconds", "instance type")
-    page.section(f"All apps ({len(report.apps):,})", head, [_app_row(app) for app in report.apps], ("app", "apps"))
+    rows = [_app_row(app) for app in report.apps[: max_chars // _ROW_MIN_CHARS]]  # more never fit
+    unmade = len(report.apps) - len(rows)
+    page.section(f"All apps ({len(report.apps):,})", head, rows, ("app", "apps"), unmade=unmade)
     return page.text()
 
 

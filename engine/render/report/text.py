@@ -13,6 +13,7 @@ from engine.core.change import Action
 from engine.core.counted import owners_counted
 from engine.core.finding import LISTING, Finding, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
+from engine.core.limits import TRAILS_SHOWN_MAX_COUNT
 from engine.core.outcome import (
     GOOD_OUTCOMES,
     INCOMPLETE_OUTCOMES,
@@ -24,8 +25,9 @@ from engine.core.outcome import (
     Trouble,
 )
 from engine.core.text import clean, count_of, listed
+from engine.render.domains_text import unwell_domains
 from engine.render.findings_text import findings_block
-from engine.render.layout import Paint, Style, duration, with_commands
+from engine.render.layout import Paint, Style, aligned, column_widths, duration, with_commands
 from engine.render.owners_text import owner_result_lines
 from engine.render.words import OUTCOMES
 
@@ -94,7 +96,8 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
     """Return the whole report, ending in a line break. `next_command` is what a reader types next."""
     paint = Paint(colour)
     blocks = [
-        "\n".join(_trail_block(trail, paint) for trail in trails(report.apps, report.owners)),
+        _trails(trails(report.apps, report.owners), paint),
+        _domains(report, paint),
         "\n".join(owner_result_lines(report.owners)),
         "\n".join(_trouble_block(error, paint) for error in report.errors),
         findings_block(findings_beside_errors(report), paint),
@@ -103,6 +106,27 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
         _closing(report, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _trails(found: Sequence[Trail], paint: Paint) -> str:
+    places = sorted(range(len(found)), key=lambda place: -len(found[place].apps))
+    lines = [_trail_block(found[place], paint) for place in sorted(places[:TRAILS_SHOWN_MAX_COUNT])]
+    if rest := len(places[TRAILS_SHOWN_MAX_COUNT:]):
+        apps = sum(len(found[place].apps) for place in places[TRAILS_SHOWN_MAX_COUNT:])
+        why = count_of(rest, "more reason")
+        lines.append(
+            f"{count_of(apps, 'more app')} for {why}: appfleet report shows them, --format json names each app"
+        )
+    return "\n".join(lines)
+
+
+def _domains(report: ApplyReport, paint: Paint) -> str:
+    """Return how the domains ended, where there are many."""
+    said, lines = unwell_domains(report)
+    if not said:
+        return ""
+    widths = column_widths(lines)
+    return "\n".join([paint("bold", f"{said}{':' if lines else '.'}"), *(f"  {aligned(one, widths)}" for one in lines)])
 
 
 def findings_beside_errors(report: ApplyReport) -> list[Finding]:
