@@ -154,8 +154,8 @@ class LaneRun:
                 self._park(operation, error, gate)
             case Gone():
                 self.ready.wake_bucket(operation.freed_scopes, self.control.now())
-                for held in self.ready.take_held(operation.key):  # what may change once nothing runs there
-                    self.ready.push(held)
+                for ending in self._let_go(operation.key):  # what may change once nothing runs there
+                    self.end(*ending)
                 self.act(operation, after_gone(operation))
                 self.nudge()
             case Refused(error):
@@ -215,12 +215,16 @@ class LaneRun:
             self._unmade[ended.key] = (outcome, needs(ended, outcome, trouble))
         elif outcome in INCOMPLETE_OUTCOMES and ended.change.action is not Action.UPDATE:
             self._unmade[ended.key] = (Outcome.SKIPPED, needs(ended, outcome, trouble))
-        for operation in self.ready.take_held(ended.key):
+        yield from self._let_go(ended.key)
+        self.nudge()
+
+    def _let_go(self, key: Hashable) -> Iterator[Ending]:
+        """Let what was held back for `key` be called, and yield the ends of what cannot be: it may wait for more."""
+        for operation in self.ready.take_held(key):
             if (end := self._end_without(operation)) is not None:
                 yield operation, *end
             else:
                 self.ready.push(operation)
-        self.nudge()
 
     def _end_without(self, operation: AnyOperation) -> tuple[Outcome, Trouble] | None:
         """Return the end of an operation whose call would come after what did not end well; None if it may be called.

@@ -332,6 +332,32 @@ def test_a_profile_in_which_somebody_makes_an_app_meanwhile_stays() -> None:
     assert "bob" in stage.domain.profiles
 
 
+@pytest.mark.parametrize("denied", [0, 1])
+def test_a_profile_stays_while_one_of_its_apps_stays_whichever_of_them_ends_first(denied: int) -> None:
+    stage = Stage()
+    stage.fleet = replace(
+        stage.fleet,
+        apps=tuple(an_app(f"research/user/bob/{kind}/default", None) for kind in ("Canvas", "JupyterServer")),
+        owners=(DesiredOwner(BOB, SOURCE),),
+    )
+    assert all_created(stage.apply())
+    deletes = 0
+
+    async def on_the_way(call: SimulatedCall) -> None:
+        nonlocal deletes
+        if call.operation == "DeleteApp":
+            if deletes == denied:
+                stage.fault(FaultKind.ACCESS_DENIED, "DeleteApp")
+            deletes += 1
+
+    stage.latency = on_the_way
+    stage.events.clear()
+    report = stage.let_go()
+    assert sorted(outcomes(report).values()) == ["deleted", "failed"]
+    assert owners_of(report)[BOB] is Outcome.SKIPPED
+    assert not any(event.name == "owner.call_started" for event in stage.events)
+
+
 def test_what_cannot_be_looked_at_is_left_out_and_said() -> None:
     stage = Stage()
     stage.fault(FaultKind.ACCESS_DENIED, "Describe*", count=9)
