@@ -62,10 +62,11 @@ def owned(
     create: bool = False,
     update: bool = False,
     watched: Iterable[Owner] = (),
+    from_fleet: str = "",
     today: date = date(2026, 11, 24),
 ) -> Plan:
     """Return `plan` with what is done about the owners that were looked at."""
-    wanted = WantedOwners(owners_needed(plan, fleet), frozenset(watched), create, update)
+    wanted = WantedOwners(owners_needed(plan, fleet), frozenset(watched), create, update, from_fleet)
     return with_owners(plan, declared_owners(fleet, today), seen, wanted)
 
 

@@ -103,7 +103,7 @@ class Asked(World, Selection):
         str | None,
         flags.flag(
             FROM_FLEET.flag,
-            help="With --adopt: also take over declared apps that this other fleet owns, such as after a rename.",
+            help="With --adopt: also take over what this other fleet owns of the declared apps, profiles and spaces.",
             metavar="FLEET",
         ),
     ] = None

@@ -115,6 +115,7 @@ class OwnerReason(StrEnum):
     OFFBOARDED = "offboarded"
     UNDONE = "undone"
     OWNER_DRIFT = "owner_drift"
+    FROM_FLEET = "from_fleet"  # apply --adopt --from-fleet: another fleet manages it until then
     UNASSIGNED = "unassigned"  # an earlier run made it and did not come to assign its user
 
 

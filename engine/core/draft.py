@@ -214,7 +214,8 @@ class Draft:
         domains = self.facts.observed.domains
         listed = {name for name, domain in domains.items() if domain.error is None}
         owners = (owner for owner in {*self.needed, *self.watched} if owner.domain in listed)
-        return unread_findings(owners, self.facts.owners, update=self.updates_owners)
+        meant = self.updates_owners or self.asked.request.from_fleet != ""
+        return unread_findings(owners, self.facts.owners, meant=meant)
 
     def _without_unusable(self, plan: Plan) -> Plan:
         now = datetime.fromisoformat(self.asked.made_at).timestamp()

@@ -27,7 +27,13 @@ DELETE_PRIOR_SECONDS: Final = 78.0
 OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing shows it InService
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
 CURVE_POINTS: Final = 10
-_OWNER_CALLS: Final = {Action.CREATE: "Create", Action.UPDATE: "Update", Action.DELETE: "Delete"}
+_ADD_TAGS: Final = "AddTags"
+_OWNER_CALLS: Final = {
+    Action.CREATE: "Create",
+    Action.UPDATE: "Update",
+    Action.DELETE: "Delete",
+    Action.ADOPT: _ADD_TAGS,
+}
 _SLOTS_MAX_COUNT: Final = 50  # of the changes of one bucket, in a run of few lanes
 _SLOTS_MIN_COUNT: Final = 4
 _LANES_IN_DETAIL_COUNT: Final = 40  # more of them are looked at more coarsely: their errors cancel out
@@ -217,8 +223,9 @@ def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: Fore
     sent_s, slots = _sent_s(lane, inputs), min(len(owners), slots_max)
     times = tuple((sent_s(len(owners) * (slot + 1) / slots), len(owners) / slots) for slot in range(slots))
     kinds = {kind for _, kind in owners}
+    awaited = {kind for action, kind in owners if action is not Action.ADOPT}
     bucket = f"{lane}/{'user profiles' if kinds == {USER} else 'spaces'}"
-    return _Bunch(bucket, times, (OWNER_PRIOR_SECONDS * len(kinds),))
+    return _Bunch(bucket, times, (OWNER_PRIOR_SECONDS * len(awaited),))
 
 
 def _lane_bunches(
@@ -338,7 +345,7 @@ def _calls(
     owners: Sequence[OwnerChange], by_lane: Mapping[Lane, list[Change]], inputs: ForecastInputs, seconds: float
 ) -> tuple[tuple[str, int], ...]:
     counts: Counter[str] = Counter(
-        f"{_OWNER_CALLS[action]}{'UserProfile' if kind == USER else 'Space'}"
+        _ADD_TAGS if action is Action.ADOPT else f"{_OWNER_CALLS[action]}{'UserProfile' if kind == USER else 'Space'}"
         for _, action, kind in _written_owners(owners, inputs)
     )
     domains: Counter[str] = Counter()
@@ -347,7 +354,7 @@ def _calls(
             domains[change.key.domain] += 1
             counts["CreateApp"] += change.action in MAKING
             counts["DeleteApp"] += change.action in DESTROYING
-            counts["AddTags"] += change.action is Action.ADOPT
+            counts[_ADD_TAGS] += change.action is Action.ADOPT
     for domain, changed in domains.items():
         pages = max(1, -(-(inputs.rows.get(domain, 0) + changed) // LIST_PAGE_MAX_ROWS))
         counts["ListApps"] += _scans(seconds) * min(pages, changed)

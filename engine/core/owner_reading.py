@@ -15,13 +15,14 @@ from engine.core.text import clean
 
 
 def unread_findings(
-    owners: Iterable[Owner], known: Mapping[Owner, ObservedOwner | Unknown | None], *, update: bool
+    owners: Iterable[Owner], known: Mapping[Owner, ObservedOwner | Unknown | None], *, meant: bool
 ) -> tuple[Finding, ...]:
     """Return a finding for each of `owners` of which nobody knows how it is set.
 
-    With `update` a policy wants them kept as declared, so a run that cannot look has not done what it was to do.
+    `meant`: a policy wants them kept as declared, or they are to move to this fleet, so a run that cannot look has not
+    done what it was to do.
     """
-    enforcement = SKIP if update else "advisory"
+    enforcement = SKIP if meant else "advisory"
     return tuple(
         Finding(UNCOMPARED, enforcement, str(owner), clean(f"{_said(owner)}: {why}. {way_to_read(owner.kind)}"))
         for owner in sorted(owners)

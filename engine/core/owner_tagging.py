@@ -1,7 +1,7 @@
 """The command that lets a fleet manage user profiles and spaces which it did not make: it tags them, for the AWS CLI.
 
-No command of appfleet does this: whoever tags a space lets `offboard --owners` delete it with its volume. Not here:
-which owners carry which tag (`executor.ownership`).
+No command of appfleet does this, but for what an old name of the fleet made (`--from-fleet`): whoever tags a space lets
+`offboard --owners` delete it with its volume. Not here: which owners carry which tag (`executor.ownership`).
 """
 
 from __future__ import annotations

@@ -97,8 +97,7 @@ def with_owners(
             made.compare(owner)
     made.assign(wanted.unassigned)
     others = [row for owner in made.held if (row := seen[owner]) is not None and row.ownership is not Ownership.OURS]
-    others += [row for owner in wanted.watched if (row := seen.get(owner)) is not None and wanted.is_left_behind(row)]
-    if not (made.blocked or made.changes or made.drift or others):
+    if not (made.blocked or made.changes or made.drift or made.held):
         return plan
     skipped: defaultdict[Owner, int] = defaultdict(int)
     decisions: list[Change] = []
@@ -121,7 +120,7 @@ def with_owners(
         for owner, (why, way_out) in (*made.blocked.items(), *made.held.items())
         if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
-    findings += tag_findings({row.owner: row for row in others}.values(), plan.fleet)
+    findings += tag_findings(others, plan.fleet)
     return replace(
         plan,
         decisions=tuple(decisions),
@@ -140,8 +139,8 @@ def owner_order(change: HasOwner) -> tuple[str, bool, str]:
 class WantedOwners:
     """Which owners a plan speaks of: those that its creates need, and those that are only compared.
 
-    `create` and `update` say whether a policy lets appfleet make and change them. Of those watched it is said which
-    the fleet `from_fleet` manages: its apps move to this one. `unassigned` are those whose users an earlier run did not
+    `create` and `update` say whether a policy lets appfleet make and change them. Those watched that the fleet
+    `from_fleet` manages move to this one, as its apps do. `unassigned` are those whose users an earlier run did not
     come to assign.
     """
 
@@ -152,9 +151,9 @@ class WantedOwners:
     from_fleet: str = ""
     unassigned: frozenset[Owner] = frozenset()
 
-    def is_left_behind(self, row: ObservedOwner) -> bool:
-        """Whether the fleet whose apps move manages an owner."""
-        return row.ownership is Ownership.FOREIGN and row.managed_by == self.from_fleet
+    def moves(self, row: ObservedOwner) -> bool:
+        """Whether the fleet whose apps move manages an owner, so that it moves too."""
+        return row.ownership is Ownership.FOREIGN and row.managed_by == self.from_fleet and self.from_fleet != ""
 
 
 class _Owners:
@@ -174,6 +173,7 @@ class _Owners:
         self._needed = frozenset(wanted.needed)
         self._create = wanted.create
         self._update = wanted.update
+        self._wanted = wanted
         self.changes: dict[Owner, OwnerChange] = {}
         self.drift: dict[Owner, OwnerChange] = {}
         self.blocked: dict[Owner, tuple[str, str]] = {}
@@ -210,20 +210,32 @@ class _Owners:
         if (other := not_the_declared(declared, row)) is not None:
             self.blocked[owner] = other
             return
+        self._move(declared, row)
         found = () if row.is_passing else differences(declared, row)
         if not self._update:
             found = self._without_default(owner, declared, row, found)
         if not found:
             return
         change = OwnerChange(owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, declared, differs=found)
-        if self._update and change.updates and row.ownership is Ownership.OURS:
+        updates = self._update and bool(change.updates)
+        if updates and row.ownership is Ownership.OURS:
             self.changes[owner] = change
+        if updates and owner in self.changes:  # the next comparison updates what moves now
             return
         self.drift[owner] = replace(change, action=Action.NONE)
-        if self._update and change.updates:
+        if updates:
             self.held[owner] = not_ours(row)
         elif not change.updates:
             self.held[owner] = _not_updatable(change)
+
+    def _move(self, declared: DesiredOwner, row: ObservedOwner) -> None:
+        """Take over what another fleet manages and moves to this one; say so where nobody can tell."""
+        if self._wanted.moves(row):
+            self.changes[declared.owner] = OwnerChange(
+                declared.owner, Action.ADOPT, OwnerReason.FROM_FLEET, row, declared
+            )
+        elif self._wanted.from_fleet and row.unread_because:
+            self.held[declared.owner] = not_ours(row)
 
     def assign(self, unassigned: Iterable[Owner]) -> None:
         """Plan the assignment of users whose profiles stand there, made by a run that did not come to it."""

@@ -1,8 +1,8 @@
-"""Adoption: a declared app that nobody owns, or that moves from another fleet, gets this fleet's tag and nothing else.
+"""Adoption: a declared app that nobody owns, or what moves from another fleet, gets this fleet's tag and nothing else.
 
-The app and its tags are read again just before: AddTags would overwrite the tag of another fleet without a word. They
-are read once more afterwards, since a yes to AddTags alone proves nothing. It may be sent twice, since the look before
-the second call sees what the first one did.
+What is adopted and its tags are read again just before: AddTags would overwrite the tag of another fleet without a
+word. They are read once more afterwards, since a yes to AddTags alone proves nothing. It may be sent twice, since the
+look before the second call sees what the first one did.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound, OutcomeUnknown, Throttled, Unreachable
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
-from engine.core.observed import AppStatus, Ownership
 from engine.core.outcome import Outcome
-from engine.core.ownership import FLEET_TAG, tag_value, whose, why_not_ours
+from engine.core.ownership import tag_value, whose, why_not_ours
 from engine.executor.calls import StoppedError
 from engine.executor.control import wait_for
 from engine.executor.course import skipped
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 
 async def adopt(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
-    """Look once more, tag the app that the plan saw, and see that the tag is there.
+    """Look once more, tag what the plan saw, and see that the tag is there.
 
     Raises CloudError for a look or a tag that failed, and StoppedError.
     """
@@ -39,7 +38,7 @@ async def adopt(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
         ended = await _not_as_planned(lane.fleet, reach, operation)
         if ended is not None:
             return ended
-        added = ((FLEET_TAG, lane.fleet),)
+        added = ((operation.kind.tag, lane.fleet),)
         with sent_while_fresh(lane.since_boot, read_at):
             await reach.write(
                 "AddTags",
@@ -65,14 +64,15 @@ async def _not_as_planned(ours: str, reach: Reach, operation: AnyOperation) -> E
     """Return the end of an adoption of what is not there as the plan saw it, tag included; None where it is."""
     before = operation.standing
     row, operation.arn = await reach.look(operation.describe_call, lambda cloud: operation.read(cloud, reach.domain_id))
-    if not is_generation(row, before) or row.status is not AppStatus.IN_SERVICE:
-        return skipped(operation, "it is not the app that was there")
-    fleet = tag_value(await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn)), FLEET_TAG)
+    if not is_generation(row, before) or not operation.may_be_adopted(row):
+        return skipped(operation, f"it is not the {'app' if operation.kind.lags else 'one'} that was there")
+    tag = operation.kind.tag
+    fleet = tag_value(await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn)), tag)
     if fleet == ours:
         return End(Outcome.ADOPTED)
-    if fleet is None or (before.ownership is Ownership.FOREIGN and fleet == before.foreign_fleet):
+    if operation.may_be_taken_from(fleet):
         return None
-    return skipped(operation, f"{why_not_ours(FLEET_TAG, whose(fleet, ours))} by now")
+    return skipped(operation, f"{why_not_ours(tag, whose(fleet, ours))} by now")
 
 
 async def _prove(lane: LaneRun, reach: Reach, operation: AnyOperation) -> End:
@@ -80,26 +80,26 @@ async def _prove(lane: LaneRun, reach: Reach, operation: AnyOperation) -> End:
     reads = 0
     while True:
         reads += 1
-        missing, may_show = await _missing(lane, reach, operation.arn)
+        missing, may_show = await _missing(lane, reach, operation)
         if not missing:
             return End(Outcome.ADOPTED)
         if reads == TAG_PROOF_READS_MAX_COUNT or not may_show:
-            return End(Outcome.FAILED, not_tagged(missing))
+            return End(Outcome.FAILED, not_tagged(operation.kind.tag, missing))
         await wait_for(lane.control.aborted, TAG_PROOF_SECONDS)
 
 
-async def _missing(lane: LaneRun, reach: Reach, arn: str) -> tuple[str, bool]:
+async def _missing(lane: LaneRun, reach: Reach, operation: AnyOperation) -> tuple[str, bool]:
     """Say what there is in place of the tag, empty where it is there, and whether the next read may show it."""
-    cloud = reach.link.cloud
+    cloud, tag = reach.link.cloud, operation.kind.tag
     try:
-        tags = await lane.calls.look("ListTags", lambda: cloud.list_tags(arn), lane.may_look)
+        tags = await lane.calls.look("ListTags", lambda: cloud.list_tags(operation.arn), lane.may_look)
     except CloudError as error:
         passes = isinstance(error, Throttled | Unreachable | OutcomeUnknown)
         return f"its tags could not be read ({error.message})", passes
     except StoppedError:
         return "the run was stopped before its tags were read", False
-    fleet = tag_value(tags, FLEET_TAG)
+    fleet = tag_value(tags, tag)
     if fleet == lane.fleet:
         return "", False
-    seen = f"it shows no tag {FLEET_TAG}" if fleet is None else why_not_ours(FLEET_TAG, whose(fleet, lane.fleet))
+    seen = f"it shows no tag {tag}" if fleet is None else why_not_ours(tag, whose(fleet, lane.fleet))
     return seen, True

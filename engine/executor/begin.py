@@ -244,6 +244,8 @@ class Leaving:
         """
         if change.action is Action.UPDATE:
             return tuple(self._stopping[change.owner]) if change.owner.kind == SPACE else ()
+        if change.action is Action.ADOPT:
+            return ()
         if change.action is not Action.DELETE:
             holder = None if change.after is None else holder_of(change.after)
             return () if holder is None else (holder,)

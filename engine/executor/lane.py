@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.change import Action
 from engine.core.errors import BugError, QuotaExceeded
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from engine.ports.journal import Journal
 
     Ending = tuple[AnyOperation, Outcome, Trouble | None]
+
+# What these concern stands there however they end, so what is made in it need not wait for a good end.
+_STAYS: Final = frozenset({Action.UPDATE, Action.ADOPT})
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -213,7 +216,7 @@ class LaneRun:
         """Release what came after an operation, and yield the ends of what cannot be called without it."""
         if outcome is Outcome.INTERRUPTED:
             self._unmade[ended.key] = (outcome, needs(ended, outcome, trouble))
-        elif outcome in INCOMPLETE_OUTCOMES and ended.change.action is not Action.UPDATE:
+        elif outcome in INCOMPLETE_OUTCOMES and ended.change.action not in _STAYS:
             self._unmade[ended.key] = (Outcome.SKIPPED, needs(ended, outcome, trouble))
         yield from self._let_go(ended.key)
         self.nudge()

@@ -352,6 +352,14 @@ class Operation(ABC, Generic[C, R]):
             return Outcome.ADOPTED
         return Outcome.REPLACED if self.deleted else Outcome.CREATED
 
+    @abstractmethod
+    def may_be_taken_from(self, fleet: str | None) -> bool:
+        """Whether our tag may stand in place of that of `fleet`, None: there is none, as the plan meant it."""
+
+    @abstractmethod
+    def may_be_adopted(self, row: R) -> bool:
+        """Whether what a look just before shows may get our tag."""
+
     def does_without(self, _undone: Trouble) -> bool:
         """Leave out of an update what the service does not take now; tell whether anything is left of it."""
         return False

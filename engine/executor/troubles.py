@@ -235,12 +235,12 @@ def needs(operation: AnyOperation, outcome: Outcome, trouble: Trouble | None) ->
     )
 
 
-def not_tagged(seen: str) -> Trouble:
+def not_tagged(tag: str, seen: str) -> Trouble:
     """Return the trouble of an adoption that the service accepted and whose tag does not show."""
     return Trouble(
         "not_tagged",
         f"not adopted: AddTags was accepted, but {seen}",
-        "Run again. If it stays so, set the tag appfleet:fleet by hand or ask AWS support",
+        f"Run again. If it stays so, set the tag {tag} by hand or ask AWS support",
     )
 
 

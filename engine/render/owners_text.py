@@ -29,7 +29,12 @@ _VERBS: Final = {
     Action.UPDATE: "update",
     Action.NONE: "wait for",
 }
-_MADE: Final = {Action.CREATE: "to make", Action.UPDATE: "to update", Action.DELETE: "to delete"}
+_MADE: Final = {
+    Action.CREATE: "to make",
+    Action.ADOPT: "to adopt",
+    Action.UPDATE: "to update",
+    Action.DELETE: "to delete",
+}
 
 
 def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
@@ -39,6 +44,8 @@ def owner_rows(plan: Plan) -> list[tuple[str, str, str]]:
         first = group[0]
         where = owners_in_domain([one.owner for one in group])
         what = f"{_VERBS[first.action]} {where}{_said(first.updates)}{_assigned(group)}{_volumes(group)}"
+        if first.reason is OwnerReason.FROM_FLEET:
+            what += f": the fleet of --from-fleet made {'it' if len(group) == 1 else 'them'}"
         if first.reason is OwnerReason.UNASSIGNED:
             what = f"assign the users of {where}"
         rows.append((SYMBOLS[first.action], what, listed([one.owner.name for one in group])))

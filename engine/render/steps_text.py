@@ -28,6 +28,8 @@ _OWNER_CALLS: Final = {
     (Action.CREATE, SPACE): "CreateSpace",
     (Action.UPDATE, USER): "UpdateUserProfile",
     (Action.UPDATE, SPACE): "UpdateSpace",
+    (Action.ADOPT, USER): "AddTags",
+    (Action.ADOPT, SPACE): "AddTags",
     (Action.DELETE, USER): "DeleteUserProfile",
     (Action.DELETE, SPACE): "DeleteSpace",
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.harness import DOMAIN_ID, fleet_text, lab_of, people
+from tests.e2e.harness import DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people
 
 if TYPE_CHECKING:
     from engine.simulator.world.world import World
@@ -69,17 +69,81 @@ def test_they_are_moved_and_nothing_else_is_done_and_the_next_plan_is_quiet(rena
     assert quiet["findings"] == []
 
 
-def test_people_and_spaces_of_the_old_name_are_named_with_the_command_that_moves_them(renamed: Place) -> None:
-    def tag(world: World) -> None:
-        for space in world.domains[DOMAIN_ID].spaces.values():
-            space.tags["appfleet:managed-by"] = "old name"
+MANAGED = "appfleet:managed-by"
 
-    renamed.within(tag)
+
+def give_spaces(place: Place, *fleets: str) -> None:
+    """Let each of these fleets manage one space."""
+
+    def tag(world: World) -> None:
+        for name, fleet in zip(NAMES, fleets, strict=True):
+            world.domains[DOMAIN_ID].spaces[f"{name}-lab"].tags[MANAGED] = fleet
+
+    place.within(tag)
+
+
+def managers_of(place: Place) -> list[str]:
+    return place.within(lambda world: [world.domains[DOMAIN_ID].spaces[f"{one}-lab"].tags[MANAGED] for one in NAMES])
+
+
+def test_people_and_spaces_of_the_old_name_move_with_the_apps_and_those_of_others_stay(renamed: Place) -> None:
+    give_spaces(renamed, "old name", "others", "old name")
     assert "managed-by" not in renamed.run("plan").out
-    for command in (("plan",), ("apply", "--yes")):
-        said = renamed.run(*command, *MOVE).out
-        assert "3 spaces of domain research have the tag appfleet:managed-by of the fleet 'old name'" in said
-        assert "for name in u000-lab u001-lab u002-lab; do aws sagemaker add-tags" in said
+    plan = renamed.run("plan", *MOVE)
+    assert "* adopt 2 spaces in domain research: the fleet of --from-fleet made them: u000-lab, u002-lab" in plan.out
+    assert "2 spaces to adopt." in plan.out
+    assert "calls: AddTags 5" in plan.out
+    moving = renamed.run("plan", *MOVE, "--format", "json").report["owners"]
+    assert [(one["name"], one["action"], one["reason"]) for one in moving] == [
+        ("u000-lab", "adopt", "from_fleet"),
+        ("u002-lab", "adopt", "from_fleet"),
+    ]
+    assert renamed.run("apply", "--dry-run", *MOVE).out.count("AddTags research/space/") == 5
+    ran = renamed.apply(*MOVE)
+    assert ran.code == 0, ran.err
+    assert {one["owner"]: one["outcome"] for one in ran.report["owners"]} == {
+        "research/space/u000-lab": "adopted",
+        "research/space/u002-lab": "adopted",
+    }
+    assert managers_of(renamed) == ["e2e", "others", "e2e"]
+    assert renamed.calls()["AddTags"] == {"ok": 5}
+    quiet = renamed.run("plan", *MOVE, "--format", "json").report
+    assert (quiet["changes"], quiet["owners"]) == ([], [])
+    again = renamed.run("onboard", "--undo", str(ran.report["run_id"]), "--yes")
+    assert managers_of(renamed) == ["e2e", "others", "e2e"], again.out
+
+
+def test_what_cannot_be_read_or_tagged_is_named_and_no_good_end(renamed: Place) -> None:
+    give_spaces(renamed, "old name", "old name", "old name")
+    renamed.scenario(QUICK + fault("access-denied", "DescribeSpace"))
+    unread = renamed.apply(*MOVE)
+    assert unread.code == 3, unread.out
+    assert managers_of(renamed) == ["old name"] * 3
+    assert {one["enforcement"] for one in unread.report["findings"]} == {"skip"}
+    renamed.scenario(QUICK + fault("access-denied", "ListTags"))
+    assert renamed.apply(*MOVE).code == 3
+    renamed.scenario(QUICK + fault("access-denied", "AddTags"))
+    denied = renamed.apply(*MOVE)
+    assert denied.code == 3
+    assert {one["outcome"] for one in denied.report["owners"]} == {"failed"}
+    assert managers_of(renamed) == ["old name"] * 3
+
+
+def test_what_moves_and_differs_is_updated_by_the_next_comparison(place: Place) -> None:
+    place.write(
+        fleet_text(people(1)) + '[domains.research.users.u000]\nexecution_role = "arn:aws:iam::111122223333:role/new"\n'
+    )
+
+    def tag(world: World) -> None:
+        world.domains[DOMAIN_ID].profiles["u000"].tags[MANAGED] = "old name"
+
+    place.within(tag)
+    (place.folder / "policies" / "owners.toml").write_text("[owners]\nupdate = true\n")
+    ran = place.apply(*MOVE)
+    assert [(one["owner"], one["outcome"]) for one in ran.report["owners"]] == [("research/user/u000", "adopted")]
+    assert "update is off" not in ran.out
+    ran = place.apply("--owners")
+    assert [(one["owner"], one["outcome"]) for one in ran.report["owners"]] == [("research/user/u000", "updated")]
 
 
 def test_a_saved_plan_keeps_what_it_moves(renamed: Place) -> None:

@@ -13,7 +13,7 @@ from engine.core.desired import AppSpec, Mode
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, differing_fields
 from engine.core.errors import NoCapacity, QuotaExceeded, QuotaFacts
 from engine.core.identity import AppKey, QuotaBucket, folded
-from engine.core.observed import AppStatus, ObservedApp
+from engine.core.observed import AppStatus, ObservedApp, Ownership
 from engine.core.outcome import AppResult, Outcome
 from engine.core.ownership import FLEET_TAG, why_not_ours
 from engine.core.quota_text import bucket_of_quota, quota_hint
@@ -240,6 +240,15 @@ class AppOperation(Operation[Change, ObservedApp]):
         return self.key.owner_key if self.phase is Phase.CREATE else None
 
     # The words.
+
+    def may_be_taken_from(self, fleet: str | None) -> bool:
+        """Whether nobody owns it, or the fleet that it moves from does."""
+        before = self.standing
+        return fleet is None or (before.ownership is Ownership.FOREIGN and fleet == before.foreign_fleet)
+
+    def may_be_adopted(self, row: ObservedApp) -> bool:
+        """Whether it is in service."""
+        return row.status is AppStatus.IN_SERVICE
 
     def started(self, call: str) -> Event:
         """Return the event of a call that leaves."""

@@ -184,10 +184,18 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
         """Send its delete; the volume of a space goes with it."""
         await cloud.delete_owner(domain_id, self.key.kind, self.key.name)
 
+    def may_be_taken_from(self, fleet: str | None) -> bool:
+        """Whether the fleet that it moves from manages it: what nobody manages is never adopted."""
+        return fleet == self.standing.managed_by
+
+    def may_be_adopted(self, row: ObservedOwner) -> bool:
+        """Whether it stays."""
+        return not row.is_deleting
+
     @property
     def stands_in(self) -> Owner:
         """The owner whose state may be why the call of this phase is refused: the holder of a new space, or itself."""
-        if self.is_delete or self.phase is Phase.UPDATE:
+        if self.is_delete or self.phase in (Phase.UPDATE, Phase.ADOPT):
             return self.key
         return holder_of(self.declared) or self.key
 
@@ -228,6 +236,8 @@ def first_owner_phase(change: OwnerChange) -> Phase:
             return Phase.DELETE
         case Action.UPDATE:
             return Phase.UPDATE
+        case Action.ADOPT:
+            return Phase.ADOPT
         case Action.CREATE:
             return Phase.AWAIT_DELETING if change.reason is OwnerReason.DELETING else Phase.CREATE
         case _:

@@ -426,3 +426,27 @@ def test_a_profile_that_is_waited_for_anyway_is_planned_once() -> None:
     wanted = WantedOwners(needed=(ALICE,), unassigned=frozenset({ALICE}))
     (change,) = with_owners(plan(CANVAS), {ALICE: PROFILE}, {ALICE: row}, wanted).owners
     assert change.reason is OwnerReason.PENDING
+
+
+def moving(row: ObservedOwner, **more: Any) -> Plan:
+    return owned(plan(), fleet(PROFILE), {ALICE: row}, watched=[ALICE], from_fleet="old", **more)
+
+
+def test_what_the_old_name_manages_moves_and_is_updated_later() -> None:
+    settings = {"ExecutionRole": "arn:aws:iam::111122223333:role/other"}
+    row = seen(ALICE, settings=settings, sso_identity="a@x", ownership=Ownership.FOREIGN, managed_by="old")
+    made = moving(row, update=True)
+    assert [(one.action, one.reason) for one in made.owners] == [(Action.ADOPT, OwnerReason.FROM_FLEET)]
+    assert (made.owner_drift, made.findings) == ((), ())
+    told = moving(row)
+    assert [one.action for one in told.owners] == [Action.ADOPT]
+    assert [one.differs[0].field for one in told.owner_drift] == ["execution_role"], "without update it is reported"
+    others = moving(replace(row, managed_by="others"))
+    assert others.owners == ()
+
+
+def test_whose_nobody_can_read_is_not_moved_and_named() -> None:
+    made = moving(seen(ALICE, settings={}, unread_because="denied"))
+    assert made.owners == ()
+    assert any("its tags could not be read (denied)" in one.message for one in made.findings)
+    assert {one.enforcement for one in made.findings} == {"skip"}

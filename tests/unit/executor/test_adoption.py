@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.change import Action, Reason
+from engine.core.desired import DesiredOwner
 from engine.core.errors import QuotaExceeded, ScanIncomplete
 from engine.core.finding import LISTING
+from engine.core.identity import USER, Owner
 from engine.core.limits import TAG_PROOF_READS_MAX_COUNT, TAG_PROOF_SECONDS
 from engine.core.observed import ObservedFleet, Ownership
 from engine.core.ownership import WhoseAre
@@ -20,9 +22,9 @@ from engine.executor.cause import Cause
 from engine.executor.ownership import OWNERS, read_index, read_ownership
 from engine.ports.cloud import TaggedPage
 from engine.simulator.service import app_operations
-from engine.simulator.world.faults import FaultKind
+from engine.simulator.world.faults import Fault, FaultKind, FaultRule
 from engine.simulator.world.records import app_id
-from tests.fleets import an_app, options
+from tests.fleets import SOURCE, an_app, options
 from tests.rounds import RUNS, a_draft, answered, whole, with_ownership
 from tests.unit.executor.parts import an_operation, decisive, full
 from tests.unit.executor.test_owner_run import CANVAS_A, CANVAS_B, DOMAIN_ID, Stage, outcomes
@@ -433,3 +435,63 @@ def test_a_second_signal_leaves_the_tag_unproved_and_says_so(stage: Stage) -> No
 
     stage.on_adopt = abort
     assert set(outcomes(adopt(stage)).values()) <= {"interrupted", "failed"}
+
+
+# The profiles that the old name made move too.
+
+MANAGED_TAG = "appfleet:managed-by"
+
+
+def move_owners(stage: Stage, before: Callable[[FleetRun], Any] = lambda _run: None) -> ApplyReport:
+    people = [Owner("research", USER, name) for name in ("alice", "bob")]
+    stage.fleet = replace(stage.fleet, apps=(), owners=tuple(DesiredOwner(owner, SOURCE) for owner in people))
+    stage.domain.profiles["alice"].tags[MANAGED_TAG] = "old"
+    stage.domain.profiles["bob"].tags[MANAGED_TAG] = "others"
+
+    async def work(run: FleetRun) -> ApplyReport:
+        asked = options(adopt=True, from_fleet="old")
+        draft = a_draft(run, stage.fleet, await run.observe({"research": None}), asked, watched=people)
+        plan = (await whole(run, draft)).plan
+        before(run)
+        return await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    return stage.do(work)  # type: ignore[no-any-return]
+
+
+def test_a_profile_that_the_old_name_made_is_moved_and_that_of_others_is_not(stage: Stage) -> None:
+    report = move_owners(stage)
+    assert [(result.owner.name, result.action, result.outcome.value) for result in report.owners] == [
+        ("alice", Action.ADOPT, "adopted")
+    ]
+    assert [stage.domain.profiles[name].tags[MANAGED_TAG] for name in ("alice", "bob")] == ["ml", "others"]
+
+
+@pytest.mark.parametrize(("now", "outcome"), [("others", "skipped"), ("ml", "adopted"), (None, "skipped")])
+def test_a_profile_that_changed_hands_since_the_plan_is_left_to_them(
+    stage: Stage, now: str | None, outcome: str
+) -> None:
+    def before(_run: FleetRun) -> None:
+        tags = stage.domain.profiles["alice"].tags
+        del tags[MANAGED_TAG]
+        tags.update({} if now is None else {MANAGED_TAG: now})
+
+    (result,) = move_owners(stage, before).owners
+    assert result.outcome.value == outcome
+    assert stage.domain.profiles["alice"].tags.get(MANAGED_TAG) == now
+
+
+def test_a_profile_that_is_being_deleted_since_the_plan_is_not_moved(stage: Stage) -> None:
+    def before(_run: FleetRun) -> None:
+        stage.domain.profiles["alice"].status = "Deleting"
+
+    (result,) = move_owners(stage, before).owners
+    assert result.outcome.value == "skipped"
+    assert result.error is not None
+    assert result.error.message == "user profile alice was not adopted: it is not the one that was there"
+
+
+def test_a_profile_that_may_not_be_tagged_is_a_failure_and_keeps_its_tag(stage: Stage) -> None:
+    stage.world.faults.rules.append(FaultRule(Fault(FaultKind.ACCESS_DENIED), "AddTags"))
+    (result,) = move_owners(stage).owners
+    assert result.outcome.value == "failed"
+    assert stage.domain.profiles["alice"].tags[MANAGED_TAG] == "old"
