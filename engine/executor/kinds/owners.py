@@ -10,7 +10,7 @@ from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import holder_of
 from engine.core.identity import USER, Owner, folded_owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.outcome import Outcome, OwnerResult
+from engine.core.outcome import GOOD_OUTCOMES, Outcome, OwnerResult
 from engine.core.owner_settings import EBS_GB, differences, settings_to_send, without_volume
 from engine.core.ownership import MANAGED_TAG, why_not_ours
 from engine.executor.operation import OBSERVING, Kind, Operation, Phase
@@ -220,8 +220,9 @@ class OwnerOperation(Operation[OwnerChange, ObservedOwner]):
 
     def remember(self, result: OwnerResult, journal: Journal, now: float, wall: float) -> None:
         """Record its end in the journal, and whether a call of it may still be carried out."""
-        late_delete = result.outcome is Outcome.DELETED and now < self.doubt_until
-        journal.conclude_owner(result, wall, in_doubt=self.cut_off or self.phase in OBSERVING or late_delete)
+        may_come = self.phase in OBSERVING or result.outcome is Outcome.DELETED
+        settled = result.outcome in GOOD_OUTCOMES and now >= self.doubt_until  # at once where a look has shown a create
+        journal.conclude_owner(result, wall, in_doubt=self.cut_off or (may_come and not settled))
 
 
 def owner_scopes(lane: Lane, owner: Owner) -> tuple[str, ...]:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import AppSpec, DesiredOwner, Mode
 from engine.core.identity import parse_app_key
 from engine.core.limits import CALL_LATE_MAX_SECONDS, CLOCK_SKEW_MAX_SECONDS
+from engine.core.outcome import Outcome
 from engine.executor.cause import Cause
 from engine.executor.course import late_max_s
 from engine.executor.kinds.apps import spec_hash
+from engine.executor.kinds.owners import OwnerOperation
+from engine.executor.operation import Phase
 from engine.ports.journal import Memory, Unfinished, Unseen
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FailureRule, FaultKind
-from tests.fleets import SOURCE, an_app
+from tests.fleets import LANE, SOURCE, an_app
 from tests.unit.executor.test_app_run import run
 from tests.unit.executor.test_listing_lag import CANVAS_ID
 from tests.unit.executor.test_owner_run import (
@@ -319,6 +323,45 @@ def test_an_owner_that_was_in_flight_is_left_in_doubt() -> None:
     ]
     stage.apply()
     assert ending(stage, ALICE) == {"in_doubt": True}
+
+
+def test_an_owner_whose_lost_create_was_found_is_no_longer_in_doubt() -> None:
+    """Else an offboard or undo just after the run would wait for a create that has come."""
+    stage = Stage()
+    stage.journal = Kept()
+    for operation in ("CreateUserProfile", "CreateSpace"):
+        stage.fault(FaultKind.RESET_AFTER, operation)
+    report = stage.apply()
+    assert {owner: made.value for owner, made in owners_of(report).items()} == dict.fromkeys(
+        (ALICE, BOB, SPACE_A), "created"
+    )
+    assert [ending(stage, owner) for owner in (ALICE, BOB, SPACE_A)] == [{"in_doubt": False}] * 3
+
+
+@pytest.mark.parametrize(
+    ("phase", "outcome", "doubt_until", "in_doubt"),
+    [
+        (Phase.OBSERVE_CREATE, Outcome.CREATED, float("-inf"), False),
+        (Phase.OBSERVE_CREATE, Outcome.ADOPTED, 110.0, True),
+        (Phase.OBSERVE_CREATE, Outcome.FAILED, float("-inf"), True),
+        (Phase.OBSERVE_UPDATE, Outcome.UPDATED, 110.0, True),
+        (Phase.OBSERVE_UPDATE, Outcome.UPDATED, 100.0, False),
+        (Phase.OBSERVE_DELETE, Outcome.DELETED, 110.0, True),
+        (Phase.SETTLE_DELETE, Outcome.DELETED, 110.0, True),
+        (Phase.SETTLE_DELETE, Outcome.DELETED, 100.0, False),
+        (Phase.CREATE, Outcome.FAILED, 110.0, False),
+    ],
+)
+def test_an_owner_is_left_in_doubt_where_nobody_knows_what_became_of_a_call_that_may_come(
+    phase: Phase, outcome: Outcome, doubt_until: float, *, in_doubt: bool
+) -> None:
+    """A call that was cut off is always in doubt."""
+    journal = Kept()
+    operation = OwnerOperation(0, OwnerChange(SPACE_A, Action.CREATE, OwnerReason.ABSENT), LANE, phase)
+    operation.doubt_until = doubt_until
+    for operation.cut_off in (False, True):
+        operation.remember(operation.ended(outcome, 1.0, None), journal, 100.0, EPOCH)
+        assert journal.ends[SPACE_A] == {"in_doubt": in_doubt or operation.cut_off}
 
 
 def test_a_lost_delete_that_ends_while_it_is_sent_again_is_still_owed(stage: Stage) -> None:
