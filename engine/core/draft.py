@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import zip_longest
 from typing import Final
 
 from engine.core.change import Action
@@ -167,13 +168,18 @@ class Draft:
             and (needs_describing(self.declared[owner]) or (row.is_unwell and owner in self.watched))
         )
 
-    @property
+    @cached_property
     def _some_needed(self) -> tuple[Owner, ...]:
+        """As many as one plan compares, of each domain in turn: those of one domain are asked one after the other."""
         count = len(self.needed)
         if count <= OWNERS_COMPARED_MAX_COUNT:
             return self.needed
+        domains: dict[str, list[Owner]] = {}
+        for owner in self.needed:
+            domains.setdefault(owner.domain, []).append(owner)
+        in_turn = [owner for row in zip_longest(*domains.values()) for owner in row if owner is not None]
         first = self.asked.today.toordinal() * OWNERS_COMPARED_MAX_COUNT % count
-        return (*self.needed, *self.needed)[first : first + OWNERS_COMPARED_MAX_COUNT]
+        return (*in_turn, *in_turn)[first : first + OWNERS_COMPARED_MAX_COUNT]
 
     @property
     def unclaimed(self) -> tuple[Owner, ...]:

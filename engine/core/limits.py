@@ -76,9 +76,8 @@ CONNECT_MAX_SECONDS: Final = 5.0
 SIGNAL_AGAIN_SECONDS: Final = 0.01  # after which a signal arrives again that Python dropped
 READ_MAX_SECONDS: Final = 20.0
 REQUEST_TOTAL_MAX_SECONDS: Final = 25.0  # below the call's own bound, so that the connection is closed in order
-CONNECT_PARALLEL_MAX_COUNT: Final = (
-    20  # accounts and regions asked at once: credentials, first listings, quotas, owners
-)
+CONNECT_PARALLEL_MAX_COUNT: Final = 20  # accounts and regions asked at once: credentials, first listings, owners, tags
+ACCOUNT_READS_PARALLEL_MAX_COUNT: Final = 60  # accounts whose quotas are read at once: many pages, one after the other
 CALLS_AT_ONCE_MAX_COUNT: Final = 150  # in one region, of all accounts together; more only where `concurrency` is
 RETRY_AFTER_MAX_SECONDS: Final = 300.0
 TAG_PAGES_MAX_COUNT: Final = 10

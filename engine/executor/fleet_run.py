@@ -7,14 +7,14 @@ end of the run's time, by a signal, or as a bug.
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from engine.core.change import Action
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
+from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
 from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, OwnerResult, Trouble
 from engine.executor.asking import unless_aborted
@@ -32,7 +32,7 @@ from engine.executor.link import Link
 from engine.executor.operation import Phase
 from engine.executor.optional import OptionalServices
 from engine.executor.owner_scan import OwnerScanner
-from engine.executor.reach import Reach
+from engine.executor.reach import Reach, Turns
 from engine.executor.ready import ReadyQueue
 from engine.executor.scan import Scanner
 from engine.executor.step import End
@@ -84,7 +84,7 @@ class FleetRun:
     _account_calls: dict[Lane, LaneCalls] = field(default_factory=dict)
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
-    _looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT))
+    _turns: Turns = field(default_factory=Turns)
     _listed_at: float = 0.0
     _bug: str = ""
 
@@ -142,7 +142,7 @@ class FleetRun:
             self.emit,
             may_call or self.control.may_call,
             self.optional,
-            self._looks if may_call is None else nullcontext(),
+            self._turns.of_lanes(may_call),
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
@@ -246,14 +246,12 @@ class FleetRun:
         return calls
 
     def account_reach(self, domain: str, may_call: Callable[[], bool] | None = None) -> Reach:
-        """Return what the account's own APIs are asked through: they have a rate of their own, so a lane of their own.
-
-        What they refuse or throttle says nothing about SageMaker.
-        """
+        """Return what the account's own APIs are asked through: their rate and what they refuse are no SageMaker's."""
         lane = self.links[domain].lane
         if lane not in self._account_calls:
             self._account_calls[lane] = self._lane_calls(lane, None, ACCOUNT_READS)
-        return replace(self.reach(domain, may_call), calls=self._account_calls[lane])
+        calls, turns = self._account_calls[lane], self._turns.of_accounts(may_call)
+        return replace(self.reach(domain, may_call), calls=calls, among_all=turns)
 
     def _reach_to_assign(self, domain: str) -> Reach:
         return self.account_reach(domain, self.lanes[self.links[domain].lane].may_call)

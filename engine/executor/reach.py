@@ -7,11 +7,13 @@ answer means.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown, Throttled, Unreachable
+from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
 from engine.executor.asking import ask_again, unless_aborted
 from engine.executor.optional import OptionalServices
 from engine.executor.reads import pages
@@ -29,6 +31,25 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
 
 T = TypeVar("T")
+
+
+class Turns:
+    """How many reads of all lanes are made at once while they are looked at together.
+
+    Whoever has a switch of its own works in one lane, whose places bound it.
+    """
+
+    def __init__(self) -> None:
+        self._lanes = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
+        self._accounts = asyncio.Semaphore(ACCOUNT_READS_PARALLEL_MAX_COUNT)
+
+    def of_lanes(self, switch: Callable[[], bool] | None) -> AbstractAsyncContextManager[object]:
+        """Return what a read of SageMaker waits for."""
+        return self._lanes if switch is None else nullcontext()
+
+    def of_accounts(self, switch: Callable[[], bool] | None) -> AbstractAsyncContextManager[object]:
+        """Return what a read of an account's own APIs waits for: quotas come in many pages, one after the other."""
+        return self._accounts if switch is None else nullcontext()
 
 
 @dataclass(frozen=True, slots=True)

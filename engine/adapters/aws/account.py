@@ -79,7 +79,15 @@ class AccountCalls(AwsCalls):
         params: ListServiceQuotasRequestTypeDef = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
         if token:
             params["NextToken"] = token
-        return await self._ask("ListServiceQuotas", partial(self._quotas.list_service_quotas, **params), _quota_page)
+        return await self._ask("ListServiceQuotas", partial(self._quota_fields, params), _quota_page)
+
+    async def _quota_fields(self, params: ListServiceQuotasRequestTypeDef) -> dict[str, Any]:
+        """Return of an answer what is read of it: to look for secrets in all the rest costs more than the call."""
+        answer = await self._quotas.list_service_quotas(**params)
+        kept: dict[str, Any] = {name: answer[name] for name in ("Quotas", "NextToken") if name in answer}
+        if isinstance(rows := kept.get("Quotas"), list):
+            kept["Quotas"] = [_fields(row) if isinstance(row, dict) else row for row in rows]
+        return kept
 
     async def list_domains(self, token: str = "") -> DomainPage:
         """ListDomains: up to 100 domains of the account in the region."""
@@ -138,6 +146,10 @@ def _owner_page(answer: Any, kind: OwnerKind) -> AccountOwnerPage:
     word = "UserProfile" if kind == USER else "Space"
     names = [required_text(row, f"{word}Name") for row in _rows(answer, f"{word}s")]
     return AccountOwnerPage(len(names), optional_text(answer, "NextToken") or "")
+
+
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("QuotaName", "QuotaCode", "Value") if name in row}
 
 
 def _quota_page(answer: Any) -> QuotaPage:

@@ -223,14 +223,15 @@ class Server:
         operation, params = read_query(request.body)
         if _service_of(operation) != "sts":
             return _query_error("InvalidAction", f"Could not find operation {operation}", 400, request_id)
+        delay = self.world.draw(self.world.timing.answer)
         fault = self.world.faults.draw(operation, now, self.world.rng)
         if fault is not None and fault.kind in ACTS_BEFORE:
-            return self._act_out(fault, operation, 0.0, request_id, _query_error)
+            return self._act_out(fault, operation, delay, request_id, _query_error)
         try:
             result = answer(self.world, lane, operation, params, now)
         except ServiceError as error:
-            return _query_error(error.code, error.message, error.status, request_id)
-        return Reply(query_answer(operation, result, request_id), 200, _XML, request_id)
+            return _query_error(error.code, error.message, error.status, request_id, delay)
+        return Reply(query_answer(operation, result, request_id), 200, _XML, request_id, delay)
 
     def _lane(self, request: Request) -> Lane:
         """Read access key and region from the credential scope of the signature."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from engine.core.identity import SPACE, USER, Owner
 from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.questions import AreAs, ManagedBy, Purpose, questions_of
-from tests.fleets import CANVAS, LAB, SOURCE, TODAY, a_fleet, an_app, observe, options
+from tests.fleets import CANVAS, LAB, LANE, SOURCE, TODAY, a_fleet, an_app, observe, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +64,22 @@ def test_of_many_owners_that_creates_need_a_part_is_compared_and_another_part_th
     assert questions_of(days[0], RUNS)[0] == AreAs(parts[0])
     assert len({*parts[0], *parts[1]}) == 2 * OWNERS_COMPARED_MAX_COUNT
     assert {*parts[0], *parts[1], *parts[2]} == set(draft.needed)
+
+
+def test_a_part_of_many_owners_is_taken_from_all_domains_in_turn() -> None:
+    """Those of one domain are asked one after the other, so 200 of the first domains kept a run waiting for them."""
+    names = [f"u{number:03}" for number in range(150)]
+    domains = [f"d{number}" for number in range(10)]
+    owners = [
+        DesiredOwner(Owner(domain, USER, name), SOURCE, execution_role=ROLE) for domain in domains for name in names
+    ]
+    apps = (an_app(f"{one.owner.domain}/user/{one.owner.name}/Canvas/default", None) for one in owners)
+    fleet = replace(a_fleet(*apps, domains=domains), owners=tuple(owners))
+    asked = options(domain_lanes=dict.fromkeys(domains, LANE))
+    draft = Draft(fleet, Facts(observe(domains=domains)), asked)
+    draft = draft.knowing(listed(draft.needed))
+    taken = Counter(owner.domain for owner in draft.undescribed)
+    assert taken == dict.fromkeys(domains, OWNERS_COMPARED_MAX_COUNT // len(domains))
 
 
 def test_where_a_policy_updates_every_owner_that_creates_need_is_compared() -> None:
