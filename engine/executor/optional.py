@@ -43,7 +43,7 @@ class OptionalServices:
         silent_since = loop.time()
         try:
             if self._left_s <= 0.0:
-                raise _no_time(operation)
+                raise _not_asked(operation)
             async with asyncio.timeout(self._left_s) as scope:
 
                 def arrived() -> None:
@@ -90,6 +90,15 @@ def _no_time(operation: str, last: CloudError | None = None) -> Unreachable:
     return Unreachable(
         f"{operation} did not answer within {bound}",
         hint="Check the network, and whether the service has an endpoint in this region",
+        operation=operation,
+    )
+
+
+def _not_asked(operation: str) -> Unreachable:
+    return Unreachable(
+        f"{operation} was not called: other services that a run can do without used up the "
+        f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s that it waits for all of them",
+        hint="Find out why they did not answer: other findings name them",
         operation=operation,
     )
 
