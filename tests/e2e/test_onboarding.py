@@ -132,6 +132,10 @@ def test_after_a_kill_half_way_the_same_command_goes_on(empty: Place) -> None:
 
 @pytest.mark.slow
 def test_a_tenth_of_the_calls_failing_keeps_nobody_out(empty: Place) -> None:
+    """However long it takes: on a busy machine a create that was lost twice is not settled within 20 s."""
+    patient = CREATES.replace('give_up_after = "20s"', 'give_up_after = "1h"')
+    assert patient != CREATES
+    (empty.folder / "policies" / "execution.toml").write_text(patient)
     faults = fault("reset-after", "Create*", probability=0.05) + fault("unavailable", "*", probability=0.05)
     empty.scenario(QUICK_OWNERS + faults)
     ran = empty.run(*ALL_ARGS)
