@@ -73,6 +73,8 @@ def with_auth_mode(
         plan, auth_mode = _with_unread_mode(plan, domain, auth_mode), ""
     if auth_mode != SSO_MODE:
         plan = replace(plan, owners=tuple(_without_guess(change, domain) for change in plan.owners))
+    else:
+        plan = _with_shared_named(plan, domain)
     new = [change for change in new_profiles(plan.owners) if change.owner.domain == domain]
     named = [change for change in new if _identity(change) is not None]
     nameless = [change for change in new if _identity(change) is None]
@@ -148,6 +150,25 @@ def _missing_finding(domain: str, nameless: Sequence[OwnerChange]) -> Finding:
         f"column {_KEY}"
     )
     return Finding(_RULE, "mandatory", "", clean(message), _source(nameless))
+
+
+def _with_shared_named(plan: Plan, domain: str) -> Plan:
+    """Add a finding for each user name that several new profiles have: that person signs in to one of them."""
+    profiles: defaultdict[str, list[OwnerChange]] = defaultdict(list)
+    for change in new_profiles(plan.owners):
+        if change.owner.domain == domain and (identity := _identity(change)) is not None:
+            profiles[identity.casefold()].append(change)
+    found = [_shared_finding(domain, shared) for shared in profiles.values() if len(shared) > 1]
+    return replace(plan, findings=tuple(sorted({*plan.findings, *found}))) if found else plan
+
+
+def _shared_finding(domain: str, shared: Sequence[OwnerChange]) -> Finding:
+    message = (
+        f"{_profiles(len(shared))} to be made in domain {domain} with one {_KEY}, {_identity(shared[0])}: "
+        f"{_names(shared)}. A user of IAM Identity Center is one person, who signs in to one profile of a domain: "
+        f"correct {_KEY}, or leave the others out"
+    )
+    return Finding(_RULE, "advisory", "", clean(message), _source(shared))
 
 
 def _needless_finding(domain: str, auth_mode: str, named: Sequence[OwnerChange]) -> Finding:

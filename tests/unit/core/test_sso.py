@@ -121,3 +121,14 @@ def test_nothing_is_planned_for_a_user_whom_nobody_assigns() -> None:
     assert "1 user of new profiles in domain research is not assigned" in finding.message
     theirs, owed = owed_plan(Ownership.FOREIGN)
     assert with_auth_mode(theirs, "research", "SSO", APPLICATION, owed).owners == ()
+
+
+def test_profiles_that_share_a_user_are_named_once_for_each_user() -> None:
+    made = with_auth_mode(plan_of("a@x", "b@x", "A@x", "c@x", "b@x", None), "research", "SSO")
+    shared = [finding.message for finding in made.findings if "with one sso_identity" in finding.message]
+    assert [message.split(". ")[0] for message in shared] == [
+        "2 user profiles are to be made in domain research with one sso_identity, a@x: u00, u02",
+        "2 user profiles are to be made in domain research with one sso_identity, b@x: u01, u04",
+    ]
+    assert with_auth_mode(plan_of("a@x", "a@x", guessed=True), "research", "").findings == ()
+    assert "with one" not in str(with_auth_mode(plan_of("a@x", "a@x"), "other", "SSO").findings)
