@@ -9,6 +9,7 @@ must cost less than what a slow run does in the half second between two of them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Final, Literal, NamedTuple
@@ -176,18 +177,18 @@ class LiveView:
         """Return a row a bucket; a quota that is no bucket's, such as an account's, has one of its own."""
         rows: list[Row] = []
         gates = dict(self._state.parked)
+        of_bucket: defaultdict[str, list[str]] = defaultdict(list)
+        for gate in gates:  # its name is the bucket's with account and region before it
+            for bucket in gate.rstrip("/").split("/", 2)[2:]:
+                of_bucket[bucket].append(gate)
         for name, group in self._state.groups.items():
-            gate = self._gate_of(name, gates)
-            rows.append(self._row(name, group, None if gate is None else gates.pop(gate)))
+            found = of_bucket.get(name, ())
+            own = found[0] if len(found) == 1 else None
+            rows.append(self._row(name, group, None if own is None else gates.pop(own)))
         rows += [
             Row("parked", clean(gate), "", self._waiting(parked, parked.waiting)) for gate, parked in gates.items()
         ]
         return sorted(rows, key=lambda row: (_ORDER.index(row.state), row.name))
-
-    def _gate_of(self, name: str, gates: dict[str, Parked]) -> str | None:
-        """Find the parked gate of a bucket: its name is the bucket's with account and region before it."""
-        found = [gate for gate in gates if gate.rstrip("/").split("/", 2)[2:] == [name]]
-        return found[0] if len(found) == 1 else None
 
     def _row(self, name: str, group: Group, parked: Parked | None) -> Row:
         done = f"{group.ended:,}/{group.wanted:,}"

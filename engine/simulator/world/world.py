@@ -117,6 +117,7 @@ class World:
         self.apps_by_domain: defaultdict[str, CreationIndex[App]] = defaultdict(CreationIndex)
         self.apps_by_owner: defaultdict[tuple[str, str, str], CreationIndex[App]] = defaultdict(CreationIndex)
         self.rows_by_lane: defaultdict[Lane, CreationIndex[Record]] = defaultdict(CreationIndex)
+        self._domains_by_lane: defaultdict[Lane, list[Domain]] = defaultdict(list)
         self.owners_by_domain: defaultdict[tuple[str, type[Record]], CreationIndex[Any]] = defaultdict(CreationIndex)
         self.training_plans: dict[str, TrainingPlan] = {}  # by ARN
         self.bucket_usage: Counter[Bucket] = Counter()
@@ -242,6 +243,7 @@ class World:
         self.domains[domain.domain_id] = domain
         self.by_arn[domain.arn.lower()] = domain
         self.rows_by_lane[domain.lane].append(domain)
+        self._domains_by_lane[domain.lane].append(domain)
 
     def add_owner(self, owner: Profile | Space) -> None:
         """Add a user profile or a space to its domain."""
@@ -298,9 +300,7 @@ class World:
 
     def count_of_owners(self, lane: Lane, *, spaces: bool) -> int:
         """Return how many spaces, or user profiles, a lane has."""
-        return sum(
-            len(domain.spaces if spaces else domain.profiles) for domain in self.domains.values() if domain.lane == lane
-        )
+        return sum(len(domain.spaces if spaces else domain.profiles) for domain in self._domains_by_lane[lane])
 
     def stats_json(self) -> dict[str, Any]:
         """Return the counts, with the apps by status."""

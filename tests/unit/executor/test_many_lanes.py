@@ -38,8 +38,11 @@ class Ran(NamedTuple):
     turns: int
 
 
-def _run(domains: int, busy: Sequence[str]) -> Ran:
-    """Make the apps of the domains `busy` alone, in a fleet of so many domains, each in a lane of its own."""
+def _run(domains: int, busy: Sequence[str], *, nights: int = 1, events: list[Event] | None = None) -> Ran:
+    """Make the apps of the domains `busy` alone, in a fleet of so many domains, each in a lane of its own.
+
+    Return the last one of so many nights, and add its `events`.
+    """
     fleet = spread_fleet(domains, domains * APPS)
     loop = VirtualLoop()
     world = world_for_fleet(fleet, EPOCH)
@@ -51,8 +54,10 @@ def _run(domains: int, busy: Sequence[str]) -> Ran:
     async def passing(_: object) -> None:
         await asyncio.sleep(0.02)
 
-    def emit(_: Event) -> None:
+    def emit(event: Event) -> None:
         tasks.append(len(asyncio.all_tasks(loop)))
+        if events is not None:
+            events.append(event)
 
     async def work() -> Ran:
         links = {}
@@ -75,14 +80,18 @@ def _run(domains: int, busy: Sequence[str]) -> Ran:
         )
         observed = await run.observe({domain.name: None for domain in fleet.domains})
         plan = plan_fleet(fleet, observed, options(selectors=Selectors.parse(domains=busy)))
-        tasks.clear()
+        tasks[:] = [0]
         turns = loop.turns
         report = await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
         return Ran(report, max(tasks), loop.turns - turns)
 
     try:
         with throttle_on_loop_clock():
-            return loop.run_until_complete(work())
+            for _ in range(nights):
+                if events is not None:
+                    events.clear()
+                ran = loop.run_until_complete(work())
+            return ran
     finally:
         loop.close()
 
@@ -98,3 +107,10 @@ def test_a_lane_that_waits_is_a_task_for_itself_and_one_for_its_watcher() -> Non
     assert len(many.report.apps) == 30 * APPS
     # The most tasks at once is while each lane makes a call.
     assert many.tasks - few.tasks <= 20 * 4
+
+
+def test_a_night_in_which_nothing_is_to_do_is_logged_by_counts_alone() -> None:
+    events: list[Event] = []
+    again = _run(30, [f"d{number:04}" for number in range(30)], nights=2, events=events)
+    assert {result.outcome.value for result in again.report.apps} == {"unchanged"}
+    assert {event.level for event in events} == {"debug"}

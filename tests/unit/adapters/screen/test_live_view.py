@@ -11,6 +11,7 @@ from engine.core.identity import Owner
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.ports import events
 from tests.fleets import CANVAS, KERNEL, LAB, LANE, key_of
+from tests.growth import LINEAR_MAX_FACTOR, steps_of
 from tests.unit.adapters.runs import Clock, plan_of
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -239,3 +240,16 @@ def test_a_tick_shows_a_frame(view: LiveView, screen: Screen) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(-1, "0:00"), (67.9, "1:07"), (3_727, "1:02:07")])
 def test_a_time_since_the_start(seconds: float, text: str) -> None:
     assert clock_of(seconds) == text
+
+
+def test_a_frame_looks_at_each_bucket_and_each_parked_quota_once(clock: Clock, screen: Screen) -> None:
+    def steps(count: int) -> float:
+        view = LiveView(screen.shown.append, clock=clock, size=screen.size, colour=False)
+        view.expect(plan_of({f"research/space/u{n}/JupyterLab/default": f"ml.m5.{n}xlarge" for n in range(count)}))
+        view.emit(STARTED)
+        for number in range(count):
+            bucket = f"111122223333/eu-west-1/JupyterLab/ml.m5.{number}xlarge"
+            view.emit(events.BucketParked(bucket, 5.0, 1, "full"))
+        return steps_of(view.frame) / count
+
+    assert steps(600) < LINEAR_MAX_FACTOR * steps(60)
