@@ -283,7 +283,7 @@ class MembersTarget(Target):
     def run(self, data: bytes) -> str:
         """Read it both ways."""
         problems = Problems()
-        found = read_members(InputFile("p.csv", "p.csv", data, ""), problems)
+        found = read_members(InputFile("p.csv", "p.csv", data, ""), (), problems)
         assert (found is None) == bool(problems.errors), "a table without people must say why"
         (self.folder / "p.csv").write_bytes(data)
         try:

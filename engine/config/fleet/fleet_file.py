@@ -16,14 +16,15 @@ from typing import Final
 
 from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
-from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
+from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable, MembersTable
+from engine.config.fleet.from_templates import DomainMaker
 from engine.config.fleet.layers import Definitions, check_uses, follow_extends
 from engine.config.fleet.members_file import read_members
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
 from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, TeamDef
 from engine.config.reading.beneath import FileProblem, TooMuchProblem
-from engine.config.reading.files import Folder, home_of, inside_of
+from engine.config.reading.files import Folder, InputFile, home_of, inside_of
 from engine.config.reading.model_errors import check_table
 from engine.config.reading.patterns import nearest_pattern
 from engine.config.reading.problems import Code, Place, Problems, TooMany, nearest, show_value
@@ -119,7 +120,7 @@ class _Loading:
         self._reader = TableReader(self._problems, self._members)
         self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
-        self._members_read: dict[str, Mapping[str, Source] | None] = {}
+        self._members_read: dict[tuple[str, ...], Mapping[tuple[str, ...], Mapping[str, Source]] | None] = {}
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
@@ -130,6 +131,10 @@ class _Loading:
         read_shared(self._reader, root, self._fleet)
         if head is not None:
             self._read_includes((*head.include, *also), root.place.at("include"))
+        maker = DomainMaker(self._fleet, self._reader, self._beside)
+        maker.make_all()
+        self._is_complete = self._is_complete and maker.is_complete
+        self._prune_refusals += maker.prune_refusals
         expander = self._expand()
         self._raise_errors()
         return LoadedFleet(
@@ -189,7 +194,7 @@ class _Loading:
 
     def _read_head(self, root: Document) -> FleetTable | None:
         """Check the keys that only the fleet file has."""
-        data = {key: value for key, value in root.data.items() if key not in {"apps", "domains", "defaults"}}
+        data = {key: value for key, value in root.data.items() if key not in FleetTable.parts}
         if "defaults" in root.data:
             self._fleet.defaults = self._reader.defaults(root.data["defaults"], root.place.at("defaults"))
         elsewhere = {"version": "It is called schema, and is 1"}
@@ -221,7 +226,7 @@ class _Loading:
         if document is None:
             self._is_complete = False
             return
-        own = {key: value for key, value in document.data.items() if key not in {"apps", "domains"}}
+        own = {key: value for key, value in document.data.items() if key not in IncludedTable.parts}
         if own:
             check_table(IncludedTable, own, document.place, self._problems, _ROOT_ONLY)
         if not any(document.data.values()):
@@ -265,22 +270,31 @@ class _Loading:
             problems.warning(Code.EMPTY, place, message, hint)
         return found
 
-    def _members(self, name: str, place: Place) -> Mapping[str, Source]:
-        """Read a members file, which lies beside the file that names it, once for all teams that name it."""
+    def _beside(self, name: str, place: Place) -> InputFile | None:
+        """Read a file that lies beside the file that names it; None where that cannot be done, which is noted."""
         parent = PurePosixPath(Path(place.file).relative_to(self._folder.path).as_posix()).parent
         try:
-            item = self._folder.read(inside_of(parent, name))
+            return self._folder.read(inside_of(parent, name))
         except FileProblem as problem:
             self._note_unread(problem, place)
+            return None
+
+    def _members(self, asked: MembersTable, place: Place) -> Mapping[str, Source]:
+        """Read a members file once for all teams that name it and the same columns of it."""
+        item = self._beside(asked.file, place)
+        if item is None:
             return {}
-        if item.inside not in self._members_read:
-            self._members_read[item.inside] = read_members(item, self._problems)
-        members = self._members_read[item.inside]
-        if members is None:
+        key = (item.inside, *asked.where)
+        if key not in self._members_read:
+            self._members_read[key] = read_members(item, tuple(asked.where), self._problems)
+        groups = self._members_read[key]
+        if groups is None:
             self._is_complete = False
             return {}
+        members = groups.get(tuple(asked.where.values()), {})
         if not members:
-            message = f"{item.shown} names no member"
+            wanted = " and ".join(f"{title} is {show_value(said)}" for title, said in asked.where.items())
+            message = f"{item.shown} names no member{wanted and f' whose {wanted}'}"
             self._problems.warning(Code.EMPTY, place, message, "Put user profile names into its first column")
             self._prune_refusals.append(f"{place.source}: {message}")
         return members

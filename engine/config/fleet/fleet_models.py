@@ -7,9 +7,9 @@ service. `fleet_schema` joins them into one model of a whole file.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from engine.config.service.fields import (
     Account,
@@ -128,13 +128,27 @@ class SpaceTable(OwnerTable):
     idle_minutes: IdleMinutes | None = Field(None, description="Idle minutes after which the app is shut down.")
 
 
+class MembersTable(Table):
+    """A file of members, or the lines of one in which certain columns say certain things."""
+
+    file: str = Field(description="A CSV file, beside this one, that names user profiles or addresses.")
+    where: dict[str, str] = Field({}, description="What each line says that counts, by the title of its column.")
+
+
+def _members_table(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+Members = Annotated[MembersTable, BeforeValidator(_members_table, json_schema_input_type=str | MembersTable)]
+
+
 class TeamTable(LayerTable):
     """`[domains.DOMAIN.teams.NAME]`: a whole team at once."""
 
     parts: ClassVar[tuple[str, ...]] = ("user_apps", "spaces")
 
     members: list[Name] | None = Field(None, description="User profile names.")
-    members_file: str | None = Field(
+    members_file: Members | None = Field(
         None, description="A CSV file, beside this one, that names the members' user profiles or addresses."
     )
     sso_identity: SsoTemplate | None = Field(
@@ -157,16 +171,25 @@ class DomainTable(LayerTable):
     )
 
 
+class DomainsFromTable(Table):
+    """`[[domains_from]]`: a domain for each line of a CSV file, all of them from one template."""
+
+    csv: str = Field(
+        description="A CSV file, beside this one: name, id, region, account, and what else the template names."
+    )
+    template: Label = Field(description="The template that each line fills.")
+
+
 class IncludedTable(Table):
     """A file that the fleet file includes: more apps and domains."""
 
-    parts: ClassVar[tuple[str, ...]] = ("apps", "domains")
+    parts: ClassVar[tuple[str, ...]] = ("apps", "domains", "domains_from", "templates")
 
 
 class FleetTable(IncludedTable):
     """fleet.toml: the desired state of a fleet of SageMaker Studio apps."""
 
-    parts: ClassVar[tuple[str, ...]] = ("apps", "domains", "defaults")
+    parts: ClassVar[tuple[str, ...]] = (*IncludedTable.parts, "defaults")
 
     schema_: Literal[1] = Field(alias="schema", description="The version of this format: 1.")
     name: FleetName = Field(description="The fleet's name: the value of the ownership tag appfleet:fleet.")

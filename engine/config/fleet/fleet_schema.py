@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from engine.config.fleet import fleet_models
-from engine.config.fleet.fleet_models import AppTable, EntryTable, LayerTable
+from engine.config.fleet.fleet_models import AppTable, DomainsFromTable, EntryTable, LayerTable
 from engine.config.toml_schema import toml_schema
 
 
@@ -47,10 +47,16 @@ class DomainTable(fleet_models.DomainTable):
     teams: dict[str, TeamTable] = Field({}, description="Teams by name.")
 
 
+# A domain's table in which words in braces stand for what a line says: checked once they are filled in.
+Template = dict[str, Any]
+
+
 class IncludedFile(fleet_models.IncludedTable):
     """A file that the fleet file includes: more apps and domains."""
 
     domains: dict[str, DomainTable] = Field({}, description="Domains by the name that this fleet gives them.")
+    domains_from: list[DomainsFromTable] = Field([], description="Domains from CSV files, each with its template.")
+    templates: dict[str, Template] = Field({}, description="Templates of domains, by name.")
     apps: dict[str, AppTable] = Field({}, description="Apps that entries may use, by name.")
 
 
@@ -59,6 +65,8 @@ class FleetFile(fleet_models.FleetTable):
 
     defaults: LayerTable | None = Field(None, description="The lowest layer under every app.")
     domains: dict[str, DomainTable] = Field({}, description="Domains by the name that this fleet gives them.")
+    domains_from: list[DomainsFromTable] = Field([], description="Domains from CSV files, each with its template.")
+    templates: dict[str, Template] = Field({}, description="Templates of domains, by name.")
     apps: dict[str, AppTable] = Field({}, description="Apps that entries may use, by name.")
 
 

@@ -5,9 +5,10 @@ Not here: which column holds the people (`people_file`), or what the members get
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people, sign_in_fault
+from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people_by, sign_in_fault
 from engine.config.reading.files import InputFile
 from engine.config.reading.problems import Code, Problems, show_value
 from engine.config.reading.toml_document import decode
@@ -31,19 +32,27 @@ class MemberSource(Source):
     is_guessed: bool = True
 
 
-def read_members(item: InputFile, problems: Problems) -> dict[str, MemberSource] | None:
-    """Return the names of the people in a table, each with where it stands first.
+def read_members(
+    item: InputFile, titles: Sequence[str], problems: Problems
+) -> dict[tuple[str, ...], dict[str, MemberSource]] | None:
+    """Return the names of the people in a table, each with where it stands first, by the cells of these columns.
 
-    None when a line is wrong, which is then noted in `problems`.
+    Without columns all of them are under `()`. None when a line is wrong, which is then noted in `problems`.
     """
     text = decode(item, problems)
     if text is None:
         return None
     try:
-        rows = read_people(text)
+        groups = read_people_by(text, titles)
     except TableProblem as problem:
         problems.of_file(Code.SYNTAX, item.shown, problem.line, problem.message, problem.hint)
         return None
+    taken = {cells: _members_of(rows, item, problems) for cells, rows in groups.items()}
+    found = {cells: members for cells, members in taken.items() if members is not None}
+    return found if len(found) == len(taken) else None
+
+
+def _members_of(rows: Sequence[Row], item: InputFile, problems: Problems) -> dict[str, MemberSource] | None:
     members: dict[str, MemberSource] = {}
     is_valid = True
     for row in rows:

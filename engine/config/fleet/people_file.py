@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from engine.config.fleet.titles import ADDRESS_WORDS, HEADER_WORDS, SSO_WORD, is_other_title, title_word
-from engine.config.reading.problems import show_value
+from engine.config.reading.problems import nearest, show_value
 from engine.config.reading.toml_document import CONFLICT_MARKER
 from engine.config.service.service_model import SSO_VALUE_MAX_CHARS, is_name
 from engine.core.limits import PEOPLE_LINES_MAX_COUNT
@@ -48,11 +48,14 @@ class TableProblem(Exception):
         self.hint = hint
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """One line of a table that is not blank: its number in the file, and its cells without blanks around them."""
+
     number: int
     cells: tuple[str, ...]
 
     def cell(self, column: int) -> str:
+        """Return a cell; an empty text where the line ends before it."""
         return self.cells[column] if column < len(self.cells) else ""
 
 
@@ -73,23 +76,59 @@ def sign_in_fault(text: str) -> tuple[str, str] | None:
 
 def read_people(text: str) -> tuple[Row, ...]:
     """Return the people of a table in the order of its lines; raises TableProblem. Blank lines are passed over."""
-    lines = _lines(text)
+    lines = lines_of(text)
+    return _People(lines).rows if lines else ()
+
+
+def read_people_by(text: str, titles: Sequence[str]) -> dict[tuple[str, ...], tuple[Row, ...]]:
+    """Return the people of a table by what stands in the columns of those titles; raises TableProblem."""
+    lines = lines_of(text)
     if not lines:
-        return ()
-    header = _header(lines)
-    if header is None:
-        return tuple(Row(line.number, line.cell(0), _address(line.cell(0))) for line in lines)
-    words = [title_word(cell) for cell in header.cells]
-    people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
-    _refuse_second_header(header, lines)
-    if SSO_WORD in words:
-        identity = words.index(SSO_WORD)
-        return tuple(Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in lines[1:])
-    columns = [*(words.index(word) for word in ADDRESS_WORDS if word in words), people]
-    return tuple(Row(line.number, line.cell(people), _first_address(line, columns)) for line in lines[1:])
+        return {}
+    people = _People(lines)
+    columns = [people.column(title) for title in titles]
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for line, row in zip(people.lines, people.rows, strict=True):
+        found.setdefault(tuple(line.cell(column) for column in columns), []).append(row)
+    return {cells: tuple(rows) for cells, rows in found.items()}
 
 
-def _refuse_second_header(header: _Line, lines: Sequence[_Line]) -> None:
+class _People:
+    """The lines of a table that hold a person each, without its header, and the people that they hold."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._header = _header(lines)
+        self._first = lines[0].number
+        self.lines = lines if self._header is None else lines[1:]
+        self.rows = self._rows(lines)
+
+    def _rows(self, lines: Sequence[Line]) -> tuple[Row, ...]:
+        header = self._header
+        if header is None:
+            return tuple(Row(line.number, line.cell(0), _address(line.cell(0))) for line in lines)
+        words = [title_word(cell) for cell in header.cells]
+        people = next((place for place, word in enumerate(words) if word in HEADER_WORDS), 0)
+        refuse_second_header(header, lines)
+        if SSO_WORD in words:
+            identity = words.index(SSO_WORD)
+            return tuple(
+                Row(line.number, line.cell(people), line.cell(identity), is_guessed=False) for line in self.lines
+            )
+        columns = [*(words.index(word) for word in ADDRESS_WORDS if word in words), people]
+        return tuple(Row(line.number, line.cell(people), _first_address(line, columns)) for line in self.lines)
+
+    def column(self, title: str) -> int:
+        """Return the place of the column that is called so; raises TableProblem where there is none."""
+        cells = () if self._header is None else self._header.cells
+        words = [title_word(cell) for cell in cells]
+        if title_word(title) in words:
+            return words.index(title_word(title))
+        message = f"no column of this table is called {show_value(title)}"
+        raise TableProblem(self._first, message, nearest(title, cells) or "Add the column, or correct the name")
+
+
+def refuse_second_header(header: Line, lines: Sequence[Line]) -> None:
+    """Raise TableProblem where the header stands once more, as two tables in one file have it."""
     for line in lines[1:]:
         if line.cells == header.cells:
             message = f"this line is the header of line {header.number} once more"
@@ -103,13 +142,14 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=outside.count)
 
 
-def _lines(text: str) -> list[_Line]:
+def lines_of(text: str) -> list[Line]:
+    """Return the lines of a table on which anything stands; raises TableProblem."""
     count = max(text.count("\n"), text.count("\r"))
     if count > PEOPLE_LINES_MAX_COUNT:  # counted first: even blank lines cost time
         message = f"the table has {count:,} lines, more than {PEOPLE_LINES_MAX_COUNT:,}"
         raise TableProblem(PEOPLE_LINES_MAX_COUNT + 1, message, "Remove blank lines, or split it into several files")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
-    lines: list[_Line] = []
+    lines: list[Line] = []
     number = 1
     try:
         for row in reader:
@@ -118,7 +158,7 @@ def _lines(text: str) -> list[_Line]:
                 message = f"this is a Git conflict marker ({clean(cells[0], 80)})"
                 raise TableProblem(number, message, "Resolve the conflict, and remove the lines that Git wrote")
             if any(cells):
-                lines.append(_Line(number, cells))
+                lines.append(Line(number, cells))
             number = reader.line_num + 1
     except csv.Error:
         hint = "Check its quotes: a quoted cell ends with a quote"
@@ -126,7 +166,7 @@ def _lines(text: str) -> list[_Line]:
     return lines
 
 
-def _header(lines: Sequence[_Line]) -> _Line | None:
+def _header(lines: Sequence[Line]) -> Line | None:
     """Return the first line where it is a header; raises TableProblem where nobody can tell."""
     first, *others = lines
     words = [title_word(cell) for cell in first.cells]
@@ -155,19 +195,19 @@ def _header(lines: Sequence[_Line]) -> _Line | None:
     return None
 
 
-def _is_alone_without_address(first: _Line, others: Sequence[_Line]) -> bool:
+def _is_alone_without_address(first: Line, others: Sequence[Line]) -> bool:
     return bool(others) and "@" not in first.cell(0) and all("@" in line.cell(0) for line in others)
 
 
-def _is_alone_with_capitals(first: _Line, others: Sequence[_Line]) -> bool:
+def _is_alone_with_capitals(first: Line, others: Sequence[Line]) -> bool:
     return len(others) > 1 and _has_capitals(first) and not any(map(_has_capitals, others))
 
 
-def _has_capitals(line: _Line) -> bool:
+def _has_capitals(line: Line) -> bool:
     return line.cell(0) != line.cell(0).lower()
 
 
-def _is_title(cell: str, others: Sequence[_Line]) -> bool:
+def _is_title(cell: str, others: Sequence[Line]) -> bool:
     """Whether a cell of the first line is no person: a known title, or words above names."""
     if is_other_title(title_word(cell)):
         return True
@@ -175,7 +215,7 @@ def _is_title(cell: str, others: Sequence[_Line]) -> bool:
     return has_words and bool(others) and all(is_name(name_of(line.cell(0))) for line in others)
 
 
-def _first_address(line: _Line, columns: Sequence[int]) -> str:
+def _first_address(line: Line, columns: Sequence[int]) -> str:
     return next(filter(None, (_address(line.cell(column)) for column in columns)), "")
 
 

@@ -16,16 +16,18 @@ from engine.config.fleet.fleet_models import (
     APP_FIELDS,
     LAYER_FIELDS,
     AppTable,
+    DomainsFromTable,
     DomainTable,
     EntryTable,
     LayerTable,
+    MembersTable,
     SpaceTable,
     Table,
     TeamTable,
     UserTable,
 )
 from engine.config.fleet.members_file import MemberSource
-from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, OwnerDef, TeamDef
+from engine.config.fleet.written import AppDef, DomainDef, DomainsFrom, Entry, FleetDef, OwnerDef, TeamDef, TemplateDef
 from engine.config.reading.model_errors import check_table, kind_of
 from engine.config.reading.problems import Code, Place, Problems, show_value
 from engine.config.reading.toml_document import Document
@@ -67,7 +69,7 @@ class TableReader:
     """Checks tables of one file after another. `read_members` gives the members of a file beside `place`'s."""
 
     problems: Problems
-    read_members: Callable[[str, Place], Mapping[str, Source]]
+    read_members: Callable[[MembersTable, Place], Mapping[str, Source]]
     strays: list[Entry] = field(default_factory=list)  # entries of tables that were refused: checked all the same
     _labels: set[str] = field(default_factory=set)
 
@@ -319,3 +321,33 @@ def read_shared(reader: TableReader, document: Document, fleet: FleetDef) -> Non
             continue
         known = fleet.domains.setdefault(name, DomainDef(name, place))
         reader.domain(known, data, place)
+    _read_templates(reader, document, fleet)
+
+
+def _read_templates(reader: TableReader, document: Document, fleet: FleetDef) -> None:
+    """Read `templates` and `domains_from`; templates are kept as written, since only a row makes a domain of one."""
+    problems = reader.problems
+    for name, data, place in reader.tables(document.data, "templates", document.place):
+        first = fleet.templates.get(name)
+        fault = label_fault(name)
+        if first is not None:
+            message = f"this template is already in {first.place.source}"
+            problems.error(Code.CONFLICT, place, message, "Rename one of the two, or remove it")
+        elif fault is not None:
+            context = fault.context or {}
+            problems.error(Code.NAME, place, context["message"], context["hint"])
+        elif not isinstance(data, dict):
+            problems.error(
+                Code.VALUE, place, f"expected a table, found {kind_of(data)}", "Write it as [templates.NAME]"
+            )
+        else:
+            fleet.templates[name] = TemplateDef(name, data, place)
+    items = document.data.get("domains_from", [])
+    place = document.place.at("domains_from")
+    if not isinstance(items, list):
+        problems.error(Code.VALUE, place, f"expected a list, found {kind_of(items)}", "Write it as [[domains_from]]")
+        return
+    for index, item in enumerate(items):
+        model = check_table(DomainsFromTable, item, place.at(index), problems)
+        if model is not None:
+            fleet.domains_from.append(DomainsFrom(model.csv, model.template, place.at(index)))

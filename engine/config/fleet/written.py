@@ -78,6 +78,24 @@ class DomainDef:
     lost_people: bool = False  # a table or file that names people could not be read, so nobody is unknown
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateDef:
+    """`[templates.NAME]`, as it was written: a domain's table with words in braces."""
+
+    name: str
+    data: Mapping[str, Any]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DomainsFrom:
+    """One table of `[[domains_from]]`: a CSV file beside the file of `place`, and the name of a template."""
+
+    csv: str
+    template: str
+    place: Place
+
+
 @dataclass(slots=True)
 class FleetDef:
     """Everything that was written, of all files. `broken_apps` names definitions that could not be read."""
@@ -87,3 +105,5 @@ class FleetDef:
     apps: dict[str, AppDef] = field(default_factory=dict)
     broken_apps: set[str] = field(default_factory=set)
     domains: dict[str, DomainDef] = field(default_factory=dict)
+    templates: dict[str, TemplateDef] = field(default_factory=dict)
+    domains_from: list[DomainsFrom] = field(default_factory=list)

@@ -119,22 +119,23 @@ class Problems:
     def error(self, code: Code, place: Place, message: str, hint: str) -> None:
         """Note an error at a key."""
         line = place.positions.line_of(place.path)
-        self._keep(Diagnostic(code, place.file, line, show_path(place.path), message, hint))
+        self.take(Diagnostic(code, place.file, line, show_path(place.path), message, hint))
 
     def warning(self, code: Code, place: Place, message: str, hint: str) -> None:
         """Note a warning at a key."""
         line = place.positions.line_of(place.path)
-        self._keep(Diagnostic(code, place.file, line, show_path(place.path), message, hint, Severity.WARNING))
+        self.take(Diagnostic(code, place.file, line, show_path(place.path), message, hint, Severity.WARNING))
 
     def of_file(self, code: Code, file: str, line: int, message: str, hint: str) -> None:
         """Note an error of a whole file (`line` 0), or of a line that has no key."""
-        self._keep(Diagnostic(code, file, line, "", message, hint))
+        self.take(Diagnostic(code, file, line, "", message, hint))
 
     def warn_of_file(self, code: Code, file: str, line: int, message: str, hint: str) -> None:
         """Note a warning of a line that has no key."""
-        self._keep(Diagnostic(code, file, line, "", message, hint, Severity.WARNING))
+        self.take(Diagnostic(code, file, line, "", message, hint, Severity.WARNING))
 
-    def _keep(self, diagnostic: Diagnostic) -> None:
+    def take(self, diagnostic: Diagnostic) -> None:
+        """Note a problem that was found elsewhere."""
         kept = self._errors if diagnostic.severity is Severity.ERROR else self._warnings
         if len(kept) < PROBLEMS_KEPT_MAX_COUNT:
             kept.append(diagnostic)

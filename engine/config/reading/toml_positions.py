@@ -59,6 +59,11 @@ class Positions:
     def __init__(self, root: _Node) -> None:
         self._root = root
 
+    @classmethod
+    def of_line(cls, line: int) -> Positions:
+        """Return the positions of what stands in one line, whatever its keys are."""
+        return cls(_Node(line))
+
     def line_of(self, path: Sequence[str | int]) -> int:
         """Return the line of a key, or of its nearest ancestor that has one; 1 for the text itself."""
         node = self._root

@@ -94,7 +94,7 @@ def test_a_table_of_very_many_lines_is_refused_before_it_is_read(line: str, monk
 def test_problems_of_a_table_stop_at_their_bound() -> None:
     problems = Problems()
     item = InputFile("p.csv", "p.csv", b"user\n" + b"a_b\n" * 5_000, "")
-    assert read_members(item, problems) is None
+    assert read_members(item, (), problems) is None
     assert len(problems.errors) == PROBLEMS_KEPT_MAX_COUNT
 
 
@@ -108,5 +108,5 @@ def test_a_name_said_again_and_again_costs_no_more_warnings_than_are_kept(monkey
     monkeypatch.setattr("engine.config.fleet.members_file.show_value", show)
     problems = Problems()
     item = InputFile("p.csv", "p.csv", b"user\n" + b"ann\n" * 5_000, "")
-    assert list(read_members(item, problems) or ()) == ["ann"]
+    assert list((read_members(item, (), problems) or {})[()]) == ["ann"]
     assert len(problems.warnings) == PROBLEMS_KEPT_MAX_COUNT == len(shown)

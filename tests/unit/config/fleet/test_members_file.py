@@ -15,10 +15,10 @@ from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
 def _read(text: str | bytes) -> tuple[dict[str, int], list[str]]:
     data = text.encode() if isinstance(text, str) else text
     problems = Problems()
-    members = read_members(InputFile("t.csv", "t.csv", data, ""), problems)
+    members = read_members(InputFile("t.csv", "t.csv", data, ""), (), problems)
     shown = [d.render() for d in problems.errors]
     assert (members is None) is bool(shown)
-    return {name: source.line for name, source in (members or {}).items()}, shown
+    return {name: source.line for name, source in (members or {}).get((), {}).items()}, shown
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -91,7 +91,7 @@ def test_two_texts_that_become_one_name_are_an_error_and_the_same_text_twice_a_w
         't.csv:3: "a-b@y" and "a.b@x" (line 1) become one name, a-b. Give one of them another user profile name'
     ]
     problems = Problems()
-    read_members(InputFile("t.csv", "t.csv", b"alice\nbob\nalice\n", ""), problems)
+    read_members(InputFile("t.csv", "t.csv", b"alice\nbob\nalice\n", ""), (), problems)
     assert [d.render() for d in problems.warnings] == [
         't.csv:3: warning: "alice" is there twice (first in line 1). Remove one of the two lines'
     ]
