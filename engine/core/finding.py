@@ -12,6 +12,7 @@ UNDO: Final = "undo"  # the check that says what is no longer as a run that is u
 RESTORE: Final = "restore"  # the check that says which updates cannot be put back as long as nothing else changes
 UNPRUNED: Final = "unpruned"  # the check that says what was to be pruned if it could have been read whose it is
 OWNERS: Final = "owners"  # the check that says which profiles and spaces are missing, differ or are somebody else's
+ADOPTION: Final = "adopt"  # the check that says what is not adopted; with no key, that nothing is
 UNCOMPARED: Final = "uncompared"  # the check that says which profiles and spaces, or whose tags, could not be read
 SKIP: Final = "skip"  # the enforcement that leaves out one thing alone
 MANDATORY: Final = "mandatory"  # the enforcement that stops a run

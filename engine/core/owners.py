@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from engine.core.change import MAKING, Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.counted import owners_counted
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode, holder_of
-from engine.core.finding import OWNERS, SKIP, UNCOMPARED, Finding
+from engine.core.finding import ADOPTION, OWNERS, SKIP, UNCOMPARED, Finding
 from engine.core.identity import SPACE, USER, Owner, owner_word
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.owner_settings import APP_SETTINGS, EBS_GB, Difference, default_alone, differences
@@ -121,12 +121,14 @@ def with_owners(
         if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
     findings += tag_findings(others, plan.fleet)
+    moves = any(change.action is Action.ADOPT for change in made.changes.values())
+    said = (one for one in plan.findings if not (moves and one.rule == ADOPTION and not one.key))
     return replace(
         plan,
         decisions=tuple(decisions),
         owners=tuple(sorted(made.changes.values(), key=owner_order)),
         owner_drift=tuple(sorted(made.drift.values(), key=owner_order)),
-        findings=tuple(sorted({*plan.findings, *findings})),
+        findings=tuple(sorted({*said, *findings})),
     )
 
 

@@ -16,7 +16,7 @@ from engine.core.change import Action, Change, Reason
 from engine.core.decision import Guard, decide_declared, decide_undeclared, drifted_fields, ownership_matters
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import BugError
-from engine.core.finding import LISTING, UNPRUNED, Finding
+from engine.core.finding import ADOPTION, LISTING, UNPRUNED, Finding
 from engine.core.identity import USER, AppKey, folded, twin_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.maintenance import maintenance_finding
@@ -244,7 +244,7 @@ def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: s
             f"no declared app that is listed and in service is owned by the fleet {options.request.from_fleet!r}: "
             "all are moved, or that was not its name"
         )
-        yield Finding("adopt", _SAID, "", clean(message))
+        yield Finding(ADOPTION, _SAID, "", clean(message))
 
 
 def _claimed_message(fleet: str, keys: list[AppKey]) -> str:

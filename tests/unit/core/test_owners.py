@@ -11,6 +11,7 @@ import pytest
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner, Mode
 from engine.core.errors import AccessDenied
+from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner, Ownership
 from engine.core.offboarding import with_owner_deletes
@@ -443,6 +444,11 @@ def test_what_the_old_name_manages_moves_and_is_updated_later() -> None:
     assert [one.differs[0].field for one in told.owner_drift] == ["execution_role"], "without update it is reported"
     others = moving(replace(row, managed_by="others"))
     assert others.owners == ()
+    nothing = Finding("adopt", "advisory", "", "no declared app moves")
+    asked = replace(plan(), findings=(nothing,))
+    for it, findings in ((row, ()), (replace(row, managed_by="others"), (nothing,))):
+        made = owned(asked, fleet(PROFILE), {ALICE: it}, watched=[ALICE], from_fleet="old")
+        assert made.findings == findings, "that nothing moves is not said where a profile does"
 
 
 def test_whose_nobody_can_read_is_not_moved_and_named() -> None:
