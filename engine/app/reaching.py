@@ -12,6 +12,7 @@ import asyncio
 import copy
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.adapters.aws.account import AccountCalls
@@ -19,7 +20,7 @@ from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
 from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
-from engine.core.errors import AppfleetError, CloudError, CredentialsFailed, WrongAccountError
+from engine.core.errors import AppfleetError, CloudError, CredentialsFailed, Unreachable, WrongAccountError
 from engine.core.identity import Lane
 from engine.core.limits import CALLER_MAX_SECONDS, CONNECT_PARALLEL_MAX_COUNT, DOMAINS_NAMED_MAX_COUNT
 from engine.core.plan import PlanLane
@@ -27,10 +28,11 @@ from engine.core.text import listed
 from engine.executor.asking import ask_again
 from engine.executor.calls import ANSWER_KINDS
 from engine.executor.link import Link
+from engine.executor.outages import Outages
 from engine.ports.events import CallAnswered, EndpointNotAws
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from engine.adapters.aws.sagemaker import SageMakerCloud
     from engine.app.begun import Begun
@@ -65,11 +67,14 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
     A domain of another account than its credentials is one that cannot be reached.
     """
     reached = await _at_once(domains, clouds.connect)
-    found = [cloud for cloud in reached if not isinstance(cloud, CloudError)]
-    distinct: dict[object, SageMakerCloud] = {}
-    for one in found:
-        distinct.setdefault(one.asks_as, one)
-    answers = await _at_once(distinct.values(), lambda cloud: _caller(cloud, backoffs, begun))
+    named: dict[str, SageMakerCloud] = {}
+    for domain, cloud in zip(domains, reached, strict=True):
+        if not isinstance(cloud, CloudError):
+            named[domain.name] = cloud
+    distinct: dict[object, str] = {}
+    for name, cloud in named.items():
+        distinct.setdefault(cloud.asks_as, name)
+    answers = await _at_once(distinct.values(), _Callers(named, backoffs, begun).ask)
     callers = dict(zip(distinct, answers, strict=True))
     links: dict[str, Link] = {}
     unreachable: dict[str, AppfleetError] = {}
@@ -128,26 +133,57 @@ async def _at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list
     return results
 
 
-async def _caller(cloud: SageMakerCloud, backoffs: Backoffs, begun: Begun) -> Caller:
-    """Ask who a set of credentials is, within its bound, and count each call as the run counts its own."""
-    if cloud.known_caller is not None:
-        return cloud.known_caller
+class _Callers:
+    """Asks who sets of credentials are, through the clouds of domains, by name."""
 
-    async def ask() -> Caller:
+    def __init__(self, clouds: Mapping[str, SageMakerCloud], backoffs: Backoffs, begun: Begun) -> None:
+        self._clouds = clouds
+        self._backoffs = backoffs
+        self._begun = begun
+        self._outages = Outages(begun.emit, self._needed_by)
+        self._gone: dict[str, Unreachable] = {}  # endpoints that were given up: who comes later does not try them
+
+    async def ask(self, name: str) -> Caller:
+        """Return who a domain's credentials are, within its bound; each call counts as the run counts its own."""
+        cloud = self._clouds[name]
+        if cloud.known_caller is not None:
+            return cloud.known_caller
+        if (gone := self._gone.get(cloud.sts_endpoint)) is not None:
+            raise copy.copy(gone)
+        try:
+            return await ask_again(
+                CALLER_OPERATION,
+                partial(self._once, name),
+                self._backoffs,
+                random.Random().random,
+                partial(self._outages.tell, name),
+                CALLER_MAX_SECONDS,
+            )
+        except Unreachable as error:
+            self._gone[cloud.sts_endpoint] = error
+            raise
+
+    async def _once(self, name: str) -> Caller:
+        begun = self._begun
         sent_at = begun.control.now()
         kind = "cancelled"
         try:
-            caller = await cloud.caller()
+            caller = await self._clouds[name].caller()
             kind = "ok"
         except CloudError as error:
             kind = ANSWER_KINDS.get(type(error), "rejected")
+            if isinstance(error, Unreachable):
+                self._outages.met(name, error)
             raise
         finally:
             begun.caller_calls[kind] += 1
             begun.emit(CallAnswered(CALLER_OPERATION, kind, round(begun.control.now() - sent_at, 4)))
+        self._outages.answered(name)
         return caller
 
-    return await ask_again(CALLER_OPERATION, ask, backoffs, random.Random().random, begun.emit, CALLER_MAX_SECONDS)
+    def _needed_by(self, name: str) -> list[str]:
+        url = self._clouds[name].sts_endpoint
+        return [other for other, cloud in self._clouds.items() if cloud.sts_endpoint == url]
 
 
 def _one_error(unreachable: dict[str, AppfleetError]) -> AppfleetError:

@@ -83,6 +83,7 @@ RETRY_AFTER_MAX_SECONDS: Final = 300.0
 TAG_PAGES_MAX_COUNT: Final = 10
 CREDENTIAL_ATTEMPT_MAX_SECONDS: Final = 60.0  # a person may have to type a code
 CREDENTIAL_COMMAND_MAX_SECONDS: Final = 50.0  # of `credential_process`; below the attempt, so that it is named
+ROLE_THROTTLED_MAX_SECONDS: Final = 50.0  # of a role that STS throttles; below the attempt, so that it is named
 CREDENTIAL_TEXT_MAX_BYTES: Final = 100_000  # of a token's file and of what `credential_process` prints
 CREDENTIAL_WORDS_MAX_CHARS: Final = 200  # of what a command that failed said last
 CREDENTIAL_REFRESH_MAX_SECONDS: Final = 90.0

@@ -30,7 +30,7 @@ from engine.executor.throttle import AdaptiveRate
 from engine.ports.events import CallAnswered, LaneRateChanged, LaneThrottled
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from engine.core.identity import Lane
     from engine.core.settings import Execution
@@ -208,3 +208,14 @@ class LaneCalls:
                 throttle.answered(error, sent_at, now)
             self._emit(CallAnswered(operation, kind, round(now - sent_at, 4)))
         return answer
+
+
+def counted(lanes: Iterable[LaneCalls]) -> dict[str, dict[str, int]]:
+    """Count the calls of lanes together: operation -> kind of answer -> how many."""
+    total: dict[str, dict[str, int]] = {}
+    for calls in lanes:
+        for operation, kinds in calls.counts.items():
+            of_kind = total.setdefault(operation, {})
+            for kind, count in kinds.items():
+                of_kind[kind] = of_kind.get(kind, 0) + count
+    return total

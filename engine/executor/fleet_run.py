@@ -20,7 +20,7 @@ from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, 
 from engine.executor.asking import unless_aborted
 from engine.executor.assigning import Assigning
 from engine.executor.begin import Beginning
-from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError
+from engine.executor.calls import ACCOUNT_READS, LISTING_READS, LaneCalls, StoppedError, counted
 from engine.executor.cause import Cause
 from engine.executor.control import wait_for
 from engine.executor.course import Over, late_max_s, left_over
@@ -31,6 +31,7 @@ from engine.executor.ledger import Ledger
 from engine.executor.link import Link
 from engine.executor.operation import Phase
 from engine.executor.optional import OptionalServices
+from engine.executor.outages import Outages
 from engine.executor.owner_scan import OwnerScanner
 from engine.executor.reach import Reach, Turns
 from engine.executor.ready import ReadyQueue
@@ -85,8 +86,13 @@ class FleetRun:
     _rows: dict[str, int] = field(default_factory=dict)
     _listing_errors: dict[str, AppfleetError] = field(default_factory=dict)
     _turns: Turns = field(default_factory=Turns)
+    _outages: Outages = field(init=False)
     _listed_at: float = 0.0
     _bug: str = ""
+
+    def __post_init__(self) -> None:
+        """Join what is said of endpoints to the domains that need them."""
+        self._outages = Outages(self.emit, lambda name: self.links[name].beside(self.links.values()))
 
     async def observe(
         self, owners: Mapping[str, Sequence[Owner] | None], *, create_in_doubt_at: float | None = None
@@ -143,6 +149,7 @@ class FleetRun:
             may_call or self.control.may_call,
             self.optional,
             self._turns.of_lanes(may_call),
+            self._outages,
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:
@@ -230,13 +237,7 @@ class FleetRun:
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Count the calls of all lanes so far: operation -> kind of answer -> how many."""
-        total: dict[str, dict[str, int]] = {}
-        for calls in (*self._calls.values(), *self._account_calls.values()):
-            for operation, kinds in calls.counts.items():
-                counted = total.setdefault(operation, {})
-                for kind, count in kinds.items():
-                    counted[kind] = counted.get(kind, 0) + count
-        return total
+        return counted((*self._calls.values(), *self._account_calls.values()))
 
     def calls_of(self, lane: Lane) -> LaneCalls:
         """Return the one LaneCalls of a lane."""

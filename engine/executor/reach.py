@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown, Throttled, Unreachable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from engine.executor.calls import LaneCalls
     from engine.executor.control import Control
     from engine.executor.link import Link
+    from engine.executor.outages import Outages
     from engine.executor.reads import P
     from engine.ports.cloud import Cloud
     from engine.ports.events import Emit
@@ -70,6 +72,7 @@ class Reach:
     may_call: Callable[[], bool]
     optional_services: OptionalServices = field(default_factory=OptionalServices)
     among_all: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
+    outages: Outages | None = None
 
     @property
     def domain_id(self) -> str:
@@ -82,12 +85,21 @@ class Reach:
         """Read, again and again while the trouble passes, for at most `give_up_max_s` seconds."""
 
         async def once() -> T:
-            return await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call, self.among_all)
+            try:
+                answer = await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call, self.among_all)
+            except Unreachable as error:
+                if self.outages is not None:
+                    self.outages.met(name, error)
+                raise
+            if self.outages is not None:
+                self.outages.answered(name)
+            return answer
 
-        stopped = self.control.stopped
+        name, stopped = self.link.domain.name, self.control.stopped
+        emit = self.emit if self.outages is None else partial(self.outages.tell, name)
         async with unless_aborted(self.control):
             return await ask_again(
-                operation, once, self.backoffs, self.jitter, self.emit, give_up_max_s, stopped, self.may_call
+                operation, once, self.backoffs, self.jitter, emit, give_up_max_s, stopped, self.may_call
             )
 
     async def pages(

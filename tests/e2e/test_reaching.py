@@ -114,6 +114,31 @@ def test_an_apply_waits_a_short_while_for_somebody_to_listen(place: Place) -> No
     assert f"Cannot connect to http://127.0.0.1:{port} (connection refused)" in " ".join(ran.err.split())
 
 
+def test_an_endpoint_that_many_profiles_need_is_named_once_at_the_first_attempt(place: Place) -> None:
+    """Each profile told of each of its attempts, and no word said who needed the endpoint."""
+    five_regions(place)
+    (place.folder / "policies" / "execution.toml").write_text('[backoff.transient]\ninitial = "10ms"\nmax = "20ms"\n')
+    fleet = (place.folder / "fleet.toml").read_text()
+    profiles = ""
+    for number, region in enumerate(REGIONS):
+        fleet = fleet.replace(f'region = "{region}"', f'region = "{region}"\nprofile = "p{number}"')
+        profiles += f"[profile p{number}]\naws_access_key_id = AKIA{number:016}\naws_secret_access_key = canary-key\n"
+    (place.folder / "fleet.toml").write_text(fleet)
+    (place.folder / "config").write_text(profiles)
+    port = free_port()
+    with place.start(
+        "apply", "--yes", AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", AWS_CONFIG_FILE=str(place.folder / "config")
+    ) as running:
+        ran = running.end()
+    assert ran.code == 1
+    (said,) = ran.events("lane.endpoint_unreachable")
+    assert said["message"] == f"Cannot connect to http://127.0.0.1:{port} (connection refused)"
+    assert (said["domains"], said["count"]) == (["d0", "d1", "d2", "d3", "d4"], 5)
+    attempts = [event["attempt"] for event in ran.events("call.retried")]
+    assert attempts == list(range(1, len(attempts) + 1)), "one profile alone tells of its attempts"
+    assert "needed for domains d0, d1, d2, d3, d4" in " ".join(ran.err.split())
+
+
 def test_loopback_is_reached_whatever_the_proxy_variables_say(place: Place) -> None:
     with serving() as proxy:
         names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")

@@ -25,6 +25,7 @@ from engine.core.limits import (
     CREDENTIAL_LOOK_EVERY_SECONDS,
     CREDENTIAL_REFRESH_MAX_SECONDS,
     CREDENTIAL_RETRY_PAUSE_SECONDS,
+    ROLE_THROTTLED_MAX_SECONDS,
 )
 from engine.core.redact import Redactor
 
@@ -35,7 +36,11 @@ _PASSING_SOURCES: Final = (aws.MetadataRetrievalError, aws.TokenRetrievalError)
 
 @dataclass(frozen=True, slots=True)
 class GateTimes:
-    """All in seconds. How long one attempt and all of them may take, and how often the expiry is looked at."""
+    """All in seconds. How long one attempt and all of them may take, and how often the expiry is looked at.
+
+    `throttled_max` is how long a role is tried that STS throttles, `unreachable_kept` how long others are told that STS
+    could not be reached.
+    """
 
     attempt_max: float = CREDENTIAL_ATTEMPT_MAX_SECONDS
     refresh_max: float = CREDENTIAL_REFRESH_MAX_SECONDS
@@ -43,6 +48,8 @@ class GateTimes:
     look_every: float = CREDENTIAL_LOOK_EVERY_SECONDS
     last_use: float = CREDENTIAL_LAST_USE_SECONDS
     failure_kept: float = CREDENTIAL_FAILURE_KEPT_SECONDS
+    throttled_max: float = ROLE_THROTTLED_MAX_SECONDS
+    unreachable_kept: float = CREDENTIAL_RETRY_PAUSE_SECONDS
 
 
 _DEFAULT_TIMES: Final = GateTimes()

@@ -6,6 +6,7 @@ Not here: when a role is assumed again (`credentials`), which roles there are (`
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,20 +15,23 @@ from typing import TYPE_CHECKING, Any, Final
 from aiobotocore.credentials import AioDeferredRefreshableCredentials
 
 from engine.adapters.aws.connection_errors import not_sent
+from engine.adapters.aws.errors import translate
 from engine.adapters.aws.signing import signed_by
-from engine.core.errors import CredentialsFailed, Unreachable
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, CREDENTIAL_RETRY_PAUSE_SECONDS
+from engine.core.errors import CredentialsFailed, Throttled, Unreachable
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT
 from engine.ports.cloud import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from engine.adapters.aws.credentials import GateTimes
     from engine.adapters.aws.signing import CredentialSource
 
 ROLE_SESSION_NAME: Final = "appfleet"
 OPERATION: Final = "AssumeRole"
 
 _ASSUMED: Final = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/[\w+=,.@/-]{1,200}")
+_JITTER: Final = (0.5, 1.0)
 _ODD_HINT: Final = "Something answered in the place of STS: check the proxy, --endpoint-url and AWS_ENDPOINT_URL_STS"
 
 
@@ -37,18 +41,34 @@ class RoleDesk:
     Where nobody listens, those who come within a moment get the same error: a thousand roles cost one time-out.
     """
 
-    def __init__(self, sts: Any) -> None:
-        self.sts = sts
+    def __init__(self, sts: Any, times: GateTimes) -> None:
+        self._sts = sts
+        self._times = times
         self._places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
         self._failed: Exception | None = None
         self._failed_until = 0.0
 
     async def assume(self, source: CredentialSource, role_arn: str) -> dict[str, Any]:
-        """Return STS's answer. Raises what the library raises."""
+        """Return STS's answer. Raises what the library raises.
+
+        A call that is throttled is made again, and holds its place meanwhile: so all together slow down.
+        """
+        clock = asyncio.get_running_loop().time
         async with self._places:
-            with self._as_reachable(), signed_by(source):
-                answer: dict[str, Any] = await self.sts.assume_role(RoleArn=role_arn, RoleSessionName=ROLE_SESSION_NAME)
-                return answer
+            pause, until = self._times.retry_pause, clock() + self._times.throttled_max
+            while True:
+                try:
+                    return await self._call(source, role_arn)
+                except Exception as error:
+                    if not isinstance(translate(OPERATION, error), Throttled) or clock() + pause > until:
+                        raise
+                    await asyncio.sleep(pause * random.uniform(*_JITTER))
+                    pause *= 2
+
+    async def _call(self, source: CredentialSource, role_arn: str) -> dict[str, Any]:
+        with self._as_reachable(), signed_by(source):
+            answer: dict[str, Any] = await self._sts.assume_role(RoleArn=role_arn, RoleSessionName=ROLE_SESSION_NAME)
+        return answer
 
     @contextmanager
     def _as_reachable(self) -> Iterator[None]:
@@ -59,7 +79,7 @@ class RoleDesk:
             yield
         except Exception as error:
             if isinstance(not_sent(OPERATION, error), Unreachable):
-                self._failed, self._failed_until = error, clock() + CREDENTIAL_RETRY_PAUSE_SECONDS
+                self._failed, self._failed_until = error, clock() + self._times.unreachable_kept
             raise
 
 

@@ -59,6 +59,12 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
         """The endpoint's URL when it is not AWS's own, else empty."""
         return self._endpoint
 
+    @property
+    def sts_endpoint(self) -> str:
+        """The URL that `caller` asks."""
+        url: str = self._sts.meta.endpoint_url
+        return url
+
     async def caller(self) -> Caller:
         """GetCallerIdentity, where it is not known who this is."""
         if self.known_caller is not None:

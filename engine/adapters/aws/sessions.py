@@ -260,7 +260,7 @@ class Clouds:
     async def _desk(self, profile: Profile, region: str) -> RoleDesk:
         """Return the desk of the client that assumes roles for a profile in a region."""
         sts = await self._clients.open(profile.session, "sts", region)
-        return self._desks.setdefault(id(sts), RoleDesk(sts))
+        return self._desks.setdefault(id(sts), RoleDesk(sts, self._gate_times))
 
 
 @contextmanager

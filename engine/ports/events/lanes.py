@@ -36,6 +36,15 @@ class EndpointNotAws(Event, name="lane.endpoint_noticed", level="warning"):
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointUnreachable(Event, name="lane.endpoint_unreachable", level="warning"):
+    """No connection to an endpoint; it is tried again. `domains` are the first of the `count` that need it."""
+
+    message: str
+    domains: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallAnswered(Event, name="call.answered", level="debug"):
     """A call to the service ended: `answer` is `ok` or the kind of trouble. Feeds the counters."""
 

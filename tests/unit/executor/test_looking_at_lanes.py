@@ -15,6 +15,7 @@ from engine.adapters.pace import ThrottlePace
 from engine.app.answers import answers, describe_owners, look_at_owners
 from engine.app.options import AppOptions
 from engine.core.desired import DesiredDomain
+from engine.core.errors import Unreachable
 from engine.core.facts import Facts, joined_facts
 from engine.core.identity import USER, Lane, Owner, parse_app_key
 from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
@@ -58,6 +59,8 @@ class Many:
     most: int = 0
     events: list[tuple[float, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    refuses: bool = False
+    refused_after_s: float = 5.0
 
     async def takes(self, seconds: float = 1.0) -> None:
         self.under_way += 1
@@ -67,6 +70,9 @@ class Many:
 
     def cloud(self, world: World, lane: Lane, clock: Callable[[], float]) -> MemoryCloud:
         async def latency(call: SimulatedCall) -> None:
+            if self.refuses:
+                await asyncio.sleep(self.refused_after_s)
+                raise Unreachable("Cannot connect to https://sagemaker.nowhere.invalid (no answer in time)")
             if call.phase == "request":
                 await self.takes(SLOW_S if lane.account in self.slow else 1.0)
 

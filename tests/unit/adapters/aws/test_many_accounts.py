@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,8 @@ class Accounts:
     assuming_most: int = 0
     refused: frozenset[str] = frozenset()
     names_callers: bool = True
+    throttles: int = 0  # of each account, so many answers
+    throttled: Counter[str] = field(default_factory=Counter)
     rng: random.Random = field(default_factory=lambda: random.Random(14))
 
     async def answer(self, request: Request) -> bytes:
@@ -91,6 +94,9 @@ class Accounts:
         for _ in range(20):
             await asyncio.sleep(0)
         self.assuming -= 1
+        if self.throttled[account] < self.throttles:
+            self.throttled[account] += 1
+            return http(b"<E><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></E>", 400)
         if account in self.refused:
             return http(b"<E><Error><Code>AccessDenied</Code><Message>no</Message></Error></E>", 403)
         self.generations[account] = generation = self.generations.get(account, 0) + 1
@@ -221,6 +227,24 @@ async def test_so_many_roles_are_assumed_at_once_and_no_more() -> None:
         pass
     assert service.generations == dict.fromkeys(ACCOUNTS, 1)
     assert 1 < service.assuming_most <= CONNECT_PARALLEL_MAX_COUNT
+
+
+async def test_a_role_that_sts_throttles_is_tried_again() -> None:
+    """A thousand roles at once are more than STS takes; each of them was left alone then."""
+    service = Accounts(throttles=3)
+    async with connected(service):
+        pass
+    assert service.generations == dict.fromkeys(ACCOUNTS, 1)
+    assert service.throttled == dict.fromkeys(ACCOUNTS, 3)
+
+
+async def test_a_role_that_sts_throttles_for_too_long_is_a_failure_of_credentials() -> None:
+    service = Accounts(throttles=10_000)
+    times = replace(FAST_TIMES, throttled_max=0.1)
+    async with hostile(service.answer) as server, Clouds(endpoint_url=server.url, gate_times=times) as clouds:
+        with pytest.raises(CredentialsFailed, match="AssumeRole failed with Throttling: Rate exceeded"):
+            await clouds.connect(desired(role_arn=role_of(ACCOUNTS[0])))
+    assert service.throttled[ACCOUNTS[0]] > 1
 
 
 async def test_who_a_role_is_is_read_from_the_answer_that_gave_its_keys() -> None:
