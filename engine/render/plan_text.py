@@ -99,7 +99,7 @@ def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
     """Return the lines of the head as pairs of label and text, for every format; of many lanes a few."""
     lines = [
         ("Fleet", clean(plan.fleet)),
-        *_lane_lines(plan.lanes, len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT),
+        *lane_lines(plan.lanes, len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT),
     ]
     if plan.selectors:
         lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
@@ -109,7 +109,8 @@ def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
     return lines
 
 
-def _lane_lines(lanes: Sequence[PlanLane], shown: int) -> list[tuple[str, str]]:
+def lane_lines(lanes: Sequence[PlanLane], shown: int = LANES_SHOWN_MAX_COUNT) -> list[tuple[str, str]]:
+    """Return the lines of the head for so many lanes, foreign endpoints first, and how many more."""
     if len(lanes) <= shown:
         return [("Account", lane_text(lane)) for lane in lanes]
     ordered = sorted(lanes, key=lambda lane: not lane.endpoint)

@@ -12,7 +12,7 @@ from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_note
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owner_status_text import OWNERS_TITLE, owners_amiss, owners_count_line
 from engine.render.plan_markdown import findings_section
-from engine.render.plan_text import lane_text
+from engine.render.plan_text import lane_lines
 from engine.render.status_text import Unwell, expiring_lines, foreign_text, not_well, team_cells, verdict
 
 _STATUS_COMMAND: Final = "appfleet status"
@@ -23,13 +23,13 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
     """Return the status, ending in a line break, in at most `max_chars` characters."""
     page = Page(max_chars, _STATUS_COMMAND)
     page.add(f"### {verdict(view)}", "")
-    lanes = [("Account", prose(lane_text(lane))) for lane in view.lanes]
+    lanes = [(label, prose(text)) for label, text in lane_lines(view.lanes)]
     page.add(*bullets([("Fleet", code(view.fleet)), *lanes]), "")
     page.listed(
         [f"- Not listed: {prose(error.code)}: {prose(error.message)}" for error in view.errors], ("error", "errors")
     )
     findings_section(page, view.findings)
-    cells = team_cells(view)
+    cells = team_cells(view, every=every)
     if cells:
         titles, *rows = cells
         head = table_head(*(title.capitalize() for title in titles))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from engine.core.change import Reason
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, STATUS_APPS_OPEN_MAX_COUNT
-from engine.core.status import FINE, Condition, StatusRow, StatusView
+from engine.core.limits import (
+    DOMAINS_OPEN_MAX_COUNT,
+    ERRORS_SHOWN_MAX_COUNT,
+    ORPHANS_NAMED_MAX_COUNT,
+    STATUS_APPS_OPEN_MAX_COUNT,
+    TEAMS_SHOWN_MAX_COUNT,
+)
+from engine.core.status import FINE, Condition, StatusRow, StatusView, TeamLine
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
 from engine.render.idle_spaces_text import spaces_block
@@ -30,7 +37,7 @@ from engine.render.layout import (
     wrapped,
 )
 from engine.render.owner_status_text import owners_block
-from engine.render.plan_text import LABEL_CHARS, lane_text
+from engine.render.plan_text import LABEL_CHARS, lane_lines
 from engine.render.words import shown
 
 _STYLES: Final[Mapping[str, Style]] = {
@@ -96,11 +103,12 @@ def status_text(
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
     head = [f"{paint('bold', 'Fleet'.ljust(LABEL_CHARS))} {clean(view.fleet)}"]
-    head += [f"{paint('bold', 'Account'.ljust(LABEL_CHARS))} {lane_text(lane)}" for lane in view.lanes]
+    lanes = lane_lines(view.lanes, len(view.lanes)) if every else lane_lines(view.lanes)
+    head += [f"{paint('bold', label.ljust(LABEL_CHARS))} {text}" for label, text in lanes]
     unfolded = every or len(view.rows) <= STATUS_APPS_OPEN_MAX_COUNT
     blocks = [
         "\n".join(head),
-        *_teams(view, paint, width),
+        *_teams(view, paint, width, every=every),
         *(_domains(view.rows, paint, width) if unfolded else []),
         *_not_well(view, paint, width, every=every),
         *_expiring(view, paint, width, every=every),
@@ -114,20 +122,52 @@ def status_text(
     return "\n\n".join(blocks) + "\n"
 
 
-def team_cells(view: StatusView) -> list[tuple[str, ...]]:
-    """Return the table of teams: its titles, then a row a team. The domain is told where there are several."""
-    several = len({team.domain for team in view.teams}) > 1
+def team_cells(view: StatusView, *, every: bool) -> list[tuple[str, ...]]:
+    """Return the table of teams: its titles, then a row a team. The domain is told where there are several.
+
+    Of many domains each team is one row, unless it is asked for `every`.
+    """
+    count = len({team.domain for team in view.teams})
     titles = ("TEAM", "DECLARED", *(title for title, _ in TEAM_COLUMNS), "EXPIRING")
+    teams = view.teams
+    if count > DOMAINS_OPEN_MAX_COUNT and not every:
+        teams, count = _over_domains(teams), 1
     rows = [
         (
-            f"{clean(team.domain)}: {clean(team.team) or '(no team)'}" if several else clean(team.team) or "(no team)",
+            f"{clean(team.domain)}: {clean(team.team) or '(no team)'}"
+            if count > 1
+            else clean(team.team) or "(no team)",
             f"{team.declared:,}",
             *(f"{team.conditions.get(condition, 0):,}" for _, condition in TEAM_COLUMNS),
             f"{team.expiring:,}",
         )
-        for team in view.teams
+        for team in teams
     ]
     return without_empty([titles, *rows], _TEAM_COLUMNS_KEPT_COUNT) if rows else []
+
+
+def _over_domains(teams: Iterable[TeamLine]) -> tuple[TeamLine, ...]:
+    """Return a line for each team over all domains; of very many those that are not well, and one for the others."""
+    grouped: dict[str, list[TeamLine]] = {}
+    for team in teams:
+        grouped.setdefault(team.team, []).append(team)
+    lines = [
+        _together(f"{name or '(no team)'}, {count_of(len(of_it), 'domain')}", of_it) for name, of_it in grouped.items()
+    ]
+    if len(lines) <= TEAMS_SHOWN_MAX_COUNT:
+        return tuple(lines)
+    lines.sort(key=lambda line: -sum(count for condition, count in line.conditions.items() if condition not in FINE))
+    rest = lines[TEAMS_SHOWN_MAX_COUNT:]
+    return (*lines[:TEAMS_SHOWN_MAX_COUNT], _together(f"{len(rest):,} more", rest))
+
+
+def _together(name: str, lines: Iterable[TeamLine]) -> TeamLine:
+    conditions: Counter[Condition] = Counter()
+    declared = expiring = 0
+    for line in lines:
+        conditions.update(line.conditions)
+        declared, expiring = declared + line.declared, expiring + line.expiring
+    return TeamLine("", name, declared, conditions, expiring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +245,9 @@ def _why(row: StatusRow) -> str:
     return row.why
 
 
-def _teams(view: StatusView, paint: Paint, width: int) -> list[str]:
+def _teams(view: StatusView, paint: Paint, width: int, *, every: bool) -> list[str]:
     """Return the table of teams, or a line for each of them where the table is wider than the terminal."""
-    cells = team_cells(view)
+    cells = team_cells(view, every=every)
     if not cells:
         return []
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -317,10 +357,12 @@ def _errors(view: StatusView, paint: Paint) -> list[str]:
     if not view.errors:
         return []
     lines = [paint("red", "Not listed:")]
-    for error in view.errors:
+    for error in view.errors[:ERRORS_SHOWN_MAX_COUNT]:
         lines.append(f"  {clean(error.code)}: {clean(error.message)}")
         if error.hint:
             lines.append(f"    {clean(error.hint)}")
+    if (rest := len(view.errors) - ERRORS_SHOWN_MAX_COUNT) > 0:
+        lines.append(f"  and {count_of(rest, 'more domain')}. --format json has all of them")
     return ["\n".join(lines)]
 
 

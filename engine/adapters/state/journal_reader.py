@@ -27,7 +27,7 @@ from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.errors import StateError
 from engine.core.identity import AppKey, Lane
 from engine.core.idle_spaces import SeenInRun
-from engine.core.limits import FLEET_APPS_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
+from engine.core.limits import JOURNAL_APPS_READ_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord, RunTrail
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
@@ -159,7 +159,9 @@ def runs_of(connection: sqlite3.Connection, fleet: str | None, limit: int) -> tu
     return tuple(_run_record(connection, row) for row in rows)
 
 
-def run_of(connection: sqlite3.Connection, run_id: str, most_apps: int = FLEET_APPS_MAX_COUNT) -> RunDetail | None:
+def run_of(
+    connection: sqlite3.Connection, run_id: str, most_apps: int = JOURNAL_APPS_READ_MAX_COUNT
+) -> RunDetail | None:
     """Return one past run over an open connection; raises sqlite3.Error.
 
     Of more apps than `most_apps`, those that ended well are left out first.

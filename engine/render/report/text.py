@@ -13,7 +13,7 @@ from engine.core.change import Action
 from engine.core.counted import owners_counted
 from engine.core.finding import LISTING, Finding, allowed_flags
 from engine.core.grouping import common_text, owner_names, shape_of
-from engine.core.limits import TRAILS_SHOWN_MAX_COUNT
+from engine.core.limits import ERRORS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT
 from engine.core.outcome import (
     GOOD_OUTCOMES,
     INCOMPLETE_OUTCOMES,
@@ -99,7 +99,7 @@ def report_text(report: ApplyReport, *, colour: bool = False, next_command: str 
         _trails(trails(report.apps, report.owners), paint),
         _domains(report, paint),
         "\n".join(owner_result_lines(report.owners)),
-        "\n".join(_trouble_block(error, paint) for error in report.errors),
+        _errors(report.errors, paint),
         findings_block(findings_beside_errors(report), paint),
         "\n".join(f"Note: {clean(note)}" for note in report.notes),
         _counts(report),
@@ -117,6 +117,13 @@ def _trails(found: Sequence[Trail], paint: Paint) -> str:
         lines.append(
             f"{count_of(apps, 'more app')} for {why}: appfleet report shows them, --format json names each app"
         )
+    return "\n".join(lines)
+
+
+def _errors(errors: Sequence[Trouble], paint: Paint) -> str:
+    lines = [_trouble_block(error, paint) for error in errors[:ERRORS_SHOWN_MAX_COUNT]]
+    if (rest := len(errors) - ERRORS_SHOWN_MAX_COUNT) > 0:
+        lines.append(f"and {count_of(rest, 'more error')}: --format json has all of them")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from engine.core.limits import DOMAINS_OPEN_MAX_COUNT, LANES_SHOWN_MAX_COUNT
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.planner import plan_fleet
+from engine.core.status import Condition, StatusRow, StatusView
 from engine.render.domains_text import planned_domains, unwell_domains
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint
@@ -20,6 +21,8 @@ from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
 from engine.render.report.markdown import report_markdown
 from engine.render.report.text import report_text
+from engine.render.status_markdown import status_markdown
+from engine.render.status_text import status_text, team_cells
 from tests.fleets import a_row, an_app, observe, options
 from tests.growth import spread_fleet
 
@@ -196,3 +199,49 @@ def test_markdown_makes_no_more_rows_than_fit_and_counts_all_that_do_not(report:
     shown = [line for line in text.splitlines() if line.startswith("| <code>d0") and "JupyterLab" in line]
     assert rows
     assert int(missing.split()[0].strip("_").replace(",", "")) + len(shown) == len(report.apps)
+
+
+def test_a_result_with_very_many_errors_shows_some_and_counts_the_others(report: ApplyReport) -> None:
+    errors = tuple(Trouble("Unreachable", f"domain d{number:04}: no route", "Run again") for number in range(300))
+    text = report_text(replace(report, apps=(), errors=errors))
+    assert text.count("Failed for the run:") == 20
+    assert "and 280 more errors: --format json has all of them" in text
+
+
+def _view(teams: int, domains: int) -> StatusView:
+    rows = [
+        StatusRow(
+            app.key,
+            Reason.IN_SYNC if number else Reason.ABSENT,
+            Condition.IN_SERVICE if number else Condition.MISSING,
+            app,
+            a_row(str(app.key)) if number else None,
+        )
+        for domain in range(domains)
+        for number in range(teams)
+        for app in [an_app(f"d{domain:04}/user/u{number:03}/Canvas/default", team=f"team-{number:03}")]
+    ]
+    lanes = tuple(PlanLane(f"{number:012}", "eu-west-1", "") for number in range(domains))
+    errors = tuple(Trouble("Unreachable", f"domain x{number}: no route", "Run again") for number in range(99))
+    return StatusView("f", "2026-11-24T01:00:00Z", tuple(rows), 14, lanes, errors=errors)
+
+
+def test_a_status_of_many_domains_has_a_line_for_each_team_over_all_of_them() -> None:
+    text = status_text(_view(3, 400))
+    assert (
+        "TEAM                   DECLARED  IN SERVICE  MISSING\nteam-000, 400 domains       400           0      400\n"
+        in text
+    )
+    assert "and 390 more accounts and regions" in text
+    assert "and 79 more domains. --format json has all of them" in text
+    assert text.count("\n") < LINES_MAX_COUNT
+    assert "team-001, 400 domains" in status_markdown(_view(3, 400))
+    assert "d0007: team-001" in status_text(_view(3, 400), every=True)
+    assert "d0007: team-001" in status_text(_view(3, 20))
+
+
+def test_of_very_many_teams_those_that_are_not_well_come_first() -> None:
+    rows = team_cells(_view(60, 21), every=False)
+    assert rows[1][0] == "team-000, 21 domains"
+    assert rows[-1][:2] == ("10 more", "210")
+    assert len(rows) == 1 + 50 + 1
