@@ -1,4 +1,4 @@
-"""The command that lets a fleet manage user profiles and spaces which it did not make: it tags them, for the AWS CLI.
+"""How a fleet comes to manage user profiles and spaces that it did not make: a command for the AWS CLI tags them.
 
 No command of appfleet does this, but for what an old name of the fleet made (`--from-fleet`): whoever tags a space lets
 `offboard --owners` delete it with its volume. Not here: which owners carry which tag (`executor.ownership`).
@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 
 from engine.core.finding import OWNERS, Finding
 from engine.core.identity import OwnerKind
-from engine.core.limits import SHOWN_TEXT_MAX_CHARS
+from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, SHOWN_TEXT_MAX_CHARS
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.ownership import MANAGED_TAG, Whose
-from engine.core.text import clean, count_of
+from engine.core.ownership import MANAGED_TAG, Whose, way_to_move
+from engine.core.text import clean, count_of, listed
 
 _HEAD: Final = re.compile(r"arn:[a-z0-9-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:(?:user-profile|space)/[A-Za-z0-9-]+")
 _WORDS: Final[dict[OwnerKind, str]] = {"user": "user profile", "space": "space"}
@@ -42,6 +42,9 @@ def tag_findings(rows: Iterable[ObservedOwner], fleet: str) -> Iterator[Finding]
             whose = Whose(row.ownership, row.managed_by)
             alike[_Alike(row.owner.domain, row.owner.kind, head, whose)].append(row.owner.name)
     for group, names in sorted(alike.items()):
+        if group.whose.ownership is Ownership.FOREIGN:
+            yield Finding(OWNERS, "advisory", "", clean(_of_another(group, sorted(names))))
+            continue
         for said in _in_portions(group, sorted(names), fleet):
             yield Finding(OWNERS, "advisory", "", clean(said, len(said)))
 
@@ -54,6 +57,15 @@ def tag_command(head: str, names: Sequence[str], fleet: str) -> str:
         return f"{add} {shlex.quote(f'{head}/{names[0]}')} --tags {tags}"
     listed = " ".join(map(shlex.quote, names))
     return f'for name in {listed}; do {add} "{head}/$name" --tags {tags}; done'
+
+
+def _of_another(group: _Alike, names: Sequence[str]) -> str:
+    """Say which fleet manages them, and how they move from it."""
+    manages = f"the fleet {clean(group.whose.fleet)!r} manages {count_of(len(names), _WORDS[group.kind])}"
+    return (
+        f"{manages} of domain {group.domain} that this fleet declares: {listed(names, ORPHANS_NAMED_MAX_COUNT)}. "
+        f"{way_to_move(group.whose.fleet)}"
+    )
 
 
 def _in_portions(group: _Alike, names: Sequence[str], fleet: str) -> Iterator[str]:
@@ -74,11 +86,8 @@ def _message(group: _Alike, names: Sequence[str], first: int, last: int, fleet: 
     shown = names[first:last]
     which = "" if len(shown) == len(names) else f" ({first + 1} to {last} of {len(names)})"
     has, carry, them = ("has", "it carries", "it") if len(shown) == 1 else ("have", "they carry", "them")
-    tag = f"no tag {MANAGED_TAG}"
-    if group.whose.ownership is Ownership.FOREIGN:
-        tag = f"the tag {MANAGED_TAG} of the fleet {clean(group.whose.fleet)!r}"
     return (
-        f"{count_of(len(shown), _WORDS[group.kind])}{which} of domain {group.domain} {has} {tag}. Once {carry} "
-        f"this fleet's name there, appfleet may update {them}, and offboard --owners may delete {them}. To tag {them}: "
-        f"{tag_command(group.head, shown, fleet)}"
+        f"{count_of(len(shown), _WORDS[group.kind])}{which} of domain {group.domain} {has} no tag {MANAGED_TAG}. Once "
+        f"{carry} this fleet's name there, appfleet may update {them}, and offboard --owners may delete {them}. "
+        f"To tag {them}: {tag_command(group.head, shown, fleet)}"
     )

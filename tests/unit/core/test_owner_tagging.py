@@ -43,11 +43,12 @@ def test_the_command_tags_each_of_them_with_the_name_of_the_fleet(tmp_path: Path
 
 def test_whose_they_are_is_said_and_the_command_has_a_line_of_its_own() -> None:
     rows = [space("a"), space("b"), space("c", ownership=Ownership.FOREIGN, managed_by="old")]
-    nobodys, others = sorted(tag_findings(rows, "new"), key=lambda one: one.message, reverse=True)
+    others, nobodys = sorted(tag_findings(rows, "new"), key=lambda one: "old" not in one.message)
     assert nobodys.message.startswith("2 spaces of domain research have no tag appfleet:managed-by. Once they carry")
-    assert others.message.startswith("1 space of domain research has the tag appfleet:managed-by of the fleet 'old'.")
-    block = findings_block([nobodys, others], Paint(False)).splitlines()
-    assert sum(line.strip().startswith(("for name in a b; do aws", "aws sagemaker add-tags")) for line in block) == 2
+    assert others.message.startswith("the fleet 'old' manages 1 space of domain research that this fleet declares: c. ")
+    block = [line.strip() for line in findings_block([nobodys, others], Paint(False)).splitlines()]
+    assert sum(line.startswith("for name in a b; do aws sagemaker add-tags") for line in block) == 1
+    assert "appfleet apply --adopt --from-fleet old" in block
 
 
 def test_many_are_named_in_several_findings_none_of_which_is_cut() -> None:
