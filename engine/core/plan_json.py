@@ -62,7 +62,7 @@ def _refuse(why: str) -> NoReturn:
 def _read_plan(whole: Mapping[str, Any]) -> Plan:
     decisions = {change.key: change for change in map(_read_change, [*whole["drift"], *whole["changes"]])}
     owners = [_read_owner(entry) for entry in whole.get("owners", ())]
-    stays = [one for one in owners if one.action is Action.NONE and one.differs]
+    stays = [one for one in owners if _stays(one)]
     plan = Plan(
         fleet=_text(whole["fleet"]),
         made_at=_text(whole["made_at"]),
@@ -78,7 +78,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         version=_text(whole.get("version", "")),
         cost=cost_from_json(whole.get("cost")),
         forecast=forecast_from_json(whole.get("forecast")),
-        owners=tuple(one for one in owners if one not in stays),
+        owners=tuple(one for one in owners if not _stays(one)),
         owner_drift=tuple(stays),
     )
     counted, said = plan.summary, whole["summary"]
@@ -89,6 +89,11 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         more_denied=_count(said["denied"]) - counted["denied"],
         more_unknown=_count(said.get("unknown", 0)) - counted["unknown"],
     )
+
+
+def _stays(one: OwnerChange) -> bool:
+    """Whether an owner differs and is left alone."""
+    return one.action is Action.NONE and bool(one.differs)
 
 
 def _read_change(entry: Mapping[str, Any]) -> Change:

@@ -206,7 +206,7 @@ def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> It
     twins = [key for key in unclear if twin_of(key) in observed.domains[key.domain].apps]
     if twins:
         yield Finding("prune", _SKIPPED, "", clean(_twins_message(twins)))
-    unread = [key for key in unclear if key not in twins]
+    unread = sorted(set(unclear).difference(twins))
     if unread:
         yield Finding(UNPRUNED, _SKIPPED, "", clean(_unread_message(unread)))
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)

@@ -75,8 +75,8 @@ def _not_approved(saved: Plan, made: Plan) -> str:
         return (
             f"what is observed has changed: {len(others):,} of the changes are not in it as they would be now: {words}"
         )
-    known = [owner.to_json() for owner in saved.owners]
-    new = [owner for owner in made.owners if owner.to_json() not in known]
+    known = {owner.owner: owner.to_json() for owner in saved.owners}
+    new = [owner for owner in made.owners if known.get(owner.owner) != owner.to_json()]
     if new:
         told = [f"{owner.action.value} {owner.owner} ({owner.reason.value})" for owner in new]
         what = f"{owners_counted(owner.owner for owner in new)} not in it as they would be now"

@@ -17,19 +17,22 @@ from engine.core.draft import Draft
 from engine.core.facts import Facts, Unknown
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.observed import ObservedOwner
+from engine.core.owner_settings import Difference
 from engine.core.plan import Plan
+from engine.core.plan_json import plan_from_json
 from engine.core.planner import plan_fleet
 from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, quota_fit
 from engine.core.quota_text import quota_name
 from engine.core.selectors import Selectors
 from engine.core.settings import Safety
 from engine.core.stages import ordered_steps
+from engine.core.stale import why_stale
 from engine.executor.begin import Leaving
 from engine.policy.admission import Admitted
 from engine.policy.guardrails import check_plan
 from engine.policy.prices import PriceBook
 from tests.fleets import a_row, observe, options
-from tests.growth import LINEAR_MAX_FACTOR, grows_by, lane_of
+from tests.growth import LINEAR_MAX_FACTOR, grows_by, lane_of, spread_fleet
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredFleet
@@ -176,3 +179,43 @@ def test_owners_are_looked_at_domain_by_domain() -> None:
 
     # A task for each domain is beside what each owner costs, so more owners in each show what grows.
     assert grows_by(lambda fleet: fleet, look, apps=4_800) < LINEAR_MAX_FACTOR
+
+
+def test_a_saved_plan_is_compared_owner_by_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+    written = OwnerChange.to_json
+
+    class Counted(dict[str, object]):
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return super().__eq__(other)
+
+        def __ne__(self, other: object) -> bool:
+            return not self == other
+
+        __hash__ = None
+
+    monkeypatch.setattr(OwnerChange, "to_json", lambda change: Counted(written(change)))
+    fleet = spread_fleet(10, 40)
+    owners = tuple(OwnerChange(one.owner, Action.CREATE, OwnerReason.ABSENT, None, one) for one in fleet.owners)
+    plan = Plan(fleet.name, "2026-11-24T01:00:00Z", (), owners=owners)
+    assert why_stale(plan, plan) == ""
+    assert 0 < len(compared) <= len(owners)
+
+
+def test_what_differs_of_a_saved_plan_is_told_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = spread_fleet(10, 40)
+    differs = (Difference("ebs_gb", 20, 5),)
+    owners = tuple(
+        OwnerChange(one.owner, Action.NONE, OwnerReason.OWNER_DRIFT, None, one, differs=differs) for one in fleet.owners
+    )
+    document = Plan(fleet.name, "2026-11-24T01:00:00Z", (), owner_drift=owners).to_json()
+    compared: list[object] = []
+
+    def never(_: OwnerChange, other: object) -> bool:
+        compared.append(other)
+        return False
+
+    monkeypatch.setattr(OwnerChange, "__eq__", never)
+    assert len(plan_from_json(document).owner_drift) == len(owners)
+    assert len(compared) <= len(owners)
