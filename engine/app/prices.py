@@ -35,7 +35,7 @@ from engine.core.settings import Backoffs
 from engine.core.text import clean
 from engine.executor.asking import ask_again
 from engine.executor.reads import pages
-from engine.policy.prices import PriceBook
+from engine.policy.prices import PriceBook, is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -236,7 +236,7 @@ def _unpriced(
     missing: Counter[tuple[str, str]] = Counter()
     for app in loaded.fleet.apps:
         region = regions[app.key.domain]
-        if region not in asked or app.mode is Mode.ABSENT:
+        if region not in asked or app.mode is Mode.ABSENT or is_reserved(app.spec):
             continue
         kinds = dict.fromkeys((app.spec.instance_type or "", *app.fallback))
         missing.update(

@@ -181,12 +181,16 @@ def _keep_timeline(
 ) -> None:
     """Keep the rest of the timeline, with what the result says, what the apps cost, and what the run was asked for."""
     from engine.app.next_options import asked_pairs, lifting
-    from engine.policy.prices import PriceBook
+    from engine.policy.prices import PriceBook, is_reserved
 
     book = PriceBook(loaded.settings.prices)
+    # An app on a training plan costs nothing more, and a result does not tell it from one of the same type beside it.
+    untold = {
+        (app.key.domain, app.key.app_type, app.spec.instance_type) for app in loaded.fleet.apps if is_reserved(app.spec)
+    }
 
     def price(domain: str, app_type: str, instance_type: str) -> float | None:
-        link = links.get(domain)
+        link = None if (domain, app_type, instance_type) in untold else links.get(domain)
         return None if link is None else book.price(link.domain.region, app_type, instance_type)
 
     timeline.finish(run_words(report, price=price, asked=asked_pairs(lifting(options, report))))

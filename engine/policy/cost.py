@@ -37,12 +37,12 @@ def _added(change: Change, region: str, prices: PriceBook) -> float | None:
     """Return USD an hour that one change adds; None where one of its prices is not known."""
     added = 0.0
     if change.action in MAKING and change.after is not None:
-        price = prices.price(region, change.key.app_type, change.after.spec.instance_type or "")
+        price = prices.price_of(region, change.key.app_type, change.after.spec)
         if price is None:
             return None
         added = price
     if change.action in DESTROYING and change.before is not None:
-        price = prices.price(region, change.key.app_type, change.before.spec.instance_type or "")
+        price = prices.price_of(region, change.key.app_type, change.before.spec)
         if price is None:
             return None
         added -= price

@@ -268,7 +268,7 @@ class _Check:
         usd = self.prices.dearest(region, app)
         if change.before is None or change.action is not Action.DELETE_THEN_CREATE:
             return usd
-        old = self.prices.price(region, change.key.app_type, change.before.spec.instance_type or "")
+        old = self.prices.price_of(region, change.key.app_type, change.before.spec)
         return max(usd - (old or 0.0), 0.0)
 
     def _unpriced_type(self, app: DesiredApp) -> str:

@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterable
 
 from engine.core.cost import STORAGE_PRICE
-from engine.core.desired import DesiredApp
+from engine.core.desired import AppSpec, DesiredApp
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.training_plans import plan_arn
 
 
 class PriceBook:
@@ -24,6 +25,13 @@ class PriceBook:
     def __init__(self, prices: Iterable[tuple[str, str, float]]) -> None:
         self._prices = {(region, kind): usd for region, kind, usd in prices}
         self._dearest: dict[tuple[str, str, str | None, tuple[str, ...]], float] = {}
+
+    def price_of(self, region: str, app_type: str, spec: AppSpec) -> float | None:
+        """Return USD an hour that an app with this spec adds to the bill, or None.
+
+        The instances of a training plan are paid with the plan, whether an app runs on them or not.
+        """
+        return 0.0 if is_reserved(spec) else self.price(region, app_type, spec.instance_type or "")
 
     def price(self, region: str, app_type: str, instance_type: str) -> float | None:
         """Return USD an hour, or None.
@@ -46,6 +54,8 @@ class PriceBook:
 
     def dearest(self, region: str, app: DesiredApp) -> float:
         """Return USD an hour of the dearest type that `app` may run on; +infinity where one has no price."""
+        if is_reserved(app.spec):
+            return 0.0
         asked = (region, app.key.app_type, app.spec.instance_type, app.fallback)
         found = self._dearest.get(asked)
         if found is None:
@@ -54,3 +64,8 @@ class PriceBook:
             found = max(math.inf if usd is None else usd for usd in prices)
             self._dearest[asked] = found
         return found
+
+
+def is_reserved(spec: AppSpec) -> bool:
+    """Whether an app runs on the instances of a training plan."""
+    return plan_arn(spec.training_plan_arn) is not None

@@ -77,6 +77,18 @@ def test_the_plan_shows_its_room_its_time_and_what_will_wait(place: Place) -> No
     assert f"| {BUCKET} (reserved from {period}) | 2 of 4 used | 3 wanted | does not fit |" in markdown
 
 
+def test_what_a_plan_has_reserved_adds_nothing_to_the_bill(place: Place) -> None:
+    """A guardrail on cost would keep every app off the plan that is paid already."""
+    place.write(THREE)
+    place.scenario(reserved())
+    (place.folder / "policies" / "cost.toml").write_text(f'[safety]\nhourly_usd_max = 1.0\n[prices]\n"{P5}" = 98.0\n')
+    plan = place.run("plan", "--format", "json")
+    assert (plan.code, plan.report["cost"]["hourly_usd"]) == (0, 0.0)
+    assert place.apply().code == 0
+    assert place.run("report", "--out", "r.html").code == 0
+    assert "USD an hour" not in (place.folder / "r.html").read_text()
+
+
 def test_a_space_that_cannot_be_used_leaves_the_plan_of_the_others_shown(place: Place) -> None:
     def take(world: World) -> None:
         world.domains[DOMAIN_ID].spaces["u000-lab"].owner = "u001"

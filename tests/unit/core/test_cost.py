@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.cost import STORAGE_PRICE, CostLine, PlanCost, cost_from_json
+from engine.core.desired import AppSpec
 from engine.core.planner import plan_fleet
 from engine.policy.cost import cost_of
 from engine.policy.prices import PriceBook
@@ -35,6 +38,22 @@ def test_creates_add_deletes_take_away_and_a_replace_is_the_difference() -> None
         "unpriced": [CANVAS],
     }
     assert cost_from_json(cost.to_json()) == cost
+
+
+@pytest.mark.parametrize("prices", [PRICES, PriceBook([("", "ml.t3.medium", 0.05)])])
+def test_an_app_on_a_training_plan_adds_nothing_whatever_its_type_costs(prices: PriceBook) -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
+    on_plan = AppSpec(instance_type="ml.g5.xlarge", training_plan_arn=arn)
+    app = replace(an_app(GPU), spec=on_plan)
+    fleet = a_fleet(app, an_app(LAB))
+    cost = cost_of(plan_fleet(fleet, observe(), options()), fleet.domains, prices)
+    assert cost is not None
+    assert (cost.hourly_usd, cost.unpriced) == (0.05, ())
+    assert prices.dearest("eu-west-1", app) == 0.0
+    leaving = plan_fleet(a_fleet(), observe(replace(a_row(GPU), spec=on_plan)), options(prune=True))
+    assert cost_of(leaving, fleet.domains, prices) == PlanCost((CostLine("", 0.0, 1),))
+    detached = replace(app, spec=replace(on_plan, training_plan_arn="None"))
+    assert PRICES.dearest("eu-west-1", detached) == 1.4
 
 
 def test_a_delete_of_what_has_no_price_is_named() -> None:
