@@ -12,7 +12,7 @@ import pytest
 from engine.core.application import Application, Why, assign_command, unassigned, why_of
 from engine.core.errors import AccessDenied, Unreachable
 from engine.core.finding import Finding
-from engine.core.limits import SHOWN_TEXT_MAX_CHARS
+from engine.core.limits import FINDINGS_SHOWN_MAX_COUNT, SHOWN_TEXT_MAX_CHARS
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, split_command
 from engine.render.markdown import with_command
@@ -79,7 +79,7 @@ def test_an_identity_store_that_is_not_known_is_found_out_by_the_command(tmp_pat
 
 
 def test_a_finding_has_as_many_users_as_its_command_can_show_whole_and_none_is_lost(tmp_path: Path) -> None:
-    users = [f"user{number:03}@corp.example" for number in range(100)]
+    users = [f"user{number:03}@corp.example" for number in range(FINDINGS_SHOWN_MAX_COUNT - 1)]
     findings = list(unassigned("research", UNKNOWN, Why("why " * 200), users))
     assert all(len(finding.message) <= SHOWN_TEXT_MAX_CHARS for finding in findings)
     named: list[str] = []

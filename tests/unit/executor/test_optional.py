@@ -169,6 +169,17 @@ async def test_silence_of_many_at_the_same_time_counts_once() -> None:
     assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
 
 
+async def test_two_whose_time_is_up_at_the_same_moment_are_both_not_read() -> None:
+    """The first one to notice leaves the time of the other as it is: that one is over as well."""
+    services = OptionalServices()
+    asked = (services.ask("GetResources", lane, silence) for lane in (HERE, THERE))
+    errors = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(error) for error in errors] == [Unreachable, Unreachable]
+    assert all("did not answer within 30 s" in str(error) for error in errors)
+    assert services.unread.keys() == {("GetResources", HERE), ("GetResources", THERE)}
+    assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
+
+
 async def test_who_came_later_waits_no_longer_than_the_run_does() -> None:
     """Silent times that overlap, however they begin and end, are one bound in all."""
     services = OptionalServices()
