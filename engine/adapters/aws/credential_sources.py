@@ -24,6 +24,7 @@ from aiobotocore.credentials import (
     AioAssumeRoleProvider,
     AioAssumeRoleWithWebIdentityProvider,
     AioCanonicalNameCredentialSourcer,
+    AioConfigProvider,
     AioContainerProvider,
     AioEnvProvider,
     AioInstanceMetadataProvider,
@@ -106,6 +107,8 @@ def credential_resolver(session: AioSession, region: str | None) -> Any:
     machine = next(source for source in resolver.providers if isinstance(source, AioInstanceMetadataProvider))
     machine._role_fetcher._session = MetadataSource(machine._role_fetcher._timeout)  # noqa: SLF001 as above
     for source in resolver.providers:
+        if isinstance(source, AioConfigProvider):
+            source._config_parser = lambda _: session.full_config  # noqa: SLF001 what was read need not be read again
         if isinstance(source, AioAssumeRoleProvider):
             source._prompter = _Prompter(profile)  # noqa: SLF001 as above
             source._profile_provider_builder = builder  # noqa: SLF001 as above

@@ -44,8 +44,18 @@ _HELD_HINT: Final = (
 class FleetSession(AioSession):  # type: ignore[misc]  # the library has no types
     """A session whose every client is safe and goes to the explicit endpoint, where one is given."""
 
-    def __init__(self, profile: str | None, region: str, config: SafeConfig, endpoint_url: str | None) -> None:
+    def __init__(
+        self,
+        profile: str | None,
+        region: str,
+        config: SafeConfig,
+        endpoint_url: str | None,
+        like: FleetSession | None = None,
+    ) -> None:
+        """Make one; `like` is another that has read the same files, which are not read again then."""
         super().__init__(profile=profile)
+        if like is not None:
+            self._config = like.full_config
         self.user_agent_extra = ""
         self.set_config_variable("region", region)
         # "auto" asks the metadata service for the region, and changes nothing that our configuration leaves open.
@@ -121,10 +131,16 @@ class Login:
 
 
 def open_profile(
-    domain: DesiredDomain, config: SafeConfig, endpoint_url: str | None, redactor: Redactor, times: GateTimes
+    domain: DesiredDomain,
+    config: SafeConfig,
+    endpoint_url: str | None,
+    redactor: Redactor,
+    times: GateTimes,
+    like: Profile | None = None,
 ) -> Profile:
     """Read a domain's profile. Nothing is called yet. Raises what the library raises for a file that is broken."""
-    session = FleetSession(domain.profile, domain.region, config, endpoint_url)
+    known = None if like is None else like.session
+    session = FleetSession(domain.profile, domain.region, config, endpoint_url, known)
     source = ProfileSource(session)
     return Profile(session, source, CredentialGate(source, redactor, times, whose(domain)))
 

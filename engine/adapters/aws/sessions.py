@@ -247,7 +247,8 @@ class Clouds:
 
     async def _log_in(self, domain: DesiredDomain) -> Login:
         if (profile := self._profiles.get(domain.profile)) is None:
-            profile = open_profile(domain, self._config, self._endpoint_url, self.redactor, self._gate_times)
+            read = next(iter(self._profiles.values()), None)
+            profile = open_profile(domain, self._config, self._endpoint_url, self.redactor, self._gate_times, read)
             self._profiles[domain.profile] = profile
         await log_in(profile, domain, self._endpoint_url)
         if domain.role_arn is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
+from botocore import configloader
 
 from engine.adapters.aws.sessions import Clouds
 from engine.core.desired import AppSpec
@@ -377,3 +378,28 @@ async def test_profiles_share_a_client_only_where_all_that_shapes_it_is_equal(tm
             elsewhere = replace(desired(profile="plain"), region="eu-west-2")
             assert (await clouds.connect(elsewhere))._sagemaker is not made["plain"]._sagemaker
         assert far.requests == []
+
+
+async def test_many_profiles_read_their_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a thousand profiles read the file of all of them, twice."""
+    count = 30
+    (tmp_path / "config").write_text(
+        "".join(
+            f"[profile p{number}]\naws_access_key_id = AKIA{number:016}\naws_secret_access_key = secret-{number}\n"
+            for number in range(count)
+        )
+    )
+    read: list[str] = []
+    parse = configloader.raw_config_parse
+
+    def noting(name: str, *args: Any, **more: Any) -> Any:
+        read.append(name)
+        return parse(name, *args, **more)
+
+    monkeypatch.setattr(configloader, "raw_config_parse", noting)
+    async with hostile(http(b'{"Apps":[]}')) as server, Clouds(endpoint_url=server.url) as clouds:
+        for number in range(count):
+            await (await clouds.connect(desired(profile=f"p{number}"))).list_apps("d-1")
+        keys = [_KEY.search(one.headers["authorization"]) for one in server.requests]
+        assert [found and found[1] for found in keys] == [f"AKIA{number:016}" for number in range(count)]
+    assert len([name for name in read if name.endswith("config")]) == 1
