@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from engine.core.desired import AppSpec, DesiredDomain
-from engine.core.errors import AccessDenied, CloudError, OutcomeUnknown, Rejected, ScanIncomplete, Throttled
+from engine.core.errors import (
+    AccessDenied,
+    CloudError,
+    OutcomeUnknown,
+    Rejected,
+    ScanIncomplete,
+    Throttled,
+    Unreachable,
+)
 from engine.core.identity import SPACE, Owner
 from engine.core.settings import Backoff, Backoffs, Execution
 from engine.executor.calls import LaneCalls, StoppedError
@@ -95,7 +103,7 @@ async def test_an_unknown_status_keeps_the_services_word() -> None:
     assert app.status.value == "unknown"
 
 
-@pytest.mark.parametrize("error", [Throttled("slow"), OutcomeUnknown("garbage")])
+@pytest.mark.parametrize("error", [Throttled("slow"), OutcomeUnknown("garbage"), Unreachable("reset")])
 async def test_a_page_that_fails_is_asked_again(error: CloudError) -> None:
     """Row 2: a throttled listing is asked again, and nothing else is slowed."""
     cloud = Pages(page("a", token="1"), error, page("b"))
