@@ -75,7 +75,8 @@ def main(rounds: int = ROUNDS, seed: int = 20_261_130) -> None:
             (folder / "policies" / "execution.toml").write_text(POLICY)
             (folder / "fleet.toml").write_text(fleet(60))
             with simulator(folder, UNLIMITED + DOMAIN, for_fleet=False) as service:
-                assert appfleet(folder, service.url, "apply", "--yes").exit_code == 0
+                first = appfleet(folder, service.url, "apply", "--yes")
+                assert first.exit_code == 0, (number, first.report)
                 (folder / "fleet.toml").write_text(fleet(90))
                 command = [*APPFLEET, "-f", str(folder / "fleet.toml"), "apply", "--yes", "--owners"]
                 with subprocess.Popen(
