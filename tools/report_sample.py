@@ -74,7 +74,7 @@ def write_night(state: StateDir, run_id: str, apps: int, *, number: int = 1, hos
             run_id, FLEET, "", clock.now, tuple(results), {"CreateApp": {"ok": apps, "throttled": apps // 30}},
             notes=("Made up for tests",),
         )  # fmt: skip
-        timeline.finish(run_words(report, price=lambda *_: 0.25, asked=()))
+        timeline.finish(run_words(report, price=lambda *_: 0.25, asked=(), reserved={}))
         journal.finish(report.result.value, int(report.exit_code), started + clock.now)
     finally:
         journal.close()

@@ -27,6 +27,7 @@ from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.app.ends import JournalEnd
 from engine.app.quota_cache import cached_quotas
 from engine.app.reaching import Clouds, foreign_notes, reach
+from engine.core.buckets import bucket_of
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import AppfleetError, NotConfirmedError
 from engine.executor.fleet_run import FleetRun
@@ -184,16 +185,18 @@ def _keep_timeline(
     from engine.policy.prices import PriceBook, is_reserved
 
     book = PriceBook(loaded.settings.prices)
-    # An app on a training plan costs nothing more, and a result does not tell it from one of the same type beside it.
-    untold = {
-        (app.key.domain, app.key.app_type, app.spec.instance_type) for app in loaded.fleet.apps if is_reserved(app.spec)
+    reserved = {
+        app.key: str(bucket_of(links[app.key.domain].lane, app.key.app_type, app.spec))
+        for app in loaded.fleet.apps
+        if is_reserved(app.spec) and app.key.domain in links
     }
 
     def price(domain: str, app_type: str, instance_type: str) -> float | None:
-        link = None if (domain, app_type, instance_type) in untold else links.get(domain)
+        link = links.get(domain)
         return None if link is None else book.price(link.domain.region, app_type, instance_type)
 
-    timeline.finish(run_words(report, price=price, asked=asked_pairs(lifting(options, report))))
+    asked = asked_pairs(lifting(options, report))
+    timeline.finish(run_words(report, price=price, asked=asked, reserved=reserved))
 
 
 def _run(

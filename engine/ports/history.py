@@ -184,6 +184,7 @@ class RunWords:
     `summary` counts all declared apps by outcome, also those that nothing was called for. `calls` counts answers by
     operation and kind, `prices` are USD an hour by domain, app type
     and instance type, written with slashes. `asked` are the options that decide what the run was about.
+    `reserved` names the bucket of each app that was worked on and is on a training plan.
     """
 
     seconds: float = 0.0
@@ -195,6 +196,7 @@ class RunWords:
     kept: tuple[KeptApps, ...] = ()
     prices: Mapping[str, float] = field(default_factory=dict)
     asked: tuple[tuple[str, str], ...] = ()
+    reserved: Mapping[AppKey, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

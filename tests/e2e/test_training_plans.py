@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.adapters.state.state_dir import StateDir
+from engine.adapters.state.timeline_reader import run_story
 from engine.core.desired import AppSpec
+from engine.core.identity import parse_app_key
 from engine.simulator.service import app_operations
 from engine.simulator.world.faults import FaultKind
 from tests.e2e.harness import ACCOUNT, DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people
@@ -113,6 +116,11 @@ def test_a_full_plan_parks_its_own_apps_until_one_leaves_and_the_others_are_made
     assert "has no available instances: 2 of 2 are in use" in parked["error"]["message"]
     assert "delete apps that run on training plan p5-week-50" in parked["error"]["hint"]
     assert {event["bucket"] for event in ran.events("bucket.parked")} == {BUCKET}
+    with StateDir.open(place.folder / ".appfleet", create=False) as state:
+        story = run_story(state, run_id=None, fleet="e2e")
+    assert story is not None
+    assert story.timeline.words is not None
+    assert story.timeline.words.reserved == {parse_app_key(lab_of(who)): BUCKET for who in people(3)}
     place.within(lambda world: world.training_plans[ARN].__setattr__("total", 3))
     assert place.apply().code == 0
 

@@ -7,27 +7,36 @@ bounded.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from engine.core.change import Action
+from engine.core.identity import AppKey
 from engine.core.limits import (
     WORDS_ERRORS_MAX_COUNT,
     WORDS_FINDINGS_MAX_COUNT,
     WORDS_KEPT_APPS_MAX_COUNT,
     WORDS_NOTES_MAX_COUNT,
+    WORDS_RESERVED_APPS_MAX_COUNT,
 )
 from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
 from engine.core.text import clean
 
 
 def run_words(
-    report: ApplyReport, *, price: Callable[[str, str, str], float | None], asked: Iterable[tuple[str, str]]
+    report: ApplyReport,
+    *,
+    price: Callable[[str, str, str], float | None],
+    asked: Iterable[tuple[str, str]],
+    reserved: Mapping[AppKey, str],
 ) -> dict[str, Any]:
     """Return the words of a run as JSON.
 
     `price` gives USD an hour for a domain, an app type and an instance type, or None where that is not known; `asked`
-    are the options that decide what the run was about, name and value.
+    are the options that decide what the run was about, name and value. `reserved` names the bucket of each app that is
+    on a training plan.
     """
     return {
         "seconds": round(report.seconds, 3),
@@ -42,7 +51,17 @@ def run_words(
         "kept": _kept(report.apps),
         "prices": _prices(report.apps, price),
         "asked": [[clean(name), clean(value)] for name, value in asked],
+        "reserved": _reserved(report.apps, reserved),
     }
+
+
+def _reserved(apps: Iterable[AppResult], reserved: Mapping[AppKey, str]) -> dict[str, list[str]]:
+    """Return the apps that were worked on and wait for a training plan's instances, by its bucket."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    worked_on = (app.key for app in apps if app.key in reserved and app.action is not Action.NONE)
+    for key in islice(worked_on, WORDS_RESERVED_APPS_MAX_COUNT):
+        found[clean(reserved[key])].append(clean(str(key)))
+    return dict(found)
 
 
 def _kept(apps: Iterable[AppResult]) -> list[dict[str, Any]]:

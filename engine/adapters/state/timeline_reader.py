@@ -207,6 +207,12 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
         kept=tuple(_kept_apps(entry) for entry in data.get("kept", ())),
         prices={str(kind): values.duration(usd) for kind, usd in data.get("prices", {}).items()},
         asked=tuple((str(name), str(value)) for name, value in data.get("asked", ())),
+        reserved={
+            key: str(bucket)
+            for bucket, keys in data.get("reserved", {}).items()  # earlier versions kept none
+            for text in keys
+            if (key := values.key_or_none(str(text))) is not None
+        },
     )
 
 

@@ -267,7 +267,12 @@ def _cost(apps: Sequence[AppRecord], timeline: RunTimeline) -> str:
     prices = timeline.words.prices if timeline.words is not None else {}
     if not prices:
         return ""
-    made = [app for app in apps if app.outcome in {Outcome.CREATED.value, Outcome.STILL_PENDING.value}]
+    reserved = timeline.words.reserved if timeline.words is not None else {}  # those are paid with their plan
+    made = [
+        app
+        for app in apps
+        if app.outcome in {Outcome.CREATED.value, Outcome.STILL_PENDING.value} and app.key not in reserved
+    ]
     found = [prices.get(f"{app.key.domain}/{app.key.app_type}/{app.instance_type}") for app in made]
     known = [usd for usd in found if usd is not None]
     if not known:

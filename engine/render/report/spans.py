@@ -82,6 +82,7 @@ class SpanMaker:
         self._end_s = end_s
         self._parked = parked_times(timeline.buckets, end_s)
         self._of_kind: dict[tuple[str, str], Times] = {}
+        self._reserved = timeline.words.reserved if timeline.words is not None else {}
 
     def spans(self, app: AppRecord) -> tuple[Span, ...]:
         """Return an app's spans in order; none where the run kept no moments of it."""
@@ -120,10 +121,11 @@ class SpanMaker:
         instance_type = app.instance_type
         if app.key.app_type == KERNEL_GATEWAY and instance_type == SYSTEM:
             instance_type = SYSTEM_KERNEL_GATEWAY_TYPE
-        kind = (app.key.app_type, instance_type)
+        plan = self._reserved.get(app.key)
+        kind = (app.key.app_type, instance_type) if plan is None else ("", plan)
         found = self._of_kind.get(kind)
         if found is None:
-            ends = ("/".join(kind), _ACCOUNT_WIDE)
+            ends = ("/".join(kind) if plan is None else plan.split("/", 2)[-1], _ACCOUNT_WIDE)
             found = tuple(
                 sorted(
                     time for bucket, times in self._parked.items() if bucket.split("/", 2)[-1] in ends for time in times

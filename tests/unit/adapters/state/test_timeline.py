@@ -169,7 +169,8 @@ def test_the_words_of_a_run_are_cleaned_and_name_what_was_left_as_it_is() -> Non
     report = a_report(
         kept, bare, fine, made, errors=(AWAY,), notes=("n",), findings=(Finding("r", "advisory", "k", "m"),)
     )
-    words = run_words(report, price=lambda *kind: 0.5 if kind[2] else None, asked=[("team", "a")])
+    reserved = {made.key: "1/r/training-plan/p5", kept.key: "1/r/training-plan/p5"}
+    words = run_words(report, price=lambda *kind: 0.5 if kind[2] else None, asked=[("team", "a")], reserved=reserved)
     clean = ["AF401", "the domain is away\\u001b[2J", "Look at it"]
     assert words["kept"] == [
         {"outcome": "skipped", "error": clean, "keys": [str(KEY)]},
@@ -180,6 +181,7 @@ def test_the_words_of_a_run_are_cleaned_and_name_what_was_left_as_it_is() -> Non
     assert words["prices"] == {"research/JupyterLab/t": 0.5}
     assert words["findings"] == [["r", "advisory", "k", "m", ""]]
     assert words["asked"] == [["team", "a"]]
+    assert words["reserved"] == {"1/r/training-plan/p5": [str(made.key)]}
 
 
 def test_a_night_is_read_back_with_the_one_before(state: StateDir) -> None:

@@ -143,6 +143,23 @@ def test_a_kernel_gateway_on_system_waits_for_the_type_that_it_becomes() -> None
     assert maker.spans(an_app(key=key, instance_type="system"))[0].phase is PARKED
 
 
+def test_an_app_on_a_training_plan_waits_for_that_plan_and_for_no_quota_of_its_type() -> None:
+    plan = "111122223333/eu-west-1/training-plan/p5"
+    full = (
+        BucketMark(1.0, BUCKET, BucketState.PARKED),
+        BucketMark(2.0, plan, BucketState.PARKED),
+        BucketMark(5.0, plan, BucketState.REOPENED),
+    )
+    words = RunWords(reserved={a_key(): plan})
+    timeline = a_timeline({a_key(): ((8.0, Mark.CALLED), (9.0, Mark.ENDED))}, buckets=full, words=words)
+    spans = SpanMaker(timeline, 10.0).spans(an_app(instance_type="ml.g5.xlarge"))
+    assert [(one.phase, one.start_s, one.end_s) for one in spans][:3] == [
+        (QUEUED, 0, 2),
+        (PARKED, 2, 5),
+        (QUEUED, 5, 8),
+    ]
+
+
 def test_an_app_without_moments_has_no_spans() -> None:
     assert SpanMaker(a_timeline({}), 10.0).spans(an_app()) == ()
 
