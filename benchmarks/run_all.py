@@ -15,6 +15,7 @@ MODULES = (
     "crash",
     "simulator_speed",
     "plan_speed",
+    "million",
     "policy_speed",
     "live_view",
     "forecast",
