@@ -1,7 +1,8 @@
 """How calls are made in one lane: the places in flight, the two throttles, and the count of what came back.
 
 A place is taken by reads and writes alike, so `concurrency` bounds everything that is in flight. Writes are paced by
-the dispatcher, which is their throttle's one taker; reads queue here.
+the dispatcher, which is their throttle's one taker; reads queue here. Behind its throttle each call waits for a place
+among those of all lanes of the region too, which share connections: no lane holds one while its throttle keeps it.
 """
 
 from __future__ import annotations
@@ -111,10 +112,12 @@ class LaneCalls:
         learnt_rate: float | None = None,
         *,
         reads_as: str = LISTING_READS,
+        of_region: asyncio.Semaphore | None = None,
     ) -> None:
         """Join the paces to their rates. Needs a running loop.
 
-        `learnt_rate` is what an earlier run ended with, `reads_as` what the reads' throttle is known as in events.
+        `learnt_rate` is what an earlier run ended with, `reads_as` what the reads' throttle is known as in events,
+        `of_region` the places that all lanes of the region share.
         """
         self._loop = asyncio.get_running_loop()
         self._emit = emit
@@ -129,12 +132,22 @@ class LaneCalls:
         self._reads = Throttle(lane, reads_as, reads, AdaptiveRate(execution.read_rate, execution.read_rate), emit)
         self._read_turn = asyncio.Lock()
         self.places = asyncio.Semaphore(execution.concurrency)
+        self.of_region = of_region or asyncio.Semaphore(execution.concurrency)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.failed: CloudError | None = None  # no later call of the lane can do better, so none is made
 
     async def take_write(self) -> None:
-        """Wait for the right to make one write; the dispatcher alone calls this."""
+        """Wait for the right to make one write, in a place of the lane; the dispatcher alone calls this.
+
+        Then it has a place of the region as well. `leave` gives both back.
+        """
         await self.writes.take(self._loop)
+        await self.of_region.acquire()
+
+    def leave(self) -> None:
+        """Give back the places of a write."""
+        self.of_region.release()
+        self.places.release()
 
     async def write(
         self,
@@ -172,7 +185,7 @@ class LaneCalls:
                 self.places.release()
                 raise
         try:
-            async with among_all:
+            async with among_all, self.of_region:
                 return await self.look(operation, call, may_call)
         finally:
             self.places.release()

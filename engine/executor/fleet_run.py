@@ -259,7 +259,8 @@ class FleetRun:
 
     def _lane_calls(self, lane: Lane, learnt_rate: float | None, reads: str = LISTING_READS) -> LaneCalls:
         execution = self.settings.execution
-        return LaneCalls(lane, execution, self.make_pace(), self.make_pace(), self.emit, learnt_rate, reads_as=reads)
+        paces, region = (self.make_pace(), self.make_pace()), self._turns.of_region(lane.region, execution.concurrency)
+        return LaneCalls(lane, execution, *paces, self.emit, learnt_rate, reads_as=reads, of_region=region)
 
     async def _let_last_calls_show(self, create_in_doubt_at: float | None) -> None:
         """Wait until calls that an earlier run had in flight must show, before anything is called absent."""

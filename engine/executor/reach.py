@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.core.errors import CloudError, OutcomeUnknown, Throttled, Unreachable
-from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
+from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CALLS_AT_ONCE_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
 from engine.executor.asking import ask_again, unless_aborted
 from engine.executor.optional import OptionalServices
 from engine.executor.reads import pages
@@ -36,14 +36,19 @@ T = TypeVar("T")
 
 
 class Turns:
-    """How many reads of all lanes are made at once while they are looked at together.
+    """How many calls of all lanes are made at once, and how many reads while they are looked at together.
 
-    Whoever has a switch of its own works in one lane, whose places bound it.
+    Whoever has a switch of its own works in one lane, and is not bounded by the latter.
     """
 
     def __init__(self) -> None:
+        self._regions: dict[str, asyncio.Semaphore] = {}
         self._lanes = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
         self._accounts = asyncio.Semaphore(ACCOUNT_READS_PARALLEL_MAX_COUNT)
+
+    def of_region(self, region: str, concurrency: int) -> asyncio.Semaphore:
+        """Return the places of all calls in a region, of which each lane may take so many."""
+        return self._regions.setdefault(region, asyncio.Semaphore(max(concurrency, CALLS_AT_ONCE_MAX_COUNT)))
 
     def of_lanes(self, switch: Callable[[], bool] | None) -> AbstractAsyncContextManager[object]:
         """Return what a read of SageMaker waits for."""

@@ -56,15 +56,15 @@ class Workers:
                 await wait_for(self._lane.wake, float("inf") if over else self._ready.next_wake_at() - now)
                 continue
             await self._calls.places.acquire()
-            operation = None
             try:
                 await self._calls.take_write()
-                if self._lane.may_call():
-                    operation = self._ready.pop(self._control.now())
-            finally:
-                if operation is None:
-                    self._calls.places.release()
-            if operation is not None:
+            except BaseException:
+                self._calls.places.release()
+                raise
+            operation = self._ready.pop(self._control.now()) if self._lane.may_call() else None
+            if operation is None:
+                self._calls.leave()
+            else:
                 operation.sent_at = self._control.now()
                 self._lane.in_flight.add(operation)
                 group.create_task(self._work(operation))
@@ -82,7 +82,7 @@ class Workers:
         finally:
             operation.reading = False
             self._lane.in_flight.discard(operation)
-            self._calls.places.release()
+            self._calls.leave()
             self._lane.nudge()
 
     async def _call(self, operation: AnyOperation) -> None:

@@ -25,7 +25,6 @@ from engine.core.limits import (
 if TYPE_CHECKING:
     from types_aiobotocore_sagemaker import SageMakerClient
 
-    from engine.adapters.aws.clients import Places
     from engine.adapters.aws.signing import CredentialSource
     from engine.core.redact import Redactor
 
@@ -74,7 +73,6 @@ class AwsCalls:
         sagemaker: Any,
         sts: Any,
         credentials: CredentialSource,
-        places: Places,
         redactor: Redactor,
         endpoint: str = "",
         call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
@@ -82,7 +80,6 @@ class AwsCalls:
         self._sagemaker = sagemaker
         self._sts = sts
         self._credentials = credentials
-        self._places = places
         self._redactor = redactor
         self._endpoint = endpoint
         self._call_total_max_seconds = call_total_max_seconds
@@ -91,10 +88,9 @@ class AwsCalls:
         """Make one call in bounded time. Raises CloudError and nothing else, but for a cancellation."""
         try:
             await self._credentials.get_frozen_credentials()
-            async with self._places.one(operation):
-                with signed_by(self._credentials):
-                    async with asyncio.timeout(self._call_total_max_seconds):
-                        return self._redactor.answer(await send())
+            with signed_by(self._credentials):
+                async with asyncio.timeout(self._call_total_max_seconds):
+                    return self._redactor.answer(await send())
         except CloudError:
             raise
         except Exception as error:  # noqa: BLE001 the library raises what it meets, RecursionError included

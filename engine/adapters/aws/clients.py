@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError
@@ -20,10 +20,10 @@ from botocore.exceptions import BotoCoreError
 from engine.adapters.aws.client_maker import client_maker
 from engine.adapters.aws.endpoints import ENDPOINT_HINT, check_endpoint
 from engine.adapters.aws.transport import harden
-from engine.core.errors import Unreachable, UsageError
+from engine.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable, Mapping
+    from collections.abc import Hashable, Mapping
 
     from aiobotocore.session import AioSession
 
@@ -61,43 +61,12 @@ class Once(Generic[V]):
         self._made.clear()
 
 
-class Places:
-    """Room for so many calls at once, to all accounts together; a call waits here before its own time begins."""
-
-    def __init__(self, count: int, wait_max_seconds: float) -> None:
-        self._count = count
-        self._wait_max_seconds = wait_max_seconds
-        self._free = asyncio.Semaphore(count)
-
-    @asynccontextmanager
-    async def one(self, operation: str) -> AsyncIterator[None]:
-        """Hold one place for a call. Raises Unreachable where none becomes free in time."""
-        try:
-            async with asyncio.timeout(self._wait_max_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Unreachable(
-                f"Cannot send {operation}: {self._count} other calls got no answer within {self._wait_max_seconds:g} s",
-                hint="Check the network and the proxy",
-                operation=operation,
-            ) from None
-        try:
-            yield
-        finally:
-            self._free.release()
-
-
 class Clients:
-    """Opens clients, and closes them with `stack`. `calls_at_once` bounds the calls in one region."""
+    """Opens clients, and closes them with `stack`."""
 
-    def __init__(self, stack: AsyncExitStack, calls_at_once: int, place_wait_max_seconds: float) -> None:
+    def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
         self._clients: Once[Any] = Once()
-        self._places: defaultdict[str, Places] = defaultdict(lambda: Places(calls_at_once, place_wait_max_seconds))
-
-    def places(self, region: str) -> Places:
-        """Return the places of a region's calls."""
-        return self._places[region]
 
     async def open(self, session: AioSession, service: str, region: str) -> Any:
         """Return the client of a service in a region that is shaped as the session's profile has it.

@@ -91,13 +91,11 @@ class Clouds:
         call_total_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
         gate_times: GateTimes | None = None,
         calls_at_once: int = CALLS_AT_ONCE_MAX_COUNT,
-        place_wait_max_seconds: float = CALL_TOTAL_MAX_SECONDS,
     ) -> None:
         self.redactor = redactor or Redactor()
         self._endpoint_url = endpoint_url or None
-        calls_at_once = max(concurrency, calls_at_once)
         self._config = safe_config(
-            calls_at_once + CONNECT_PARALLEL_MAX_COUNT,
+            max(concurrency, calls_at_once) + CONNECT_PARALLEL_MAX_COUNT,
             user_agent=USER_AGENT,
             session_class=session_class,
             connect_max_seconds=connect_max_seconds,
@@ -106,7 +104,7 @@ class Clouds:
         self._call_total_max_seconds = call_total_max_seconds
         self._gate_times = gate_times or GateTimes()
         self._stack = AsyncExitStack()
-        self._clients = Clients(self._stack, calls_at_once, place_wait_max_seconds)
+        self._clients = Clients(self._stack)
         self._profiles: dict[str | None, Profile] = {}
         self._desks: dict[int, RoleDesk] = {}
         self._logins: Once[Login] = Once()
@@ -146,7 +144,6 @@ class Clouds:
             sagemaker=sagemaker,
             sts=None,
             credentials=login.gate,
-            places=self._clients.places(domain.region),
             redactor=self.redactor,
             call_total_max_seconds=self._call_total_max_seconds,
         )
@@ -160,7 +157,6 @@ class Clouds:
         return PriceCalls(
             pricing=pricing,
             credentials=login.gate,
-            places=self._clients.places(region),
             redactor=self.redactor,
             endpoint=foreign_endpoint(pricing.meta.endpoint_url),
             call_total_max_seconds=self._call_total_max_seconds,
@@ -179,7 +175,6 @@ class Clouds:
             bucket=bucket,
             prefix=prefix,
             credentials=login.gate,
-            places=self._clients.places(domain.region),
             redactor=self.redactor,
             endpoint=foreign_endpoint(s3.meta.endpoint_url),
             call_total_max_seconds=self._call_total_max_seconds,
@@ -204,7 +199,6 @@ class Clouds:
             sagemaker=sagemaker,
             sts=sts,
             credentials=login.gate,
-            places=self._clients.places(domain.region),
             known_caller=login.caller,
             asks_as=(domain.profile, domain.role_arn, sts.meta.endpoint_url),
             redactor=self.redactor,

@@ -223,7 +223,7 @@ class Server:
         operation, params = read_query(request.body)
         if _service_of(operation) != "sts":
             return _query_error("InvalidAction", f"Could not find operation {operation}", 400, request_id)
-        delay = self.world.draw(self.world.timing.answer)
+        delay = self.world.draw(self.world.timing.sts_answer)
         fault = self.world.faults.draw(operation, now, self.world.rng)
         if fault is not None and fault.kind in ACTS_BEFORE:
             return self._act_out(fault, operation, delay, request_id, _query_error)

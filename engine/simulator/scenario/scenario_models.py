@@ -55,6 +55,7 @@ class TimesTable(Table):
     space_deleting: RangeOrSeconds | None = None
     space_storage: RangeOrSeconds | None = None
     answer: RangeOrSeconds | None = None
+    sts_answer: RangeOrSeconds | None = None
     tombstone: Seconds | None = None
 
 

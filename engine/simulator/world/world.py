@@ -70,7 +70,10 @@ class Change(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long things take, in seconds, each between two bounds. `answer` is how long an answer takes over HTTP."""
+    """How long things take, in seconds, each between two bounds.
+
+    `answer` is how long an answer takes over HTTP, `sts_answer` one of STS.
+    """
 
     app_pending: Range = (0.5, 1.5)
     app_deleting: Range = (0.5, 1.5)
@@ -82,6 +85,7 @@ class Timing:
     space_deleting: Range = (0.2, 0.5)
     space_storage: Range = (0.0, 0.0)
     answer: Range = (0.0, 0.0)
+    sts_answer: Range = (0.0, 0.0)
     tombstone: Number = TOMBSTONE_SECONDS
 
 

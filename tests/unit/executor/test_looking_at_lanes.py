@@ -18,16 +18,18 @@ from engine.core.desired import DesiredDomain
 from engine.core.errors import Unreachable
 from engine.core.facts import Facts, joined_facts
 from engine.core.identity import USER, Lane, Owner, parse_app_key
-from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
+from engine.core.limits import ACCOUNT_READS_PARALLEL_MAX_COUNT, CALLS_AT_ONCE_MAX_COUNT, CONNECT_PARALLEL_MAX_COUNT
 from engine.core.observed import ObservedDomain, ObservedFleet, ObservedOwner
 from engine.core.questions import RoomIn
 from engine.core.quota_fit import LaneQuotas, QuotaValue
-from engine.core.settings import Settings
+from engine.core.settings import Execution, Settings
 from engine.executor.asking import at_once
+from engine.executor.calls import LaneCalls
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
 from engine.executor.ownership import read_owners, read_ownership
+from engine.executor.reach import Turns
 from engine.ports.journal import NOTHING_REMEMBERED
 from engine.simulator.faces.memory_face import MemoryCloud
 from engine.simulator.service import owner_operations
@@ -253,3 +255,50 @@ async def test_the_first_error_ends_what_is_done_beside_it() -> None:
     with pytest.raises(LookupError, match="first"):
         await at_once([long(), fails(), long()])
     assert ended == ["long", "long"]
+
+
+class Kept:
+    """A pace that lets nobody go on before `opened`."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+
+    def set_rate(self, _: float) -> None: ...
+
+    async def take(self) -> None:
+        await self.opened.wait()
+
+
+def lane_calls(of_region: asyncio.Semaphore, writes: Kept, concurrency: int = 4) -> LaneCalls:
+    reads = Kept()
+    reads.opened.set()
+    execution = Execution(concurrency=concurrency)
+    return LaneCalls(LANES[0], execution, writes, reads, lambda _: None, of_region=of_region)
+
+
+async def test_a_lane_that_its_throttle_keeps_takes_no_place_of_the_region() -> None:
+    of_region, kept = asyncio.Semaphore(1), Kept()
+    slow, other = lane_calls(of_region, kept), lane_calls(of_region, Kept())
+    waiting = asyncio.create_task(slow.take_write())
+    await asyncio.sleep(0)
+
+    async def answer() -> str:
+        return "listed"
+
+    assert await other.read("ListApps", answer, lambda: True) == "listed"
+    kept.opened.set()
+    await waiting
+    assert of_region.locked()
+    reading = asyncio.create_task(other.read("ListApps", answer, lambda: True))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    await slow.places.acquire()
+    slow.leave()
+    assert await reading == "listed"
+
+
+def test_all_lanes_of_a_region_share_its_places() -> None:
+    turns = Turns()
+    few, many = turns.of_region("eu-west-1", 16), turns.of_region("us-east-1", 4 * CALLS_AT_ONCE_MAX_COUNT)
+    assert turns.of_region("eu-west-1", 16) is few
+    assert (few._value, many._value) == (CALLS_AT_ONCE_MAX_COUNT, 4 * CALLS_AT_ONCE_MAX_COUNT)

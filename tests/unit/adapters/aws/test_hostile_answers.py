@@ -10,6 +10,7 @@ import pytest
 
 from engine.adapters.aws.transport import CappedResponse, SafeSession
 from engine.core.errors import AlreadyGone, CloudError, OutcomeUnknown, Rejected, Throttled, Unreachable
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT
 from engine.core.text import is_safe
 from engine.executor.fresh import READ_TOO_OLD
 from engine.ports.leaving import checked_before_leaving
@@ -212,40 +213,24 @@ async def test_silence_ends_with_the_read_time_out() -> None:
             await _create(cloud)
 
 
-async def test_a_place_is_waited_for_in_bounded_time_and_nothing_is_sent() -> None:
+async def test_a_full_pool_is_waited_for_in_bounded_time_and_sends_nothing() -> None:
     release = asyncio.Event()
+    pool = 1 + CONNECT_PARALLEL_MAX_COUNT + 4
 
     async def wait(_: Request) -> bytes:
         await release.wait()
         return http(b'{"Apps":[]}')
 
-    few = {"concurrency": 1, "calls_at_once": 5, "place_wait_max_seconds": 0.2}
+    few = {"concurrency": 1, "calls_at_once": 1, "connect_max_seconds": 2.0}
     async with hostile(wait) as server, cloud_at(server.url, **few) as cloud:
         async with asyncio.TaskGroup() as group:
-            held = [group.create_task(_list(cloud)) for _ in range(5)]
-            await server.arrived(5)
-            with pytest.raises(Unreachable, match=r"Cannot send CreateApp: 5 other calls got no answer within 0\.2 s"):
+            held = [group.create_task(_list(cloud)) for _ in range(pool)]
+            await server.arrived(pool)
+            with pytest.raises(Unreachable):
                 await _create(cloud)
             release.set()
-        assert [task.result().rows for task in held] == [()] * 5
-        assert len(server.requests) == 5
-
-
-async def test_a_call_that_waits_for_a_place_uses_up_no_time_of_its_own() -> None:
-    """Five calls hold all places for longer than a call may take to connect; the sixth is sent when one is free."""
-    release = asyncio.Event()
-
-    async def wait(_: Request) -> bytes:
-        await release.wait()
-        return http(b'{"Apps":[]}')
-
-    few = {"concurrency": 1, "calls_at_once": 5, "connect_max_seconds": 2.0}
-    async with hostile(wait) as server, cloud_at(server.url, **few) as cloud, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_list(cloud)) for _ in range(6)]
-        await server.arrived(5)
-        await asyncio.sleep(2.2)
-        release.set()
-        assert [(await task).rows for task in tasks] == [()] * 6
+        assert [task.result().rows for task in held] == [()] * pool
+        assert len(server.requests) == pool
 
 
 async def test_the_pool_holds_a_connection_for_each_worker() -> None:

@@ -150,7 +150,7 @@ async def test_accounts_share_one_client_of_each_service() -> None:
 async def test_interleaved_calls_of_many_accounts_reach_their_own() -> None:
     """Each task works for several accounts in turn, as a run does that looks at one and creates in another."""
     service = Accounts()
-    async with connected(service, calls_at_once=16) as clouds:
+    async with connected(service) as clouds:
         rng = random.Random(7)
 
         async def work() -> None:
