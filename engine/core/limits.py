@@ -9,13 +9,16 @@ from typing import Final
 
 # Files that are read.
 FLEET_FILE_MAX_BYTES: Final = 5_000_000
+TABLE_FILE_MAX_BYTES: Final = (
+    64_000_000  # of a table of people or domains that the fleet names: one may be for all domains
+)
 FLEET_FILES_MAX_COUNT: Final = 5_000  # a domain may have a members file and a file of its own
 FLEET_TOTAL_MAX_BYTES: Final = 200_000_000
 LINKS_FOLLOWED_MAX_COUNT: Final = 40  # of one path, as systems have it; more are a circle
 PATTERN_ENTRIES_MAX_COUNT: Final = 200_000  # files and folders that one pattern looks at
 FLEET_APPS_MAX_COUNT: Final = 2_000_000  # of what one process loads: a million take about 30 s and 1.1 GB
 FLEET_OWNERS_MAX_COUNT: Final = 200_000  # user profiles and spaces of one domain, each
-PEOPLE_LINES_MAX_COUNT: Final = 250_000  # of one table of people, blank ones too
+PEOPLE_LINES_MAX_COUNT: Final = 1_000_000  # of one table of people, blank ones too
 TEAM_PAIRS_MAX_COUNT: Final = 6_000_000  # of a member and an entry or a space, of all teams together
 TEAM_COMPARISONS_MAX_COUNT: Final = 400_000  # of two teams of one person
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000

@@ -32,6 +32,7 @@ from engine.config.reading.toml_document import Document, parse_document
 from engine.core.desired import DesiredDomain, DesiredFleet, Source
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import ConfigError
+from engine.core.limits import TABLE_FILE_MAX_BYTES
 
 _IMMORTAL_MAX_COUNT: Final = 5_000  # objects; Python 3.12 has some 400 of them when it starts
 _POLICIES_KEY: Final = re.compile(rb"^[ \t]*[\"']?policies[\"']?[ \t]*=", re.MULTILINE)
@@ -271,10 +272,10 @@ class _Loading:
         return found
 
     def _beside(self, name: str, place: Place) -> InputFile | None:
-        """Read a file that lies beside the file that names it; None where that cannot be done, which is noted."""
+        """Read a table that lies beside the file that names it; None where that cannot be done, which is noted."""
         parent = PurePosixPath(Path(place.file).relative_to(self._folder.path).as_posix()).parent
         try:
-            return self._folder.read(inside_of(parent, name))
+            return self._folder.read(inside_of(parent, name), TABLE_FILE_MAX_BYTES)
         except FileProblem as problem:
             self._note_unread(problem, place)
             return None

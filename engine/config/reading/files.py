@@ -53,13 +53,16 @@ class Folder:
         """Return every file read so far with its SHA-256, sorted by name."""
         return tuple(sorted((item.inside, item.sha256) for item in self.read_files.values()))
 
-    def read(self, inside: str) -> InputFile:
-        """Read a file, once under whatever names it has; raises FileProblem."""
+    def read(self, inside: str, max_bytes: int | None = None) -> InputFile:
+        """Read a file, once under whatever names it has; raises FileProblem.
+
+        `max_bytes` is the bound of its kind, where that is not the folder's.
+        """
         known = self.read_files.get(inside)
         if known is not None:
             return known
         check_inside(inside)
-        return self._read(inside)
+        return self._read(inside, self.max_file_bytes if max_bytes is None else max_bytes)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
         """Return the files that match a pattern, as sorted paths below the folder; raises FileProblem.
@@ -79,7 +82,7 @@ class Folder:
         except (ValueError, OSError) as error:
             raise FileProblem("is not a pattern for files", 'Write something like "teams/*.toml"') from error
 
-    def _read(self, inside: str) -> InputFile:
+    def _read(self, inside: str, max_bytes: int) -> InputFile:
         if len(self.read_files) >= self.max_files:
             raise TooMuchProblem(f"the fleet has more than {self.max_files:,} files", "Put several teams into one file")
         opened = open_beneath(self.path, inside, FILE_FLAGS)
@@ -87,7 +90,7 @@ class Folder:
             known = self._by_real_path.get(opened.real)
             if known is not None:
                 return known
-            data = read_open(opened.descriptor, inside, self.max_file_bytes)
+            data = read_open(opened.descriptor, inside, max_bytes)
         finally:
             os.close(opened.descriptor)
         self._total_bytes += len(data)

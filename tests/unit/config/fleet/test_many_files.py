@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.config.fleet import fleet_file
 from engine.config.fleet.fleet_file import load_fleet
 from engine.config.reading import beneath, files
 from engine.core.errors import ConfigError
+from engine.core.limits import FLEET_FILE_MAX_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +55,17 @@ def test_a_members_file_of_many_domains_is_read_once(tmp_path: Path, monkeypatch
     fleet = load_fleet(path).fleet
     assert len(fleet.apps) == 100
     assert opened == ["fleet.toml", "members-0.csv"]
+
+
+def test_a_table_of_people_may_be_larger_than_a_fleet_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lay(tmp_path, domains=2, own_files=False)
+    people = "".join(f"u{number},{'x' * 100_000}\n" for number in range(FLEET_FILE_MAX_BYTES // 100_000 + 1))
+    (tmp_path / "members-0.csv").write_text(f"user,note\n{people}")
+    assert len(load_fleet(path).fleet.apps) == 2 * 51
+    monkeypatch.setattr(fleet_file, "TABLE_FILE_MAX_BYTES", 1_000)
+    with pytest.raises(ConfigError) as refused:
+        load_fleet(path)
+    assert "larger than 1,000 bytes" in refused.value.diagnostics[0].message
 
 
 @pytest.mark.parametrize(
