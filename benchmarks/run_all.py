@@ -10,6 +10,7 @@ MODULES = (
     "limits",
     "buckets",
     "idle",
+    "lanes",
     "cpu",
     "beside",
     "crash",
