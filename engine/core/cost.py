@@ -12,7 +12,6 @@ from typing import Any, Final
 from engine.core.identity import AppKey, parse_app_key
 
 HOURS_A_MONTH: Final = 730.0
-STORAGE_PRICE: Final = "ebs-gb-month"  # in [prices]: USD for a GB of a space's volume and a month
 _USD_DIGITS: Final = 4
 
 

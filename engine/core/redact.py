@@ -16,7 +16,8 @@ from html import escape
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-REDACTED: Final = "[redacted]"
+from engine.core.text import REDACTED
+
 # Shorter values are words that stand in ordinary text; replacing them would hide nothing and ruin messages.
 SECRET_MIN_CHARS: Final = 8
 

@@ -10,12 +10,14 @@ import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.limits import LIST_PAGE_MAX_ROWS, OWNER_LISTINGS_MAX_COUNT
+
+if TYPE_CHECKING:  # every command reads this module as it starts, and few of them read a fleet
+    from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner
 
 _GLOB_CHARS: Final = frozenset("*?[")
 # The kinds, which are the flags without dashes, and the fields that hold their patterns.

@@ -15,6 +15,8 @@ MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 DAY: Final = 86400.0
 
+STORAGE_PRICE: Final = "ebs-gb-month"  # in [prices]: USD for a GB of a space's volume and a month
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:

@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.core.limits import SHOWN_TEXT_MAX_CHARS
 
+REDACTED: Final = "[redacted]"  # what stands in the place of a secret
 NAMES_SHOWN_MAX_COUNT: Final = 5
 SHOWN_VALUE_MAX_CHARS: Final = 80
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from engine.core.cost import STORAGE_PRICE
 from engine.core.desired import AppSpec, DesiredApp
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, SYSTEM_KERNEL_GATEWAY_TYPE
+from engine.core.settings import STORAGE_PRICE
 from engine.core.training_plans import plan_arn
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from engine.core.cost import STORAGE_PRICE
 from engine.core.idle_spaces import IdleSpace, IdleSpaces, Sign
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
+from engine.core.settings import STORAGE_PRICE
 from engine.core.text import clean, count_of
 from engine.render.layout import Paint, aligned, column_widths, columns_fit, wrapped
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 import orjson
 
 from engine.core.identity import AppKey, Lane, Owner, QuotaBucket
-from engine.core.redact import REDACTED, Redactor, is_secret_name
-from engine.core.text import clean
+from engine.core.redact import Redactor, is_secret_name
+from engine.core.text import REDACTED, clean
 
 RESERVED: Final = frozenset({"ts", "level", "event", "run_id"})
 _NESTING_MAX_DEPTH: Final = 4

@@ -17,7 +17,6 @@ from typing import Final
 from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
 from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable, MembersTable
-from engine.config.fleet.from_templates import DomainMaker
 from engine.config.fleet.layers import Definitions, check_uses, follow_extends
 from engine.config.fleet.members_file import read_members
 from engine.config.fleet.tables import TableReader, read_shared
@@ -132,10 +131,8 @@ class _Loading:
         read_shared(self._reader, root, self._fleet)
         if head is not None:
             self._read_includes((*head.include, *also), root.place.at("include"))
-        maker = DomainMaker(self._fleet, self._reader, self._beside)
-        maker.make_all()
-        self._is_complete = self._is_complete and maker.is_complete
-        self._prune_refusals += maker.prune_refusals
+        if self._fleet.domains_from:
+            self._make_domains()
         expander = self._expand()
         self._raise_errors()
         return LoadedFleet(
@@ -153,6 +150,15 @@ class _Loading:
             include=tuple(head.include) if head is not None else (),
             policies=tuple(head.policies) if head is not None else (),
         )
+
+    def _make_domains(self) -> None:
+        """Add the domains of tables."""
+        from engine.config.fleet.from_templates import DomainMaker  # noqa: PLC0415  # few fleets have any
+
+        maker = DomainMaker(self._fleet, self._reader, self._beside)
+        maker.make_all()
+        self._is_complete = self._is_complete and maker.is_complete
+        self._prune_refusals += maker.prune_refusals
 
     def policies_alone(self) -> tuple[Path, tuple[Path, ...]]:
         """Find the policies, and look at nothing else."""

@@ -33,12 +33,11 @@ from engine.config.reading.problems import Code, KeyPath, Place, Problems, neare
 from engine.config.reading.toml_document import Document, parse_document
 from engine.config.service import service_model as service
 from engine.config.service.fields import REGION
-from engine.core.cost import STORAGE_PRICE
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import PolicyError
 from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
-from engine.core.settings import HOURLY_USD, Backoff, Backoffs, Execution, Observe, Safety, Settings
+from engine.core.settings import HOURLY_USD, STORAGE_PRICE, Backoff, Backoffs, Execution, Observe, Safety, Settings
 from engine.policy.admission import Admission, compile_admission
 from engine.policy.rules import Priority, Rule, RuleException
 

@@ -29,9 +29,8 @@ from engine.config.service.fields import (
     TrainingPlanArn,
 )
 from engine.core import limits, settings
-from engine.core.cost import STORAGE_PRICE
 from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_duration, parse_duration
-from engine.core.settings import Bound, Settings
+from engine.core.settings import STORAGE_PRICE, Bound, Settings
 
 DEFAULTS: Final = Settings()
 _EXECUTION, _OBSERVE, _SAFETY = DEFAULTS.execution, DEFAULTS.observe, DEFAULTS.safety

@@ -18,8 +18,7 @@ from engine.config.reading.toml_positions import Positions
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic, Severity, in_order
 from engine.core.limits import PROBLEMS_KEPT_MAX_COUNT
-from engine.core.redact import REDACTED
-from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
+from engine.core.text import REDACTED, SHOWN_VALUE_MAX_CHARS, clean
 
 KeyPath = tuple[str | int, ...]
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.cost import STORAGE_PRICE, CostLine, PlanCost, cost_from_json
+from engine.core.cost import CostLine, PlanCost, cost_from_json
 from engine.core.desired import AppSpec
 from engine.core.planner import plan_fleet
+from engine.core.settings import STORAGE_PRICE
 from engine.policy.cost import cost_of
 from engine.policy.prices import PriceBook
 from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, a_row, an_app, key_of, observe, options

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.core.redact import REDACTED, SECRET_MIN_CHARS, Redactor, forms_of
+from engine.core.redact import SECRET_MIN_CHARS, Redactor, forms_of
+from engine.core.text import REDACTED
 from tests.growth import steps_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from engine.adapters.log.log_format import RESERVED, iso_time, safe_facts
 from engine.adapters.named_file import open_to_append
 from engine.core.identity import AppKey, Lane
 from engine.core.log_options import LogFormat, LogLevel
-from engine.core.redact import REDACTED, Redactor, is_secret_name
+from engine.core.redact import Redactor, is_secret_name
+from engine.core.text import REDACTED
 from engine.ports import events
 from tests.fleets import LAB, LANE, key_of
 
