@@ -113,8 +113,7 @@ class Lease:
             yield
         finally:
             renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
+            await asyncio.wait([renewing])  # which raises nothing but the cancellation of whoever waits here
         await self._release()
 
     def _wait_s(self, record: LeaseRecord, seen: StoredObject) -> float:
@@ -135,8 +134,12 @@ class Lease:
         while not self.is_lost:
             is_fresh = self._known.count == self._sent_count
             await asyncio.sleep(LEASE_RENEW_SECONDS if is_fresh else LEASE_RETRY_SECONDS)
-            with suppress(CloudError):
+            try:
                 self.is_lost = not await self._write(self.epoch, self._tag)
+            except CloudError:
+                continue
+            except StateError:  # something else stands in its place
+                self.is_lost = True
 
     async def _release(self) -> None:
         """Give the lease back, so that the next run need not wait. What cannot be given back runs out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,10 +20,11 @@ from engine.core.limits import (
 )
 from engine.executor.lease import Lease, LeaseHeldError
 from engine.ports.objects import StoredObject, WriteRefusedError
-from tests.simulation.virtual_loop import VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.looptime
 
 NAME = "lanes/l/lease.json"
 
@@ -69,6 +70,20 @@ class Store:
         return parse_lease(self.there[0])
 
 
+class SlowStore(Store):
+    """A store of which a write takes its time to end, also one that was let go of."""
+
+    is_slow = False
+
+    async def put(self, name: str, data: bytes, *, replaces: str | None) -> str:
+        if self.is_slow:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(5.0)
+        return await super().put(name, data, replaces=replaces)
+
+
 def tag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -81,14 +96,6 @@ def a_lease(store: Store, nonce: str = "mine") -> Lease:
 
 def is_held(lease: Lease) -> bool:
     return lease.is_held  # mypy takes a property for what it was a moment ago
-
-
-def at_once(work: Coroutine[Any, Any, None]) -> None:
-    loop = VirtualLoop()
-    try:
-        loop.run_until_complete(work)
-    finally:
-        loop.close()
 
 
 def once(error: Exception, *, written: bool = False) -> Callable[[Store, bytes], None]:
@@ -107,260 +114,238 @@ def once(error: Exception, *, written: bool = False) -> Callable[[Store, bytes],
 UNKNOWN = OutcomeUnknown("PutObject failed", operation="PutObject")
 
 
-def test_it_is_taken_renewed_and_given_back() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
+async def test_it_is_taken_renewed_and_given_back() -> None:
+    store = Store()
+    lease = a_lease(store)
+    assert not is_held(lease)
+    assert lease.epoch == 0
+    await lease.acquire()
+    async with lease.kept():
+        assert is_held(lease)
+        await asyncio.sleep(2 * LEASE_RENEW_SECONDS + 1.0)
+    assert not is_held(lease)
+    assert [(one.epoch, one.count, one.is_held) for one in store.writes] == [
+        (1, 1, True), (1, 2, True), (1, 3, True), (1, 4, False),
+    ]  # fmt: skip
+    following = a_lease(store, "next")
+    await following.acquire()
+    assert (following.epoch, following.unclean_end_at) == (2, None)
+
+
+async def test_it_runs_out_when_it_cannot_be_renewed_and_is_held_again_when_it_can() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+
+    def refuse(*_: object) -> None:
+        raise Throttled("SlowDown", operation="PutObject")
+
+    store.spoil = refuse
+    async with lease.kept():
+        await asyncio.sleep(LEASE_TTL_SECONDS - 0.1)
+        assert is_held(lease)
+        await asyncio.sleep(0.2)
         assert not is_held(lease)
-        assert lease.epoch == 0
-        await lease.acquire()
-        async with lease.kept():
-            assert is_held(lease)
-            await asyncio.sleep(2 * LEASE_RENEW_SECONDS + 1.0)
+        store.spoil = lambda *_: None
+        await asyncio.sleep(LEASE_RETRY_SECONDS)
+        assert is_held(lease)
+
+
+async def test_a_lease_that_another_run_holds_is_not_taken() -> None:
+    store = Store()
+    await a_lease(store, "other").acquire()
+    await asyncio.sleep(10.0)
+    with pytest.raises(LeaseHeldError) as refused:
+        await a_lease(store).acquire()
+    assert refused.value.holder == "host of other"
+    assert refused.value.left_s == LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS - 10.0
+    assert len(store.writes) == 1
+
+
+async def test_a_silent_holder_is_followed_after_its_time_and_the_grace() -> None:
+    store = Store()
+    loop = asyncio.get_running_loop()
+    await a_lease(store, "other").acquire()
+    last_sign = store.now()
+    lease = a_lease(store)
+    await lease.acquire(timeout_s=200.0)
+    assert loop.time() == pytest.approx(LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS)
+    assert (lease.epoch, lease.unclean_end_at) == (2, last_sign)
+
+
+async def test_a_run_that_waits_has_the_lease_soon_after_it_was_given_back() -> None:
+    store = Store()
+    other, lease = a_lease(store, "other"), a_lease(store)
+    await other.acquire()
+
+    async def for_a_while() -> None:
+        async with other.kept():
+            await asyncio.sleep(12.0)
+
+    works = asyncio.create_task(for_a_while())
+    await lease.acquire(timeout_s=60.0)
+    assert asyncio.get_running_loop().time() <= 12.0 + LEASE_POLL_SECONDS
+    assert lease.unclean_end_at is None
+    await works
+
+
+async def test_a_holder_that_was_followed_notices_and_gives_nothing_back() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        store.write(LeaseRecord(2, "other", "other", 1, is_held=True, ttl_s=60.0).to_bytes())
+        await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)
+        assert lease.is_lost
         assert not is_held(lease)
-        assert [(one.epoch, one.count, one.is_held) for one in store.writes] == [
-            (1, 1, True), (1, 2, True), (1, 3, True), (1, 4, False),
-        ]  # fmt: skip
-        following = a_lease(store, "next")
-        await following.acquire()
-        assert (following.epoch, following.unclean_end_at) == (2, None)
-
-    at_once(work())
+    assert store.record.nonce == "other"
 
 
-def test_it_runs_out_when_it_cannot_be_renewed_and_is_held_again_when_it_can() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-
-        def refuse(*_: object) -> None:
-            raise Throttled("SlowDown", operation="PutObject")
-
-        store.spoil = refuse
+async def test_a_block_that_ends_in_an_error_gives_nothing_back() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    with pytest.raises(ZeroDivisionError):
         async with lease.kept():
-            await asyncio.sleep(LEASE_TTL_SECONDS - 0.1)
-            assert is_held(lease)
-            await asyncio.sleep(0.2)
-            assert not is_held(lease)
-            store.spoil = lambda *_: None
-            await asyncio.sleep(LEASE_RETRY_SECONDS)
-            assert is_held(lease)
-
-    at_once(work())
-
-
-def test_a_lease_that_another_run_holds_is_not_taken() -> None:
-    async def work() -> None:
-        store = Store()
-        await a_lease(store, "other").acquire()
-        await asyncio.sleep(10.0)
-        with pytest.raises(LeaseHeldError) as refused:
-            await a_lease(store).acquire()
-        assert refused.value.holder == "host of other"
-        assert refused.value.left_s == LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS - 10.0
-        assert len(store.writes) == 1
-
-    at_once(work())
-
-
-def test_a_silent_holder_is_followed_after_its_time_and_the_grace() -> None:
-    async def work() -> None:
-        store = Store()
-        loop = asyncio.get_running_loop()
-        await a_lease(store, "other").acquire()
-        last_sign = store.now()
-        lease = a_lease(store)
-        await lease.acquire(timeout_s=200.0)
-        assert loop.time() == pytest.approx(LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS)
-        assert (lease.epoch, lease.unclean_end_at) == (2, last_sign)
-
-    at_once(work())
-
-
-def test_a_run_that_waits_has_the_lease_soon_after_it_was_given_back() -> None:
-    async def work() -> None:
-        store = Store()
-        other, lease = a_lease(store, "other"), a_lease(store)
-        await other.acquire()
-
-        async def for_a_while() -> None:
-            async with other.kept():
-                await asyncio.sleep(12.0)
-
-        works = asyncio.create_task(for_a_while())
-        await lease.acquire(timeout_s=60.0)
-        assert asyncio.get_running_loop().time() <= 12.0 + LEASE_POLL_SECONDS
-        assert lease.unclean_end_at is None
-        await works
-
-    at_once(work())
-
-
-def test_a_holder_that_was_followed_notices_and_gives_nothing_back() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        async with lease.kept():
-            store.write(LeaseRecord(2, "other", "other", 1, is_held=True, ttl_s=60.0).to_bytes())
-            await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)
-            assert lease.is_lost
-            assert not is_held(lease)
-        assert store.record.nonce == "other"
-
-    at_once(work())
-
-
-def test_a_block_that_ends_in_an_error_gives_nothing_back() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        with pytest.raises(ZeroDivisionError):
-            async with lease.kept():
-                raise ZeroDivisionError
-        assert store.record.is_held
-
-    at_once(work())
+            raise ZeroDivisionError
+    assert store.record.is_held
 
 
 @pytest.mark.parametrize("error", [UNKNOWN, WriteRefusedError(NAME)])
-def test_a_write_that_was_made_although_its_answer_says_nothing_of_it_counts(error: Exception) -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        store.spoil = once(error, written=True)
-        await lease.acquire()
-        assert is_held(lease)
-        assert lease.epoch == 1
-
-    at_once(work())
+async def test_a_write_that_was_made_although_its_answer_says_nothing_of_it_counts(error: Exception) -> None:
+    store = Store()
+    lease = a_lease(store)
+    store.spoil = once(error, written=True)
+    await lease.acquire()
+    assert is_held(lease)
+    assert lease.epoch == 1
 
 
-def test_a_write_of_which_nothing_shows_is_an_error_of_the_store() -> None:
-    async def work() -> None:
-        store = Store()
-        store.spoil = once(UNKNOWN)
-        with pytest.raises(OutcomeUnknown):
-            await a_lease(store).acquire()
-
-    at_once(work())
+async def test_a_write_of_which_nothing_shows_is_an_error_of_the_store() -> None:
+    store = Store()
+    store.spoil = once(UNKNOWN)
+    with pytest.raises(OutcomeUnknown):
+        await a_lease(store).acquire()
 
 
-def test_what_arrived_late_is_gone_on_from_and_its_time_counts_from_its_sending() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
+async def test_what_arrived_late_is_gone_on_from_and_its_time_counts_from_its_sending() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
 
-        def never_heard(there: Store, data: bytes) -> None:
-            there.write(data)
-            there.reads_fail = True
-            raise UNKNOWN
+    def never_heard(there: Store, data: bytes) -> None:
+        there.write(data)
+        there.reads_fail = True
+        raise UNKNOWN
 
-        store.spoil = never_heard
-        async with lease.kept():
-            await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)  # written at 20 s, and nobody can say so
-            store.spoil, store.reads_fail = once(Throttled("SlowDown", operation="PutObject")), False
-            await asyncio.sleep(LEASE_RETRY_SECONDS)  # at 25 s nothing is written
-            store.spoil = lambda *_: None
-            await asyncio.sleep(LEASE_RETRY_SECONDS)  # at 30 s the store holds what was sent at 20 s
-            assert lease._until == pytest.approx(77.0 + LEASE_RENEW_SECONDS + LEASE_TTL_SECONDS)
-            await asyncio.sleep(LEASE_RETRY_SECONDS)  # and so it is renewed soon
-            assert lease._until == pytest.approx(77.0 + 35.0 + LEASE_TTL_SECONDS)
-            assert not lease.is_lost
-
-    at_once(work())
+    store.spoil = never_heard
+    async with lease.kept():
+        await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)  # written at 20 s, and nobody can say so
+        store.spoil, store.reads_fail = once(Throttled("SlowDown", operation="PutObject")), False
+        await asyncio.sleep(LEASE_RETRY_SECONDS)  # at 25 s nothing is written
+        store.spoil = lambda *_: None
+        await asyncio.sleep(LEASE_RETRY_SECONDS)  # at 30 s the store holds what was sent at 20 s
+        assert lease._until == pytest.approx(77.0 + LEASE_RENEW_SECONDS + LEASE_TTL_SECONDS)
+        await asyncio.sleep(LEASE_RETRY_SECONDS)  # and so it is renewed soon
+        assert lease._until == pytest.approx(77.0 + 35.0 + LEASE_TTL_SECONDS)
+        assert not lease.is_lost
 
 
-def test_its_own_earlier_try_is_not_waited_for() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        store.write(LeaseRecord(4, "host of mine", "mine", 1, is_held=True, ttl_s=60.0).to_bytes())
-        await lease.acquire()
-        assert (lease.epoch, lease.unclean_end_at) == (4, None)
-
-    at_once(work())
+async def test_its_own_earlier_try_is_not_waited_for() -> None:
+    store = Store()
+    lease = a_lease(store)
+    store.write(LeaseRecord(4, "host of mine", "mine", 1, is_held=True, ttl_s=60.0).to_bytes())
+    await lease.acquire()
+    assert (lease.epoch, lease.unclean_end_at) == (4, None)
 
 
-def test_a_release_that_follows_a_renewal_of_which_nothing_was_heard_still_gives_it_back() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        async with lease.kept():
-            store.write(LeaseRecord(1, "host of mine", "mine", 2, is_held=True, ttl_s=60.0).to_bytes())
-        assert not store.record.is_held
-
-    at_once(work())
+async def test_a_release_that_follows_a_renewal_of_which_nothing_was_heard_still_gives_it_back() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        store.write(LeaseRecord(1, "host of mine", "mine", 2, is_held=True, ttl_s=60.0).to_bytes())
+    assert not store.record.is_held
 
 
 @pytest.mark.parametrize("spoil", [once(UNKNOWN), once(Throttled("SlowDown", operation="PutObject"))])
-def test_a_release_that_fails_is_no_error(spoil: Callable[[Store, bytes], None]) -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        async with lease.kept():
-            store.spoil = spoil
-        assert store.record.is_held
-        assert not is_held(lease)
-
-    at_once(work())
+async def test_a_release_that_fails_is_no_error(spoil: Callable[[Store, bytes], None]) -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        store.spoil = spoil
+    assert store.record.is_held
+    assert not is_held(lease)
 
 
-def test_a_release_whose_answer_is_an_echo_is_made_once() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        async with lease.kept():
-            store.spoil = once(WriteRefusedError(NAME), written=True)
-        assert [one.is_held for one in store.writes] == [True, False]
-
-    at_once(work())
+async def test_a_release_whose_answer_is_an_echo_is_made_once() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        store.spoil = once(WriteRefusedError(NAME), written=True)
+    assert [one.is_held for one in store.writes] == [True, False]
 
 
-def test_a_release_that_comes_too_late_leaves_the_next_holder_alone() -> None:
-    async def work() -> None:
-        store = Store()
-        lease = a_lease(store)
-        await lease.acquire()
-        async with lease.kept():
-            store.write(LeaseRecord(2, "other", "other", 1, is_held=True, ttl_s=60.0).to_bytes())
-        assert store.record.nonce == "other"
-
-    at_once(work())
+async def test_a_release_that_comes_too_late_leaves_the_next_holder_alone() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        store.write(LeaseRecord(2, "other", "other", 1, is_held=True, ttl_s=60.0).to_bytes())
+    assert store.record.nonce == "other"
 
 
-def test_a_race_that_others_win_again_and_again_ends() -> None:
-    async def work() -> None:
-        store = Store()
-        tries = 0
+async def test_a_race_that_others_win_again_and_again_ends() -> None:
+    store = Store()
+    tries = 0
 
-        def quicker(there: Store, _: bytes) -> None:
-            nonlocal tries
-            tries += 1
-            there.write(LeaseRecord(tries, "other", f"other-{tries}", 1, is_held=False, ttl_s=60.0).to_bytes())
+    def quicker(there: Store, _: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        there.write(LeaseRecord(tries, "other", f"other-{tries}", 1, is_held=False, ttl_s=60.0).to_bytes())
 
-        store.spoil = quicker
-        with pytest.raises(LeaseHeldError):
-            await a_lease(store).acquire()
-        assert tries == LEASE_RACES_MAX_COUNT
-
-    at_once(work())
+    store.spoil = quicker
+    with pytest.raises(LeaseHeldError):
+        await a_lease(store).acquire()
+    assert tries == LEASE_RACES_MAX_COUNT
 
 
-def test_an_object_that_is_no_lease_is_refused_with_its_name() -> None:
-    async def work() -> None:
-        store = Store()
+async def test_an_object_that_is_no_lease_is_refused_with_its_name() -> None:
+    store = Store()
+    store.there = (b"{}", 0.0)
+    with pytest.raises(StateError, match=r"The object lanes/l/lease\.json in the place of a lease cannot be read"):
+        await a_lease(store).acquire()
+
+
+async def test_a_holder_in_whose_place_something_else_stands_has_lost_the_lane() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
         store.there = (b"{}", 0.0)
-        with pytest.raises(StateError, match=r"The object lanes/l/lease\.json in the place of a lease cannot be read"):
-            await a_lease(store).acquire()
+        await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)
+        assert lease.is_lost
+    assert store.there == (b"{}", 0.0)
 
-    at_once(work())
+
+async def test_a_run_that_is_cancelled_while_a_renewal_ends_is_cancelled_and_gives_nothing_back() -> None:
+    store = SlowStore()
+    lease = a_lease(store)
+    await lease.acquire()
+    store.is_slow = True
+
+    async def works() -> None:
+        async with lease.kept():
+            await asyncio.sleep(LEASE_RENEW_SECONDS + 1.0)
+
+    run = asyncio.create_task(works())
+    await asyncio.sleep(LEASE_RENEW_SECONDS + 2.0)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert store.record.is_held
 
 
 def test_an_age_is_never_below_zero() -> None:
