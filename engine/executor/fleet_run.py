@@ -147,9 +147,9 @@ class FleetRun:
             self.jitter,
             self.emit,
             may_call or self.control.may_call,
+            self._outages,
             self.optional,
             self._turns.of_lanes(may_call),
-            self._outages,
         )
 
     def owner_scanner(self, domain: str, may_call: Callable[[], bool] | None = None) -> OwnerScanner:

@@ -75,9 +75,9 @@ class Reach:
     jitter: Callable[[], float]
     emit: Emit
     may_call: Callable[[], bool]
+    outages: Outages
     optional_services: OptionalServices = field(default_factory=OptionalServices)
     among_all: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
-    outages: Outages | None = None
 
     @property
     def domain_id(self) -> str:
@@ -93,15 +93,13 @@ class Reach:
             try:
                 answer = await self.calls.read(operation, lambda: call(self.link.cloud), self.may_call, self.among_all)
             except Unreachable as error:
-                if self.outages is not None:
-                    self.outages.met(name, error)
+                self.outages.met(name, error)
                 raise
-            if self.outages is not None:
-                self.outages.answered(name)
+            self.outages.answered(name)
             return answer
 
         name, stopped = self.link.domain.name, self.control.stopped
-        emit = self.emit if self.outages is None else partial(self.outages.tell, name)
+        emit = partial(self.outages.tell, name)
         async with unless_aborted(self.control):
             return await ask_again(
                 operation, once, self.backoffs, self.jitter, emit, give_up_max_s, stopped, self.may_call

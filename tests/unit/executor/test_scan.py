@@ -23,6 +23,7 @@ from engine.core.settings import Backoff, Backoffs, Execution
 from engine.executor.calls import LaneCalls, StoppedError
 from engine.executor.control import Control
 from engine.executor.link import Link
+from engine.executor.outages import Outages
 from engine.executor.reach import Reach
 from engine.executor.scan import Scanner
 from engine.ports.cloud import AppPage, AppRow
@@ -73,7 +74,8 @@ def scanner(cloud: Pages, events: list[Event] | None = None, *, may_call: bool =
     calls = LaneCalls(LANE, Execution(), FreePace(), FreePace(), emit)
     domain = DesiredDomain("research", "d-1", "eu-west-1", SOURCE)
     link = Link(domain, LANE, cast("Cloud", cloud))
-    return Scanner(Reach(link, calls, Control(3600.0, lambda _: None), BACKOFFS, lambda: 0.5, emit, lambda: may_call))
+    control, outages = Control(3600.0, lambda _: None), Outages(emit, lambda _: ())
+    return Scanner(Reach(link, calls, control, BACKOFFS, lambda: 0.5, emit, lambda: may_call, outages))
 
 
 async def test_all_pages_are_followed() -> None:
