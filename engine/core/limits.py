@@ -9,9 +9,7 @@ from typing import Final
 
 # Files that are read.
 FLEET_FILE_MAX_BYTES: Final = 5_000_000
-TABLE_FILE_MAX_BYTES: Final = (
-    64_000_000  # of a table of people or domains that the fleet names: one may be for all domains
-)
+TABLE_FILE_MAX_BYTES: Final = 64_000_000  # of a table of people or domains: one may be for all domains
 FLEET_FILES_MAX_COUNT: Final = 5_000  # a domain may have a members file and a file of its own
 FLEET_TOTAL_MAX_BYTES: Final = 200_000_000
 LINKS_FOLLOWED_MAX_COUNT: Final = 40  # of one path, as systems have it; more are a circle

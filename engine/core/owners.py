@@ -173,8 +173,6 @@ class _Owners:
         self._declared = declared
         self._seen = seen
         self._needed = frozenset(wanted.needed)
-        self._create = wanted.create
-        self._update = wanted.update
         self._wanted = wanted
         self.changes: dict[Owner, OwnerChange] = {}
         self.drift: dict[Owner, OwnerChange] = {}
@@ -193,7 +191,7 @@ class _Owners:
             self.blocked[owner] = (
                 f"{owner_word(owner)} has Failed, and appfleet never replaces one",
                 "Look at it in the console; once it is deleted the next run makes it"
-                if self._create
+                if self._wanted.create
                 else "Look at it in the console",
             )
         elif _must_be_made(row):
@@ -214,12 +212,12 @@ class _Owners:
             return
         self._move(declared, row)
         found = () if row.is_passing else differences(declared, row)
-        if not self._update:
+        if not self._wanted.update:
             found = self._without_default(owner, declared, row, found)
         if not found:
             return
         change = OwnerChange(owner, Action.UPDATE, OwnerReason.OWNER_DRIFT, row, declared, differs=found)
-        updates = self._update and bool(change.updates)
+        updates = self._wanted.update and bool(change.updates)
         if updates and row.ownership is Ownership.OURS:
             self.changes[owner] = change
         if updates and owner in self.changes:  # the next comparison updates what moves now
@@ -270,7 +268,7 @@ class _Owners:
 
     def _make(self, declared: DesiredOwner, row: ObservedOwner | None) -> None:
         owner = declared.owner
-        if not self._create:
+        if not self._wanted.create:
             self.blocked[owner] = (
                 f"{owner_word(owner)} is {'being deleted' if row is not None else 'not there'}",
                 "Make it, or set [owners] create = true in a policy so that appfleet makes it",

@@ -143,9 +143,7 @@ class Clouds:
             quotas=quotas,
             sagemaker=sagemaker,
             sts=None,
-            credentials=login.gate,
-            redactor=self.redactor,
-            call_total_max_seconds=self._call_total_max_seconds,
+            **self._common(login),
         )
 
     async def prices(self, domain: DesiredDomain) -> PriceCalls:
@@ -156,10 +154,8 @@ class Clouds:
             pricing = await self._clients.open(login.profile.session, "pricing", region)
         return PriceCalls(
             pricing=pricing,
-            credentials=login.gate,
-            redactor=self.redactor,
             endpoint=foreign_endpoint(pricing.meta.endpoint_url),
-            call_total_max_seconds=self._call_total_max_seconds,
+            **self._common(login),
         )
 
     async def objects(self, domain: DesiredDomain, bucket: str, prefix: str) -> S3Objects:
@@ -174,10 +170,8 @@ class Clouds:
             s3=s3,
             bucket=bucket,
             prefix=prefix,
-            credentials=login.gate,
-            redactor=self.redactor,
             endpoint=foreign_endpoint(s3.meta.endpoint_url),
-            call_total_max_seconds=self._call_total_max_seconds,
+            **self._common(login),
         )
 
     async def _open(self, domain: DesiredDomain) -> SageMakerCloud:
@@ -198,14 +192,20 @@ class Clouds:
         return SageMakerCloud(
             sagemaker=sagemaker,
             sts=sts,
-            credentials=login.gate,
             known_caller=login.caller,
             asks_as=(domain.profile, domain.role_arn, sts.meta.endpoint_url),
-            redactor=self.redactor,
             endpoint=next((url for url in urls if foreign_endpoint(url)), ""),
-            call_total_max_seconds=self._call_total_max_seconds,
             beside=partial(self._beside, login, domain.region),
+            **self._common(login),
         )
+
+    def _common(self, login: Login) -> dict[str, Any]:
+        """Return what all calls of a login are made with."""
+        return {
+            "credentials": login.gate,
+            "redactor": self.redactor,
+            "call_total_max_seconds": self._call_total_max_seconds,
+        }
 
     async def _beside(self, login: Login, region: str, service: str, operation: str) -> Any:
         """Open a service's client for `operation`. Raises CloudError, also where it is of another world than SageMaker.
