@@ -99,15 +99,15 @@ def _fixed() -> str:
         found = _LINE.match(line)
         if found is not None:
             value = getattr(limits, found["name"])
-            parts.append(
-                f"| `{found['name']}` | {_number(value)}{_unit(found['name'])} | {_cell(found['note'] or '')} |\n"
-            )
+            parts.append(f"| `{found['name']}` | {_shown(found['name'], value)} | {_cell(found['note'] or '')} |\n")
     return "".join(parts)
 
 
-def _unit(name: str) -> str:
+def _shown(name: str, value: float) -> str:
+    if name.endswith("_YEAR"):
+        return str(value)
     unit = next((words for end, words in _UNITS.items() if name.endswith(f"_{end}")), "")
-    return f" {unit}" if unit else ""
+    return f"{_number(value)} {unit}".rstrip()
 
 
 def _number(value: float | None) -> str:

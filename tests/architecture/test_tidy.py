@@ -26,7 +26,7 @@ INDEX_ADDRESSES = re.compile(
     re.IGNORECASE,
 )
 UNITS = (
-    "_BYTES", "_CHARS", "_COUNT", "_DEPTH", "_ITEMS", "_LINES", "_PERCENT", "_PER_SECOND", "_ROWS", "_SECONDS",
+    "_BYTES", "_CHARS", "_COUNT", "_DEPTH", "_ITEMS", "_LINES", "_PERCENT", "_PER_SECOND", "_ROWS", "_SECONDS", "_YEAR",
     "_SHARE", "_USD", "_FACTOR", "_PAGES", "_MS", "_DAYS",
 )  # fmt: skip
 WITHOUT_UNIT = frozenset({"COUNT", "SHARE", "QUARANTINE_AFTER", "CONCURRENCY", "HOURLY_USD", "PRIORITY_WEIGHT"})
