@@ -20,6 +20,7 @@ PEOPLE_LINES_MAX_COUNT: Final = 1_000_000  # of one table of people, blank ones 
 TEAM_PAIRS_MAX_COUNT: Final = 6_000_000  # of a member and an entry or a space, of all teams together
 TEAM_COMPARISONS_MAX_COUNT: Final = 400_000  # of two teams of one person
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000
+LOST_LINES_SHOWN_MAX_COUNT: Final = 20  # of one members file: values that no team asks for, each with its first line
 POLICY_FILE_MAX_BYTES: Final = 1_000_000
 POLICY_FILES_MAX_COUNT: Final = 200
 SERVICE_MODEL_MAX_BYTES: Final = 64_000_000  # of a service model of botocore's form, unpacked

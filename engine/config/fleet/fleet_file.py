@@ -16,9 +16,9 @@ from typing import Final
 
 from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
-from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable, MembersTable
+from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
 from engine.config.fleet.layers import Definitions, check_uses, follow_extends
-from engine.config.fleet.members_file import read_members
+from engine.config.fleet.shared_members import MembersFiles
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
 from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, TeamDef
@@ -28,7 +28,7 @@ from engine.config.reading.model_errors import check_table
 from engine.config.reading.patterns import nearest_pattern
 from engine.config.reading.problems import Code, Place, Problems, TooMany, nearest, show_value
 from engine.config.reading.toml_document import Document, parse_document
-from engine.core.desired import DesiredDomain, DesiredFleet, Source
+from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import ConfigError
 from engine.core.limits import TABLE_FILE_MAX_BYTES
@@ -117,10 +117,10 @@ class _Loading:
         self._folder = Folder(home.parent)
         self._name = home.name
         self._fleet = FleetDef()
-        self._reader = TableReader(self._problems, self._members)
+        self._members = MembersFiles(self._problems, self._beside)
+        self._reader = TableReader(self._problems, self._members.of)
         self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
-        self._members_read: dict[tuple[str, ...], Mapping[tuple[str, ...], Mapping[str, Source]] | None] = {}
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
@@ -133,6 +133,8 @@ class _Loading:
             self._read_includes((*head.include, *also), root.place.at("include"))
         if self._fleet.domains_from:
             self._make_domains()
+        self._members.note_lost()
+        self._is_complete = self._is_complete and self._members.is_complete
         expander = self._expand()
         self._raise_errors()
         return LoadedFleet(
@@ -286,26 +288,6 @@ class _Loading:
             self._note_unread(problem, place)
             return None
 
-    def _members(self, asked: MembersTable, place: Place) -> Mapping[str, Source]:
-        """Read a members file once for all teams that name it and the same columns of it."""
-        item = self._beside(asked.file, place)
-        if item is None:
-            return {}
-        key = (item.inside, *asked.where)
-        if key not in self._members_read:
-            self._members_read[key] = read_members(item, tuple(asked.where), self._problems)
-        groups = self._members_read[key]
-        if groups is None:
-            self._is_complete = False
-            return {}
-        members = groups.get(tuple(asked.where.values()), {})
-        if not members:
-            wanted = " and ".join(f"{title} is {show_value(said)}" for title, said in asked.where.items())
-            message = f"{item.shown} names no member{wanted and f' whose {wanted}'}"
-            self._problems.warning(Code.EMPTY, place, message, "Put user profile names into its first column")
-            self._prune_refusals.append(f"{place.source}: {message}")
-        return members
-
     def _note_unread(self, problem: FileProblem, place: Place) -> None:
         """Note a file that could not be read; of those beyond a bound the first alone."""
         self._is_complete = False
@@ -368,7 +350,7 @@ class _Loading:
             apps=tuple(expander.apps),
             owners=tuple(expander.owners),
             inputs=self._folder.inputs(),
-            prune_refusal="; ".join(self._prune_refusals),
+            prune_refusal="; ".join((*self._members.prune_refusals, *self._prune_refusals)),
         )
 
 

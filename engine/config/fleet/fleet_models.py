@@ -133,6 +133,9 @@ class MembersTable(Table):
 
     file: str = Field(description="A CSV file, beside this one, that names user profiles or addresses.")
     where: dict[str, str] = Field({}, description="What each line says that counts, by the title of its column.")
+    unmatched: Literal["warn", "ignore"] = Field(
+        "warn", description="What lines that no team takes do: warn and stop prune, or nothing."
+    )
 
 
 def _members_table(value: Any) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.config.fleet.people_file import Row, TableProblem, name_of, read_people_by, sign_in_fault
 from engine.config.reading.files import InputFile
@@ -17,7 +18,7 @@ from engine.config.service.service_model import is_name
 from engine.core.desired import Source
 from engine.core.limits import FLEET_OWNERS_MAX_COUNT
 
-__all__ = ["MemberSource", "read_members"]
+__all__ = ["Group", "MemberSource", "read_members"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,15 @@ class MemberSource(Source):
     is_guessed: bool = True
 
 
-def read_members(
-    item: InputFile, titles: Sequence[str], problems: Problems
-) -> dict[tuple[str, ...], dict[str, MemberSource]] | None:
-    """Return the names of the people in a table, each with where it stands first, by the cells of these columns.
+class Group(NamedTuple):
+    """The people whose lines say the same in certain columns: each with the first line, and all these lines."""
+
+    members: dict[str, MemberSource]
+    lines: tuple[int, ...]
+
+
+def read_members(item: InputFile, titles: Sequence[str], problems: Problems) -> dict[tuple[str, ...], Group] | None:
+    """Return the people of a table by the cells of these columns.
 
     Without columns all of them are under `()`. None when a line is wrong, which is then noted in `problems`.
     """
@@ -48,7 +54,11 @@ def read_members(
         problems.of_file(Code.SYNTAX, item.shown, problem.line, problem.message, problem.hint)
         return None
     taken = {cells: _members_of(rows, item, problems) for cells, rows in groups.items()}
-    found = {cells: members for cells, members in taken.items() if members is not None}
+    found = {
+        cells: Group(members, tuple(row.line for row in groups[cells]))
+        for cells, members in taken.items()
+        if members is not None
+    }
     return found if len(found) == len(taken) else None
 
 

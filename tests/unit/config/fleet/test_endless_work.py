@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.config.fleet import fleet_file, people, people_file, team_pairs
+from engine.config.fleet import people, people_file, shared_members, team_pairs
 from engine.config.fleet.fleet_file import load_fleet
 from engine.config.fleet.members_file import read_members
 from engine.config.reading.files import InputFile
@@ -47,7 +47,7 @@ def test_what_teams_ask_for_is_counted_before_it_is_done(
         reads.append(asked)
         return read_members(*asked)
 
-    monkeypatch.setattr(fleet_file, "read_members", read)
+    monkeypatch.setattr(shared_members, "read_members", read)
     monkeypatch.setattr("engine.config.fleet.expand._DomainExpansion.run", lambda _: pytest.fail("the work was begun"))
     path = lay(tmp_path, teams=teams, members=members, apps=apps, broken=broken)
     with pytest.raises(ConfigError) as refused:
@@ -108,5 +108,5 @@ def test_a_name_said_again_and_again_costs_no_more_warnings_than_are_kept(monkey
     monkeypatch.setattr("engine.config.fleet.members_file.show_value", show)
     problems = Problems()
     item = InputFile("p.csv", "p.csv", b"user\n" + b"ann\n" * 5_000, "")
-    assert list((read_members(item, (), problems) or {})[()]) == ["ann"]
+    assert list((read_members(item, (), problems) or {})[()].members) == ["ann"]
     assert len(problems.warnings) == PROBLEMS_KEPT_MAX_COUNT == len(shown)

@@ -18,7 +18,8 @@ def _read(text: str | bytes) -> tuple[dict[str, int], list[str]]:
     members = read_members(InputFile("t.csv", "t.csv", data, ""), (), problems)
     shown = [d.render() for d in problems.errors]
     assert (members is None) is bool(shown)
-    return {name: source.line for name, source in (members or {}).get((), {}).items()}, shown
+    people = members[()].members if members else {}
+    return {name: source.line for name, source in people.items()}, shown
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
