@@ -14,6 +14,7 @@ from engine.config.service.fields import MEMBER
 
 NAME: Final[str] = "name"
 OWN_COLUMNS: Final[tuple[str, ...]] = ("id", "region", "account")  # keys of the domain itself, each in its column
+FIRST_LINE: Final = "name,id,region,account"
 NEEDED_COLUMNS: Final = (NAME, "id")
 _TITLE: Final = re.compile(r"[a-z][a-z0-9_]*")
 _MEMBER_WORD: Final = MEMBER.strip("{}")
@@ -28,7 +29,7 @@ class DomainRow(NamedTuple):
 
 def read_domains(text: str) -> tuple[tuple[str, ...], tuple[DomainRow, ...]]:
     """Return the columns and the rows of a table of domains, none where it has no line; raises TableProblem."""
-    lines = lines_of(text)
+    lines = lines_of(text, with_empty=True)
     if not lines:
         return (), ()
     header = lines[0]
@@ -55,6 +56,6 @@ def _columns(header: Line) -> tuple[str, ...]:
     missing = [title for title in NEEDED_COLUMNS if title not in columns]
     if missing:
         message = f"the first line has no column {one_of(missing)}"
-        hint = "The first line names the columns: name,id,region,account, and any others that the template uses"
+        hint = f"The first line names the columns: {FIRST_LINE}, and any others that the template uses"
         raise TableProblem(header.number, message, hint)
     return columns

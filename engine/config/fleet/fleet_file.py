@@ -21,7 +21,7 @@ from engine.config.fleet.layers import Definitions, check_uses, follow_extends
 from engine.config.fleet.shared_members import MembersFiles
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
-from engine.config.fleet.written import AppDef, DomainDef, Entry, FleetDef, TeamDef
+from engine.config.fleet.written import AppDef, DomainDef, FleetDef, TeamDef, entries_of
 from engine.config.reading.beneath import FileProblem, TooMuchProblem
 from engine.config.reading.files import Folder, InputFile, home_of, inside_of
 from engine.config.reading.model_errors import check_table
@@ -131,7 +131,7 @@ class _Loading:
         read_shared(self._reader, root, self._fleet)
         if head is not None:
             self._read_includes((*head.include, *also), root.place.at("include"))
-        if self._fleet.domains_from:
+        if self._fleet.domains_from or self._fleet.templates:
             self._make_domains()
         self._members.note_lost()
         self._is_complete = self._is_complete and self._members.is_complete
@@ -298,7 +298,7 @@ class _Loading:
         fleet, problems = self._fleet, self._problems
         chains = follow_extends(fleet.apps, fleet.broken_apps, problems, is_complete=self._is_complete)
         if self._is_complete:
-            check_uses((*_entries(fleet.domains.values()), *self._reader.strays), chains, problems)
+            check_uses((*entries_of(fleet.domains.values()), *self._reader.strays), chains, problems)
         self._check_domains()
         expander = Expander(Definitions(chains), fleet.defaults, problems)
         try:
@@ -352,14 +352,3 @@ class _Loading:
             inputs=self._folder.inputs(),
             prune_refusal="; ".join((*self._members.prune_refusals, *self._prune_refusals)),
         )
-
-
-def _entries(domains: Iterable[DomainDef]) -> Iterator[Entry]:
-    """Yield every entry that was written, of teams without members too."""
-    for domain in domains:
-        for table in (*domain.users.values(), *domain.spaces.values()):
-            yield from table.apps
-        for team in domain.teams.values():
-            yield from team.user_apps
-            for space in team.spaces:
-                yield from space.apps

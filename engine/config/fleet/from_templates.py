@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from engine.config.fleet.domains_file import NAME, OWN_COLUMNS, DomainRow, read_domains
+from engine.config.fleet.domains_file import FIRST_LINE, NAME, OWN_COLUMNS, DomainRow, read_domains
 from engine.config.fleet.fleet_models import DomainTable
 from engine.config.fleet.people_file import TableProblem
 from engine.config.fleet.tables import TableReader, label_fault
-from engine.config.fleet.templates import OneKeyTwice, filled, words_of
-from engine.config.fleet.written import DomainDef, DomainsFrom, FleetDef, TemplateDef
+from engine.config.fleet.templates import OneKeyTwice, filled, filled_path, words_of
+from engine.config.fleet.written import DomainDef, DomainsFrom, FleetDef, TemplateDef, entries_of
 from engine.config.reading.files import InputFile
 from engine.config.reading.model_errors import check_table
-from engine.config.reading.problems import Code, Place, Problems, nearest, show_value
+from engine.config.reading.problems import Code, Place, Problems, all_of, nearest, show_path, show_value
 from engine.config.reading.toml_document import decode
 from engine.config.reading.toml_positions import Positions
 from engine.core.diagnostics import Diagnostic
@@ -35,6 +35,7 @@ class DomainMaker:
     is_complete: bool = True  # False once a table or a row could not be read
     prune_refusals: list[str] = field(default_factory=list)
     _told: set[Diagnostic] = field(default_factory=set)
+    _filled: set[str] = field(default_factory=set)  # names of templates that a row was for
 
     @property
     def _problems(self) -> Problems:
@@ -51,11 +52,15 @@ class DomainMaker:
                 continue
             columns, rows = found
             if not rows:
-                self._note_empty(asked, item)
-            elif self._knows_all_words(template, columns, item):
+                self._note_empty(asked, columns, item)
+            elif self._knows_all_words(template, columns, item) and self._sets_no_column(template, columns, item):
+                self._filled.add(template.name)
                 used = {NAME, *(word for _, word in words_of(template.data))}
                 for row in rows:
                     self._add(row, used, template, Place(item.shown, Positions.of_line(row.line)))
+        for template in self.fleet.templates.values():
+            if template.name not in self._filled and self.is_complete:
+                self._check_unused(template)
 
     def _template(self, asked: DomainsFrom) -> TemplateDef | None:
         found = self.fleet.templates.get(asked.template)
@@ -75,9 +80,10 @@ class DomainMaker:
             self._problems.of_file(Code.SYNTAX, item.shown, problem.line, problem.message, problem.hint)
             return None
 
-    def _note_empty(self, asked: DomainsFrom, item: InputFile) -> None:
-        message = f"{item.shown} names no domain"
-        hint = "Put a line for each domain below the header, or remove this table"
+    def _note_empty(self, asked: DomainsFrom, columns: Sequence[str], item: InputFile) -> None:
+        message = f"{item.shown} names no domain" if columns else f"{item.shown} is empty"
+        first = "Add" if columns else f"Add a first line that names the columns ({FIRST_LINE}), then"
+        hint = f"{first} one line per domain, or remove this table"
         self._problems.warning(Code.EMPTY, asked.place.at("csv"), message, hint)
         self.prune_refusals.append(f"{asked.place.source}: {message}")
 
@@ -91,6 +97,35 @@ class DomainMaker:
         self.is_complete = self.is_complete and not unknown
         return not unknown
 
+    def _sets_no_column(self, template: TemplateDef, columns: Sequence[str], item: InputFile) -> bool:
+        """Refuse a key of the domain itself that the template sets and the table has a column for: one would lose."""
+        twice = [key for key in OWN_COLUMNS if key in columns and template.data.get(key, f"{{{key}}}") != f"{{{key}}}"]
+        for key in twice:
+            if self._problems.first_time("column", template.name, key, item.shown):
+                message = f"{key} is set here, and {item.shown}:1 has a column {key}"
+                hint = f"Remove one of the two, or write {key} = {show_value(f'{{{key}}}')}"
+                self._problems.error(Code.CONFLICT, template.place.at(key), message, hint)
+        self.is_complete = self.is_complete and not twice
+        return not twice
+
+    def _check_unused(self, template: TemplateDef) -> None:
+        """Check what a template without a row says, except where only a row could tell what it becomes."""
+        row = {word: word.replace("_", "-") for _, word in words_of(template.data)}
+        try:
+            data = filled(template.data, row)
+        except OneKeyTwice:
+            return
+        open_places = {
+            show_path((*template.place.path, *filled_path(path, row))) for path, _ in words_of(template.data)
+        }
+        reader = TableReader(Problems(), lambda *_: {})
+        domain = DomainDef(template.name, template.place)
+        reader.domain(domain, data, template.place)
+        self.reader.strays += (*reader.strays, *entries_of((domain,)))
+        for problem in (*reader.problems.errors, *reader.problems.warnings):
+            if problem.key_path not in open_places:
+                self._problems.take(problem)
+
     def _add(self, row: DomainRow, used: set[str], template: TemplateDef, place: Place) -> None:
         """Add the domain of one row, or note what is wrong with it."""
         own = {key: row.cells[key] for key in OWN_COLUMNS if key in row.cells}
@@ -100,22 +135,28 @@ class DomainMaker:
         try:
             data = filled(template.data, row.cells)
         except OneKeyTwice as twice:
-            message = f"two keys of this template become {show_value(str(twice))} with {place.source}"
-            self._problems.error(Code.CONFLICT, template.place, message, "Put what differs in each line into both")
+            message = f"two keys of this template expand to the same name, {show_value(str(twice))}, for {place.source}"
+            hint = "Use a column in both keys whose values differ in this line"
+            self._problems.error(Code.CONFLICT, template.place, message, hint)
             return
         known = self.fleet.domains.setdefault(row.cells[NAME], DomainDef(row.cells[NAME], place))
         self._read(known, {**data, **own}, template.place)
         known.place = known.own_place = place
         if "account" not in known.own:
             message = "this line names no account, and its template does not either"
-            hint = "Add a column account: with a role for each line a wrong one is soon written"
+            hint = "Add a column account: a typo in a role is easy to make, and appfleet then skips only that domain"
             self._problems.error(Code.VALUE, place, message, hint)
 
     def _is_sound(self, row: DomainRow, used: set[str], own: dict[str, str], place: Place) -> bool:
+        if not any(row.cells.values()):
+            self._problems.error(Code.VALUE, place, "this line is empty", "Fill it in, or remove it")
+            return False
         empty = sorted(title for title in used.union(own) if not row.cells[title])
         if empty:
             hint = "Fill it in: the domain or its template needs it"
-            self._problems.error(Code.VALUE, place, f"{' and '.join(empty)} is empty in this line", hint)
+            self._problems.error(
+                Code.VALUE, place, f"{all_of(empty)} {'is' if len(empty) == 1 else 'are'} empty in this line", hint
+            )
             return False
         name = row.cells[NAME]
         fault = label_fault(name)

@@ -142,8 +142,11 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=outside.count)
 
 
-def lines_of(text: str) -> list[Line]:
-    """Return the lines of a table on which anything stands; raises TableProblem."""
+def lines_of(text: str, *, with_empty: bool = False) -> list[Line]:
+    """Return the lines of a table that are not blank; raises TableProblem.
+
+    `with_empty`: also those that have delimiters and nothing else.
+    """
     count = max(text.count("\n"), text.count("\r"))
     if count > PEOPLE_LINES_MAX_COUNT:  # counted first: even blank lines cost time
         message = f"the table has {count:,} lines, more than {PEOPLE_LINES_MAX_COUNT:,}"
@@ -157,7 +160,7 @@ def lines_of(text: str) -> list[Line]:
             if cells and CONFLICT_MARKER.fullmatch(cells[0]):
                 message = f"this is a Git conflict marker ({clean(cells[0], 80)})"
                 raise TableProblem(number, message, "Resolve the conflict, and remove the lines that Git wrote")
-            if any(cells):
+            if any(cells) or (with_empty and len(cells) > 1):
                 lines.append(Line(number, cells))
             number = reader.line_num + 1
     except csv.Error:

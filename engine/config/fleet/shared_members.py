@@ -76,6 +76,12 @@ class MembersFiles:
             return {}
         members = groups[cells].members if cells in groups else {}
         if not members:
+            if not groups:
+                if self.problems.first_time("empty", item.inside):
+                    hint = "Add one person per line, below a first line that names the columns"
+                    self.problems.warning(Code.EMPTY, place, f"{item.shown} names nobody", hint)
+                    self.prune_refusals.append(f"{place.source}: {item.shown} names nobody")
+                return {}
             whose = f" whose {_said(columns, cells)}" if columns else ""
             message = f"{item.shown} names no member{whose}"
             self.problems.warning(Code.EMPTY, place, message, "Put user profile names into its first column")

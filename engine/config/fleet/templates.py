@@ -29,8 +29,13 @@ def words_of(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
             yield from words_of(inner, (*path, index))
 
 
+def filled_path(path: KeyPath, row: Mapping[str, str]) -> KeyPath:
+    """Return the path of a key of a template once a row has filled the template."""
+    return tuple(filled(part, row) for part in path)
+
+
 class OneKeyTwice(ValueError):
-    """Two keys of a template become one: its text."""
+    """Two keys of a template expand to the same name: its text."""
 
 
 def filled(value: Any, row: Mapping[str, str]) -> Any:

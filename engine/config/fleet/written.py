@@ -6,7 +6,7 @@ Not here: what the tables mean together (`expand`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,3 +107,14 @@ class FleetDef:
     domains: dict[str, DomainDef] = field(default_factory=dict)
     templates: dict[str, TemplateDef] = field(default_factory=dict)
     domains_from: list[DomainsFrom] = field(default_factory=list)
+
+
+def entries_of(domains: Iterable[DomainDef]) -> Iterator[Entry]:
+    """Yield every entry that was written, of teams without members too."""
+    for domain in domains:
+        for table in (*domain.users.values(), *domain.spaces.values()):
+            yield from table.apps
+        for team in domain.teams.values():
+            yield from team.user_apps
+            for space in team.spaces:
+                yield from space.apps
