@@ -103,6 +103,7 @@ async def planned(
         assigns_users=settings.assign_users,
         watched=watched | owed,
         unassigned=owed,
+        read_rate=settings.execution.read_rate,
     )
     purpose = Purpose(running) if preparation is None else Purpose(running, preparation.leaving, preparation.restored)
     draft = await in_rounds(first, purpose, options, parts)
@@ -113,6 +114,7 @@ async def planned(
         made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
     if made.has_changes:
         made = replace(made, forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)))
+        made = replace(made, uncompared=len(draft.uncompared))
     elif not running and preparation is None:
         made = replace(made, uncompared=uncompared(draft))
     _tell(parts.run, made)

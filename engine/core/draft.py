@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import zip_longest
 from typing import Final
 
 from engine.core.change import Action
@@ -18,8 +17,8 @@ from engine.core.desired import DesiredFleet, DesiredOwner
 from engine.core.facts import Facts, Refusal
 from engine.core.finding import Finding
 from engine.core.identity import Owner
-from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
 from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
+from engine.core.owner_choice import compared_first, unlike_the_last
 from engine.core.owner_quotas import owner_lines
 from engine.core.owner_reading import unread_findings
 from engine.core.owner_settings import needs_describing
@@ -36,6 +35,7 @@ from engine.core.plan_options import PlanOptions
 from engine.core.planner import Joined, join, needs_ownership, plan_of
 from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit, reserved_fit
 from engine.core.reserved import without_unusable
+from engine.core.settings import Execution
 from engine.core.sso import SignIn, with_sign_in
 
 # The parts that cost something, with the facts that each rests on.
@@ -60,6 +60,7 @@ class Draft:
     `creates_owners`: missing profiles and spaces are made. `updates_owners`: those that differ are updated in place.
     `assigns_users`: the users of new profiles are assigned to their domain's application. `watched` owners are compared
     although nothing is created in them. The users of `unassigned`, which are among them, are still to be assigned.
+    `read_rate` is how many calls a second each lane reads with.
     """
 
     fleet: DesiredFleet
@@ -71,6 +72,7 @@ class Draft:
     updates_owners: bool = False
     watched: frozenset[Owner] = frozenset()
     unassigned: frozenset[Owner] = frozenset()
+    read_rate: float = Execution().read_rate
 
     def knowing(self, more: Facts) -> Draft:
         """Return the draft that knows `more`."""
@@ -153,40 +155,42 @@ class Draft:
     def undescribed(self) -> tuple[Owner, ...]:
         """The owners to be compared of which a listing alone was read, and that declare more than it shows, or failed.
 
-        Of those that creates need, and that no policy updates, only so many are compared, others each day.
+        Of those that creates need, and that no policy updates, only some are compared, others each day.
         """
-        needed = self.needed if self.updates_owners else self._some_needed
-        seen = self.facts.owners_seen
-        return tuple(
-            owner
-            for owner in sorted({*needed, *self.watched})
-            if (row := seen.get(owner)) is not None
+        needed = self.needed if self.updates_owners else self._compared_first
+        return tuple(owner for owner in sorted({*needed, *self.watched}) if self._is_undescribed(owner))
+
+    @property
+    def uncompared(self) -> tuple[Owner, ...]:
+        """The owners that creates need and that are not compared, so that these need not wait."""
+        return () if self.updates_owners else tuple(owner for owner in self.needed if self._is_undescribed(owner))
+
+    def _is_undescribed(self, owner: Owner) -> bool:
+        row, declared = self.facts.owners.get(owner), self.declared.get(owner)
+        return (
+            isinstance(row, ObservedOwner)
+            and declared is not None
             and row.settings is None
             and not row.unread_because
             and not row.is_deleting
-            and owner in self.declared
-            and (needs_describing(self.declared[owner]) or (row.is_unwell and owner in self.watched))
+            and (needs_describing(declared) or (row.is_unwell and owner in self.watched))
         )
 
     @cached_property
-    def _some_needed(self) -> tuple[Owner, ...]:
-        """As many as one plan compares, of each domain in turn: those of one domain are asked one after the other."""
-        count = len(self.needed)
-        if count <= OWNERS_COMPARED_MAX_COUNT:
-            return self.needed
-        domains: dict[str, list[Owner]] = {}
-        for owner in self.needed:
-            domains.setdefault(owner.domain, []).append(owner)
-        in_turn = [owner for row in zip_longest(*domains.values()) for owner in row if owner is not None]
-        first = self.asked.today.toordinal() * OWNERS_COMPARED_MAX_COUNT % count
-        return (*in_turn, *in_turn)[first : first + OWNERS_COMPARED_MAX_COUNT]
+    def _compared_first(self) -> frozenset[Owner]:
+        """Those that creates need and that are compared before these: chosen once a listing has shown them."""
+        seen, declared = self.facts.owners_seen, self.declared
+        there = (owner for owner in self.needed if seen.get(owner) is not None and needs_describing(declared[owner]))
+        urgent = unlike_the_last(self.fitted.changes)
+        return compared_first(there, urgent, self.asked.domain_lanes, self.read_rate, self.asked.today.toordinal())
 
     @property
     def unclaimed(self) -> tuple[Owner, ...]:
         """The owners that would be updated, and of which nobody has read yet whose they are."""
         needed = frozenset(self.needed)
         left = self.watched if self.asked.request.from_fleet else self.unassigned
-        rows = ((owner, self.facts.owners_seen.get(owner)) for owner in sorted(left))
+        seen = self.facts.owners_seen
+        rows = ((owner, seen.get(owner)) for owner in sorted(left))
         moved = (owner for owner, row in rows if row is not None and _is_open(row))
         differ = (
             change.owner

@@ -256,6 +256,7 @@ CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything
 
 # User profiles and spaces.
 OWNERS_COMPARED_MAX_COUNT: Final = 200  # of those that creates need, where no policy updates: one Describe each
+OWNERS_COMPARED_MAX_SECONDS: Final = 2.0  # of a lane, for those of them whose app is like the last one
 OWNERS_LOOKED_MAX_COUNT: Final = 1_000  # compared by the look of one day; the next day's goes on from there
 OWNERS_ASKED_AT_ONCE_MAX_COUNT: Final = 8  # by import; each waits for its turn under the read rate
 OWNER_DESCRIBES_MAX_COUNT: Final = 3  # so few are asked for one by one and not listed

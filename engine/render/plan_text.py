@@ -371,8 +371,9 @@ def verdict_lines(plan: Plan, next_command: str) -> list[str]:
             lines.append(f"If you mean these deletes and replaces, run: {next_command}")
     elif not (plan.changes or plan.owners):
         lines += _nothing(plan)
-    elif next_command:
-        lines.append(f"To apply this plan: {next_command}")
+    else:
+        lines += _uncompared(plan)
+        lines += [f"To apply this plan: {next_command}"] if next_command else []
     return lines
 
 

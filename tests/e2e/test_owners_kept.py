@@ -186,6 +186,19 @@ def test_a_volume_is_not_changed_under_a_running_app_and_that_is_said(place: Pla
     assert place.within(lambda world: world.domains[DOMAIN_ID].spaces["u000-lab"].ebs_gb) == 20
 
 
+def test_two_hundred_spaces_that_are_there_do_not_hold_the_first_create_back(place: Place) -> None:
+    """At 5 reads a second, one DescribeSpace each kept a new team waiting for 40 s."""
+    names = people(200)
+    place.write(fleet_text(names), OWNERS.replace("read_rate = 200", "read_rate = 5"))
+    planned = place.run("plan", "--team", "vision")
+    assert "The settings of 190 user profiles and spaces were not compared with the fleet file" in planned.out
+    place.forget_calls()
+    ran = place.apply("--team", "vision")
+    assert ran.code == 0, ran.err
+    calls = place.calls()
+    assert (calls["DescribeSpace"], calls["CreateApp"]) == ({"ok": 10}, {"ok": 200})
+
+
 @pytest.mark.parametrize("policy", [OWNERS, UPDATES], ids=["create alone", "update too"])
 def test_the_default_of_a_space_follows_its_app_before_that_is_made(place: Place, policy: str) -> None:
     made(place, fleet_of(2), policy)

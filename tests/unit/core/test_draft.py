@@ -12,11 +12,12 @@ import pytest
 from engine.core.desired import DesiredOwner
 from engine.core.draft import Draft
 from engine.core.facts import Facts, Unknown
-from engine.core.identity import SPACE, USER, Owner
-from engine.core.limits import OWNERS_COMPARED_MAX_COUNT
-from engine.core.observed import ObservedOwner, Ownership
+from engine.core.identity import SPACE, USER, Lane, Owner
+from engine.core.limits import OWNERS_COMPARED_MAX_COUNT, OWNERS_COMPARED_MAX_SECONDS
+from engine.core.observed import AppStatus, ObservedOwner, Ownership
 from engine.core.questions import AreAs, ManagedBy, Purpose, questions_of
-from tests.fleets import CANVAS, LAB, LANE, SOURCE, TODAY, a_fleet, an_app, observe, options
+from engine.core.settings import Execution
+from tests.fleets import CANVAS, LAB, SOURCE, TODAY, a_fleet, a_row, an_app, observe, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,42 +50,62 @@ def draft_of_profiles(count: int, **more: Any) -> Draft:
     return draft.knowing(listed(draft.needed))
 
 
+FEW = int(Execution().read_rate * OWNERS_COMPARED_MAX_SECONDS)
+
+
 def test_few_owners_that_creates_need_are_all_compared() -> None:
-    draft = draft_of_profiles(OWNERS_COMPARED_MAX_COUNT)
+    draft = draft_of_profiles(FEW)
     assert questions_of(draft, RUNS)[0] == AreAs(draft.needed)
+    assert draft.uncompared == draft.needed, "so far"
 
 
-def test_of_many_owners_that_creates_need_a_part_is_compared_and_another_part_the_next_day() -> None:
-    """One Describe each would keep the run waiting; within a few days each has been compared."""
-    count = OWNERS_COMPARED_MAX_COUNT * 2 + 50
-    draft = draft_of_profiles(count)
+def test_of_many_owners_that_creates_need_a_few_are_compared_and_others_the_next_day() -> None:
+    """One Describe each would hold the first create back for 40 s; the look of a day compares them all."""
+    draft = draft_of_profiles(200)
     days = [replace(draft, asked=replace(draft.asked, today=TODAY + timedelta(days=day))) for day in range(3)]
     parts = [one.undescribed for one in days]
-    assert [len(part) for part in parts] == [OWNERS_COMPARED_MAX_COUNT] * 3
+    assert [len(part) for part in parts] == [FEW] * 3
     assert questions_of(days[0], RUNS)[0] == AreAs(parts[0])
-    assert len({*parts[0], *parts[1]}) == 2 * OWNERS_COMPARED_MAX_COUNT
-    assert {*parts[0], *parts[1], *parts[2]} == set(draft.needed)
+    assert len(set(parts)) == len(parts)
+    settled = draft.knowing(Facts(owners={owner: seen(owner, settings={}) for owner in draft.undescribed}))
+    assert settled.undescribed == (), "what was compared makes no place for others"
+    assert len(settled.uncompared) == 200 - FEW
 
 
-def test_a_part_of_many_owners_is_taken_from_all_domains_in_turn() -> None:
-    """Those of one domain are asked one after the other, so 200 of the first domains kept a run waiting for them."""
-    names = [f"u{number:03}" for number in range(150)]
-    domains = [f"d{number}" for number in range(10)]
+def test_those_of_each_lane_have_its_time_and_all_lanes_together_a_bound() -> None:
+    names = [f"u{number:03}" for number in range(30)]
+    domains = [f"d{number:02}" for number in range(4 * OWNERS_COMPARED_MAX_COUNT // FEW)]
     owners = [
         DesiredOwner(Owner(domain, USER, name), SOURCE, execution_role=ROLE) for domain in domains for name in names
     ]
     apps = (an_app(f"{one.owner.domain}/user/{one.owner.name}/Canvas/default", None) for one in owners)
     fleet = replace(a_fleet(*apps, domains=domains), owners=tuple(owners))
-    asked = options(domain_lanes=dict.fromkeys(domains, LANE))
-    draft = Draft(fleet, Facts(observe(domains=domains)), asked)
+    lanes = {domain: Lane(f"{number // 2:012}", "eu-west-1") for number, domain in enumerate(domains)}
+    draft = Draft(fleet, Facts(observe(domains=domains)), options(domain_lanes=lanes))
     draft = draft.knowing(listed(draft.needed))
-    taken = Counter(owner.domain for owner in draft.undescribed)
-    assert taken == dict.fromkeys(domains, OWNERS_COMPARED_MAX_COUNT // len(domains))
+    taken = Counter(lanes[owner.domain] for owner in draft.undescribed)
+    assert taken.total() == OWNERS_COMPARED_MAX_COUNT
+    assert max(taken.values()) <= FEW
+    assert len(taken) > OWNERS_COMPARED_MAX_COUNT // FEW, "not the first ones alone"
+
+
+def test_a_space_whose_app_is_made_otherwise_than_the_last_one_is_compared_whatever_the_time() -> None:
+    """Its default is what that one was made with: it has to follow before the app is made."""
+    names = [f"s{number:03}" for number in range(60)]
+    spaces = [DesiredOwner(Owner("research", SPACE, name), SOURCE, app_type="JupyterLab") for name in names]
+    keys = [f"research/space/{name}/JupyterLab/default" for name in names]
+    fleet = replace(a_fleet(*(an_app(key, "ml.m5.large") for key in keys)), owners=tuple(spaces))
+    before = [a_row(key, AppStatus.DELETED) for key in keys[:40]]
+    before += [a_row(key, AppStatus.DELETED, "ml.m5.large") for key in keys[40:50]]
+    draft = Draft(fleet, Facts(observe(*before)), options())
+    draft = draft.knowing(listed(draft.needed))
+    assert [owner.name for owner in draft.undescribed] == names[:40], "they take the time of the others as well"
 
 
 def test_where_a_policy_updates_every_owner_that_creates_need_is_compared() -> None:
     draft = draft_of_profiles(OWNERS_COMPARED_MAX_COUNT + 1, updates_owners=True)
     assert draft.undescribed == draft.needed
+    assert draft.uncompared == ()
 
 
 def differing(**more: Any) -> Draft:

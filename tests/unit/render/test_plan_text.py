@@ -124,6 +124,11 @@ def test_the_end_sums_up_and_says_what_to_type() -> None:
     assert "To apply this plan" not in plan_text(a_plan(), next_command="")
 
 
+def test_a_plan_that_did_not_compare_all_that_it_needs_says_so_before_the_command() -> None:
+    lines = plan_text(a_plan(uncompared=2), next_command="appfleet apply").splitlines()
+    assert lines[-2:] == [UNCOMPARED, "To apply this plan: appfleet apply"]
+
+
 def test_apps_of_a_domain_that_could_not_be_listed_are_unknown_and_not_unchanged() -> None:
     unlisted = Change(key_of(LAB), Action.NONE, Reason.DOMAIN_UNLISTED, None, an_app(LAB))
     plan = a_plan(decisions=(unlisted,), complete=False)
