@@ -126,7 +126,7 @@ def measure_plan(loaded: Loaded) -> None:
     plan = timed("plan", lambda: plan_fleet(fleet, nothing, PlanOptions(made_at=MADE_AT, today=TODAY)))
     timed("fingerprint", lambda: plan.fingerprint)
     steps = timed("order", lambda: len(ordered_steps(plan, loaded.weight)))
-    denied = timed("guardrails", lambda: loaded.guardrails(plan, nothing, ()))
+    denied = timed("guardrails", lambda: loaded.guardrails(loaded.weights(plan, nothing), ()))
     assert (steps, denied) == (len(fleet.apps), ())
     lanes = {domain.name: Lane(domain.account or "", domain.region) for domain in fleet.domains}
     timed("forecast", lambda: forecast_of(plan.changes, (), ForecastInputs(lanes)))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.core.plan import Plan
+    from engine.core.shards import Shard
 
 _AGAIN: Final = "Make it again with: appfleet plan --out FILE"
 
@@ -64,9 +65,10 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     """Read what was approved; give it with the options that a saved plan was made with.
 
     Raises StalePlanError for a plan that is not one, or is older than `plan_age_max_s`, DeniedError for one that was
-    denied when it was made, and UsageError for a file that cannot be read.
+    denied when it was made, and UsageError for a file that cannot be read, and for a shard.
     """
     if options.saved_plan is None:
+        _refuse_shard(options.selectors.shard)
         return Approval(checksum=options.checksum), options
     saved = plan_from_json(_document(options.saved_plan))
     if options.checksum and saved.fingerprint != options.checksum:
@@ -81,7 +83,19 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
             hint="Its findings say why. Fix that, then save a new plan: appfleet plan --out FILE",
         )
     _check_age(saved, options, now)
-    return Approval(saved), replace(options, request=_made_with(saved))
+    request = _made_with(saved)
+    _refuse_shard(request.selectors.shard)
+    return Approval(saved), replace(options, request=request)
+
+
+def _refuse_shard(shard: Shard | None) -> None:
+    """Raise UsageError for a shard: what it may do is only known with the others."""
+    if shard is not None:
+        raise UsageError(
+            f"shard {shard} cannot be applied alone: the limits of [safety] for all domains together, and rules over "
+            "teams and the fleet, need all shards",
+            hint="Apply without --shard",
+        )
 
 
 def _document(path: Path) -> Any:

@@ -16,6 +16,7 @@ from engine.core.finding import Finding
 from engine.core.limits import FILE_FINDINGS_MAX_COUNT
 from engine.core.request import ALLOW, FROM_FLEET, REPLACE_KEY
 from engine.core.selection import AskedKeys, require_declared
+from engine.core.selectors import SHARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
     from engine.core.settings import Settings
+    from engine.core.shards import Shard
     from engine.policy.admission import Admitted
     from engine.policy.guardrails import Allowance
     from engine.policy.testing import PolicyTestResult
+    from engine.policy.weight import Weight
     from engine.ports.journal import Memory
 
 
@@ -45,8 +48,8 @@ class Loaded:
     """A fleet with its policies.
 
     `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`; `teams` are the
-    names of all teams. `fleet` holds the apps as the rules left them, and every file that was read; `declared` the
-    apps as they are written.
+    names of all teams, and `domains` of all domains. `fleet` holds the apps as the rules left them, and every file that
+    was read; `declared` the apps as they are written. With a `shard` both hold the apps of its lanes alone.
     """
 
     fleet: DesiredFleet
@@ -58,6 +61,8 @@ class Loaded:
     policy_paths: tuple[Path, ...]
     policy_patterns: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     @property
     def file_findings(self) -> tuple[Finding, ...]:
@@ -71,8 +76,9 @@ class Loaded:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the files warn of and what the rules said."""
-        return (*self.file_findings, *self.admitted.findings)
+        """What the files warn of and what the rules said; of a shard, also what is not judged yet."""
+        left = () if self.shard is None else (_left_to_gate(self.shard, self.policies.admission.wide_rules),)
+        return (*self.file_findings, *self.admitted.findings, *left)
 
     @property
     def settings(self) -> Settings:
@@ -112,9 +118,9 @@ class Loaded:
             if count >= limit and key in apps and spec_hash(apps[key]) == failed_hash
         )
 
-    def guardrails(self, plan: Plan, observed: ObservedFleet, allowed: Sequence[str]) -> tuple[Finding, ...]:
-        """Hold a plan against `[safety]`; a finding for each limit that it breaks."""
-        from engine.policy.guardrails import check_plan
+    def weights(self, plan: Plan, observed: ObservedFleet) -> dict[str, Weight]:
+        """Return what a plan weighs against the limits of `[safety]`, by domain."""
+        from engine.policy.weight import weights_of
 
         declared = {app.key for app in self.fleet.apps}
         owned = Counter(
@@ -123,15 +129,15 @@ class Loaded:
             for key, row in domain.apps.items()
             if row.status.is_alive and (row.ownership == "ours" or (row.ownership == "unread" and key in declared))
         )
-        return check_plan(
-            plan,
-            self.fleet.domains,
-            owned,
-            self.settings.safety,
-            self.policies.admission.prices,
-            _allowances(allowed),
-            self.policies.sources,
-        )
+        prices = None if self.settings.safety.hourly_usd_max is None else self.policies.admission.prices
+        return weights_of(plan, self.fleet.domains, owned, prices)
+
+    def guardrails(self, weights: Mapping[str, Weight], allowed: Sequence[str]) -> tuple[Finding, ...]:
+        """Compare what is planned with `[safety]`; a finding for each limit that it breaks."""
+        from engine.policy.guardrails import check_weights
+
+        is_part, sources = self.shard is not None, self.policies.sources
+        return check_weights(weights, self.settings.safety, _allowances(allowed), sources, of_shard=is_part)
 
     def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
         """Return the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
@@ -156,13 +162,21 @@ class ValidateResult:
     policy_tests: tuple[PolicyTestResult, ...] = ()
 
 
-def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: bool = False) -> Loaded:
+def load(
+    fleet_file: Path,
+    today: date,
+    also: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    shard: Shard | None = None,
+) -> Loaded:
     """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
 
-    `strict`: what the files are only warned about is an error, too.
+    `strict`: what the files are only warned about is an error, too. Of a `shard` the rules that need the other shards
+    are not asked.
     """
     try:
-        loaded = load_fleet(fleet_file, also)
+        loaded = load_fleet(fleet_file, also, shard)
     except ConfigError as error:
         raise _with_policies(error, fleet_file) from None
     policies = load_policies(loaded.policy_files, loaded.folder)
@@ -170,7 +184,7 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: boo
     if strict and warnings:
         raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
     warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
-    admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today)
+    admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today, of_shard=shard is not None)
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
     return Loaded(
@@ -183,6 +197,8 @@ def load(fleet_file: Path, today: date, also: Sequence[str] = (), *, strict: boo
         loaded.policy_files,
         loaded.policies,
         tuple(sorted({team.name for _, team in loaded.teams})),
+        loaded.domains,
+        shard,
     )
 
 
@@ -218,6 +234,13 @@ def _finding_of(warning: Diagnostic) -> Finding:
     return Finding(FILES_RULE, _ADVISORY, "", f"{path}{warning.message}. {warning.hint}", source)
 
 
+def _left_to_gate(shard: Shard, wide_rules: Sequence[str]) -> Finding:
+    """Return the finding of what a shard cannot judge alone."""
+    rules = f" and the rules over teams and the fleet ({', '.join(wide_rules)})" if wide_rules else ""
+    message = f"this is shard {shard}: appfleet gate judges the limits of [safety] for all domains together{rules}"
+    return Finding(SHARD, _ADVISORY, "", message)
+
+
 def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
     from engine.config.policy.policy_tests import find_policy_tests, load_policy_tests
     from engine.policy.testing import run_policy_tests
@@ -237,10 +260,10 @@ def read(options: AppOptions, today: date, *, laid_over: bool = False) -> Loaded
 
     `laid_over`: a command declares more than the files do, and selects it.
     """
-    loaded = load(options.fleet_file, today, strict=options.strict)
+    loaded = load(options.fleet_file, today, strict=options.strict, shard=options.selectors.shard)
     named = keys_named(options, loaded)
     if not laid_over:
-        require_declared(options.selectors, named, loaded.fleet, loaded.teams)
+        require_declared(options.selectors, named, loaded.fleet, loaded.teams, loaded.domains)
     return loaded
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from engine.app.session import Joined
     from engine.app.teams.overlay import Preparation
     from engine.core.desired import DesiredApp, DesiredFleet
+    from engine.core.finding import Finding
     from engine.core.observed import ObservedFleet
     from engine.core.outcome import Trouble
     from engine.core.plan import Plan
@@ -86,7 +87,10 @@ async def planned(
 
     def goes_too_far(made: Plan, observed: ObservedFleet) -> bool:
         # A command that lays something over the plan is judged by the whole of it.
-        return preparation is None and bool(loaded.guardrails(made, observed, options.request.allow_destructive))
+        return preparation is None and bool(guarded(made, observed))
+
+    def guarded(made: Plan, observed: ObservedFleet) -> tuple[Finding, ...]:
+        return loaded.guardrails(loaded.weights(made, observed), options.request.allow_destructive)
 
     observed = await _listed(options, loaded, parts, preparation)
     asked = _plan_options(options, loaded, parts)
@@ -108,8 +112,8 @@ async def planned(
     purpose = Purpose(running) if preparation is None else Purpose(running, preparation.leaving, preparation.restored)
     draft = await in_rounds(first, purpose, options, parts)
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
-    if guarded := loaded.guardrails(made, draft.facts.observed, options.request.allow_destructive):
-        made = replace(made, findings=tuple(sorted((*made.findings, *guarded))), denied=True)
+    if broken := guarded(made, draft.facts.observed):
+        made = replace(made, findings=tuple(sorted((*made.findings, *broken))), denied=True)
     if made.changes:
         made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
     if made.has_changes:

@@ -15,6 +15,7 @@ from engine.cli.context import key_of, options_of, simulate_of
 from engine.core.errors import UsageError
 from engine.core.request import ADOPT, FROM_FLEET, PRUNE, REPLACE, REPLACE_KEY, RETRY, Request
 from engine.core.selectors import Selectors
+from engine.core.shards import parse_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +96,14 @@ class Team(World):
 class Asked(World, Selection):
     """What plan and apply are asked."""
 
+    shard: Annotated[
+        str | None,
+        flags.flag(
+            "--shard",
+            help="Only this part of the accounts and regions: I counts from 0 to N-1.",
+            metavar="I/N",
+        ),
+    ] = None
     prune: Annotated[bool, flags.flag(PRUNE.flag, help="Delete what this fleet owns and no longer declares.")] = False
     adopt: Annotated[
         bool, flags.flag(ADOPT.flag, help="Take over declared apps that nobody owns: give them this fleet's tag.")
@@ -141,6 +150,11 @@ class Asked(World, Selection):
             allow_destructive=tuple(self.allow_destructive or ()),
             selectors=self.selectors(),
         )
+
+    def selectors(self) -> Selectors:
+        """Read the selectors and the shard. Raises UsageError."""
+        shards = () if self.shard is None else (parse_shard(self.shard),)
+        return replace(super().selectors(), shards=shards)
 
     def _from_fleet(self) -> str:
         """Read the name of the fleet that apps are moved from. Raises UsageError where it cannot mean anything."""

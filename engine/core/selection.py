@@ -39,10 +39,17 @@ class AskedKeys:
 
 
 def require_declared(
-    selectors: Selectors, named: Sequence[AskedKeys], fleet: DesiredFleet, teams: Collection[str]
+    selectors: Selectors,
+    named: Sequence[AskedKeys],
+    fleet: DesiredFleet,
+    teams: Collection[str],
+    domains: Collection[str] = (),
 ) -> None:
-    """Raise UsageError for the first pattern of a domain or a team, or domain of a key, that the files do not have."""
-    domains = {domain.name for domain in fleet.domains}
+    """Raise UsageError for the first pattern of a domain or a team, or domain of a key, that the files do not have.
+
+    `teams` and `domains` are the names of all that are written, also without an app or in another shard.
+    """
+    domains = {*domains, *(domain.name for domain in fleet.domains)}
     for pattern in selectors.domains:
         _require(pattern, domains, "domain")
     for one in (*named, _own_keys(selectors)):
@@ -58,9 +65,9 @@ def require_found(
 ) -> None:
     """Raise UsageError for the first selector or key that matches nothing declared or observed.
 
-    Where a domain could not be listed nobody knows what is there, and nothing is raised.
+    Where a domain could not be listed, and in a shard, nobody knows what else is there, and nothing is raised.
     """
-    if not observed.complete:
+    if not observed.complete or selectors.shard is not None:
         return
     asked = [*named, _own_keys(selectors)]
     if selectors.is_empty and not any(one.keys for one in asked):

@@ -1,7 +1,8 @@
-"""Which apps a command is about: `--domain --team --user --space --app-type --key`.
+"""Which apps a command is about: `--domain --team --user --space --app-type --key`, and `--shard`.
 
 Patterns are globs (`*`, `?`, `[…]`) that match case-sensitively; keys are exact. One value of a kind is enough, and
 every kind that is given must be satisfied. `--user` and `--space` are one kind, the owner, since an app has but one.
+A shard selects nothing here: its files are read without the domains of other shards, so nothing is left to narrow.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.limits import LIST_PAGE_MAX_ROWS, OWNER_LISTINGS_MAX_COUNT
+from engine.core.shards import Shard, parse_shard
 
 if TYPE_CHECKING:  # every command reads this module as it starts, and few of them read a fleet
     from engine.core.desired import DesiredApp, DesiredFleet, DesiredOwner
 
 _GLOB_CHARS: Final = frozenset("*?[")
+SHARD: Final = "shard"
 # The kinds, which are the flags without dashes, and the fields that hold their patterns.
 KINDS: Final = {
     "domain": "domains",
@@ -28,6 +31,7 @@ KINDS: Final = {
     "space": "spaces",
     "app-type": "app_types",
     "key": "keys",
+    SHARD: "shards",
 }
 
 
@@ -51,7 +55,10 @@ def _is_plain(pattern: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Selectors:
-    """Patterns by kind. An empty kind selects everything, so `Selectors()` selects the whole fleet."""
+    """Patterns by kind. An empty kind selects everything, so `Selectors()` selects the whole fleet.
+
+    `shards` holds the shard of the command, or nothing.
+    """
 
     domains: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
@@ -59,6 +66,7 @@ class Selectors:
     spaces: tuple[str, ...] = ()
     app_types: tuple[str, ...] = ()
     keys: tuple[AppKey, ...] = ()
+    shards: tuple[Shard, ...] = ()
     _domains: _Patterns = field(init=False, repr=False, compare=False)
     _teams: _Patterns = field(init=False, repr=False, compare=False)
     _owners: dict[str, _Patterns] = field(init=False, repr=False, compare=False)
@@ -83,10 +91,11 @@ class Selectors:
         spaces: Iterable[str] = (),
         app_types: Iterable[str] = (),
         keys: Iterable[str] = (),
+        shards: Iterable[str] = (),
     ) -> Selectors:
         """Read them as they were typed, each kind sorted and each value once.
 
-        Raises UsageError for an empty pattern and for a key that is not one.
+        Raises UsageError for an empty pattern, and for a key or a shard that is not one.
         """
         return cls(
             domains=_read("--domain", domains),
@@ -95,12 +104,18 @@ class Selectors:
             spaces=_read("--space", spaces),
             app_types=_read("--app-type", app_types),
             keys=tuple(sorted({_read_key(text) for text in keys})),
+            shards=_read_shards(shards),
         )
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is narrowed."""
-        return not self.pairs()
+        """Whether nothing is narrowed: a shard is whole."""
+        return all(kind == SHARD for kind, _ in self.pairs())
+
+    @property
+    def shard(self) -> Shard | None:
+        """The shard of the command; None for the whole fleet."""
+        return self.shards[0] if self.shards else None
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Return (kind, pattern) pairs, sorted, for the header of a plan."""
@@ -195,6 +210,13 @@ def _read(flag: str, patterns: Iterable[str]) -> tuple[str, ...]:
     if "" in wanted:
         raise UsageError(f"{flag} is empty", hint=f"Leave {flag} out to select everything")
     return wanted
+
+
+def _read_shards(texts: Iterable[str]) -> tuple[Shard, ...]:
+    shards = tuple(sorted({parse_shard(text) for text in texts}))
+    if len(shards) > 1:
+        raise UsageError("--shard is given twice", hint="One process plans or applies one shard")
+    return shards
 
 
 def _read_key(text: str) -> AppKey:

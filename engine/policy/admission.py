@@ -4,12 +4,13 @@ Remediations run first, in file order; then checks, each with its exceptions. Ap
 more (mode absent, or expired) are not asked about: nothing of them is to be admitted. Groups count every
 wanted app, denied or not, so the order of rules changes no verdict.
 
-Pass the whole fleet, not a selection of it: a group rule over half of a team would admit what it must deny.
+Pass the whole fleet, or the lanes of a shard, not a selection of it: a group rule over half of a team would admit what
+it must deny. A shard leaves the groups that may be half elsewhere to `judge_groups`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -23,11 +24,12 @@ from engine.core.limits import MACRO_MAX_ITEMS
 from engine.core.text import count_of
 from engine.policy.cel import Bindings, Failed, environment_for
 from engine.policy.compiler import CompiledPriority, Compiler
-from engine.policy.facts import APPS, Group, Placed, Values, facts_of, group_name, groups_of, show, variants_of
-from engine.policy.judge import CompiledRule, Judgement, Remembering, Verdict, seen_values
+from engine.policy.facts import Group, Placed, Values, facts_of, group_name, groups_of, show, variants_of
+from engine.policy.group_sums import APPS, GroupSums, GroupVerdicts, WideGroup, added_up
+from engine.policy.judge import NOT_MATCHED, CompiledRule, Judgement, Remembering, Verdict, seen_values
 from engine.policy.prices import PriceBook
 from engine.policy.remediation import Remediator, remediation_of, show_set
-from engine.policy.rules import Enforcement, Priority, Rule, RuleException, Scope
+from engine.policy.rules import WIDE_SCOPES, Enforcement, Priority, Rule, RuleException, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,15 @@ class Admitted:
     """What admission makes of a fleet.
 
     `apps` are all apps in their order, remediated; `findings` is sorted. `denied_keys` are the apps that a skip
-    rule denies; `run_denied` says that a mandatory rule does, and then nothing may run.
+    rule denies; `run_denied` says that a mandatory rule does, and then nothing may run. `groups` are those of a shard
+    that its rules of a wide scope speak of: `judge_groups` judges them with those of the other shards.
     """
 
     apps: tuple[DesiredApp, ...]
     findings: tuple[Finding, ...]
     denied_keys: frozenset[AppKey]
     run_denied: bool
+    groups: tuple[WideGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,19 @@ class Admission:
         """Every rule, in file order."""
         return tuple(item.rule for item in self._rules)
 
-    def admit(self, apps: Sequence[DesiredApp], domains: Sequence[DesiredDomain], today: date) -> Admitted:
-        """Remediate and check the apps of a whole fleet. `today` is a day in UTC.
+    def admit(
+        self,
+        apps: Sequence[DesiredApp],
+        domains: Sequence[DesiredDomain],
+        today: date,
+        *,
+        of_shard: bool = False,
+        denied_groups: Collection[tuple[Scope, str]] = (),
+    ) -> Admitted:
+        """Remediate and check the apps of a whole fleet, or of a shard of it. `today` is a day in UTC.
 
-        Raises PolicyError when two remediations contradict each other on an app.
+        The apps of `denied_groups` are denied one by one, as a skip rule would. Raises PolicyError when two
+        remediations contradict each other on an app.
         """
         by_name = {domain.name: domain for domain in domains}
         asked = _Asked()
@@ -112,8 +125,38 @@ class Admission:
         wanted = [(app, by_name[app.key.domain]) for app in remedied if is_wanted(app, today)]
         if self._app_rules or self._priorities:
             self._ask_about_apps(wanted, today, asked)
-        self._ask_about_groups(wanted, domains, today, asked)
-        return Admitted(tuple(remedied), tuple(sorted(asked.findings)), frozenset(asked.denied), asked.run_denied)
+        wide: list[WideGroup] = []
+        for scope in Scope:
+            rules = [item for item in self._group_rules if item.rule.scope is scope]
+            for group in groups_of(scope, wanted, domains) if rules else ():
+                sums = self._sums(group, rules)
+                if of_shard and scope in WIDE_SCOPES:
+                    wide.append(WideGroup(scope, sums))
+                else:
+                    self._ask_about_group(scope, sums, [app.key for app, _ in group.members], today, asked)
+        if denied_groups:
+            shut = frozenset(denied_groups)
+            asked.denied.update(
+                app.key for app, _ in wanted if any((scope, group_name(scope, app)) in shut for scope in WIDE_SCOPES)
+            )
+        return Admitted(
+            tuple(remedied), tuple(sorted(asked.findings)), frozenset(asked.denied), asked.run_denied, tuple(wide)
+        )
+
+    @property
+    def wide_rules(self) -> tuple[str, ...]:
+        """The ids of the rules that no shard can judge alone, in file order."""
+        return tuple(item.rule.id for item in self._group_rules if item.rule.scope in WIDE_SCOPES)
+
+    def judge_groups(self, groups: Iterable[WideGroup], today: date) -> GroupVerdicts:
+        """Judge the groups of all shards together, each added up from its parts."""
+        asked = _Asked()
+        denied = {
+            (scope, sums.name)
+            for scope, sums in added_up(groups)
+            if self._ask_about_group(scope, sums, (), today, asked)
+        }
+        return GroupVerdicts(tuple(sorted(asked.findings)), frozenset(denied), asked.run_denied)
 
     def weight(self, app: DesiredApp, domain: DesiredDomain) -> float:
         """Return the largest weight among the priorities that match `app`; 0 where none does."""
@@ -200,21 +243,23 @@ class Admission:
         for index, (key, why, count) in failing.items():
             asked.note_failed_priority(self._priorities[index].priority, key, why, count)
 
-    def _ask_about_groups(
-        self, wanted: Sequence[Placed], domains: Sequence[DesiredDomain], today: date, asked: _Asked
-    ) -> None:
-        for scope in Scope:
-            rules = [item for item in self._group_rules if item.rule.scope is scope]
-            if not rules:
-                continue
-            with_apps = any(APPS in item.names for item in rules)
-            for group in groups_of(scope, wanted, domains):
-                bindings = _bind_group(group, self.prices, with_apps=with_apps)
-                for item in rules:
-                    judgement = item.judge(bindings, today)
-                    if judgement.verdict.is_denial:
-                        message = f"{scope} {group.name}: {judgement.message}"
-                        asked.note(item.rule, None, message, (app.key for app, _ in group.members))
+    def _sums(self, group: Group, rules: Iterable[CompiledRule]) -> GroupSums:
+        """Return what the rules of its scope ask of a group; its apps where one names them and they are few."""
+        with_apps = any(APPS in item.names for item in rules) and len(group.members) <= MACRO_MAX_ITEMS
+        return group.sums(self.prices, with_apps=with_apps)
+
+    def _ask_about_group(
+        self, scope: Scope, sums: GroupSums, members: Collection[AppKey], today: date, asked: _Asked
+    ) -> bool:
+        """Ask the rules of a scope about a group; return whether a skip rule denies its apps."""
+        bindings = Bindings(environment_for(Scope.FLEET), sums.values())
+        is_denied = False
+        for item in self._group_rules:
+            judgement = item.judge(bindings, today) if item.rule.scope is scope else NOT_MATCHED
+            if judgement.verdict.is_denial:
+                asked.note(item.rule, None, f"{scope} {sums.name}: {judgement.message}", members)
+                is_denied = is_denied or item.rule.enforcement is Enforcement.SKIP
+        return is_denied
 
     def _weigh(self, bindings: Bindings) -> tuple[float, list[tuple[int, str]]]:
         """Return the weight, and which priorities failed while they ran, with why."""
@@ -248,7 +293,7 @@ class Admission:
     def _group_verdict(self, item: CompiledRule, group: Group | None, today: date) -> RuleVerdict:
         if group is None:
             return RuleVerdict(item.rule, Verdict.NOT_ASKED)
-        bindings = _bind_group(group, self.prices, with_apps=APPS in item.names)
+        bindings = Bindings(environment_for(Scope.FLEET), self._sums(group, [item]).values())
         return _verdict(item, item.judge(bindings, today), bindings.values, group.name)
 
 
@@ -290,11 +335,6 @@ class _Asked:
 
 def _bind(values: Values, hashable: object = None) -> Bindings:
     return Bindings(environment_for(Scope.APP), values, hashable)
-
-
-def _bind_group(group: Group, prices: PriceBook, *, with_apps: bool) -> Bindings:
-    with_apps = with_apps and len(group.members) <= MACRO_MAX_ITEMS
-    return Bindings(environment_for(Scope.FLEET), group.values(prices, with_apps=with_apps))
 
 
 def _judge_app(rule: CompiledRule | Remembering, variants: Sequence[Bindings], today: date) -> tuple[Judgement, Values]:

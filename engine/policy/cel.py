@@ -16,7 +16,8 @@ from engine.core.limits import EXPRESSION_MAX_CHARS, EXPRESSION_NESTING_MAX_DEPT
 from engine.policy.cel_growth import growth_faults
 from engine.policy.cel_messages import REGEX_HINT, Flaw, failure_text, flaws_in, hint_for_name
 from engine.policy.cel_text import Token, calls, calls_with_literal, fields_of_items, line_and_column, tokens, variables
-from engine.policy.facts import APP_TYPES, APPS, Values, types_for
+from engine.policy.facts import APP_TYPES, Values, types_for
+from engine.policy.group_sums import APPS
 from engine.policy.rules import Scope
 
 # `replace` with an empty search text multiplies: four of them in a row would fill any memory.

@@ -6,7 +6,7 @@ Not here: what expressions make of them (`cel`). Nothing in here is a clock: the
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.core.desired import DesiredApp, DesiredDomain
 from engine.core.limits import SEEN_VALUE_MAX_CHARS
 from engine.core.text import clean
+from engine.policy.group_sums import GroupSums
 from engine.policy.prices import PriceBook
 from engine.policy.rules import Scope
 
@@ -54,7 +55,6 @@ GROUP_TYPES: Final = {
     "apps": "list(map(string, dyn))",
 }
 FLEET_GROUP: Final = "fleet"
-APPS: Final = "apps"
 UNHASHABLE_NAMES: Final = frozenset({"fallback", "tags"})  # a list and a map; `AppSpec` has both as tuples
 
 
@@ -115,20 +115,23 @@ class Group:
     members: tuple[Placed, ...]
 
     def values(self, prices: PriceBook, *, with_apps: bool) -> Values:
-        """Return the values of every name. `apps` is costly, and stays empty where no expression asks for it."""
-        hourly_usd = math.fsum(prices.dearest(domain.region, app) for app, domain in self.members)
-        return {
-            "group": self.name,
-            "count": len(self.members),
-            "hourly_usd": hourly_usd,
-            "priced": hourly_usd != math.inf,
-            "by_app_type": dict(Counter(app.key.app_type for app, _ in self.members)),
-            "by_instance_type": dict(Counter(app.spec.instance_type or "" for app, _ in self.members)),
-            "by_owner": {
-                str(owner): count for owner, count in Counter(app.key.owner_key for app, _ in self.members).items()
-            },
-            APPS: [facts_of(app, domain, prices) for app, domain in self.members] if with_apps else [],
-        }
+        """Return the values of every name, of a group that is here as a whole."""
+        return self.sums(prices, with_apps=with_apps).values()
+
+    def sums(self, prices: PriceBook, *, with_apps: bool) -> GroupSums:
+        """Return what expressions ask of the group. `apps` is costly, and stays empty where none asks for it."""
+        usd: defaultdict[str, list[float]] = defaultdict(list)
+        for app, domain in self.members:
+            usd[domain.name].append(prices.dearest(domain.region, app))
+        return GroupSums(
+            self.name,
+            len(self.members),
+            {name: math.fsum(each) for name, each in usd.items()},
+            Counter(app.key.app_type for app, _ in self.members),
+            Counter(app.spec.instance_type or "" for app, _ in self.members),
+            Counter(str(app.key.owner_key) for app, _ in self.members),
+            tuple(facts_of(app, domain, prices) for app, domain in self.members) if with_apps else (),
+        )
 
 
 def groups_of(scope: Scope, placed: Iterable[Placed], domains: Iterable[DesiredDomain]) -> list[Group]:

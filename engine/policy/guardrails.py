@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, TypeVar
+from typing import Final
 
-from engine.core.change import DESTROYING, MAKING, Action, Change
-from engine.core.counted import owners_counted
-from engine.core.desired import DesiredApp, DesiredDomain, Source
+from engine.core.counted import keys_counted
+from engine.core.desired import Source
 from engine.core.errors import UsageError
 from engine.core.finding import Finding
-from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, Owner, parse_app_key, word_of_key
+from engine.core.identity import OWNER_KEY_PARTS, OWNER_KINDS, parse_app_key, word_of_key
 from engine.core.limits import KEY_SHOWN_MAX_CHARS
-from engine.core.plan import Plan
 from engine.core.request import ALLOW, allowing
 from engine.core.settings import Safety
 from engine.core.text import clean, count_of
-from engine.policy.prices import PriceBook
 from engine.policy.rules import Enforcement
-
-T = TypeVar("T")
+from engine.policy.weight import Weight, sum_of
 
 _NAMED_MAX_COUNT: Final = 3  # so many keys are named one by one in a way out; more of them by a pattern
 _TYPES_NAMED_MAX_COUNT: Final = 5
@@ -90,102 +86,70 @@ def _refused(text: str, why: str, hint: str) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The plan, or one domain of it: what a limit is compared with. `owned` counts observed apps of this fleet.
+    """What a limit is compared with: what is planned in all domains, or in one.
 
-    `updated` are the profiles and spaces that are changed in place.
-
-    `destroyed` are the keys of all that the plan destroys here, apps and owners, also of what was allowed already.
+    `counted` holds the keys of the apps that are destroyed without an allowance.
     """
 
     where: str
     pattern: str
-    destroys: tuple[Change, ...]
-    destroyed: tuple[str, ...]
-    creates: tuple[tuple[Change, DesiredApp], ...]
-    owned: int
-    updated: tuple[Owner, ...] = ()
+    weight: Weight
+    counted: tuple[str, ...]
 
 
-def check_plan(
-    plan: Plan,
-    domains: Sequence[DesiredDomain],
-    owned: Mapping[str, int],
+def check_weights(
+    weights: Mapping[str, Weight],
     safety: Safety,
-    prices: PriceBook,
     allowances: Sequence[Allowance] = (),
     sources: Mapping[str, Source] | None = None,
+    *,
+    of_shard: bool = False,
 ) -> tuple[Finding, ...]:
-    """Return a mandatory finding for each limit that the plan breaks, sorted; none when it may run.
+    """Return a mandatory finding for each limit that is broken, sorted; none when the plan may run.
 
-    `owned` counts the live observed apps of this fleet by domain. Destroys that an allowance covers are not
-    counted; an allowance that does not fit the plan exactly is a finding itself, since the plan is then not the
-    one that was meant. `sources` tells where a limit was set, by its key path.
+    `weights` is what is planned by domain. Destroys that an allowance covers are not counted; an allowance that does
+    not fit the plan exactly is a finding itself, since the plan is then not the one that was meant. `sources` tells
+    where a limit was set, by its key path. `of_shard`: other domains are planned elsewhere, so only limits of single
+    domains, and allowances for less than what is destroyed here, can be judged.
     """
-    check = _Check(safety, prices, {domain.name: domain for domain in domains}, dict(sources or {}))
-    destroys = [change for change in plan.changes if change.action in DESTROYING]
-    destroyed = [str(change.key) for change in destroys]
-    destroyed += (str(change.owner) for change in plan.owners if change.action is Action.DELETE)
+    check = _Check(safety, dict(sources or {}))
+    whole = sum_of(weights.values())
     for allowance in allowances:
-        check.allowance(allowance, destroyed)
-    counted = tuple(c for c in destroys if not any(allowance.covers(str(c.key)) for allowance in allowances))
-    for part in _parts(counted, destroyed, plan, owned):
+        check.allowance(allowance, whole.destroyed, of_shard=of_shard)
+    for part in _parts(weights, whole, allowances, of_shard=of_shard):
         check.part(part)
     return tuple(sorted(check.findings))
 
 
 def _parts(
-    destroys: tuple[Change, ...], destroyed: Sequence[str], plan: Plan, owned: Mapping[str, int]
+    weights: Mapping[str, Weight], whole: Weight, allowances: Sequence[Allowance], *, of_shard: bool
 ) -> Iterable[_Part]:
-    """Yield the whole plan, where it is of several domains, then each domain; everything is looked at once for all."""
-    creates = tuple(
-        (change, change.after) for change in plan.changes if change.action in MAKING and change.after is not None
-    )
-    updated = tuple(change.owner for change in plan.owners if change.action is Action.UPDATE)
-    names = sorted({change.key.domain for change in plan.changes} | {owner.domain for owner in updated})
-    if len(names) != 1:
-        everything = sum(owned.values())
-        yield _Part("all domains together", "*", destroys, tuple(destroyed), creates, everything, updated)
-    destroys_of = _grouped(destroys, lambda change: change.key.domain)
-    destroyed_of = _grouped(destroyed, lambda key: key.partition("/")[0])
-    creates_of = _grouped(creates, lambda made: made[0].key.domain)
-    updated_of = _grouped(updated, lambda owner: owner.domain)
-    for name in names:
-        yield _Part(
-            f"domain {name}",
-            f"{name}/*",
-            tuple(destroys_of[name]),
-            tuple(destroyed_of[name]),
-            tuple(creates_of[name]),
-            owned.get(name, 0),
-            tuple(updated_of[name]),
-        )
+    """Yield all domains together, where they are several, then each domain."""
 
+    def counted(weight: Weight) -> tuple[str, ...]:
+        keys = weight.destroys
+        return tuple(key for key in keys if not any(one.covers(key) for one in allowances)) if allowances else keys
 
-def _grouped(items: Iterable[T], domain_of: Callable[[T], str]) -> defaultdict[str, list[T]]:
-    """Return `items` by their domain, in their order."""
-    grouped: defaultdict[str, list[T]] = defaultdict(list)
-    for item in items:
-        grouped[domain_of(item)].append(item)
-    return grouped
+    changed = {name: weight for name, weight in weights.items() if weight.changes}
+    if len(changed) > 1 and not of_shard:
+        yield _Part("all domains together", "*", whole, counted(whole))
+    for name, weight in sorted(changed.items()):
+        yield _Part(f"domain {name}", f"{name}/*", weight, counted(weight))
 
 
 class _Check:
     """Holds a plan, part by part, against the limits."""
 
-    def __init__(
-        self, safety: Safety, prices: PriceBook, domains: Mapping[str, DesiredDomain], sources: Mapping[str, Source]
-    ) -> None:
+    def __init__(self, safety: Safety, sources: Mapping[str, Source]) -> None:
         self.safety = safety
-        self.prices = prices
-        self.domains = domains
         self.sources = sources
         self.findings: list[Finding] = []
 
-    def allowance(self, allowance: Allowance, destroyed: Sequence[str]) -> None:
+    def allowance(self, allowance: Allowance, destroyed: Sequence[str], *, of_shard: bool) -> None:
         """Compare what an allowance covers, of the keys of apps and owners that are destroyed, with what it says."""
         matched = [key for key in destroyed if allowance.covers(key)]
         covered = len(matched)
-        if covered != allowance.count:
+        if covered > allowance.count or (covered < allowance.count and not of_shard):
             self._deny(
                 "allow_destructive",
                 f"{ALLOW.flag} {clean(str(allowance))} allows {allowance.count:,}, but this plan destroys "
@@ -197,15 +161,15 @@ class _Check:
         """Hold one part against every limit."""
         self._destroys(part)
         self._share(part)
-        new = sum(change.action is Action.CREATE for change, _ in part.creates)
-        if new + len(part.updated) > self.safety.create_max:
+        created, updated = part.weight.created, part.weight.updated
+        new = created + len(updated)
+        if new > self.safety.create_max:
             said = " and ".join(
                 [
-                    *([f"{count_of(new, 'app')} would be created"] if new or not part.updated else []),
-                    *([f"{owners_counted(part.updated)} would be updated"] if part.updated else []),
+                    *([f"{count_of(created, 'app')} would be created"] if created or not updated else []),
+                    *([f"{keys_counted(updated)} would be updated"] if updated else []),
                 ]
             )
-            new += len(part.updated)
             self._deny(
                 "create_max",
                 f"{part.where}: {said}, more than the {self.safety.create_max:,} of "
@@ -214,7 +178,7 @@ class _Check:
         self._cost(part)
 
     def _destroys(self, part: _Part) -> None:
-        count = len(part.destroys)
+        count = len(part.counted)
         if count > self.safety.destroy_max:
             self._deny(
                 "destroy_max",
@@ -224,7 +188,7 @@ class _Check:
             )
 
     def _share(self, part: _Part) -> None:
-        count, owned = len(part.destroys), part.owned
+        count, owned = len(part.counted), part.weight.owned
         if owned < max(self.safety.destroy_floor, 1):
             return
         if count > self.safety.destroy_share_max * owned:
@@ -237,19 +201,12 @@ class _Check:
             )
 
     def _cost(self, part: _Part) -> None:
-        limit = self.safety.hourly_usd_max
-        if limit is None or not part.creates:
+        limit, unpriced, added = self.safety.hourly_usd_max, part.weight.unpriced, part.weight.usd
+        if limit is None:
             return
-        unpriced: Counter[str] = Counter()
-        added = 0.0
-        for change, app in part.creates:
-            usd = self._added(change, app)
-            if usd == math.inf:
-                unpriced[self._unpriced_type(app)] += 1
-            else:
-                added += usd
         if unpriced:
-            named = ", ".join(f"{kind} ({count:,})" for kind, count in unpriced.most_common(_TYPES_NAMED_MAX_COUNT))
+            common = Counter(unpriced).most_common(_TYPES_NAMED_MAX_COUNT)
+            named = ", ".join(f"{kind} ({count:,})" for kind, count in common)
             self._deny(
                 "hourly_usd_max",
                 f"{part.where}: {count_of(sum(unpriced.values()), 'app')} to be created have no price, so the limit of "
@@ -261,21 +218,6 @@ class _Check:
                 f"{part.where}: {added:,.2f} USD an hour would be added, more than the {limit:,.2f} of "
                 f"[safety].hourly_usd_max: {_narrow(part)}, or set hourly_usd_max to {math.ceil(added)} or more",
             )
-
-    def _added(self, change: Change, app: DesiredApp) -> float:
-        """Return USD an hour that a create or a replace adds at most; a replace is not counted below nothing."""
-        region = self.domains[change.key.domain].region
-        usd = self.prices.dearest(region, app)
-        if change.before is None or change.action is not Action.DELETE_THEN_CREATE:
-            return usd
-        old = self.prices.price_of(region, change.key.app_type, change.before.spec)
-        return max(usd - (old or 0.0), 0.0)
-
-    def _unpriced_type(self, app: DesiredApp) -> str:
-        region, app_type = self.domains[app.key.domain].region, app.key.app_type
-        types = (app.spec.instance_type or "", *app.fallback)
-        missing = next(kind for kind in types if self.prices.price(region, app_type, kind) is None)
-        return clean(missing) or f"{app_type} without an instance type"
 
     def _deny(self, limit: str, message: str, allow: tuple[str, ...] = ()) -> None:
         source = self.sources.get(f"safety.{limit}")
@@ -291,8 +233,8 @@ def _things(keys: Sequence[str]) -> str:
 
 
 def _split(part: _Part) -> str:
-    deletes = sum(change.action is Action.DELETE for change in part.destroys)
-    replaces = len(part.destroys) - deletes
+    replaces = len(frozenset(part.weight.replaced).intersection(part.counted))
+    deletes = len(part.counted) - replaces
     texts = [f"{count:,} {word}" for count, word in ((deletes, "deleted"), (replaces, "replaced")) if count]
     return ", ".join(texts)
 
@@ -304,9 +246,9 @@ def _way_out(part: _Part) -> str:
 
 def _allow(part: _Part) -> tuple[str, ...]:
     """Return the keys, or the pattern with the count of all that it covers: also of owners, and of what was allowed."""
-    if len(part.destroys) <= _NAMED_MAX_COUNT:
-        return tuple(str(change.key) for change in part.destroys)
-    return (f"{part.pattern}={len(part.destroyed)}",)
+    if len(part.counted) <= _NAMED_MAX_COUNT:
+        return part.counted
+    return (f"{part.pattern}={len(part.weight.destroyed)}",)
 
 
 def _narrow(part: _Part) -> str:

@@ -16,7 +16,8 @@ from engine.core.limits import MACRO_MAX_ITEMS, REMEMBERED_VERDICTS_MAX_COUNT
 from engine.core.text import clean
 from engine.policy.cel import Bindings, Failed, Program
 from engine.policy.cel_messages import USE_COUNTS_HINT
-from engine.policy.facts import APPS, UNHASHABLE_NAMES, Values, show
+from engine.policy.facts import UNHASHABLE_NAMES, Values, show
+from engine.policy.group_sums import APPS
 from engine.policy.rules import Rule, RuleException
 from engine.policy.template import Template
 

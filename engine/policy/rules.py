@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from engine.core.desired import Source
 
@@ -31,6 +31,9 @@ class Scope(StrEnum):
     TEAM = "team"
     DOMAIN = "domain"
     FLEET = "fleet"
+
+
+WIDE_SCOPES: Final = (Scope.TEAM, Scope.FLEET)  # whose groups may have apps in several accounts and regions
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from typing import Final
 
 from engine.core.nearest import nearest
 from engine.core.text import clean
-from engine.policy.facts import APPS, Values, show
+from engine.policy.facts import Values, show
+from engine.policy.group_sums import APPS
 
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from engine.core.change import Action, Change, Reason
 from engine.core.plan import Plan
 from engine.core.settings import Safety
-from engine.policy.guardrails import Allowance, check_plan
+from engine.policy.guardrails import Allowance
 from engine.policy.prices import PriceBook
 from engine.policy.rules import Enforcement
 from tests.fleets import TODAY, a_row, an_app
-from tests.unit.policy.helpers import DOMAINS, PRICES, a_priority, a_rule, admission, an_exception
+from tests.unit.policy.helpers import DOMAINS, PRICES, a_priority, a_rule, admission, an_exception, check_plan
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredApp

@@ -29,10 +29,10 @@ from engine.core.stages import ordered_steps
 from engine.core.stale import why_stale
 from engine.executor.begin import Leaving
 from engine.policy.admission import Admitted
-from engine.policy.guardrails import check_plan
 from engine.policy.prices import PriceBook
 from tests.fleets import a_row, observe, options
 from tests.growth import LINEAR_MAX_FACTOR, grows_by, lane_of, spread_fleet
+from tests.unit.policy.helpers import check_plan
 
 if TYPE_CHECKING:
     from engine.core.desired import DesiredFleet

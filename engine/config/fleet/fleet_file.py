@@ -18,6 +18,7 @@ from engine.config.fleet.arns import check_arns, check_domain_role
 from engine.config.fleet.expand import Expander
 from engine.config.fleet.fleet_models import POLICIES_DEFAULT, FleetTable, IncludedTable
 from engine.config.fleet.layers import Definitions, check_uses, follow_extends
+from engine.config.fleet.of_shard import of_shard
 from engine.config.fleet.shared_members import MembersFiles
 from engine.config.fleet.tables import TableReader, read_shared
 from engine.config.fleet.team_pairs import refuse_endless_work
@@ -32,6 +33,7 @@ from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import ConfigError
 from engine.core.limits import TABLE_FILE_MAX_BYTES
+from engine.core.shards import Shard
 
 _IMMORTAL_MAX_COUNT: Final = 5_000  # objects; Python 3.12 has some 400 of them when it starts
 _POLICIES_KEY: Final = re.compile(rb"^[ \t]*[\"']?policies[\"']?[ \t]*=", re.MULTILINE)
@@ -48,7 +50,7 @@ class LoadedFleet:
     `folder` is where the fleet file is; `policy_files` are paths that can be opened from here, sorted for each
     pattern. `of_defaults` are warnings of what nobody wrote: policies that are not where they are looked for unless
     the file says otherwise. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as
-    written, for commands that speak of them.
+    written, for commands that speak of them. `domains` are the names of all, also where `fleet` is a shard.
     """
 
     fleet: DesiredFleet
@@ -60,15 +62,17 @@ class LoadedFleet:
     include: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     of_defaults: tuple[Diagnostic, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
-def load_fleet(path: Path, also: Sequence[str] = ()) -> LoadedFleet:
+def load_fleet(path: Path, also: Sequence[str] = (), shard: Shard | None = None) -> LoadedFleet:
     """Read a fleet file, what it includes and its members files; raises ConfigError with every problem, in order.
 
-    `also` names files below its folder that are read as if they were included too.
+    `also` names files below its folder that are read as if they were included too. Of a shard every file is read, and
+    the domains of its lanes alone become people and apps: bounds and problems of apps are of these.
     """
     with _collector_paused():
-        return _Loading(path).run(also)
+        return _Loading(path, shard).run(also)
 
 
 def find_policies(path: Path) -> tuple[Path, tuple[Path, ...]]:
@@ -111,7 +115,8 @@ def _collector_paused() -> Iterator[None]:
 class _Loading:
     """One load: what was read so far, and what was wrong with it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shard: Shard | None = None) -> None:
+        self._shard = shard
         self._problems = Problems()
         home = self._home(path)
         self._folder = Folder(home.parent)
@@ -135,10 +140,10 @@ class _Loading:
             self._make_domains()
         self._members.note_lost()
         self._is_complete = self._is_complete and self._members.is_complete
-        expander = self._expand()
+        expander, expanded = self._expand()
         self._raise_errors()
         return LoadedFleet(
-            fleet=self._desired(expander),
+            fleet=self._desired(expander, expanded),
             folder=self._folder.path,
             policy_files=policy_files,
             warnings=self._problems.warnings,
@@ -151,6 +156,7 @@ class _Loading:
             definitions=self._fleet.apps,
             include=tuple(head.include) if head is not None else (),
             policies=tuple(head.policies) if head is not None else (),
+            domains=tuple(sorted(self._fleet.domains)),
         )
 
     def _make_domains(self) -> None:
@@ -294,22 +300,23 @@ class _Loading:
         if not isinstance(problem, TooMuchProblem) or self._problems.first_time(problem.message):
             self._problems.error(Code.FILE, place, problem.message, problem.hint)
 
-    def _expand(self) -> Expander:
+    def _expand(self) -> tuple[Expander, Mapping[str, DomainDef]]:
         fleet, problems = self._fleet, self._problems
         chains = follow_extends(fleet.apps, fleet.broken_apps, problems, is_complete=self._is_complete)
         if self._is_complete:
             check_uses((*entries_of(fleet.domains.values()), *self._reader.strays), chains, problems)
         self._check_domains()
+        domains = of_shard(fleet.domains, self._shard, problems)
         expander = Expander(Definitions(chains), fleet.defaults, problems)
         try:
-            refuse_endless_work(fleet.domains.values(), problems)
-            for domain in fleet.domains.values():
+            refuse_endless_work(domains.values(), problems)
+            for domain in domains.values():
                 domain.lost_people = domain.lost_people or not self._is_complete
                 expander.expand(domain)
         except TooMany:
             pass  # noted; what was left out cannot be looked at
         check_arns(expander.apps, expander.owners, fleet.domains, problems)
-        return expander
+        return expander, domains
 
     def _check_domains(self) -> None:
         by_id: dict[str, DomainDef] = {}
@@ -330,7 +337,7 @@ class _Loading:
                 hint = "Give each domain one name"
                 self._problems.error(Code.CONFLICT, domain.place.at("id"), message, hint)
 
-    def _desired(self, expander: Expander) -> DesiredFleet:
+    def _desired(self, expander: Expander, domains: Mapping[str, DomainDef]) -> DesiredFleet:
         expander.apps.sort(key=lambda app: app.key)
         expander.owners.sort(key=lambda owner: owner.owner)
         return DesiredFleet(
@@ -345,7 +352,7 @@ class _Loading:
                     profile=domain.own.get("profile"),
                     role_arn=domain.own.get("role_arn"),
                 )
-                for _, domain in sorted(self._fleet.domains.items())
+                for _, domain in sorted(domains.items())
             ),
             apps=tuple(expander.apps),
             owners=tuple(expander.owners),

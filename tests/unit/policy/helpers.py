@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core.desired import DesiredDomain, Source
 from engine.policy.admission import compile_admission
+from engine.policy.guardrails import check_weights
 from engine.policy.rules import Enforcement, Expression, Priority, Rule, RuleException, Scope
+from engine.policy.weight import weights_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from engine.core.finding import Finding
+    from engine.core.plan import Plan
+    from engine.core.settings import Safety
     from engine.policy.admission import Admission
+    from engine.policy.guardrails import Allowance
+    from engine.policy.prices import PriceBook
 
 PLACE = Source("policies/guardrails.toml", 12)
 DOMAINS = (
@@ -63,3 +72,15 @@ def a_priority(match: str, weight: float) -> Priority:
 
 def admission(*rules: Rule, **more: Any) -> Admission:
     return compile_admission(rules, prices=more.pop("prices", PRICES), **more)
+
+
+def check_plan(
+    plan: Plan,
+    domains: Iterable[DesiredDomain],
+    owned: Mapping[str, int],
+    safety: Safety,
+    prices: PriceBook,
+    allowances: Sequence[Allowance] = (),
+    sources: Mapping[str, Source] | None = None,
+) -> tuple[Finding, ...]:
+    return check_weights(weights_of(plan, domains, owned, prices), safety, allowances, sources)

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.core.errors import PolicyError
 from engine.core.finding import Finding
+from engine.policy.group_sums import WideGroup
 from engine.policy.judge import Verdict
+from engine.policy.rules import Scope
 from tests.fleets import CANVAS, LAB, TODAY, an_app, key_of
 from tests.unit.policy.helpers import DOMAINS, RESEARCH, a_priority, a_remediation, a_rule, admission, an_exception
+
+if TYPE_CHECKING:
+    from engine.core.desired import DesiredApp
+    from engine.policy.admission import Admission
 
 
 def test_a_policy_without_rules_admits_everything_as_it_is() -> None:
@@ -323,3 +330,51 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rules_are_known_in_file_order() -> None:
     assert [rule.id for rule in admission(a_rule("b"), a_rule("a")).rules] == ["b", "a"]
+
+
+TEAM_OF_TWO = a_rule("team-size", "count <= 2", scope="team")
+
+
+def parts_of(policy: Admission, apps: list[DesiredApp]) -> list[WideGroup]:
+    """Return the groups of two shards, one a domain, each written and read again."""
+    found = []
+    for domain in DOMAINS:
+        mine = [app for app in apps if app.key.domain == domain.name]
+        found += policy.admit(mine, (domain,), TODAY, of_shard=True).groups
+    return [WideGroup.from_json(json.loads(json.dumps(group.to_json()))) for group in found]
+
+
+def apps_of_a_team(count: int) -> list[DesiredApp]:
+    names = [f"{('lab', 'research')[number % 2]}/user/u{number}/KernelGateway/default" for number in range(count)]
+    return [
+        an_app(name, ("ml.t3.medium", "ml.unknown")[number % 3 == 2], team="vision")
+        for number, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("check", ["count <= 2", "priced", 'apps.all(a, a.team != "vision")', "by_owner.size() < 3"])
+def test_a_rule_over_a_team_says_of_two_shards_what_it_says_of_the_fleet(check: str) -> None:
+    policy, apps = admission(a_rule("r", check, scope="team"), a_rule("f", check, scope="fleet")), apps_of_a_team(4)
+    whole = policy.admit(apps, DOMAINS, TODAY)
+    verdicts = policy.judge_groups(parts_of(policy, apps), TODAY)
+    assert whole.findings
+    assert (verdicts.findings, verdicts.run_denied) == (whole.findings, whole.run_denied)
+
+
+def test_a_shard_judges_no_team_alone_and_says_which_rules_it_leaves() -> None:
+    policy = admission(TEAM_OF_TWO, a_rule("size", "count <= 1", scope="domain"))
+    admitted = policy.admit(apps_of_a_team(4), DOMAINS, TODAY, of_shard=True)
+    assert {finding.rule for finding in admitted.findings} == {"size"}
+    assert policy.wide_rules == ("team-size",)
+    assert policy.admit(apps_of_a_team(4), DOMAINS, TODAY).groups == ()
+
+
+def test_the_apps_of_a_group_that_a_skip_rule_denies_are_denied_in_each_shard() -> None:
+    policy = admission(a_rule("team-size", "count <= 2", scope="team", enforcement="skip"))
+    apps = [*apps_of_a_team(4), an_app()]
+    verdicts = policy.judge_groups(parts_of(policy, apps), TODAY)
+    assert verdicts.denied == {(Scope.TEAM, "vision")}
+    assert not verdicts.run_denied
+    admitted = policy.admit(apps, DOMAINS, TODAY, of_shard=True, denied_groups=verdicts.denied)
+    assert admitted.denied_keys == {app.key for app in apps_of_a_team(4)}
+    assert policy.judge_groups(parts_of(policy, apps_of_a_team(2)), TODAY).denied == frozenset()

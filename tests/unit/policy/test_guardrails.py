@@ -11,10 +11,11 @@ from engine.core.identity import SPACE, USER, Owner
 from engine.core.observed import ObservedOwner
 from engine.core.plan import Plan
 from engine.core.settings import Safety
-from engine.policy.guardrails import Allowance, check_plan, parse_allowance
+from engine.policy.guardrails import Allowance, check_weights, parse_allowance
 from engine.policy.prices import PriceBook
+from engine.policy.weight import Weight, sum_of, weights_of
 from tests.fleets import a_row, an_app
-from tests.unit.policy.helpers import DOMAINS, PRICES
+from tests.unit.policy.helpers import DOMAINS, PRICES, check_plan
 
 if TYPE_CHECKING:
     from engine.core.finding import Finding
@@ -227,3 +228,31 @@ def test_updates_of_profiles_and_spaces_count_in_create_max() -> None:
     assert [finding.message.partition(":")[0] for finding in found] == ["all domains together", "domain research"]
     assert "1 app would be created and 3 spaces would be updated, more than the 2" in found[0].message
     assert check_plan(plan, DOMAINS, {}, Safety(create_max=4), PriceBook(PRICES)) == ()
+
+
+def test_a_shard_judges_its_domains_one_by_one_and_not_all_of_them_together() -> None:
+    changes = [_delete(1), _delete(2, "lab")]
+    plan = Plan("f", "2026-11-24T01:00:00Z", tuple(sorted(changes, key=lambda change: change.key)))
+    weights = weights_of(plan, DOMAINS, {}, None)
+    assert [f.message[:20] for f in check_weights(weights, Safety(destroy_max=1))] == ["all domains together"]
+    assert check_weights(weights, Safety(destroy_max=1), of_shard=True) == ()
+    assert len(check_weights(weights, Safety(destroy_max=0), of_shard=True)) == 2
+
+
+def test_an_allowance_for_more_than_a_shard_destroys_may_be_for_other_shards() -> None:
+    weights = weights_of(Plan("f", "2026-11-24T01:00:00Z", (_delete(1),)), DOMAINS, {}, None)
+    for count, broken in ((1, 0), (2, 0)):
+        allowances = [parse_allowance(f"research/*={count}")]
+        assert len(check_weights(weights, Safety(destroy_max=0), allowances, of_shard=True)) == broken
+    two = {"research": sum_of([weights["research"], weights["research"]])}
+    found = check_weights(two, Safety(), [parse_allowance("research/*=1")], of_shard=True)
+    assert _rules(found) == ["safety.allow_destructive"]
+
+
+def test_what_a_plan_weighs_is_the_same_after_it_was_written_and_read() -> None:
+    changes = (_create(1, "ml.unknown"), _create(2), _delete(1), _replace(1))
+    plan = Plan("f", "2026-11-24T01:00:00Z", tuple(sorted(changes, key=lambda change: change.key)))
+    (weight,) = weights_of(plan, DOMAINS, {"research": 9}, PriceBook(PRICES)).values()
+    assert Weight.from_json(weight.to_json()) == weight
+    assert (weight.created, weight.owned, dict(weight.unpriced)) == (2, 9, {"ml.unknown": 1})
+    assert weight.destroyed == ("research/user/r001/KernelGateway/default", "research/user/u001/Canvas/default")
