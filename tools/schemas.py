@@ -144,7 +144,7 @@ def apply() -> dict[str, Any]:
         lanes=arr(LANE), started=TIME, seconds=SECONDS,
         summary={"type": "object", "properties": {one.value: COUNT for one in Outcome}},
         owners=arr(OWNER_RESULT), apps=arr(APP_RESULT), findings=arr(FINDING), calls=maps(maps(COUNT)),
-        errors=arr(TROUBLE), notes=arr(TEXT),
+        errors=arr(TROUBLE), notes=arr(TEXT), links=maps(TEXT),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.app.process import STATE_DIR_NAME, Signals
-from engine.cli.argv import command_of
+from engine.cli.argv import SIMULATE, command_of
 from engine.cli.output import hurry
 from engine.core.log_options import LogFormat
 
@@ -33,6 +33,7 @@ _FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status",
 RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
 LOOKING: Final = frozenset({"plan", "status", "explain", "import", "prices"})  # they have a log and change nothing
 WITHOUT_FILES: Final = frozenset({"schema", "completion", "simulate"})
+FALSE_WORDS: Final = frozenset({"", "0", "false", "no", "off"})  # of a variable that stands for a flag
 HELP: Final = frozenset({"-h", "--help"})
 
 
@@ -136,6 +137,13 @@ class Call:
     def seconds(self) -> float:
         """How long it has taken so far."""
         return time.monotonic() - self.started_at
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a simulated world was asked for."""
+        if any(word.partition("=")[0] == SIMULATE for word in self.words):
+            return True
+        return os.environ.get(f"{ENV_PREFIX}SIMULATE", "").lower() not in FALSE_WORDS
 
     def value(self, flag: str) -> str:
         """Return the value of a flag as the words or its variable have it, or empty; the last word wins."""

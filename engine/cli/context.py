@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.cli.argv import SIMULATE
-from engine.cli.call import DASH, FLEET_FILE_NAME, Call
+from engine.cli.call import DASH, FALSE_WORDS, FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE_WORDS: Final = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def simulate_of(text: str | None) -> str | None:
 
     A variable in the environment can say true or false, since it cannot be given without a value.
     """
-    if text is None or text.lower() in _FALSE_WORDS:
+    if text is None or (text and text.lower() in FALSE_WORDS):
         return None
     if text.lower() in _TRUE_WORDS:
         return ""

@@ -6,14 +6,14 @@ Not here: which of them an end is written into, and in which order (`ending`).
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 from engine.core.log_options import LogFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from engine.cli.call import Call
     from engine.core.diagnostics import Diagnostic
@@ -50,14 +50,37 @@ def write_metrics_of(call: Call, report: ApplyReport) -> None:
         )
 
 
-def log_end(call: Call, result: str, exit_code: int, error: Trouble | None, problems: Sequence[Diagnostic]) -> None:
-    """Write the last line of the log, and before it each problem of a file."""
+def tell(call: Call, report: ApplyReport, emit: Callable[[Any], None]) -> ApplyReport:
+    """Notify whom the policies name, where they can be read; return the report with what became of it."""
+    from engine.app.notifying import tell_of_end
+    from engine.app.options import AppOptions
+    from engine.cli.crash import redactor
+
+    options = AppOptions(
+        call.fleet_file,
+        endpoint_url=call.value("--endpoint-url") or None,
+        simulate="" if call.is_simulated else None,
+        redactor=redactor(),
+        signals=call.signals,
+    )
+    return tell_of_end(options, report, emit)
+
+
+def log_end(
+    call: Call,
+    result: str,
+    exit_code: int,
+    error: Trouble | None,
+    problems: Sequence[Diagnostic],
+    events: Sequence[Any] = (),
+) -> None:
+    """Write the last line of the log, and before it each problem of a file and what else happened at the end."""
     if call.end_is_logged or (call.log_file is None and not _is_log_on_stderr(call)):
         return
     from engine.cli.sinks import write_end
 
     shown = problems[:ENDING_PROBLEMS_MAX_COUNT] if call.log_file is not None or is_json_on_stderr(call) else ()
-    write_end(call, result, exit_code, error, shown)
+    write_end(call, result, exit_code, error, shown, events)
 
 
 def _is_log_on_stderr(call: Call) -> bool:

@@ -11,13 +11,13 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.app.fleet_name import fleet_name
 from engine.cli.argv import as_typed
 from engine.cli.call import JSON, MARKDOWN
 from engine.cli.crash import redactor
-from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, write_metrics_of
+from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, tell, write_metrics_of
 from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
@@ -37,7 +37,7 @@ def end_with_error(call: Call, error: AppfleetError) -> int:
     """Write that `error` ended the call before it had a result; return the exit code."""
     report = _redacted(failed_report(error, _head(call)))
     _say_problems(call, error)
-    _end(call, report, journal_result(error), error)
+    report = _end(call, report, journal_result(error), error)
     if not is_json_on_stderr(call):
         said = error.message if isinstance(error, NotConfirmedError) else f"error {error.code}: {error}"
         say(f"appfleet: {redactor().text(said)}")
@@ -50,7 +50,7 @@ def end_with_error(call: Call, error: AppfleetError) -> int:
 def end_with_interrupt(call: Call, signal: str) -> int:
     """Write that a signal ended the call before it had a result; return the exit code."""
     report = interrupted_report(signal, _head(call))
-    _end(call, report, report.result.value, None)
+    report = _end(call, report, report.result.value, None)
     if not is_json_on_stderr(call):
         say("appfleet: interrupted")
     _write(call, report)
@@ -90,17 +90,33 @@ def end_of_look(call: Call, code: int) -> int:
     return code
 
 
-def _end(call: Call, report: ApplyReport, kept_as: str, error: AppfleetError | None) -> None:
-    """Write what lasts: journal and metrics of a run, and the log."""
+def _end(call: Call, report: ApplyReport, kept_as: str, error: AppfleetError | None) -> ApplyReport:
+    """Write what lasts: journal and metrics of a run, and the log; return the report with whom it did not reach."""
     problems = error.diagnostics if isinstance(error, ConfigError) else ()
     channels: list[Callable[[], None]] = []
     if call.is_run:
         channels += [lambda: keep_in_journal(call, report, kept_as), lambda: write_metrics_of(call, report)]
+    events: list[Any] = []
+
+    def notify() -> None:
+        nonlocal report
+        report = tell(call, report, events.append)
+
+    if call.is_run and not _is_known(error):
+        channels.append(notify)
     if call.is_run or call.is_look:
-        channels.append(lambda: log_end(call, report.result.value, int(report.exit_code), report.error, problems))
+        channels.append(
+            lambda: log_end(call, report.result.value, int(report.exit_code), report.error, problems, events)
+        )
     for channel in channels:
         with suppress(Exception):  # the others, and the exit code, are worth more than what is wrong with this one
             channel()
+    return report
+
+
+def _is_known(error: AppfleetError | None) -> bool:
+    """Whether the end is known to whoever caused it: an answer of no, and a command line that was just typed wrong."""
+    return isinstance(error, NotConfirmedError) or (isinstance(error, UsageError) and is_terminal(sys.stderr))
 
 
 def _say_problems(call: Call, error: AppfleetError) -> None:

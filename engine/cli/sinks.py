@@ -197,8 +197,15 @@ def _open(globals_: Globals) -> int | None:
         return None
 
 
-def write_end(call: Call, result: str, exit_code: int, error: Trouble | None, problems: Sequence[Diagnostic]) -> None:
-    """Open the log of a call once more, and write its last line, and before it each of the problems."""
+def write_end(
+    call: Call,
+    result: str,
+    exit_code: int,
+    error: Trouble | None,
+    problems: Sequence[Diagnostic],
+    events: Sequence[Event] = (),
+) -> None:
+    """Open the log of a call once more, and write its last line, and before it each of the problems and `events`."""
     path = call.log_file
     try:
         writer = LineWriter(_STDERR_FD) if path is None else LineWriter(open_to_append(path), owns_fd=True)
@@ -217,6 +224,8 @@ def write_end(call: Call, result: str, exit_code: int, error: Trouble | None, pr
     )
     for one in problems:
         log.emit(ProblemFound(one.source(), one.key_path, one.message, one.hint))
+    for event in events:
+        log.emit(event)
     texts = ("", "", "") if error is None else (error.code, error.message, error.hint)
     log.emit(RunFinished(result, round(call.seconds, 3), {}, exit_code, *texts))
     call.end_is_logged = True

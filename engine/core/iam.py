@@ -61,6 +61,7 @@ def iam_policy(
         *_domains(fleet, settings),
         *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
         *_assigning(fleet, settings, read_only=read_only),
+        *_notifying(settings, read_only=read_only),
     ]
     return {"Version": IAM_VERSION, "Statement": statements}
 
@@ -109,6 +110,13 @@ def _assigning(fleet: DesiredFleet, settings: Settings, *, read_only: bool) -> I
     if not read_only:
         applications = {f"arn:{partition(domain.region)}:sso::*:application/*" for domain in fleet.domains}
         yield _statement("AssignUsers", ["sso:CreateApplicationAssignment"], sorted(applications))
+
+
+def _notifying(settings: Settings, *, read_only: bool) -> Iterable[dict[str, Any]]:
+    """Yield the right to publish to the topics that the policies name, which is for the caller himself."""
+    topics = sorted({channel.sns for channel in settings.notify if channel.sns})
+    if topics and not read_only:
+        yield _statement("Notify", ["sns:Publish"], topics)
 
 
 def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:

@@ -232,6 +232,17 @@ LIVE_GROUPS_SHOWN_MAX_COUNT: Final = 12  # lines of buckets; what is parked come
 FAILURES_SHOWN_MAX_COUNT: Final = 3
 RATE_WINDOW_SECONDS: Final = 10  # whole seconds over which calls a second are measured
 
+# Notifications, and what `--report-to` keeps.
+NOTIFY_CHANNELS_MAX_COUNT: Final = 20  # all are notified at once
+NOTIFY_COMMAND_MAX_COUNT: Final = 100  # words of one command
+NOTIFY_COMMAND_MAX_CHARS: Final = 10_000
+NOTIFY_TRY_MAX_SECONDS: Final = 12.0  # of one of two tries; whatever hangs is then killed or cut off
+NOTIFY_TRY_STOPPED_SECONDS: Final = 4.0  # the same after a run that a signal stopped
+NOTIFY_PAUSE_SECONDS: Final = 1.0  # between the two
+NOTIFY_TOTAL_MAX_SECONDS: Final = 30.0  # of all of it
+NOTICE_TITLE_MAX_CHARS: Final = 80
+NOTICE_TEXT_MAX_CHARS: Final = 320  # of what happened and what to do, which a phone shows whole; links come after it
+
 # The event loop.
 LOOP_LOOK_SECONDS: Final = 1.0
 LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told

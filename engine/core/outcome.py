@@ -140,7 +140,8 @@ class ApplyReport:
 
     `errors` holds what failed for the run or a whole domain, not for one app. `notes` holds what a reader must
     know although nothing failed (a new journal, a journal that could not be written). `interrupted_by` names the
-    signal. `ended_by` is the exit code of the error that ended a run before it had a plan.
+    signal. `ended_by` is the exit code of the error that ended a run before it had a plan. `links` says where what
+    `--report-to` keeps of the run is: its report, result and log.
     """
 
     run_id: str
@@ -159,6 +160,7 @@ class ApplyReport:
     owners: tuple[OwnerResult, ...] = ()
     ended_by: ExitCode | None = None
     lanes: tuple[PlanLane, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -267,6 +269,7 @@ class ApplyReport:
             "calls": {name: dict(kinds) for name, kinds in sorted(self.calls.items())},
             "errors": self.errors,
             "notes": list(self.notes),
+            "links": dict(self.links),
         }
 
 

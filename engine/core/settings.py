@@ -104,6 +104,16 @@ class Safety:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyChannel:
+    """One `[[notify]]`: of which ends of a run it is told, and one of a command, an SNS topic and a variable's name."""
+
+    when: frozenset[str]
+    command: tuple[str, ...] = ()
+    sns: str = ""
+    url_env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of them. `prices` is USD an hour by region ("" is all) and type.
 
@@ -121,3 +131,4 @@ class Settings:
     update_owners: bool = False
     owners_look_every: float = 24 * HOUR
     prices: tuple[tuple[str, str, float], ...] = field(default=())
+    notify: tuple[NotifyChannel, ...] = ()

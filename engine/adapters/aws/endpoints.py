@@ -53,6 +53,8 @@ _ENDPOINT_VARIABLES: Final = tuple(
         "_SSO_OIDC",
         "_SSO_ADMIN",
         "_IDENTITYSTORE",
+        "_S3",
+        "_SNS",
     )
 )
 

@@ -21,6 +21,7 @@ from engine.adapters.aws.endpoints import check_endpoints
 from engine.adapters.aws.service_loader import service_loader
 from engine.adapters.aws.signing import CallersCredentials
 from engine.adapters.aws.tls import authorities_named
+from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import CredentialsFailed
 from engine.core.nearest import nearest
 from engine.core.text import listed
@@ -28,7 +29,6 @@ from engine.core.text import listed
 if TYPE_CHECKING:
     from engine.adapters.aws.roles import Role
     from engine.adapters.aws.transport import SafeConfig
-    from engine.core.desired import DesiredDomain
     from engine.core.redact import Redactor
     from engine.ports.cloud import Caller
 
@@ -156,11 +156,18 @@ async def log_in(profile: Profile, domain: DesiredDomain, endpoint_url: str | No
     except CredentialsFailed:
         if not profile.source.is_missing:
             raise
+        named = f" for domain {domain.name} ({domain.source})" if domain.domain_id else ""
+        own = "`profile` of the domain, " if domain.domain_id else ""
         raise CredentialsFailed(
-            f"there are no credentials for domain {domain.name} ({domain.source})",
-            hint="Set `profile` of the domain, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            f"there are no credentials{named}",
+            hint=f"Set {own}AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             operation=_CALLER_OPERATION,
         ) from None
+
+
+def callers_own(region: str) -> DesiredDomain:
+    """Return what stands for the caller's own credentials in a region. No domain of a fleet is without an id."""
+    return DesiredDomain("", "", region, Source("", 0))
 
 
 def whose(domain: DesiredDomain) -> str:

@@ -20,11 +20,12 @@ from engine.adapters.aws.clients import Clients, Once
 from engine.adapters.aws.credentials import CredentialGate, GateTimes
 from engine.adapters.aws.endpoints import BESIDE_SAGEMAKER, foreign_endpoint
 from engine.adapters.aws.errors import credentials_failure, translate
-from engine.adapters.aws.logins import Login, Profile, log_in, open_profile, whose
+from engine.adapters.aws.logins import Login, Profile, callers_own, log_in, open_profile, whose
 from engine.adapters.aws.objects import S3Objects
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
 from engine.adapters.aws.roles import Role, RoleDesk
 from engine.adapters.aws.sagemaker import SageMakerCloud
+from engine.adapters.aws.topics import Topic
 from engine.adapters.aws.transport import SafeSession, safe_config
 from engine.core.desired import DesiredDomain
 from engine.core.errors import CloudError, Rejected, ServiceModelError, UsageError, WrongAccountError
@@ -173,6 +174,14 @@ class Clouds:
             endpoint=foreign_endpoint(s3.meta.endpoint_url),
             **self._common(login),
         )
+
+    async def topic(self, arn: str) -> Topic:
+        """Return what publishes to an SNS topic, as the caller's own credentials. Raises as `objects` does."""
+        own = callers_own(arn.split(":")[3])
+        login = await self._login(own)
+        with _raised_as(lambda error: translate("Publish", error, self.redactor)):
+            sns = await self._clients.open(login.profile.session, "sns", own.region)
+        return Topic(sns=sns, arn=arn, **self._common(login))
 
     async def _open(self, domain: DesiredDomain) -> SageMakerCloud:
         login = await self._login(domain)

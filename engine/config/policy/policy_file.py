@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from engine.config.policy.notify_models import NotifyTable
 from engine.config.policy.policy_models import (
     DEFAULTS,
     BackoffTable,
@@ -36,16 +37,27 @@ from engine.config.service.fields import REGION
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import PolicyError
-from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
-from engine.core.settings import HOURLY_USD, STORAGE_PRICE, Backoff, Backoffs, Execution, Observe, Safety, Settings
+from engine.core.limits import NOTIFY_CHANNELS_MAX_COUNT, POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
+from engine.core.settings import (
+    HOURLY_USD,
+    STORAGE_PRICE,
+    Backoff,
+    Backoffs,
+    Execution,
+    NotifyChannel,
+    Observe,
+    Safety,
+    Settings,
+)
 from engine.policy.admission import Admission, compile_admission
 from engine.policy.rules import Priority, Rule, RuleException
 
 _PRICED: Final = (*service.APP_TYPES, STORAGE_PRICE)  # besides instance types
-_ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable]]] = {
+_ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable | NotifyTable]]] = {
     "rule": RuleTable,
     "exception": ExceptionTable,
     "priority": PriorityTable,
+    "notify": NotifyTable,
 }
 
 
@@ -69,11 +81,12 @@ class LoadedPolicies:
 
 @dataclass(slots=True)
 class _Merged:
-    """The scalars of all files so far: each value with the key that set it."""
+    """The scalars of all files so far, each value with the key that set it; and whom their `[[notify]]` name."""
 
     problems: Problems
     values: dict[KeyPath, Any] = field(default_factory=dict)
     places: dict[KeyPath, Place] = field(default_factory=dict)
+    channels: list[NotifyChannel] = field(default_factory=list)
 
     def put(self, path: KeyPath, value: Any, place: Place) -> None:
         """Keep a value; a second one for the same key is the error."""
@@ -104,12 +117,10 @@ def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
     `files` lie below `root`, absolute or relative to it. Raises PolicyError with every problem of all files.
     """
     problems = Problems()
-    folder = Folder(root, max_file_bytes=POLICY_FILE_MAX_BYTES, max_files=POLICY_FILES_MAX_COUNT)
-    files = tuple(dict.fromkeys(files))  # two patterns may match one file
-    read = [doc for file in files if (doc := _read(folder, file, problems)) is not None]
-    documents = list({doc.file.inside: doc for doc in read}.values())  # two names may be links to one file
+    folder = _folder(root)
+    documents, is_complete = _documents(files, folder, problems)
     merged = _Merged(problems)
-    reader = RuleReader(problems, is_complete=len(read) == len(files))
+    reader = RuleReader(problems, is_complete=is_complete)
     for document in documents:
         _take(document, merged, reader)
     settings = _settings(merged)
@@ -126,6 +137,33 @@ def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
     return LoadedPolicies(
         settings, rules, exceptions, priorities, admission, folder.inputs(), problems.warnings, sources
     )
+
+
+def channels_in(files: Sequence[Path], root: Path) -> tuple[NotifyChannel, ...]:
+    """Return whom policy files name to be notified, also where something else in them is wrong. Raises nothing.
+
+    For a run that ended because its files are. What is wrong was said by then.
+    """
+    unsaid = Problems()
+    found: list[NotifyChannel] = []
+    for document in _documents(files, _folder(root), unsaid)[0]:
+        written = document.data.get("notify", [])
+        for index, item in enumerate(written if isinstance(written, list) else ()):
+            table = check_table(NotifyTable, item, document.place.at("notify", index), unsaid)
+            found += [] if table is None else [table.channel()]
+    return tuple(found[:NOTIFY_CHANNELS_MAX_COUNT])
+
+
+def _folder(root: Path) -> Folder:
+    return Folder(root, max_file_bytes=POLICY_FILE_MAX_BYTES, max_files=POLICY_FILES_MAX_COUNT)
+
+
+def _documents(files: Sequence[Path], folder: Folder, problems: Problems) -> tuple[list[Document], bool]:
+    """Return the files that can be read and parsed, each once, and whether they are all of them."""
+    files = tuple(dict.fromkeys(files))  # two patterns may match one file
+    read = [doc for file in files if (doc := _read(folder, file, problems)) is not None]
+    # Two names may be links to one file.
+    return list({doc.file.inside: doc for doc in read}.values()), len(read) == len(files)
 
 
 def _read(folder: Folder, file: Path, problems: Problems) -> Document | None:
@@ -154,12 +192,21 @@ def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
             continue
         for index, item in enumerate(written):
             table = check_table(model, item, place.at(name, index), problems)
-            if table is not None:
+            if isinstance(table, NotifyTable):
+                _add_channel(table, place.at(name, index), merged)
+            elif table is not None:
                 reader.add(table, place.at(name, index))
             elif model is RuleTable:
                 reader.is_complete = False
     right = [key for key in data if check_table(PolicyTables, {key: data[key]}, place, problems) is not None]
     _collect(PolicyTables.model_validate({key: data[key] for key in right}), place, merged)
+
+
+def _add_channel(table: NotifyTable, place: Place, merged: _Merged) -> None:
+    merged.channels.append(table.channel())
+    if len(merged.channels) == NOTIFY_CHANNELS_MAX_COUNT + 1:
+        hint = "Let one command or topic pass it on to several receivers"
+        merged.problems.error(Code.LIMIT, place, f"there are more than {NOTIFY_CHANNELS_MAX_COUNT} [[notify]]", hint)
 
 
 def _collect(tables: PolicyTables, place: Place, merged: _Merged) -> None:
@@ -233,6 +280,7 @@ def _settings(merged: _Merged) -> Settings:
         update_owners=owners["update"],
         owners_look_every=owners["look_every"],
         prices=_prices(merged),
+        notify=tuple(merged.channels),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from engine.config.fleet.fleet_models import Table
+from engine.config.policy.notify_models import NotifyTable
 from engine.config.reading.problems import problem, show_value
 from engine.config.service import service_model as service
 from engine.config.service.fields import (
@@ -296,3 +297,4 @@ class PolicyTables(Table):
     rule: list[RuleTable] = Field(default_factory=list)
     exception: list[ExceptionTable] = Field(default_factory=list)
     priority: list[PriorityTable] = Field(default_factory=list)
+    notify: list[NotifyTable] = Field(default_factory=list)

@@ -109,6 +109,24 @@ class RunFinished(Event, name="run.finished"):
 
 
 @dataclass(frozen=True, slots=True)
+class NotifySent(Event, name="notify.sent"):
+    """A `[[notify]]` took the notice of this run's end; `channel` names its command, topic or variable."""
+
+    channel: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyFailed(Event, name="notify.failed", level="error"):
+    """A `[[notify]]` did not take the notice, so nobody behind it knows of this end. Changes no exit code."""
+
+    channel: str
+    attempts: int
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemFound(Event, name="problem.found", level="error"):
     """A fleet or policy file has a problem. `source` is its file and line, `key_path` what it is about."""
 

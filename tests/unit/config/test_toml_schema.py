@@ -84,6 +84,8 @@ def test_there_are_good_files_of_each_kind() -> None:
         ("policy_bad/a_rule_without_id_and_enforcement", "'enforcement' is a required property"),
         ("policy_bad/a_set_of_what_cannot_be_set", "'name' was unexpected"),
         ("policy_bad/a_word_that_replace_does_not_know", "is not one of ['never', 'on-drift']"),
+        ("policy_bad/a_notify_command_as_one_text", "is not of type 'array'"),
+        ("policy_bad/a_notify_of_an_unknown_end", "is not one of"),
         ("policy_bad/an_unknown_key", "'create_rat' was unexpected"),
     ],
 )

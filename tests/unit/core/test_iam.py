@@ -11,7 +11,7 @@ import pytest
 from engine.core.desired import DesiredOwner
 from engine.core.iam import iam_policy, may_destroy
 from engine.core.identity import Owner
-from engine.core.settings import Safety, Settings
+from engine.core.settings import NotifyChannel, Safety, Settings
 from tests.fleets import CANVAS, KERNEL, LAB, SOURCE, a_fleet, an_app
 
 ROLE = "arn:aws:iam::111122223333:role/people"
@@ -38,6 +38,17 @@ def test_a_plain_fleet_looks_and_creates_and_cannot_delete() -> None:
         "arn:aws:sagemaker:eu-west-1:*:app/d-research/*",
     ]
     assert found["UserProfiles"]["Action"] == ["sagemaker:DescribeUserProfile"]
+
+
+def test_the_topics_of_the_policies_are_published_to_by_what_applies_alone() -> None:
+    topic = "arn:aws:sns:eu-west-1:111122223333:ml-platform"
+    channels = (NotifyChannel(frozenset(), sns=topic), NotifyChannel(frozenset(), command=("page",)))
+    settings = Settings(notify=channels)
+    assert by_sid(settings=settings)["Notify"] == {
+        "Sid": "Notify", "Effect": "Allow", "Action": ["sns:Publish"], "Resource": [topic],
+    }  # fmt: skip
+    document = iam_policy(a_fleet(an_app(LAB)), settings, destroy=False, read_only=True)
+    assert "Notify" not in {statement["Sid"] for statement in document["Statement"]}
 
 
 def test_deleting_is_a_right_of_its_own() -> None:

@@ -1,0 +1,1 @@
+"""Channels by which people are notified: a command, and a URL of Apprise's. SNS is with the other AWS calls."""
