@@ -39,6 +39,9 @@ def http_receiver(**given: Any) -> Iterator[HttpReceiver]:
     receiver = HttpReceiver(**given)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             receiver.posts.append((self.path, dict(self.headers), self.rfile.read(length)))

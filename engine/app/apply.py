@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.app.afterwards import afterwards
 from engine.app.approval import approval_of
 from engine.app.ends import why_stopped
 from engine.app.loading import now, read
@@ -78,18 +79,9 @@ async def apply(
                 raise
             calls = begun.with_all_calls({} if parts is None else parts.run.calls())
             report = _stopped_report(options, loaded, begun, started, calls)
-    report = await _notified(options, loaded, report, emit)
+    report = await afterwards(options, loaded.settings.notify, report, emit)
     emit(finished(report))
     return report
-
-
-async def _notified(options: AppOptions, loaded: Loaded, report: ApplyReport, emit: Emit) -> ApplyReport:
-    """Tell whom the policies name of the end; return the report with a note of each that was not reached."""
-    if not loaded.settings.notify:
-        return report
-    from engine.app.notifying import told
-
-    return await told(options, loaded.settings.notify, report, emit)
 
 
 def finished(report: ApplyReport) -> RunFinished:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import DESTROYING, Action
 from engine.core.finding import GUARDRAIL, MANDATORY, allowed_flags
-from engine.core.outcome import ApplyReport, Outcome
+from engine.core.outcome import ApplyReport, Outcome, RunResult
 from engine.core.request import ALLOW, Request
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.core.plan import Plan
+    from engine.ports.history import RunStory
 
 AGAIN: Final = "again"  # each word of a command that is next after itself
 STRICT: Final = "strict"
@@ -103,6 +104,15 @@ def options_kept(options: AppOptions, asked: Sequence[tuple[str, str]]) -> AppOp
         simulate=given.get(SIMULATE),
         again=tuple(word for name, word in asked if name == AGAIN),
     )
+
+
+def command_after(options: AppOptions, story: RunStory) -> str:
+    """Return the command that continues where a run ended: with the same selection and world; a plan if it is over."""
+    words = story.timeline.words
+    kept = options_kept(options, () if words is None else words.asked)
+    command = options.command_line(kept)
+    is_over = story.detail.run.result == RunResult.CONVERGED.value
+    return command.replace(" apply", " plan", 1) if is_over and not kept.again else command
 
 
 def _pattern(flag: str) -> str:

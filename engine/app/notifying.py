@@ -57,16 +57,6 @@ async def told(options: AppOptions, channels: Sequence[NotifyChannel], report: A
     return replace(report, notes=(*report.notes, *notes))
 
 
-def tell_of_end(options: AppOptions, report: ApplyReport, emit: Emit) -> ApplyReport:
-    """Do what `told` does of a run that ended before or while its files were read: its policies may be right."""
-    from engine.config.fleet.fleet_file import find_policies
-    from engine.config.policy.policy_file import channels_in
-
-    folder, files = find_policies(options.fleet_file)
-    channels = channels_in(files, folder)
-    return asyncio.run(told(options, channels, report, emit)) if channels else report
-
-
 async def _events(
     options: AppOptions, wanted: Sequence[NotifyChannel], report: ApplyReport
 ) -> list[NotifySent | NotifyFailed]:

@@ -11,8 +11,10 @@ from engine.core.redact import Redactor
 from engine.core.request import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from engine.core.report_place import ReportPlace
     from engine.core.selectors import Selectors
 
 
@@ -24,7 +26,8 @@ class AppOptions:
     `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, `checksum` the fingerprint of
     one. `asks` says that somebody answers before the run: its clock then starts at the yes. `again` are the words of a
     command that is more than an apply, and `lets_go` says that it deletes what no apply would: what is next after it is
-    the command itself. `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
+    the command itself. `report_to` is where the run's report is kept; `command_line` writes the next command for it.
+    `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
     """
 
     fleet_file: Path
@@ -47,6 +50,8 @@ class AppOptions:
     again: tuple[str, ...] = ()
     lets_go: bool = False
     whole_domains: bool = False
+    report_to: ReportPlace | None = None
+    command_line: Callable[[AppOptions], str] = field(default=lambda _: "appfleet apply")
     signals: Signals = field(default_factory=Signals)
 
     @property

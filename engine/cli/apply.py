@@ -12,7 +12,7 @@ import typer
 from engine.cli import flags
 from engine.cli.ask import confirm_with, require_answer
 from engine.cli.asked import Asked, taking
-from engine.cli.named import path_with_hint
+from engine.cli.named import path_with_hint, report_to_of
 from engine.cli.output import fitted, say, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, NotConfirmedError, UsageError
@@ -52,6 +52,15 @@ MetricsFileFlag = Annotated[
     Path | None,
     flags.path_flag("--metrics-file", help="Write the result of the run here, for Prometheus."),
 ]
+ReportToFlag = Annotated[
+    str | None,
+    flags.flag(
+        "--report-to",
+        help="Keep report, result and log of the run below this folder, or in s3://BUCKET/PREFIX.",
+        metavar="PLACE",
+        parser=report_to_of,
+    ),
+]
 PlanAgeMaxFlag = Annotated[
     str,
     flags.flag("--plan-age-max", help="Refuse a saved plan that is older.", metavar="DURATION"),
@@ -77,6 +86,7 @@ def apply(
     deadline: DeadlineFlag = None,
     lock_timeout: LockTimeoutFlag = None,
     _metrics_file: MetricsFileFlag = None,  # the end reads it, also where a flag beside it is wrong
+    _report_to: ReportToFlag = None,  # read as `_metrics_file` is
     plan_age_max: PlanAgeMaxFlag = "1h",
     checksum: ChecksumFlag = None,
     *,

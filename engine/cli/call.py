@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.app.process import STATE_DIR_NAME, Signals
 from engine.cli.argv import SIMULATE, command_of
-from engine.cli.output import hurry
+from engine.cli.output import hurry, say
 from engine.core.log_options import LogFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.core.outcome import Trouble
+    from engine.core.report_place import ReportPlace
 
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
@@ -132,6 +133,34 @@ class Call:
     def metrics_file(self) -> Path | None:
         """The metrics file, or None."""
         return self._path("--metrics-file")
+
+    @property
+    def report_to(self) -> ReportPlace | None:
+        """Where the report of a run is kept; None where it is not asked for, or cannot be meant."""
+        given = self.value("--report-to") if self.is_run else ""
+        if not given:
+            return None
+        from engine.core.errors import UsageError
+        from engine.core.report_place import report_place
+
+        with suppress(UsageError, FileNotFoundError):
+            place = report_place(given)
+            return replace(place, folder=str(Path(place.folder).absolute())) if place.folder else place
+        return None
+
+    @cached_property
+    def kept_log(self) -> Path | None:
+        """The file that the log of a run is kept in, which is there from now on; None where it is not kept."""
+        place = self.report_to
+        if place is None:
+            return None
+        from engine.app.keeping import log_path
+
+        try:
+            return log_path(place, self.run_id)
+        except OSError as error:
+            say(f"appfleet: {place.of_run(self.run_id)} cannot be written: {error.strerror}. The log is not kept there")
+        return None
 
     @property
     def seconds(self) -> float:

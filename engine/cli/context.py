@@ -80,6 +80,8 @@ def options_of(globals_: Globals) -> AppOptions:
         run_id=globals_.call.run_id,
         signals=globals_.call.signals,
         endpoint_url=globals_.endpoint_url,
+        report_to=globals_.call.report_to,
+        command_line=next_apply,
     )
 
 

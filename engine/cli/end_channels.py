@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from engine.cli.crash import redactor
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 from engine.core.log_options import LogFormat
@@ -15,6 +16,7 @@ from engine.core.log_options import LogFormat
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engine.app.options import AppOptions
     from engine.cli.call import Call
     from engine.core.diagnostics import Diagnostic
     from engine.core.outcome import ApplyReport, Trouble
@@ -50,20 +52,41 @@ def write_metrics_of(call: Call, report: ApplyReport) -> None:
         )
 
 
-def tell(call: Call, report: ApplyReport, emit: Callable[[Any], None]) -> ApplyReport:
-    """Notify whom the policies name, where they can be read; return the report with what became of it."""
-    from engine.app.notifying import tell_of_end
-    from engine.app.options import AppOptions
-    from engine.cli.crash import redactor
+def follow_up(call: Call, report: ApplyReport, emit: Callable[[Any], None], *, notify: bool) -> ApplyReport:
+    """Keep the report where that is asked for, and notify; return the report with what became of both."""
+    from engine.app.afterwards import after_an_early_end
 
-    options = AppOptions(
+    return after_an_early_end(_options(call), report, emit, notify=notify)
+
+
+def keep_log_of(call: Call, report: ApplyReport) -> None:
+    """Put the log of a run, whose last line is written, beside its result. One that cannot be kept stops nothing."""
+    path = call.kept_log
+    if path is None:
+        return
+    from engine.app.keeping import keep_log
+
+    # A bucket that could not be reached a moment ago is not waited for once more.
+    if why := keep_log(_options(call), path, is_reached=bool(report.links)):
+        say(redactor().text(f"appfleet: the log of run {call.run_id} was not kept: {why}"))
+
+
+def _options(call: Call) -> AppOptions:
+    """Return the options of what follows a run, as far as the words of the call tell."""
+    from engine.app.options import AppOptions
+    from engine.cli.context import next_apply
+
+    return AppOptions(
         call.fleet_file,
+        call.state_path if call.names_state else None,
         endpoint_url=call.value("--endpoint-url") or None,
         simulate="" if call.is_simulated else None,
+        run_id=call.run_id,
         redactor=redactor(),
         signals=call.signals,
+        report_to=call.report_to,
+        command_line=next_apply,
     )
-    return tell_of_end(options, report, emit)
 
 
 def log_end(
@@ -75,12 +98,14 @@ def log_end(
     events: Sequence[Any] = (),
 ) -> None:
     """Write the last line of the log, and before it each problem of a file and what else happened at the end."""
-    if call.end_is_logged or (call.log_file is None and not _is_log_on_stderr(call)):
+    is_logged = call.log_file is not None or _is_log_on_stderr(call)
+    if call.end_is_logged or not (is_logged or call.kept_log is not None):
         return
     from engine.cli.sinks import write_end
 
-    shown = problems[:ENDING_PROBLEMS_MAX_COUNT] if call.log_file is not None or is_json_on_stderr(call) else ()
-    write_end(call, result, exit_code, error, shown, events)
+    has_lines = call.log_file is not None or is_json_on_stderr(call) or not is_logged
+    shown = problems[:ENDING_PROBLEMS_MAX_COUNT] if has_lines else ()
+    write_end(call, result, exit_code, error, shown, events, is_logged=is_logged)
 
 
 def _is_log_on_stderr(call: Call) -> bool:

@@ -17,7 +17,14 @@ from engine.app.fleet_name import fleet_name
 from engine.cli.argv import as_typed
 from engine.cli.call import JSON, MARKDOWN
 from engine.cli.crash import redactor
-from engine.cli.end_channels import is_json_on_stderr, keep_in_journal, log_end, tell, write_metrics_of
+from engine.cli.end_channels import (
+    follow_up,
+    is_json_on_stderr,
+    keep_in_journal,
+    keep_log_of,
+    log_end,
+    write_metrics_of,
+)
 from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
@@ -61,6 +68,8 @@ def end_with_report(call: Call, report: ApplyReport, text: str) -> int:
     """Write the result of a run; return the exit code. Its log and its journal have their ends already."""
     write_metrics_of(call, report)
     delivery = deliver(text)
+    with suppress(Exception):
+        keep_log_of(call, report)
     error = report.error
     if error is not None and not is_json_on_stderr(call):
         end = f"{report.result.value} (exit code {int(report.exit_code)})"
@@ -98,16 +107,18 @@ def _end(call: Call, report: ApplyReport, kept_as: str, error: AppfleetError | N
         channels += [lambda: keep_in_journal(call, report, kept_as), lambda: write_metrics_of(call, report)]
     events: list[Any] = []
 
-    def notify() -> None:
+    def follow() -> None:
         nonlocal report
-        report = tell(call, report, events.append)
+        report = follow_up(call, report, events.append, notify=not _is_known(error))
 
-    if call.is_run and not _is_known(error):
-        channels.append(notify)
+    if call.is_run:
+        channels.append(follow)
     if call.is_run or call.is_look:
         channels.append(
             lambda: log_end(call, report.result.value, int(report.exit_code), report.error, problems, events)
         )
+    if call.is_run:
+        channels.append(lambda: keep_log_of(call, report))
     for channel in channels:
         with suppress(Exception):  # the others, and the exit code, are worth more than what is wrong with this one
             channel()

@@ -40,6 +40,15 @@ def path_with_hint(dash_hint: str) -> Callable[[str | Path], Path]:
     return partial(path_of, dash_hint=dash_hint)
 
 
+def report_to_of(text: str) -> str:
+    """Return what `--report-to` names, as it was typed. Raises as `path_of`, and UsageError."""
+    from engine.core.report_place import report_place
+
+    if folder := report_place(text).folder:
+        path_of(folder, dash_hint="Name a folder")
+    return text
+
+
 def path_or_stdout(text: str | Path) -> Path:
     """Return `text` as `path_of` does, or STDOUT for a lone `-`."""
     return STDOUT if text == DASH else path_of(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.apply import ReportFormatFlag, run
+from engine.cli.apply import ReportFormatFlag, ReportToFlag, run
 from engine.cli.asked import Team, taking
 from engine.cli.call import DASH
 from engine.cli.named import DASH_HINT, DASH_REFUSED
@@ -35,6 +35,7 @@ def offboard(
         bool, flags.flag("--yes", "-y", help="Do not ask; --owners needs --allow-destructive then.")
     ] = False,
     format_: ReportFormatFlag = PlanFormat.TEXT,
+    _report_to: ReportToFlag = None,
     *,
     asked: Team,
 ) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import flags
-from engine.cli.apply import ReportFormatFlag, YesFlag, run
+from engine.cli.apply import ReportFormatFlag, ReportToFlag, YesFlag, run
 from engine.cli.asked import Team, taking
 from engine.cli.output import say
 from engine.cli.plan import PlanFormat
@@ -56,6 +56,7 @@ def onboard(
     ] = None,
     yes: YesFlag = False,
     format_: ReportFormatFlag = PlanFormat.TEXT,
+    _report_to: ReportToFlag = None,
     *,
     asked: Team,
 ) -> int:

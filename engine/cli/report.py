@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,14 +12,8 @@ from engine.cli import flags
 from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import is_terminal, say, write_result
 from engine.core.errors import ExitCode
+from engine.core.limits import RUNS_BESIDE_REPORT_MAX_COUNT
 from engine.core.text import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from engine.cli.context import Globals
-
-RUNS_BESIDE_MAX_COUNT = 20
 
 
 def report(
@@ -39,16 +33,14 @@ def report(
     """
     from engine.app.history import run_story
     from engine.app.named_file import why_not_written
+    from engine.app.next_options import command_after
     from engine.cli.context import options_of
-    from engine.core.outcome import RunResult
     from engine.render.report.html import report_html
 
     check_writable(None if out is STDOUT else out, "--out")
-    story, beside = run_story(options_of(ctx.obj), run, RUNS_BESIDE_MAX_COUNT)
-    words = story.timeline.words
-    asked = () if words is None else words.asked
-    is_over = story.detail.run.result == RunResult.CONVERGED.value
-    page = report_html(story, command=_command(ctx.obj, asked, is_over=is_over), history=beside)
+    options = options_of(ctx.obj)
+    story, beside = run_story(options, run, RUNS_BESIDE_REPORT_MAX_COUNT)
+    page = report_html(story, command=command_after(options, story), history=beside)
     if out is None and is_terminal(sys.stdout):
         out = Path(f"report-{story.detail.run.run_id}.html")  # a page is nothing to read on a terminal
     if out is None or out is STDOUT:
@@ -58,13 +50,3 @@ def report(
         return ExitCode.FAILED
     say(f"appfleet: the report of run {clean(story.detail.run.run_id)} is in {out}")
     return ExitCode.OK
-
-
-def _command(globals_: Globals, asked: Sequence[tuple[str, str]], *, is_over: bool) -> str:
-    """Return the command that continues where the run ended: the same selection, in the same world."""
-    from engine.app.next_options import options_kept
-    from engine.cli.context import next_apply, options_of
-
-    options = options_kept(options_of(globals_), asked)
-    command = next_apply(options)
-    return command.replace(" apply", " plan", 1) if is_over and not options.again else command

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.core.diagnostics import Diagnostic
     from engine.core.outcome import ApplyReport, Trouble
     from engine.core.plan import Plan
+    from engine.core.redact import Redactor
     from engine.ports.events import Event
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Sinks:
             colour=plan.log_fd is None and wants_colour(sys.stderr),
             redactor=options.redactor,
         )
+        self._kept = _kept_log(self._call, options.redactor)
         self._libraries = LibraryHandler(self._log.emit)
         self._timer: asyncio.TimerHandle | None = None
         screen_is_json = plan.log_fd is None and plan.log_format is LogFormat.JSON
@@ -82,6 +84,8 @@ class Sinks:
 
     def emit(self, event: Event) -> None:
         """Pass the event to the log, then to the progress. Never raises."""
+        if self._kept is not None:
+            self._kept.emit(event)
         if isinstance(event, RunFinished):
             self._call.end_is_logged = True
             if self._is_live:
@@ -142,6 +146,8 @@ class Sinks:
     ) -> None:
         self._libraries.remove()
         self._log.close()
+        if self._kept is not None:
+            self._kept.close()
         self._screen.close()
         if self.note():
             say(f"appfleet: {self.note()}")
@@ -197,36 +203,59 @@ def _open(globals_: Globals) -> int | None:
         return None
 
 
-def write_end(
-    call: Call,
-    result: str,
-    exit_code: int,
-    error: Trouble | None,
-    problems: Sequence[Diagnostic],
-    events: Sequence[Event] = (),
-) -> None:
-    """Open the log of a call once more, and write its last line, and before it each of the problems and `events`."""
+def _kept_log(call: Call, redactor: Redactor) -> EventLog | None:
+    """Open the log that `--report-to` keeps: lines of JSON, whatever the other log looks like."""
+    path = call.kept_log
+    if path is None:
+        return None
+    try:
+        writer = LineWriter(open_to_append(path), owns_fd=True)
+    except NamedFileError as error:
+        say(f"appfleet: {path} cannot be written: {error}. The log is not kept there")
+        return None
+    return EventLog(writer, run_id=call.run_id, log_format=LogFormat.JSON, level=_level(call), redactor=redactor)
+
+
+def _level(call: Call, otherwise: LogLevel = LogLevel.INFO) -> LogLevel:
+    given = call.value("--log-level").lower()
+    return LogLevel(given) if given in set(LogLevel) else otherwise
+
+
+def _end_log(call: Call) -> EventLog | None:
+    """Open the log of a call once more, for its last lines."""
     path = call.log_file
     try:
         writer = LineWriter(_STDERR_FD) if path is None else LineWriter(open_to_append(path), owns_fd=True)
     except OSError:
         if not call.has_log:  # else it was said when the run began
             say(f"appfleet: cannot open the log file {path}")
-        return
-    level = LogLevel.INFO if call.is_run or path is not None else LogLevel.WARNING
-    given = call.value("--log-level").lower()
-    log = EventLog(
-        writer,
-        run_id=call.run_id,
-        log_format=LogFormat.JSON if call.log_format is LogFormat.AUTO else call.log_format,
-        level=LogLevel(given) if given in set(LogLevel) else level,
-        redactor=redactor(),
-    )
-    for one in problems:
-        log.emit(ProblemFound(one.source(), one.key_path, one.message, one.hint))
-    for event in events:
-        log.emit(event)
+        return None
+    log_format = LogFormat.JSON if call.log_format is LogFormat.AUTO else call.log_format
+    level = _level(call, LogLevel.INFO if call.is_run or path is not None else LogLevel.WARNING)
+    return EventLog(writer, run_id=call.run_id, log_format=log_format, level=level, redactor=redactor())
+
+
+def write_end(
+    call: Call,
+    result: str,
+    exit_code: int,
+    error: Trouble | None,
+    problems: Sequence[Diagnostic],
+    events: Sequence[Event],
+    *,
+    is_logged: bool,
+) -> None:
+    """Write the last line of the log and of the one that is kept, and before it each of the problems and `events`.
+
+    `is_logged`: the call has a log, besides one that is kept.
+    """
     texts = ("", "", "") if error is None else (error.code, error.message, error.hint)
-    log.emit(RunFinished(result, round(call.seconds, 3), {}, exit_code, *texts))
-    call.end_is_logged = True
-    log.close()
+    end = RunFinished(result, round(call.seconds, 3), {}, exit_code, *texts)
+    found = [ProblemFound(one.source(), one.key_path, one.message, one.hint) for one in problems]
+    log = _end_log(call) if is_logged else None
+    for one in (log, _kept_log(call, redactor())):
+        if one is not None:
+            for event in (*found, *events, end):
+                one.emit(event)
+            one.close()
+    call.end_is_logged = log is not None

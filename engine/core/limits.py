@@ -243,6 +243,11 @@ NOTIFY_TOTAL_MAX_SECONDS: Final = 30.0  # of all of it
 NOTICE_TITLE_MAX_CHARS: Final = 80
 NOTICE_TEXT_MAX_CHARS: Final = 320  # of what happened and what to do, which a phone shows whole; links come after it
 
+REPORT_STORE_MAX_SECONDS: Final = 30.0  # of keeping report and result in a bucket, and of the log after them
+REPORT_LOG_MAX_BYTES: Final = 256_000_000  # of a log that is put into a bucket
+REPORT_PREFIX_MAX_CHARS: Final = 512
+RUNS_BESIDE_REPORT_MAX_COUNT: Final = 20  # of the same fleet, on the page of one
+
 # The event loop.
 LOOP_LOOK_SECONDS: Final = 1.0
 LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told

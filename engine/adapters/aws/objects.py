@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TYPES: Final = {"html": "text/html; charset=utf-8", "jsonl": "application/x-ndjson"}
 # There is no such object; a write that names a version of it is refused with the same code.
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
 _NOT_THAT_VERSION: Final = frozenset({"PreconditionFailed", "412", *_NO_OBJECT})
@@ -36,6 +37,11 @@ class S3Objects(AwsCalls):
         self._s3 = s3
         self._bucket = bucket
         self._prefix = prefix
+
+    @property
+    def endpoint(self) -> str:
+        """Where the objects are, empty where that is AWS itself."""
+        return self._endpoint
 
     async def get(self, name: str) -> StoredObject | None:
         """GetObject: the newest version, or None where there is none. Raises CloudError."""
@@ -56,7 +62,8 @@ class S3Objects(AwsCalls):
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
         send = partial(
             self._s3.put_object,
-            Bucket=self._bucket, Key=self._prefix + name, Body=data, ContentType="application/json", **condition,
+            Bucket=self._bucket, Key=self._prefix + name, Body=data,
+            ContentType=_TYPES.get(name.rpartition(".")[2], "application/json"), **condition,
         )  # fmt: skip
         try:
             return await self._asked("PutObject", send, _tag)
@@ -92,7 +99,7 @@ class S3Objects(AwsCalls):
             if code == "NoSuchBucket":
                 raise NotFound(
                     f"The bucket {self._bucket} does not exist",
-                    hint="Create it, or correct --state-dir",
+                    hint="Create it, or correct its name",
                     operation=operation,
                     service_code=code,
                     request_id=request_id,

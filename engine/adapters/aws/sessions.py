@@ -175,6 +175,10 @@ class Clouds:
             **self._common(login),
         )
 
+    async def own_objects(self, region: str, bucket: str, prefix: str) -> S3Objects:
+        """Return what reaches the objects of a bucket as the caller's own credentials. Raises as `objects` does."""
+        return await self.objects(callers_own(region), bucket, prefix)
+
     async def topic(self, arn: str) -> Topic:
         """Return what publishes to an SNS topic, as the caller's own credentials. Raises as `objects` does."""
         own = callers_own(arn.split(":")[3])

@@ -58,6 +58,8 @@ from engine.ports.events.runs import (
     NotifySent,
     PlanComputed,
     ProblemFound,
+    ReportFailed,
+    ReportKept,
     RuleFired,
     RunFinished,
     RunInterrupted,
@@ -72,6 +74,6 @@ __all__ = [
     "DomainListed", "Emit", "EndpointNotAws", "EndpointUnreachable", "Event", "JournalFailed", "LaneRateChanged",
     "LaneStopped", "LaneThrottled", "LibraryWarned", "LoopWasLate", "NotifyFailed", "NotifySent", "OwnerAccepted",
     "OwnerCallStarted", "OwnerFailed", "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled",
-    "OwnersUnread", "OwnershipUnread", "PlanComputed", "ProblemFound", "RuleFired", "RunFinished", "RunInterrupted",
-    "RunStarted", "RunWaited", "TagIndexUnread", "UserAssigned", "UserUnassigned",
+    "OwnersUnread", "OwnershipUnread", "PlanComputed", "ProblemFound", "ReportFailed", "ReportKept", "RuleFired",
+    "RunFinished", "RunInterrupted", "RunStarted", "RunWaited", "TagIndexUnread", "UserAssigned", "UserUnassigned",
 ]  # fmt: skip

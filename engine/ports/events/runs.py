@@ -109,6 +109,22 @@ class RunFinished(Event, name="run.finished"):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportKept(Event, name="report.kept"):
+    """The report and the result of the run are in `where`, as `--report-to` asks for; the log follows."""
+
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailed(Event, name="report.failed", level="error"):
+    """The report or the result could not be kept in `where`. Changes no exit code."""
+
+    where: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NotifySent(Event, name="notify.sent"):
     """A `[[notify]]` took the notice of this run's end; `channel` names its command, topic or variable."""
 

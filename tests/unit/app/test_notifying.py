@@ -14,7 +14,8 @@ import pytest
 from aiobotocore.session import AioSession
 
 from engine.app import notifying
-from engine.app.notifying import tell_of_end, told
+from engine.app.afterwards import after_an_early_end
+from engine.app.notifying import told
 from engine.app.options import AppOptions
 from engine.core.change import Action
 from engine.core.errors import ConfigError
@@ -417,8 +418,8 @@ def test_a_run_whose_files_are_wrong_tells_whom_it_can(tmp_path: Path) -> None:
     events: list[Event] = []
     error = ConfigError(())
     failed = ApplyReport(RUN, "", "", 0.1, (), {}, errors=(Trouble(error.code, "broken"),))
-    assert tell_of_end(options(tmp_path), failed, events.append) == failed
+    assert after_an_early_end(options(tmp_path), failed, events.append, notify=True) == failed
     assert [event.name for event in events] == ["notify.sent"]
     assert json.loads((tmp_path / "got.json").read_text())["errors"][0]["message"] == "broken"
     (tmp_path / "policies" / "a.toml").unlink()
-    assert tell_of_end(options(tmp_path), failed, events.append) is failed
+    assert after_an_early_end(options(tmp_path), failed, events.append, notify=True) is failed
