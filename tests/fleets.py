@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from engine.core.calendars import Calendar
 from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, DesiredFleet, Mode, Source
+from engine.core.hours import Hours
 from engine.core.identity import AppKey, Lane, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.planner import PlanOptions
 from engine.core.request import Request
+from engine.core.windows import parse_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +42,7 @@ def an_app(
     fallback: Iterable[str] = (),
     expires: date | None = None,
     team: str = "",
+    hours: str = "",
     **spec: Any,
 ) -> DesiredApp:
     return DesiredApp(
@@ -48,7 +53,14 @@ def an_app(
         mode=Mode(mode),
         expires=expires,
         team=team,
+        hours=hours_of(hours) if hours else None,
     )
+
+
+def hours_of(text: str) -> Hours:
+    """Return hours as written in place: a window, and its zone."""
+    window = parse_window(text)
+    return Hours(text, Calendar((window,), ZoneInfo(window.zone), window.zone))
 
 
 def a_row(
@@ -59,6 +71,7 @@ def a_row(
     ownership: str = "ours",
     created_at: float = 1_000.0,
     foreign_fleet: str = "",
+    keep_until: str = "",
     **spec: Any,
 ) -> ObservedApp:
     known = AppStatus.of(status)
@@ -70,6 +83,7 @@ def a_row(
         status_text=status if known is AppStatus.UNKNOWN else "",
         ownership=Ownership(ownership),
         foreign_fleet=foreign_fleet,
+        keep_until=keep_until,
     )
 
 
@@ -81,6 +95,7 @@ def a_fleet(*apps: DesiredApp, prune_refusal: str = "", domains: Iterable[str] =
         (),
         (("fleet.toml", "a" * 64), ("teams/vision.toml", "b" * 64)),
         prune_refusal,
+        tuple(sorted({app.hours for app in apps if app.hours is not None}, key=lambda one: one.text)),
     )
 
 

@@ -79,6 +79,7 @@ _BOUNDS: Final = {
     "safety.destroy_share_max": settings.SHARE,
     "safety.destroy_floor": settings.COUNT,
     "safety.quarantine_after": settings.QUARANTINE_AFTER,
+    "safety.hours_stop_max": settings.COUNT,
     "safety.create_max": settings.COUNT,
     "safety.hourly_usd_max": settings.HOURLY_USD,
 }

@@ -114,6 +114,9 @@ FORECAST: Final = obj(
 )  # fmt: skip
 
 
+HOURS: Final = obj(hours=TEXT, zone=TEXT, open=FLAG, apps=COUNT, change=TEXT, local=TEXT)
+
+
 def document(title: str, **properties: Any) -> dict[str, Any]:
     """Return the schema of a whole document."""
     return {"$schema": DIALECT, "title": title, **obj(format_version={"const": 1}, **properties)}
@@ -121,7 +124,7 @@ def document(title: str, **properties: Any) -> dict[str, Any]:
 
 def plan() -> dict[str, Any]:
     """`plan --format json`, and the file of `plan --out`."""
-    return document(
+    shown = document(
         "appfleet plan --format json",
         version=TEXT, fleet=TEXT, made_at=TIME, lanes=arr(LANE), inputs=maps(SHA256),
         selectors=maps(arr(TEXT)), options=maps(TEXT), fingerprint=FINGERPRINT,
@@ -134,6 +137,9 @@ def plan() -> dict[str, Any]:
             denied=COUNT, unknown=COUNT,
         ),
     )  # fmt: skip
+    shown["properties"]["hours"] = arr(HOURS)  # where an app has hours
+    shown["properties"]["at"] = TIME  # with --at alone
+    return shown
 
 
 def apply() -> dict[str, Any]:
@@ -178,6 +184,8 @@ def status() -> dict[str, Any]:
         foreign=arr(obj(key=KEY, fleet=TEXT)), expiring_within_days=COUNT, quarantine_known=FLAG,
         summary=maps(COUNT), errors=arr(TROUBLE), findings=arr(FINDING),
     )  # fmt: skip
+    shown["properties"]["hours"] = arr(HOURS)  # where an app has hours
+    shown["properties"]["at"] = TIME  # with --at alone
     shown["properties"]["idle_spaces"] = spaces  # with --spaces alone
     shown["properties"]["owners"] = obj(summary=maps(COUNT), rows=arr(OWNER_ROW))  # with --owners alone
     return shown

@@ -277,6 +277,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment(options: AppOptions) -> datetime:
+    """Return the time that a command is asked about, in UTC."""
+    return options.at or now()
+
+
 def today() -> date:
     """Return the day, in UTC."""
     return now().date()

@@ -12,6 +12,7 @@ from engine.core.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from engine.core.report_place import ReportPlace
@@ -28,6 +29,7 @@ class AppOptions:
     command that is more than an apply, and `lets_go` says that it deletes what no apply would: what is next after it is
     the command itself. `report_to` is where the run's report is kept; `command_line` writes the next command for it.
     `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
+    `at` is the time that a command which only looks is asked about, in UTC; None is now.
     """
 
     fleet_file: Path
@@ -52,6 +54,7 @@ class AppOptions:
     whole_domains: bool = False
     report_to: ReportPlace | None = None
     command_line: Callable[[AppOptions], str] = field(default=lambda _: "appfleet apply")
+    at: datetime | None = None
     signals: Signals = field(default_factory=Signals)
 
     @property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.app.answers import answers
 from engine.app.history import settle_seconds
 from engine.app.late_failures import count_late_failures
-from engine.app.loading import keys_named, read, today
+from engine.app.loading import keys_named, moment, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
 from engine.app.owner_looks import compared_domains, ended_updates, owners_to_compare, unassigned_owners, uncompared
@@ -25,6 +25,7 @@ from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
 from engine.core.forecast import ForecastInputs, forecast_of
 from engine.core.grouping import grouped_findings
+from engine.core.hours import HoursAt
 from engine.core.identity import AppKey, Owner
 from engine.core.limits import FINDING_KEYS_LOGGED_MAX_COUNT, MAINTENANCE_MARGIN_SECONDS, PLAN_ROUNDS_MAX_COUNT
 from engine.core.maintenance import Maintenance
@@ -241,10 +242,13 @@ def _forecast_inputs(loaded: Loaded, parts: Joined, draft: Draft) -> ForecastInp
 
 def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOptions:
     made_at = datetime.now(UTC)
+    asked_at = options.at or made_at
     memory = parts.run.memory
     return PlanOptions(
         made_at=iso(made_at),
-        today=made_at.date(),
+        today=asked_at.date(),
+        hours=HoursAt.of(loaded.fleet.hours, asked_at),
+        at=iso(options.at) if options.at else "",
         safety=loaded.settings.safety,
         request=options.request,
         allow_destructive=loaded.allowed_keys(options.request.allow_destructive),
@@ -279,7 +283,7 @@ async def plan(options: AppOptions, emit: Emit) -> Plan:
 
     A signal ends it at once as KeyboardInterrupt, with everything closed; so it does `dry_run` and `status`.
     """
-    loaded = read(options, today())
+    loaded = read(options, moment(options).date())
     return (await looking(options, loaded, emit, planned)).plan
 
 

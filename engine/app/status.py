@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING, Final
 
 from engine.app.history import last_failures, run_of, runs
 from engine.app.idle_spaces import look_at_spaces
+from engine.app.loading import moment, read
 from engine.app.loading import now as time_now
-from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.plan import maintenance_at, planned
 from engine.core.decision import Guard
 from engine.core.errors import CloudError, StateError
 from engine.core.facts import TAGS_RULE
+from engine.core.hours import HoursAt
 from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASONS_MAX_COUNT
 from engine.core.outcome import Outcome, Trouble
 from engine.core.planner import HALF_REPLACED
-from engine.core.status import LastSeen, StatusFacts, StatusView, failed_keys, status_of
+from engine.core.status import StatusView, failed_keys, status_of
+from engine.core.status_facts import LastSeen, StatusFacts
 from engine.executor.kinds.failures import read_reason
 from engine.executor.lost_lanes import lost_domains
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
@@ -53,6 +55,7 @@ async def looked_at(
     parts: Joined,
     *,
     now: datetime,
+    today: date,
     expiring_within_s: float,
     idle_days: int | None,
 ) -> StatusView:
@@ -63,14 +66,13 @@ async def looked_at(
     spaces: IdleSpaces | None = None
     errors: dict[str, Trouble] = {}
     if idle_days is not None:
-        moment = now.timestamp()
         spaces, errors = await look_at_spaces(
-            loaded, parts, observed, options.selectors, now=moment, idle_days=idle_days
+            loaded, parts, observed, options.selectors, now=now.timestamp(), idle_days=idle_days
         )
     errors |= _unlisted(parts.run, observed)
     memory = parts.run.memory
     facts = StatusFacts(
-        today=now.date(),
+        today=today,
         now=now.timestamp(),
         expiring_within_days=int(expiring_within_s // _DAY_SECONDS),
         slow_after_s=loaded.settings.execution.settle_timeout,
@@ -80,6 +82,7 @@ async def looked_at(
         is_new=memory.is_new,
         findings=(*loaded.file_findings, *(one for one in made.findings if one.rule in _OF_EARLIER_RUNS)),
         maintenance=maintenance_at(now, loaded, memory),
+        hours=HoursAt.of(loaded.fleet.hours, moment(options)),
     )
     view = status_of(made, observed, facts, tuple(error for _, error in sorted(errors.items())))
     view = view.with_owners(whole.owners) if options.request.owners else view
@@ -133,7 +136,8 @@ async def status(options: AppOptions, emit: Emit, expiring_within_s: float, idle
 
     With `idle_days`, also the spaces that have had no app for so many days.
     """
-    loaded = read(options, today())
+    day = moment(options).date()
+    loaded = read(options, day)
     options = replace(options, whole_domains=idle_days is not None)  # any app that is not seen would make a space idle
-    asked = partial(looked_at, now=time_now(), expiring_within_s=expiring_within_s, idle_days=idle_days)
+    asked = partial(looked_at, now=time_now(), today=day, expiring_within_s=expiring_within_s, idle_days=idle_days)
     return await looking(options, loaded, emit, asked)

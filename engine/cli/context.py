@@ -10,6 +10,7 @@ from engine.cli.argv import SIMULATE
 from engine.cli.call import DASH, FALSE_WORDS, FLEET_FILE_NAME, Call
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from engine.app.options import AppOptions
@@ -66,6 +67,21 @@ def duration_of(text: str | None, flag: str) -> float | None:
         return parse_duration(text)
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from None
+
+
+def instant_of(text: str | None, flag: str) -> datetime | None:
+    """Read an RFC 3339 time, in UTC. Raises UsageError, naming the flag, when it is not one."""
+    if text is None:
+        return None
+    from engine.core.errors import UsageError
+    from engine.core.hours import INSTANT_EXAMPLE, parse_instant
+    from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
+
+    found = parse_instant(text)
+    if found is None:
+        hint = f"Write a day, a time and its zone: {INSTANT_EXAMPLE}, or 2026-12-31T21:00:00+01:00"
+        raise UsageError(f'{flag}: "{clean(text, SHOWN_VALUE_MAX_CHARS)}" is not an RFC 3339 time', hint=hint)
+    return found
 
 
 def options_of(globals_: Globals) -> AppOptions:

@@ -105,6 +105,10 @@ SimulateFlag = Annotated[
 StrictFlag = Annotated[
     bool, flag("--strict", help="Refuse a fleet with warnings, such as a pattern that matches no file.")
 ]
+AtFlag = Annotated[
+    str | None, flag("--at", help="What would be done at this time (RFC 3339), and not now.", metavar="TIME")
+]
+FailOnDriftFlag = Annotated[bool, flag("--fail-on-drift", help="Exit 2 when anything has drifted.")]
 AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
 OwnersFlag = Annotated[
     bool, flag("--owners", help="Compare all declared user profiles and spaces too, one call for each.")

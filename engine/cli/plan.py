@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from engine.cli import flags
 from engine.cli.asked import Asked, taking
 from engine.cli.named import check_writable
 from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, width_of
-from engine.core.errors import ExitCode
+from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from engine.core.plan import Plan
@@ -44,6 +45,8 @@ def plan(
     ] = False,
     out: OutFlag = None,
     all_: flags.AllFlag = False,
+    at: flags.AtFlag = None,
+    fail_on_drift: flags.FailOnDriftFlag = False,
     *,
     asked: Asked,
 ) -> int:
@@ -52,16 +55,21 @@ def plan(
     Makes read-only calls and takes no lock.
     """
     from engine.app import plan as app_plan
-    from engine.cli.context import next_after
+    from engine.cli.context import instant_of, next_after
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
 
     check_writable(out, "--out")
-    options = asked.options(ctx.obj)
+    options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
+    if options.at is not None and out is not None:
+        raise UsageError(
+            "--out does not work with --at", hint="A plan for another time cannot be applied. Leave one of them out"
+        )
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         made = sinks.run(app_plan.plan(options, sinks.emit))
         saved = out is None or _save(made, out)
-        text = plan_in(made, format_.value, next_after(made, options, out if saved else None), unfold=all_)
+        command = "" if options.at is not None else next_after(made, options, out if saved else None)
+        text = plan_in(made, format_.value, command, unfold=all_)
         delivery = deliver(text)
         written = saved and (delivery is Delivery.READ or (delivery is Delivery.UNREAD and out is not None))
     ctx.obj.call.trouble = plan_trouble(made)
@@ -69,7 +77,9 @@ def plan(
         return ExitCode.FAILED
     if made.denied:
         return ExitCode.DENIED
-    return ExitCode.CHANGES if detailed_exitcode and made.has_changes else ExitCode.OK
+    changed = detailed_exitcode and made.has_changes
+    drifted = fail_on_drift and bool(made.drift or made.owner_drift)
+    return ExitCode.CHANGES if changed or drifted else ExitCode.OK
 
 
 def _save(made: Plan, out: Path) -> bool:

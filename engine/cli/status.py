@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -38,6 +39,8 @@ def status(
             "--idle-days", help="With --spaces: without an app for so long.", metavar="DAYS", min=0, max=IDLE_MAX_DAYS
         ),
     ] = IDLE_DAYS,
+    at: flags.AtFlag = None,
+    fail_on_drift: flags.FailOnDriftFlag = False,
     *,
     asked: Looked,
 ) -> int:
@@ -46,7 +49,7 @@ def status(
     One line per team, then what needs attention. Makes read-only calls. Exits 1 only if a domain could not be listed.
     """
     from engine.app import status as app_status
-    from engine.cli.context import duration_of
+    from engine.cli.context import duration_of, instant_of
     from engine.cli.sinks import Sinks
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
@@ -54,12 +57,14 @@ def status(
     if not spaces and getattr(ctx.get_parameter_source("idle_days"), "name", "") == "COMMANDLINE":
         hint = f"Use --spaces --idle-days {idle_days}"
         raise UsageError("--idle-days only works with --spaces", hint=hint)
-    options = asked.options(ctx.obj)
+    options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = sinks.run(app_status.status(options, sinks.emit, within_s, idle_days if spaces else None))
         written = write_result(_in_format(view, format_, every=all_))
     ctx.obj.call.trouble = next(iter(view.errors), None)
-    return ExitCode.OK if view.complete and written else ExitCode.FAILED
+    if not (view.complete and written):
+        return ExitCode.FAILED
+    return ExitCode.CHANGES if fail_on_drift and view.has_drifted else ExitCode.OK
 
 
 def _in_format(view: StatusView, format_: PlanFormat, *, every: bool) -> str:

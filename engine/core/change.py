@@ -47,6 +47,8 @@ class Reason(StrEnum):
     DONE_ONCE = "done_once"
     DECLARED_ABSENT = "declared_absent"
     EXPIRED = "expired"
+    OUTSIDE_HOURS = "outside_hours"
+    KEPT = "kept"  # outside its hours, and its tag keeps it
     NOT_OWNED = "not_owned"
     GONE = "gone"
     NOT_DECLARED = "not_declared"

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from engine.core.change import Action, Reason
 from engine.core.desired import DesiredApp, Mode
 from engine.core.drift import differing_fields
+from engine.core.hours import why_kept
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
 from engine.core.observed import AppStatus, ObservedApp, Ownership
 from engine.core.plan_options import PlanOptions
@@ -50,6 +51,9 @@ _DONE_ONCE: Final = Decision(Action.NONE, Reason.DONE_ONCE)
 _QUARANTINED: Final = Decision(Action.NONE, Reason.QUARANTINED)
 _IN_SYNC: Final = Decision(Action.NONE, Reason.IN_SYNC)
 _DRIFT_REPORTED: Final = Decision(Action.NONE, Reason.DRIFT)
+_OUTSIDE_HOURS: Final = Decision(Action.NONE, Reason.OUTSIDE_HOURS)
+_STOPPED: Final = Decision(Action.DELETE, Reason.OUTSIDE_HOURS)
+_KEPT: Final = Decision(Action.NONE, Reason.KEPT)
 _GONE: Final = Decision(Action.NONE, Reason.GONE)
 _UNMANAGED: Final = Decision(Action.NONE, Reason.UNMANAGED)
 _NOT_OWNED: Final = Decision(Action.NONE, Reason.NOT_OWNED, Guard.OWNERSHIP)
@@ -81,6 +85,8 @@ def decide_declared(
         return _decide_unwanted(app, row, ownership, options)
     if _adopts(app, row, ownership, options):
         return _ADOPTED if ownership is Ownership.NOBODY else _MOVED
+    if options.hours.is_outside(app.hours):
+        return _decide_outside(row, ownership, options)
     wanted = _decide_wanted(app, row, ownership, differs, options)
     if options.request.adopt and _is_unclear(row, ownership) and wanted.refused_by is None:
         return wanted._replace(refused_by=Guard.ADOPTION) if wanted.reason in _HELD_BACK else _NOT_ADOPTED
@@ -100,6 +106,13 @@ def _decide_wanted(
     if row.status is not AppStatus.IN_SERVICE:
         return _BY_STATUS[row.status]
     return _decide_in_service(app, row, ownership, differs, options)
+
+
+def _decide_outside(row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> Decision:
+    """Decide about an app outside its hours. What is Pending is left to the next run, which sees it in service."""
+    if row is None or row.status is not AppStatus.IN_SERVICE or ownership is not Ownership.OURS:
+        return _OUTSIDE_HOURS
+    return _KEPT if why_kept(row.keep_until, options.hours.instant) else _STOPPED
 
 
 def _adopts(app: DesiredApp, row: ObservedApp | None, ownership: Ownership, options: PlanOptions) -> bool:
@@ -131,6 +144,8 @@ def decide_undeclared(row: ObservedApp, ownership: Ownership, *, prune: bool) ->
 def drifted_fields(app: DesiredApp, row: ObservedApp | None, options: PlanOptions) -> tuple[str, ...]:
     """Name the declared fields that differ: only of an app in service that is still wanted."""
     if row is None or row.status is not AppStatus.IN_SERVICE or _is_unwanted(app, options):
+        return ()
+    if options.hours.is_outside(app.hours):
         return ()
     return differing_fields(app, row.spec)
 

@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
+from engine.core.hours import Hours
 from engine.core.identity import SPACE, USER, AppKey, Owner
 
 Tags = tuple[tuple[str, str], ...]
@@ -95,7 +96,7 @@ class DesiredApp:
 
     `fallback` lists instance types in the order in which they are tried. `team` is empty outside teams.
     `sharing` is `Private` or `Shared` for a space's app and empty for a user's. `layers` runs from low to
-    high, so the last layer that holds a field is the one that set it.
+    high, so the last layer that holds a field is the one that set it. `hours` None: wanted always.
     """
 
     key: AppKey
@@ -107,6 +108,7 @@ class DesiredApp:
     team: str = ""
     sharing: str = ""
     layers: tuple[Layer, ...] = field(default=(), compare=False)
+    hours: Hours | None = None
 
     def is_expired(self, today: date) -> bool:
         """Whether the last day of the app (in UTC) has passed."""
@@ -158,7 +160,7 @@ class DesiredFleet:
 
     `apps` and `owners` are sorted by key and hold each key once. `inputs` maps every file that was read to its
     SHA-256, in hexadecimal. `prune_refusal` says why nothing may be pruned (an include glob or a members file
-    that is empty looks like a fleet that lost its people), or is empty.
+    that is empty looks like a fleet that lost its people), or is empty. `hours` are those that apps name, sorted.
     """
 
     name: str
@@ -167,6 +169,7 @@ class DesiredFleet:
     owners: tuple[DesiredOwner, ...]
     inputs: tuple[tuple[str, str], ...]
     prune_refusal: str = ""
+    hours: tuple[Hours, ...] = ()
 
     def apps_in(self, domain: str) -> Sequence[DesiredApp]:
         """Return the apps of a domain, which stand beside each other: the others are not looked at."""

@@ -228,7 +228,7 @@ class Draft:
         return unread_findings(owners, self.facts.owners, meant=meant)
 
     def _without_unusable(self, plan: Plan) -> Plan:
-        now = datetime.fromisoformat(self.asked.made_at).timestamp()
+        now = datetime.fromisoformat(self.asked.at or self.asked.made_at).timestamp()
         return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, now)
 
     @property

@@ -78,9 +78,9 @@ class Facts:
         for name in {key.domain for key in told} & domains.keys():
             rows = dict(domains[name].apps)
             for key in told.keys() & rows.keys():
-                whose, fleet = told[key]
+                whose, fleet, keep_until = told[key]
                 foreign = fleet if whose is Ownership.FOREIGN else ""
-                rows[key] = replace(rows[key], ownership=whose, foreign_fleet=foreign)
+                rows[key] = replace(rows[key], ownership=whose, foreign_fleet=foreign, keep_until=keep_until)
             domains[name] = replace(domains[name], apps=rows)
         merged: dict[str, Any] = {}
         for name in (one.name for one in fields(self)[1:]):

@@ -31,7 +31,7 @@ _PARTITIONS: Final = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("eusc-", "a
 def may_destroy(fleet: DesiredFleet, settings: Settings) -> bool:
     """Whether the files alone can make a run delete or replace an app, without a flag that says so."""
     safety = settings.safety
-    declared = any(app.mode is Mode.ABSENT or app.expires is not None for app in fleet.apps)
+    declared = any(app.mode is Mode.ABSENT or app.expires is not None or app.hours is not None for app in fleet.apps)
     return safety.prune or safety.replace_on_drift or declared
 
 

@@ -70,6 +70,7 @@ EXPIRY_WARNED_DAYS: Final = 14  # before a day on which more apps expire than a 
 CALENDAR_FIRST_YEAR: Final = 1970  # of days that a window, a calendar or --at names
 CALENDAR_LAST_YEAR: Final = 9000
 CALENDAR_CHANGES_MAX_COUNT: Final = 500  # of windows that touch or overlap, looked at for the next real change
+HOURS_MAX_CHARS: Final = 120  # of one window, or of the name of a calendar
 CALENDAR_WINDOWS_MAX_COUNT: Final = 50
 CALENDAR_CLOSED_MAX_COUNT: Final = 400  # whole days without hours
 RUNS_COMPARED_MAX_COUNT: Final = 500  # of the journal, with the name of a run that is not in it

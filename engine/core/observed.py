@@ -53,7 +53,7 @@ class ObservedApp:
     """One row of ListApps. `created_at` is CreationTime in epoch seconds: the generation of the key.
 
     `spec` holds what the row tells, server-filled fields included; never tags or recovery mode. `status_text`
-    is the service's own word where `status` is UNKNOWN.
+    is the service's own word where `status` is UNKNOWN. `keep_until` is the tag of that name, where tags were read.
     """
 
     key: AppKey
@@ -63,6 +63,7 @@ class ObservedApp:
     status_text: str = ""
     ownership: Ownership = Ownership.UNREAD
     foreign_fleet: str = ""
+    keep_until: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec with the generation and the status, as `before` of a change."""

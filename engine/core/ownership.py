@@ -20,10 +20,14 @@ MANAGED_TAG: Final = "appfleet:managed-by"
 
 
 class Whose(NamedTuple):
-    """What a tag says: `fleet` is the value, also of another fleet's; empty where there is no tag or it is unread."""
+    """What tags say: `fleet` is the value, also of another fleet's; empty where there is no tag or it is unread.
+
+    `keep_until` is the value of the tag that keeps an app outside its hours.
+    """
 
     ownership: Ownership
     fleet: str = ""
+    keep_until: str = ""
 
 
 class WhoseAre(NamedTuple):

@@ -17,6 +17,7 @@ from engine.core.change import Action, Change, OwnerChange, Reason
 from engine.core.cost import PlanCost
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
+from engine.core.hours import HoursLine
 
 FORMAT_VERSION: Final = 1
 _COUNTED: Final = ("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied", "unknown")
@@ -86,7 +87,8 @@ class Plan:
     there; `more_none`, `more_denied` and `more_unknown` count those that its summary counts and that stand nowhere.
     `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, updated, deleted
     or waited for, profiles first, and `owner_drift` those that are not as declared and stay so. `uncompared` counts
-    those with settings in the fleet file that were not compared with it; it is for a reader alone.
+    those with settings in the fleet file that were not compared with it; it is for a reader alone. `hours` are those of
+    its apps. `at` is the time that was asked for with --at, in ISO 8601, and empty for now.
     """
 
     fleet: str
@@ -110,6 +112,8 @@ class Plan:
     uncompared: int = 0
     cost: PlanCost | None = None
     forecast: Forecast | None = None
+    hours: tuple[HoursLine, ...] = ()
+    at: str = ""
     changes: tuple[Change, ...] = field(init=False)
     _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -184,6 +188,7 @@ class Plan:
             "version": self.version,
             "fleet": self.fleet,
             "made_at": self.made_at,
+            **({"at": self.at} if self.at else {}),
             "lanes": self.lanes,
             "inputs": dict(self.inputs),
             "selectors": _grouped(self.selectors),
@@ -196,6 +201,7 @@ class Plan:
             "drift": self.drift,
             "findings": self.findings,
             "quotas": self.quotas,
+            **({"hours": self.hours} if self.hours else {}),
             "cost": None if self.cost is None else self.cost.to_json(),
             "forecast": None if self.forecast is None else self.forecast.to_json(),
             "summary": self.summary,

@@ -18,6 +18,7 @@ from engine.core.desired import AppSpec, DesiredApp, DesiredOwner, Source
 from engine.core.errors import StalePlanError, UsageError
 from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
+from engine.core.hours import HoursLine
 from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Owner, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 from engine.core.owner_settings import Difference
@@ -40,6 +41,8 @@ def plan_from_json(document: object) -> Plan:
     version = whole.get("format_version")
     if version != FORMAT_VERSION:
         _refuse(f"it has format version {version!r}, and this appfleet reads {FORMAT_VERSION}")
+    if whole.get("at"):
+        _refuse(f"it says what would be done at {whole['at']} (--at), and not what is to be done now")
     try:
         plan = _read_plan(whole)
     except KeyError as error:
@@ -78,6 +81,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         version=_text(whole.get("version", "")),
         cost=cost_from_json(whole.get("cost")),
         forecast=forecast_from_json(whole.get("forecast")),
+        hours=tuple(_read_hours(entry) for entry in whole.get("hours", ())),
         owners=tuple(one for one in owners if not _stays(one)),
         owner_drift=tuple(stays),
     )
@@ -168,6 +172,11 @@ def _read_spec(entry: Mapping[str, Any]) -> AppSpec:
 
 def _read_finding(rule: str, enforcement: str, key: str, message: str, source: str = "") -> Finding:
     return Finding(rule, enforcement, key, message, source)
+
+
+def _read_hours(entry: Mapping[str, Any]) -> HoursLine:
+    hours, zone, change, local = (_text(entry[name]) for name in ("hours", "zone", "change", "local"))
+    return HoursLine(hours, zone, entry["open"] is True, _count(entry["apps"]), change, local)
 
 
 def _read_quota(entry: Mapping[str, Any]) -> QuotaLine:

@@ -12,6 +12,7 @@ from datetime import date
 from engine.core.buckets import bucket_of
 from engine.core.desired import AppSpec, DesiredApp
 from engine.core.finding import Finding
+from engine.core.hours import HoursAt
 from engine.core.identity import AppKey, Lane, QuotaBucket
 from engine.core.maintenance import Maintenance
 from engine.core.plan import Fits, PlanLane, QuotaLine
@@ -31,7 +32,8 @@ class PlanOptions:
     `half_replaced` (deleted to be replaced and not in service since) and `quarantined` come from the journal,
     `denied_keys`, `findings` and `run_denied` from the rules. `domain_lanes` maps the fleet's names of domains to their
     lanes, and `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
-    `version` is the appfleet that plans, and `maintenance` tells which Pending apps are not new.
+    `version` is the appfleet that plans, and `maintenance` tells which Pending apps are not new. `hours` are those that
+    are closed at the time that the plan is for, which is another than `made_at` where `at` (ISO 8601) asks for one.
     """
 
     made_at: str
@@ -53,6 +55,8 @@ class PlanOptions:
     bucket_room: Mapping[QuotaBucket, Fits] = field(default_factory=dict, hash=False)
     version: str = ""
     maintenance: Maintenance = field(default_factory=Maintenance)
+    hours: HoursAt = field(default_factory=HoursAt)
+    at: str = ""
 
     @property
     def selectors(self) -> Selectors:

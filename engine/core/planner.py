@@ -17,6 +17,7 @@ from engine.core.decision import Guard, decide_declared, decide_undeclared, drif
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import BugError
 from engine.core.finding import ADOPTION, LISTING, UNPRUNED, Finding
+from engine.core.hours import HOURS_RULE, hours_lines, why_kept
 from engine.core.identity import USER, AppKey, folded, twin_of
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT
 from engine.core.maintenance import maintenance_finding
@@ -49,6 +50,7 @@ class Joined:
     undeclared: list[ObservedApp] = field(default_factory=list)
 
 
+_OUTSIDE: Final = frozenset({Reason.OUTSIDE_HOURS, Reason.KEPT})
 # Wanted, and not awaited although it may be Pending.
 _LEFT_PENDING: Final = frozenset({Reason.MAINTENANCE, Reason.DONE_ONCE})
 # What is declared so that it shall not be there.
@@ -89,6 +91,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
     changes.sort(key=_BY_KEY)
     findings += _findings(options, joined, changes)
     findings += _maintenance(options, changes)
+    findings += _outside_hours(options, changes)
     findings += _claims(options, joined, changes, {finding.key for finding in findings})
     return Plan(
         fleet=desired.name,
@@ -104,6 +107,8 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         findings=tuple(sorted(set(findings))),
         quotas=in_order(options.quotas),
         version=options.version,
+        hours=hours_lines(Counter(app.hours for app, _ in joined.declared if app.hours is not None), options.hours),
+        at=options.at,
     )
 
 
@@ -226,6 +231,24 @@ def _maintenance(options: PlanOptions, changes: list[Change]) -> list[Finding]:
     kept = [(change.key, change.before) for change in alone if change.before is not None]
     maintained = [(key, row) for key, row in kept if options.maintenance.holds(key, row)]
     return [maintenance_finding(maintained, options.today)] if maintained else []
+
+
+def _outside_hours(options: PlanOptions, changes: list[Change]) -> Iterator[Finding]:
+    """Say which apps run outside their hours and are not stopped, and why."""
+    outside = [change for change in changes if change.reason in _OUTSIDE and change.action is Action.NONE]
+    running = [(change.key, change.before) for change in outside if change.before is not None]
+    others = [key for key, row in running if row.status is AppStatus.IN_SERVICE and row.ownership is not Ownership.OURS]
+    if others:
+        named = listed(others, ORPHANS_NAMED_MAX_COUNT)
+        message = (
+            f"{count_of(len(others), 'app')} in service outside their hours and not stopped, since no tag of theirs "
+            f"shows that this fleet owns them: {named}. apply --adopt takes over what nobody owns"
+        )
+        yield Finding(HOURS_RULE, _SAID, "", clean(message))
+    for change in outside:
+        if change.reason is Reason.KEPT and change.before is not None:
+            why = why_kept(change.before.keep_until, options.hours.instant)
+            yield Finding(HOURS_RULE, _SAID, str(change.key), clean(f"not stopped outside its hours: {why}"))
 
 
 def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: set[str]) -> Iterator[Finding]:

@@ -99,6 +99,7 @@ class Safety:
     destroy_share_max: float = 0.3
     destroy_floor: int = 10
     quarantine_after: int = 3
+    hours_stop_max: int = 500
     create_max: int = 5_000
     hourly_usd_max: float | None = None
 

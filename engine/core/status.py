@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from engine.core.change import Reason
 from engine.core.desired import DesiredApp, Mode
 from engine.core.finding import OWNERS, Finding
+from engine.core.hours import HOURS_RULE, HoursLine
 from engine.core.identity import AppKey
 from engine.core.idle_spaces import IdleSpaces
-from engine.core.maintenance import Maintenance, since_made
+from engine.core.maintenance import since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
-from engine.core.owner_status import OwnerLine, OwnersView
+from engine.core.owner_status import OwnerCondition, OwnerLine, OwnersView
 from engine.core.plan import Plan, PlanLane
 from engine.core.reserved import RULE as PLANS_RULE
+from engine.core.status_facts import StatusFacts, words_of_hours
 from engine.core.text import count_of
 
 GONE: Final = "-"  # shown where nothing is observed
@@ -43,10 +44,11 @@ class Condition(StrEnum):
     UNWANTED = "unwanted"  # declared absent or expired, and still there
     ORPHANED = "orphaned"  # this fleet's, and no longer declared
     UNKNOWN = "unknown"  # not listed, or in a status that nobody knows
+    OUTSIDE_HOURS = "outside_hours"  # not there, and its hours have not begun
     DONE = "done"  # not there, and that is as it should be
 
 
-FINE: Final = frozenset({Condition.IN_SERVICE, Condition.DONE})
+FINE: Final = frozenset({Condition.IN_SERVICE, Condition.OUTSIDE_HOURS, Condition.DONE})
 
 _BY_REASON: Final = {
     Reason.QUARANTINED: Condition.QUARANTINED,
@@ -64,55 +66,15 @@ _BY_STATUS: Final = {
     AppStatus.UNKNOWN: Condition.UNKNOWN,
 }
 # Of a plan: what stands in the way of declared apps.
-_SHOWN_FINDINGS: Final = frozenset({OWNERS, PLANS_RULE, "claimed"})
+_SHOWN_FINDINGS: Final = frozenset({OWNERS, PLANS_RULE, "claimed", HOURS_RULE})
 # Why apply does not create what is missing.
 _KEPT_BACK: Final = {
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
     Reason.TRAINING_PLAN: "its training plan cannot be used",
     Reason.DENIED: "denied by a rule",
 }
+_LEAVING: Final = {AppStatus.PENDING: Condition.STARTING, AppStatus.DELETING: Condition.STOPPING}
 _UNWANTED: Final = frozenset({Reason.DECLARED_ABSENT, Reason.EXPIRED, Reason.NOT_OWNED, Reason.UNMANAGED})
-
-
-@dataclass(frozen=True, slots=True)
-class LastSeen:
-    """What the last run that had to do with an app made of it: the outcome, and what was said.
-
-    `started` is when that run began, in epoch seconds, where it is to be shown. `hint` is what the run advised.
-    """
-
-    run_id: str
-    outcome: str
-    message: str
-    started: float | None = None
-    hint: str = ""
-
-    @property
-    def text(self) -> str:
-        """Say it in one sentence."""
-        when = "" if self.started is None else f" of {datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{self.outcome} in run {self.run_id}{when}" + (f": {self.message}" if self.message else "")
-
-
-@dataclass(frozen=True, slots=True)
-class StatusFacts:
-    """What is known besides the plan and the listing.
-
-    `now` is epoch seconds. `reasons` says why Failed apps failed, where the service was asked; `failed_runs` counts the
-    runs in a row in which an app failed; `last` is the journal's. `is_new` says that there is no journal, so nothing
-    can be known of quarantine. `maintenance` tells which Pending apps are not new.
-    """
-
-    today: date
-    now: float
-    expiring_within_days: int
-    slow_after_s: float
-    reasons: Mapping[AppKey, str] = field(default_factory=dict)
-    failed_runs: Mapping[AppKey, int] = field(default_factory=dict)
-    last: Mapping[AppKey, LastSeen] = field(default_factory=dict)
-    is_new: bool = False
-    findings: tuple[Finding, ...] = ()
-    maintenance: Maintenance = field(default_factory=Maintenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +164,7 @@ class StatusView:
 
     `foreign` names those of them that another fleet owns, with its name. `errors` holds the domains that could not be
     listed; `findings` is what the files are warned about, and what earlier runs left. `idle_spaces` and `owners`
-    are None unless they were asked for.
+    are None unless they were asked for. `hours` and `at` are those of the plan.
     """
 
     fleet: str
@@ -217,6 +179,8 @@ class StatusView:
     findings: tuple[Finding, ...] = ()
     idle_spaces: IdleSpaces | None = None
     owners: OwnersView | None = None
+    hours: tuple[HoursLine, ...] = ()
+    at: str = ""
     summary: dict[str, int] = field(init=False)
     teams: tuple[TeamLine, ...] = field(init=False)
 
@@ -231,6 +195,12 @@ class StatusView:
     def complete(self) -> bool:
         """Whether every domain could be listed."""
         return not self.errors
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether an app, or with --owners a profile or space, is there and not as declared."""
+        rows = () if self.owners is None else self.owners.rows
+        return bool(self.of(Condition.DRIFTED)) or any(row.condition is OwnerCondition.DIFFERS for row in rows)
 
     def of(self, condition: Condition) -> tuple[StatusRow, ...]:
         """Return the rows of one condition."""
@@ -248,6 +218,7 @@ class StatusView:
             "format_version": 1,
             "fleet": self.fleet,
             "made_at": self.made_at,
+            **({"at": self.at} if self.at else {}),
             "lanes": [lane.to_json() for lane in self.lanes],
             "complete": self.complete,
             "teams": [team.to_json() for team in self.teams],
@@ -259,6 +230,7 @@ class StatusView:
             "summary": {"absent" if status == GONE else status: count for status, count in self.summary.items()},
             "errors": [error.to_json() for error in self.errors],
             "findings": [finding.to_json() for finding in self.findings],
+            **({"hours": [line.to_json() for line in self.hours]} if self.hours else {}),
             **({} if self.idle_spaces is None else {"idle_spaces": self.idle_spaces.to_json()}),
             **({} if self.owners is None else {"owners": self.owners.to_json()}),
         }
@@ -285,7 +257,9 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
                 change.after,
                 change.before,
                 change.differs,
-                _KEPT_BACK.get(change.reason, "") or _why(change.key, condition, change.before, facts),
+                _KEPT_BACK.get(change.reason, "")
+                or words_of_hours(change, facts.hours)
+                or _why(change.key, condition, change.before, facts),
                 left if left is not None and change.reason is not Reason.EXPIRED else None,
                 _hint(change.key, condition, facts),
             )
@@ -308,6 +282,8 @@ def status_of(plan: Plan, observed: ObservedFleet, facts: StatusFacts, errors: t
         errors,
         facts.is_new,
         tuple(sorted({*facts.findings, *(found for found in plan.findings if found.rule in _SHOWN_FINDINGS)})),
+        hours=plan.hours,
+        at=plan.at,
     )
 
 
@@ -320,12 +296,15 @@ def failed_keys(plan: Plan) -> tuple[AppKey, ...]:
     )
 
 
-def _condition(
+def _condition(  # noqa: PLR0911 - one case a line
     reason: Reason, desired: DesiredApp | None, observed: ObservedApp | None, differs: tuple[str, ...]
 ) -> Condition:
     if reason in _BY_REASON:
         return _BY_REASON[reason]
     alive = observed is not None and observed.status.is_alive
+    if reason is Reason.OUTSIDE_HOURS:
+        status = None if observed is None or not alive else observed.status
+        return Condition.OUTSIDE_HOURS if status is None else _LEAVING.get(status, Condition.UNWANTED)
     if desired is None or desired.mode is Mode.ABSENT or reason in _UNWANTED:
         return Condition.UNWANTED if alive else Condition.DONE
     if reason is Reason.GONE or (reason is Reason.DONE_ONCE and not alive):

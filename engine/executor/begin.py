@@ -22,7 +22,7 @@ from engine.executor.course import late_max_s
 from engine.executor.kinds.apps import AppOperation, first_phase, spec_hash
 from engine.executor.kinds.owners import OwnerOperation, first_owner_phase
 from engine.executor.operation import Phase
-from engine.executor.troubles import QUARANTINE, kept_trouble, quarantine_of
+from engine.executor.troubles import QUARANTINE, kept_by_hours, kept_trouble, quarantine_of
 from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Beginning:
         else:
             operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
         unadopted = {finding.key for finding in plan.findings if finding.rule == Guard.ADOPTION.value}
+        opens = {line.hours: line.local for line in plan.hours}
         for change in plan.decisions:
             if change.action is not Action.NONE or change.after is None:
                 continue
@@ -83,7 +84,8 @@ class Beginning:
                 self._settle_from_now(operation)
                 operations.append(operation)
             else:
-                results.append(self._kept(change, adopts=bool(unadopted) and str(change.key) in unadopted))
+                adopts = bool(unadopted) and str(change.key) in unadopted
+                results.append(self._kept(change, opens, adopts=adopts))
         return operations, results
 
     def owner_operations(self, plan: Plan, weight: Callable[[DesiredApp], float]) -> list[OwnerOperation]:
@@ -137,7 +139,7 @@ class Beginning:
         message = f"an earlier run ended before it knew what became of its {left.operation}"
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
 
-    def _kept(self, change: Change, *, adopts: bool) -> AppResult:
+    def _kept(self, change: Change, opens: Mapping[str, str], *, adopts: bool) -> AppResult:
         runs, _ = self.memory.failures.get(change.key, (0, ""))
         last = self.memory.last_failures.get(change.key)
         quarantine = quarantine_of(runs, last) if runs else QUARANTINE
@@ -146,10 +148,12 @@ class Beginning:
         outcome = Outcome.UNCHANGED
         if trouble is not None:
             outcome = Outcome.DENIED if change.reason is Reason.DENIED else Outcome.SKIPPED
+        hours = kept_by_hours(change, opens)
+        trouble = trouble or hours
         seen = change.before.spec.instance_type if change.before is not None else None
         result = AppResult(change.key, change.action, outcome, instance_type=seen or "", error=trouble)
         self._remember_kept(change, result)
-        if trouble is not None:
+        if trouble is not None and trouble is not hours:
             quarantined = trouble.code == QUARANTINED
             run = last.run_id if quarantined and last is not None else ""
             self._skipped(result, trouble, runs if quarantined else None, run)

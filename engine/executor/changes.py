@@ -16,7 +16,7 @@ from engine.core.errors import AlreadyGone, NotFound
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.core.ownership import tag_value, whose
-from engine.executor.course import after_delete, after_update, before_delete, before_update, with_tag
+from engine.executor.course import after_delete, after_update, before_delete, before_update, still_wanted, with_tag
 from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.step import End
 from engine.executor.troubles import not_durable
@@ -42,7 +42,7 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
     for _ in range(LOOKS_BEFORE_CHANGE_MAX_COUNT):
         operation.reading = True
         read_at = lane.since_boot()
-        hindered = await _not_as_planned(reach, operation, lane.fleet)
+        hindered = await _not_as_planned(lane, reach, operation)
         if hindered is not None:
             return hindered
         if not await lane.journal.intend_durably(
@@ -56,7 +56,7 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
     raise READ_TOO_OLD.with_traceback(None)
 
 
-async def _not_as_planned(reach: Reach, operation: AnyOperation, fleet: str) -> Step | None:
+async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step | None:
     """Return what keeps the call from being sent; None where what the plan saw is there, with the tag that it saw."""
     looked = before_delete if operation.is_delete else before_update
     try:
@@ -69,7 +69,8 @@ async def _not_as_planned(reach: Reach, operation: AnyOperation, fleet: str) -> 
     if hindered is not None:
         return hindered
     tags = await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn))
-    return with_tag(operation, whose(tag_value(tags, operation.kind.tag), fleet))
+    found = whose(tag_value(tags, operation.kind.tag), lane.fleet)
+    return with_tag(operation, found) or still_wanted(operation, tags, lane.wall())
 
 
 def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:

@@ -37,6 +37,7 @@ from engine.executor.troubles import (
 from engine.ports.events import AppFellBack
 
 if TYPE_CHECKING:
+    from engine.core.desired import Tags
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey
     from engine.core.outcome import Trouble
@@ -180,6 +181,12 @@ def with_tag(operation: AnyOperation, found: Whose) -> Step | None:
     """Return what keeps the call from being sent once its tag was read; None where that says what the plan read."""
     why = operation.why_not_owned(found)
     return skipped(operation, why) if why else None
+
+
+def still_wanted(operation: AnyOperation, tags: Tags, wall: float) -> Step | None:
+    """Return the end of a delete that nobody wants any more; None where it is still to be sent."""
+    spared = operation.spared(tags, wall) if operation.is_delete else None
+    return None if spared is None else End(Outcome.UNCHANGED, spared)
 
 
 def skipped(operation: AnyOperation, how: str) -> End:

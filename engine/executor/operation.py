@@ -245,6 +245,10 @@ class Operation(ABC, Generic[C, R]):
     def why_not_owned(self, found: Whose) -> str:
         """Say why the tag that was read just before a delete forbids it; empty where it does not."""
 
+    def spared(self, _tags: Tags, _wall: float) -> Trouble | None:
+        """Return why a delete that the plan meant is not wanted any more, by what was read just before it."""
+        return None
+
     # The calls.
 
     @property

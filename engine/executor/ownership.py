@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import AlreadyGone, CloudError, NotFound
+from engine.core.hours import KEEP_UNTIL_TAG
 from engine.core.iam import partition
 from engine.core.identity import USER, folded_owner, twin_of
 from engine.core.limits import OWNERSHIP_READS_MAX_COUNT
@@ -180,7 +181,7 @@ async def _read(run: FleetRun, key: AppKey, *, has_twin: bool) -> Whose:
     except CloudError as error:
         run.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
         return UNREAD
-    return whose(tag_value(tags, FLEET_TAG), run.fleet)
+    return whose(tag_value(tags, FLEET_TAG), run.fleet)._replace(keep_until=tag_value(tags, KEEP_UNTIL_TAG) or "")
 
 
 async def _read_owner(run: FleetRun, row: ObservedOwner) -> ObservedOwner:

@@ -283,6 +283,18 @@ def quarantine_of(runs: int, last: LastFailure | None) -> Trouble:
     return Trouble(QUARANTINED, message, QUARANTINE.hint)
 
 
+def kept_by_hours(change: Change, opens: Mapping[str, str]) -> Trouble | None:
+    """Say of an app that the plan leaves alone that it is outside its hours, and when these open; None for every other.
+
+    All is well with it: it is neither a trouble of the run nor a line of its log.
+    """
+    hours = None if change.after is None else change.after.hours
+    if hours is None or change.reason not in (Reason.OUTSIDE_HOURS, Reason.KEPT):
+        return None
+    back = opens.get(hours.text)
+    return Trouble(change.reason.value, f"outside its hours ({hours.text})" + (f", back {back}" if back else ""))
+
+
 def kept_trouble(  # noqa: PLR0911 - one case a reason
     change: Change, listing_error: AppfleetError | None, quarantine: Trouble = QUARANTINE, *, adopts: bool = False
 ) -> Trouble | None:

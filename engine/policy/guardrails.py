@@ -161,6 +161,7 @@ class _Check:
         """Hold one part against every limit."""
         self._destroys(part)
         self._share(part)
+        self._stops(part)
         created, updated = part.weight.created, part.weight.updated
         new = created + len(updated)
         if new > self.safety.create_max:
@@ -185,6 +186,15 @@ class _Check:
                 f"{part.where}: {count_of(count, 'app')} would be destroyed ({_split(part)}), more than the "
                 f"{self.safety.destroy_max:,} of [safety].destroy_max: if that is meant, {_way_out(part)}",
                 _allow(part),
+            )
+
+    def _stops(self, part: _Part) -> None:
+        count, most = part.weight.stopped, self.safety.hours_stop_max
+        if count > most:
+            self._deny(
+                "hours_stop_max",
+                f"{part.where}: {count_of(count, 'app')} would be stopped because their hours are over, more than the "
+                f"{most:,} of [safety].hours_stop_max: {_narrow(part)}, or set hours_stop_max to {count} or more",
             )
 
     def _share(self, part: _Part) -> None:

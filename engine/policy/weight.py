@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from engine.core.change import MAKING, Action, Change
+from engine.core.change import MAKING, Action, Change, Reason
 from engine.core.desired import DesiredApp, DesiredDomain
 from engine.core.plan import Plan
 from engine.core.text import clean
@@ -25,6 +25,7 @@ class Weight(NamedTuple):
 
     `deleted`, `replaced` (apps), `owners_deleted` and `updated` (profiles and spaces) hold keys. `usd` is what
     the creates and replaces add an hour at most, of those that have a price; `unpriced` counts the others by type.
+    `stopped` counts apps whose hours are over: they are not among the `deleted`.
     """
 
     deleted: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Weight(NamedTuple):
     owned: int = 0
     usd: float = 0.0
     unpriced: Mapping[str, int] = MappingProxyType({})
+    stopped: int = 0
 
     @property
     def destroys(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class Weight(NamedTuple):
     @property
     def changes(self) -> bool:
         """Whether anything is planned that a limit speaks of."""
-        return bool(self.deleted or self.replaced or self.updated or self.created)
+        return bool(self.deleted or self.replaced or self.updated or self.created or self.stopped)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -63,7 +65,7 @@ class Weight(NamedTuple):
         )
         unpriced = {str(kind): int(count) for kind, count in found["unpriced"].items()}
         counts = (int(found["created"]), int(found["owned"]), float(found["usd"]))
-        return cls(deleted, replaced, owners_deleted, updated, *counts, unpriced)
+        return cls(deleted, replaced, owners_deleted, updated, *counts, unpriced, int(found["stopped"]))
 
 
 def sum_of(weights: Iterable[Weight]) -> Weight:
@@ -77,6 +79,7 @@ def sum_of(weights: Iterable[Weight]) -> Weight:
         lists.updated += one.updated
         lists.usd.append(one.usd)
         lists.unpriced.update(one.unpriced)
+        lists.stopped += one.stopped
         created += one.created
         owned += one.owned
     return lists.weight(created, owned)
@@ -97,10 +100,7 @@ def weights_of(
         into = lists[name]
         if change.action is Action.CREATE:
             created[name] += 1
-        elif change.action is Action.DELETE:
-            into.deleted.append(str(change.key))
-        elif change.action is Action.DELETE_THEN_CREATE:
-            into.replaced.append(str(change.key))
+        into.destroy(change)
         if prices is not None and change.action in MAKING and change.after is not None:
             usd = _added(change, change.after, regions[name], prices)
             if usd == math.inf:
@@ -125,6 +125,16 @@ class _Lists:
     updated: list[str] = field(default_factory=list)
     usd: list[float] = field(default_factory=list)
     unpriced: Counter[str] = field(default_factory=Counter)
+    stopped: int = 0
+
+    def destroy(self, change: Change) -> None:
+        """Count what is deleted or replaced."""
+        if change.reason is Reason.OUTSIDE_HOURS:
+            self.stopped += 1
+        elif change.action is Action.DELETE:
+            self.deleted.append(str(change.key))
+        elif change.action is Action.DELETE_THEN_CREATE:
+            self.replaced.append(str(change.key))
 
     def weight(self, created: int, owned: int) -> Weight:
         return Weight(
@@ -136,6 +146,7 @@ class _Lists:
             owned,
             math.fsum(self.usd),
             dict(sorted(self.unpriced.items())),
+            self.stopped,
         )
 
 

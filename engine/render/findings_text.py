@@ -21,6 +21,7 @@ CHECK_NAMES: Final = {
     "convergence": "replaces that did not clear a drift",
     "files": "fleet and policy files",
     "foreign": "apps of other fleets",
+    "hours": "apps in service outside their hours",
     "half_replaced": "replaces that are half done",
     "listing": "listing of the domains",
     "maintenance": "maintenance by SageMaker",

@@ -9,16 +9,18 @@ from engine.core.forecast import Forecast
 from engine.core.plan import Plan
 from engine.core.rough import rough
 from engine.core.text import clean, count_of, listed
+from engine.render.hours_text import hours_texts
 
 TEAMS_SHOWN_MAX_COUNT: Final = 20
 
 
 def outlook_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Return pairs of a label and a text: the cost, one line per team, then the forecast; none if nothing is known.
+    """Return pairs of a label and a text: hours, cost, one line per team, then the forecast; none if nothing is known.
 
     A label that is indented belongs to the one before it.
     """
-    lines = [] if plan.cost is None else _cost_lines(plan.cost)
+    lines = [(f"Hours {label}", text) for label, text in hours_texts(plan.hours)]
+    lines += [] if plan.cost is None else _cost_lines(plan.cost)
     return lines if plan.forecast is None else [*lines, *_forecast_lines(plan.forecast)]
 
 

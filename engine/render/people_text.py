@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from engine.core.change import Reason
 from engine.core.identity import SPACE, Owner
 from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import clean
@@ -27,4 +28,7 @@ def _app(app: AppResult) -> str:
     where = f" in space {key.owner}" if key.owner_kind == SPACE else ""
     machine = f" on {app.instance_type}" if app.instance_type else ""
     why = f" ({app.error.code})" if app.error is not None else ""
-    return clean(f"{key.app_type} {key.app_name}{where}{machine}: {OUTCOMES[app.outcome]}{why}")
+    ended = f"{OUTCOMES[app.outcome]}{why}"
+    if app.error is not None and app.error.code == Reason.OUTSIDE_HOURS:
+        ended = app.error.message  # it is not there, and is not made now
+    return clean(f"{key.app_type} {key.app_name}{where}{machine}: {ended}")

@@ -101,6 +101,8 @@ def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
         ("Fleet", clean(plan.fleet)),
         *lane_lines(plan.lanes, len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT),
     ]
+    if plan.at:
+        lines.append(("At", f"{clean(plan.at)}: what would be done then"))
     if plan.selectors:
         lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
     options = [_option(name, value) for name, value in plan.options if value not in _NOT_ASKED]

@@ -8,6 +8,7 @@ from engine.core.idle_spaces import IdleSpaces
 from engine.core.owner_status import OwnersView
 from engine.core.status import StatusView
 from engine.core.text import clean
+from engine.render.hours_text import hours_texts
 from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_notes, spaces_title
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owner_status_text import OWNERS_TITLE, owners_amiss, owners_count_line
@@ -37,6 +38,8 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
     for title, rows_of, way_out in not_well(view, every=every):
         table = [row for group in rows_of for row in _unwell_rows(group)]
         page.section(f"{title}: {prose(way_out)}", table_head("app", "why"), table)
+    hours = [table_row(code(label), prose(text)) for label, text in hours_texts(view.hours)]
+    page.section("Hours", table_head("hours", "now"), hours)
     expiring = [table_row(code(key), prose(day)) for key, day in expiring_lines(view, every=every)]
     page.section("Expiring", table_head("app", "when"), expiring)
     if view.owners is not None:

@@ -20,6 +20,7 @@ from engine.core.limits import (
 from engine.core.status import FINE, Condition, StatusRow, StatusView, TeamLine
 from engine.core.text import clean, count_of, listed
 from engine.render.findings_text import findings_block
+from engine.render.hours_text import hours_block
 from engine.render.idle_spaces_text import spaces_block
 from engine.render.layout import (
     COLUMN_GAP,
@@ -88,6 +89,7 @@ TEAM_COLUMNS: Final = (
     ("UNWANTED", Condition.UNWANTED),
     ("ORPHANED", Condition.ORPHANED),
     ("UNKNOWN", Condition.UNKNOWN),
+    ("OUTSIDE HOURS", Condition.OUTSIDE_HOURS),
     ("DONE", Condition.DONE),
 )
 _TEAM_COLUMNS_KEPT_COUNT: Final = 2
@@ -106,11 +108,14 @@ def status_text(
     lanes = lane_lines(view.lanes, len(view.lanes)) if every else lane_lines(view.lanes)
     head += [f"{paint('bold', label.ljust(LABEL_CHARS))} {text}" for label, text in lanes]
     unfolded = every or len(view.rows) <= STATUS_APPS_OPEN_MAX_COUNT
+    if view.at:
+        head.append(f"{paint('bold', 'At'.ljust(LABEL_CHARS))} {clean(view.at)}")
     blocks = [
         "\n".join(head),
         *_teams(view, paint, width, every=every),
         *(_domains(view.rows, paint, width) if unfolded else []),
         *_not_well(view, paint, width, every=every),
+        *hours_block(view.hours, paint),
         *_expiring(view, paint, width, every=every),
         *([] if view.owners is None else [owners_block(view.owners, paint, width, every=every)]),
         *([] if view.idle_spaces is None else [spaces_block(view.idle_spaces, paint, width, every=every)]),
@@ -312,6 +317,8 @@ def _cells(row: StatusRow) -> tuple[str, str, str, str, str]:
     key = row.key
     wanted = row.wanted or "not declared"
     told = "differs in " + ", ".join(row.differs) if row.differs else _REMARKS.get(row.reason, "")
+    if row.condition is Condition.OUTSIDE_HOURS:
+        told = clean(row.why)
     return (
         clean(row.status),
         f"{key.owner_kind}/{clean(key.owner)}",

@@ -40,6 +40,8 @@ REASONS: Final = {
     Reason.DONE_ONCE: "mode once, and created before",
     Reason.DECLARED_ABSENT: "declared absent",
     Reason.EXPIRED: "expired",
+    Reason.OUTSIDE_HOURS: "outside its hours",
+    Reason.KEPT: "outside its hours, and its tag keeps it",
     Reason.NOT_OWNED: "should be deleted, replaced or adopted, but this fleet does not own it",
     Reason.GONE: "gone already",
     Reason.NOT_DECLARED: "no longer declared",
@@ -109,6 +111,8 @@ def why(change: Change) -> str:
         return prefix + "; ".join(parts)
     if change.reason is Reason.EXPIRED and change.after is not None and change.after.expires is not None:
         return f"expired on {change.after.expires.isoformat()}"
+    if change.reason is Reason.OUTSIDE_HOURS and change.after is not None and change.after.hours is not None:
+        return clean(f"{REASONS[change.reason]} ({change.after.hours.text})")
     return REASONS[change.reason]
 
 

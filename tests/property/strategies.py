@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet, Mode
 from engine.core.errors import AccessDenied
 from engine.core.finding import Finding
+from engine.core.hours import HoursAt
 from engine.core.identity import USER, AppKey, QuotaBucket, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership
 from engine.core.plan import Fits, PlanLane, QuotaLine
@@ -19,13 +20,14 @@ from engine.core.plan_options import PlanOptions
 from engine.core.request import Request
 from engine.core.selectors import Selectors
 from engine.core.settings import Safety
-from tests.fleets import DOMAIN_NAMES, LANE, SOURCE, TODAY, a_fleet
+from tests.fleets import DOMAIN_NAMES, LANE, SOURCE, TODAY, a_fleet, hours_of
 
 INSTANCE_TYPES = ("system", "ml.t3.medium", "ml.m5.large", "ml.g5.xlarge")
 ARNS = ("None", "arn:aws:sagemaker:eu-west-1:1:thing/one", "arn:aws:sagemaker:eu-west-1:1:thing/two")
 TEAMS = ("", "forecasting", "vision")
 
 # Few enough that what is declared, what is observed and what the options name meet all the time.
+OPEN, CLOSED = hours_of("Mon-Sun 00:00-24:00 UTC"), hours_of("Mon-Fri 08:00-19:00 UTC")
 KEYS = tuple(
     parse_app_key(text)
     for text in (
@@ -70,6 +72,7 @@ apps = st.builds(
     mode=st.sampled_from((*Mode, Mode.RUNNING, Mode.RUNNING)),
     expires=st.sampled_from((None, None, None, None, date(2026, 11, 23), TODAY)),
     team=st.sampled_from(TEAMS),
+    hours=st.sampled_from((None, None, OPEN, CLOSED)),
 )
 # What decides most is drawn most: apps in service, and apps that are ours.
 statuses = st.sampled_from((*AppStatus, AppStatus.IN_SERVICE, AppStatus.IN_SERVICE, AppStatus.IN_SERVICE))
@@ -109,6 +112,7 @@ def _rows(draw: st.DrawFn, key: AppKey) -> ObservedApp:
         draw(listed_specs),
         status_text="Exploded" if status is AppStatus.UNKNOWN else "",
         ownership=draw(ownerships),
+        keep_until=draw(st.sampled_from(("", "", "2026-11-24T00:30:00Z", "2026-11-24T20:00:00Z", "tonight"))),
     )
 
 
@@ -147,6 +151,7 @@ def plan_options(draw: st.DrawFn) -> PlanOptions:
         lanes=draw(st.sampled_from(((), (PlanLane(*LANE), PlanLane(*LANE, "http://127.0.0.1:4566"))))),
         domain_lanes=draw(st.sampled_from(({}, dict.fromkeys(DOMAIN_NAMES, LANE)))),
         bucket_room=draw(rooms),
+        hours=HoursAt.of((OPEN, CLOSED), datetime(2026, 11, 24, 1, tzinfo=UTC)),
     )
 
 

@@ -336,3 +336,32 @@ def _only(domain: ObservedDomain, owners: tuple[Owner, ...] | None) -> ObservedD
 
 def _folded_owner(owner: Owner) -> Owner:
     return owner._replace(name=owner.name.casefold()) if owner.kind == USER else owner
+
+
+@given_all
+def test_hours_stop_what_is_owned_and_in_service_and_nothing_else(
+    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
+) -> None:
+    plan = plan_fleet(desired, observed, options)
+    for change in plan.changes:
+        outside = change.after is not None and options.hours.is_outside(change.after.hours)
+        assert change.reason is not Reason.OUTSIDE_HOURS or outside
+        if outside and change.reason not in (Reason.EXPIRED, Reason.DECLARED_ABSENT):
+            assert change.action is Action.DELETE
+            assert change.before is not None
+            assert (change.before.ownership, change.before.status) == (Ownership.OURS, IN_SERVICE)
+            assert change.before.keep_until in ("", "2026-11-24T00:30:00Z")
+
+
+@given_all
+def test_inside_their_hours_apps_are_planned_as_if_they_had_none(
+    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
+) -> None:
+    inside = replace(options, hours=replace(options.hours, closed=frozenset()))
+    without = replace(desired, apps=tuple(replace(app, hours=None) for app in desired.apps))
+    plan, plain = plan_fleet(desired, observed, inside), plan_fleet(without, observed, inside)
+    assert plan.fingerprint == plain.fingerprint
+    assert [(one.key, one.action, one.reason, one.differs) for one in plan.decisions] == [
+        (one.key, one.action, one.reason, one.differs) for one in plain.decisions
+    ]
+    assert plan.findings == plain.findings

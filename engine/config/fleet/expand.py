@@ -226,6 +226,7 @@ class _Owned:
             self._team,
             self._sharing,
             resolved.layers,
+            resolved.hours,
         )
         known = self._apps.get((resolved.app_type, resolved.app_name))
         if known is None:
@@ -291,11 +292,12 @@ def _is_same(first: DesiredApp, second: DesiredApp) -> bool:
         and first.fallback == second.fallback
         and first.mode == second.mode
         and first.expires == second.expires
+        and first.hours == second.hours
     )
 
 
 def _differing(first: DesiredApp, second: DesiredApp) -> str:
-    names = ("fallback", "mode", "expires")
+    names = ("fallback", "mode", "expires", "hours")
     fields = [name for name in first.spec.__slots__ if getattr(first.spec, name) != getattr(second.spec, name)]
     fields += [name for name in names if getattr(first, name) != getattr(second, name)]
     return ", ".join(fields)

@@ -32,6 +32,7 @@ from engine.config.reading.toml_document import Document, parse_document
 from engine.core.desired import DesiredDomain, DesiredFleet
 from engine.core.diagnostics import Diagnostic
 from engine.core.errors import ConfigError
+from engine.core.hours import Hours
 from engine.core.limits import TABLE_FILE_MAX_BYTES
 from engine.core.shards import Shard
 
@@ -127,6 +128,7 @@ class _Loading:
         self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
+        self._hours: Mapping[str, Hours] = {}
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
 
     def run(self, also: Sequence[str] = ()) -> LoadedFleet:
@@ -307,7 +309,8 @@ class _Loading:
             check_uses((*entries_of(fleet.domains.values()), *self._reader.strays), chains, problems)
         self._check_domains()
         domains = of_shard(fleet.domains, self._shard, problems)
-        expander = Expander(Definitions(chains), fleet.defaults, problems)
+        self._hours = self._read_hours()
+        expander = Expander(Definitions(chains, self._hours), fleet.defaults, problems)
         try:
             refuse_endless_work(domains.values(), problems)
             for domain in domains.values():
@@ -317,6 +320,14 @@ class _Loading:
             pass  # noted; what was left out cannot be looked at
         check_arns(expander.apps, expander.owners, fleet.domains, problems)
         return expander, domains
+
+    def _read_hours(self) -> Mapping[str, Hours]:
+        calendars, written = self._fleet.calendars, self._reader.hours
+        if not (calendars or written):
+            return {}
+        from engine.config.fleet.hours_reader import read_hours  # noqa: PLC0415  # few fleets have any, and zones cost
+
+        return read_hours(calendars, written, self._problems, is_complete=self._is_complete)
 
     def _check_domains(self) -> None:
         by_id: dict[str, DomainDef] = {}
@@ -358,4 +369,5 @@ class _Loading:
             owners=tuple(expander.owners),
             inputs=self._folder.inputs(),
             prune_refusal="; ".join((*self._members.prune_refusals, *self._prune_refusals)),
+            hours=tuple(hours for _, hours in sorted(self._hours.items())),
         )

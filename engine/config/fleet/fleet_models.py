@@ -15,11 +15,13 @@ from engine.config.service.fields import (
     Account,
     AppType,
     AwsProfile,
+    ClosedDay,
     DomainId,
     EbsGb,
     Expires,
     Fallback,
     FleetName,
+    HoursText,
     IdleMinutes,
     ImageArn,
     ImageVersionAlias,
@@ -36,6 +38,7 @@ from engine.config.service.fields import (
     SsoTemplate,
     Tags,
     TrainingPlanArn,
+    WindowText,
 )
 
 POLICIES_DEFAULT: Final = ("policies/*.toml",)
@@ -76,6 +79,11 @@ class LayerTable(Table):
         None, description="running: created again whenever it is gone; once: created once; absent: must not exist."
     )
     expires: Expires | None = Field(None, description="The last day, in UTC, on which the app is wanted.")
+    hours: HoursText | None = Field(
+        None,
+        description="When the app is wanted: the name of a calendar, or a window with its time zone, such as "
+        'Mon-Fri 08:00-19:00 Europe/Berlin; "None" for always.',
+    )
 
 
 class AppTable(LayerTable):
@@ -174,6 +182,16 @@ class DomainTable(LayerTable):
     )
 
 
+class CalendarTable(Table):
+    """`[calendars.NAME]`: windows of each week, in one time zone."""
+
+    hours: list[WindowText] = Field(
+        description='Windows of each week, such as "Mon-Fri 08:00-19:00" or "Fri 16:00-Mon 06:00".'
+    )
+    zone: str = Field(description="The time zone, by its IANA name, such as Europe/Berlin.")
+    closed: list[ClosedDay] = Field([], description="Whole days without hours.")
+
+
 class DomainsFromTable(Table):
     """`[[domains_from]]`: a domain for each line of a CSV file, all of them from one template."""
 
@@ -186,7 +204,7 @@ class DomainsFromTable(Table):
 class IncludedTable(Table):
     """A file that the fleet file includes: more apps and domains."""
 
-    parts: ClassVar[tuple[str, ...]] = ("apps", "domains", "domains_from", "templates")
+    parts: ClassVar[tuple[str, ...]] = ("apps", "calendars", "domains", "domains_from", "templates")
 
 
 class FleetTable(IncludedTable):

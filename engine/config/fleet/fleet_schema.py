@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from engine.config.fleet import fleet_models
-from engine.config.fleet.fleet_models import AppTable, DomainsFromTable, EntryTable, LayerTable
+from engine.config.fleet.fleet_models import AppTable, CalendarTable, DomainsFromTable, EntryTable, LayerTable
 from engine.config.toml_schema import toml_schema
 
 
@@ -58,6 +58,7 @@ class IncludedFile(fleet_models.IncludedTable):
     domains_from: list[DomainsFromTable] = Field([], description="Domains from CSV files, each with its template.")
     templates: dict[str, Template] = Field({}, description="Templates of domains, by name.")
     apps: dict[str, AppTable] = Field({}, description="Apps that entries may use, by name.")
+    calendars: dict[str, CalendarTable] = Field({}, description="Calendars that hours may name, by name.")
 
 
 class FleetFile(fleet_models.FleetTable):
@@ -68,6 +69,7 @@ class FleetFile(fleet_models.FleetTable):
     domains_from: list[DomainsFromTable] = Field([], description="Domains from CSV files, each with its template.")
     templates: dict[str, Template] = Field({}, description="Templates of domains, by name.")
     apps: dict[str, AppTable] = Field({}, description="Apps that entries may use, by name.")
+    calendars: dict[str, CalendarTable] = Field({}, description="Calendars that hours may name, by name.")
 
 
 def fleet_schema() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from engine.config.fleet.written import AppDef, Entry
 from engine.config.reading.problems import Code, Problems, nearest, show_value
 from engine.config.service.app_rules import DEFAULT_NAME, Fault, spec_faults
 from engine.core.desired import AppSpec, Layer, Mode, Tags
+from engine.core.hours import CLEARED, Hours
 from engine.core.limits import EXTENDS_MAX_DEPTH
 from engine.core.training_plans import sent_plan, tried_fallback
 
@@ -47,6 +48,7 @@ class Resolved:
     fallback: tuple[str, ...]
     mode: Mode
     expires: date | None
+    hours: Hours | None
     layers: Layers
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
@@ -63,7 +65,7 @@ def merge_values(layers: Iterable[Layer]) -> tuple[dict[str, Any], Tags]:
     return merged, tuple(sorted(tags.items()))
 
 
-def resolve_layers(layers: Layers, specs: dict[AppSpec, AppSpec]) -> Resolved:
+def resolve_layers(layers: Layers, specs: dict[AppSpec, AppSpec], known_hours: Mapping[str, Hours]) -> Resolved:
     """Merge the layers of one app and check what does not depend on its owner. `specs` keeps equal specs one."""
     merged, tags = merge_values(layers)
     if "training_plan_arn" in merged:
@@ -74,15 +76,21 @@ def resolve_layers(layers: Layers, specs: dict[AppSpec, AppSpec]) -> Resolved:
     fallback = tuple(item for item in merged.get("fallback", ()) if item != spec.instance_type)
     tried = tried_fallback(spec, fallback)
     app_type, name = merged.get("type"), merged.get("name")
+    mode, hours = merged.get("mode", Mode.RUNNING), merged.get("hours", CLEARED)
+    faults = spec_faults(app_type, name, spec, fallback)
+    if hours != CLEARED and mode is not Mode.RUNNING:
+        message = f"hours mean nothing for an app whose mode is {mode.value}"
+        faults = (*faults, (Code.VALUE, message, f'Set hours = "{CLEARED}" here, or mode = "{Mode.RUNNING.value}"'))
     return Resolved(
         app_type=app_type or "",
         app_name=name or DEFAULT_NAME,
         spec=spec,
         fallback=tried,
-        mode=merged.get("mode", Mode.RUNNING),
+        mode=mode,
         expires=merged.get("expires"),
+        hours=known_hours.get(hours),
         layers=layers,
-        faults=spec_faults(app_type, name, spec, fallback),
+        faults=faults,
         warnings=() if tried == fallback else (_FALLBACK_UNUSED,),
     )
 
@@ -92,6 +100,7 @@ class Definitions:
     """The app definitions with their `extends` followed, and a memory of every combination of layers."""
 
     chains: Mapping[str, Layers | None]
+    hours: Mapping[str, Hours] = field(default_factory=dict)
     _resolved: dict[tuple[object, ...], Resolved | None] = field(default_factory=dict)
     _specs: dict[AppSpec, AppSpec] = field(default_factory=dict)
 
@@ -112,7 +121,7 @@ class Definitions:
         if chain is None:
             return None
         own = (entry.layer,) if entry.layer else ()
-        return resolve_layers((*low, *chain, *high, *own), self._specs)
+        return resolve_layers((*low, *chain, *high, *own), self._specs, self.hours)
 
 
 def follow_extends(

@@ -27,15 +27,27 @@ from engine.config.fleet.fleet_models import (
     UserTable,
 )
 from engine.config.fleet.members_file import MemberSource
-from engine.config.fleet.written import AppDef, DomainDef, DomainsFrom, Entry, FleetDef, OwnerDef, TeamDef, TemplateDef
+from engine.config.fleet.written import (
+    AppDef,
+    CalendarDef,
+    DomainDef,
+    DomainsFrom,
+    Entry,
+    FleetDef,
+    OwnerDef,
+    TeamDef,
+    TemplateDef,
+    WrittenHours,
+)
 from engine.config.reading.model_errors import check_table, kind_of
-from engine.config.reading.problems import Code, Place, Problems, show_value
+from engine.config.reading.problems import Code, Place, Problems, problem, show_value
 from engine.config.reading.toml_document import Document
 from engine.config.service.app_rules import settings_faults
 from engine.config.service.fields import MEMBER, NAME_HINT, check_label
 from engine.config.service.instance_types import warn_of_unknown_types
 from engine.config.service.service_model import is_name
 from engine.core.desired import Layer, Mode, Source
+from engine.core.hours import CLEARED
 from engine.core.identity import SPACE, USER
 
 Checked = TypeVar("Checked", bound=Table)
@@ -71,6 +83,7 @@ class TableReader:
     problems: Problems
     read_members: Callable[[MembersTable, Place], Mapping[str, Source]]
     strays: list[Entry] = field(default_factory=list)  # entries of tables that were refused: checked all the same
+    hours: list[WrittenHours] = field(default_factory=list)  # read once all calendars are known
     _labels: set[str] = field(default_factory=set)
 
     def defaults(self, data: object, place: Place) -> Layer | None:
@@ -284,6 +297,8 @@ class TableReader:
             return None
         if "mode" in values:
             values["mode"] = Mode(values["mode"])
+        if "hours" in values:
+            self.hours.append(WrittenHours(values["hours"], place.at("hours")))
         if "fallback" in values:
             values["fallback"] = tuple(values["fallback"])
         warn_of_unknown_types((values.get("instance_type"),), place.at("instance_type"), self.problems)
@@ -321,7 +336,23 @@ def read_shared(reader: TableReader, document: Document, fleet: FleetDef) -> Non
             continue
         known = fleet.domains.setdefault(name, DomainDef(name, place))
         reader.domain(known, data, place)
+    _read_calendars(reader, document, fleet)
     _read_templates(reader, document, fleet)
+
+
+def _read_calendars(reader: TableReader, document: Document, fleet: FleetDef) -> None:
+    for name, data, place in reader.tables(document.data, "calendars", document.place):
+        first, fault = fleet.calendars.get(name), label_fault(name)
+        if fault is None and name == CLEARED:
+            fault = problem(f'"{CLEARED}" stands for no calendar', "Give the calendar another name")
+        if first is not None:
+            message = f"this calendar is already in {first.place.source}"
+            reader.problems.error(Code.CONFLICT, place, message, "Rename one of the two, or remove it")
+        elif fault is not None:
+            context = fault.context or {}
+            reader.problems.error(Code.NAME, place, context["message"], context["hint"])
+        else:
+            fleet.calendars[name] = CalendarDef(data, place)
 
 
 def _read_templates(reader: TableReader, document: Document, fleet: FleetDef) -> None:

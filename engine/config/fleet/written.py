@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.config.reading.problems import Place
 from engine.core.desired import Layer, Source
@@ -96,6 +96,21 @@ class DomainsFrom:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CalendarDef:
+    """`[calendars.NAME]`, as it was written."""
+
+    data: object
+    place: Place
+
+
+class WrittenHours(NamedTuple):
+    """One `hours` key: the name of a calendar, or a window."""
+
+    text: str
+    place: Place
+
+
 @dataclass(slots=True)
 class FleetDef:
     """Everything that was written, of all files. `broken_apps` names definitions that could not be read."""
@@ -103,6 +118,7 @@ class FleetDef:
     name: str = ""
     defaults: Layer | None = None
     apps: dict[str, AppDef] = field(default_factory=dict)
+    calendars: dict[str, CalendarDef] = field(default_factory=dict)
     broken_apps: set[str] = field(default_factory=set)
     domains: dict[str, DomainDef] = field(default_factory=dict)
     templates: dict[str, TemplateDef] = field(default_factory=dict)

@@ -151,6 +151,9 @@ class SafetyTable(Table):
     quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = _told(
         _SAFETY.quarantine_after, "Failed runs in a row after which an unchanged app is left alone."
     )
+    hours_stop_max: Count = _told(
+        _SAFETY.hours_stop_max, "Apps that one run stops because their hours are over; not counted in destroy_max."
+    )
     create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
     hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")
 

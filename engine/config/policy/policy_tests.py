@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -31,8 +32,10 @@ from engine.config.reading.model_errors import check_table
 from engine.config.reading.problems import Code, Place, Problems
 from engine.config.reading.toml_document import Document, parse_document
 from engine.config.service.fields import Account, AppType, Expires, Fallback, Label, Name, Region, Sharing
+from engine.core.calendars import Calendar
 from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, Mode
 from engine.core.errors import PolicyError
+from engine.core.hours import CLEARED, Hours
 from engine.core.identity import AppKey
 from engine.core.limits import POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT, POLICY_TEST_APPS_MAX_COUNT
 from engine.policy.judge import Verdict
@@ -213,6 +216,12 @@ def _app(table: TestAppTable, name: str, place: Place) -> DesiredApp:
         fallback=tuple(table.fallback or ()),
         mode=Mode(table.mode or "running"),
         expires=table.expires,
+        hours=_hours(table.hours or CLEARED),
         team=table.team,
         sharing=table.sharing or ("Private" if kind == "space" else ""),
     )
+
+
+def _hours(text: str) -> Hours | None:
+    """Return hours that an expression can read: a test has no calendars."""
+    return None if text == CLEARED else Hours(text, Calendar((), UTC, "UTC"))

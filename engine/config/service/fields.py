@@ -18,6 +18,7 @@ from engine.config.reading.problems import nearest, one_of, problem, show_value
 from engine.config.service import service_model as service
 from engine.core.limits import (
     APP_TAGS_MAX_COUNT,
+    HOURS_MAX_CHARS,
     LABEL_MAX_CHARS,
     PROFILE_NAME_MAX_CHARS,
     TAG_KEY_MAX_CHARS,
@@ -162,6 +163,12 @@ def _check_fleet_name(text: str) -> str:
     return text
 
 
+def _check_hours(value: Any) -> Any:
+    if isinstance(value, list):
+        raise problem("hours in place are one window", "Write several windows as [calendars.NAME], and name it here")
+    return value
+
+
 _ACCOUNT_EXAMPLE: Final = '"111122223333"'
 _IMAGE: Final = "arn:aws:sagemaker:eu-west-1:111122223333:image"
 
@@ -172,6 +179,20 @@ InstanceType = Annotated[str, _Checked(check_instance_type, service.INSTANCE_TYP
 Fallback = Annotated[list[InstanceType], AfterValidator(_check_fallback)]
 Tags = Annotated[dict[str, str], AfterValidator(check_tags)]
 Expires = Annotated[date, BeforeValidator(_check_date)]
+ClosedDay = Expires
+HoursText = Annotated[
+    str,
+    BeforeValidator(_check_hours),
+    _matching(
+        r"\S+|\S+ \S.*",
+        HOURS_MAX_CHARS,
+        "a calendar or a window",
+        '"office", the name of a calendar, or "Mon-Fri 08:00-19:00 Europe/Berlin"',
+    ),
+]
+WindowText = Annotated[
+    str, _matching(r"\S.*", HOURS_MAX_CHARS, "a window", '"Mon-Fri 08:00-19:00" or "Fri 16:00-Mon 06:00"')
+]
 AppType = Annotated[
     Literal[
         "JupyterServer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from engine.core.buckets import bucket_of
@@ -12,10 +13,11 @@ from engine.core.change import Action, Change, Reason
 from engine.core.desired import AppSpec, Mode
 from engine.core.drift import KERNEL_GATEWAY, SYSTEM, differing_fields
 from engine.core.errors import NoCapacity, QuotaExceeded, QuotaFacts
+from engine.core.hours import KEEP_UNTIL_TAG, why_kept
 from engine.core.identity import AppKey, QuotaBucket, folded
 from engine.core.observed import AppStatus, ObservedApp, Ownership
-from engine.core.outcome import AppResult, Outcome
-from engine.core.ownership import FLEET_TAG, why_not_ours
+from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.ownership import FLEET_TAG, tag_value, why_not_ours
 from engine.core.quota_text import bucket_of_quota, quota_hint
 from engine.core.training_plans import plan_arn
 from engine.executor.kinds.fallbacks import after_fallbacks
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, Tags
     from engine.core.errors import CloudError
     from engine.core.identity import Lane, Owner
-    from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
@@ -48,6 +49,9 @@ ACCOUNT_WIDE_WORDS: Final = "per account"  # in the names of quotas that count e
 WELL: Final = frozenset({Outcome.CREATED, Outcome.REPLACED})
 MADE: Final = WELL | {Outcome.STILL_PENDING}
 OTHER_FIELDS: Final = "its fields are not those of the plan any more"
+HOURS_BEGUN: Final = "hours_begun"
+KEPT: Final = "kept"
+KEPT_HINT: Final = f"A later run stops it. To let it go now, remove its tag {KEEP_UNTIL_TAG}"
 UNKNOWN_STATUS: Final = "its status is one that appfleet does not know"
 
 APP: Final = Kind(
@@ -213,6 +217,16 @@ class AppOperation(Operation[Change, ObservedApp]):
         if found.ownership is self.standing.ownership:
             return ""
         return f"{why_not_ours(FLEET_TAG, found)}, which is not what it said when the plan was made"
+
+    def spared(self, tags: Tags, wall: float) -> Trouble | None:
+        """Return why an app whose hours are over stays: they have begun meanwhile, or its tag keeps it."""
+        if self.change.reason is not Reason.OUTSIDE_HOURS or self.app.hours is None:
+            return None
+        now = datetime.fromtimestamp(wall, UTC)
+        if self.app.hours.calendar.is_inside(now):
+            return Trouble(HOURS_BEGUN, "not stopped: its hours have begun since the plan was made")
+        why = why_kept(tag_value(tags, KEEP_UNTIL_TAG) or "", now)
+        return Trouble(KEPT, f"not stopped outside its hours: {why}", KEPT_HINT) if why else None
 
     # The calls.
 

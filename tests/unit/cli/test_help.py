@@ -42,7 +42,7 @@ def test_every_command_has_a_summary_that_fits(run: Any) -> None:
     ("arguments", "said"),
     [
         (["aply"], "No such command 'aply'. Did you mean 'apply'? See appfleet --help"),
-        (["plan", "--teem", "x"], "There is no flag --teem. Did you mean --team? See appfleet plan --help"),
+        (["plan", "--prun"], "There is no flag --prun. Did you mean --prune? See appfleet plan --help"),
         (["plan", "--format", "yaml"], "'--format': expected text, json or markdown, found 'yaml'. See appfleet plan"),
         (["history", "--limit", "x"], "'--limit': expected a whole number. See"),
         (["history", "--limit", "0"], "'--limit': expected at least 1. See"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from engine.core.change import Action, Reason
 from engine.core.errors import AccessDenied
+from engine.core.hours import HoursAt
 from engine.core.identity import QuotaBucket
 from engine.core.maintenance import Maintenance
 from engine.core.plan import Fits
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from engine.core.plan_options import PlanOptions
 
 CASES = sorted((Path(__file__).parents[2] / "cases" / "plan").glob("*.toml"))
+NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
 KEY_SETS = ("replace_keys", "allow_destructive", "once_done", "quarantined", "denied_keys")
 
 
@@ -49,7 +52,9 @@ def read_case(path: Path) -> tuple[DesiredFleet, ObservedFleet, PlanOptions]:
     fleet = a_fleet(*(_declared(**app) for app in case.get("desired", [])), prune_refusal=case.get("prune_refusal", ""))
     errors = {name: AccessDenied("ListApps is not allowed", hint="Allow it") for name in case.get("unlisted", [])}
     observed = observe(*(a_row(**row) for row in case.get("observed", [])), errors=errors)
-    return fleet, observed, _options(case.get("options", {}))
+    told = dict(case.get("options", {}))
+    hours = HoursAt.of(fleet.hours, told.pop("at", NOW))
+    return fleet, observed, _options({**told, "hours": hours})
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

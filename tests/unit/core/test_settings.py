@@ -34,6 +34,7 @@ def test_defaults_are_pinned() -> None:
             "destroy_share_max": 0.3,
             "destroy_floor": 10,
             "quarantine_after": 3,
+            "hours_stop_max": 500,
             "create_max": 5_000,
             "hourly_usd_max": None,
         },
@@ -60,6 +61,7 @@ def test_defaults_lie_within_their_bounds() -> None:
         (safety.destroy_share_max, settings.SHARE),
         (safety.destroy_floor, settings.COUNT),
         (safety.quarantine_after, settings.QUARANTINE_AFTER),
+        (safety.hours_stop_max, settings.COUNT),
         (safety.create_max, settings.COUNT),
     ):
         assert bound.low <= value <= bound.high

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine.core.change import Action, Change, Reason
 from engine.core.desired import Mode
+from engine.core.hours import HoursAt, hours_lines
+from engine.core.identity import USER, Owner
 from engine.core.maintenance import Maintenance
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import Trouble
+from engine.core.owner_status import OwnerCondition, OwnerLine
 from engine.core.plan import Plan
-from engine.core.status import Condition, LastSeen, StatusFacts, StatusView, failed_keys, status_of
-from tests.fleets import CANVAS, LAB, TODAY, a_row, an_app, key_of
+from engine.core.status import Condition, StatusView, failed_keys, status_of
+from engine.core.status_facts import LastSeen, StatusFacts
+from tests.fleets import CANVAS, LAB, TODAY, a_row, an_app, hours_of, key_of
 
 NOW = 10_000.0
+FACTS = StatusFacts(TODAY, NOW, 14, 600.0)
 
 
 def view(*changes: Change, observed: ObservedFleet | None = None, **facts: Any) -> StatusView:
@@ -51,6 +56,12 @@ def change(reason: Reason, status: str = "", *, differs: tuple[str, ...] = (), *
         (change(Reason.EXPIRED, "InService"), Condition.UNWANTED),
         (change(Reason.GONE, mode=Mode.ABSENT), Condition.DONE),
         (change(Reason.GONE), Condition.DONE),
+        (change(Reason.OUTSIDE_HOURS), Condition.OUTSIDE_HOURS),
+        (change(Reason.OUTSIDE_HOURS, "Failed"), Condition.OUTSIDE_HOURS),
+        (change(Reason.OUTSIDE_HOURS, "Pending"), Condition.STARTING),
+        (change(Reason.OUTSIDE_HOURS, "Deleting"), Condition.STOPPING),
+        (change(Reason.OUTSIDE_HOURS, "InService"), Condition.UNWANTED),
+        (change(Reason.KEPT, "InService"), Condition.IN_SERVICE),
         (change(Reason.DONE_ONCE), Condition.DONE),
         (change(Reason.DONE_ONCE, "InService"), Condition.IN_SERVICE),
         (change(Reason.OWNER_MISSING), Condition.MISSING),
@@ -151,3 +162,33 @@ def test_a_domain_that_was_not_listed_makes_it_incomplete() -> None:
     assert not status_of(Plan("ml", "now", ()), ObservedFleet({}), told, (Trouble("AF407", "denied"),)).complete
     assert view().complete
     assert view().to_json()["teams"] == []
+
+
+def test_an_app_outside_its_hours_says_when_it_is_back_and_why_it_runs() -> None:
+    hours = "Mon-Fri 08:00-19:00 Europe/Berlin"
+    at = HoursAt.of((hours_of(hours),), datetime(2026, 12, 4, 20, tzinfo=UTC))
+    assert view(change(Reason.OUTSIDE_HOURS, hours=hours), hours=at).rows[0].why == "outside its hours, back Mon 08:00"
+    kept = change(Reason.KEPT, "InService", hours=hours)
+    assert kept.before is not None
+    kept = replace(kept, before=replace(kept.before, keep_until="2026-12-04T22:00:00Z"))
+    assert view(kept, hours=at).rows[0].why == (
+        "outside its hours, back Mon 08:00, its tag appfleet:keep-until keeps it until 2026-12-04 22:00 UTC"
+    )
+    assert view(replace(change(Reason.KEPT), after=None)).rows[0].why == ""
+    assert view(change(Reason.KEPT, hours=hours), hours=at).rows[0].why == "outside its hours, back Mon 08:00"
+
+
+def test_drift_is_that_of_apps_and_of_profiles_and_spaces_that_were_compared() -> None:
+    assert not view(change(Reason.IN_SYNC, "InService")).has_drifted
+    assert view(change(Reason.DRIFT, "InService", differs=("instance_type",))).has_drifted
+    owner = Owner("research", USER, "alice")
+    rows = tuple(OwnerLine(owner, condition) for condition in (OwnerCondition.AS_DECLARED, OwnerCondition.DIFFERS))
+    assert not view().with_owners(rows[:1]).has_drifted
+    assert view().with_owners(rows).has_drifted
+
+
+def test_hours_and_the_time_that_was_asked_for_are_in_the_document_where_there_are_any() -> None:
+    assert not {"hours", "at"} & view().to_json().keys()
+    (line,) = hours_lines({hours_of("Mon 08:00-19:00 UTC"): 1}, HoursAt())
+    shown = status_of(Plan("ml", "now", (), hours=(line,), at="then"), ObservedFleet({}), FACTS).to_json()
+    assert (shown["hours"], shown["at"]) == ([line.to_json()], "then")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.hours import KEEP_UNTIL_TAG, HoursAt
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome
 from engine.core.ownership import MANAGED_TAG
@@ -14,8 +17,20 @@ from engine.executor.cause import Cause
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FaultKind
 from engine.simulator.world.records import app_id
-from tests.fleets import an_app
-from tests.unit.executor.test_owner_run import ALICE, BOB, DOMAIN_ID, SPACE_A, Stage, all_created, code_of, owners_of
+from tests.fleets import an_app, hours_of, options
+from tests.rounds import a_draft, whole
+from tests.unit.executor.test_owner_run import (
+    ALICE,
+    BOB,
+    CANVAS_B,
+    DOMAIN_ID,
+    EPOCH,
+    SPACE_A,
+    Stage,
+    all_created,
+    code_of,
+    owners_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -347,3 +362,82 @@ def test_an_app_of_ours_whose_tags_may_not_be_read_any_more_stays(stage: Stage) 
     result = delete_named(stage, deny, ownership="ours")
     assert result.outcome is Outcome.FAILED
     assert result.error.message.startswith("not deleted: it could not be read again just before")
+
+
+HOURS = "Mon-Fri 08:00-19:00 UTC"
+FRIDAY_0800 = EPOCH  # 15 January 2027, 08:00 UTC
+
+
+def a_stop(stage: Stage, at: float) -> Any:
+    """Plan a run at `at`, in epoch seconds, and carry it out: every app of the stage has hours."""
+    apps = tuple(replace(app, hours=hours_of(HOURS)) for app in stage.fleet.apps)
+    stage.fleet = replace(stage.fleet, apps=apps, hours=(hours_of(HOURS),))
+    stage.time = at - EPOCH
+
+    async def work(run: FleetRun) -> Any:
+        asked = options(hours=HoursAt.of(stage.fleet.hours, datetime.fromtimestamp(at, UTC)))
+        plan = (await whole(run, a_draft(run, stage.fleet, await run.observe({"research": None}), asked))).plan
+        return plan, await run.apply(plan, run_id="r", started="now", weight=lambda _: 0.0, wait=True)
+
+    return stage.do(work)
+
+
+def _error_of(report: Any, key: str) -> Any:
+    return next((result.outcome, result.error) for result in report.apps if str(result.key) == key)
+
+
+def _bobs_tags(stage: Stage) -> dict[str, str]:
+    return stage.world.apps[app_id(DOMAIN_ID, "user", "bob", "Canvas", "default")].tags
+
+
+def test_apps_outside_their_hours_are_stopped_and_all_is_well(stage: Stage) -> None:
+    plan, report = a_stop(stage, FRIDAY_0800 + 12 * 3600)
+    assert {change.reason.value for change in plan.changes} == {"outside_hours"}
+    assert {result.outcome for result in report.apps} == {Outcome.DELETED}
+    plan, report = a_stop(stage, FRIDAY_0800 + 13 * 3600)
+    assert plan.changes == ()
+    assert {(result.outcome, result.error.code, result.error.message) for result in report.apps} == {
+        (Outcome.UNCHANGED, "outside_hours", f"outside its hours ({HOURS}), back Mon 08:00")
+    }
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(("until", "kept"), [("2027-01-15T22:00:00Z", True), ("2027-01-15T19:30:00Z", False)])
+def test_a_tag_that_was_set_since_the_plan_keeps_an_app(stage: Stage, until: str, *, kept: bool) -> None:
+    tags = _bobs_tags(stage)
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "DescribeApp" and stage.run is not None and stage.run.lanes:
+            tags[KEEP_UNTIL_TAG] = until
+
+    stage.latency = latency
+    _, report = a_stop(stage, FRIDAY_0800 + 12 * 3600)
+    outcome, error = _error_of(report, CANVAS_B)
+    assert outcome is (Outcome.UNCHANGED if kept else Outcome.DELETED)
+    assert (error.code if error else "") == ("kept" if kept else "")
+    assert report.exit_code == 0
+    skipped = [event for event in stage.events if event.name == "app.skipped"]
+    assert [str(event.key) for event in skipped] == ([CANVAS_B] if kept else [])
+
+
+def test_the_plan_knows_the_tag_of_what_it_would_stop(stage: Stage) -> None:
+    _bobs_tags(stage)[KEEP_UNTIL_TAG] = "2027-01-15T22:00:00+01:00"
+    plan, report = a_stop(stage, FRIDAY_0800 + 12 * 3600)
+    reasons = {str(change.key): change.reason.value for change in plan.decisions}
+    assert reasons[CANVAS_B] == "kept"
+    assert _error_of(report, CANVAS_B)[1].code == "kept"
+
+
+def test_nothing_is_stopped_whose_hours_have_begun_since_the_plan(stage: Stage) -> None:
+    stage.journal.on_delete = lambda: None
+    _, report = a_stop(stage, FRIDAY_0800 + 24 * 3600)  # Saturday: all are stopped
+    assert {result.outcome for result in report.apps} == {Outcome.DELETED}
+    assert all_created(stage.apply())
+
+    async def latency(call: SimulatedCall) -> None:
+        if call.operation == "DescribeApp" and call.phase == "request" and stage.run is not None and stage.run.lanes:
+            await asyncio.sleep(61.0)
+
+    stage.latency = latency
+    _, report = a_stop(stage, FRIDAY_0800 + 3 * 86_400 - 60)
+    assert {(result.outcome, result.error.code) for result in report.apps} == {(Outcome.UNCHANGED, "hours_begun")}

@@ -46,15 +46,25 @@ def test_every_name_of_an_app_has_a_value_and_unset_fields_are_empty() -> None:
         "tags": {},
         "mode": "running",
         "expires": "",
+        "hours": "",
         "hourly_usd": math.inf,
         "priced": False,
     }
 
 
 def test_declared_fields_are_given_as_they_are() -> None:
-    app = an_app(LAB, "ml.g5.xlarge", expires=date(2026, 12, 31), team="vision", tags=(("a", "b"),), mode="once")
+    app = an_app(
+        LAB,
+        "ml.g5.xlarge",
+        expires=date(2026, 12, 31),
+        team="vision",
+        hours="Mon 08:00-19:00 UTC",
+        tags=(("a", "b"),),
+        mode="once",
+    )
     values = facts_of(app, RESEARCH, BOOK)
     assert values["account"] == "111122223333"
+    assert values["hours"] == "Mon 08:00-19:00 UTC"
     assert (values["expires"], values["mode"], values["team"]) == ("2026-12-31", "once", "vision")
     assert (values["instance_family"], values["hourly_usd"], values["priced"]) == ("g5", 1.5, True)
     assert values["tags"] == {"a": "b"}

@@ -256,3 +256,28 @@ def test_what_a_plan_weighs_is_the_same_after_it_was_written_and_read() -> None:
     assert Weight.from_json(weight.to_json()) == weight
     assert (weight.created, weight.owned, dict(weight.unpriced)) == (2, 9, {"ml.unknown": 1})
     assert weight.destroyed == ("research/user/r001/KernelGateway/default", "research/user/u001/Canvas/default")
+
+
+def _stop(number: int, domain: str = "research") -> Change:
+    key = f"{domain}/user/s{number:03}/Canvas/default"
+    app = an_app(key, hours="Mon-Fri 08:00-19:00 UTC")
+    return Change(app.key, Action.DELETE, Reason.OUTSIDE_HOURS, a_row(key), app)
+
+
+def test_stops_at_the_end_of_hours_have_a_limit_of_their_own() -> None:
+    stops = [_stop(number) for number in range(40)]
+    assert _check(*stops, *map(_delete, range(10)), owned={"research": 50}, destroy_share_max=0.2) == ()
+    (finding,) = _check(*stops, hours_stop_max=39)
+    assert finding.rule == "safety.hours_stop_max"
+    assert finding.message == (
+        "domain research: 40 apps would be stopped because their hours are over, more than the 39 of "
+        "[safety].hours_stop_max: narrow the run with --team or --user, or set hours_stop_max to 40 or more"
+    )
+    assert _rules(_check(*stops, allow="research/*=40")) == ["safety.allow_destructive"]
+
+
+def test_stops_of_all_domains_together_are_limited_too() -> None:
+    stops = [_stop(number, domain) for number in range(3) for domain in ("lab", "research")]
+    assert [finding.message.partition(":")[0] for finding in _check(*stops, hours_stop_max=5)] == [
+        "all domains together"
+    ]

@@ -59,6 +59,10 @@ def _app(app: DesiredApp) -> dict[str, Any]:
         shown["fallback"] = list(app.fallback)
     if app.expires:
         shown["expires"] = app.expires.isoformat()
+    if app.hours:
+        calendar = app.hours.calendar
+        windows = [window.text for window in calendar.windows]
+        shown["hours"] = [app.hours.text, calendar.zone_name, windows, sorted(map(str, calendar.closed))]
     if app.team:
         shown["team"] = app.team
     if app.sharing:

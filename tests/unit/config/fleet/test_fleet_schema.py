@@ -46,5 +46,5 @@ def test_an_entry_is_a_name_or_a_table() -> None:
 
 def test_an_included_file_holds_apps_and_domains_alone() -> None:
     schema = included_schema()
-    assert set(schema["properties"]) == {"apps", "domains", "domains_from", "templates"}
+    assert set(schema["properties"]) == {"apps", "calendars", "domains", "domains_from", "templates"}
     assert "required" not in schema

@@ -67,6 +67,7 @@ def test_every_default_is_what_the_documents_say() -> None:
             destroy_share_max=0.3,
             destroy_floor=10,
             quarantine_after=3,
+            hours_stop_max=500,
             create_max=5000,
             hourly_usd_max=None,
         ),
@@ -127,6 +128,7 @@ destroy_max = 1
 destroy_share_max = 0.5
 destroy_floor = 3
 quarantine_after = 5
+hours_stop_max = 20
 create_max = 10
 hourly_usd_max = 500
 [owners]
@@ -150,7 +152,7 @@ ebs-gb-month = 0.11
             Backoff(plain.capacity.initial, plain.capacity.max, plain.capacity.factor, 7200.0),
         ),
         observe=Observe(1.0, 2.0),
-        safety=Safety(True, True, 1, 0.5, 3, 5, 10, 500.0),
+        safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0),
         create_owners=True,
         assign_users=True,
         prices=(
