@@ -13,7 +13,8 @@ from engine.adapters.state.run_words import run_words
 from engine.adapters.state.timeline import Timeline
 from engine.core.change import Action
 from engine.core.identity import AppKey, Lane
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
+from engine.core.trouble import Trouble
 from engine.ports import events
 
 if TYPE_CHECKING:

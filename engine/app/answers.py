@@ -130,7 +130,7 @@ async def look_at_owners(run: FleetRun, owners: Sequence[Owner]) -> dict[Owner, 
             try:
                 found.update(await run.owner_scanner(name).look(of_kind))
             except CloudError as error:
-                run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+                run.emit(OwnersUnread(name, error.told_code, error.message))
                 found.update(dict.fromkeys(of_kind, Unknown(error.message)))
 
     await at_once(in_domain(name) for name in sorted({owner.domain for owner in owners} & run.links.keys()))
@@ -155,7 +155,7 @@ async def describe_owners(
                     continue
                 except CloudError as error:
                     unread[owner.kind] = error.message
-                    run.emit(OwnersUnread(name, error.service_code or error.code, error.message))
+                    run.emit(OwnersUnread(name, error.told_code, error.message))
             found[owner] = replace(row, unread_because=unread[owner.kind])
 
     await at_once(in_domain(name) for name in by_domain)
@@ -172,7 +172,7 @@ async def auth_mode(run: FleetRun, domain: str) -> str | Unknown:
     try:
         return await run.reach(domain).ask("DescribeDomain", lambda cloud: cloud.auth_mode(domain_id))
     except CloudError as error:
-        run.emit(OwnersUnread(domain, error.service_code or error.code, error.message))
+        run.emit(OwnersUnread(domain, error.told_code, error.message))
         return Unknown(error.message)
 
 

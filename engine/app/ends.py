@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.ending import foreseen, journal_result, trouble_of
 from engine.core.errors import AppfleetError, BugError, ExitCode
-from engine.core.outcome import RunResult, Trouble, interrupted_trouble
+from engine.core.outcome import RunResult, interrupted_trouble
+from engine.core.trouble import Trouble
 from engine.executor.cause import Cause
 from engine.ports.events import JournalFailed
 

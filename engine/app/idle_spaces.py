@@ -10,7 +10,7 @@ from engine.app.history import last_seen
 from engine.core.errors import CloudError, StateError
 from engine.core.identity import SPACE
 from engine.core.idle_spaces import IdleSpaces, SpaceFacts, idle_spaces
-from engine.core.outcome import Trouble
+from engine.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ async def look_at_spaces(
         try:
             rows = await run.owner_scanner(name).all_of(SPACE)
         except CloudError as error:
-            errors[name] = Trouble(error.code, f"spaces of domain {name}: {error.message}", error.hint)
+            errors[name] = Trouble(error.told_code, f"spaces of domain {name}: {error.message}", error.hint, name)
             continue
         spaces += (
             row

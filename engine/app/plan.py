@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.finding import Finding
     from engine.core.observed import ObservedFleet
-    from engine.core.outcome import Trouble
     from engine.core.plan import Plan
+    from engine.core.trouble import Trouble
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Emit
     from engine.ports.journal import Memory

@@ -21,10 +21,11 @@ from engine.core.errors import CloudError, StateError
 from engine.core.facts import TAGS_RULE
 from engine.core.hours import HoursAt
 from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT, STATUS_REASONS_MAX_COUNT
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
 from engine.core.planner import HALF_REPLACED
 from engine.core.status import StatusView, failed_keys, status_of
 from engine.core.status_facts import LastSeen, StatusFacts
+from engine.core.trouble import Trouble, domain_trouble
 from engine.executor.kinds.failures import read_reason
 from engine.executor.lost_lanes import lost_domains
 
@@ -92,11 +93,7 @@ async def looked_at(
 def _unlisted(run: FleetRun, observed: ObservedFleet) -> dict[str, Trouble]:
     """Say of each domain that could not be listed, or not be asked any more, why."""
     domains = {**observed.domains, **lost_domains(run, observed).domains}
-    return {
-        name: Trouble(domain.error.code, f"domain {name}: {domain.error.message}", domain.error.hint)
-        for name, domain in domains.items()
-        if domain.error is not None
-    }
+    return {name: domain_trouble(name, domain.error) for name, domain in domains.items() if domain.error is not None}
 
 
 async def failure_reasons(run: FleetRun, keys: Sequence[AppKey]) -> Mapping[AppKey, str]:

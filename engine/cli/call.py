@@ -22,8 +22,8 @@ from engine.core.log_options import LogFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.core.outcome import Trouble
     from engine.core.report_place import ReportPlace
+    from engine.core.trouble import Trouble
 
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.cli.call import Call
     from engine.core.diagnostics import Diagnostic
-    from engine.core.outcome import ApplyReport, Trouble
+    from engine.core.outcome import ApplyReport
+    from engine.core.trouble import Trouble
 
 
 def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:

@@ -29,8 +29,9 @@ from engine.cli.output import Delivery, deliver, is_terminal, say, write_result
 from engine.core.ending import Head, failed_report, interrupted_report, journal_result, word_of
 from engine.core.errors import ConfigError, ExitCode, NotConfirmedError, UsageError
 from engine.core.limits import COMMAND_SHOWN_MAX_CHARS, DIAGNOSTICS_SHOWN_MAX_COUNT
-from engine.core.outcome import SUCH_AS, Trouble
+from engine.core.outcome import SUCH_AS
 from engine.core.text import is_safe
+from engine.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable

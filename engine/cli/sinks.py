@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from engine.cli.call import Call
     from engine.cli.context import Globals
     from engine.core.diagnostics import Diagnostic
-    from engine.core.outcome import ApplyReport, Trouble
+    from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
     from engine.core.redact import Redactor
+    from engine.core.trouble import Trouble
     from engine.ports.events import Event
 
 T = TypeVar("T")

@@ -51,6 +51,7 @@ def status(
     from engine.app import status as app_status
     from engine.cli.context import duration_of, instant_of
     from engine.cli.sinks import Sinks
+    from engine.core.trouble import first_of
 
     within_s = duration_of(expiring_within, "--expiring-within") or 0.0
     # A variable may be set for all commands of a shell; a flag is meant for this one.
@@ -61,7 +62,7 @@ def status(
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         view = sinks.run(app_status.status(options, sinks.emit, within_s, idle_days if spaces else None))
         written = write_result(_in_format(view, format_, every=all_))
-    ctx.obj.call.trouble = next(iter(view.errors), None)
+    ctx.obj.call.trouble = first_of(view.errors) if view.errors else None
     if not (view.complete and written):
         return ExitCode.FAILED
     return ExitCode.CHANGES if fail_on_drift and view.has_drifted else ExitCode.OK

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.core.errors import AppfleetError, BugError, ConfigError, DeniedError, ExitCode, NotConfirmedError
-from engine.core.finding import LISTING
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
-from engine.core.outcome import ApplyReport, RunResult, Trouble, denied_trouble
+from engine.core.outcome import ApplyReport, RunResult, denied_trouble
 from engine.core.plan import Plan
+from engine.core.trouble import Trouble, first_of
 
 DECLINED: Final = "declined"  # the result of a run whose plan got a no, in the journal
 
@@ -79,8 +79,9 @@ def _empty_report(head: Head) -> ApplyReport:
 def plan_trouble(made: Plan) -> Trouble | None:
     """Return why a plan ended its command with an error, for the log; None where it did not."""
     if not made.complete:
-        unlisted = [finding.message for finding in made.findings if finding.rule == LISTING]
-        message = unlisted[0] if unlisted else "The plan is not complete: its findings say why"
+        if made.errors:
+            return first_of(made.errors)
+        message = "The plan is not complete: its findings say why"
         return Trouble("incomplete_plan", message, "Fix what the message names, then run it again")
     return denied_trouble(made.findings) if made.denied else None
 

@@ -74,6 +74,11 @@ class AppfleetError(Exception):
         self.message = clean(message)
         self.hint = clean(hint)
 
+    @property
+    def told_code(self) -> str:
+        """The code under which results and logs name the error: the service's own where there is one, else ours."""
+        return self.code
+
     def __str__(self) -> str:
         """Return what happened and the hint on one line."""
         stop = "" if self.message.endswith("?") else "."
@@ -140,6 +145,11 @@ class CloudError(AppfleetError, code="AF400"):
         self.operation = operation
         self.request_id = clean(request_id, 80)
         self.retry_after_s = retry_after_s
+
+    @property
+    def told_code(self) -> str:
+        """The service's code where there is one, else ours."""
+        return self.service_code or self.code
 
 
 class Throttled(CloudError, code="AF401"):
@@ -272,7 +282,7 @@ class StateError(AppfleetError, code="AF502"):
 
 
 class WrongAccountError(AppfleetError, code="AF503"):
-    """The caller's account is not the one that the fleet names."""
+    """The caller's account is not the one that the fleet names for a domain; only that domain is left alone."""
 
 
 class LockLostError(AppfleetError, code="AF504"):

@@ -14,12 +14,12 @@ from engine.core.application import Application
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
-from engine.core.outcome import Trouble
 from engine.core.owner_quotas import OwnerRoom
 from engine.core.ownership import FLEET_TAG, Whose
 from engine.core.quota_fit import LaneQuotas
 from engine.core.reserved import RULE as PLANS_RULE
 from engine.core.reserved import TrainingPlan, plan_word
+from engine.core.trouble import Trouble
 
 TAGS_RULE: Final = "tags"
 TAGGED_OWNER: Final = "tagged_owner"

@@ -146,6 +146,8 @@ def folded_owner(owner: Owner) -> Owner:
 
 
 def word_of_key(key: str) -> str:
-    """Return what a key names: `app`, `user profile` or `space`."""
+    """Return what a key names: `app`, `user profile`, `space`, or `domain` for a domain's name."""
     parts = key.split("/")
+    if len(parts) == 1:
+        return "domain"
     return _KIND_WORDS[SPACE if parts[1] == SPACE else USER] if len(parts) == OWNER_KEY_PARTS else "app"

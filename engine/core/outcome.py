@@ -19,6 +19,7 @@ from engine.core.ownership import READ_TAGS
 from engine.core.plan import PlanLane
 from engine.core.request import allowing
 from engine.core.text import count_of
+from engine.core.trouble import Trouble, first_of
 
 INTERRUPTED_CODE: Final = "interrupted"
 INCOMPLETE_CODE: Final = "incomplete"
@@ -53,19 +54,6 @@ INCOMPLETE_OUTCOMES = frozenset(
 
 
 QUARANTINED = "quarantined"  # the code of an app that failed in too many runs and is left alone
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why an app did not end well: a stable code (the service's, or one of ours), what, and what to do."""
-
-    code: str
-    message: str
-    hint: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return the three texts by name."""
-        return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +221,7 @@ class ApplyReport:
             case RunResult.FAILED:
                 return _failed(self)
             case RunResult.DENIED:
-                return self.errors[0] if self.errors else denied_trouble(self.findings)
+                return first_of(self.errors) if self.errors else denied_trouble(self.findings)
         return _incomplete(self)
 
     def failure_json(self) -> dict[str, Any]:
@@ -285,7 +273,7 @@ def _failed(report: ApplyReport) -> Trouble:
         return bugs[0]
     if not report.errors:
         return Trouble(BugError.code, "The run failed because of a bug in appfleet", BugError("").hint)
-    return report.errors[0]
+    return first_of(report.errors)
 
 
 def denied_trouble(findings: Sequence[Finding]) -> Trouble:

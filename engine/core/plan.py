@@ -18,6 +18,7 @@ from engine.core.cost import PlanCost
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
 from engine.core.hours import HoursLine
+from engine.core.trouble import Trouble
 
 FORMAT_VERSION: Final = 1
 _COUNTED: Final = ("create", "delete_then_create", "delete", "adopt", "none", "unmanaged", "denied", "unknown")
@@ -88,7 +89,8 @@ class Plan:
     `version` is the appfleet that made it. `owners` holds the user profiles and spaces that are made, updated, deleted
     or waited for, profiles first, and `owner_drift` those that are not as declared and stay so. `uncompared` counts
     those with settings in the fleet file that were not compared with it; it is for a reader alone. `hours` are those of
-    its apps. `at` is the time that was asked for with --at, in ISO 8601, and empty for now.
+    its apps. `at` is the time that was asked for with --at, in ISO 8601, and empty for now. `errors` say
+    why domains could not be used or listed.
     """
 
     fleet: str
@@ -114,6 +116,7 @@ class Plan:
     forecast: Forecast | None = None
     hours: tuple[HoursLine, ...] = ()
     at: str = ""
+    errors: tuple[Trouble, ...] = ()
     changes: tuple[Change, ...] = field(init=False)
     _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -200,6 +203,7 @@ class Plan:
             "changes": self.changes,
             "drift": self.drift,
             "findings": self.findings,
+            **({"errors": self.errors} if self.errors else {}),
             "quotas": self.quotas,
             **({"hours": self.hours} if self.hours else {}),
             "cost": None if self.cost is None else self.cost.to_json(),

@@ -23,6 +23,7 @@ from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Owner, parse_
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 from engine.core.owner_settings import Difference
 from engine.core.plan import FORMAT_VERSION, Fits, Plan, PlanLane, QuotaLine
+from engine.core.trouble import Trouble
 
 _HINT: Final = "Make it again with: appfleet plan --out FILE"
 _SOURCE: Final = Source("saved plan", 1)
@@ -84,6 +85,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         hours=tuple(_read_hours(entry) for entry in whole.get("hours", ())),
         owners=tuple(one for one in owners if not _stays(one)),
         owner_drift=tuple(stays),
+        errors=tuple(Trouble(**_texts(error)) for error in whole.get("errors", ())),
     )
     counted, said = plan.summary, whole["summary"]
     return replace(

@@ -27,6 +27,7 @@ from engine.core.plan import Plan, in_order
 from engine.core.plan_options import PlanOptions
 from engine.core.selectors import Selectors
 from engine.core.text import clean, count_of, listed
+from engine.core.trouble import domain_troubles, of_domain
 
 __all__ = ["Joined", "PlanOptions", "join", "needs_ownership", "plan_fleet", "plan_of"]
 
@@ -109,6 +110,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         version=options.version,
         hours=hours_lines(Counter(app.hours for app, _ in joined.declared if app.hours is not None), options.hours),
         at=options.at,
+        errors=domain_troubles({name: one.error for name, one in joined.observed.domains.items() if one.error}),
     )
 
 
@@ -280,7 +282,7 @@ def _claimed_message(fleet: str, keys: list[AppKey]) -> str:
 def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:
     domain = observed.domains.get(name)
     why = "it was not listed" if domain is None or domain.error is None else str(domain.error).rstrip(".")
-    return Finding(LISTING, _SKIPPED, "", clean(f"domain {name}: {count_of(apps, 'app')} left alone: {why}"))
+    return Finding(LISTING, _SKIPPED, name, of_domain(name, f"{count_of(apps, 'app')} left alone: {why}"))
 
 
 def _orphans_message(orphans: list[AppKey]) -> str:

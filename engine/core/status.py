@@ -19,12 +19,12 @@ from engine.core.identity import AppKey
 from engine.core.idle_spaces import IdleSpaces
 from engine.core.maintenance import since_made
 from engine.core.observed import AppStatus, ObservedApp, ObservedFleet, Ownership
-from engine.core.outcome import Trouble
 from engine.core.owner_status import OwnerCondition, OwnerLine, OwnersView
 from engine.core.plan import Plan, PlanLane
 from engine.core.reserved import RULE as PLANS_RULE
 from engine.core.status_facts import StatusFacts, words_of_hours
 from engine.core.text import count_of
+from engine.core.trouble import Trouble
 
 GONE: Final = "-"  # shown where nothing is observed
 UNKNOWN: Final = "unknown"  # shown where nobody could look

@@ -67,7 +67,7 @@ async def ask_again(
             if now - since.setdefault(name, now) >= min(used.give_up_after, give_up_max_s, _bound(error, backoffs)):
                 raise
             delay = max(delay_s(used, failures[name], jitter()), min(error.retry_after_s or 0.0, used.max))
-            code = error.service_code or error.code
+            code = error.told_code
             if not may_call():
                 raise StoppedError from error
             emit(CallRetried(operation, failures[name], round(delay, 3), code, error.message))

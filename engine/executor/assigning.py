@@ -144,7 +144,7 @@ class Assigning:
             # What is refused may be one user's; what is denied, or did not pass, is everybody's.
             if isinstance(error, AccessDenied | _PASSING) or error.ends_lane:
                 self._given_up[domain] = error
-            self._leave(change, error.service_code or error.code, why_of(error))
+            self._leave(change, error.told_code, why_of(error))
             if not isinstance(error, _PASSING):
                 self.journal.settle_assignment(change.owner)
         else:

@@ -16,8 +16,9 @@ from engine.core.desired import holder_of
 from engine.core.identity import SPACE, USER, Owner, folded_owner
 from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
-from engine.core.outcome import QUARANTINED, AppResult, Outcome, Trouble
+from engine.core.outcome import QUARANTINED, AppResult, Outcome
 from engine.core.stages import ordered_steps, owner_ranks
+from engine.core.trouble import Trouble
 from engine.executor.course import late_max_s
 from engine.executor.kinds.apps import AppOperation, first_phase, spec_hash
 from engine.executor.kinds.owners import OwnerOperation, first_owner_phase

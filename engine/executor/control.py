@@ -13,7 +13,7 @@ from engine.executor.cause import Cause
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.core.outcome import Trouble
+    from engine.core.trouble import Trouble
 
 
 class Control:

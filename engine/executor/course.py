@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from engine.core.desired import Tags
     from engine.core.errors import CloudError
     from engine.core.identity import AppKey
-    from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
     from engine.core.settings import Observe, Settings
+    from engine.core.trouble import Trouble
     from engine.executor.judge import Looked
     from engine.executor.operation import AnyOperation, Seen
     from engine.executor.step import Step
@@ -134,7 +134,7 @@ def fall_back(operation: AnyOperation, error: CloudError) -> Step:
     operation.refused.append((before, trouble_of(error)))
     operation.choice += 1
     operation.forgive("capacity", "limit", LATE_LIMIT)
-    code = error.service_code or error.code
+    code = error.told_code
     key = cast("AppKey", operation.key)  # nothing else has a choice
     return Call(Phase.CREATE, told=AppFellBack(key, before, operation.instance_type, code))
 

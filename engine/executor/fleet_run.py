@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core.change import Action
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS, LIST_PAGE_MAX_ROWS
 from engine.core.observed import ObservedDomain, ObservedFleet
-from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, OwnerResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, OwnerResult
 from engine.executor.asking import unless_aborted
 from engine.executor.assigning import Assigning
 from engine.executor.begin import Beginning
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from engine.core.identity import Lane, Owner
     from engine.core.plan import Plan
     from engine.core.settings import Settings
+    from engine.core.trouble import Trouble
     from engine.executor.control import Control
     from engine.executor.operation import AnyOperation, Kind
     from engine.executor.watcher import DomainWatcher
@@ -114,9 +115,8 @@ class FleetRun:
             with suppress(StoppedError):  # said once, below, and not as a group of many
                 observed[name] = await Scanner(self.reach(name)).scan(owners[name], pages)
 
-        names = sorted(owners)
         async with unless_aborted(self.control), asyncio.TaskGroup() as group:
-            for name in names:
+            for name in (names := sorted(owners)):
                 if name in self.links:
                     group.create_task(one(name))
                 else:
@@ -230,8 +230,8 @@ class FleetRun:
 
     def _note_compared(self, compared: Sequence[str], results: Sequence[OwnerResult]) -> None:
         """Remember which domains need not be compared for a while: those of which every update ended well."""
-        updates = (one for one in results if one.action is Action.UPDATE)
-        unended = {one.owner.domain for one in updates if one.outcome not in GOOD_OUTCOMES}
+        unwell = (one for one in results if one.action is Action.UPDATE and one.outcome not in GOOD_OUTCOMES)
+        unended = {one.owner.domain for one in unwell}
         for name in sorted(set(compared) & self.links.keys() - unended):
             self.journal.note_owners_compared(self.links[name].domain.domain_id, self._listed_at)
 

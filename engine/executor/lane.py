@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from engine.core.errors import CloudError
     from engine.core.identity import Lane
     from engine.core.observed import ObservedDomain
-    from engine.core.outcome import Trouble
     from engine.core.settings import Settings
+    from engine.core.trouble import Trouble
     from engine.executor.calls import LaneCalls
     from engine.executor.control import Control
     from engine.executor.gate import Gate

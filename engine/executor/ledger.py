@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BugError
-from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult
+from engine.core.trouble import Trouble
 from engine.executor.operation import Phase
 from engine.ports.events import (
     AppAdopted,

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from engine.core.desired import Tags
     from engine.core.errors import CloudError, QuotaFacts
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult, Trouble
+    from engine.core.outcome import AppResult, OwnerResult
     from engine.core.ownership import Whose
+    from engine.core.trouble import Trouble
     from engine.executor.gate import Gate
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
@@ -328,12 +329,12 @@ class Operation(ABC, Generic[C, R]):
 
     def retried(self, delay_s: float, error: CloudError) -> Event:
         """Return the event of a call that is made again."""
-        code = error.service_code or error.code
+        code = error.told_code
         return self.retried_as(self.key, self.attempts, round(delay_s, 3), code, error.message, error.request_id)
 
     def lost(self, error: CloudError) -> Event:
         """Return the event of a call of which nobody knows whether it was carried out."""
-        code = error.service_code or error.code
+        code = error.told_code
         return self.lost_as(self.key, self.attempts, code, error.message, error.request_id)
 
     @abstractmethod

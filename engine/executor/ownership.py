@@ -150,7 +150,7 @@ async def _index(run: FleetRun, domain: str) -> dict[str, str] | None:
     try:
         return {_path(arn): fleet for arn, fleet in await read_index(run, domain, APPS)}
     except CloudError as error:
-        run.emit(TagIndexUnread(run.links[domain].lane, error.service_code or error.code, error.message))
+        run.emit(TagIndexUnread(run.links[domain].lane, error.told_code, error.message))
         return None
 
 
@@ -179,7 +179,7 @@ async def _read(run: FleetRun, key: AppKey, *, has_twin: bool) -> Whose:
         detail = await reach.optional("DescribeApp", lambda cloud: cloud.describe_app(name))
         tags = await tags_of(reach, detail.arn)
     except CloudError as error:
-        run.emit(OwnershipUnread(key, error.service_code or error.code, error.message))
+        run.emit(OwnershipUnread(key, error.told_code, error.message))
         return UNREAD
     return whose(tag_value(tags, FLEET_TAG), run.fleet)._replace(keep_until=tag_value(tags, KEEP_UNTIL_TAG) or "")
 
@@ -194,7 +194,7 @@ async def _read_owner(run: FleetRun, row: ObservedOwner) -> ObservedOwner:
         )
         tags = await tags_of(reach, detail.arn)
     except CloudError as error:
-        run.emit(OwnersUnread(owner.domain, error.service_code or error.code, error.message))
+        run.emit(OwnersUnread(owner.domain, error.told_code, error.message))
         return replace(row, unread_because=error.message)
     found = whose(tag_value(tags, MANAGED_TAG), run.fleet)
     return replace(row, ownership=found.ownership, managed_by=found.fleet, arn=detail.arn)

@@ -21,7 +21,8 @@ from engine.core.errors import (
     Throttled,
     Unreachable,
 )
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
+from engine.core.trouble import Trouble
 from engine.executor.course import LATE_LIMIT, after_lost_answer, fall_back
 from engine.executor.operation import Phase
 from engine.executor.step import Await, Call, End, Gone, Park, StopLane

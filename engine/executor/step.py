@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from engine.core.errors import CloudError, QuotaExceeded
-    from engine.core.outcome import Outcome, Trouble
+    from engine.core.outcome import Outcome
+    from engine.core.trouble import Trouble
     from engine.executor.operation import Phase
     from engine.ports.events import Event
 

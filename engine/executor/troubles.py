@@ -13,8 +13,9 @@ from engine.core.desired import Mode
 from engine.core.errors import BugError, CloudError, InUse, Occupied, Rejected
 from engine.core.identity import USER
 from engine.core.observed import ObservedOwner
-from engine.core.outcome import QUARANTINED, Trouble
+from engine.core.outcome import QUARANTINED
 from engine.core.ownership import UNREAD, Whose, not_owned
+from engine.core.trouble import Trouble, domain_troubles
 from engine.executor.cause import Cause
 from engine.executor.operation import UPDATING, Phase
 
@@ -42,7 +43,7 @@ RUN_AGAIN: Final = "Run again: the next run looks at what is there before it doe
 
 def trouble_of(error: CloudError) -> Trouble:
     """Return the report's form of an error: the service's code where there is one, else ours."""
-    return Trouble(error.service_code or error.code, error.message, error.hint)
+    return Trouble(error.told_code, error.message, error.hint)
 
 
 def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
@@ -218,7 +219,7 @@ def inhabited(inside: list[str], error: CloudError) -> Rejected:
     return Rejected(
         f"not deleted: in use by {_named(inside)}",
         hint="Delete what lives in it, then run the same command again",
-        service_code=error.service_code or error.code,
+        service_code=error.told_code,
         operation=error.operation,
         request_id=error.request_id,
     )
@@ -312,7 +313,7 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
             listed = "read" if isinstance(listing_error, CloudError) and listing_error.ends_lane else "listed"
             return Trouble(
                 "domain_unlisted",
-                f"domain {key.domain} could not be {listed}{why}",
+                f"its domain could not be {listed}{why}",
                 "Fix the error of the domain, then run the same command again",
             )
         case Reason.DENIED:
@@ -357,10 +358,7 @@ def run_errors(
 ) -> tuple[Trouble, ...]:
     """Return what went wrong for more than one app: a lost lock, domains that were not listed, lanes, a bug."""
     errors = [] if lost is None else [lost]
-    errors += [
-        Trouble(getattr(error, "service_code", "") or error.code, f"domain {name}: {error.message}", error.hint)
-        for name, error in sorted(unlisted.items())
-    ]
+    errors += domain_troubles(unlisted)
     errors += [
         Trouble(why.code, f"lane {lane} was stopped: {why.message}", why.hint)
         for lane, why in sorted(stopped.items())

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS
-from engine.core.outcome import AppResult, OwnerResult, Trouble
+from engine.core.outcome import AppResult, OwnerResult
+from engine.core.trouble import Trouble
 from engine.ports.history import LastFailure
 
 

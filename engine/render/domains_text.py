@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from engine.core.change import Action, Change
+from engine.core.grouping import TroubleGroup
 from engine.core.limits import DOMAINS_OPEN_MAX_COUNT, DOMAINS_SHOWN_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, Outcome
 from engine.core.text import clean, count_of, listed
@@ -65,6 +66,13 @@ def unwell_domains(report: ApplyReport) -> tuple[str, list[DomainLine]]:
         return "", []
     well = len(domains) - len(counted)
     return f"{well:,} of {count_of(len(domains), 'domain')} ended well", _lines(counted, _UNWELL)
+
+
+def trouble_words(group: TroubleGroup) -> str:
+    """Return what is wrong with one domain or with the run, or with how many domains alike and with which."""
+    if len(group.domains) <= 1:
+        return clean(group.message)
+    return f"{count_of(len(group.domains), 'domain')} ({listed(group.domains)}), each: {clean(group.message)}"
 
 
 def _lines(counted: Mapping[str, Counter[Kind]], words: Mapping[Kind, str]) -> list[DomainLine]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.core.finding import GUARDRAIL, Finding
+from engine.core.finding import GUARDRAIL, LISTING, Finding
 from engine.core.grouping import FindingGroup, grouped_findings
 from engine.core.identity import word_of_key
 from engine.core.limits import FINDINGS_SHOWN_MAX_COUNT
@@ -66,6 +66,8 @@ def findings_block(findings: Sequence[Finding], paint: Paint) -> str:
 
 def subject_of(group: FindingGroup) -> str:
     """Return the one key that a finding is about, or how many, such as `21 spaces`; empty where it has none."""
+    if group.rule == LISTING and len(group.keys) == 1:
+        return ""  # its message names the domain
     if len(group.keys) <= 1:
         return clean(group.keys[0]) if group.keys else ""
     kinds = {word_of_key(key) for key in group.keys}

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
 from engine.core.text import clean, count_of
+from engine.core.trouble import Trouble
 from engine.ports.history import PastRun
 from engine.render.layout import (
     COLUMN_GAP,

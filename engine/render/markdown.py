@@ -62,8 +62,11 @@ def table_row(*cells: str) -> str:
 
 
 def bullets(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Return labelled lines as a list; a label that is indented belongs to the one before it."""
-    return [f"{'  ' if label.startswith(' ') else ''}- {prose(label.strip())}: {text}" for label, text in pairs]
+    """Return labelled lines as a list; one whose label is indented or empty belongs to the one before it."""
+    return [
+        f"{'  ' if label.startswith(' ') else ''}- {prose(label.strip())}: {text}" if label else f"  - {text}"
+        for label, text in pairs
+    ]
 
 
 def size_of(lines: Iterable[str]) -> int:

@@ -12,11 +12,12 @@ from engine.core.counted import keys_counted, owners_counted
 from engine.core.finding import UNCOMPARED
 from engine.core.grouping import common_text, owner_names, shape_of
 from engine.core.identity import SPACE, Owner
-from engine.core.outcome import GOOD_OUTCOMES, OwnerResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, OwnerResult
 from engine.core.owner_settings import Difference
 from engine.core.owners import owner_order, unexplained_drift
 from engine.core.plan import Plan
 from engine.core.text import clean, count_of, listed
+from engine.core.trouble import Trouble
 from engine.render.words import OUTCOMES, SYMBOLS
 
 NO_TROUBLE: Final = Trouble("", "")

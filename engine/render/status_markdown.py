@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.core.grouping import grouped_troubles
 from engine.core.idle_spaces import IdleSpaces
 from engine.core.owner_status import OwnersView
 from engine.core.status import StatusView
 from engine.core.text import clean
+from engine.render.domains_text import trouble_words
 from engine.render.hours_text import hours_texts
 from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_notes, spaces_title
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
@@ -27,7 +29,8 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
     lanes = [(label, prose(text)) for label, text in lane_lines(view.lanes)]
     page.add(*bullets([("Fleet", code(view.fleet)), *lanes]), "")
     page.listed(
-        [f"- Not listed: {prose(error.code)}: {prose(error.message)}" for error in view.errors], ("error", "errors")
+        [f"- Not listed: {prose(one.code)}: {prose(trouble_words(one))}" for one in grouped_troubles(view.errors)],
+        ("error", "errors"),
     )
     findings_section(page, view.findings)
     cells = team_cells(view, every=every)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from engine.core.change import Reason
-from engine.core.grouping import common_text, owner_names, shape_of
+from engine.core.grouping import common_text, grouped_troubles, owner_names, shape_of
 from engine.core.limits import (
     DOMAINS_OPEN_MAX_COUNT,
     ERRORS_SHOWN_MAX_COUNT,
@@ -19,6 +19,7 @@ from engine.core.limits import (
 )
 from engine.core.status import FINE, Condition, StatusRow, StatusView, TeamLine
 from engine.core.text import clean, count_of, listed
+from engine.render.domains_text import trouble_words
 from engine.render.findings_text import findings_block
 from engine.render.hours_text import hours_block
 from engine.render.idle_spaces_text import spaces_block
@@ -364,11 +365,12 @@ def _errors(view: StatusView, paint: Paint) -> list[str]:
     if not view.errors:
         return []
     lines = [paint("red", "Not listed:")]
-    for error in view.errors[:ERRORS_SHOWN_MAX_COUNT]:
-        lines.append(f"  {clean(error.code)}: {clean(error.message)}")
-        if error.hint:
-            lines.append(f"    {clean(error.hint)}")
-    if (rest := len(view.errors) - ERRORS_SHOWN_MAX_COUNT) > 0:
+    groups = grouped_troubles(view.errors)
+    for group in groups[:ERRORS_SHOWN_MAX_COUNT]:
+        lines.append(f"  {clean(group.code)}: {trouble_words(group)}")
+        if group.hint:
+            lines.append(f"    {clean(group.hint)}")
+    if rest := sum(max(len(group.domains), 1) for group in groups[ERRORS_SHOWN_MAX_COUNT:]):
         lines.append(f"  and {count_of(rest, 'more domain')}. --format json has all of them")
     return ["\n".join(lines)]
 

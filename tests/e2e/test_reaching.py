@@ -320,3 +320,28 @@ def test_too_few_open_files_are_said_with_the_limit_to_raise(place: Place, comma
     assert "ulimit -n" in told
     assert "Traceback" not in told
     assert place.calls() == {}
+
+
+NOT_THERE = """[domains.other]
+id = "d-zzzz9999zzzz"
+region = "eu-west-1"
+[domains.other.users.zoe]
+apps = [{ type = "Canvas" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [(IN_ANOTHER_ACCOUNT, "AF503"), (NOT_THERE, "ResourceNotFound")], ids=["account", "id"]
+)
+def test_one_fault_of_a_domain_has_one_code_and_one_text_everywhere(place: Place, more: str, code: str) -> None:
+    place.write(fleet_text(people(1)))
+    (place.folder / "fleet.toml").write_text(fleet_text(people(1), more=more))  # the world has one domain
+    told: dict[str, dict[str, str]] = {}
+    for command in ("plan", "status", "apply"):
+        ran = place.run(command, *(["--yes"] if command == "apply" else []), "--format", "json")
+        (told[command],) = json.loads(ran.out)["errors"]
+        assert told[command]["code"] == code
+        assert told[command]["message"].count("domain other") == 1
+        (end,) = (line for line in ran.events("run.finished") or [{"code": code, "message": told[command]["message"]}])
+        assert (end["code"], end["message"]) == (code, told[command]["message"])
+    assert told["plan"] == told["status"] == told["apply"]

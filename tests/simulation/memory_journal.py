@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.core.identity import AppKey, Lane, Owner
-    from engine.core.outcome import AppResult, OwnerResult, Trouble
+    from engine.core.outcome import AppResult, OwnerResult
+    from engine.core.trouble import Trouble
 
 DURABLE: Final = frozenset({"DeleteApp", "DeleteUserProfile", "DeleteSpace", "UpdateUserProfile", "UpdateSpace"})
 ENDED_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.UNCHANGED})

@@ -68,7 +68,7 @@ def verify_account(domain: DesiredDomain, caller: Caller) -> None:
         raise WrongAccountError(
             f"domain {domain.name} ({domain.source}) is in account {domain.account}, "
             f"and the credentials are of account {caller.account} ({caller.arn})",
-            hint="Correct `account`, `profile` or `role_arn` of the domain, or the credentials of this shell",
+            hint="Correct account, profile or role_arn of the domain, or the credentials of this shell",
         )
 
 

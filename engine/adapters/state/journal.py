@@ -34,8 +34,9 @@ from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.errors import StateError
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.limits import JOURNAL_FINISH_MAX_SECONDS, JOURNAL_REFUSALS_MAX_COUNT, JOURNAL_RUNS_MAX_COUNT
-from engine.core.outcome import AppResult, OwnerResult, Trouble
+from engine.core.outcome import AppResult, OwnerResult
 from engine.core.text import clean
+from engine.core.trouble import Trouble
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 
 

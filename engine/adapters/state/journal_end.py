@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.adapters.state.journal_owners import SingleRow
-from engine.core.outcome import Trouble
 from engine.core.text import clean
+from engine.core.trouble import Trouble
 
 _START: Final = "UPDATE runs SET started = ? WHERE id = ?"
 _END: Final = """

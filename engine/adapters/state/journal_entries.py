@@ -11,8 +11,9 @@ from typing import Any, Final
 from engine.adapters.state.journal_end import End, Start
 from engine.adapters.state.journal_owners import OwedAssignment, OwnerConclusion, OwnerLook, SingleRow, error_row
 from engine.core.identity import AppKey, Lane, Owner
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import AppResult, Outcome
 from engine.core.text import clean
+from engine.core.trouble import Trouble
 
 # The app was made by this fleet, or found as this fleet wants it after its own call.
 DONE_ONCE: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED})

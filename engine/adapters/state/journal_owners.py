@@ -14,8 +14,9 @@ import orjson
 
 from engine.adapters.state import journal_values as values
 from engine.core.identity import OWNER_KINDS, Owner
-from engine.core.outcome import OwnerResult, Trouble
+from engine.core.outcome import OwnerResult
 from engine.core.text import clean
+from engine.core.trouble import Trouble
 from engine.core.undoing import Updated
 from engine.ports.history import OwnerRecord
 

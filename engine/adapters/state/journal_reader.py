@@ -28,7 +28,8 @@ from engine.core.errors import StateError
 from engine.core.identity import AppKey, Lane
 from engine.core.idle_spaces import SeenInRun
 from engine.core.limits import JOURNAL_APPS_READ_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
-from engine.core.outcome import GOOD_OUTCOMES, Outcome, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, Outcome
+from engine.core.trouble import Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord, RunTrail
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
 

@@ -21,8 +21,9 @@ from engine.core.limits import (
     WORDS_NOTES_MAX_COUNT,
     WORDS_RESERVED_APPS_MAX_COUNT,
 )
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.text import clean
+from engine.core.trouble import Trouble
 
 
 def run_words(

@@ -20,7 +20,8 @@ from engine.adapters.state.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
+from engine.core.trouble import Trouble
 from engine.ports.history import (
     BucketMark,
     BucketState,

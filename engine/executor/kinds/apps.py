@@ -16,10 +16,11 @@ from engine.core.errors import NoCapacity, QuotaExceeded, QuotaFacts
 from engine.core.hours import KEEP_UNTIL_TAG, why_kept
 from engine.core.identity import AppKey, QuotaBucket, folded
 from engine.core.observed import AppStatus, ObservedApp, Ownership
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import AppResult, Outcome
 from engine.core.ownership import FLEET_TAG, tag_value, why_not_ours
 from engine.core.quota_text import bucket_of_quota, quota_hint
 from engine.core.training_plans import plan_arn
+from engine.core.trouble import Trouble
 from engine.executor.kinds.fallbacks import after_fallbacks
 from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
 from engine.executor.rows import observed_app

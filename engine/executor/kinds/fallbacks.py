@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import NO_CAPACITY
-from engine.core.outcome import Trouble
 from engine.core.quota_text import AND_THEN, command_in
+from engine.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from engine.executor.operation import AnyOperation

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from engine.core.desired import DesiredOwner, Tags
     from engine.core.errors import QuotaFacts
     from engine.core.identity import Lane
-    from engine.core.outcome import Trouble
     from engine.core.ownership import Whose
+    from engine.core.trouble import Trouble
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
     from engine.ports.journal import Journal

@@ -12,7 +12,7 @@ from typing import Final
 from engine.core.change import Action
 from engine.core.counted import owners_counted
 from engine.core.finding import LISTING, Finding, allowed_flags
-from engine.core.grouping import common_text, owner_names, shape_of
+from engine.core.grouping import TroubleGroup, common_text, grouped_troubles, owner_names, shape_of
 from engine.core.limits import ERRORS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT
 from engine.core.outcome import (
     GOOD_OUTCOMES,
@@ -22,10 +22,10 @@ from engine.core.outcome import (
     Outcome,
     OwnerResult,
     RunResult,
-    Trouble,
 )
 from engine.core.text import clean, count_of, listed
-from engine.render.domains_text import unwell_domains
+from engine.core.trouble import Trouble
+from engine.render.domains_text import trouble_words, unwell_domains
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint, Style, aligned, column_widths, duration, with_commands
 from engine.render.owners_text import owner_result_lines
@@ -121,8 +121,9 @@ def _trails(found: Sequence[Trail], paint: Paint) -> str:
 
 
 def _errors(errors: Sequence[Trouble], paint: Paint) -> str:
-    lines = [_trouble_block(error, paint) for error in errors[:ERRORS_SHOWN_MAX_COUNT]]
-    if (rest := len(errors) - ERRORS_SHOWN_MAX_COUNT) > 0:
+    groups = grouped_troubles(errors)
+    lines = [_trouble_block(group, paint) for group in groups[:ERRORS_SHOWN_MAX_COUNT]]
+    if rest := sum(max(len(group.domains), 1) for group in groups[ERRORS_SHOWN_MAX_COUNT:]):
         lines.append(f"and {count_of(rest, 'more error')}: --format json has all of them")
     return "\n".join(lines)
 
@@ -231,7 +232,8 @@ def _trail_block(trail: Trail, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def _trouble_block(error: Trouble, paint: Paint) -> str:
+def _trouble_block(group: TroubleGroup, paint: Paint) -> str:
+    error = Trouble(group.code, trouble_words(group), group.hint)
     return "\n".join([paint("red", "Failed for the run:"), *_trouble_lines(error)])
 
 

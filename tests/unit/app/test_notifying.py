@@ -20,8 +20,9 @@ from engine.app.options import AppOptions
 from engine.core.change import Action
 from engine.core.errors import ConfigError
 from engine.core.identity import parse_app_key
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.settings import NotifyChannel
+from engine.core.trouble import Trouble
 from tests.http_receiver import http_receiver
 from tests.object_server import object_server
 

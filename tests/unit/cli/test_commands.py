@@ -22,7 +22,8 @@ from engine.cli.sinks import Sinks
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.identity import Owner
 from engine.core.log_options import LogFormat, LogLevel
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import AppResult, Outcome
+from engine.core.trouble import Trouble
 from engine.ports import events
 from tests.fleets import LAB, key_of
 from tests.unit.render.samples import a_plan, a_report, a_status

@@ -86,7 +86,7 @@ def test_a_pattern_of_policies_that_matches_nothing_is_a_finding_everywhere(
         (
             'policies = []\n[domains.research.teams.t]\nmembers_file = "none.csv"',
             "ml.t3.medium",
-            "none.csv names no member",
+            "none.csv names nobody",
         ),
     ],
 )

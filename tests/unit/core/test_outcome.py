@@ -16,10 +16,10 @@ from engine.core.outcome import (
     Outcome,
     OwnerResult,
     RunResult,
-    Trouble,
     denied_trouble,
 )
 from engine.core.ownership import READ_TAGS
+from engine.core.trouble import Trouble
 from tests.fleets import LAB, key_of
 
 WELL = (Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UPDATED, Outcome.UNCHANGED)

@@ -49,7 +49,9 @@ def test_a_domain_that_was_not_asked_for_is_no_reason_to_create() -> None:
     plan = plan_fleet(a_fleet(an_app()), observe(domains=["lab"]), options())
     assert [change.reason for change in plan.decisions] == [Reason.DOMAIN_UNLISTED]
     assert not plan.complete
-    assert plan.findings == (Finding("listing", "skip", "", "domain research: 1 app left alone: it was not listed"),)
+    assert plan.findings == (
+        Finding("listing", "skip", "research", "domain research: 1 app left alone: it was not listed"),
+    )
 
 
 def test_a_domain_that_nothing_was_selected_in_leaves_the_plan_complete() -> None:

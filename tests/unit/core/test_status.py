@@ -14,11 +14,11 @@ from engine.core.hours import HoursAt, hours_lines
 from engine.core.identity import USER, Owner
 from engine.core.maintenance import Maintenance
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
-from engine.core.outcome import Trouble
 from engine.core.owner_status import OwnerCondition, OwnerLine
 from engine.core.plan import Plan
 from engine.core.status import Condition, StatusView, failed_keys, status_of
 from engine.core.status_facts import LastSeen, StatusFacts
+from engine.core.trouble import Trouble
 from tests.fleets import CANVAS, LAB, TODAY, a_row, an_app, hours_of, key_of
 
 NOW = 10_000.0

@@ -99,7 +99,7 @@ def test_what_ends_the_lane_while_tags_are_read_is_the_error_of_the_run(stage: S
     assert [finding.rule for finding in plan.findings] == [LISTING]
     assert outcomes(report) == {CANVAS_A: "skipped", CANVAS_B: "skipped"}
     assert {app.error.message for app in report.apps if app.error is not None} == {
-        "domain research could not be read (the error is named with the run)"
+        "its domain could not be read (the error is named with the run)"
     }
     (error,) = report.errors
     assert error.message.startswith("domain research: ")

@@ -14,9 +14,10 @@ from engine.core.errors import BugError, NotFound, Rejected, Throttled, Unreacha
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.limits import DRAIN_MAX_SECONDS, JOURNAL_ALIVE_SECONDS
 from engine.core.observed import Ownership
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
 from engine.core.planner import plan_fleet
 from engine.core.settings import Backoff, Backoffs, Execution, Observe
+from engine.core.trouble import Trouble
 from engine.executor import workers
 from engine.executor.asking import ask_again
 from engine.executor.calls import StoppedError
@@ -140,7 +141,7 @@ def test_what_was_found_out_about_a_domain_that_was_not_listed_is_the_error_of_t
     (error,) = report.errors
     assert (error.message, error.hint) == ("domain research: no domain d-research there", "Domains there: d-other")
     assert {app.error.message for app in report.apps if app.error is not None} == {
-        "domain research could not be listed (the error is named with the run)"
+        "its domain could not be listed (the error is named with the run)"
     }
 
 

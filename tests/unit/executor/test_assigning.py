@@ -11,10 +11,11 @@ from engine.core.application import Application
 from engine.core.desired import DesiredOwner
 from engine.core.identity import USER, Owner
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
 from engine.core.owners import holders_needed, owners_needed
 from engine.core.planner import plan_fleet
 from engine.core.sso import with_auth_mode
+from engine.core.trouble import Trouble
 from engine.executor.assigning import Assigning, application_of
 from engine.ports.journal import NoJournal
 from engine.simulator.world.faults import FaultKind

@@ -107,7 +107,7 @@ def test_a_tag_that_is_not_read_at_the_first_try_is_asked_for_again(stage: Stage
 
 def _stop_lane(run: FleetRun) -> None:
     """Fail the lane's credentials in another call, as an expired token does, while this one still reads."""
-    from engine.core.outcome import Trouble
+    from engine.core.trouble import Trouble
     from tests.fleets import LANE
 
     run.lanes[LANE].stop_lane(Trouble("ExpiredTokenException", "expired", "log in again"))

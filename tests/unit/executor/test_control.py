@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.core.outcome import Trouble
+from engine.core.trouble import Trouble
 from engine.executor.cause import Cause
 from engine.executor.control import Control
 from tests.simulation.virtual_loop import VirtualLoop

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.core.errors import NO_CAPACITY
-from engine.core.outcome import Trouble
+from engine.core.trouble import Trouble
 from engine.executor.kinds.fallbacks import after_fallbacks
 from tests.unit.executor.parts import an_operation
 

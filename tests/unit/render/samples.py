@@ -9,10 +9,11 @@ from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.identity import AppKey
 from engine.core.observed import ObservedFleet
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.status import StatusView, status_of
 from engine.core.status_facts import StatusFacts
+from engine.core.trouble import Trouble
 from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_row, an_app, key_of
 
 HOSTILE = "a|`<b>@all\x1b[2J\u202e]("

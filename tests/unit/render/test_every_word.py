@@ -14,8 +14,9 @@ from engine.core.desired import Source
 from engine.core.explain import Explanation, RuleLine
 from engine.core.identity import Owner
 from engine.core.observed import AppStatus
-from engine.core.outcome import AppResult, Outcome, RunResult, Trouble
+from engine.core.outcome import AppResult, Outcome, RunResult
 from engine.core.status import FINE, Condition
+from engine.core.trouble import Trouble
 from engine.policy.judge import Verdict
 from engine.render.explain_text import explain_text
 from engine.render.layout import Paint, Style

@@ -10,10 +10,11 @@ import pytest
 from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.limits import DOMAINS_OPEN_MAX_COUNT, LANES_SHOWN_MAX_COUNT
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.planner import plan_fleet
 from engine.core.status import Condition, StatusRow, StatusView
+from engine.core.trouble import Trouble
 from engine.render.domains_text import planned_domains, unwell_domains
 from engine.render.findings_text import findings_block
 from engine.render.layout import Paint

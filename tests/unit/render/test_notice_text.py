@@ -5,7 +5,8 @@ from __future__ import annotations
 from engine.core.change import Action
 from engine.core.identity import parse_app_key
 from engine.core.limits import NOTICE_TEXT_MAX_CHARS, NOTICE_TITLE_MAX_CHARS
-from engine.core.outcome import ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import ApplyReport, AppResult, Outcome
+from engine.core.trouble import Trouble
 from engine.render.notice_text import notice_text, notice_title
 
 KEY = parse_app_key("research/space/alice-lab/JupyterLab/default")

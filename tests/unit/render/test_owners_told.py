@@ -12,10 +12,11 @@ from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.explain import Explanation
 from engine.core.finding import Finding
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.outcome import Outcome, OwnerResult, Trouble
+from engine.core.outcome import Outcome, OwnerResult
 from engine.core.owner_settings import Difference
 from engine.core.owner_status import OwnerCondition, OwnerLine, OwnersView
 from engine.core.text import is_safe
+from engine.core.trouble import Trouble
 from engine.render.explain_text import explain_text
 from engine.render.layout import Paint
 from engine.render.owner_status_text import OWNER_WORDS, owners_block

@@ -11,9 +11,10 @@ from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
 from engine.core.identity import Owner
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
-from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, RunResult, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, RunResult
 from engine.core.plan import Fits
 from engine.core.text import count_of, is_safe
+from engine.core.trouble import Trouble
 from engine.render.json_text import json_text
 from engine.render.layout import duration
 from engine.render.owners_text import owner_result_lines

@@ -9,8 +9,9 @@ import pytest
 from engine.cli.application import COMMANDS
 from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import AppResult, Outcome
 from engine.core.plan import Fits, QuotaLine
+from engine.core.trouble import Trouble
 from engine.ports.history import PastRun, RunRecord
 from engine.render.history_text import history_text
 from engine.render.layout import COMMAND_NAMES, split_command, with_commands, without_empty, wrapped

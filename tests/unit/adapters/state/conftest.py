@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,10 @@ from engine.adapters.state.journal import RunHeader, SqliteJournal
 from engine.adapters.state.state_dir import StateDir
 from engine.core.change import Action
 from engine.core.identity import AppKey
-from engine.core.outcome import AppResult, Outcome, Trouble
+from engine.core.outcome import AppResult, Outcome
+
+if TYPE_CHECKING:
+    from engine.core.trouble import Trouble
 
 NOBODY = 65534
 TIMEOUT_S = 180

@@ -16,7 +16,8 @@ from engine.adapters.state.journal_reader import last_failures, last_seen, read_
 from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import StateError
 from engine.core.identity import Lane
-from engine.core.outcome import Outcome, Trouble
+from engine.core.outcome import Outcome
+from engine.core.trouble import Trouble
 from tests.unit.adapters.state.conftest import until
 
 if TYPE_CHECKING:

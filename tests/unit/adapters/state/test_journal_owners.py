@@ -11,7 +11,8 @@ from engine.adapters.state import journal_schema
 from engine.adapters.state.journal_reader import run, runs
 from engine.core.change import Action
 from engine.core.identity import SPACE, USER, Owner
-from engine.core.outcome import Outcome, OwnerResult, Trouble
+from engine.core.outcome import Outcome, OwnerResult
+from engine.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from pathlib import Path

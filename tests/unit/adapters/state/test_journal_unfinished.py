@@ -12,7 +12,8 @@ from engine.adapters.state.journal_reader import read_memory
 from engine.core.change import Action
 from engine.core.identity import SPACE, Owner
 from engine.core.limits import DOUBT_KEPT_MAX_SECONDS, UNSEEN_KEPT_MAX_SECONDS
-from engine.core.outcome import Outcome, OwnerResult, Trouble
+from engine.core.outcome import Outcome, OwnerResult
+from engine.core.trouble import Trouble
 from engine.ports.history import LastFailure
 from engine.ports.journal import Replaced, Unfinished, Unseen
 

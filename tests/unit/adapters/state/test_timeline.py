@@ -19,7 +19,8 @@ from engine.core.change import Action
 from engine.core.errors import StateError
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Lane
-from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome, Trouble
+from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome
+from engine.core.trouble import Trouble
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
 from engine.render.report.differences import differences

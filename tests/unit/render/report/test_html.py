@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.finding import Finding
 from engine.core.identity import AppKey, Owner
-from engine.core.outcome import Trouble
+from engine.core.trouble import Trouble
 from engine.ports.history import (
     AppRecord,
     BucketMark,
