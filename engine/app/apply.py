@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from engine.app.approval import Approval
     from engine.app.begun import Begun
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
@@ -41,14 +42,30 @@ async def apply(
     Raises AppfleetError for what keeps the run from starting. From the first call on there is a report, whatever
     happens: a signal, the deadline, a bug.
     """
+    if options.saved_plan is not None and options.selectors.shard is not None:
+        from engine.app.shard_run import apply_shard
+
+        return await apply_shard(options, emit, _run)
+    started = now()
+    approval, options = approval_of(options, started)
+    loaded = read(options, started.date(), laid_over=preparation is not None)
+    loaded = preparation.fleet(loaded) if preparation is not None else loaded
+    return await _run(options, loaded, approval, emit, started, approval.confirm(confirm), preparation)
+
+
+async def _run(
+    options: AppOptions,
+    loaded: Loaded,
+    approval: Approval,
+    emit: Emit,
+    started: datetime,
+    confirm: Callable[[Plan], bool] = lambda _: True,
+    preparation: Preparation | None = None,
+) -> ApplyReport | None:
+    """Plan, compare with what was approved, ask, and carry it out."""
     from engine.app.begun import Begun
     from engine.app.session import joined
 
-    started = now()
-    approval, options = approval_of(options, started)
-    confirm = approval.confirm(confirm)
-    loaded = read(options, started.date(), laid_over=preparation is not None)
-    loaded = preparation.fleet(loaded) if preparation is not None else loaded
     begun = Begun.now(options, loaded, emit)
     with stops(options, begun.control):
         beginning = Beginning(begun.control)

@@ -82,7 +82,7 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
             f"the saved plan {options.saved_plan} was denied when it was made, by a mandatory rule or a guardrail",
             hint="Its findings say why. Fix that, then save a new plan: appfleet plan --out FILE",
         )
-    _check_age(saved, options, now)
+    check_age(saved.made_at, options, now)
     request = _made_with(saved)
     _refuse_shard(request.selectors.shard)
     return Approval(saved), replace(options, request=request)
@@ -94,7 +94,8 @@ def _refuse_shard(shard: Shard | None) -> None:
         raise UsageError(
             f"shard {shard} cannot be applied alone: the limits of [safety] for all domains together, and rules over "
             "teams and the fleet, need all shards",
-            hint="Apply without --shard",
+            hint="Plan every shard with --out PLANS, run appfleet gate, then: "
+            f"appfleet apply --shard {shard} PLANS; or apply without --shard",
         )
 
 
@@ -110,14 +111,15 @@ def _document(path: Path) -> Any:
         raise StalePlanError(f"the saved plan is not used: {path} is not JSON", hint=_AGAIN) from None
 
 
-def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
+def check_age(saved_at: str, options: AppOptions, now: datetime) -> None:
+    """Raise StalePlanError for a plan that was made at a time that is too long ago, in the future or none."""
     try:
-        said = datetime.fromisoformat(saved.made_at)
+        said = datetime.fromisoformat(saved_at)
         made_at = None if said.tzinfo is None else said.astimezone(UTC)
     except (ValueError, OverflowError):  # OverflowError: the first or last day that there is, in another zone
         made_at = None
     if made_at is None:
-        raise StalePlanError(f"the saved plan is not used: {clean(saved.made_at)} is not a time in UTC", hint=_AGAIN)
+        raise StalePlanError(f"the saved plan is not used: {clean(saved_at)} is not a time in UTC", hint=_AGAIN)
     age_s = (now - made_at).total_seconds()
     if age_s > options.plan_age_max_s:
         raise StalePlanError(
@@ -126,7 +128,7 @@ def _check_age(saved: Plan, options: AppOptions, now: datetime) -> None:
         )
     if age_s < -CLOCK_SKEW_MAX_SECONDS:
         raise StalePlanError(
-            f"the saved plan was made {-age_s:,.0f} s in the future ({saved.made_at})",
+            f"the saved plan was made {-age_s:,.0f} s in the future ({saved_at})",
             hint="Set this machine's clock, or that of the machine which made it",
         )
 

@@ -19,7 +19,7 @@ from engine.core.selection import AskedKeys, require_declared
 from engine.core.selectors import SHARD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.core.shards import Shard
     from engine.policy.admission import Admitted
     from engine.policy.guardrails import Allowance
+    from engine.policy.rules import Scope
     from engine.policy.testing import PolicyTestResult
     from engine.policy.weight import Weight
     from engine.ports.journal import Memory
@@ -169,11 +170,12 @@ def load(
     *,
     strict: bool = False,
     shard: Shard | None = None,
+    denied_groups: Collection[tuple[Scope, str]] = (),
 ) -> Loaded:
     """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
 
     `strict`: what the files are only warned about is an error, too. Of a `shard` the rules that need the other shards
-    are not asked.
+    are not asked: the apps of `denied_groups` are what they denied.
     """
     try:
         loaded = load_fleet(fleet_file, also, shard)
@@ -184,7 +186,9 @@ def load(
     if strict and warnings:
         raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
     warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
-    admitted = policies.admission.admit(loaded.fleet.apps, loaded.fleet.domains, today, of_shard=shard is not None)
+    admitted = policies.admission.admit(
+        loaded.fleet.apps, loaded.fleet.domains, today, of_shard=shard is not None, denied_groups=denied_groups
+    )
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
     return Loaded(
@@ -255,12 +259,19 @@ def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
     return tuple(parse_allowance(text) for text in texts)
 
 
-def read(options: AppOptions, today: date, *, laid_over: bool = False) -> Loaded:
+def read(
+    options: AppOptions,
+    today: date,
+    *,
+    laid_over: bool = False,
+    denied_groups: Collection[tuple[Scope, str]] = (),
+) -> Loaded:
     """Read the files, and see that the flags that speak of them can be read too, before anything is called.
 
     `laid_over`: a command declares more than the files do, and selects it.
     """
-    loaded = load(options.fleet_file, today, strict=options.strict, shard=options.selectors.shard)
+    shard = options.selectors.shard
+    loaded = load(options.fleet_file, today, strict=options.strict, shard=shard, denied_groups=denied_groups)
     named = keys_named(options, loaded)
     if not laid_over:
         require_declared(options.selectors, named, loaded.fleet, loaded.teams, loaded.domains)

@@ -42,6 +42,8 @@ COMMANDS: Final = (
     "validate",
     "plan",
     "apply",
+    "gate",
+    "gather",
     "status",
     "onboard",
     "offboard",

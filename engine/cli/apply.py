@@ -30,7 +30,7 @@ _NO_STDIN: Final = "A saved plan is read from a file: appfleet plan --out FILE"
 PlanFileArgument = Annotated[
     Path | None,
     typer.Argument(
-        help="A plan that `plan --out` saved; it runs without a question.",
+        help="A plan that `plan --out` saved; it runs without a question. With --shard the folder that gate approved.",
         metavar="PLAN.json",
         parser=path_with_hint(_NO_STDIN),
     ),
@@ -119,7 +119,8 @@ def apply(
 
 def _refuse_beside_a_plan(options: AppOptions, *, dry_run: bool) -> None:
     """Raise UsageError, naming the flags, for what a saved plan has decided already."""
-    given = {word for word in options.request.argv(*["--dry-run"] * dry_run) if word.startswith("--")}
+    request = replace(options.request, selectors=replace(options.selectors, shards=()))
+    given = {word for word in request.argv(*["--dry-run"] * dry_run) if word.startswith("--")}
     if given:
         raise UsageError(
             f"{', '.join(sorted(given))}: the saved plan {options.saved_plan} was made with its own flags",

@@ -30,7 +30,9 @@ MARKDOWN: Final = "markdown"
 DASH: Final = "-"
 ENV_PREFIX: Final = "APPFLEET_"
 FLEET_FILE_NAME: Final = "fleet.toml"
-_FORMATTED: Final = frozenset({"apply", "onboard", "offboard", "plan", "status", "explain", "history"})
+_FORMATTED: Final = frozenset(
+    {"apply", "onboard", "offboard", "plan", "status", "explain", "history", "gate", "gather"}
+)
 RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
 LOOKING: Final = frozenset({"plan", "status", "explain", "import", "prices"})  # they have a log and change nothing
 WITHOUT_FILES: Final = frozenset({"schema", "completion", "simulate"})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.core.log_options import LogFormat, LogLevel
     from engine.core.outcome import ApplyReport
     from engine.core.plan import Plan
+    from engine.core.shards import Shard
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
 
@@ -119,9 +120,21 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     """
     if options.again:
         return typed(options, *options.again)
+    if options.selectors.shard is not None:
+        return _next_of_shard(options, options.selectors.shard, saved)
     strict = ["--strict"] if options.strict else []
     asked = [str(saved)] if saved is not None else options.request.argv(*strict)
     return typed(options, "apply", *simulation(options), *asked)
+
+
+def _next_of_shard(options: AppOptions, shard: Shard, saved: Path | None) -> str:
+    """Return the step that follows: plan it where it can be approved, approve all shards, or apply it again."""
+    if options.saved_plan is not None:
+        return typed(options, "apply", *simulation(options), "--shard", str(shard), str(options.saved_plan))
+    if saved is not None:
+        return typed(options, "gate", "--shards", str(shard.count), str(saved))
+    strict = ["--strict"] if options.strict else []
+    return typed(options, "plan", *simulation(options), *options.request.argv(*strict), "--out", "PLANS")
 
 
 def next_report(options: AppOptions) -> str:

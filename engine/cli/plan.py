@@ -31,7 +31,9 @@ class PlanFormat(StrEnum):
 OutFlag = Annotated[
     Path | None,
     flags.path_flag(
-        "--out", help="Save the plan here, for: appfleet apply FILE.", dash="For standard output use --format json"
+        "--out",
+        help="Save the plan here, for: appfleet apply FILE. With --shard a folder, for: appfleet gate FOLDER.",
+        dash="For standard output use --format json",
     ),
 ]
 
@@ -54,20 +56,26 @@ def plan(
 
     Makes read-only calls and takes no lock.
     """
+    from engine.app import gate as app_gate
     from engine.app import plan as app_plan
     from engine.cli.context import instant_of, next_after
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
 
-    check_writable(out, "--out")
     options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
+    of_shard = out is not None and options.selectors.shard is not None
+    if not of_shard:
+        check_writable(out, "--out")
     if options.at is not None and out is not None:
         raise UsageError(
             "--out does not work with --at", hint="A plan for another time cannot be applied. Leave one of them out"
         )
     with Sinks(ctx.obj, options, quiet=True) as sinks:
-        made = sinks.run(app_plan.plan(options, sinks.emit))
-        saved = out is None or _save(made, out)
+        if out is not None and of_shard:
+            made = sinks.run(app_gate.plan_shard(options, out, sinks.emit))
+        else:
+            made = sinks.run(app_plan.plan(options, sinks.emit))
+        saved = out is None or of_shard or _save(made, out)
         command = "" if options.at is not None else next_after(made, options, out if saved else None)
         text = plan_in(made, format_.value, command, unfold=all_)
         delivery = deliver(text)

@@ -40,6 +40,7 @@ PATH_MAX_BYTES: Final = 4_095
 NAMED_PIPE_STALL_MAX_SECONDS: Final = 30.0  # of a pipe whose reader does not read
 
 PLAN_FILE_MAX_BYTES: Final = 512_000_000
+GATHERED_APPS_MAX_COUNT: Final = 5_000  # of all shards, that did not end well, by name; the others are counted
 PLAN_AGE_MAX_SECONDS: Final = 3_600.0  # of a saved plan, unless --plan-age-max says otherwise
 
 # What the service allows.

@@ -90,7 +90,7 @@ class Plan:
     or waited for, profiles first, and `owner_drift` those that are not as declared and stay so. `uncompared` counts
     those with settings in the fleet file that were not compared with it; it is for a reader alone. `hours` are those of
     its apps. `at` is the time that was asked for with --at, in ISO 8601, and empty for now. `errors` say
-    why domains could not be used or listed.
+    why domains could not be used or listed. `unmanaged_in` is `unmanaged` by domain, of a plan that was not read back.
     """
 
     fleet: str
@@ -117,6 +117,7 @@ class Plan:
     hours: tuple[HoursLine, ...] = ()
     at: str = ""
     errors: tuple[Trouble, ...] = ()
+    unmanaged_in: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     changes: tuple[Change, ...] = field(init=False)
     _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 

@@ -82,11 +82,11 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         if refused_by is not None:
             findings.append(_refusal(change, app, refused_by))
     changes += (Change(app.key, Action.NONE, Reason.DOMAIN_UNLISTED, after=app) for app in joined.unlisted)
-    unmanaged = 0
+    unmanaged: Counter[str] = Counter()
     for row in joined.undeclared:
         action, reason, _ = decide_undeclared(row, row.ownership, prune=prune)
         if reason is Reason.UNMANAGED:
-            unmanaged += 1
+            unmanaged[row.key.domain] += 1
         else:
             changes.append(Change(row.key, action, reason, row))
     changes.sort(key=_BY_KEY)
@@ -98,7 +98,8 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         fleet=desired.name,
         made_at=options.made_at,
         decisions=tuple(changes),
-        unmanaged=unmanaged,
+        unmanaged=unmanaged.total(),
+        unmanaged_in=tuple(sorted(unmanaged.items())),
         complete=joined.observed.complete and not joined.unlisted,
         denied=options.run_denied,
         lanes=tuple(sorted(options.lanes)),

@@ -20,6 +20,7 @@ from engine.core.limits import KEY_SHOWN_MAX_CHARS, SHARDS_MAX_COUNT
 from engine.core.text import clean
 
 _FORM: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+_ARN_PARTS: Final = 6
 _HINT: Final = "Write --shard I/N, with I from 0 to N-1, such as --shard $JOB_COMPLETION_INDEX/16"
 
 
@@ -52,6 +53,12 @@ def parse_shard(text: str) -> Shard:
     return Shard(index, count)
 
 
+def account_named(account: str | None, role_arn: str | None) -> str:
+    """Return the account that a domain names, itself or by its role; empty for none."""
+    parts = (role_arn or "").split(":", 5)
+    return account or (parts[4] if len(parts) == _ARN_PARTS else "")
+
+
 def divided(sizes: Mapping[Lane, int], count: int) -> tuple[frozenset[Lane], ...]:
     """Divide lanes by their numbers of apps among `count` shards: the largest first, each to the smallest shard.
 
@@ -67,8 +74,8 @@ def divided(sizes: Mapping[Lane, int], count: int) -> tuple[frozenset[Lane], ...
     return tuple(map(frozenset, shards))
 
 
-def fleet_fingerprint(lanes: Mapping[Lane, str]) -> str:
-    """Return the fingerprint of a fleet from those of its lanes, whichever shards they were planned in."""
+def fleet_fingerprint(lanes: Mapping[str, str]) -> str:
+    """Return the fingerprint of a fleet from those of its lanes by name, whichever shards they were planned in."""
     digest = sha256()
     for lane, fingerprint in sorted(lanes.items()):
         digest.update(f"{lane} {fingerprint}\n".encode())

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from engine.config.fleet.arns import arn_of
 from engine.config.fleet.written import DomainDef, OwnerDef, TeamDef
 from engine.config.reading.problems import Code, Problems
 from engine.config.service.fields import MEMBER
 from engine.core.identity import Lane
-from engine.core.shards import Shard, divided
+from engine.core.shards import Shard, account_named, divided
 
 
 def of_shard(domains: Mapping[str, DomainDef], shard: Shard | None, problems: Problems) -> Mapping[str, DomainDef]:
@@ -39,12 +38,8 @@ def of_shard(domains: Mapping[str, DomainDef], shard: Shard | None, problems: Pr
 
 
 def _account(domain: DomainDef) -> str:
-    """Return the account that a domain names, itself or by its role; empty for none."""
-    account, role = domain.own.get("account"), domain.own.get("role_arn")
-    if isinstance(account, str):
-        return account
-    arn = arn_of(role) if isinstance(role, str) else None
-    return "" if arn is None else arn.account
+    account, role = (domain.own.get(key) for key in ("account", "role_arn"))
+    return account_named(account if isinstance(account, str) else None, role if isinstance(role, str) else None)
 
 
 def _apps(domain: DomainDef) -> int:

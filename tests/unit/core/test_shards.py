@@ -94,7 +94,7 @@ def test_a_shard_stands_among_the_selectors_and_narrows_nothing_in_what_was_load
 
 
 def test_the_fingerprint_of_a_fleet_does_not_depend_on_the_order_of_its_lanes() -> None:
-    one, other = Lane("1" * 12, "eu-west-1"), Lane("2" * 12, "eu-west-1")
+    one, other = "111122223333/eu-west-1", "444455556666/eu-west-1"
     whole = fleet_fingerprint({one: "sha256:a", other: "sha256:b"})
     assert whole == fleet_fingerprint({other: "sha256:b", one: "sha256:a"})
     assert whole != fleet_fingerprint({one: "sha256:b", other: "sha256:a"})

@@ -281,3 +281,11 @@ def test_stops_of_all_domains_together_are_limited_too() -> None:
     assert [finding.message.partition(":")[0] for finding in _check(*stops, hours_stop_max=5)] == [
         "all domains together"
     ]
+
+
+def test_adopted_apps_and_new_profiles_weigh_nothing() -> None:
+    app = an_app()
+    adopted = Change(app.key, Action.ADOPT, Reason.IN_SYNC, a_row(), app)
+    new = OwnerChange(Owner("research", USER, "zoe"), Action.CREATE, OwnerReason.ABSENT)
+    plan = Plan("f", "2026-11-24T01:00:00Z", (adopted,), owners=(new,))
+    assert weights_of(plan, DOMAINS, {}, None) == {"research": Weight()}

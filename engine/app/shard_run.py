@@ -1,0 +1,178 @@
+"""One shard of an approved plan, carried out; and the results of all shards, folded into one.
+
+Not here: planning and approving (`gate`), the run itself (`apply`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.app.approval import Approval, check_age
+from engine.app.gate import approved_index, request_of
+from engine.app.loading import now, read
+from engine.app.plan_place import place_of
+from engine.core.ending import trouble_of
+from engine.core.errors import AppfleetError, BugError, ExitCode, StalePlanError
+from engine.core.lane_plans import joined_plan, lanes_of
+from engine.core.limits import GATHERED_APPS_MAX_COUNT
+from engine.core.outcome import Outcome
+from engine.core.plan import Plan
+from engine.core.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from engine.app.gate import Index
+    from engine.app.loading import Loaded
+    from engine.app.options import AppOptions
+    from engine.app.plan_place import PlanPlace
+    from engine.core.identity import Lane
+    from engine.core.outcome import ApplyReport
+    from engine.ports.events import Emit
+
+SHARD_LOST: Final = "shard_lost"
+_LANES_NAMED_MAX_COUNT: Final = 3
+_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED})
+# The gravest first; what ended a shard before it had a report is none of them.
+_GRAVITY: Final = (
+    ExitCode.INTERRUPTED, ExitCode.BUG, ExitCode.FAILED, ExitCode.DENIED, ExitCode.INCOMPLETE, ExitCode.OK,
+)  # fmt: skip
+
+
+async def apply_shard(
+    options: AppOptions,
+    emit: Emit,
+    run: Callable[[AppOptions, Loaded, Approval, Emit, datetime], Awaitable[ApplyReport | None]],
+) -> ApplyReport | None:
+    """Carry out one shard of what the gate approved, and write what came of each of its lanes beside the plans.
+
+    Raises AppfleetError for what keeps the run from starting: nothing approved, other files, a plan that is too old.
+    """
+    shard, plans = options.selectors.shard, options.saved_plan
+    if shard is None or plans is None:
+        raise BugError("there is no shard to apply")
+    started, place = now(), place_of(plans)
+    index = await approved_index(place)
+    check_age(index.made_at, options, started)
+    request = request_of(index.about)
+    options = replace(options, request=replace(request, selectors=replace(request.selectors, shards=(shard,))))
+    loaded = read(options, started.date(), denied_groups=index.denied_groups)
+    lanes = lanes_of(loaded.fleet.domains)
+    approval = Approval(await _approved(place, index, {str(lane) for lane in lanes.values()}))
+    report = await run(options, loaded, approval, emit, started)
+    return None if report is None else await _kept(place, report, lanes, str(shard))
+
+
+async def _approved(place: PlanPlace, index: Index, lanes: set[str]) -> Plan:
+    """Return what was approved for some lanes, as one plan. Raises StalePlanError where that is not there any more."""
+    unknown = sorted(lanes - index.lanes.keys())
+    if unknown:
+        raise StalePlanError(
+            f"{place.shown} was approved without {listed(unknown, _LANES_NAMED_MAX_COUNT)}",
+            hint="The files have changed since. Plan every shard again under a new name",
+        )
+    plans = await place.plans(sorted(lanes))
+    for lane, plan in zip(sorted(lanes), plans, strict=True):
+        if plan.fingerprint != index.lanes[lane]:
+            raise StalePlanError(f"the plan of {lane} in {place.shown} is not the one that was approved")
+    about = index.about
+    nothing = Plan(about.fleet, index.made_at, (), inputs=tuple(about.inputs.items()), version=about.version)
+    return joined_plan([*plans, nothing])
+
+
+async def _kept(place: PlanPlace, report: ApplyReport, lanes: Mapping[str, Lane], shard: str) -> ApplyReport:
+    """Write the report of each lane; return the run's with what could not be written."""
+    head = {
+        "format_version": 1,
+        "run_id": report.run_id,
+        "shard": shard,
+        "fleet": report.fleet,
+        "started": report.started,
+        "seconds": round(report.seconds, 3),
+        "result": report.result.value,
+        "exit_code": int(report.exit_code),
+        "error": None if report.error is None else report.error.to_json(),
+    }
+    try:
+        for lane in sorted(set(lanes.values())):
+            apps = [app.to_json() for app in report.apps if lanes.get(app.key.domain) == lane]
+            owners = [one.to_json() for one in report.owners if lanes.get(one.owner.domain) == lane]
+            await place.put_report(
+                str(lane), report.run_id, {**head, "lane": str(lane), "apps": apps, "owners": owners}
+            )
+    except AppfleetError as error:
+        return replace(report, errors=(*report.errors, trouble_of(error)))
+    return report
+
+
+async def gather(plans: Path) -> dict[str, Any]:
+    """Fold the newest report of every lane that was approved into one document, and write it beside the plans.
+
+    The apps of a lane that nobody reported on are skipped, with the code `shard_lost`. Raises AppfleetError.
+    """
+    place = place_of(plans)
+    index = await approved_index(place)
+    found = await place.reports(index.lanes)
+    lost = [lane for lane in index.lanes if lane not in found]
+    for lane, plan in zip(lost, await place.plans(lost), strict=True):
+        found[lane] = _lost_report(lane, plan)
+    try:
+        document = _folded(index, found)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        why = f"a report below {place.shown}/reports is not what apply --shard writes"
+        raise StalePlanError(why, hint="Run that shard again with this version of appfleet") from None
+    await place.put_whole(document)
+    return document
+
+
+def _folded(index: Index, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Fold reports by lane. Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
+    codes = {ExitCode(found[lane]["exit_code"]) for lane in index.lanes} or {ExitCode.OK}
+    known = {code if code in _GRAVITY else ExitCode.FAILED for code in codes}
+    total: Counter[str] = Counter()
+    lines: list[dict[str, Any]] = []
+    unwell: list[Mapping[str, Any]] = []
+    for lane in index.lanes:
+        report = found[lane]
+        counts = Counter(str(row["outcome"]) for row in report["apps"])
+        total += counts
+        names = ("run_id", "shard", "result", "exit_code", "error")
+        lines.append({"lane": lane, **{name: report[name] for name in names}, "summary": dict(sorted(counts.items()))})
+        unwell += [row for row in (*report["apps"], *report["owners"]) if row["outcome"] not in _WELL]
+    return {
+        "format_version": 1,
+        "fleet": index.about.fleet,
+        "fingerprint": index.fingerprint,
+        "exit_code": int(min(known, key=_GRAVITY.index)),
+        "lost": [line["lane"] for line in lines if not line["run_id"]],
+        "summary": dict(sorted(total.items())),
+        "lanes": lines,
+        "unwell": unwell[:GATHERED_APPS_MAX_COUNT],
+        "more_unwell": max(0, len(unwell) - GATHERED_APPS_MAX_COUNT),
+    }
+
+
+def _lost_report(lane: str, plan: Plan) -> dict[str, Any]:
+    error = {
+        "code": SHARD_LOST,
+        "message": f"no shard reported on {lane}",
+        "hint": "Run the shard again: appfleet apply --shard I/N PLANS; what is there stays",
+    }
+    rows = [
+        {"key": str(change.key), "action": change.action.value, "outcome": Outcome.SKIPPED.value, "error": error}
+        for change in plan.changes
+    ]
+    code = int(ExitCode.FAILED)
+    return {
+        "run_id": "",
+        "shard": "",
+        "result": "failed",
+        "exit_code": code,
+        "error": error,
+        "apps": rows,
+        "owners": [],
+    }

@@ -1,0 +1,77 @@
+"""What gate and gather say: as text, and as the plain values of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core.text import clean, count_of
+
+if TYPE_CHECKING:
+    from engine.policy.gate import Verdict
+
+_SHOWN_MAX_COUNT: Final = 20  # of the lanes that did not end well, and of the apps that did not
+
+
+def gate_document(verdict: Verdict) -> dict[str, Any]:
+    """Return the document of `gate --format json`."""
+    return {
+        "format_version": 1,
+        "fleet": verdict.about.fleet,
+        "fingerprint": verdict.fingerprint,
+        "applyable": not verdict.denied,
+        "complete": verdict.complete,
+        "lanes": dict(verdict.lanes),
+        "findings": verdict.findings,
+        "summary": _counts(verdict),
+    }
+
+
+def gate_text(verdict: Verdict, *, next_command: str) -> str:
+    """Return what a reader needs: what is planned, what speaks against it, and what to do next."""
+    counts = _counts(verdict)
+    lines = [
+        f"Fleet {clean(verdict.about.fleet)}: {_lanes(verdict.lanes)}",
+        "Plan: {create:,} to create, {delete_then_create:,} to replace, {delete:,} to delete.".format_map(counts),
+    ]
+    for finding in verdict.findings:
+        about = f"{clean(finding.key)}: " if finding.key else ""
+        source = f" ({clean(finding.source)})" if finding.source else ""
+        lines.append(f"  {finding.enforcement}  {clean(finding.rule)}: {about}{clean(finding.message)}{source}")
+    if not verdict.complete:
+        lines.append("Some domains could not be listed; nothing is done there. Their shards' plans say which.")
+    if verdict.denied:
+        return "\n".join([*lines, "Denied: nothing was approved.", ""])
+    return "\n".join([*lines, f"Approved: {verdict.fingerprint}", f"To apply each shard: {next_command}", ""])
+
+
+def _lanes(lanes: Sized) -> str:
+    return count_of(len(lanes), "account and region", "accounts and regions")
+
+
+def _counts(verdict: Verdict) -> dict[str, int]:
+    weights = verdict.weights.values()
+    return {
+        "create": sum(weight.created for weight in weights),
+        "delete_then_create": sum(len(weight.replaced) for weight in weights),
+        "delete": sum(len(weight.deleted) + weight.stopped for weight in weights),
+    }
+
+
+def gathered_text(document: Mapping[str, Any]) -> str:
+    """Return the folded report: a line for each lane that did not end well, then what they have in common."""
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in document["summary"].items()) or "nothing to do"
+    lanes, bad = document["lanes"], [line for line in document["lanes"] if line["exit_code"]]
+    lines = [f"Fleet {clean(document['fleet'])}: {_lanes(lanes)}; {counts}."]
+    for line in bad[:_SHOWN_MAX_COUNT]:
+        why = "" if line["error"] is None else f": {clean(line['error']['message'])}"
+        lines.append(f"  {clean(line['lane'])}  {clean(line['result'])} (exit code {line['exit_code']}){why}")
+    if len(bad) > _SHOWN_MAX_COUNT:
+        lines.append(f"  … and {len(bad) - _SHOWN_MAX_COUNT:,} more")
+    for row in document["unwell"][:_SHOWN_MAX_COUNT]:
+        why = "" if row["error"] is None else f": {clean(row['error']['message'])}"
+        lines.append(f"  {row['outcome']}  {clean(row.get('key') or row['owner'])}{why}")
+    rest = len(document["unwell"]) + document["more_unwell"] - _SHOWN_MAX_COUNT
+    if rest > 0:
+        lines.append(f"  … and {rest:,} more; --format json names up to {len(document['unwell']):,}")
+    return "\n".join([*lines, f"Exit code {document['exit_code']}.", ""])
