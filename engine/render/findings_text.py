@@ -35,6 +35,7 @@ CHECK_NAMES: Final = {
     "quotas": "reading of the quotas",
     "replace": "replacing",
     "restore": "putting updates back",
+    "shard": "planning of one shard",
     "sso": "sign-in through IAM Identity Center",
     "tags": "reading of the tags",
     "training_plan": "training plans",

@@ -12,7 +12,6 @@ from engine.core.change import Action, Change
 from engine.core.text import clean, listed
 from engine.render.words import instance, made_with, on_plan, why
 
-FOLDED_ABOVE_CHANGES: Final = 100  # a shorter plan is shown whole
 ALIKE_MIN_COUNT: Final = 4
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from engine.core.change import DESTROYING, Action, Change
 from engine.core.finding import Finding
 from engine.core.grouping import grouped_findings
+from engine.core.limits import UNFOLDED_MAX_COUNT
 from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.text import clean, count_of, listed
 from engine.render.domains_text import DomainLine, planned_domains
@@ -30,7 +31,7 @@ from engine.render.markdown import (
 )
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import drift_rows, owner_rows
-from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
+from engine.render.plan_fold import Alike, alike
 from engine.render.plan_text import (
     APPLY_COMMAND,
     PLAN_IS_FULL,
@@ -69,7 +70,7 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
             page.add(block, "")
     owners = [table_row(code(symbol), prose(what), code(listed)) for symbol, what, listed in owner_rows(plan)]
     page.section(_titled("User profiles and spaces", owners), table_head("change", "what", "which"), owners)
-    fold = len(plan.changes) > FOLDED_ABOVE_CHANGES
+    fold = len(plan.changes) > UNFOLDED_MAX_COUNT
     counted = planned_domains(plan.changes) if fold else []
     if counted:
         page.section("Changes by domain", *domain_table(counted))

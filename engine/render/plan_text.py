@@ -14,7 +14,7 @@ from typing import Final
 from engine.core.change import DESTROYING, Action, Change
 from engine.core.finding import allowed_flags
 from engine.core.identity import AppKey
-from engine.core.limits import LANES_SHOWN_MAX_COUNT, QUOTAS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT
+from engine.core.limits import LANES_SHOWN_MAX_COUNT, QUOTAS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT, UNFOLDED_MAX_COUNT
 from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
 from engine.core.quota_text import increase_command
 from engine.core.text import clean, count_of, listed
@@ -32,7 +32,7 @@ from engine.render.layout import (
 )
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import drift_rows, owner_drift_line, owner_rows, owners_summary, unread_line
-from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
+from engine.render.plan_fold import Alike, alike
 from engine.render.words import (
     HINTS,
     KEPT_BACK_REASONS,
@@ -56,6 +56,7 @@ _INDENT: Final = "    "
 _ROW_INDENT_CHARS: Final = len(_INDENT) + _SYMBOL_CHARS + 1
 APPLY_COMMAND: Final = "appfleet apply"
 FITS: Final = {Fits.YES: "fits", Fits.NO: "does not fit", Fits.UNKNOWN: "unknown"}
+_SEVERAL: Final = {"fits": "fit", "does not fit": "do not fit"}  # FITS of several
 PLAN_IS_FULL: Final = "apps that find no free instance wait until others leave the plan"
 
 
@@ -74,7 +75,7 @@ def plan_text(
     """
     paint = Paint(colour)
     width = max(width, WIDTH_MIN_CHARS)
-    fold = not unfold and len(plan.changes) > FOLDED_ABOVE_CHANGES
+    fold = not unfold and len(plan.changes) > UNFOLDED_MAX_COUNT
     counted = planned_domains(plan.changes) if fold else []
     named = [change for change in plan.changes if change.action in DESTROYING] if counted else plan.changes
     blocks = [
@@ -97,10 +98,8 @@ def plan_text(
 
 def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
     """Return the lines of the head as pairs of label and text, for every format; of many lanes a few."""
-    lines = [
-        ("Fleet", clean(plan.fleet)),
-        *lane_lines(plan.lanes, len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT),
-    ]
+    shown = len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT
+    lines = [("Fleet", clean(plan.fleet)), *lane_lines(plan.lanes, shown)]
     if plan.at:
         lines.append(("At", f"{clean(plan.at)}: what would be done then"))
     if plan.selectors:
@@ -254,7 +253,7 @@ def _drift(plan: Plan, paint: Paint, width: int, *, unfold: bool) -> str:
         return ""
     head = paint("bold", f"Drift, reported and left alone ({count_of(len(drifted), 'app')}):")
     rows = [(clean(str(change.key)), why(change)) for change in drifted]
-    if len(rows) > FOLDED_ABOVE_CHANGES and not unfold:
+    if len(rows) > UNFOLDED_MAX_COUNT and not unfold:
         rows = _alike_drift(drifted)
     widths = column_widths(rows)
     symbol = paint(STYLES[Action.NONE], SYMBOLS[Action.NONE])
@@ -324,7 +323,7 @@ def _quotas(quotas: Sequence[QuotaLine], paint: Paint, *, unfold: bool) -> str:
         lines += [f"      {one}" for one in _below(line)]
     if rest:
         fits = Counter(FITS[line.fits] for line in rest)
-        said = ", ".join(f"{count:,} {words}" for words, count in fits.items())
+        said = ", ".join(count_of(count, words, _SEVERAL.get(words, words)) for words, count in fits.items())
         lines.append(f"  and {len(rest):,} more ({said}). --all shows each of them")
     return "\n".join(lines)
 

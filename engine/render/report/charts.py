@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.core.limits import TIMELINE_SLOTS_MAX_COUNT
+from engine.core.text import count_of
 from engine.ports.history import BucketMark, CallSlots
 from engine.render.layout import duration
 from engine.render.report.spans import Phase, Span, Times, counts_over_time
@@ -94,7 +95,7 @@ def phases_chart(all_spans: Sequence[Sequence[Span]], end_s: float) -> Chart | N
         for step in (*range(0, STEPS - 1, every), STEPS - 1)
     )
     columns = ("Time", *(phase.value.capitalize() for phase in drawn))
-    return Chart(tuple(layers), f"{total:,} apps", ticks(end_s), columns, rows)
+    return Chart(tuple(layers), count_of(total, "app"), ticks(end_s), columns, rows)
 
 
 def calls_chart(calls: CallSlots, end_s: float, *, reads: bool) -> Chart | None:

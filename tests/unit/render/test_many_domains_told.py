@@ -119,7 +119,7 @@ def test_quotas_in_which_the_plan_does_not_fit_come_first_and_the_others_are_cou
     text = plan_text(replace(plan, quotas=quotas))
     quoted = text[text.index("Quotas:") :].splitlines()
     assert quoted[1].startswith("  000000000399/")
-    assert "  and 380 more (380 fits). --all shows each of them" in quoted
+    assert "  and 380 more (380 fit). --all shows each of them" in quoted
     assert plan_text(replace(plan, quotas=quotas), unfold=True).count("/eu-west-1/JupyterLab/x") == DOMAINS
 
 

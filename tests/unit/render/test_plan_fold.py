@@ -8,8 +8,9 @@ from datetime import date
 import pytest
 
 from engine.core.change import Action, Change, Reason
+from engine.core.limits import UNFOLDED_MAX_COUNT
 from engine.core.plan import Plan
-from engine.render.plan_fold import FOLDED_ABOVE_CHANGES, Alike, alike
+from engine.render.plan_fold import Alike, alike
 from engine.render.plan_text import plan_text
 from tests.fleets import a_row, an_app, key_of
 
@@ -24,17 +25,17 @@ def plan_with(changes: list[Change]) -> Plan:
 
 
 def test_a_long_plan_tells_what_is_alike_together() -> None:
-    text = plan_text(plan_with(changes_of(FOLDED_ABOVE_CHANGES + 1)), width=80)
+    text = plan_text(plan_with(changes_of(UNFOLDED_MAX_COUNT + 1)), width=80)
     assert "  team vision\n      + 101 x JupyterLab/default  ml.t3.medium  missing\n" in text
     assert "spaces p000-t3, p001-t3, p002-t3, p003-t3, p004-t3 and 96 more" in text
     assert "--all shows the key of each of them" in text
 
 
 def test_a_short_plan_and_an_unfolded_one_show_every_app() -> None:
-    short = plan_text(plan_with(changes_of(FOLDED_ABOVE_CHANGES)))
-    long = plan_text(plan_with(changes_of(FOLDED_ABOVE_CHANGES + 1)), unfold=True)
-    assert short.count("space/p") == FOLDED_ABOVE_CHANGES
-    assert long.count("space/p") == FOLDED_ABOVE_CHANGES + 1
+    short = plan_text(plan_with(changes_of(UNFOLDED_MAX_COUNT)))
+    long = plan_text(plan_with(changes_of(UNFOLDED_MAX_COUNT + 1)), unfold=True)
+    assert short.count("space/p") == UNFOLDED_MAX_COUNT
+    assert long.count("space/p") == UNFOLDED_MAX_COUNT + 1
     assert "--all" not in short + long
 
 
@@ -65,9 +66,9 @@ def test_shapes_and_groups_are_told_apart() -> None:
 @pytest.mark.parametrize("action", [Action.DELETE, Action.DELETE_THEN_CREATE])
 def test_what_is_destroyed_is_never_folded(action: Action) -> None:
     changes = [
-        replace(change, action=action, before=a_row(str(change.key))) for change in changes_of(FOLDED_ABOVE_CHANGES + 1)
+        replace(change, action=action, before=a_row(str(change.key))) for change in changes_of(UNFOLDED_MAX_COUNT + 1)
     ]
-    assert plan_text(plan_with(changes)).count("space/p") == FOLDED_ABOVE_CHANGES + 1
+    assert plan_text(plan_with(changes)).count("space/p") == UNFOLDED_MAX_COUNT + 1
     assert not any(isinstance(item, Alike) for item in alike(changes))
 
 
