@@ -12,7 +12,7 @@ from engine.core.finding import Finding
 from engine.core.outcome import AppResult, Outcome
 from engine.core.plan import Fits, QuotaLine
 from engine.core.text import count_of
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, code, prose
+from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose
 from engine.render.plan_markdown import plan_markdown
 from engine.render.report.markdown import report_markdown
 from tests.fleets import LAB, a_row, an_app, key_of
@@ -218,3 +218,7 @@ def test_our_bound_is_below_the_one_of_a_comment() -> None:
 def test_a_hostile_report_makes_no_mention() -> None:
     apps = (AppResult(key_of(LAB)._replace(owner=HOSTILE), Action.CREATE, Outcome.FAILED),)
     assert "@" not in report_markdown(a_report(apps=apps, fleet=HOSTILE, run_id=HOSTILE, notes=(HOSTILE,)))
+
+
+def test_a_line_without_a_label_belongs_to_the_one_before_it() -> None:
+    assert bullets([("Account", "a"), ("", "and 20 more accounts")]) == ["- Account: a", "  - and 20 more accounts"]
