@@ -197,12 +197,14 @@ def explain() -> dict[str, Any]:
         rule=TEXT, enforcement=TEXT, verdict=TEXT, message=TEXT, group=TEXT, source=TEXT, seen=maps(ANYTHING),
         exception=or_null(TEXT),
     )  # fmt: skip
-    return document(
+    shown = document(
         "appfleet explain --format json",
         key=KEY, declared_at=or_null(TEXT), fields=arr(obj(field=TEXT, value=TEXT, layer=TEXT, source=TEXT)),
         rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT,
         findings=arr(FINDING), owner=or_null(OWNER_ROW),
     )  # fmt: skip
+    shown["properties"]["hours"] = arr(HOURS)  # where the app has hours
+    return shown
 
 
 def history() -> dict[str, Any]:

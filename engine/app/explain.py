@@ -78,6 +78,7 @@ def explained(
         change=change,
         trouble=trouble,
         findings=(*loaded.file_findings, *_of_training_plans(made)),
+        hours=() if made is None else made.hours,
     )
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.config.fleet.starter import GIT_IGNORE_NAME, Answers, starter_files
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import AppfleetError, ConfigError, UsageError
 from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT
+from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
-__all__ = ["Answers", "Offer", "offered", "problem_with", "require_free", "start_fleet"]
+_CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Make them again when its calendars change.
+# Where daylight saving moves a time there are two lines; the run that has nothing to do changes nothing.
+# A cron that does not know CRON_TZ takes the times of its machine: set that to UTC, or change the times.
+CRON_TZ=UTC"""
+
+__all__ = ["Answers", "Offer", "crontab_of", "offered", "problem_with", "require_free", "start_fleet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +111,20 @@ def _prove(files: dict[str, str], today: date) -> None:
         except ConfigError as error:
             first = error.diagnostics[0]
             raise UsageError(f"{first.key_path}: {first.message}", hint=first.hint) from None
+
+
+def crontab_of(fleet_file: Path, now: datetime) -> str:
+    """Return the lines of a crontab for the hours of a fleet. Raises UsageError where no hours ever change."""
+    from engine.config.fleet.fleet_file import load_fleet
+    from engine.core.crontab import cron_lines
+
+    lines = cron_lines(load_fleet(fleet_file).fleet.hours, now)
+    if not lines:
+        raise UsageError(
+            f"no hours of {fleet_file} ever begin or end, so they need no crontab",
+            hint='Set hours = "Mon-Fri 08:00-19:00 Europe/Berlin" for an app, or run the fleet once a day',
+        )
+    words = [shutil.which("appfleet") or "appfleet", "-f", str(fleet_file.absolute()), "apply", "--yes"]
+    command = shlex.join(words).replace("%", r"\%")
+    rows = [f"{line.schedule} {command}  # {', '.join(map(clean, line.hours))}" for line in lines]
+    return "\n".join([_CRON_HEAD, *rows]) + "\n"

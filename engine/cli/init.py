@@ -44,6 +44,9 @@ def init(
     out: Annotated[
         Path, flags.path_flag("--out", help="Folder to write to.", metavar="FOLDER", dash="Name a folder")
     ] = Path(),
+    cron: Annotated[
+        bool, flags.flag("--cron", help="Write nothing; print the crontab lines that the fleet's hours need.")
+    ] = False,
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 
@@ -52,6 +55,8 @@ def init(
     """
     from engine.app.init import require_free, start_fleet
 
+    if cron:
+        return _cron(ctx.obj.fleet_file)
     given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
     _check_given(given)
     require_free(out, _answers(_with_examples(given)))
@@ -69,6 +74,13 @@ def init(
     steps = ("validate", "plan --simulate", "plan", "onboard TEAM --members NAME,NAME --app lab")
     text += "\nNext:\n" + "".join(f"  appfleet{fleet} {step}\n" for step in steps)
     return ExitCode.OK if deliver(text) is not Delivery.FAILED else ExitCode.FAILED  # the files are what was asked for
+
+
+def _cron(fleet_file: Path) -> int:
+    """Print the crontab of a fleet that is there. Raises UsageError where no app has hours that ever change."""
+    from engine.app.init import crontab_of
+
+    return ExitCode.OK if deliver(crontab_of(fleet_file, datetime.now(UTC))) is Delivery.READ else ExitCode.FAILED
 
 
 def _today() -> date:

@@ -20,6 +20,7 @@ from engine.core.limits import CALENDAR_CHANGES_MAX_COUNT
 from engine.core.windows import DAY_MINUTES, Window, in_one_week
 
 _DAY: Final = timedelta(days=1)
+_YEAR: Final = timedelta(days=365)
 _SECOND: Final = timedelta(seconds=1)
 _WEEK_OF_EDGES_DAYS: Final = 9  # every window of a week opens and closes once in these
 _WHOLE: Final = ((0, DAY_MINUTES),)
@@ -65,6 +66,11 @@ class Calendar:
                 open_ = one
             day += _DAY
         yield from _clipped(open_, start, end)
+
+    def share_open(self, start: datetime) -> float:
+        """Return which share of the year from `start` lies inside: what part of a month an app of it runs."""
+        end = start + _YEAR
+        return sum(((one.end - one.start) for one in self.stretches(start, end)), timedelta()) / _YEAR
 
     @cached_property
     def _weekly(self) -> tuple[tuple[tuple[int, int], ...], ...]:

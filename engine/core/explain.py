@@ -11,6 +11,7 @@ from typing import Any
 from engine.core.change import Change
 from engine.core.desired import DesiredApp, Source
 from engine.core.finding import Finding
+from engine.core.hours import HoursLine
 from engine.core.identity import AppKey, QuotaBucket
 from engine.core.owner_status import OwnerLine
 
@@ -45,6 +46,7 @@ class Explanation:
 
     `findings` is what the files are warned about. `owner` is the app's user profile or space, None where the fleet does
     not declare it or nothing could be observed.
+    `hours` are those of the app, as they are now.
     `buckets` are the quota buckets that a create would need, the fallbacks' behind it; `weight` is the priority.
     """
 
@@ -58,6 +60,7 @@ class Explanation:
     trouble: str = ""
     findings: tuple[Finding, ...] = ()
     owner: OwnerLine | None = None
+    hours: tuple[HoursLine, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `explain --format json`."""
@@ -88,6 +91,7 @@ class Explanation:
             "trouble": self.trouble,
             "findings": [finding.to_json() for finding in self.findings],
             "owner": None if self.owner is None else self.owner.to_json(),
+            **({"hours": [line.to_json() for line in self.hours]} if self.hours else {}),
         }
 
 

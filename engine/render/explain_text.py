@@ -13,6 +13,7 @@ from engine.core.owner_settings import Difference
 from engine.core.owner_status import OwnerCondition, OwnerLine
 from engine.core.text import clean
 from engine.render.findings_text import findings_block
+from engine.render.hours_text import hours_texts
 from engine.render.layout import Paint, Style, aligned, column_widths
 from engine.render.owner_status_text import OWNER_WORDS, fields_that_differ
 from engine.render.owners_text import value_text
@@ -150,6 +151,7 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
             lines.append(f"  there now: {status}, {_spec(there.spec.to_json())}")
         if change.differs:
             lines.append(f"  differs in: {', '.join(change.differs)}")
+    lines += (f"  {label}: {text}" for label, text in hours_texts(explanation.hours))
     first, *rest = explanation.buckets or (None,)
     if first is not None:
         lines.append(f"  a create needs room in the bucket {clean(str(first))}")

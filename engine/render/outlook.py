@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.core.cost import PlanCost, monthly_usd
+from engine.core.cost import CostLine, PlanCost
 from engine.core.forecast import Forecast
 from engine.core.plan import Plan
 from engine.core.rough import rough
@@ -25,11 +25,11 @@ def outlook_lines(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _cost_lines(cost: PlanCost) -> list[tuple[str, str]]:
-    lines = [("Cost", _amount(cost.hourly_usd))]
+    lines = [("Cost", _amount(cost))]
     if len(cost.lines) > 1:
         dearest = sorted(cost.lines, key=lambda line: (-abs(line.hourly_usd), line.team))
         lines += [
-            (f"  team {clean(line.team)}" if line.team else "  no team", _amount(line.hourly_usd))
+            (f"  team {clean(line.team)}" if line.team else "  no team", _amount(line))
             for line in dearest[:TEAMS_SHOWN_MAX_COUNT]
         ]
         if (rest := len(dearest) - TEAMS_SHOWN_MAX_COUNT) > 0:
@@ -39,8 +39,9 @@ def _cost_lines(cost: PlanCost) -> list[tuple[str, str]]:
     return lines
 
 
-def _amount(hourly_usd: float) -> str:
-    return f"{hourly_usd:+,.2f} USD per hour, {monthly_usd(hourly_usd):+,.2f} per month"
+def _amount(cost: PlanCost | CostLine) -> str:
+    in_hours = " in their hours" if isinstance(cost, PlanCost) and cost.has_hours else ""
+    return f"{cost.hourly_usd:+,.2f} USD per hour, {cost.monthly_usd:+,.2f} per month{in_hours}"
 
 
 def _forecast_lines(forecast: Forecast) -> list[tuple[str, str]]:

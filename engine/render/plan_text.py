@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from engine.core.change import DESTROYING, Action, Change
+from engine.core.change import DESTROYING, Action, Change, Reason
 from engine.core.finding import allowed_flags
 from engine.core.identity import AppKey
 from engine.core.limits import LANES_SHOWN_MAX_COUNT, QUOTAS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT, UNFOLDED_MAX_COUNT
@@ -139,11 +139,12 @@ def summary_line(plan: Plan) -> str:
     denied = f", {counts['denied']:,} denied" if counts["denied"] else ""
     unknown = f", {counts['unknown']:,} unknown" if counts["unknown"] else ""
     kept_back = _kept_back(plan)
-    left_alone = f", {kept_back:,} left alone" if kept_back else ""
+    outside = sum(change.reason is Reason.OUTSIDE_HOURS and change.action is Action.NONE for change in plan.decisions)
+    left_alone = f", {kept_back:,} left alone" * bool(kept_back) + f", {outside:,} outside their hours" * bool(outside)
     return (
         f"Plan: {counts['create']:,} to create, {counts['delete_then_create']:,} to replace, "
-        f"{counts['delete']:,} to delete{adopted}; {counts['none'] - kept_back:,} unchanged{left_alone}{unknown}, "
-        f"{counts['unmanaged']:,} unmanaged{denied}{owners_summary(plan)}."
+        f"{counts['delete']:,} to delete{adopted}; {counts['none'] - kept_back - outside:,} unchanged{left_alone}"
+        f"{unknown}, {counts['unmanaged']:,} unmanaged{denied}{owners_summary(plan)}."
     )
 
 
@@ -354,8 +355,7 @@ def _outlook(plan: Plan, paint: Paint) -> str:
 
 
 def _sum(plan: Plan, paint: Paint, next_command: str) -> str:
-    lines = [paint("bold", summary_line(plan)), *verdict_lines(plan, next_command)]
-    return "\n".join(lines)
+    return "\n".join([paint("bold", summary_line(plan)), *verdict_lines(plan, next_command)])
 
 
 def verdict_lines(plan: Plan, next_command: str) -> list[str]:

@@ -27,7 +27,8 @@ def status_markdown(view: StatusView, *, every: bool = False, max_chars: int = M
     page = Page(max_chars, _STATUS_COMMAND)
     page.add(f"### {verdict(view)}", "")
     lanes = [(label, prose(text)) for label, text in lane_lines(view.lanes)]
-    page.add(*bullets([("Fleet", code(view.fleet)), *lanes]), "")
+    asked = [("At", code(view.at))] if view.at else []
+    page.add(*bullets([("Fleet", code(view.fleet)), *lanes, *asked]), "")
     page.listed(
         [f"- Not listed: {prose(one.code)}: {prose(trouble_words(one))}" for one in grouped_troubles(view.errors)],
         ("error", "errors"),

@@ -106,6 +106,14 @@ def test_stretches_are_joined_and_cut_to_what_was_asked() -> None:
     assert list(nights.stretches(utc("2026-12-01T10:00"), utc("2026-12-01T11:00"))) == []
 
 
+def test_the_share_that_is_open_is_that_of_a_year_with_its_closed_days() -> None:
+    start = utc("2027-01-01T00:00")
+    assert a_calendar("Mon-Sun 00:00-24:00").share_open(start) == 1.0
+    assert a_calendar("Mon-Sun 06:00-18:00", zone="UTC").share_open(start) == pytest.approx(0.5)
+    closed = tuple(date(2027, 2, 1) + timedelta(days=day) for day in range(73))
+    assert a_calendar("Mon-Sun 06:00-18:00", zone="UTC", closed=closed).share_open(start) == pytest.approx(0.4)
+
+
 def test_several_calendars_change_together() -> None:
     both = (a_calendar("Fri 16:00-Mon 06:00"), a_calendar("2026-12-05/2026-12-08"))
     assert is_inside_any(both, utc("2026-12-08T12:00"))

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from engine.core.cost import CostLine, PlanCost, cost_from_json
 from engine.core.desired import AppSpec
+from engine.core.hours import HoursAt
 from engine.core.planner import plan_fleet
 from engine.core.settings import STORAGE_PRICE
 from engine.policy.cost import cost_of
 from engine.policy.prices import PriceBook
-from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, a_row, an_app, key_of, observe, options
+from tests.fleets import CANVAS, KERNEL, LAB, a_fleet, a_row, an_app, hours_of, key_of, observe, options
 
 PRICES = PriceBook([("", "ml.t3.medium", 0.05), ("eu-west-1", "ml.g5.xlarge", 1.4)])
 GPU = "research/space/gpu-lab/JupyterLab/default"
@@ -82,3 +84,28 @@ def test_storage_has_a_price_of_its_region_or_of_all_or_none() -> None:
     book = PriceBook([("", STORAGE_PRICE, 0.11), ("eu-west-1", STORAGE_PRICE, 0.12)])
     assert (book.storage("eu-west-1"), book.storage("us-east-1")) == (0.12, 0.11)
     assert PRICES.storage("eu-west-1") is None
+
+
+OFFICE = "Mon-Fri 08:00-19:00 Europe/Berlin"
+TUESDAY = "2026-12-01T12:00:00+00:00"
+
+
+def test_a_month_of_an_app_with_hours_is_their_share_of_a_year() -> None:
+    fleet = a_fleet(an_app(LAB, hours=OFFICE, team="vision"), an_app(BOB, hours=OFFICE), an_app(KERNEL))
+    at = options(hours=HoursAt.of((hours_of(OFFICE),), datetime.fromisoformat(TUESDAY)))
+    cost = cost_of(plan_fleet(fleet, observe(), at), fleet.domains, PRICES)
+    assert cost is not None
+    share = 261 * 11 / 8760  # 24 November 2026 to 23 November 2027 has 261 days of work
+    assert cost.lines[1].monthly_usd == pytest.approx(0.05 * 730 * share, rel=1e-3)
+    assert cost.lines[0].monthly_usd == pytest.approx(0.05 * 730 * (1 + share), rel=1e-3)
+    assert cost.monthly_usd == pytest.approx(sum(line.monthly_usd for line in cost.lines))
+    assert cost.has_hours
+    assert cost_from_json(cost.to_json()) == cost
+
+
+def test_a_stop_at_the_end_of_the_hours_changes_no_month() -> None:
+    fleet = a_fleet(an_app(LAB, hours=OFFICE))
+    made = plan_fleet(fleet, observe(a_row(LAB)), options(hours=HoursAt(closed=frozenset({OFFICE}))))
+    cost = cost_of(made, fleet.domains, PRICES)
+    assert cost is not None
+    assert (cost.hourly_usd, cost.monthly_usd) == (-0.05, 0.0)

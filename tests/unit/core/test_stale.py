@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
+from engine.core.hours import HoursAt
 from engine.core.identity import Owner
 from engine.core.plan import PlanLane
 from engine.core.planner import plan_fleet
 from engine.core.stale import why_stale
-from tests.fleets import CANVAS, KERNEL, LAB, LANE, SOURCE, a_fleet, a_row, an_app, observe, options
+from tests.fleets import CANVAS, KERNEL, LAB, LANE, SOURCE, a_fleet, a_row, an_app, hours_of, observe, options
 
 if TYPE_CHECKING:
     from engine.core.plan import Plan
@@ -97,3 +99,19 @@ def test_a_plan_without_a_version_or_lanes_says_so() -> None:
 def test_simulators_on_this_machine_differ_by_their_port_alone() -> None:
     one, other = (replace(SAVED, lanes=(PlanLane(*LANE, f"http://127.0.0.1:{port}"),)) for port in (1_234, 4_321))
     assert why_stale(one, other) == ""
+
+
+def test_a_plan_from_before_the_end_of_the_hours_is_stale_where_it_would_stop_something_now() -> None:
+    text = "Mon-Fri 08:00-19:00 UTC"
+    fleet, hours = a_fleet(an_app(LAB, hours=text), an_app(CANVAS, hours=text)), (hours_of(text),)
+
+    def at(moment: str) -> Plan:
+        asked = options(
+            lanes=(PlanLane(*LANE),), version="1.0", hours=HoursAt.of(hours, datetime.fromisoformat(moment))
+        )
+        return plan_fleet(fleet, observe(a_row(LAB)), asked)
+
+    inside, outside = at("2026-11-24T18:55:00+00:00"), at("2026-11-24T19:05:00+00:00")
+    assert f"delete {LAB} (outside_hours)" in why_stale(inside, outside)
+    assert f"create {CANVAS} (absent)" in why_stale(outside, inside)
+    assert why_stale(inside, at("2026-11-24T18:59:00+00:00")) == ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from engine.core.cost import CostLine, PlanCost
 from engine.core.forecast import Forecast
+from engine.core.hours import HoursLine
 from engine.render.outlook import outlook_lines
 from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
@@ -73,3 +74,13 @@ def test_many_teams_are_told_in_part_and_names_are_cleaned() -> None:
     told = outlook_lines(a_plan(cost=PlanCost(lines)))
     assert told[-1] == ("  and", "3 more teams")
     assert all("\x1b" not in label for label, _ in told)
+
+
+def test_hours_come_first_and_the_month_is_that_of_the_hours() -> None:
+    lines = (HoursLine("office", "Europe/Berlin", True, 1), HoursLine("n", "UTC", False, 2, "x", "Mon 08:00"))
+    told = outlook_lines(a_plan(hours=lines, cost=PlanCost((CostLine("a", 1.0, 1, 300.0),))))
+    assert told == [
+        ("Hours office", "open; 1 app"),
+        ("Hours n", "closed, opens Mon 08:00 UTC; 2 apps"),
+        ("Cost", "+1.00 USD per hour, +300.00 per month in their hours"),
+    ]

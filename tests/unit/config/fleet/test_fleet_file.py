@@ -408,3 +408,31 @@ def test_the_file_of_the_documentation_is_valid_but_for_what_it_leaves_out(tmp_p
         '"policies/*.toml" matches no file',
         '"teams/*.toml" matches no file',
     ]
+
+
+def test_a_calendar_has_so_many_windows_and_closed_days_and_no_more(tmp_path: Path) -> None:
+    windows = ", ".join(
+        f'"Mon {hour:02}:{minute:02}-{hour:02}:{minute + 1:02}"' for hour in range(17) for minute in (0, 9, 30)
+    )
+    days = ", ".join(f"{2027 + day // 360}-{day // 30 % 12 + 1:02}-{day % 28 + 1:02}" for day in range(401))
+    with pytest.raises(ConfigError) as refused:
+        load_text(tmp_path, f'{HEAD}[calendars.c]\nhours = [{windows}]\nzone = "UTC"\nclosed = [{days}]\n')
+    told = sorted(one.message for one in refused.value.diagnostics)
+    assert told == ["401 entries are more than 400", "51 entries are more than 50"]
+
+
+def test_a_calendar_in_a_file_that_cannot_be_read_is_not_called_unknown(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_text(
+            tmp_path, HEAD.replace('name = "f"', 'name = "f"\ninclude = ["/x.toml"]') + '[defaults]\nhours = "office"\n'
+        )
+    assert all("calendar" not in one.message for one in refused.value.diagnostics)
+
+
+def test_hours_of_a_calendar_that_is_wrong_are_not_called_wrong_again(tmp_path: Path) -> None:
+    text = (
+        '[calendars.c]\nhours = ["x"]\nzone = "UTC"\n[defaults]\nhours = "c"\n[domains.research.users.a]\nhours = "c"\n'
+    )
+    with pytest.raises(ConfigError) as refused:
+        load_text(tmp_path, HEAD + text)
+    assert len(refused.value.diagnostics) == 1
