@@ -14,6 +14,12 @@ BOUNDS: Final = {
     "engine.executor.watcher.SETTLE_TICK_MIN_SECONDS": 0.3,
     # What is made again within it is told from what was there before after a minute alone.
     "engine.executor.judge.GENERATION_TOLERANCE_SECONDS": 0.01,
+    # Calls of a simulator on loopback are over at once, so a dead run's lane is free soon.
+    "engine.executor.lease.LEASE_TTL_SECONDS": 6.0,
+    "engine.executor.lease.LEASE_RENEW_SECONDS": 0.5,
+    "engine.executor.lease.LEASE_RETRY_SECONDS": 0.5,
+    "engine.executor.lease.LEASE_POLL_SECONDS": 0.5,
+    "engine.core.lease.LEASE_GRACE_SECONDS": 2.0,
 }
 
 

@@ -6,12 +6,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 START_MAX_SECONDS: Final = 120.0
 END_MAX_SECONDS: Final = 30.0
@@ -59,3 +63,57 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
         else:
             return
     raise TimeoutError("the object server did not start")
+
+
+def make_bucket(url: str, name: str) -> None:
+    """Make a bucket; the server asks nobody who he is."""
+    request = urllib.request.Request(f"{url}/{name}", method="PUT")  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=END_MAX_SECONDS):  # noqa: S310
+        pass
+
+
+@contextmanager
+def in_front_of(url: str, refuses: Callable[[str, str], bool]) -> Iterator[str]:
+    """Yield the URL of a store that refuses each request of which `refuses`, asked by method and path, says so."""
+
+    class Front(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if refuses(self.command, self.path):
+                self._send(503, {}, b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>")
+                return
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "expect"}}
+            request = urllib.request.Request(url + self.path, data or None, headers, method=self.command)  # noqa: S310
+            try:
+                with urllib.request.urlopen(request, timeout=END_MAX_SECONDS) as answer:  # noqa: S310 - loopback
+                    self._send(answer.status, dict(answer.headers), answer.read())
+            except urllib.error.HTTPError as error:
+                self._send(error.code, dict(error.headers), error.read())
+
+        do_GET = do_PUT = do_HEAD = _answer  # noqa: N815 - the names are the library's
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            kept = {name: value for name, value in headers.items() if name.lower() not in _OF_A_CONNECTION}
+            for name, value in {**kept, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Front) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{HOST}:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(END_MAX_SECONDS)
+
+
+_OF_A_CONNECTION: Final = frozenset({"content-length", "transfer-encoding", "connection"})

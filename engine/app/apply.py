@@ -86,7 +86,7 @@ async def _run(
                         parts.restart_clock(started.timestamp())
                 report = await _carried_out(loaded, parts, whole, options, started)
                 calls = begun.with_all_calls(report.calls)
-                report = parts.finish(replace(report, calls=calls, lanes=parts.plan_lanes))
+                report = await parts.finish(replace(report, calls=calls, lanes=parts.plan_lanes))
         except AppfleetError as error:  # after a report: of closing what was open
             if report is None:
                 raise

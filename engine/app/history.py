@@ -5,7 +5,9 @@ Not here: the journal of the run that is going on (`session`).
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -13,12 +15,14 @@ from engine.adapters.state import journal_reader
 from engine.adapters.state.journal_reader import last_failures, last_seen, runs, settle_seconds
 from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
+from engine.app.stopping import stopped_by_signals
 from engine.core.errors import UsageError
 from engine.core.limits import RUNS_COMPARED_MAX_COUNT, RUNS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
 from engine.core.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from engine.app.options import AppOptions
@@ -47,7 +51,7 @@ def past_runs(options: AppOptions, limit: int) -> tuple[PastRun, ...]:
     """Return past runs of the fleet in numbers, the newest first. Raises StateError."""
     from engine.adapters.state import timeline_reader
 
-    with StateDir.open(options.state_path, create=False) as state:
+    with _opened(options, newest=limit) as state:
         return timeline_reader.past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit)
 
 
@@ -58,40 +62,46 @@ def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunS
     """
     from engine.adapters.state import timeline_reader
 
-    with StateDir.open(options.state_path, create=False) as state:
+    with _opened(options, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id or "") as state:
         fleet = None if run_id else fleet_name(options.fleet_file)
         story = timeline_reader.run_story(state, run_id=run_id, fleet=fleet)
         if story is None:
             if run_id:
-                raise _no_such_run(state, run_id, f"in {options.state_path}")
-            raise UsageError(f"there is no run in {options.state_path}", hint="appfleet apply makes one")
+                raise _no_such_run(state, run_id, f"in {options.state_place}")
+            raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
         return story, timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit)
 
 
 def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
     """Return a run of this fleet. Raises UsageError where there is no such run, and StateError."""
-    with StateDir.open(options.state_path, create=False) as state:
+    with _opened(options, newest=RUNS_COMPARED_MAX_COUNT, since=run_id) as state:
         detail = journal_reader.run(state, run_id)
         if detail is None or detail.run.fleet != fleet:
-            raise _no_such_run(state, run_id, f"of fleet {fleet} in {options.state_path}", fleet)
+            raise _no_such_run(state, run_id, f"of fleet {fleet} in {options.state_place}", fleet)
     return detail
 
 
 def run_trail_of(options: AppOptions, run_id: str) -> RunTrail:
     """Return what an undo must know of a run besides its detail. Raises StateError."""
-    with StateDir.open(options.state_path, create=False) as state:
+    with _opened(options, newest=0, since=run_id) as state:
         return journal_reader.run_trail(state, run_id)
 
 
-def keep_end(state_path: Path, fleet: str, report: ApplyReport, kept_as: str, started: float) -> None:
+def keep_end(options: AppOptions, fleet: str, report: ApplyReport, kept_as: str, started: float) -> None:
     """Keep the end of a run that did not get as far as its journal. Raises AppfleetError."""
     from engine.adapters.state.journal import RunHeader, keep_refusal
     from engine.adapters.state.journal_end import End
 
+    end = End(kept_as, int(report.exit_code), time.time(), report.error)
+    header = RunHeader(report.run_id, fleet, version("appfleet"), started)
+    if options.state_url is not None:
+        from engine.app.shared_state import keep_shared_end
+
+        asyncio.run(keep_shared_end(options, options.state_url, header, end))
+        return
     # As a run opens it, so that a folder which a run refuses gets no journal of ours either.
-    with StateDir.open(state_path) as state:
-        end = End(kept_as, int(report.exit_code), time.time(), report.error)
-        keep_refusal(state, RunHeader(report.run_id, fleet, version("appfleet"), started), end)
+    with StateDir.open(options.state_path) as state:
+        keep_refusal(state, header, end)
 
 
 def write_metrics(path: Path, report: ApplyReport) -> None:
@@ -99,6 +109,35 @@ def write_metrics(path: Path, report: ApplyReport) -> None:
     from engine.adapters import metrics_file
 
     metrics_file.write_metrics(path, report.fleet, report, int(report.exit_code), time.time())
+
+
+@contextmanager
+def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[StateDir]:
+    """Open what is kept of past runs: the folder, or what the shared state has of the newest, and of all `since` one.
+
+    Raises StateError, and CloudError for a shared state.
+    """
+    if options.state_url is None:
+        with StateDir.open(options.state_path, create=False) as state:
+            yield state
+        return
+    from engine.app.shared_store import opened_store, read_state, scratch_folder
+
+    url, fleet = options.state_url, fleet_name(options.fleet_file)
+    if fleet is None:
+        raise UsageError(
+            f"{options.fleet_file} does not say which fleet's runs to look for in {url}",
+            hint="Name the fleet file with -f; what is kept in a store is kept by the fleet's name",
+        )
+
+    async def read(state: StateDir) -> None:
+        with stopped_by_signals(options.signals):
+            async with opened_store(options, url, fleet) as store:
+                await read_state(store, state, newest=newest, since=since)
+
+    with scratch_folder() as state:
+        asyncio.run(read(state))
+        yield state
 
 
 def _no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from engine.core.bucket_url import BucketUrl
     from engine.core.report_place import ReportPlace
     from engine.core.selectors import Selectors
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class AppOptions:
     """What a command is given. Times are seconds.
+
+    `state_url` is where machines share the state, which then is in no folder.
 
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file.
     `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, `checksum` the fingerprint of
@@ -34,6 +37,7 @@ class AppOptions:
 
     fleet_file: Path
     state_dir: Path | None = None
+    state_url: BucketUrl | None = None
     endpoint_url: str | None = None
     request: Request = field(default_factory=Request)
     simulate: str | None = None
@@ -59,8 +63,13 @@ class AppOptions:
 
     @property
     def state_path(self) -> Path:
-        """Where the state is kept."""
+        """The folder in which the state is kept, unless it is shared: then what a crash leaves is there."""
         return self.state_dir or self.fleet_file.absolute().parent / STATE_DIR_NAME
+
+    @property
+    def state_place(self) -> str:
+        """Where the state is, for a reader."""
+        return str(self.state_url or self.state_path)
 
     @property
     def selectors(self) -> Selectors:

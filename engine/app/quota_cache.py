@@ -50,7 +50,8 @@ class QuotaCache:
         self._is_new = False
 
     @cached_property
-    def _lanes(self) -> dict[str, Any]:
+    def lanes(self) -> dict[str, Any]:
+        """What is kept, as the file holds it, by account, region and endpoint."""
         with suppress(StateError, ValueError, RecursionError):
             document = json.loads(self._state.read(CACHE_NAME) or b"null")
             if isinstance(document, dict) and document.get("version") == _CACHE_VERSION:
@@ -60,7 +61,7 @@ class QuotaCache:
 
     def values(self, link: Link) -> dict[str, QuotaValue] | None:
         """Return a lane's values, or None where they must be asked for."""
-        entry = self._lanes.get(_cache_key(link))
+        entry = self.lanes.get(_cache_key(link))
         if self._refresh or entry is None:
             return None
         try:
@@ -73,16 +74,20 @@ class QuotaCache:
     def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
         """Keep a lane's values, for `save`."""
         quotas = {name: (value.code, value.value) for name, value in values.items()}
-        self._lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
+        self.lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
         self._is_new = True
 
     def save(self) -> None:
         """Write what is new; a folder that is not there or cannot be written keeps nothing."""
         if self._is_new:
             self._is_new = False
-            document = {"version": _CACHE_VERSION, "lanes": self._lanes}
             with suppress(StateError):
-                self._state.write_atomically(CACHE_NAME, json.dumps(document).encode())
+                self._state.write_atomically(CACHE_NAME, cache_file(self.lanes))
+
+
+def cache_file(lanes: Mapping[str, Any]) -> bytes:
+    """Return the file of a cache."""
+    return json.dumps({"version": _CACHE_VERSION, "lanes": lanes}).encode()
 
 
 def _kept_value(code: object, value: object) -> QuotaValue:

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -26,10 +26,12 @@ from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import READS, WRITES, Timeline
 from engine.app.ends import JournalEnd
 from engine.app.quota_cache import cached_quotas
-from engine.app.reaching import Clouds, foreign_notes, reach
+from engine.app.reaching import Clouds, Reached, foreign_notes, reach
 from engine.core.buckets import bucket_of
 from engine.core.ending import DECLINED, trouble_of
-from engine.core.errors import AppfleetError, NotConfirmedError
+from engine.core.errors import BugError, NotConfirmedError
+from engine.core.identity import Lane
+from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT
 from engine.executor.fleet_run import FleetRun
 from engine.ports.journal import NoJournal
 
@@ -46,12 +48,18 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport
     from engine.core.plan import PlanLane
     from engine.core.settings import Settings
+    from engine.core.trouble import Trouble
     from engine.executor.control import Control
     from engine.executor.link import Link
     from engine.ports.events import Emit, Event
     from engine.ports.journal import Memory
 
 VERSION: Final = version("appfleet")
+
+
+async def _nothing_left() -> str:
+    """Write nothing: a state folder has everything already."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class Joined:
     keep_timeline: Callable[[ApplyReport], None] = lambda _: None
     restart_timeline: Callable[[], None] = lambda: None
     journal_note: Callable[[], str] = lambda: ""
+    end_of_state: Callable[[], Awaitable[str]] = _nothing_left
 
     def restart_clock(self, started: float) -> None:
         """Restart the run's clock; `started` is the same moment in epoch seconds."""
@@ -77,7 +86,7 @@ class Joined:
         if self.journal is not None:
             self.journal.restart(started)
 
-    def finish(self, report: ApplyReport) -> ApplyReport:
+    async def finish(self, report: ApplyReport) -> ApplyReport:
         """Write the run's end into the journal, and return the report with what could not be kept.
 
         A run that was cut off has no clean end: what it had in flight may yet show.
@@ -87,8 +96,8 @@ class Joined:
         self.keep_timeline(report)
         clean_end = not self.run.control.aborted.is_set()
         self.journal.finish(report.result.value, int(report.exit_code), time.time(), report.error, clean_end=clean_end)
-        note = self.journal_note()
-        return replace(report, notes=(*report.notes, note)) if note else report
+        notes = [note for note in (self.journal_note(), await self.end_of_state()) if note]
+        return replace(report, notes=(*report.notes, *notes)) if notes else report
 
     def decline(self) -> None:
         """Write into the journal that the answer was no."""
@@ -107,14 +116,8 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
     fleet, emit = loaded.fleet, begun.emit
     async with AsyncExitStack() as stack:
         stack.enter_context(LoopWatch(asyncio.get_running_loop(), emit))
-        state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
-        journal: SqliteJournal | None = None
-        if writes:
-            await stack.enter_async_context(_locked(options, fleet.name, state, begun.control))
-            journal = SqliteJournal.open(state, RunHeader(options.run_id, fleet.name, VERSION, time.time()))
-            end = JournalEnd(journal, begun.control, begun.deadline_s, emit)
-            stack.push(end)
-        memory = journal.memory if journal is not None else read_memory(state, fleet.name)
+        header = RunHeader(options.run_id, fleet.name, VERSION, time.time())
+        kept = await _local(options, header, begun, stack, writes=writes) if options.state_url is None else None
         domains, endpoint_url = fleet.domains, options.endpoint_url
         if options.simulate is not None:
             from engine.app.simulated import in_simulation, simulated
@@ -130,33 +133,93 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         backoffs = loaded.settings.backoffs if writes else replace(loaded.settings.backoffs, refused_s=0.0)
         settings = replace(loaded.settings, backoffs=backoffs)
         found = await reach(clouds, reached, backoffs, begun)
-        links, unreachable, lanes = found.links, found.unreachable, found.lanes
+        if kept is None:
+            kept, found = await _shared(options, header, begun, stack, found, writes=writes)
+        state, journal, memory = kept.state, kept.journal, kept.memory
         # A simulated world is nobody's mistake.
-        notes = foreign_notes(lanes, emit) if options.simulate is None else ()
+        notes = foreign_notes(found.lanes, emit) if options.simulate is None else ()
         beside = (clouds.account, cached_quotas(state, options))
         if journal is None:
-            run = _run(loaded, settings, links, unreachable, begun.control, None, memory, emit)
-            yield Joined(run, lanes, notes, None, state, *beside)
+            run = _run(loaded.fleet.name, settings, found, begun.control, kept, emit)
+            yield Joined(run, found.lanes, notes, None, state, *beside)
             return
-        timeline = _timeline(journal, links, memory, loaded)
+        timeline = _timeline(journal, found.links, memory, loaded)
 
         def tell(event: Event) -> None:
             emit(event)
             timeline.emit(event)
 
-        run = _run(loaded, settings, links, unreachable, begun.control, journal, memory, tell)
-        keep = partial(_keep_timeline, timeline, options, loaded, links)
+        run = _run(loaded.fleet.name, settings, found, begun.control, kept, tell)
+        keep = partial(_keep_timeline, timeline, options, loaded, found.links)
         yield Joined(
             run,
-            lanes,
+            found.lanes,
             (*notes, *journal.notes),
             journal,
             state,
             *beside,
             keep_timeline=keep,
             restart_timeline=timeline.restart,
-            journal_note=end.note,
+            journal_note=kept.note,
+            end_of_state=kept.end,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is remembered, and what a run writes it into.
+
+    `note` says what the journal could not keep; `end` and `guards` are those of a shared state.
+    """
+
+    state: StateDir
+    journal: SqliteJournal | None
+    memory: Memory
+    note: Callable[[], str] = lambda: ""
+    end: Callable[[], Awaitable[str]] = _nothing_left
+    guards: Mapping[Lane, Callable[[], Trouble | None]] = field(default_factory=dict)
+
+
+async def _local(options: AppOptions, header: RunHeader, begun: Begun, stack: AsyncExitStack, *, writes: bool) -> _Kept:
+    """Open the state folder; with `writes` under the fleet's lock and with a journal."""
+    state = stack.enter_context(StateDir.open(options.state_path, create=writes or options.simulate is not None))
+    if not writes:
+        return _Kept(state, None, read_memory(state, header.fleet))
+    await stack.enter_async_context(_locked(options, header.fleet, state, begun.control))
+    journal = SqliteJournal.open(state, header)
+    return _Kept(state, journal, journal.memory, _ending(journal, begun, stack))
+
+
+def _ending(journal: SqliteJournal, begun: Begun, stack: AsyncExitStack) -> Callable[[], str]:
+    """Close the journal as the stack is left; return what says what it could not keep."""
+    end = JournalEnd(journal, begun.control, begun.deadline_s, begun.emit)
+    stack.push(end)
+    return end.note
+
+
+async def _shared(
+    options: AppOptions, header: RunHeader, begun: Begun, stack: AsyncExitStack, found: Reached, *, writes: bool
+) -> tuple[_Kept, Reached]:
+    """Open the state that machines share: with `writes` with a lease on each lane; those of other runs are left out."""
+    from engine.app.shared_state import shared_run
+    from engine.app.shared_store import opened_store, read_state, scratch_folder
+
+    url, links = options.state_url, found.links
+    if url is None:  # pragma: no cover - whoever calls has looked
+        raise BugError("there is no shared state")
+    if not writes:
+        state = stack.enter_context(scratch_folder())
+        region = next(iter(links.values())).domain.region
+        async with opened_store(options, url, header.fleet, region) as store:
+            await read_state(store, state, newest=JOURNAL_REFUSALS_MAX_COUNT + 1)
+        return _Kept(state, None, read_memory(state, header.fleet)), found
+    shared = await stack.enter_async_context(shared_run(options, url, tuple(links.values()), header, begun))
+    reached = {name: link for name, link in links.items() if link.lane not in shared.held_back}
+    held_back = {name: shared.held_back[link.lane] for name, link in links.items() if name not in reached}
+    lanes = tuple(one for one in found.lanes if Lane(one.account, one.region) not in shared.held_back)
+    note = _ending(shared.journal, begun, stack)
+    kept = _Kept(shared.state, shared.journal, shared.journal.memory, note, shared.end, shared.guards)
+    return kept, Reached(reached, {**found.unreachable, **held_back}, lanes)
 
 
 def _locked(options: AppOptions, fleet: str, state: StateDir, control: Control) -> AbstractAsyncContextManager[None]:
@@ -200,26 +263,25 @@ def _keep_timeline(
 
 
 def _run(
-    loaded: Loaded,
+    fleet: str,
     settings: Settings,
-    links: dict[str, Link],
-    unreachable: dict[str, AppfleetError],
+    found: Reached,
     control: Control,
-    journal: SqliteJournal | None,
-    memory: Memory,
+    kept: _Kept,
     emit: Emit,
 ) -> FleetRun:
     return FleetRun(
-        fleet=loaded.fleet.name,
-        links=links,
-        unreachable=unreachable,
+        fleet=fleet,
+        links=found.links,
+        unreachable=found.unreachable,
         settings=settings,
         control=control,
-        journal=journal if journal is not None else NoJournal(),
-        memory=memory,
+        journal=kept.journal if kept.journal is not None else NoJournal(),
+        memory=kept.memory,
         make_pace=lambda: ThrottlePace(1.0),
         emit=emit,
         wall=time.time,
         jitter=random.Random().random,
         since_boot=since_boot,
+        guards=kept.guards,
     )

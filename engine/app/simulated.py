@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.app.loading import load
+from engine.core.errors import UsageError
 from engine.service_models.search import DATA_PATH_VARIABLE
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.scenario.fleet_world import extend_for_fleet, require_domain, world_for_fleet
@@ -34,6 +35,11 @@ SIMULATED_KEY: Final = "key-of-the-simulated-account"
 @contextmanager
 def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
     """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
+    if options.state_url is not None:
+        raise UsageError(
+            "--simulate keeps its world in a folder, and --state-dir names a store",
+            hint="Leave --state-dir out, or name a folder",
+        )
     kept = options.state_path / WORLD_NAME
     world = _world(options, loaded, kept)
     with _variables_of_the_simulation():

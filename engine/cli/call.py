@@ -22,6 +22,7 @@ from engine.core.log_options import LogFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.core.bucket_url import BucketUrl
     from engine.core.report_place import ReportPlace
     from engine.core.trouble import Trouble
 
@@ -101,13 +102,26 @@ class Call:
 
     @property
     def state_path(self) -> Path:
-        """The state folder; relative where the folder that the command is called in is gone."""
+        """The state folder; relative where the folder that the command is called in is gone.
+
+        Where machines share the state, it is the usual folder: what a crash leaves is there.
+        """
         named = self._path("--state-dir")
-        if named is not None:
+        if named is not None and self.state_url is None:
             return named
         with suppress(FileNotFoundError):
             return self.fleet_file.absolute().parent / STATE_DIR_NAME
         return self.fleet_file.parent / STATE_DIR_NAME
+
+    @property
+    def state_url(self) -> BucketUrl | None:
+        """Where machines share the state; None for a folder, and for an address that is none."""
+        from engine.core.bucket_url import parse_bucket_url
+        from engine.core.errors import UsageError
+
+        with suppress(UsageError):
+            return parse_bucket_url(self.value("--state-dir"))
+        return None
 
     @property
     def needs_folder(self) -> bool:

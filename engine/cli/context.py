@@ -31,7 +31,7 @@ class Globals:
     log_format: LogFormat
     log_file: Path | None
     log_level: LogLevel | None
-    state_dir: Path | None
+    state_dir: str | None
     endpoint_url: str | None
     call: Call = field(default_factory=lambda: Call(()))
 
@@ -87,13 +87,19 @@ def instant_of(text: str | None, flag: str) -> datetime | None:
 
 def options_of(globals_: Globals) -> AppOptions:
     """Return the composition root's options, as the global flags set them."""
+    from pathlib import Path
+
     from engine.app.options import AppOptions
     from engine.cli.crash import redactor
+    from engine.core.bucket_url import parse_bucket_url
 
+    named = globals_.state_dir
+    url = None if named is None else parse_bucket_url(named)
     return AppOptions(
         fleet_file=globals_.fleet_file,
         redactor=redactor(),
-        state_dir=globals_.state_dir,
+        state_dir=None if named is None or url is not None else Path(named),
+        state_url=url,
         run_id=globals_.call.run_id,
         signals=globals_.call.signals,
         endpoint_url=globals_.endpoint_url,
@@ -147,8 +153,8 @@ def typed(options: AppOptions, *words: str) -> str:
     parts = ["appfleet"]
     if str(options.fleet_file) != FLEET_FILE_NAME:
         parts += ["-f", str(options.fleet_file)]
-    if options.state_dir is not None:
-        parts += ["--state-dir", str(options.state_dir)]
+    if (state := options.state_url or options.state_dir) is not None:
+        parts += ["--state-dir", str(state)]
     if options.endpoint_url:
         parts += ["--endpoint-url", options.endpoint_url]
     return shlex.join([*parts, *words])

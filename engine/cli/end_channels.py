@@ -33,8 +33,16 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
     if not (is_ours or call.names_state):
         return
     from engine.app.history import keep_end
+    from engine.app.options import AppOptions
+    from engine.cli.crash import redactor
 
-    keep_end(call.state_path, report.fleet or call.fleet_file.name, report, kept_as, call.started)
+    url = call.state_url
+    if url is not None and not report.fleet:
+        return  # the objects of a fleet are under its name
+    options = AppOptions(
+        call.fleet_file, call.state_path, url, endpoint_url=call.value("--endpoint-url") or None, redactor=redactor()
+    )
+    keep_end(options, report.fleet or call.fleet_file.name, report, kept_as, call.started)
 
 
 def write_metrics_of(call: Call, report: ApplyReport) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.call import ENV_PREFIX
-from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint
+from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint, state_place
 from engine.core import request
 from engine.core.log_options import LogFormat, LogLevel
 
@@ -75,12 +75,12 @@ LogLevelFlag = Annotated[
     ),
 ]
 StateDirFlag = Annotated[
-    Path | None,
-    path_flag(
+    str | None,
+    flag(
         "--state-dir",
-        help="Folder for the journal and the lock.",
+        help="Folder for the journal and the lock, or s3://BUCKET/PREFIX for a state that machines share.",
         metavar="FOLDER",
-        dash="Name a folder",
+        parser=state_place,
         show_default=".appfleet beside the fleet file",
     ),
 ]

@@ -49,6 +49,15 @@ def report_to_of(text: str) -> str:
     return text
 
 
+def state_place(text: str) -> str:
+    """Return where a state is kept, a folder or an address, as it was typed. Raises as `path_of`, and UsageError."""
+    from engine.core.bucket_url import parse_bucket_url
+
+    if parse_bucket_url(text) is None:
+        path_of(text, dash_hint="Name a folder")
+    return text
+
+
 def path_or_stdout(text: str | Path) -> Path:
     """Return `text` as `path_of` does, or STDOUT for a lone `-`."""
     return STDOUT if text == DASH else path_of(text)

@@ -25,7 +25,8 @@
     │   ├── TlsFailed         AF414  a server that cannot prove who it is: the lane stops
     │   └── Occupied          AF415  a space is not changed while an app runs in it, or so soon: a later run does it
     ├── LockHeldError         AF501  another run works on this fleet                            exit 5
-    ├── StateError            AF502  the state folder cannot be used safely                     exit 1
+    │   └── LaneHeldError     AF506  another run works in an account and region
+    ├── StateError            AF502  the state folder or store cannot be used safely            exit 1
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
     ├── LockLostError         AF504  the lock was removed or replaced while the run worked      exit 1
     ├── ShortageError         AF505  too few open files, threads or bytes for this process      exit 1
@@ -277,8 +278,12 @@ class LockHeldError(AppfleetError, code="AF501", exit_code=ExitCode.LOCKED):
     """Another run holds this fleet's lock."""
 
 
+class LaneHeldError(LockHeldError, code="AF506"):
+    """Another run holds the lease of an account and region, so nothing is called there."""
+
+
 class StateError(AppfleetError, code="AF502"):
-    """The state folder, or a file in it, cannot be used safely."""
+    """The state folder or store, or a file or object in it, cannot be used safely."""
 
 
 class WrongAccountError(AppfleetError, code="AF503"):

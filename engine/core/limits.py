@@ -152,6 +152,13 @@ LEASE_RACES_MAX_COUNT: Final = 10  # writes in a row for which another run was q
 LEASE_RECORD_MAX_BYTES: Final = 4_096
 OBJECT_NAMES_MAX_COUNT: Final = 1_000_000  # of one listing of the shared store
 OBJECT_TAG_MAX_CHARS: Final = 256  # of the name of a version
+OBJECT_MAX_BYTES: Final = 64_000_000  # that is read
+OBJECT_UNPACKED_MAX_BYTES: Final = 512_000_000  # of the JSON in one
+BUCKET_PREFIX_MAX_CHARS: Final = 512  # of an address in a bucket, of --state-dir and --report-to
+STATE_OUTCOME_KEPT_MAX_SECONDS: Final = 90 * 86_400.0  # of apps, in the memory of a lane: for forecasts and status
+STATE_KEEP_SECONDS: Final = 30.0  # between two writes of what a lane's memory holds; intents of deletes do not wait
+STATE_END_MAX_SECONDS: Final = 60.0  # for writing what is left at the end of a run
+STATE_RUNS_READ_MAX_COUNT: Final = 200  # of a shared state, by one command
 JOURNAL_RUNS_MAX_COUNT: Final = 100  # of each fleet; `once`, quarantine and rates outlive the runs that taught them
 JOURNAL_REFUSALS_MAX_COUNT: Final = 50  # of each fleet: runs that ended before they held the lock
 JOURNAL_PENDING_MAX_ROWS: Final = 200_000
@@ -248,7 +255,6 @@ NOTICE_TEXT_MAX_CHARS: Final = 320  # of what happened and what to do, which a p
 
 REPORT_STORE_MAX_SECONDS: Final = 30.0  # of keeping report and result in a bucket, and of the log after them
 REPORT_LOG_MAX_BYTES: Final = 256_000_000  # of a log that is put into a bucket
-REPORT_PREFIX_MAX_CHARS: Final = 512
 RUNS_BESIDE_REPORT_MAX_COUNT: Final = 20  # of the same fleet, on the page of one
 
 # The event loop.

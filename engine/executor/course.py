@@ -21,6 +21,7 @@ from engine.executor.step import AT_ONCE, Await, Call, End, Gone, Refused
 from engine.executor.troubles import (
     DEADLINE,
     INTERRUPTED,
+    LEASE_LOST,
     LOCK_LOST,
     REASON_UNREAD,
     STOPPED_BY_BUG,
@@ -322,7 +323,8 @@ def left_over(operation: AnyOperation, over: Over, settle_timeout_s: float, full
     if full is not None:
         return End(Outcome.PARKED, full)
     if over.lane_stopped is not None:
-        return End(Outcome.SKIPPED, over.lane_stopped)
+        lost = over.lane_stopped.code == LEASE_LOST.code
+        return End(Outcome.INTERRUPTED if lost else Outcome.SKIPPED, over.lane_stopped)
     if over.cause is Cause.INTERRUPTED:
         return End(Outcome.INTERRUPTED, INTERRUPTED)
     why = {Cause.DEADLINE: DEADLINE, Cause.LOCK_LOST: LOCK_LOST}

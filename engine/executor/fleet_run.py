@@ -28,7 +28,6 @@ from engine.executor.kinds.app_watch import AppWatcher
 from engine.executor.kinds.owner_watch import OwnerWatcher
 from engine.executor.lane import LaneRun, place
 from engine.executor.ledger import Ledger
-from engine.executor.link import Link
 from engine.executor.operation import Phase
 from engine.executor.optional import OptionalServices
 from engine.executor.outages import Outages
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from engine.core.settings import Settings
     from engine.core.trouble import Trouble
     from engine.executor.control import Control
+    from engine.executor.link import Link
     from engine.executor.operation import AnyOperation, Kind
     from engine.executor.watcher import DomainWatcher
     from engine.ports.events import Emit
@@ -64,7 +64,7 @@ class FleetRun:
 
     `links` are the domains that can be reached; `unreachable` holds the error of each one that cannot. `wall` gives
     epoch seconds, `jitter` numbers in [0, 1); `on_bug` is told of every exception that should not have been.
-    `since_boot` gives seconds that go on while the machine sleeps; without it the loop's clock is used.
+    `since_boot` goes on while the machine sleeps (without it: the loop's clock). `guards` say why a lane was lost.
     """
 
     fleet: str
@@ -80,6 +80,7 @@ class FleetRun:
     jitter: Callable[[], float]
     on_bug: Callable[[BaseException], None] = lambda _: None
     since_boot: Callable[[], float] | None = None
+    guards: Mapping[Lane, Callable[[], Trouble | None]] = field(default_factory=dict)
     optional: OptionalServices = field(default_factory=OptionalServices)
     lanes: dict[Lane, LaneRun] = field(default_factory=dict)
     _calls: dict[Lane, LaneCalls] = field(default_factory=dict)
@@ -331,6 +332,7 @@ class FleetRun:
             since_boot=self.since_boot or self.control.now,
             quota_codes=quota_codes,
             wait=wait,
+            guard=self.guards.get(lane, lambda: None),
         )
 
     async def _carry_out(self, operations: Sequence[AnyOperation], ledger: Ledger, attention: asyncio.Event) -> None:
@@ -394,6 +396,3 @@ class FleetRun:
             self._bug = f"{type(bug).__name__}: {bug}"
         self.on_bug(bug)
         self.control.stop(Cause.BUG)
-
-
-__all__ = ["FleetRun", "Link", "StoppedError"]

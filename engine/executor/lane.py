@@ -59,7 +59,8 @@ class LaneRun:
     """The state of one lane. Everything runs on the event loop, so no step is interrupted by another.
 
     `draw` gives numbers in [0, 1), `on_bug` is told of exceptions that should not have been, `wait` says whether what
-    was accepted is awaited. `watchers` are those of each domain, a kind each.
+    was accepted is awaited. `watchers` are those of each domain, a kind each. `guard` says why this run has lost the
+    right to call anything in the lane, or None while it has it.
     """
 
     lane: Lane
@@ -78,6 +79,7 @@ class LaneRun:
     since_boot: Callable[[], float]
     quota_codes: Mapping[str, str]
     wait: bool
+    guard: Callable[[], Trouble | None] = lambda: None
     reaches: dict[str, Reach] = field(default_factory=dict)
     in_flight: set[AnyOperation] = field(default_factory=set)
     stopped: Trouble | None = None
@@ -92,8 +94,10 @@ class LaneRun:
     # The switch.
 
     def may_call(self) -> bool:
-        """Whether a new call may be made in this lane now; notices the deadline."""
-        return self.control.may_call() and self.stopped is None
+        """Whether a new call may be made in this lane now; notices the deadline, and what the guard finds."""
+        if self.control.may_call() and self.stopped is None and (lost := self.guard()) is not None:
+            self.stop_lane(lost)
+        return not self.is_over
 
     def may_look(self) -> bool:
         """Whether a read may still be made: during the drain only while something unknown is looked up."""

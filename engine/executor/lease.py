@@ -49,9 +49,10 @@ class LeaseHeldError(Exception):
 class Lease:
     """The lease of one run on the object `name`: acquired once, and of no use when it was lost or given back.
 
-    `epoch` is the number of this holder. `unclean_end_at` is when the store last heard of a holder before it that never
-    gave the lease back, in epoch seconds by its clock; None where there was none. `nonce` is of this run alone.
-    `since_boot` gives seconds, and goes on while the machine sleeps.
+    `epoch` is the number of this holder. `silent_s` is for how many seconds, by the store's clock, a holder before it
+    that never gave the lease back had been silent; None where there was none. `nonce` is of this run alone.
+    `since_boot` gives seconds, and goes on while the machine sleeps. A run whose end could not be written sets
+    `is_clean` to False: it gives nothing back.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class Lease:
     ) -> None:
         self.name = name
         self.is_lost = False
-        self.unclean_end_at: float | None = None
+        self.is_clean = True
+        self.silent_s: float | None = None
         self._store = store
         self._since_boot = since_boot
         self._known = LeaseRecord(0, holder, nonce, 0, is_held=True, ttl_s=LEASE_TTL_SECONDS)
@@ -78,14 +80,20 @@ class Lease:
         """Whether a call may be made now."""
         return not self.is_lost and self._since_boot() < self._until
 
-    async def acquire(self, timeout_s: float = 0.0) -> None:
+    async def acquire(
+        self, timeout_s: float = 0.0, on_wait: Callable[[str, float], None] = lambda _holder, _left_s: None
+    ) -> None:
         """Take the lease, waiting at most `timeout_s` seconds for a run that has it.
+
+        A holder that says nothing may be dead, which only its silence shows: it is waited for to the end of its time,
+        whatever the timeout. `on_wait` is called once, with the holder and the seconds that its time has left.
 
         Raises LeaseHeldError, StateError for an object that is no lease, and CloudError from the store.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + timeout_s
         races = 0
+        first_tag: str | None = None
         while True:
             seen = await self._store.get(self.name)
             record = None if seen is None else self._read(seen)
@@ -96,10 +104,16 @@ class Lease:
                 races += 1
                 if races < LEASE_RACES_MAX_COUNT:
                     continue  # another run was quicker, and may be done already
+            holder, tag = ("", "") if record is None or seen is None else (record.holder, seen.tag)
+            if first_tag is None:
+                first_tag = tag
+                on_wait(holder, wait_s)
             left_s = give_up_at - loop.time()
-            if left_s <= 0.0:
-                raise LeaseHeldError("" if record is None else record.holder, wait_s)
-            await asyncio.sleep(min(LEASE_POLL_SECONDS, max(LEASE_LOOK_MIN_SECONDS, wait_s), left_s))
+            is_silent = wait_s > 0.0 and tag == first_tag
+            if left_s <= 0.0 and not is_silent:
+                raise LeaseHeldError(holder, wait_s)
+            look_s = min(LEASE_POLL_SECONDS, max(LEASE_LOOK_MIN_SECONDS, wait_s))
+            await asyncio.sleep(look_s if is_silent else min(look_s, left_s))
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -126,7 +140,7 @@ class Lease:
             return await self._write(1, None)
         if record.nonce == self._known.nonce:  # a write of which nothing was heard arrived after all
             return await self._write(record.epoch, seen.tag)
-        self.unclean_end_at = seen.modified if record.is_held else None
+        self.silent_s = seen.age_s if record.is_held else None
         return await self._write(record.epoch + 1, seen.tag)
 
     async def _keep(self) -> None:
@@ -143,7 +157,7 @@ class Lease:
 
     async def _release(self) -> None:
         """Give the lease back, so that the next run need not wait. What cannot be given back runs out."""
-        if not self.is_held:
+        if not (self.is_held and self.is_clean):
             return
         self._until = -1.0  # before the write: nothing may be called once it is on its way
         with suppress(CloudError, StateError, WriteRefusedError):

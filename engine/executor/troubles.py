@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Change, Reason
 from engine.core.desired import Mode
-from engine.core.errors import BugError, CloudError, InUse, Occupied, Rejected
+from engine.core.errors import BugError, CloudError, InUse, LaneHeldError, Occupied, Rejected
 from engine.core.identity import USER
 from engine.core.observed import ObservedOwner
 from engine.core.outcome import QUARANTINED
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.ports.history import LastFailure
 
 UNKNOWN_CODE: Final = "unknown"
+LANE_HELD_CODE: Final = "lane_held"
 CONFLICT: Final = "conflict"
 INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
@@ -153,6 +154,11 @@ LOCK_LOST: Final = Trouble(
     "lock_lost",
     "the run lost its lock before its call",
     "Find out what removes files from the state folder, then run again",
+)
+LEASE_LOST: Final = Trouble(
+    "lease_lost",
+    "the run lost its lease on the account and region, so another run may be working there",
+    "Find out why the store of --state-dir could not be reached in time, or what stopped this machine; then run again",
 )
 STOPPED_BY_BUG: Final = Trouble(
     "stopped", "the run stopped because of a bug in appfleet", "Report the bug, then run again"
@@ -308,6 +314,8 @@ def kept_trouble(  # noqa: PLR0911 - one case a reason
     match change.reason:
         case Reason.QUARANTINED:
             return quarantine
+        case Reason.DOMAIN_UNLISTED if isinstance(listing_error, LaneHeldError):
+            return Trouble(LANE_HELD_CODE, listing_error.message, listing_error.hint)
         case Reason.DOMAIN_UNLISTED:
             why = "" if listing_error is None else " (the error is named with the run)"
             listed = "read" if isinstance(listing_error, CloudError) and listing_error.ends_lane else "listed"

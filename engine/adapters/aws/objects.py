@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from engine.adapters.aws.calls import AwsCalls, Send
 from engine.adapters.aws.transport import UnreadableAnswerError
 from engine.core.errors import CloudError, NotFound, Rejected, Throttled
-from engine.core.limits import OBJECT_NAMES_MAX_COUNT, OBJECT_TAG_MAX_CHARS
+from engine.core.limits import OBJECT_MAX_BYTES, OBJECT_NAMES_MAX_COUNT, OBJECT_TAG_MAX_CHARS
 from engine.ports.objects import StoredObject, WriteRefusedError
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class S3Objects(AwsCalls):
 
         async def send() -> Any:
             answer = await self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            length = answer.get("ContentLength")
+            if not isinstance(length, int) or not 0 <= length <= OBJECT_MAX_BYTES:
+                raise UnreadableAnswerError(f"ContentLength is missing, or more than {OBJECT_MAX_BYTES:,} bytes")
             return answer, await answer["Body"].read()
 
         try:

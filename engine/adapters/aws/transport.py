@@ -3,8 +3,8 @@
 `SafeSession` verifies the certificate and the name of every server and every proxy, follows no redirect (the library
 underneath would hand the session token to whoever the redirect names), keeps no cookie, reads a bounded number of
 bytes, bounds a request's whole time (the wait for a free connection included), speaks plain http with loopback only
-and sends nothing through a proxy but https. What a request rests on is asked once more with its connection in hand
-(`ports.leaving`). `StrictJSONParser` takes an answer for a success only when it is
+and sends nothing through a proxy but https. What a request rests on is asked once more with its connection in hand,
+and again as it is written (`ports.leaving`). `StrictJSONParser` takes an answer for a success only when it is
 a 200 with one JSON object, and hands that object on as it is: who asked checks each field. `SafeConfig` keeps both in
 place when configurations are merged.
 
@@ -92,6 +92,22 @@ class _StraightSession:
 
     def request(self, method: str, **options: Any) -> Any:
         return self._session.request(method, allow_redirects=False, **options)
+
+
+class HeldBackRequest(aiohttp.ClientRequest):
+    """A request that asks once more whether it may leave in the very turn of the loop in which its bytes do.
+
+    The library writes them in a task of their own, which a busy or a stopped process may come to much later.
+    """
+
+    async def write_bytes(self, writer: Any, conn: Any, *more: Any, **options: Any) -> None:
+        """Write the request. What holds it back reaches whoever waits for the answer; then nothing was sent."""
+        try:
+            check_before_leaving()
+        except CloudError as error:
+            conn.protocol.set_exception(error)
+        else:
+            await super().write_bytes(writer, conn, *more, **options)
 
 
 class ProvingConnector(aiohttp.TCPConnector):
@@ -214,6 +230,7 @@ class SafeSession(AIOHTTPSession):  # type: ignore[misc]  # the library has no t
                     cookie_jar=aiohttp.DummyCookieJar(),
                     skip_auto_headers={"CONTENT-TYPE"},
                     auto_decompress=False,
+                    request_class=HeldBackRequest,
                     response_class=self.response_class,
                 )
             )

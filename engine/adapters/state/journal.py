@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from engine.adapters.state import journal_unseen
@@ -54,7 +54,8 @@ class SqliteJournal:
     """The writing side for one run (`ports.journal.Journal`), with the memory that it found.
 
     `notes` hold what a reader of the result must know although nothing failed, such as that the journal is new.
-    `way_out` is the one thing to do where it is broken and the usual advice would not help, or empty.
+    `way_out` is the one thing to do where it is broken and the usual advice would not help, or empty. `also_kept` is
+    asked of each durable intent once it is on the disk, where it has to be kept elsewhere too.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class SqliteJournal:
         self._writer = writer
         self._broken = broken
         self.way_out = way_out
+        self.also_kept: Callable[[AppKey | Owner], Awaitable[bool]] | None = None
 
     @classmethod
     def open(cls, state: StateDir, header: RunHeader, *, wall: Callable[[], float] = time.time) -> SqliteJournal:
@@ -139,7 +141,7 @@ class SqliteJournal:
                 loop.call_soon_threadsafe(settle, written)
 
         self._writer.put_durably(Intent(key, operation, spec_hash, at, owed, before), done)
-        return await answer
+        return await answer and (self.also_kept is None or await self.also_kept(key))
 
     def conclude(
         self,

@@ -2,7 +2,7 @@
 
 The lock is `flock` on a file that is never removed: there is no stale lock and no flag to force one. What the
 file says about its holder is for the message alone and never decides anything. It holds among processes of one
-machine. Between two machines the service guards creates alone, since it takes an app's name once.
+machine; a state that machines share has leases instead (`executor.lease`).
 
 Two locks are taken, always in this order. A run that can use its lock file takes the state folder shared and the
 file exclusively, so fleets that share a folder do not wait for each other. A run that cannot make its lock file
@@ -16,11 +16,9 @@ import asyncio
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import pwd
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,11 +28,11 @@ from pathlib import Path
 from typing import Final
 
 from engine.adapters.state.state_dir import FILE_MODE, LOCK_SUFFIX, StateDir
+from engine.core.bucket_url import safe_name
 from engine.core.errors import LockHeldError, LockLostError, StateError
 from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
 from engine.core.text import clean
 
-_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HELD: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 
 
@@ -262,9 +260,7 @@ class FleetLock:
 
 def lock_file_name(fleet: str) -> str:
     """Return the name of a fleet's lock file: its own name where that is a safe one, else a hash of it."""
-    if _FILE_NAME.fullmatch(fleet):
-        return fleet + LOCK_SUFFIX
-    return hashlib.sha256(fleet.encode("utf-8", "surrogatepass")).hexdigest()[:32] + LOCK_SUFFIX
+    return safe_name(fleet) + LOCK_SUFFIX
 
 
 def parse_holder(data: bytes) -> Holder | None:

@@ -83,6 +83,15 @@ class LaneRateChanged(Event, name="lane.rate_changed", level="debug"):
 
 
 @dataclass(frozen=True, slots=True)
+class LaneAwaited(Event, name="lane.awaited"):
+    """Another run holds the lane, or died in it. `seconds` is how long that lasts at most if it says nothing more."""
+
+    lane: Lane
+    holder: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LaneStopped(Event, name="lane.stopped", level="error"):
     """No call can succeed in this lane any more; what is left of it is skipped."""
 

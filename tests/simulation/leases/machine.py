@@ -87,7 +87,7 @@ class Machine:
         except (LeaseHeldError, CloudError):
             return
         self.taken_count += 1
-        self.unclean_count += lease.unclean_end_at is not None
+        self.unclean_count += lease.silent_s is not None
         ends_at = asyncio.get_running_loop().time() + self._rng.uniform(5.0, 200.0)
         async with lease.kept():
             while asyncio.get_running_loop().time() < ends_at:

@@ -129,7 +129,7 @@ async def test_it_is_taken_renewed_and_given_back() -> None:
     ]  # fmt: skip
     following = a_lease(store, "next")
     await following.acquire()
-    assert (following.epoch, following.unclean_end_at) == (2, None)
+    assert (following.epoch, following.silent_s) == (2, None)
 
 
 async def test_it_runs_out_when_it_cannot_be_renewed_and_is_held_again_when_it_can() -> None:
@@ -153,24 +153,38 @@ async def test_it_runs_out_when_it_cannot_be_renewed_and_is_held_again_when_it_c
 
 async def test_a_lease_that_another_run_holds_is_not_taken() -> None:
     store = Store()
-    await a_lease(store, "other").acquire()
-    await asyncio.sleep(10.0)
-    with pytest.raises(LeaseHeldError) as refused:
-        await a_lease(store).acquire()
-    assert refused.value.holder == "host of other"
-    assert refused.value.left_s == LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS - 10.0
-    assert len(store.writes) == 1
+    other, waits = a_lease(store, "other"), []
+    await other.acquire()
+    async with other.kept():
+        await asyncio.sleep(10.0)
+        with pytest.raises(LeaseHeldError) as refused:
+            await a_lease(store).acquire(on_wait=lambda *wait: waits.append(wait))
+        assert asyncio.get_running_loop().time() == LEASE_RENEW_SECONDS  # it is alive, which its renewal shows
+        assert refused.value.holder == "host of other"
+        assert refused.value.left_s == LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS
+        assert waits == [("host of other", LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS - 10.0)]
+    assert {one.nonce for one in store.writes} == {"other"}
 
 
-async def test_a_silent_holder_is_followed_after_its_time_and_the_grace() -> None:
+@pytest.mark.parametrize("timeout_s", [0.0, 200.0])
+async def test_a_silent_holder_is_followed_after_its_time_and_the_grace(timeout_s: float) -> None:
     store = Store()
     loop = asyncio.get_running_loop()
     await a_lease(store, "other").acquire()
-    last_sign = store.now()
     lease = a_lease(store)
-    await lease.acquire(timeout_s=200.0)
+    await lease.acquire(timeout_s)
     assert loop.time() == pytest.approx(LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS)
-    assert (lease.epoch, lease.unclean_end_at) == (2, last_sign)
+    assert lease.epoch == 2
+    assert lease.silent_s == pytest.approx(LEASE_TTL_SECONDS + LEASE_GRACE_SECONDS)
+
+
+async def test_a_run_whose_end_could_not_be_written_gives_nothing_back() -> None:
+    store = Store()
+    lease = a_lease(store)
+    await lease.acquire()
+    async with lease.kept():
+        lease.is_clean = False
+    assert store.record.is_held
 
 
 async def test_a_run_that_waits_has_the_lease_soon_after_it_was_given_back() -> None:
@@ -185,7 +199,7 @@ async def test_a_run_that_waits_has_the_lease_soon_after_it_was_given_back() -> 
     works = asyncio.create_task(for_a_while())
     await lease.acquire(timeout_s=60.0)
     assert asyncio.get_running_loop().time() <= 12.0 + LEASE_POLL_SECONDS
-    assert lease.unclean_end_at is None
+    assert lease.silent_s is None
     await works
 
 
@@ -256,7 +270,7 @@ async def test_its_own_earlier_try_is_not_waited_for() -> None:
     lease = a_lease(store)
     store.write(LeaseRecord(4, "host of mine", "mine", 1, is_held=True, ttl_s=60.0).to_bytes())
     await lease.acquire()
-    assert (lease.epoch, lease.unclean_end_at) == (4, None)
+    assert (lease.epoch, lease.silent_s) == (4, None)
 
 
 async def test_a_release_that_follows_a_renewal_of_which_nothing_was_heard_still_gives_it_back() -> None:

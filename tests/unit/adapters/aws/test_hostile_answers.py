@@ -93,6 +93,24 @@ async def test_a_request_that_rests_on_an_old_look_does_not_leave_though_its_con
         assert len(server.requests) == 1
 
 
+async def test_a_request_whose_look_becomes_old_before_its_bytes_are_written_does_not_leave() -> None:
+    """The process may be stopped between the turn of the loop that has the connection and the one that writes."""
+    asked = 0
+
+    def old_by_then() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise READ_TOO_OLD
+
+    async with hostile(http(b"{}", 200)) as server, cloud_at(server.url) as cloud:
+        with checked_before_leaving(old_by_then), pytest.raises(Unreachable, match="between the look and the change"):
+            await _delete(cloud)
+        assert (asked, server.requests) == (2, [])
+        await _delete(cloud)
+        assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 300, 301, 302, 304, 500, 503])
 async def test_a_create_whose_answer_says_nothing_is_unknown(status: int) -> None:
     async with hostile(http(b"", status)) as server, cloud_at(server.url) as cloud:

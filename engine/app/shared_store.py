@@ -1,0 +1,117 @@
+"""The store of a state that machines share, and what a command that only looks reads from it.
+
+It reads the memories of all lanes and the newest runs into a journal in a scratch folder, so that whatever reads a
+journal reads them. Not here: a run that writes (`shared_state`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.adapters.aws.endpoints import configured_region
+from engine.adapters.aws.sessions import Clouds
+from engine.adapters.state import shared_rows
+from engine.adapters.state.journal_schema import JournalUnusable, open_for_writing
+from engine.adapters.state.lane_memories import LANES, MEMORY
+from engine.adapters.state.shared_documents import Document, unpacked
+from engine.adapters.state.state_dir import StateDir
+from engine.app.quota_cache import CACHE_NAME, cache_file
+from engine.core.bucket_url import safe_name
+from engine.core.errors import StateError
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_RUNS_READ_MAX_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+    from engine.adapters.aws.objects import S3Objects
+    from engine.app.options import AppOptions
+    from engine.core.bucket_url import BucketUrl
+    from engine.ports.objects import ObjectStore
+
+RUNS: Final = "runs/"
+_REGION: Final = "us-east-1"
+
+
+@asynccontextmanager
+async def opened_store(options: AppOptions, url: BucketUrl, fleet: str, region: str = "") -> AsyncIterator[S3Objects]:
+    """Yield what holds the shared state of a fleet, reached with the caller's own credentials.
+
+    `region` is taken where neither the environment nor the AWS profile names one. Raises CloudError and UsageError.
+    """
+    async with Clouds(endpoint_url=options.endpoint_url, redactor=options.redactor) as clouds:
+        where = configured_region() or region or _REGION
+        yield await clouds.own_objects(where, url.bucket, f"{url.prefix}{safe_name(fleet)}/")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[StateDir]:
+    """Yield a state folder of this process alone, which is removed at the end unless it is renamed `kept`."""
+    path = Path(tempfile.mkdtemp(prefix="appfleet-"))
+    try:
+        with StateDir.open(path) as state:
+            yield state
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+async def read_state(store: ObjectStore, state: StateDir, *, newest: int, since: str = "") -> None:
+    """Read memories and runs into the folder's journal: the `newest` ones, and those from `since` on.
+
+    `since` is a run, or the beginning of its name; the run before it is read too. Raises CloudError and StateError.
+    """
+    lanes, runs = await asyncio.gather(store.names(LANES), store.names(RUNS))
+    memories = [name for name in lanes if name.endswith(MEMORY)]
+    wanted = _wanted({name.split("/")[1] for name in runs}, newest, since)
+    names = [*memories, *(name for name in runs if name.split("/")[1] in wanted)]
+    documents = await _read(store, names)
+    if documents:
+        await asyncio.to_thread(fill, state, documents)
+
+
+def fill(state: StateDir, documents: Mapping[str, Document]) -> None:
+    """Make the folder's journal of what objects hold, by their names. Raises StateError."""
+    try:
+        with closing(open_for_writing(state).connection) as connection:
+            shared_rows.put_in(connection, ((name, one.columns, one.rows) for name, one in documents.items()))
+    except ValueError as error:
+        raise StateError(
+            str(error),
+            hint="Do not edit what is below --state-dir. Restore an earlier version of the object, or name another "
+            "prefix with --state-dir",
+        ) from None
+    except (sqlite3.Error, JournalUnusable) as error:
+        raise StateError(
+            f"The journal of this run in {state.path} cannot be written: {error}",
+            hint="Leave some space in the folder for temporary files, or name another one with TMPDIR",
+        ) from None
+    quotas: dict[str, Any] = {}
+    for document in documents.values():
+        quotas.update(document.quotas)
+    state.write_atomically(CACHE_NAME, cache_file(quotas))
+
+
+def _wanted(known: Iterable[str], newest: int, since: str) -> frozenset[str]:
+    runs = sorted(known)
+    first = next((place for place, name in enumerate(runs) if since and name.startswith(since)), len(runs))
+    found = {*runs[-newest:], *runs[max(first - 1, 0) :]}
+    return frozenset(sorted(found)[-STATE_RUNS_READ_MAX_COUNT:])
+
+
+async def _read(store: ObjectStore, names: Iterable[str]) -> dict[str, Document]:
+    places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
+    found: dict[str, Document] = {}
+
+    async def one(name: str) -> None:
+        async with places:
+            there = await store.get(name)
+        if there is not None:
+            found[name] = unpacked(name, there.data)
+
+    await asyncio.gather(*map(one, names))
+    return dict(sorted(found.items()))
