@@ -21,8 +21,8 @@ def is_not_read_again() -> Any:
     """Update without the look just before it."""
     right = changes._not_as_planned
 
-    async def looked(reach: Any, operation: Any, fleet: str) -> Any:
-        return None if _is_update(operation) else await right(reach, operation, fleet)
+    async def looked(lane: Any, reach: Any, operation: Any) -> Any:
+        return None if _is_update(operation) else await right(lane, reach, operation)
 
     return patch.object(changes, "_not_as_planned", looked)
 

@@ -337,7 +337,7 @@ TEAM_OF_TWO = a_rule("team-size", "count <= 2", scope="team")
 
 def parts_of(policy: Admission, apps: list[DesiredApp]) -> list[WideGroup]:
     """Return the groups of two shards, one a domain, each written and read again."""
-    found = []
+    found: list[WideGroup] = []
     for domain in DOMAINS:
         mine = [app for app in apps if app.key.domain == domain.name]
         found += policy.admit(mine, (domain,), TODAY, of_shard=True).groups

@@ -69,7 +69,7 @@ async def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: py
     def full(_: int) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(folder_objects.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StateError, match="cannot be written: No space left on device"):
         await FolderObjects(tmp_path).put("one.json", b"1", replaces=None)
     assert [name for _, _, names in os.walk(tmp_path) for name in names] == []
