@@ -153,6 +153,7 @@ def measure_report(keys: list[AppKey]) -> None:
     """Make the result of a run over these apps in text and in JSON."""
     from engine.core.change import Action
     from engine.core.outcome import ApplyReport, AppResult, Outcome
+    from engine.core.trouble import Trouble
     from engine.render.json_text import json_text
     from engine.render.report.text import report_text
 
