@@ -81,6 +81,8 @@ _BOUNDS: Final = {
     "safety.quarantine_after": settings.QUARANTINE_AFTER,
     "safety.hours_stop_max": settings.COUNT,
     "safety.create_max": settings.COUNT,
+    "safety.replace_wave": settings.WAVE_COUNT,
+    "safety.spare_active": settings.SPARE_ACTIVE_SECONDS,
     "safety.hourly_usd_max": settings.HOURLY_USD,
 }
 

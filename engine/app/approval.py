@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.regular_file import read_regular
+from engine.core.change import Action
 from engine.core.errors import DeniedError, StalePlanError, UsageError
 from engine.core.limits import CLOCK_SKEW_MAX_SECONDS, PLAN_FILE_MAX_BYTES
 from engine.core.plan_json import plan_from_json
@@ -85,7 +86,8 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     check_age(saved.made_at, options, now)
     request = _made_with(saved)
     _refuse_shard(request.selectors.shard)
-    return Approval(saved), replace(options, request=request)
+    wave = frozenset(change.key for change in saved.changes if change.action is Action.DELETE_THEN_CREATE)
+    return Approval(saved), replace(options, request=request, wave=wave)
 
 
 def _refuse_shard(shard: Shard | None) -> None:

@@ -15,7 +15,7 @@ from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT
 from engine.core.observed import AppStatus
 from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
-from engine.executor.kinds.failures import Described, read_reason
+from engine.executor.kinds.failures import Described, app_in_logs, read_reason
 from engine.executor.troubles import trouble_of
 from engine.ports.history import LastFailure
 
@@ -79,4 +79,4 @@ async def _why(run: FleetRun, app: DesiredApp) -> CloudError:
         reason = await read_reason(run.reach(app.key.domain), app.key)
     except CloudError as unread:
         return failure_from_reason(f"{_UNREAD}: {unread.message}")
-    return Described(None, reason, app.spec.names_image).error
+    return Described(None, reason, app_in_logs(app.key), app.spec.names_image).error

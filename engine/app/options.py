@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.core.bucket_url import BucketUrl
+    from engine.core.identity import AppKey
     from engine.core.report_place import ReportPlace
     from engine.core.selectors import Selectors
 
@@ -31,6 +32,7 @@ class AppOptions:
     one. `asks` says that somebody answers before the run: its clock then starts at the yes. `again` are the words of a
     command that is more than an apply, and `lets_go` says that it deletes what no apply would: what is next after it is
     the command itself. `report_to` is where the run's report is kept; `command_line` writes the next command for it.
+    `wave` holds the keys that a saved plan replaces.
     `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
     `at` is the time that a command which only looks is asked about, in UTC; None is now.
     """
@@ -50,6 +52,7 @@ class AppOptions:
     saved_plan: Path | None = None
     plan_age_max_s: float = PLAN_AGE_MAX_SECONDS
     checksum: str = ""
+    wave: frozenset[AppKey] | None = None
     refresh_quotas: bool = False
     strict: bool = False
     asks: bool = False

@@ -254,6 +254,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         allow_destructive=loaded.allowed_keys(options.request.allow_destructive),
         once_done=memory.once_done,
         half_replaced=memory.half_replaced,
+        wave=options.wave,
         replaced_at=loaded.replaced_at(memory),
         quarantined=loaded.quarantined(memory),
         denied_keys=loaded.admitted.denied_keys,

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     DENIED = "denied"
     OWNER_MISSING = "owner_missing"
     TRAINING_PLAN = "training_plan"  # it cannot run the app
+    NEXT_WAVE = "next_wave"  # a replace is due, and this run makes no more of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -37,12 +36,14 @@ from engine.core.quota_fit import NO_FIT, QuotaFit, quota_fit, reserved_fit
 from engine.core.reserved import without_unusable
 from engine.core.settings import Execution
 from engine.core.sso import SignIn, with_sign_in
+from engine.core.waves import in_wave, with_activity_reported
 
 # The parts that cost something, with the facts that each rests on.
 _RESTS_ON: Final[dict[str, set[str]]] = {
     "joined": {"observed"},
     "unread": {"listed"},
     "apps": {"observed", "tagged"},
+    "due": {"observed", "tagged", "training_plans"},
     "able": {"observed", "tagged", "training_plans"},
     "refused": {"observed", "tagged", "training_plans"},
     "fit": {"observed", "tagged", "training_plans", "quotas"},
@@ -101,9 +102,14 @@ class Draft:
         return plan_of(self.joined, self._options)
 
     @cached_property
-    def able(self) -> Plan:
-        """The plan of apps without those whose training plan cannot run them."""
+    def due(self) -> Plan:
+        """The plan of apps without those whose training plan cannot run them; all replaces that are due are in it."""
         return self._without_unusable(self.apps)
+
+    @cached_property
+    def able(self) -> Plan:
+        """The plan of apps with the replaces of one wave."""
+        return self._in_wave(self.due)
 
     @cached_property
     def refused(self) -> bool:
@@ -128,8 +134,9 @@ class Draft:
         if not fit.lines:
             return able
         if any(change.action is Action.DELETE_THEN_CREATE for change in able.changes):
-            options = replace(self._options, quotas=fit.lines, bucket_room=fit.one_more)
-            return self._without_unusable(plan_of(self.joined, options))
+            room = fit.one_more if able.decisions is self.due.decisions else self._fit_of(self.due).one_more
+            options = replace(self._options, quotas=fit.lines, bucket_room=room)
+            return self._in_wave(self._without_unusable(plan_of(self.joined, options)))
         return replace(able, quotas=in_order(fit.lines))  # room decides about replaces alone
 
     @cached_property
@@ -228,8 +235,10 @@ class Draft:
         return unread_findings(owners, self.facts.owners, meant=meant)
 
     def _without_unusable(self, plan: Plan) -> Plan:
-        now = datetime.fromisoformat(self.asked.at or self.asked.made_at).timestamp()
-        return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, now)
+        return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, self.asked.now)
+
+    def _in_wave(self, plan: Plan) -> Plan:
+        return with_activity_reported(in_wave(plan, self.asked), self.asked)
 
     @property
     def not_to_assign(self) -> tuple[Owner, ...]:

@@ -78,9 +78,15 @@ class Facts:
         for name in {key.domain for key in told} & domains.keys():
             rows = dict(domains[name].apps)
             for key in told.keys() & rows.keys():
-                whose, fleet, keep_until = told[key]
-                foreign = fleet if whose is Ownership.FOREIGN else ""
-                rows[key] = replace(rows[key], ownership=whose, foreign_fleet=foreign, keep_until=keep_until)
+                found = told[key]
+                foreign = found.fleet if found.ownership is Ownership.FOREIGN else ""
+                rows[key] = replace(
+                    rows[key],
+                    ownership=found.ownership,
+                    foreign_fleet=foreign,
+                    keep_until=found.keep_until,
+                    activity=found.activity,
+                )
             domains[name] = replace(domains[name], apps=rows)
         merged: dict[str, Any] = {}
         for name in (one.name for one in fields(self)[1:]):

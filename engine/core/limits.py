@@ -263,6 +263,7 @@ LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told
 
 # Before a delete or an adoption.
 LOOK_BEFORE_CHANGE_MAX_SECONDS: Final = 5.0  # between the look at a thing and its change; after more it looks again
+ACTIVITY_EQUAL_MAX_SECONDS: Final = 1.0  # between a user's activity and a health check that set both times
 LOOKS_BEFORE_CHANGE_MAX_COUNT: Final = 3  # looks before one delete; then it waits under [backoff.transient]
 
 # Watching what was called.

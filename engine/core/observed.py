@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from engine.core.activity import NOT_READ, Activity
 from engine.core.desired import AppSpec
 from engine.core.errors import AppfleetError
 from engine.core.identity import AppKey, Owner
@@ -53,7 +54,8 @@ class ObservedApp:
     """One row of ListApps. `created_at` is CreationTime in epoch seconds: the generation of the key.
 
     `spec` holds what the row tells, server-filled fields included; never tags or recovery mode. `status_text`
-    is the service's own word where `status` is UNKNOWN. `keep_until` is the tag of that name, where tags were read.
+    is the service's own word where `status` is UNKNOWN. `keep_until` is the tag of that name, where tags were read, and
+    `activity` is known of an app that was described, not listed.
     """
 
     key: AppKey
@@ -64,6 +66,7 @@ class ObservedApp:
     ownership: Ownership = Ownership.UNREAD
     foreign_fleet: str = ""
     keep_until: str = ""
+    activity: Activity = NOT_READ
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec with the generation and the status, as `before` of a change."""

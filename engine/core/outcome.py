@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
 from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, uncompared, unpruned, unrestored
+from engine.core.grouping import owner_names, shape_of
 from engine.core.identity import AppKey, Owner
 from engine.core.ownership import READ_TAGS
 from engine.core.plan import PlanLane
@@ -334,5 +335,7 @@ def _commonest(report: ApplyReport) -> tuple[str, Trouble] | None:
     unwell = [(str(app.key), app.error) for app in report.apps if app.outcome in INCOMPLETE_OUTCOMES]
     unwell += [(str(owner.owner), owner.error) for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES]
     troubled = [(key, error) for key, error in unwell if error is not None]
-    counts = Counter((error.code, error.hint) for _, error in troubled)
-    return max(troubled, key=lambda one: counts[one[1].code, one[1].hint], default=None)
+    names = owner_names(key for key, _ in troubled)  # a hint may name the log of one app
+    shapes = {hint: shape_of(hint, names) for hint in {error.hint for _, error in troubled}}
+    counts = Counter((error.code, shapes[error.hint]) for _, error in troubled)
+    return max(troubled, key=lambda one: counts[one[1].code, shapes[one[1].hint]], default=None)

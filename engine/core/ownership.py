@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from engine.core.activity import NOT_READ, Activity
 from engine.core.identity import AppKey
 from engine.core.observed import Ownership
 from engine.core.request import Request, allowing
@@ -22,12 +23,14 @@ MANAGED_TAG: Final = "appfleet:managed-by"
 class Whose(NamedTuple):
     """What tags say: `fleet` is the value, also of another fleet's; empty where there is no tag or it is unread.
 
-    `keep_until` is the value of the tag that keeps an app outside its hours.
+    `keep_until` is the value of the tag that keeps an app outside its hours. `activity` is what DescribeApp showed on
+    the way to the tags; what an index of tags reports has none.
     """
 
     ownership: Ownership
     fleet: str = ""
     keep_until: str = ""
+    activity: Activity = NOT_READ
 
 
 class WhoseAre(NamedTuple):

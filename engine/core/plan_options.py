@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 from engine.core.buckets import bucket_of
 from engine.core.desired import AppSpec, DesiredApp
@@ -34,6 +34,7 @@ class PlanOptions:
     lanes, and `bucket_room` says of a bucket whether one more app fits; a bucket that is not there is unknown.
     `version` is the appfleet that plans, and `maintenance` tells which Pending apps are not new. `hours` are those that
     are closed at the time that the plan is for, which is another than `made_at` where `at` (ISO 8601) asks for one.
+    `wave` holds the keys that a plan which was approved replaces: no others are replaced; None: none was approved.
     """
 
     made_at: str
@@ -44,6 +45,7 @@ class PlanOptions:
     allow_destructive: frozenset[AppKey] = frozenset()
     once_done: frozenset[AppKey] = frozenset()
     half_replaced: frozenset[AppKey] = frozenset()
+    wave: frozenset[AppKey] | None = None
     quarantined: frozenset[AppKey] = frozenset()
     denied_keys: frozenset[AppKey] = frozenset()
     run_denied: bool = False
@@ -57,6 +59,11 @@ class PlanOptions:
     maintenance: Maintenance = field(default_factory=Maintenance)
     hours: HoursAt = field(default_factory=HoursAt)
     at: str = ""
+
+    @property
+    def now(self) -> float:
+        """The time that the plan is for, in epoch seconds."""
+        return datetime.fromisoformat(self.at or self.made_at).timestamp()
 
     @property
     def selectors(self) -> Selectors:

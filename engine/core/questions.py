@@ -165,7 +165,7 @@ def _of_training_plans(draft: Draft) -> list[Question]:
 
 def _of_quotas(draft: Draft) -> list[Question]:
     lanes = draft.asked.domain_lanes
-    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.able, lanes)}
+    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.due, lanes)}
     places: dict[Lane, str] = {}
     for name, lane in lanes.items():
         if lane in wanted and lane not in draft.facts.quotas:

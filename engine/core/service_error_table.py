@@ -134,14 +134,14 @@ _TRAINING_PLAN_HINT: Final = (
     "Check training_plan_arn in fleet.toml, and in the SageMaker console the plan: its status, its dates, its instance "
     "type, and that it is for Studio apps"
 )
-_KMS_WORDS: Final = ("kms", "kms key", "awskms", "customer master key")
+KMS_WORDS: Final = ("kms", "kms key", "awskms", "customer master key")
 _LIFECYCLE_CONFIG_WORDS: Final = (
     "lifecycle config",
     "lifecycle configuration",
     "lifecycleconfig",
     "studiolifecycleconfig",
 )
-_KMS_HINT: Final = (
+KMS_HINT: Final = (
     "Let the caller and the domain's execution role use the KMS key: allow kms:CreateGrant, kms:Decrypt and "
     "kms:DescribeKey in the policy of the key, and check that the key is enabled"
 )
@@ -259,8 +259,8 @@ ERROR_TABLE: Final = (
         _LIFECYCLE_CONFIG_WORDS,
         _CREATE_APP,
     ),
-    ErrorRow(_VALIDATION, AccessDenied, _KMS_HINT, _KMS_REFUSALS, _NEEDS_A_READY_OWNER),
-    ErrorRow(_KMS_CODES, AccessDenied, _KMS_HINT),
+    ErrorRow(_VALIDATION, AccessDenied, KMS_HINT, _KMS_REFUSALS, _NEEDS_A_READY_OWNER),
+    ErrorRow(_KMS_CODES, AccessDenied, KMS_HINT),
     ErrorRow(_VALIDATION, Rejected, NETWORK_HINT, NETWORK_WORDS, _CREATE_APP),
     ErrorRow(
         _NOT_FOUND,
@@ -337,7 +337,7 @@ ERROR_TABLE: Final = (
         "Allow iam:PassRole to the caller, on the execution role that the message names",
         ("iam:passrole",),
     ),
-    ErrorRow(_DENIED, AccessDenied, _KMS_HINT, _KMS_WORDS),
+    ErrorRow(_DENIED, AccessDenied, KMS_HINT, KMS_WORDS),
     ErrorRow(
         _DENIED,
         AccessDenied,

@@ -9,7 +9,6 @@ Not here: what the client library raises when there was no answer (`adapters.aws
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, Final
 
 from engine.core.errors import (
@@ -22,6 +21,7 @@ from engine.core.errors import (
     Rejected,
     Throttled,
 )
+from engine.core.failure_reasons import kind_of_failure
 from engine.core.limits import SERVICE_MESSAGE_READ_MAX_CHARS
 from engine.core.quota_text import (
     bucket_of_quota,
@@ -31,7 +31,8 @@ from engine.core.quota_text import (
     quota_hint,
     quota_name,
 )
-from engine.core.service_error_table import ERROR_TABLE, NETWORK_HINT, NETWORK_WORDS, NO_CAPACITY_HINT, ErrorRow
+from engine.core.service_error_table import ERROR_TABLE, NO_CAPACITY_HINT, ErrorRow
+from engine.core.spoken import holds, spoken_words
 
 __all__ = [
     "ERROR_TABLE",
@@ -91,30 +92,11 @@ def find_row(operation: str, service_code: str, message: str) -> ErrorRow | None
         if (
             service_code in row.codes
             and (not row.operations or operation in row.operations)
-            and (not row.fragments or any(_holds(words, fragment) for fragment in row.fragments))
+            and (not row.fragments or any(holds(words, fragment) for fragment in row.fragments))
             and not (row.silent and message.strip())
         ):
             return row
     return None
-
-
-# What a user chose: `[alice-lcc]`, `arn:aws:iam::111122223333:role/malcc-lab`.
-_GIVEN_NAME: Final = re.compile(r"\[[^\]]*\]|\barn:[^\s,;)]*")
-
-
-def spoken_words(message: str) -> str:
-    """Return what the service itself says in a message, in lower case and without the names that users chose."""
-    return _GIVEN_NAME.sub(" ", message[:SERVICE_MESSAGE_READ_MAX_CHARS]).lower()
-
-
-@lru_cache(maxsize=256)
-def _word(fragment: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z0-9_-]){re.escape(fragment)}(?![a-z0-9_-])")
-
-
-def _holds(words: str, fragment: str) -> bool:
-    """Whether the fragment stands there as words of its own, and not as a piece of another word."""
-    return fragment in words and _word(fragment).search(words) is not None
 
 
 def _unlisted(service_code: str, status: int) -> tuple[type[CloudError], str]:
@@ -179,33 +161,6 @@ _OTHER_CAPACITY: Final = re.compile(r"(?:disk|storage|volume|memory|ebs|efs|addr
 # A refusal that may be for want of machines or of quota, whatever its code: what is denied, throttled or may have been
 # carried out is never that.
 _KINDS_BY_WORDS: Final = frozenset({Rejected, NotFound, QuotaExceeded})
-_LIFECYCLE_WORDS: Final = re.compile(r"lifecycle ?config|lifecycle script|(?<![a-z0-9_-])lcc(?![a-z0-9_-])")
-_INTERNAL_WORDS: Final = ("internalfailure", "internal failure", "internal error")
-_REASON_CODE: Final = re.compile(r"([A-Z][A-Za-z0-9]{2,60}):? ?")
-_INTERNAL_HINT: Final = "The service failed on its side; the next run tries again"
-_OWN_IMAGE_HINT: Final = (
-    "The app runs an image of your own, and then the cause is mostly its app image config: check kernel name, user and "
-    "group id and mount path there, and that the image is for this region. If they are right, the next run tries again"
-)
-
-
-# What a reason speaks of besides machines, quotas and lifecycle scripts, as whole words, to what a person checks.
-_REASON_HINTS: Final = (
-    (NETWORK_WORDS, NETWORK_HINT),
-    (("efs", "nfs"), NETWORK_HINT),
-    (
-        ("assume role", "assume the role", "assume execution role", "assume the execution role"),
-        "Check the execution role of the profile, space or domain: it must exist and trust sagemaker.amazonaws.com",
-    ),
-    (
-        ("no space left on device", "out of disk space"),
-        "The volume of the space is full: delete files there, or raise ebs_gb of the space",
-    ),
-    (
-        ("ecr", "pull image", "pull the image", "imagepullfailure", "image pull"),
-        "Check that the image exists in this region and that the domain's role and network reach ECR",
-    ),
-)
 
 
 def _is_of_machines(words: str) -> bool:
@@ -223,11 +178,14 @@ def _by_words(operation: str, message: str) -> tuple[type[CloudError], str] | No
     return None
 
 
-def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity | QuotaExceeded | Rejected:
+def failure_from_reason(
+    reason: str, *, own_image: bool = False, app: str = ""
+) -> NoCapacity | QuotaExceeded | Rejected:
     """Return the error for the FailureReason of an app that was accepted and then ended Failed; never raises.
 
     Rejected has `service_code` InternalFailure where the service says that the fault was its own. `own_image` tells
-    that the app runs a custom image: the service calls what is wrong with one a failure of its own, too.
+    that the app runs a custom image: the service calls what is wrong with one a failure of its own, too. `app` is
+    `OWNER/TYPE/NAME`, for the names of its logs.
     """
     words = spoken_words(reason)
     said = reason.strip().rstrip(".")
@@ -247,24 +205,10 @@ def failure_from_reason(reason: str, *, own_image: bool = False) -> NoCapacity |
             service_code="ResourceLimitExceeded",
             operation="CreateApp",
         )
-    code, hint = _failed_for(reason, words, own_image=own_image)
+    code, hint = kind_of_failure(reason, words, own_image=own_image, app=app)
     return Rejected(
         f"The app was accepted and then failed: {said or 'the service gave no reason'}",
         hint=hint,
         service_code=code,
         operation="CreateApp",
     )
-
-
-def _failed_for(reason: str, words: str, *, own_image: bool) -> tuple[str, str]:
-    """Return the code and the hint of a failure that is neither a quota's nor for want of machines."""
-    if any(word in words for word in _INTERNAL_WORDS):
-        return "InternalFailure", _OWN_IMAGE_HINT if own_image else _INTERNAL_HINT
-    if _LIFECYCLE_WORDS.search(words):
-        return "LifecycleConfigFailed", "Correct the lifecycle configuration; its output is in CloudWatch Logs"
-    named = _REASON_CODE.match(reason)
-    code = named[1] if named and ":" in named[0] else "Failed"
-    for fragments, hint in _REASON_HINTS:
-        if any(_holds(words, fragment) for fragment in fragments):
-            return code, hint
-    return code, "Look at the app's log group /aws/sagemaker/studio in CloudWatch; often a lifecycle script or an image"

@@ -38,6 +38,8 @@ OBSERVE_AFTER_SECONDS: Final = Bound(0.1, 1 * HOUR)
 COUNT: Final = Bound(0, 1_000_000)
 OWNERS_LOOK_EVERY_SECONDS: Final = Bound(1 * MINUTE, 400 * 24 * HOUR)
 SHARE: Final = Bound(0.0, 1.0)
+SPARE_ACTIVE_SECONDS: Final = Bound(0.0, 30 * DAY)
+WAVE_COUNT: Final = Bound(1, 1_000_000)
 QUARANTINE_AFTER: Final = Bound(1, 100)
 HOURLY_USD: Final = Bound(0.0, 10_000_000.0)
 PRIORITY_WEIGHT: Final = Bound(-1_000_000.0, 1_000_000.0)
@@ -91,7 +93,10 @@ class Observe:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """`[safety]`: what a run may destroy, create and spend. `hourly_usd_max` None: no limit."""
+    """`[safety]`: what a run may destroy, create and spend. `hourly_usd_max` None: no limit.
+
+    `spare_active` is in seconds; 0: nobody is spared.
+    """
 
     replace_on_drift: bool = False
     prune: bool = False
@@ -102,6 +107,8 @@ class Safety:
     hours_stop_max: int = 500
     create_max: int = 5_000
     hourly_usd_max: float | None = None
+    replace_wave: int = 10
+    spare_active: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

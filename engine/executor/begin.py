@@ -173,7 +173,7 @@ class Beginning:
         """
         once = change.reason is Reason.DONE_ONCE and change.key not in self.memory.once_done
         is_told = change.key in self.memory.failures or change.key in self.memory.unseen
-        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT) and is_told
+        well = change.reason in (Reason.IN_SYNC, Reason.DRIFT, Reason.NEXT_WAVE) and is_told
         if once or well or self._ends_unfinished(change):
             left = None if self._ends_unfinished(change) else self.memory.unfinished.get(change.key)
             self.journal.conclude(

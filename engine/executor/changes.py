@@ -16,7 +16,15 @@ from engine.core.errors import AlreadyGone, NotFound
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.core.ownership import tag_value, whose
-from engine.executor.course import after_delete, after_update, before_delete, before_update, still_wanted, with_tag
+from engine.executor.course import (
+    after_delete,
+    after_update,
+    before_delete,
+    before_update,
+    still_wanted,
+    while_used,
+    with_tag,
+)
 from engine.executor.fresh import READ_TOO_OLD, OldReadError, require_fresh, sent_while_fresh
 from engine.executor.step import End
 from engine.executor.troubles import not_durable
@@ -57,7 +65,10 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
 
 
 async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step | None:
-    """Return what keeps the call from being sent; None where what the plan saw is there, with the tag that it saw."""
+    """Return what keeps the call from being sent.
+
+    None where what the plan saw is there, with the tag that it saw, and nobody works in it who is spared.
+    """
     looked = before_delete if operation.is_delete else before_update
     try:
         row, operation.arn = await reach.look(
@@ -69,8 +80,11 @@ async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) 
     if hindered is not None:
         return hindered
     tags = await reach.look("ListTags", lambda cloud: cloud.list_tags(operation.arn))
-    found = whose(tag_value(tags, operation.kind.tag), lane.fleet)
-    return with_tag(operation, found) or still_wanted(operation, tags, lane.wall())
+    found, wall = whose(tag_value(tags, operation.kind.tag), lane.fleet), lane.wall()
+    spare_s = lane.settings.safety.spare_active
+    return (
+        with_tag(operation, found) or still_wanted(operation, tags, wall) or while_used(operation, row, spare_s, wall)
+    )
 
 
 def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from engine.core.activity import Use
 from engine.core.change import Action
 from engine.core.errors import BugError, QuotaExceeded, Rejected
 from engine.core.limits import CALL_LATE_FACTOR, IN_USE_WAIT_SECONDS
-from engine.core.observed import PASSING, AppStatus
+from engine.core.observed import PASSING, AppStatus, ObservedApp
 from engine.core.outcome import Outcome
 from engine.executor.cause import Cause
 from engine.executor.judge import Verdict, believe, is_generation, is_since, stands
@@ -29,6 +30,7 @@ from engine.executor.troubles import (
     conflict,
     failed,
     in_use,
+    in_use_by_somebody,
     never_settled,
     not_ready,
     removed,
@@ -188,6 +190,18 @@ def still_wanted(operation: AnyOperation, tags: Tags, wall: float) -> Step | Non
     """Return the end of a delete that nobody wants any more; None where it is still to be sent."""
     spared = operation.spared(tags, wall) if operation.is_delete else None
     return None if spared is None else End(Outcome.UNCHANGED, spared)
+
+
+def while_used(operation: AnyOperation, row: Seen, spare_s: float, wall: float) -> Step | None:
+    """Return what keeps a delete from being sent while somebody works in the app; None where nobody is known to.
+
+    `spare_s` is `spare_active` in seconds, 0 where nobody is spared, and `wall` epoch seconds.
+    """
+    if not (operation.is_delete and spare_s > 0 and isinstance(row, ObservedApp)):
+        return None
+    if row.activity.use(wall, spare_s) is not Use.ACTIVE:
+        return None
+    return End(Outcome.SKIPPED, in_use_by_somebody(spare_s))
 
 
 def skipped(operation: AnyOperation, how: str) -> End:

@@ -181,7 +181,8 @@ async def _read(run: FleetRun, key: AppKey, *, has_twin: bool) -> Whose:
     except CloudError as error:
         run.emit(OwnershipUnread(key, error.told_code, error.message))
         return UNREAD
-    return whose(tag_value(tags, FLEET_TAG), run.fleet)._replace(keep_until=tag_value(tags, KEEP_UNTIL_TAG) or "")
+    kept = tag_value(tags, KEEP_UNTIL_TAG) or ""
+    return whose(tag_value(tags, FLEET_TAG), run.fleet)._replace(keep_until=kept, activity=detail.activity)
 
 
 async def _read_owner(run: FleetRun, row: ObservedOwner) -> ObservedOwner:

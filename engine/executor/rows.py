@@ -9,7 +9,7 @@ from engine.core.identity import AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 
 if TYPE_CHECKING:
-    from engine.ports.cloud import AppRow
+    from engine.ports.cloud import AppDetail, AppRow
     from engine.ports.owners import OwnerDetail, OwnerRow
 
 
@@ -23,6 +23,11 @@ def observed_app(domain: str, row: AppRow) -> ObservedApp:
         spec=row.spec,
         status_text=row.status if status is AppStatus.UNKNOWN else "",
     )
+
+
+def described_app(domain: str, detail: AppDetail) -> ObservedApp:
+    """Return the answer about one app as the core knows it, under the fleet's name of the domain."""
+    return replace(observed_app(domain, detail.row), activity=detail.activity)
 
 
 def described_owner(domain: str, detail: OwnerDetail) -> ObservedOwner:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.change import Change, Reason
 from engine.core.desired import Mode
+from engine.core.durations import format_duration
 from engine.core.errors import BugError, CloudError, InUse, LaneHeldError, Occupied, Rejected
+from engine.core.failure_reasons import LIFECYCLE_STREAM, log_of
 from engine.core.identity import USER
 from engine.core.observed import ObservedOwner
 from engine.core.outcome import QUARANTINED
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 UNKNOWN_CODE: Final = "unknown"
 LANE_HELD_CODE: Final = "lane_held"
 CONFLICT: Final = "conflict"
+ACTIVE: Final = "active"
 INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
 _NEXT_LOOK: Final = "the next comparison updates it: that of a day, or of appfleet apply --owners"
@@ -166,11 +169,11 @@ STOPPED_BY_BUG: Final = Trouble(
 BUG_HINT: Final = "Please report it with the log of this run"
 
 
-def no_reason() -> Rejected:
-    """Return the error of an app that ended Failed without a FailureReason."""
+def no_reason(app: str) -> Rejected:
+    """Return the error of an app, `OWNER/TYPE/NAME`, that ended Failed without a FailureReason."""
     return Rejected(
         "the app ended Failed, and the service gives no reason",
-        hint="Look at the domain's CloudWatch log group /aws/sagemaker/studio; a lifecycle script is the usual cause",
+        hint=f"A lifecycle script is the usual cause. Look at its output in {log_of(app, LIFECYCLE_STREAM)}",
         service_code="Failed",
         operation="CreateApp",
     )
@@ -248,6 +251,15 @@ def not_tagged(tag: str, seen: str) -> Trouble:
         "not_tagged",
         f"not adopted: AddTags was accepted, but {seen}",
         f"Run again. If it stays so, set the tag {tag} by hand or ask AWS support",
+    )
+
+
+def in_use_by_somebody(spare_s: float) -> Trouble:
+    """Return the trouble of a delete that is not sent because somebody works in the app."""
+    return Trouble(
+        ACTIVE,
+        f"not deleted: its user was active in the last {format_duration(spare_s)}",
+        "The next run tries again. To delete apps in use as well, lower spare_active in [safety]",
     )
 
 

@@ -179,12 +179,12 @@ class _Check:
         self._cost(part)
 
     def _destroys(self, part: _Part) -> None:
-        count = len(part.counted)
+        count = _deletes(part)
         if count > self.safety.destroy_max:
             self._deny(
                 "destroy_max",
-                f"{part.where}: {count_of(count, 'app')} would be destroyed ({_split(part)}), more than the "
-                f"{self.safety.destroy_max:,} of [safety].destroy_max: if that is meant, {_way_out(part)}",
+                f"{part.where}: {count_of(count, 'app')} would be deleted, more than the {self.safety.destroy_max:,} "
+                f"of [safety].destroy_max: if that is meant, {_way_out(part)}",
                 _allow(part),
             )
 
@@ -201,12 +201,14 @@ class _Check:
         count, owned = len(part.counted), part.weight.owned
         if owned < max(self.safety.destroy_floor, 1):
             return
+        fewer = math.floor(self.safety.destroy_share_max * owned) - _deletes(part)
+        waves = f", or set replace_wave to {fewer} or less" if fewer > 0 and count > _deletes(part) else ""
         if count > self.safety.destroy_share_max * owned:
             self._deny(
                 "destroy_share_max",
                 f"{part.where}: {count:,} of the {owned:,} apps that this fleet owns ({count / owned:.0%}) would be "
                 f"destroyed ({_split(part)}), more than the {self.safety.destroy_share_max:.0%} of "
-                f"[safety].destroy_share_max: if that is meant, {_way_out(part)}",
+                f"[safety].destroy_share_max: if that is meant, {_way_out(part)}{waves}",
                 _allow(part),
             )
 
@@ -242,9 +244,13 @@ def _things(keys: Sequence[str]) -> str:
     return f"{len(keys):,} ({counted})" if len(kinds) > 1 else counted or "none"
 
 
+def _deletes(part: _Part) -> int:
+    return len(part.counted) - len(frozenset(part.weight.replaced).intersection(part.counted))
+
+
 def _split(part: _Part) -> str:
-    replaces = len(frozenset(part.weight.replaced).intersection(part.counted))
-    deletes = len(part.counted) - replaces
+    deletes = _deletes(part)
+    replaces = len(part.counted) - deletes
     texts = [f"{count:,} {word}" for count, word in ((deletes, "deleted"), (replaces, "replaced")) if count]
     return ", ".join(texts)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.core.activity import NOT_READ, Activity
 from engine.core.desired import AppSpec, Tags
 from engine.core.identity import AppKey, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
@@ -61,6 +62,7 @@ class AppDetail:
     row: AppRow
     arn: str
     failure_reason: str
+    activity: Activity = NOT_READ
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ REASONS: Final = {
     Reason.DENIED: "denied by a rule",
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
     Reason.TRAINING_PLAN: "its training plan cannot be used",
+    Reason.NEXT_WAVE: "replaced by one of the next runs",
 }
 
 OUTCOMES: Final = {

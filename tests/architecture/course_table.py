@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import errors
+from engine.core.activity import Activity
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.desired import DesiredOwner
 from engine.core.identity import SPACE, Owner
@@ -111,6 +112,12 @@ def tag(operation: AnyOperation, ownership: Ownership) -> str:
     return "the delete is sent" if step is None else said(operation, step)
 
 
+def used(operation: AnyOperation) -> str:
+    row = replace(a_row(), activity=Activity(NOW - 60.0, NOW - 300.0))
+    step = course.while_used(operation, row, 3_600.0, NOW)
+    return "the delete is sent" if step is None else said(operation, step)
+
+
 def over(operation: AnyOperation, cause: Cause) -> str:
     return said(operation, course.left_over(operation, course.Over(cause), TIMEOUT_S))
 
@@ -197,6 +204,7 @@ def _deletes() -> list[tuple[str, str, str]]:
         (where, "Pending, of an app", before(delete(), a_row(status="Pending", created_at=1_000.0))),
         (where, "Deleting", before(delete(), a_row(status="Deleting", created_at=1_000.0))),
         (where, "its tag is another fleet's by now", tag(delete(), Ownership.FOREIGN)),
+        (where, "an app in which somebody works, with `spare_active`", used(delete())),
         (where, "what the plan saw, with the tag that it saw", tag(delete(), Ownership.OURS)),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.core import errors
+from engine.core.activity import Activity
 from engine.core.desired import AppSpec
 from engine.core.limits import LIST_PAGE_MAX_ROWS, TOMBSTONE_SECONDS
 from engine.core.quota_text import bucket_of_quota
@@ -91,6 +92,16 @@ async def test_a_description_adds_the_arn_and_the_reason_of_a_failure(contract: 
     assert detail.arn == ARN
     assert detail.row.status == "Failed"
     assert detail.failure_reason.startswith("EC2InsufficientCapacityError: Instance type 'ml.p5.48xlarge'")
+
+
+async def test_a_description_tells_when_somebody_last_worked_in_an_app(contract: Contract) -> None:
+    await contract.create(lab())
+    assert (await contract.cloud.describe_app(lab())).activity == Activity()
+    contract.pass_time(400.0)
+    made_at = (await contract.cloud.describe_app(lab())).row.created_at
+    assert (await contract.cloud.describe_app(lab())).activity == Activity(made_at + 300.0, made_at + 300.0)
+    next(iter(contract.world.apps.values())).used_until = made_at + 1_000.0
+    assert (await contract.cloud.describe_app(lab())).activity == Activity(made_at + 400.0, made_at + 300.0)
 
 
 async def test_pages_hold_a_hundred_rows_and_their_tokens_stay_valid_while_rows_are_added(contract: Contract) -> None:

@@ -84,6 +84,7 @@ def test_adopting_fifty_apps_makes_them_replaceable(place: Place) -> None:
     assert tags == [OURS] * 50 + [THEIRS, OURS]
     assert place.calls()["AddTags"] == {"ok": 50}
     assert place.apply("--adopt").report["summary"] == {"unchanged": 51, "skipped": 1}
+    place.write(fleet_text(names), POLICY + LIMITS + "replace_wave = 100\n")
     replaced = place.apply("--replace", "--allow-destructive", "research/*=51")
     assert replaced.report["summary"] == {"replaced": 51, "unchanged": 1}
     assert "50" in place.run("history").out

@@ -34,6 +34,7 @@ from engine.executor.lane import LaneRun
 from engine.executor.operation import Operation, Phase
 from engine.executor.step import Await, Call, Gone
 from engine.executor.throttle import AdaptiveRate
+from tests.simulation import guard_mutants as guards
 from tests.simulation import late_mutants as late
 from tests.simulation import plan_mutants as plans
 from tests.simulation import update_mutants as updates
@@ -394,5 +395,6 @@ MUTANTS: Final = (
     Mutant("an-accepted-update-is-done", "an update is seen, not assumed", updates.accepted_one_is_done),
     Mutant("an-ended-plan-gets-its-apps", "no app for a plan that cannot run it", plans.sent_to_an_ended_plan),
     Mutant("a-training-plan-is-no-bucket", "a full plan parks its apps alone", plans.plan_is_no_bucket),
+    *(Mutant(*bug) for bug in guards.BUGS),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.pace import ThrottlePace
-from engine.core.change import Action
+from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.plan_options import PlanOptions
@@ -113,14 +113,19 @@ class Night:
         """The first run without trouble, or at most one more, brings everything into service."""
         why = "nothing was reported"
         first = 1 if self.scenario.kind is Kind.CALM else RECOVERIES_MAX_COUNT
-        for _ in range(first + self.scenario.adopt):  # what was adopted may be replaced by the next run
+        left = first + self.scenario.adopt  # what was adopted may be replaced by the next run
+        waves = len(self.scenario.fleet.apps)  # each replaces one app at least
+        while left and waves:
             report = self._one_run(CALM, retry_quarantined=True)
             if self.watch.violations:
                 return
+            left -= 1
             if report is None or self.plan is None:
                 continue
             why = why_not_converged(self.plan, report)
-            if not why and not _adopts_drifted(self.plan):
+            if not why and any(change.reason is Reason.NEXT_WAVE for change in self.plan.decisions):
+                left, waves = left + 1, waves - 1
+            elif not why and not _adopts_drifted(self.plan):
                 break
         if why:
             self.watch.violation(f"no convergence although nothing goes wrong any more: {why}")

@@ -15,6 +15,7 @@ from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.world import Timing
 from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
+from tests.simulation.guard_maker import draw_guards, heal_guards
 from tests.simulation.owner_maker import draw_owners, heal_owners
 from tests.simulation.plan_maker import draw_plans, heal_plans
 from tests.simulation.sign_in_maker import draw_sign_in
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.training_plans import TrainingPlan
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 7  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 8  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -115,6 +116,7 @@ class Scenario:
         world.settle_everything()
         heal_owners(self)
         heal_plans(self)
+        heal_guards(self)
 
 
 def make_scenario(seed: int) -> Scenario:
@@ -167,6 +169,7 @@ def make_scenario(seed: int) -> Scenario:
     scenario.disturbances = with_offboarding(random.Random(seed + 10), scenario.disturbances)
     scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)
+    draw_guards(random.Random(seed + 27), scenario)
     return scenario
 
 

@@ -45,7 +45,7 @@ def check_report(watch: Watch, plan: Plan, report: ApplyReport, *, wait: bool) -
         if result is None:
             continue
         wrong = _why_untrue(watch, key, change, result, wait=wait)
-        wrong = wrong or watch.plans.why_parked_wrongly(key, change, result)
+        wrong = wrong or watch.plans.why_parked_wrongly(key, change, result) or watch.guards.why_untrue(key, result)
         if wrong:
             watch.violation(f"{change.key} ended {result.outcome} ({result.error}), but {wrong}")
     watch.owners.check_report(plan, report)

@@ -27,6 +27,7 @@ from engine.executor.cause import Cause
 from engine.ports.events import AppOutcomeUnknown, Event, LaneStopped, LaneThrottled
 from engine.simulator.world.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
+from tests.simulation.guard_watch import GuardWatch
 from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
 from tests.simulation.plan_watch import PlanWatch
@@ -105,6 +106,7 @@ class Watch:
         self._unheard: dict[Lane, float] = {}  # a throttled create that the throttle has to answer
         self.quotas = QuotaWatch(self)
         self.plans = PlanWatch(self)
+        self.guards = GuardWatch(self)
         awaited = self.owners.awaited if self.runs > 1 else frozenset()
         self.owners: OwnerWatch = OwnerWatch(
             self, {name: domain_id for domain_id, name in self._domain_names.items()}, awaited
@@ -118,6 +120,7 @@ class Watch:
         self.phase = "apply"
         self.plan = plan
         self.owners.planned(plan)
+        self.guards.planned(plan)
         ids = {name: domain_id for domain_id, name in self._domain_names.items()}
         for change in plan.decisions:
             key = change.key
@@ -313,6 +316,8 @@ class Watch:
             self.violation(f"DeleteApp of {key}, whose generation is not the plan's")
         elif seen.row.spec != change.before.spec:
             self.violation(f"DeleteApp of {key}, whose spec is not the plan's")
+        else:
+            self.guards.check_delete(key, seen)
         found = self.world.apps.get(key)
         same = found is not None and found.created_at == change.before.created_at
         if found is not None and same and found.tags.get(FLEET_TAG) != FLEET_NAME:
@@ -345,6 +350,7 @@ class Watch:
         if call.operation == "DescribeApp":
             self._seen[key] = answer
             self.late.asked_at[key] = call.sent_at
+            self.guards.described(key, answer)
             if answer is not None and answer.failure_reason:
                 self._reason_seen(call, key, failure_from_reason(answer.failure_reason))
         if call.operation not in WRITES:

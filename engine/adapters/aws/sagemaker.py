@@ -12,11 +12,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from engine.adapters.aws.calls import creation_time, failure_reason, optional_text, required_text, rows_of
+from engine.adapters.aws.calls import (
+    creation_time,
+    failure_reason,
+    optional_text,
+    optional_time,
+    required_text,
+    rows_of,
+)
 from engine.adapters.aws.identity_center import IdentityCenterCalls
 from engine.adapters.aws.sagemaker_owners import OwnerCalls
 from engine.adapters.aws.training_plans import training_plan
 from engine.adapters.aws.transport import UnreadableAnswerError
+from engine.core.activity import Activity
 from engine.core.arns import names_app
 from engine.core.desired import AppSpec
 from engine.core.errors import Rejected, ScanIncomplete
@@ -153,7 +161,9 @@ class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
         told = (row.owner_kind, row.owner.casefold(), row.app_type, row.app_name)
         if told != (app.owner_kind, app.owner.casefold(), app.app_type, app.app_name):
             raise UnreadableAnswerError("the answer is of another app")
-        return AppDetail(row, _app_arn(answer, app), failure_reason(answer))
+        times = ("LastUserActivityTimestamp", "LastHealthCheckTimestamp")
+        activity = Activity(*(optional_time(answer, name) for name in times))
+        return AppDetail(row, _app_arn(answer, app), failure_reason(answer), activity)
 
 
 def _named(app: AppName) -> DescribeAppRequestTypeDef:

@@ -83,7 +83,7 @@ give_up_after = "30m"      # then the app ends the run as parked
 [safety]
 replace     = "never"      # or on-drift
 prune       = false        # true: delete what this fleet made and no longer declares
-destroy_max = 10           # deletes and replaces in one run
+destroy_max = 10           # deletes in one run; replaces come in waves of replace_wave = 10
 
 # [owners]
 # create = true            # make the user profiles and spaces that the fleet declares, before their apps

@@ -143,9 +143,10 @@ class SafetyTable(Table):
         "on-drift: an app that differs from its declaration is deleted and made again.",
     )
     prune: bool = _told(_SAFETY.prune, "Delete apps of this fleet that are no longer declared.")
-    destroy_max: Count = _told(_SAFETY.destroy_max, "Deletes and replaces in one run.")
+    destroy_max: Count = _told(_SAFETY.destroy_max, "Deletes in one run.")
     destroy_share_max: Annotated[float, _within(settings.SHARE)] = _told(
-        _SAFETY.destroy_share_max, "The same as a share of the observed apps that this fleet owns."
+        _SAFETY.destroy_share_max,
+        "Deletes and replaces in one run, as a share of the observed apps that this fleet owns.",
     )
     destroy_floor: Count = _told(_SAFETY.destroy_floor, "The share counts only once there are so many of them.")
     quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = _told(
@@ -153,6 +154,13 @@ class SafetyTable(Table):
     )
     hours_stop_max: Count = _told(
         _SAFETY.hours_stop_max, "Apps that one run stops because their hours are over; not counted in destroy_max."
+    )
+    replace_wave: Annotated[int, _whole_within(settings.WAVE_COUNT)] = _told(
+        _SAFETY.replace_wave, "Replaces in one run; the other apps that differ wait for the next runs."
+    )
+    spare_active: Annotated[float, _Duration(settings.SPARE_ACTIVE_SECONDS)] = _told(
+        _SAFETY.spare_active,
+        "An app whose user is known to have been active in this time is neither deleted nor replaced; 0s: it is.",
     )
     create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
     hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")

@@ -23,7 +23,7 @@ from engine.core.training_plans import plan_arn
 from engine.core.trouble import Trouble
 from engine.executor.kinds.fallbacks import after_fallbacks
 from engine.executor.operation import DELETING, OBSERVING, Kind, Operation, Phase
-from engine.executor.rows import observed_app
+from engine.executor.rows import described_app
 from engine.executor.troubles import not_made_again
 from engine.ports.cloud import app_name
 from engine.ports.events import (
@@ -243,7 +243,7 @@ class AppOperation(Operation[Change, ObservedApp]):
     async def read(self, cloud: Cloud, domain_id: str) -> tuple[ObservedApp, str]:
         """Describe it: its row and its ARN."""
         detail = await cloud.describe_app(app_name(domain_id, self.key))
-        return observed_app(self.key.domain, detail.row), detail.arn
+        return described_app(self.key.domain, detail), detail.arn
 
     async def drop(self, cloud: Cloud, domain_id: str) -> None:
         """Send DeleteApp."""

@@ -45,18 +45,22 @@ class Described:
 
     row: ObservedApp | None
     reason: str = ""
+    app: str = ""  # as `OWNER/TYPE/NAME`
     own_image: bool = False  # the app was made with an image that the fleet names
     unread: bool = False  # the question was refused, so nothing is known of the row
 
     @property
     def error(self) -> CloudError:
         """What a Failed app ended with."""
-        return failure_from_reason(self.reason, own_image=self.own_image) if self.reason else no_reason()
+        return self._as_said(self.reason) if self.reason else no_reason(self.app)
 
     def as_of(self, key: AppKey) -> CloudError:
         """Return what an app like `key` ended with, whose own reason was not read."""
         told = f"{self.reason.strip().rstrip('.')} (as {key})"  # what was read loses its full stop, too
-        return failure_from_reason(told, own_image=self.own_image) if self.reason else no_reason()
+        return self._as_said(told) if self.reason else no_reason(self.app)
+
+    def _as_said(self, reason: str) -> CloudError:
+        return failure_from_reason(reason, own_image=self.own_image, app=self.app)
 
 
 class Failures:
@@ -101,7 +105,7 @@ class Failures:
                 raise
             return Described(None, f"the reason could not be read: {unread.message}", unread=True)
         row = observed_app(operation.key.domain, detail.row)
-        return Described(row, detail.failure_reason, operation.app.spec.names_image)
+        return Described(row, detail.failure_reason, app_in_logs(operation.key), operation.app.spec.names_image)
 
 
 async def read_reason(reach: Reach, key: AppKey) -> str:
@@ -114,6 +118,11 @@ async def read_reason(reach: Reach, key: AppKey) -> str:
         "DescribeApp", lambda cloud: cloud.describe_app(name), STATUS_REASON_ASK_MAX_SECONDS, _REASONS
     )
     return detail.failure_reason
+
+
+def app_in_logs(key: AppKey) -> str:
+    """Return the part of the names of an app's log streams that names the app."""
+    return f"{key.owner}/{key.app_type}/{key.app_name}"
 
 
 def _kind(operation: AppOperation) -> Hashable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from engine.core.activity import Activity
 from engine.core.errors import CloudError, OutcomeUnknown, TlsFailed, Unreachable
 from engine.core.identity import SPACE, USER, Lane
 from engine.core.limits import LIST_PAGE_MAX_ROWS
@@ -143,7 +144,8 @@ class MemoryCloud(MemoryOwners, MemorySignIn):
             self._check("DescribeApp", _app_params(app))
             apps.find_domain(self.world, self.lane, app.domain_id)
             found = apps.describe_app(self.world, _key(app))
-            return AppDetail(_row(found), found.arn, found.failure_reason)
+            activity = Activity(*apps.activity_of(self.world, found))
+            return AppDetail(_row(found), found.arn, found.failure_reason, activity)
 
         return await self._call(SimulatedCall("DescribeApp", domain_id=app.domain_id, app=app), act)
 

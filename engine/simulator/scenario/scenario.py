@@ -132,7 +132,7 @@ def load_scenario(path: Path) -> Scenario:
 
 def _set_limits(world: World, tables: ScenarioTables) -> None:
     times: dict[str, Any] = {
-        name: value if name == "tombstone" else _range(value)
+        name: value if name in ("tombstone", "health_check") else _range(value)
         for name, value in tables.times.model_dump(exclude_none=True).items()
     }
     world.timing = replace(world.timing, **times)
@@ -250,6 +250,8 @@ def _place(world: World, domain: Domain, table: AppTable) -> None:
         raise ConfigError(diagnostic.errors) from error
     if table.failure_reason:
         app.failure_reason = table.failure_reason
+    if table.used_for:
+        app.used_until = world.now + table.used_for
 
 
 def _schedule(world: World, at: AtTable) -> None:

@@ -57,6 +57,7 @@ class TimesTable(Table):
     answer: RangeOrSeconds | None = None
     sts_answer: RangeOrSeconds | None = None
     tombstone: Seconds | None = None
+    health_check: Annotated[float, Field(ge=1, le=SECONDS_MAX)] | None = None
 
 
 class LimitTable(Table):
@@ -148,7 +149,7 @@ class FaultTable(Table):
 
 
 class AppTable(Table):
-    """An app that is there, of a user profile or a space."""
+    """An app that is there, of a user profile or a space. Somebody works in it for `used_for` seconds."""
 
     user: Name | None = None
     space: Name | None = None
@@ -158,6 +159,7 @@ class AppTable(Table):
     training_plan_arn: TrainingPlanArn | None = None
     status: Literal["InService", "Pending", "Deleting", "Failed", "Deleted"] = "InService"
     failure_reason: str = Field("", max_length=1_000)
+    used_for: Seconds = 0.0
     tags: Tags | None = None
 
 

@@ -84,7 +84,8 @@ def _create_app(world: World, lane: Lane, params: Params) -> Params:
 def _describe_app(world: World, lane: Lane, params: Params) -> Params:
     key = _key(params)
     _domain(world, lane, params)
-    return shapes.app_description(apps.describe_app(world, key))
+    app = apps.describe_app(world, key)
+    return shapes.app_description(app, apps.activity_of(world, app))
 
 
 def _delete_app(world: World, lane: Lane, params: Params) -> Params:

@@ -144,6 +144,20 @@ def describe_app(world: World, key: AppId) -> App:
     return app
 
 
+def activity_of(world: World, app: App) -> tuple[float, float]:
+    """Return when somebody last worked in an app and when its health was last checked; zeros unless it is InService.
+
+    It is checked as it is made and then every so often. A check that finds nobody at work since the one before sets
+    both times alike.
+    """
+    if app.status != IN_SERVICE:
+        return 0.0, 0.0
+    every_s = world.timing.health_check
+    checked_at = app.created_at + (world.now - app.created_at) // every_s * every_s
+    used_at = min(world.now, app.used_until)
+    return (used_at if used_at > max(checked_at - every_s, app.created_at) else checked_at), checked_at
+
+
 def delete_app(world: World, key: AppId) -> None:
     """Begin to delete an app. A second call while it is Deleting changes nothing."""
     app = world.apps.get(key)

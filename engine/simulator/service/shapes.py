@@ -45,13 +45,15 @@ def app_details(app: App) -> dict[str, Any]:
     }
 
 
-def app_description(app: App) -> dict[str, Any]:
-    """Return the answer of DescribeApp."""
+def app_description(app: App, activity: tuple[float, float]) -> dict[str, Any]:
+    """Return the answer of DescribeApp; `activity` is when somebody last worked in it, and when it was checked."""
     shown = {"AppArn": app.arn, **app_details(app)}
     if app.recovery_mode is not None:
         shown["RecoveryMode"] = app.recovery_mode
     if app.failure_reason:
         shown["FailureReason"] = app.failure_reason[:1024]
+    if any(activity):
+        shown["LastUserActivityTimestamp"], shown["LastHealthCheckTimestamp"] = activity
     return shown
 
 

@@ -166,7 +166,10 @@ class Domain:
 
 @dataclass(slots=True, eq=False)
 class App:
-    """One generation of an app. `will_fail` is the reason with which Pending will end, or empty."""
+    """One generation of an app. `will_fail` is the reason with which Pending will end, or empty.
+
+    Somebody works in it until `used_until`, in epoch seconds; 0: nobody ever did.
+    """
 
     key: AppId
     owner: str  # as it was written
@@ -182,6 +185,7 @@ class App:
     recovery_mode: bool | None = None
     failure_reason: str = ""
     will_fail: str = ""
+    used_until: Number = 0.0
     ended_at: NumberOrNever = NEVER
     due: NumberOrNever = NEVER
     gone: Annotated[bool, _UNSAVED] = field(default=False, init=False)

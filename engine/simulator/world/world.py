@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 Record = App | Profile | Space | Domain
 
+HEALTH_CHECK_SECONDS: Final = 300.0  # assumed: the service documents that it checks, and not how often
 DEFAULT_ACCOUNT: Final = "000000000000"
 KERNEL_GATEWAY: Final = "KernelGateway"
 _THROTTLE_CODES: Final = {
@@ -72,7 +73,8 @@ class Change(Protocol):
 class Timing:
     """How long things take, in seconds, each between two bounds.
 
-    `answer` is how long an answer takes over HTTP, `sts_answer` one of STS.
+    `answer` is how long an answer takes over HTTP, `sts_answer` one of STS, and `health_check` what lies between two
+    health checks of an app.
     """
 
     app_pending: Range = (0.5, 1.5)
@@ -87,6 +89,7 @@ class Timing:
     answer: Range = (0.0, 0.0)
     sts_answer: Range = (0.0, 0.0)
     tombstone: Number = TOMBSTONE_SECONDS
+    health_check: Number = HEALTH_CHECK_SECONDS
 
 
 class World:

@@ -59,6 +59,7 @@ def test_a_saved_plan_brings_the_flags_that_it_was_made_with(tmp_path: Path) -> 
     assert (asked.request.prune, asked.request.replace_on_drift, asked.request.retry_quarantined) == (True, True, True)
     assert asked.request.replace_keys == {key_of(LAB), key_of(CANVAS)}
     assert set(asked.request.allow_destructive) == {"research/*=12", LAB}
+    assert asked.wave == frozenset()
 
 
 def test_a_plan_that_still_fits_passes_and_one_that_does_not_is_stale(tmp_path: Path) -> None:

@@ -251,3 +251,18 @@ def test_the_reason_of_an_app_comes_before_what_stays() -> None:
     assert report.error.message == (
         f"1 failed of 2 apps; 1 user profile or space not deleted. Such as {LAB}: {TROUBLE.code}: {TROUBLE.message}"
     )
+
+
+def test_apps_that_failed_alike_are_counted_together_although_each_hint_names_its_own_log() -> None:
+    """One failed otherwise and comes first by key: what most suffer from is named."""
+    troubles = {"a-lab": TROUBLE}
+    for name in ("b-lab", "c-lab"):
+        hint = f"Look at stream DOMAIN_ID/{name}/JupyterLab/default"
+        troubles[name] = Trouble(TROUBLE.code, "the script failed", hint)
+    apps = tuple(
+        replace(_result(Outcome.FAILED, error=trouble), key=key_of(f"research/space/{name}/JupyterLab/default"))
+        for name, trouble in troubles.items()
+    )
+    error = replace(_report(), apps=apps).error
+    assert error is not None
+    assert "Such as research/space/b-lab/JupyterLab/default" in error.message

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.application import Application, Why
-from engine.core.change import Reason
+from engine.core.change import Action, Reason
 from engine.core.desired import DesiredFleet, DesiredOwner, Mode
 from engine.core.draft import Draft
 from engine.core.errors import AccessDenied
@@ -38,6 +38,7 @@ from engine.core.questions import (
 from engine.core.quota_fit import LaneQuotas, QuotaValue, wanted_buckets
 from engine.core.request import Request
 from engine.core.reserved import TrainingPlan
+from engine.core.settings import Safety
 from tests.fleets import CANVAS, LAB, LANE, SOURCE, a_fleet, a_row, an_app, key_of, observe, options
 from tests.unit.core.test_plan_cases import CASES, read_case
 
@@ -509,3 +510,29 @@ def test_a_plan_that_is_refused_asks_about_no_training_plan() -> None:
     world = World()
     world.play(draft_of(on_plan(LAB), observe(), options(run_denied=True)))
     assert world.asked == []
+
+
+def test_what_a_wave_leaves_out_is_asked_about_its_room_too_and_takes_the_place_of_what_has_none() -> None:
+    """The oldest would go first and its new type has no room, so the next one goes: with its own room known."""
+    keys = [f"research/space/s{number}/JupyterLab/default" for number in range(3)]
+    kinds = ["ml.t3.medium", "ml.t3.medium", "ml.m5.large"]
+    fleet = a_fleet(*(an_app(key, kind) for key, kind in zip(keys, kinds, strict=True)))
+    rows = [a_row(key, instance_type="ml.g5.xlarge", created_at=float(n), ownership="unread") for n, key in
+            enumerate(keys)]  # fmt: skip
+    asked = replace(options(replace_on_drift=True), safety=Safety(replace_wave=1))
+    world = World(quotas=FULL)
+    draft = world.play(draft_of(fleet, observe(*rows), asked))
+    reasons = {str(change.key): (change.action, change.reason) for change in draft.plan.decisions}
+    assert reasons[keys[0]] == reasons[keys[1]] == (Action.NONE, Reason.DRIFT)
+    assert reasons[keys[2]] == (Action.DELETE_THEN_CREATE, Reason.DRIFT)
+    assert [finding.rule for finding in draft.plan.findings] == ["quota", "quota"]
+
+
+def test_a_wave_leaves_the_others_for_the_next_run() -> None:
+    keys = [f"research/space/s{number}/JupyterLab/default" for number in range(3)]
+    fleet = a_fleet(*(an_app(key) for key in keys))
+    rows = [a_row(key, instance_type="ml.g5.xlarge", ownership="unread") for key in keys]
+    asked = replace(options(replace_on_drift=True), safety=Safety(replace_wave=2, spare_active=3_600.0))
+    draft = World().play(draft_of(fleet, observe(*rows), asked))
+    assert [change.reason for change in draft.plan.decisions] == [Reason.DRIFT, Reason.DRIFT, Reason.NEXT_WAVE]
+    assert [finding.rule for finding in draft.plan.findings] == ["replace_wave", "spare_active"]

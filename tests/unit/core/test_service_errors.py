@@ -206,8 +206,19 @@ REASONS = [
     (LIMIT_0, QuotaExceeded, "ResourceLimitExceeded"),
     ("InternalFailure", Rejected, "InternalFailure"),
     ("LifecycleConfig script failed with exit code 1", Rejected, "LifecycleConfigFailed"),
-    ("ImagePullError: no such image", Rejected, "ImagePullError"),
-    ("Image could not be pulled", Rejected, "Failed"),
+    ("LifecycleConfig 'setup' took longer than 5 minutes", Rejected, "LifecycleConfigTimedOut"),
+    ("Lifecycle configuration script timed out", Rejected, "LifecycleConfigTimedOut"),
+    ("ImagePullError: no such image", Rejected, "ImagePullFailed"),
+    ("Image could not be pulled", Rejected, "ImagePullFailed"),
+    ("Cannot pull container: manifest unknown: Requested image not found", Rejected, "ImagePullFailed"),
+    ("CapacityError: Unable to provision requested ML compute capacity.", NoCapacity, "EC2InsufficientCapacityError"),
+    ("InsufficientFreeAddressesInSubnet: not possible", Rejected, "NoFreeAddresses"),
+    ("The specified subnet does not have enough free addresses to satisfy the request", Rejected, "NoFreeAddresses"),
+    ("ConfigurationError: no free IP addresses in [subnet-1]", Rejected, "NoFreeAddresses"),
+    ("ConfigurationError: IP address 10.0.0.1 cannot be reached", Rejected, "ConfigurationError"),
+    ("The KMS key of the domain is disabled", Rejected, "KmsKeyRefused"),
+    ("EFS mount failed: connection timed out", Rejected, "EfsMountFailed"),
+    ("There is no mount target in us-east-1a", Rejected, "EfsMountFailed"),
     ("no", Rejected, "Failed"),
     ("", Rejected, "Failed"),
 ]
@@ -339,15 +350,32 @@ FIELD = [
     ("reason", "words"),
     [
         ("Failed to launch app as we were unable to find enough IP addresses in your subnets", "Check the subnets"),
-        ("EFS mount failed: connection timed out", "Check the subnets"),
+        ("No route to IP address 10.0.0.1", "Check the subnets"),
+        ("EFS mount failed: connection timed out", "must allow NFS (TCP 2049)"),
+        ("Access to the KMS key was denied", "kms:CreateGrant"),
+        ("LifecycleConfig script timed out", "nohup"),
         ("SageMaker is unable to assume the role arn:aws:iam::111122223333:role/efs", "Check the execution role"),
         ("There is no space left on device", "ebs_gb"),
-        ("Unable to pull image from ECR", "reach ECR"),
-        ("it broke on [efs]", "log group"),
+        ("Unable to pull image from ECR", "reaches ECR"),
+        ("it broke on [efs]", "group /aws/sagemaker/studio"),
     ],
 )
 def test_a_reason_leads_to_what_it_speaks_of(reason: str, words: str) -> None:
     assert words in failure_from_reason(reason).hint
+
+
+@pytest.mark.parametrize(
+    ("reason", "stream"),
+    [
+        ("LifecycleConfig script failed", "alice-lab/JupyterLab/default/LifecycleConfigOnStart"),
+        ("LifecycleConfig script timed out", "alice-lab/JupyterLab/default/LifecycleConfigOnStart"),
+        ("it broke", "alice-lab/JupyterLab/default;"),
+    ],
+)
+def test_a_hint_names_the_log_group_and_the_stream(reason: str, stream: str) -> None:
+    hint = failure_from_reason(reason, app="alice-lab/JupyterLab/default").hint
+    assert f"CloudWatch Logs, group /aws/sagemaker/studio, stream DOMAIN_ID/{stream}" in f"{hint};"
+    assert "stream DOMAIN_ID/OWNER/TYPE/NAME" in failure_from_reason(reason).hint
 
 
 def test_want_of_machines_has_many_words_and_a_disk_is_no_machine() -> None:
@@ -432,7 +460,8 @@ def test_what_only_sounds_like_a_want_of_machines_stays_what_it_is(
         ("The lcc exited with 1", "LifecycleConfigFailed"),
         ("LifecycleConfig execution failed with non zero exit code 1", "LifecycleConfigFailed"),
         ("Insufficient disk capacity on the volume", "Failed"),
-        ("Insufficient IP address capacity in subnet", "Failed"),
+        ("Insufficient IP address capacity in subnet", "NoFreeAddresses"),
+        ("App [kms key] failed to start", "Failed"),
         ("App [insufficient capacity] failed to start", "Failed"),
         ("Space [internal error] has no volume", "Failed"),
         ("ConfigurationError: kernel not found", "ConfigurationError"),

@@ -37,12 +37,15 @@ def test_defaults_are_pinned() -> None:
             "hours_stop_max": 500,
             "create_max": 5_000,
             "hourly_usd_max": None,
+            "replace_wave": 10,
+            "spare_active": 0.0,
         },
         "create_owners": False,
         "update_owners": False,
         "owners_look_every": 86_400.0,
         "assign_users": False,
         "prices": (),
+        "notify": (),
     }
 
 
@@ -63,5 +66,7 @@ def test_defaults_lie_within_their_bounds() -> None:
         (safety.quarantine_after, settings.QUARANTINE_AFTER),
         (safety.hours_stop_max, settings.COUNT),
         (safety.create_max, settings.COUNT),
+        (safety.replace_wave, settings.WAVE_COUNT),
+        (safety.spare_active, settings.SPARE_ACTIVE_SECONDS),
     ):
         assert bound.low <= value <= bound.high

@@ -56,14 +56,18 @@ def test_a_plan_within_every_limit_has_no_finding() -> None:
     assert _check() == ()
 
 
-def test_one_destroy_more_than_destroy_max_is_denied_with_the_numbers_and_the_way_out() -> None:
-    (finding,) = _check(*map(_delete, range(9)), _replace(1), _replace(2))
+def test_one_delete_more_than_destroy_max_is_denied_with_the_numbers_and_the_way_out() -> None:
+    (finding,) = _check(*map(_delete, range(11)), _replace(1), _replace(2))
     assert (finding.rule, finding.enforcement, finding.key) == ("safety.destroy_max", "mandatory", "")
     assert finding.source == "policies/execution.toml:44"
     assert finding.message == (
-        "domain research: 11 apps would be destroyed (9 deleted, 2 replaced), more than the 10 of "
-        "[safety].destroy_max: if that is meant, add --allow-destructive 'research/*=11'"
+        "domain research: 11 apps would be deleted, more than the 10 of [safety].destroy_max: if that is meant, add "
+        "--allow-destructive 'research/*=13'"
     )
+
+
+def test_replaces_are_bounded_by_their_wave_and_do_not_count_in_destroy_max() -> None:
+    assert _check(*map(_replace, range(50)), *map(_delete, range(10))) == ()
 
 
 def test_the_way_out_of_a_message_lets_the_plan_through() -> None:
@@ -114,6 +118,16 @@ def test_the_share_counts_only_from_the_floor_on() -> None:
     assert _check(*changes[:3], owned={"research": 10}) == ()
 
 
+def test_replaces_count_in_the_share_and_smaller_waves_are_offered() -> None:
+    (finding,) = _check(_delete(1), *map(_replace, range(10)), owned={"research": 20})
+    assert finding.rule == "safety.destroy_share_max"
+    assert "11 of the 20 apps that this fleet owns (55%) would be destroyed (1 deleted, 10 replaced)" in finding.message
+    assert finding.message.endswith("'research/*=11', or set replace_wave to 5 or less")
+    assert _check(_delete(1), *map(_replace, range(5)), owned={"research": 20}) == ()
+    (deletes,) = _check(*map(_delete, range(7)), _replace(1), owned={"research": 20})
+    assert "replace_wave" not in deletes.message
+
+
 def test_the_share_of_nothing_is_not_asked() -> None:
     assert _check(_delete(1), owned={}, destroy_floor=0) == ()
 
@@ -129,7 +143,7 @@ def test_a_small_domain_cannot_vanish_behind_a_large_one() -> None:
 def test_all_domains_together_are_held_against_the_limit_too() -> None:
     changes = [*(_delete(n, "lab") for n in range(6)), *(_delete(n) for n in range(6))]
     (finding,) = _check(*changes)
-    assert finding.message.startswith("all domains together: 12 apps would be destroyed (12 deleted)")
+    assert finding.message.startswith("all domains together: 12 apps would be deleted, more than the 10")
     assert "'*=12'" in finding.message
 
 

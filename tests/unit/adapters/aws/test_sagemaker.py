@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from engine.core.activity import Activity
 from engine.core.desired import AppSpec
 from engine.core.errors import (
     AlreadyGone,
@@ -126,12 +127,14 @@ async def test_a_delete_is_done_when_the_answer_says_nothing_else(body: bytes) -
 
 
 async def test_a_description_adds_the_arn_and_the_reason() -> None:
-    told = b',"AppArn":"%s","FailureReason":"EC2InsufficientCapacityError: %s"}'
+    told = b',"LastUserActivityTimestamp":1800000060.5,"LastHealthCheckTimestamp":1800000000'
+    told += b',"AppArn":"%s","FailureReason":"EC2InsufficientCapacityError: %s"}'
     body = ROW[:-1] + told % (ARN.encode(), SESSION_TOKEN.encode())
     async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
         detail = await cloud.describe_app(APP)
     assert (detail.row.status, detail.arn) == ("InService", ARN)
     assert detail.failure_reason == "EC2InsufficientCapacityError: [redacted]"
+    assert detail.activity == Activity(1_800_000_060.5, 1_800_000_000.0)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,8 @@ def test_every_default_is_what_the_documents_say() -> None:
             hours_stop_max=500,
             create_max=5000,
             hourly_usd_max=None,
+            replace_wave=10,
+            spare_active=0.0,
         ),
         create_owners=False,
         assign_users=False,
@@ -131,6 +133,8 @@ quarantine_after = 5
 hours_stop_max = 20
 create_max = 10
 hourly_usd_max = 500
+replace_wave = 20
+spare_active = "90m"
 [owners]
 create = true
 assign = true
@@ -152,7 +156,7 @@ ebs-gb-month = 0.11
             Backoff(plain.capacity.initial, plain.capacity.max, plain.capacity.factor, 7200.0),
         ),
         observe=Observe(1.0, 2.0),
-        safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0),
+        safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0, 20, 5400.0),
         create_owners=True,
         assign_users=True,
         prices=(

@@ -51,7 +51,7 @@ def test_limits_and_times_are_set_and_the_rest_stays(load: Callable[[str], Scena
     world = build(
         load,
         'account = "999900001111"\nkeep_replaced_rows = true\n'
-        "[times]\napp_pending = 3\napp_deleting = [1.0, 2.0]\ntombstone = 60.0\n"
+        "[times]\napp_pending = 3\napp_deleting = [1.0, 2.0]\ntombstone = 60.0\nhealth_check = 30\n"
         "[request_limits]\nCreateApp = { rate = 5.0, burst = 10.0 }\nListApps = { rate = 0 }\n"
         '[quotas]\nrunning_apps = 7\nwording = "old-name"\nzero_is_refused = false\n'
         '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.t3.medium"\nvalue = 2\n'
@@ -61,6 +61,7 @@ def test_limits_and_times_are_set_and_the_rest_stays(load: Callable[[str], Scena
     assert world.keep_replaced_rows
     assert (world.timing.app_pending, world.timing.app_deleting) == ((3.0, 3.0), (1.0, 2.0))
     assert (world.timing.tombstone, world.timing.space_pending) == (60.0, (0.2, 0.5))
+    assert world.timing.health_check == 30.0
     assert world.request_limits == {"CreateApp": RequestLimit(5.0, 10.0), "ListApps": None}
     assert (world.quotas.running_apps, world.quotas.wording) == (7, Wording.OLD_NAME)
     assert not world.quotas.zero_is_refused
@@ -84,7 +85,8 @@ def test_domains_are_filled_with_users_spaces_and_apps(load: Callable[[str], Sce
         '[[domain.space]]\nname = "team"\nowner = "alice"\nsharing = "Shared"\nebs_gb = 50\n'
         '[[domain.space]]\nname = "free"\napp_type = "CodeEditor"\n'
         '[[domain.app]]\nuser = "bob"\ntype = "Canvas"\nstatus = "Pending"\ntags = { a = "b" }\n'
-        '[[domain.app]]\nspace = "free"\ntype = "CodeEditor"\nstatus = "Failed"\nfailure_reason = "why"\n',
+        '[[domain.app]]\nspace = "free"\ntype = "CodeEditor"\nstatus = "Failed"\nfailure_reason = "why"\n'
+        "used_for = 60\n",
     )
     domain = world.domains["d-abc"]
     assert (world.account, domain.tags, sorted(domain.profiles)) == ("111122223333", {"org": "x"}, ["alice", "bob"])
@@ -95,6 +97,7 @@ def test_domains_are_filled_with_users_spaces_and_apps(load: Callable[[str], Sce
     )
     assert statuses(world) == {"bob/Canvas/default": "Pending", "free/CodeEditor/default": "Failed"}
     assert [app.failure_reason for app in world.apps.values()] == ["", "why"]
+    assert [app.used_until - world.now for app in world.apps.values()] == [-world.now, 60.0]
 
 
 def test_many_users_with_a_space_and_an_app_each_take_three_lines(load: Callable[[str], Scenario]) -> None:

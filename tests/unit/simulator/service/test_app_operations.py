@@ -211,6 +211,23 @@ def test_an_app_made_again_hides_its_tombstone_unless_the_world_keeps_both(keep:
     assert apps.describe_app(world, lab_key()).created_at == START + 5.0
 
 
+def test_a_health_check_that_finds_nobody_at_work_sets_both_times_alike() -> None:
+    world = make_world()
+    app = create(world)
+    assert apps.activity_of(world, app) == (0.0, 0.0)
+    pass_time(world, 2.0)
+    assert apps.activity_of(world, app) == (START, START)
+    app.used_until = START + 700.0
+    pass_time(world, 648.0)
+    assert apps.activity_of(world, app) == (START + 650.0, START + 600.0)
+    pass_time(world, 300.0)  # the check at 900 s finds that somebody was there since the one at 600 s
+    assert apps.activity_of(world, app) == (START + 700.0, START + 900.0)
+    pass_time(world, 300.0)
+    assert apps.activity_of(world, app) == (START + 1_200.0, START + 1_200.0)
+    apps.delete_app(world, lab_key())
+    assert apps.activity_of(world, app) == (0.0, 0.0)
+
+
 def test_failures_are_chosen_by_type_owner_and_lifecycle_and_say_why() -> None:
     world = make_world()
     world.failures = [
