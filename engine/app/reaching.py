@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.adapters.aws.account import AccountCalls
 from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
+from engine.adapters.aws.organization import DomainCalls, OrganizationCalls
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
 from engine.adapters.aws.sessions import Clouds, verify_account
 from engine.app.begun import CALLER_OPERATION
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
 
 __all__ = [
-    "AccountCalls", "Clouds", "OfferPage", "PriceCalls",
+    "AccountCalls", "Clouds", "DomainCalls", "OfferPage", "OrganizationCalls", "PriceCalls",
     "Reached", "configured_region", "foreign_notes", "reach",
 ]  # fmt: skip
 

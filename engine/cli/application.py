@@ -52,6 +52,7 @@ COMMANDS: Final = (
     "report",
     "init",
     "import",
+    "discover",
     "simulate",
     "schema",
     "iam-policy",

@@ -53,6 +53,7 @@ _ENDPOINT_VARIABLES: Final = tuple(
         "_SSO_OIDC",
         "_SSO_ADMIN",
         "_IDENTITYSTORE",
+        "_ORGANIZATIONS",
         "_S3",
         "_SNS",
     )

@@ -22,6 +22,7 @@ from engine.adapters.aws.endpoints import BESIDE_SAGEMAKER, foreign_endpoint
 from engine.adapters.aws.errors import credentials_failure, translate
 from engine.adapters.aws.logins import Login, Profile, callers_own, log_in, open_profile, whose
 from engine.adapters.aws.objects import S3Objects
+from engine.adapters.aws.organization import DomainCalls, OrganizationCalls, organization_region
 from engine.adapters.aws.price_list import PriceCalls, endpoint_region
 from engine.adapters.aws.roles import Role, RoleDesk
 from engine.adapters.aws.sagemaker import SageMakerCloud
@@ -158,6 +159,21 @@ class Clouds:
             endpoint=foreign_endpoint(pricing.meta.endpoint_url),
             **self._common(login),
         )
+
+    async def organization(self, domain: DesiredDomain) -> OrganizationCalls:
+        """Return what reaches the organization of a domain's login. Raises as `connect` does, and CloudError."""
+        login = await self._login(domain)
+        with _raised_as(lambda error: translate("ListAccounts", error, self.redactor)):
+            region = organization_region(domain.region)
+            client = await self._clients.open(login.profile.session, "organizations", region)
+        return OrganizationCalls(organizations=client, **self._common(login))
+
+    async def domains(self, domain: DesiredDomain) -> DomainCalls:
+        """Return what lists the domains of a login's account in a region. Raises as `connect` does, and CloudError."""
+        login = await self._login(domain)
+        with _raised_as(lambda error: translate("ListDomains", error, self.redactor)):
+            client = await self._clients.open(login.profile.session, "sagemaker", domain.region)
+        return DomainCalls(sagemaker=client, sts=None, **self._common(login))
 
     async def objects(self, domain: DesiredDomain, bucket: str, prefix: str) -> S3Objects:
         """Return what reaches the objects of a bucket, as the login of `domain` and in its region.
