@@ -9,9 +9,11 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.app.answers import answers
+from engine.app.aside import aside
 from engine.app.history import settle_seconds
 from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, moment, read, today
@@ -88,10 +90,7 @@ async def planned(
 
     def goes_too_far(made: Plan, observed: ObservedFleet) -> bool:
         # A command that lays something over the plan is judged by the whole of it.
-        return preparation is None and bool(guarded(made, observed))
-
-    def guarded(made: Plan, observed: ObservedFleet) -> tuple[Finding, ...]:
-        return loaded.guardrails(loaded.weights(made, observed), options.request.allow_destructive)
+        return preparation is None and bool(_guarded(made, observed, options, loaded))
 
     observed = await _listed(options, loaded, parts, preparation)
     asked = _plan_options(options, loaded, parts)
@@ -112,22 +111,43 @@ async def planned(
     )
     purpose = Purpose(running) if preparation is None else Purpose(running, preparation.leaving, preparation.restored)
     draft = await in_rounds(first, purpose, options, parts)
+    whole = await aside(
+        lambda: _whole(draft, options, loaded, parts, preparation, running=running), len(loaded.fleet.apps)
+    )
+    _tell(parts.run, whole.plan)
+    return whole
+
+
+def _whole(
+    draft: Draft,
+    options: AppOptions,
+    loaded: Loaded,
+    parts: Joined,
+    preparation: Preparation | None,
+    *,
+    running: bool,
+) -> Planned:
+    """Return the plan of a draft that has nothing left to ask, with what the guardrails say and what it costs."""
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
-    if broken := guarded(made, draft.facts.observed):
+    if broken := _guarded(made, draft.facts.observed, options, loaded):
         made = replace(made, findings=tuple(sorted((*made.findings, *broken))), denied=True)
     if made.changes:
         made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
     if made.has_changes:
-        made = replace(made, forecast=forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft)))
-        made = replace(made, uncompared=len(draft.uncompared))
+        forecast = forecast_of(made.changes, made.owners, _forecast_inputs(loaded, parts, draft))
+        made = replace(made, forecast=forecast, uncompared=len(draft.uncompared))
     elif not running and preparation is None:
         made = replace(made, uncompared=uncompared(draft))
-    _tell(parts.run, made)
     compared = compared_domains(draft, parts.run.memory) if options.selectors.is_empty else ()
     rows = _owner_lines(draft, made) if options.request.owners else ()
     errors = (draft.refusal.trouble,) if draft.refusal else ()
     ended = ended_updates(draft, made, parts.run.memory, parts.run.wall())
+    made.fingerprint  # noqa: B018  # worked out here, and kept
     return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign, ended)
+
+
+def _guarded(made: Plan, observed: ObservedFleet, options: AppOptions, loaded: Loaded) -> tuple[Finding, ...]:
+    return loaded.guardrails(loaded.weights(made, observed), options.request.allow_destructive)
 
 
 def _owner_lines(draft: Draft, made: Plan) -> tuple[OwnerLine, ...]:
@@ -150,7 +170,7 @@ async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: 
 async def _rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:
     for _ in range(PLAN_ROUNDS_MAX_COUNT):
         draft = draft.knowing(Facts(lost_domains(parts.run, draft.facts.observed)))
-        questions = questions_of(draft, purpose)
+        questions = await aside(partial(questions_of, draft, purpose), len(draft.fleet.apps))
         if not any(isinstance(question, WhoseAre) for question in questions):
             require_fleet(draft.asked.request.from_fleet, draft.fleet, draft.facts.observed)
         if not questions:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.executor.link import Link
 
 CACHE_NAME: Final = "journal.quotas.json"
-_CACHE_VERSION: Final = 2  # the first one kept no quotas of user profiles and spaces
+_CACHE_VERSION: Final = 3  # the second one kept all quotas of a lane or none
 
 
 class Folder(Protocol):
@@ -59,22 +59,24 @@ class QuotaCache:
                 return lanes if isinstance(lanes, dict) else {}
         return {}
 
-    def values(self, link: Link) -> dict[str, QuotaValue] | None:
-        """Return a lane's values, or None where they must be asked for."""
+    def values(self, link: Link, codes: tuple[str, ...]) -> dict[str, QuotaValue] | None:
+        """Return a lane's values, or None where those of `codes`, or without them all, must be asked for."""
         entry = self.lanes.get(_cache_key(link))
         if self._refresh or entry is None:
             return None
         try:
             if not 0.0 <= self._clock() - float(entry["at"]) < QUOTA_CACHE_MAX_SECONDS:
                 return None
+            if (asked := frozenset(entry["asked"])) and not (codes and asked.issuperset(codes)):
+                return None
             return {str(name): _kept_value(code, value) for name, (code, value) in entry["quotas"].items()}
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
 
-    def keep(self, link: Link, values: Mapping[str, QuotaValue]) -> None:
-        """Keep a lane's values, for `save`."""
+    def keep(self, link: Link, values: Mapping[str, QuotaValue], codes: tuple[str, ...]) -> None:
+        """Keep a lane's values, for `save`: those of `codes` alone, or without them all."""
         quotas = {name: (value.code, value.value) for name, value in values.items()}
-        self.lanes[_cache_key(link)] = {"at": self._clock(), "quotas": quotas}
+        self.lanes[_cache_key(link)] = {"at": self._clock(), "asked": codes, "quotas": quotas}
         self._is_new = True
 
     def save(self) -> None:

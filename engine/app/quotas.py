@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.core.errors import AppfleetError, CloudError
+from engine.core.errors import AppfleetError, CloudError, NotFound
 from engine.core.limits import OPTIONAL_SERVICES_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.owner_quotas import OWNER_QUOTAS, OwnerRoom
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.app.quota_cache import QuotaCache
-    from engine.app.reaching import AccountCalls
+    from engine.app.reaching import AccountCalls, QuotaPage
     from engine.app.session import Joined
     from engine.core.identity import OwnerKind, QuotaBucket
     from engine.core.observed import ObservedFleet
@@ -50,7 +50,8 @@ async def lane_quotas(question: RoomIn, options: AppOptions, parts: Joined, obse
 
         async def ask(arrived: Callable[[], None]) -> LaneQuotas:
             asking = _Asking(link, parts.run, account, arrived)
-            return await _asked(asking, observed, parts, narrowed=not options.selectors.is_empty)
+            narrowed = not options.selectors.is_empty
+            return await _asked(asking, observed, parts, question.codes, narrowed=narrowed)
 
         return await parts.run.optional.ask(QUOTAS_OPERATION, link.lane, ask)
     except AppfleetError as error:
@@ -102,9 +103,11 @@ async def domain_ids(link: Link, parts: Joined) -> set[str]:
     return await parts.run.optional.ask("ListDomains", link.lane, ask)
 
 
-async def _asked(asking: _Asking, observed: ObservedFleet, parts: Joined, *, narrowed: bool) -> LaneQuotas:
+async def _asked(
+    asking: _Asking, observed: ObservedFleet, parts: Joined, codes: tuple[str, ...], *, narrowed: bool
+) -> LaneQuotas:
     link = asking.link
-    values = await _values(asking, parts.quotas)
+    values = await _values(asking, parts.quotas, codes)
     ids = await asking.domains()
     seen = _whole_domains(link, observed, parts)
     if narrowed and not ids <= seen:  # selectors narrow what is listed, for the quotas as well
@@ -116,14 +119,14 @@ async def _asked(asking: _Asking, observed: ObservedFleet, parts: Joined, *, nar
     return LaneQuotas(values, sees_all=True, used=used)
 
 
-async def _values(asking: _Asking, cache: QuotaCache | None) -> Mapping[str, QuotaValue]:
-    """Return the lane's quotas, of today or of the cache."""
-    kept = cache.values(asking.link) if cache is not None else None
+async def _values(asking: _Asking, cache: QuotaCache | None, codes: tuple[str, ...] = ()) -> Mapping[str, QuotaValue]:
+    """Return the lane's quotas, of today or of the cache: at least those of `codes`, or all."""
+    kept = cache.values(asking.link, codes) if cache is not None else None
     if kept is not None:
         return kept
-    values = await asking.quotas()
+    values = await asking.quotas(codes)
     if cache is not None:
-        cache.keep(asking.link, values)
+        cache.keep(asking.link, values, codes)
     return values
 
 
@@ -154,16 +157,26 @@ class _Asking:
     account: AccountCalls
     arrived: Callable[[], None]
 
-    async def quotas(self) -> dict[str, QuotaValue]:
-        """Return the applied values of the quotas that a bucket can have. Raises CloudError and StoppedError."""
+    async def quotas(self, codes: tuple[str, ...] = ()) -> dict[str, QuotaValue]:
+        """Return the applied values of the quotas of `codes`, or of all that a bucket can have.
+
+        Raises CloudError and StoppedError.
+        """
+        values: dict[str, QuotaValue] = {}
+        for code in codes or ("",):
+            try:
+                pages = await self._quota_pages(code)
+            except NotFound:
+                if not code:
+                    raise
+                continue  # this account has no such quota
+            values.update(pair for page in pages for pair in page.values.items())
+        return {name: value for name, value in values.items() if bucket_of_quota(name) or name in _OF_ACCOUNT}
+
+    async def _quota_pages(self, code: str) -> list[QuotaPage]:
         reach = self.run.account_reach(self.link.domain.name)
-        found = await reach.pages("ListServiceQuotas", self._noted(self.account.list_quotas), *self._bounds)
-        return {
-            name: value
-            for page in found
-            for name, value in page.values.items()
-            if bucket_of_quota(name) or name in _OF_ACCOUNT
-        }
+        ask = self._noted(partial(self.account.list_quotas, code=code))
+        return await reach.pages(QUOTAS_OPERATION, ask, *self._bounds)
 
     async def domains(self) -> set[str]:
         """Return the ids of the account's domains in the region. Raises CloudError and StoppedError."""

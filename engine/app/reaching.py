@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.adapters.aws.account import AccountCalls
+from engine.adapters.aws.account import AccountCalls, QuotaPage
 from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
 from engine.adapters.aws.organization import DomainCalls, OrganizationCalls
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountCalls", "Clouds", "DomainCalls", "OfferPage", "OrganizationCalls", "PriceCalls",
-    "Reached", "configured_region", "foreign_notes", "reach",
+    "QuotaPage", "Reached", "configured_region", "foreign_notes", "reach",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -121,6 +121,7 @@ OWNERSHIP_READS_MAX_COUNT: Final = 20  # apps whose tags are read one by one bef
 PRICE_PAGES_MAX_COUNT: Final = 100  # of one region's offers, 100 a page
 OPTIONAL_SERVICES_MAX_SECONDS: Final = 30.0  # of a whole run's waiting for the index of tags and quotas that are silent
 QUOTA_ASK_MAX_SECONDS: Final = 30.0  # of asking for one region's prices
+QUOTAS_ASKED_MAX_COUNT: Final = 5  # so few of a lane are asked for by their codes, and not all listed
 QUOTA_VALUE_MAX_COUNT: Final = 999_999_999_999
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 TRAINING_PLAN_PARTS_MAX_COUNT: Final = 100  # targets and reserved capacities of one plan; the service gives at most 5
@@ -282,6 +283,8 @@ DOMAINS_NAMED_MAX_COUNT: Final = 10  # in one message
 CALLER_MAX_SECONDS: Final = 30.0  # of asking who the caller is, before anything else is done
 
 # User profiles and spaces.
+BEGUN_AT_ONCE_MAX_COUNT: Final = 2_000  # apps of a run, between two turns of the loop
+PLANNED_ASIDE_MIN_COUNT: Final = 5_000  # apps of a fleet that is planned in a thread, beside the loop
 OWNERS_COMPARED_MAX_COUNT: Final = 200  # of those that creates need, where no policy updates: one Describe each
 OWNERS_COMPARED_MAX_SECONDS: Final = 2.0  # of a lane, for those of them whose app is like the last one
 OWNERS_LOOKED_MAX_COUNT: Final = 1_000  # compared by the look of one day; the next day's goes on from there

@@ -14,11 +14,12 @@ from engine.core.change import Reason
 from engine.core.desired import DesiredOwner
 from engine.core.draft import Draft
 from engine.core.identity import OWNER_KINDS, AppKey, Lane, Owner, OwnerKind, folded_owner
+from engine.core.limits import QUOTAS_ASKED_MAX_COUNT
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.owner_quotas import wanted_owners
+from engine.core.owner_quotas import OWNER_QUOTAS, wanted_owners
 from engine.core.owners import SSO_MODE, domains_with_new_profiles, holders_needed
 from engine.core.ownership import WhoseAre
-from engine.core.quota_fit import wanted_buckets
+from engine.core.quota_fit import wanted_quotas
 from engine.core.reserved import plans_wanted
 
 
@@ -30,10 +31,14 @@ class CarriesFleetTag(NamedTuple):
 
 
 class RoomIn(NamedTuple):
-    """The quotas of a lane, and what is in use there; `domain` is one of those in it."""
+    """The quotas of a lane, and what is in use there; `domain` is one of those in it.
+
+    `codes` are those of the quotas that decide, where they are known and few; without them all are listed.
+    """
 
     lane: Lane
     domain: str
+    codes: tuple[str, ...] = ()
 
 
 class PlansAre(NamedTuple):
@@ -164,13 +169,28 @@ def _of_training_plans(draft: Draft) -> list[Question]:
 
 
 def _of_quotas(draft: Draft) -> list[Question]:
-    lanes = draft.asked.domain_lanes
-    wanted = {(bucket.account, bucket.region) for bucket in wanted_buckets(draft.due, lanes)}
+    """List the quotas of one lane of each region; a code is the same in all of them, so the others are asked by it."""
+    lanes, known = draft.asked.domain_lanes, draft.facts.quotas
+    if known.keys() >= set(lanes.values()):
+        return []
+    wanted = wanted_quotas(draft.due, lanes)
     places: dict[Lane, str] = {}
     for name, lane in lanes.items():
-        if lane in wanted and lane not in draft.facts.quotas:
+        if lane in wanted and lane not in known:
             places.setdefault(lane, name)
-    return [RoomIn(lane, name) for lane, name in places.items()]
+    codes: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for lane, quotas in known.items():
+        codes[lane.region].update({name: value.code for name, value in quotas.values.items()})
+    first: dict[str, RoomIn] = {}
+    others: list[RoomIn] = []
+    for lane, place in places.items():
+        if lane.region not in codes:
+            first.setdefault(lane.region, RoomIn(lane, place))
+            continue
+        names = wanted[lane].union(OWNER_QUOTAS.values() if draft.creates_owners else ())
+        found = tuple(sorted(codes[lane.region][name] for name in names & codes[lane.region].keys()))
+        others.append(RoomIn(lane, place, found if len(found) <= QUOTAS_ASKED_MAX_COUNT else ()))
+    return [*first.values(), *others]
 
 
 def _of_leaving(draft: Draft, purpose: Purpose) -> list[Question]:

@@ -8,7 +8,7 @@ in use, so `fits` is then `no` or unknown, never `yes`. A training plan tells it
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -73,6 +73,22 @@ def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket
         bucket = bucket_of(lane, change.key.app_type, change.after.spec)
         if has_limit(bucket):
             wanted[bucket] += 1
+    return wanted
+
+
+def wanted_quotas(plan: Plan, lanes: Mapping[str, Lane]) -> dict[Lane, set[str]]:
+    """Name the quotas that may decide about what the plan creates and replaces in each lane, fallbacks included."""
+    wanted: defaultdict[Lane, set[str]] = defaultdict(set)
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is None or change.after is None or change.action not in MAKING:
+            continue
+        spec = change.after.spec
+        for instance_type in (spec.instance_type, *change.after.fallback):
+            bucket = bucket_of(lane, change.key.app_type, spec, instance_type)
+            if not has_limit(bucket):
+                break
+            wanted[lane] |= {quota_name(bucket.app_type, bucket.instance_type), RUNNING_APPS}
     return wanted
 
 

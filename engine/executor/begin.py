@@ -6,15 +6,16 @@ looked up before anything is sent for its key, as a lost answer of this run woul
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.core.change import DESTROYING, Action, Reason
 from engine.core.decision import Guard
 from engine.core.desired import holder_of
 from engine.core.identity import SPACE, USER, Owner, folded_owner
-from engine.core.limits import CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
+from engine.core.limits import BEGUN_AT_ONCE_MAX_COUNT, CALL_LATE_MAX_SECONDS, STALE_ROW_MAX_SECONDS
 from engine.core.observed import AppStatus
 from engine.core.outcome import QUARANTINED, AppResult, Outcome
 from engine.core.stages import ordered_steps, owner_ranks
@@ -27,7 +28,7 @@ from engine.executor.troubles import QUARANTINE, kept_by_hours, kept_trouble, qu
 from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 
     from engine.core.change import Change, OwnerChange
     from engine.core.desired import DesiredApp
@@ -35,13 +36,25 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey
     from engine.core.plan import Plan
     from engine.core.settings import Settings
+    from engine.core.stages import Step
     from engine.executor.link import Link
     from engine.executor.operation import AnyOperation
     from engine.ports.events import Emit
     from engine.ports.journal import Journal, Memory, Unfinished
 
+T = TypeVar("T")
+
 UNFINISHED_CODE: Final = "unfinished"
 DENIED: Final = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
+
+
+async def _in_slices(items: Sequence[T]) -> AsyncIterator[T]:
+    """Yield `items`, with a turn of the loop between slices of them: it has signals to hear."""
+    for first in range(0, len(items), BEGUN_AT_ONCE_MAX_COUNT):
+        if first:
+            await asyncio.sleep(0)
+        for item in items[first : first + BEGUN_AT_ONCE_MAX_COUNT]:
+            yield item
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,11 @@ class Beginning:
     listed_at: float
     emit: Emit
 
-    def operations(
+    async def operations(
         self, plan: Plan, weight: Callable[[DesiredApp], float], *, wait: bool
-    ) -> tuple[list[AppOperation], list[AppResult]]:
-        """Return what has to be worked on, and the results of everything else."""
+    ) -> tuple[list[OwnerOperation], list[AppOperation], list[AppResult]]:
+        """Return the owners and apps that have to be worked on, and the results of all other apps."""
+        steps = ordered_steps(plan, weight)
         operations: list[AppOperation] = []
         results: list[AppResult] = []
         if plan.denied:
@@ -72,10 +86,10 @@ class Beginning:
                 results.append(result)
                 self._skipped(result, DENIED)
         else:
-            operations += (self._operation(step.rank, step.change) for step in ordered_steps(plan, weight))
+            operations += [self._operation(step.rank, step.change) async for step in _in_slices(steps)]
         unadopted = {finding.key for finding in plan.findings if finding.rule == Guard.ADOPTION.value}
         opens = {line.hours: line.local for line in plan.hours}
-        for change in plan.decisions:
+        async for change in _in_slices(plan.decisions):
             if change.action is not Action.NONE or change.after is None:
                 continue
             if change.reason is Reason.PENDING and wait:
@@ -87,13 +101,13 @@ class Beginning:
             else:
                 adopts = bool(unadopted) and str(change.key) in unadopted
                 results.append(self._kept(change, opens, adopts=adopts))
-        return operations, results
+        return self._owner_operations(plan, steps), operations, results
 
-    def owner_operations(self, plan: Plan, weight: Callable[[DesiredApp], float]) -> list[OwnerOperation]:
+    def _owner_operations(self, plan: Plan, steps: Sequence[Step]) -> list[OwnerOperation]:
         """Return an operation for each owner of `plan`, each ranked with the first app that needs it."""
         if plan.denied or not plan.owners:
             return []
-        ranks = owner_ranks(plan, ordered_steps(plan, weight))
+        ranks = owner_ranks(plan, steps)
         leaving = Leaving(plan)
         operations = []
         for change in plan.owners:

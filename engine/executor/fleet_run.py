@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -181,18 +182,16 @@ class FleetRun:
         """
         found_done = self._settle(not_to_assign, ended)
         attention = asyncio.Event()
-        beginning = self._beginning()
-        apps, results = beginning.operations(plan, weight, wait=wait and not plan.denied)
-        owners = beginning.owner_operations(plan, weight)
+        owners, apps, results = await self._beginning().operations(plan, weight, wait=wait and not plan.denied)
         assigning = Assigning(plan.owners, self._reach_to_assign, self.emit, self._note_bug, self.journal, self.wall)
-        now, wall, open_count = self.control.now, self.wall, len(apps) + len(owners)
-        ledger = Ledger(open_count, self.emit, self.journal, now, wall, attention.set, assigning.take)
+        clocks, open_count = (self.control.now, self.wall), len(apps) + len(owners)
+        ledger = Ledger(open_count, self.emit, self.journal, *clocks, attention.set, assigning.take)
         self.lanes = self._lane_runs(ledger, quota_codes, (*owners, *apps), wait=wait)
         if apps or owners:
             place(owners, apps, self.lanes)
             async with assigning.running():
                 await self._carry_out((*apps, *owners), ledger, attention)
-        app_results = (one for one in ledger.results if isinstance(one, AppResult))
+        results += (one for one in ledger.results if isinstance(one, AppResult))
         owner_results = (*(one for one in ledger.results if isinstance(one, OwnerResult)), *found_done)
         if not plan.denied:
             self._note_compared(compared, owner_results)
@@ -204,7 +203,7 @@ class FleetRun:
             fleet=self.fleet,
             started=started,
             seconds=self.control.now() - self.control.started_at,
-            apps=tuple(sorted((*results, *app_results), key=lambda result: result.key)),
+            apps=tuple(sorted(results, key=attrgetter("key"))),
             calls=self.calls(),
             interrupted=self.control.cause is Cause.INTERRUPTED,
             interrupted_by=self.control.signal,

@@ -124,3 +124,24 @@ def test_a_cache_that_is_broken_is_as_good_as_none(place: Place) -> None:
     for broken in ("{", json.dumps({"version": 2, "lanes": {f"{ACCOUNT}/eu-west-1 {place.url}": {"at": "x"}}})):
         (state / "journal.quotas.json").write_text(broken)
         assert place.run("plan", "--format", "json").report["quotas"][0]["value"] == 1_000
+
+
+def test_all_quotas_are_listed_in_one_account_of_a_region_and_the_others_are_asked_by_code(place: Place) -> None:
+    accounts = [f"{number:012}" for number in (1, 2, 3)]
+    domains = "".join(
+        f'[domains.d{account[-1]}]\nid = "d-{account}"\nregion = "eu-west-1"\naccount = "{account}"\n'
+        f'role_arn = "arn:aws:iam::{account}:role/appfleet"\n'
+        f'[domains.d{account[-1]}.users.zoe]\n[domains.d{account[-1]}.spaces.zoe-lab]\nowner = "zoe"\napps = ["lab"]\n'
+        for account in accounts
+    )
+    lab = '[apps.lab]\ntype = "JupyterLab"\ninstance_type = "ml.t3.medium"\n'
+    place.write(f'schema = 1\nname = "e2e"\n{lab}{domains}')
+    place.forget_calls()
+    lines = place.run("plan", "--format", "json").report["quotas"]
+    asked = place.calls()["ListServiceQuotas"]["ok"]
+    assert [(line["value"], line["code"], line["fits"]) for line in lines] == [(1_000, "L-71FAF417", "yes")] * 3
+    place.forget_calls()
+    place.run("plan", "--domain", "d2")
+    whole = place.calls()["ListServiceQuotas"]["ok"]
+    assert whole > 5
+    assert asked == whole + 2 * 2, "the quota of the type and that of all running apps, in two accounts"

@@ -74,9 +74,11 @@ class AccountCalls(AwsCalls):
         super().__init__(**more)
         self._quotas = quotas
 
-    async def list_quotas(self, token: str = "") -> QuotaPage:
-        """ListServiceQuotas of SageMaker: up to 100 applied values."""
+    async def list_quotas(self, token: str = "", *, code: str = "") -> QuotaPage:
+        """ListServiceQuotas of SageMaker: up to 100 applied values, or the one of a code."""
         params: ListServiceQuotasRequestTypeDef = {"ServiceCode": SERVICE_CODE, "MaxResults": LIST_PAGE_MAX_ROWS}
+        if code:
+            params["QuotaCode"] = code
         if token:
             params["NextToken"] = token
         return await self._ask("ListServiceQuotas", partial(self._quota_fields, params), _quota_page)

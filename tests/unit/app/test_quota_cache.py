@@ -34,7 +34,7 @@ def cache(state: StateDir) -> QuotaCache:
 
 def kept(state: StateDir) -> None:
     first = cache(state)
-    first.keep(LINK, {"Studio Apps": QuotaValue("L-1", 5)})
+    first.keep(LINK, {"Studio Apps": QuotaValue("L-1", 5)}, ())
     first.save()
 
 
@@ -58,17 +58,17 @@ def test_many_lanes_are_read_once_and_written_once(state: StateDir, monkeypatch:
         SimpleNamespace(lane=Lane(f"{number:012}", "eu-west-1"), cloud=LINK.cloud) for number in range(100)
     ]
     for link in links:
-        assert one.values(link) is None
-        one.keep(link, {"Studio Apps": QuotaValue("L-1", 5)})
+        assert one.values(link, ()) is None
+        one.keep(link, {"Studio Apps": QuotaValue("L-1", 5)}, ())
     one.save()
     one.save()
     assert used == ["read", "written"]
-    assert all(cache(state).values(link) == {"Studio Apps": QuotaValue("L-1", 5)} for link in links)
+    assert all(cache(state).values(link, ()) == {"Studio Apps": QuotaValue("L-1", 5)} for link in links)
 
 
 def test_what_was_kept_comes_back(state: StateDir) -> None:
     kept(state)
-    assert cache(state).values(LINK) == {"Studio Apps": QuotaValue("L-1", 5)}
+    assert cache(state).values(LINK, ()) == {"Studio Apps": QuotaValue("L-1", 5)}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_value_that_no_run_keeps_is_asked_for_again(state: StateDir, value: An
     (entry,) = document["lanes"].values()
     entry["quotas"]["Studio Apps"] = value
     state.write_atomically(CACHE_NAME, json.dumps(document).encode())
-    assert cache(state).values(LINK) is None
+    assert cache(state).values(LINK, ()) is None
 
 
 @pytest.mark.parametrize("at", [None, "now", -1.0, 1e999, -1e999, float("nan"), NOW + 1.0, 10**400, []])
@@ -89,4 +89,15 @@ def test_a_time_that_no_run_keeps_is_asked_for_again(state: StateDir, at: Any) -
     document = json.loads(state.read(CACHE_NAME) or b"")
     next(iter(document["lanes"].values()))["at"] = at
     state.write_atomically(CACHE_NAME, json.dumps(document).encode())
-    assert cache(state).values(LINK) is None
+    assert cache(state).values(LINK, ()) is None
+
+
+def test_what_was_asked_by_code_is_not_taken_for_all_that_there_is(state: StateDir) -> None:
+    first = cache(state)
+    first.keep(LINK, {"Studio Apps": QuotaValue("L-1", 5)}, ("L-1", "L-2"))
+    first.save()
+    again = cache(state)
+    assert again.values(LINK, ("L-2", "L-1")) == {"Studio Apps": QuotaValue("L-1", 5)}
+    assert again.values(LINK, ("L-1",)) == {"Studio Apps": QuotaValue("L-1", 5)}
+    assert again.values(LINK, ("L-1", "L-3")) is None
+    assert again.values(LINK, ()) is None

@@ -10,7 +10,7 @@ import pytest
 from engine.adapters.aws.account import AccountAppPage, AccountOwnerPage, DomainPage, QuotaPage
 from engine.app.quotas import _Asking
 from engine.core.desired import AppSpec
-from engine.core.errors import ScanIncomplete
+from engine.core.errors import NotFound, ScanIncomplete
 from engine.core.identity import SPACE, USER, QuotaBucket
 from engine.core.quota_fit import QuotaValue
 from tests.fleets import LANE
@@ -34,10 +34,10 @@ ROWS = (
 
 
 class Account:
-    """An account whose listings have five pages, or never end."""
+    """An account whose listings have five pages, or never end; or that does not know of the service's quotas."""
 
-    def __init__(self, *, endless: bool = False) -> None:
-        self.endless = endless
+    def __init__(self, *, endless: bool = False, knows: bool = True) -> None:
+        self.endless, self.knows = endless, knows
         self.asked = 0
 
     def _token(self, token: str) -> str:
@@ -46,7 +46,12 @@ class Account:
             return "again"
         return "" if token == "4" else str(int(token or "0") + 1)
 
-    async def list_quotas(self, token: str = "") -> QuotaPage:
+    async def list_quotas(self, token: str = "", *, code: str = "") -> QuotaPage:
+        if code == "L-0" or not self.knows:
+            raise NotFound("no such quota", hint="", operation="ListServiceQuotas")
+        if code:
+            self.asked += 1
+            return QuotaPage({QUOTA: QuotaValue(code, 4)}, "")
         return QuotaPage({QUOTA: QuotaValue("L-1", 4), "Something else": QuotaValue("L-2", 9)}, self._token(token))
 
     async def list_domains(self, token: str = "") -> DomainPage:
@@ -103,6 +108,22 @@ def test_a_listing_that_repeats_itself_is_an_error_and_not_all_there_is(operatio
     with pytest.raises(ScanIncomplete, match=f"{operation} of all of .* could not be completed"):
         asked(stage, account, operation)
     assert account.asked == 2
+
+
+def test_quotas_whose_codes_are_known_are_asked_for_by_them_and_one_that_is_missing_is_no_trouble() -> None:
+    stage, account = Stage(), Account()
+
+    async def work(run: FleetRun) -> Any:
+        asking = _Asking(run.links["research"], run, cast("AccountCalls", account), lambda: None)
+        return await asking.quotas(("L-0", "L-1"))
+
+    assert stage.do(work) == {QUOTA: QuotaValue("L-1", 4)}
+    assert account.asked == 1
+
+
+def test_where_service_quotas_does_not_know_sagemaker_nothing_is_known() -> None:
+    with pytest.raises(NotFound):
+        asked(Stage(), Account(knows=False), "ListServiceQuotas")
 
 
 def test_what_service_quotas_throttles_does_not_slow_the_reads_of_sagemaker() -> None:

@@ -35,7 +35,8 @@ from engine.core.questions import (
     SignsIn,
     questions_of,
 )
-from engine.core.quota_fit import LaneQuotas, QuotaValue, wanted_buckets
+from engine.core.quota_fit import RUNNING_APPS, LaneQuotas, QuotaValue, wanted_buckets
+from engine.core.quota_text import quota_name
 from engine.core.request import Request
 from engine.core.reserved import TrainingPlan
 from engine.core.settings import Safety
@@ -56,7 +57,8 @@ OWNERS = (DesiredOwner(ALICE, SOURCE), DesiredOwner(LABS, SOURCE, owner_user="al
 OURS, NOBODYS = Whose(Ownership.OURS, "ml-platform"), Whose(Ownership.NOBODY)
 NO_QUOTAS = LaneQuotas()
 APPLICATION = Application("eu-west-1", "arn:aws:sso::111122223333:application/ssoins-1/apl-1", "d-1234567890")
-FULL = LaneQuotas({"Studio JupyterLab Apps running on ml.t3.medium instances": QuotaValue("L-1", 0)}, sees_all=True)
+MEDIUM_LABS = quota_name("JupyterLab", "ml.t3.medium")
+FULL = LaneQuotas({MEDIUM_LABS: QuotaValue("L-1", 0)}, sees_all=True)
 
 
 def seen(owner: Owner, **more: Any) -> ObservedOwner:
@@ -226,6 +228,44 @@ def test_quotas_are_asked_only_of_lanes_in_which_something_is_made() -> None:
     world = World()
     world.play(draft_of(a_fleet(an_app(LAB)), observe(a_row("lab/space/x/CodeEditor/d")), asked))
     assert world.asked == [RoomIn(LANE, "research")]
+
+
+def quotas_of(*names: str) -> LaneQuotas:
+    return LaneQuotas({name: QuotaValue(f"L-{number}", 9) for number, name in enumerate(names)})
+
+
+def of_accounts(count: int, *apps: str, **more: Any) -> Draft:
+    """Return a draft that makes these apps in a domain of each of so many accounts, and of one in another region."""
+    lanes = {f"d{number}": Lane(f"{number:012}", "eu-west-1") for number in range(count)}
+    lanes["far"] = Lane("0" * 12, "us-east-1")
+    made = [an_app(f"{name}/{rest}", **more) for name in lanes for rest in apps]
+    fleet = a_fleet(*made, domains=lanes)
+    return draft_of(fleet, observe(domains=lanes), options(domain_lanes=lanes), creates=False)
+
+
+def test_quotas_are_listed_in_one_account_of_each_region_and_the_others_are_asked_by_code() -> None:
+    draft = of_accounts(3, "space/a/JupyterLab/default")
+    lanes = draft.asked.domain_lanes
+    assert questions_of(draft, RUNS) == (RoomIn(lanes["d0"], "d0"), RoomIn(lanes["far"], "far"))
+    read = {lanes["d0"]: quotas_of(MEDIUM_LABS, "others", RUNNING_APPS), lanes["far"]: LaneQuotas(unread_because="no")}
+    known = draft.knowing(Facts(quotas=read))
+    assert questions_of(known, RUNS) == tuple(RoomIn(lanes[name], name, ("L-0", "L-2")) for name in ("d1", "d2"))
+    with_owners = replace(known, creates_owners=True)
+    of_owners = quotas_of(MEDIUM_LABS, "others", RUNNING_APPS, *OWNER_QUOTAS.values())
+    with_owners = with_owners.knowing(Facts(quotas={lanes["d0"]: of_owners}))
+    assert questions_of(with_owners, RUNS)[0] == RoomIn(lanes["d1"], "d1", ("L-0", "L-2", "L-3", "L-4"))
+
+
+def test_where_the_first_account_could_not_be_read_or_many_quotas_decide_each_lists_them() -> None:
+    draft = of_accounts(2, "space/a/JupyterLab/default")
+    lanes = draft.asked.domain_lanes
+    unread = {lanes["d0"]: LaneQuotas(unread_because="no"), lanes["far"]: LaneQuotas()}
+    assert questions_of(draft.knowing(Facts(quotas=unread)), RUNS) == (RoomIn(lanes["d1"], "d1"),)
+    types = [f"ml.m5.{number}xlarge" for number in (2, 4, 8, 12, 16, 24)]
+    many = of_accounts(2, "space/a/JupyterLab/default", fallback=types)
+    names = [quota_name("JupyterLab", one) for one in ("ml.t3.medium", *types)]
+    read = {lanes["d0"]: quotas_of(*names, RUNNING_APPS), lanes["far"]: LaneQuotas()}
+    assert questions_of(many.knowing(Facts(quotas=read)), RUNS) == (RoomIn(lanes["d1"], "d1"),)
 
 
 def test_a_replace_without_room_needs_no_owner() -> None:

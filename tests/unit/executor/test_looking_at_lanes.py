@@ -188,7 +188,7 @@ class Parts:
     async def account(self, _: object) -> Parts:
         return self
 
-    async def list_quotas(self, token: str = "") -> QuotaPage:
+    async def list_quotas(self, token: str = "", *, code: str = "") -> QuotaPage:  # noqa: ARG002
         self.reading += 1
         self.reading_most = max(self.reading_most, self.reading)
         await asyncio.sleep(1.0)

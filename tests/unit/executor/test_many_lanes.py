@@ -9,6 +9,7 @@ from engine.adapters.pace import ThrottlePace
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors
 from engine.core.settings import Settings
+from engine.executor import begin
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
@@ -22,6 +23,8 @@ from tests.throttle_clock import throttle_on_loop_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
     from engine.core.outcome import ApplyReport
     from engine.ports.events import Event
@@ -114,3 +117,13 @@ def test_a_night_in_which_nothing_is_to_do_is_logged_by_counts_alone() -> None:
     again = _run(30, [f"d{number:04}" for number in range(30)], nights=2, events=events)
     assert {result.outcome.value for result in again.report.apps} == {"unchanged"}
     assert {event.level for event in events} == {"debug"}
+
+
+def test_between_slices_of_many_apps_the_loop_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of 50,000 apps heard no signal for a second before its first call."""
+    names = [f"d{number:04}" for number in range(10)]
+    at_once = _run(10, names, nights=2)
+    monkeypatch.setattr(begin, "BEGUN_AT_ONCE_MAX_COUNT", 5)
+    sliced = _run(10, names, nights=2)
+    assert [result.outcome for result in sliced.report.apps] == [result.outcome for result in at_once.report.apps]
+    assert sliced.turns - at_once.turns == 10 * APPS / 5 - 1
