@@ -113,7 +113,8 @@ def measure(fleet_file: Path) -> None:
 
 def measure_plan(loaded: Loaded) -> None:
     """Plan a first night, in which nothing is there yet."""
-    from engine.core.forecast import ForecastInputs, forecast_of
+    from engine.core.forecast import forecast_of
+    from engine.core.forecast_inputs import ForecastInputs
     from engine.core.identity import Lane
     from engine.core.observed import ObservedDomain, ObservedFleet
     from engine.core.planner import PlanOptions, plan_fleet

@@ -115,6 +115,7 @@ FORECAST: Final = obj(
 
 
 HOURS: Final = obj(hours=TEXT, zone=TEXT, open=FLAG, apps=COUNT, change=TEXT, local=TEXT)
+FORESEEN: Final = obj(seconds=SECONDS, fitting_seconds=SECONDS, parked=COUNT, took_seconds=SECONDS)
 
 
 def document(title: str, **properties: Any) -> dict[str, Any]:
@@ -151,6 +152,7 @@ def apply() -> dict[str, Any]:
         summary={"type": "object", "properties": {one.value: COUNT for one in Outcome}},
         owners=arr(OWNER_RESULT), apps=arr(APP_RESULT), findings=arr(FINDING), calls=maps(maps(COUNT)),
         errors=arr(TROUBLE), notes=arr(TEXT), links=maps(TEXT),
+        forecast=or_null(FORESEEN),
     )  # fmt: skip
 
 
@@ -214,6 +216,7 @@ def history() -> dict[str, Any]:
         exit_code=or_null({"type": "integer"}), error=or_null(TROUBLE), apps=COUNT, summary=maps(COUNT),
         owners=maps(COUNT),
         creates_per_minute=SECONDS, settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
+        forecast=or_null(FORESEEN),
     )  # fmt: skip
     return document("appfleet history --format json", runs=arr(run))
 

@@ -14,6 +14,7 @@ from engine.app.stopping import Beginning, stops
 from engine.core.change import Action
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError
+from engine.core.foreseen import Foreseen
 from engine.core.outcome import ApplyReport, AppResult, Outcome
 from engine.core.owners import drift_notes
 from engine.executor.cause import Cause
@@ -117,7 +118,8 @@ async def _carried_out(
     from engine.ports.events import RunStarted
 
     parts.run.emit(RunStarted(loaded.fleet.name, parts.version, len(whole.plan.changes)))
-    return await parts.run.apply(
+    begun_at = parts.run.control.now()
+    report = await parts.run.apply(
         whole.plan,
         run_id=options.run_id,
         started=iso(started),
@@ -130,6 +132,10 @@ async def _carried_out(
         not_to_assign=whole.not_to_assign,
         ended=whole.ended,
     )
+    forecast = whole.plan.forecast
+    if forecast is None or not options.wait or whole.plan.denied:
+        return report
+    return replace(report, forecast=Foreseen.of(forecast, parts.run.control.now() - begun_at))
 
 
 def _stopped_report(

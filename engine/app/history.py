@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal_reader
-from engine.adapters.state.journal_reader import last_failures, last_seen, runs, settle_seconds
+from engine.adapters.state.journal_reader import last_failures, last_seen, owner_seconds, runs, settle_seconds
 from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
 from engine.app.stopping import stopped_by_signals
@@ -33,6 +33,7 @@ __all__ = [
     "keep_end",
     "last_failures",
     "last_seen",
+    "owner_seconds",
     "past_runs",
     "run_of",
     "run_of_fleet",

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.app.answers import answers
 from engine.app.aside import aside
-from engine.app.history import settle_seconds
+from engine.app.history import owner_seconds, settle_seconds
 from engine.app.late_failures import count_late_failures
 from engine.app.loading import keys_named, moment, read, today
 from engine.app.looking import looking
@@ -25,7 +25,8 @@ from engine.core.desired import Mode
 from engine.core.draft import Draft
 from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
-from engine.core.forecast import ForecastInputs, forecast_of
+from engine.core.forecast import forecast_of
+from engine.core.forecast_inputs import ForecastInputs
 from engine.core.grouping import grouped_findings
 from engine.core.hours import HoursAt
 from engine.core.identity import AppKey, Owner
@@ -41,7 +42,7 @@ from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
@@ -246,15 +247,19 @@ def _tell(run: FleetRun, made: Plan) -> None:
 def _forecast_inputs(loaded: Loaded, parts: Joined, draft: Draft) -> ForecastInputs:
     """Gather what a forecast rests on. A journal that cannot be read costs the durations, and nothing else."""
     memory, settings = parts.run.memory, loaded.settings
-    durations: Mapping[tuple[str, str], tuple[float, ...]] = {}
-    with suppress(StateError):
-        durations = settle_seconds(parts.state, loaded.fleet.name)
+    past: dict[str, Any] = {}
+    if parts.simulation is not None:  # what real runs took says nothing of its world
+        past = {"typical": parts.simulation.typical, "owner_durations": parts.simulation.owner_durations}
+    else:
+        with suppress(StateError):
+            past["durations"] = settle_seconds(parts.state, loaded.fleet.name)
+            past["owner_durations"] = owner_seconds(parts.state, loaded.fleet.name)
     return ForecastInputs(
         lanes=draft.asked.domain_lanes,
         execution=settings.execution,
         limit_give_up_s=settings.backoffs.limit.give_up_after,
         learnt_rates=memory.last_rates,
-        durations=durations,
+        **past,
         room=draft.fit.room,
         rows={name: len(domain.apps) for name, domain in draft.facts.observed.domains.items()},
     )

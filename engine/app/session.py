@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from engine.app.options import AppOptions
     from engine.app.quota_cache import QuotaCache
     from engine.app.reaching import AccountCalls
+    from engine.app.simulated import Simulation
     from engine.core.desired import DesiredDomain
     from engine.core.outcome import ApplyReport
     from engine.core.plan import PlanLane
@@ -73,6 +74,7 @@ class Joined:
     state: StateDir
     account: Callable[[DesiredDomain], Awaitable[AccountCalls | None]]
     quotas: QuotaCache | None
+    simulation: Simulation | None = None
     version: str = VERSION
     keep_timeline: Callable[[ApplyReport], None] = lambda _: None
     restart_timeline: Callable[[], None] = lambda: None
@@ -118,12 +120,9 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         stack.enter_context(LoopWatch(asyncio.get_running_loop(), emit))
         header = RunHeader(options.run_id, fleet.name, VERSION, time.time())
         kept = await _local(options, header, begun, stack, writes=writes) if options.state_url is None else None
-        domains, endpoint_url = fleet.domains, options.endpoint_url
-        if options.simulate is not None:
-            from engine.app.simulated import in_simulation, simulated
-
-            endpoint_url = stack.enter_context(simulated(options, loaded))
-            domains = tuple(in_simulation(domain) for domain in domains)
+        simulation = _simulation(options, loaded, stack)
+        endpoint_url = options.endpoint_url if simulation is None else simulation.url
+        domains = fleet.domains if simulation is None else simulation.known(fleet.domains)
         clouds = await stack.enter_async_context(
             Clouds(
                 concurrency=loaded.settings.execution.concurrency, endpoint_url=endpoint_url, redactor=options.redactor
@@ -138,7 +137,7 @@ async def joined(options: AppOptions, loaded: Loaded, begun: Begun, *, writes: b
         state, journal, memory = kept.state, kept.journal, kept.memory
         # A simulated world is nobody's mistake.
         notes = foreign_notes(found.lanes, emit) if options.simulate is None else ()
-        beside = (clouds.account, cached_quotas(state, options))
+        beside = (clouds.account, cached_quotas(state, options), simulation)
         if journal is None:
             run = _run(loaded.fleet.name, settings, found, begun.control, kept, emit)
             yield Joined(run, found.lanes, notes, None, state, *beside)
@@ -220,6 +219,15 @@ async def _shared(
     note = _ending(shared.journal, begun, stack)
     kept = _Kept(shared.state, shared.journal, shared.journal.memory, note, shared.end, shared.guards)
     return kept, Reached(reached, {**found.unreachable, **held_back}, lanes)
+
+
+def _simulation(options: AppOptions, loaded: Loaded, stack: AsyncExitStack) -> Simulation | None:
+    """Serve a simulated SageMaker until the stack is left, where one is asked for."""
+    if options.simulate is None:
+        return None
+    from engine.app.simulated import simulated
+
+    return stack.enter_context(simulated(options, loaded))
 
 
 def _locked(options: AppOptions, fleet: str, state: StateDir, control: Control) -> AbstractAsyncContextManager[None]:

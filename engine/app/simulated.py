@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.app.loading import load
+from engine.core.change import Action
 from engine.core.errors import UsageError
+from engine.core.forecast_inputs import Typical
+from engine.core.identity import SPACE, USER
+from engine.core.limits import SETTLE_TICK_MIN_SECONDS
 from engine.service_models.search import DATA_PATH_VARIABLE
 from engine.simulator.faces.thread_runner import SimulatorThread
 from engine.simulator.scenario.fleet_world import extend_for_fleet, require_domain, world_for_fleet
@@ -19,7 +23,7 @@ from engine.simulator.scenario.scenario import load_scenario
 from engine.simulator.scenario.snapshot import load_world, save_world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
@@ -32,8 +36,21 @@ WORLD_NAME: Final = "simulated-world.json"
 SIMULATED_KEY: Final = "key-of-the-simulated-account"
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Where a simulated SageMaker answers, and how long things take in its world, for forecasts."""
+
+    url: str
+    typical: Typical
+    owner_durations: Mapping[tuple[str, Action], tuple[float, ...]]
+
+    def known(self, domains: Iterable[DesiredDomain]) -> tuple[DesiredDomain, ...]:
+        """Return domains as a simulated world knows them: no profile, and a role in the account that each names."""
+        return tuple(in_simulation(domain) for domain in domains)
+
+
 @contextmanager
-def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
+def simulated(options: AppOptions, loaded: Loaded) -> Iterator[Simulation]:
     """Serve a simulated SageMaker on loopback for this command; its world is kept in the state folder."""
     if options.state_url is not None:
         raise UsageError(
@@ -45,7 +62,7 @@ def simulated(options: AppOptions, loaded: Loaded) -> Iterator[str]:
     with _variables_of_the_simulation():
         try:
             with SimulatorThread(world) as simulator:
-                yield simulator.url
+                yield _simulation(simulator.url, world)
         finally:
             save_world(world, kept)
 
@@ -97,6 +114,22 @@ def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:
     if options.command == IMPORT:
         require_domain(world, loaded.fleet.domains[0].domain_id)
     return world
+
+
+def _simulation(url: str, world: World) -> Simulation:
+    """Return what a forecast may know: the bounds that the world draws its times between."""
+    timing = world.timing
+    owners = {
+        (USER, Action.CREATE): timing.profile_pending,
+        (USER, Action.UPDATE): timing.profile_updating,
+        (USER, Action.DELETE): timing.profile_deleting,
+        (SPACE, Action.CREATE): timing.space_pending,
+        (SPACE, Action.UPDATE): timing.space_updating,
+        (SPACE, Action.DELETE): timing.space_deleting,
+    }
+    # A listing shows it later: how much follows from how often one comes.
+    shown = {kind: tuple(one + SETTLE_TICK_MIN_SECONDS / 2 for one in bounds) for kind, bounds in owners.items()}
+    return Simulation(url, Typical(timing.app_pending, timing.app_deleting, are_known=True), shown)
 
 
 def in_simulation(domain: DesiredDomain) -> DesiredDomain:

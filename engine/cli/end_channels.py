@@ -33,16 +33,10 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
     if not (is_ours or call.names_state):
         return
     from engine.app.history import keep_end
-    from engine.app.options import AppOptions
-    from engine.cli.crash import redactor
 
-    url = call.state_url
-    if url is not None and not report.fleet:
+    if call.state_url is not None and not report.fleet:
         return  # the objects of a fleet are under its name
-    options = AppOptions(
-        call.fleet_file, call.state_path, url, endpoint_url=call.value("--endpoint-url") or None, redactor=redactor()
-    )
-    keep_end(options, report.fleet or call.fleet_file.name, report, kept_as, call.started)
+    keep_end(_options(call), report.fleet or call.fleet_file.name, report, kept_as, call.started)
 
 
 def write_metrics_of(call: Call, report: ApplyReport) -> None:
@@ -87,7 +81,8 @@ def _options(call: Call) -> AppOptions:
 
     return AppOptions(
         call.fleet_file,
-        call.state_path if call.names_state else None,
+        call.state_path if call.names_state and call.state_url is None else None,
+        call.state_url,
         endpoint_url=call.value("--endpoint-url") or None,
         simulate="" if call.is_simulated else None,
         run_id=call.run_id,

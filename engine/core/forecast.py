@@ -13,17 +13,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from statistics import median
 from typing import Any, Final
 
 from engine.core.buckets import bucket_of
 from engine.core.change import DESTROYING, MAKING, Action, Change, OwnerChange
 from engine.core.desired import AppSpec
+from engine.core.forecast_inputs import ForecastInputs
 from engine.core.identity import USER, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
-from engine.core.settings import Execution
 
-CREATE_PRIOR_SECONDS: Final = 187.0
-DELETE_PRIOR_SECONDS: Final = 78.0
 OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing shows it InService
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
 CURVE_POINTS: Final = 10
@@ -40,24 +39,6 @@ _LANES_IN_DETAIL_COUNT: Final = 40  # more of them are looked at more coarsely: 
 _BISECTIONS: Final = 40
 _STRETCH: Final = (0.2, 5.0)
 _TICK_SHARE_OF_AGE: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastInputs:
-    """What is known besides the plan. Times are seconds, rates calls a second.
-
-    `lanes` maps domains to their lanes; `learnt_rates` holds the lanes whose limit is known; `durations` the past
-    times to InService by app type and instance type; `room` the free places of the buckets whose quota is known (a
-    negative number: waiting cannot help); `rows` the apps of each domain.
-    """
-
-    lanes: Mapping[str, Lane]
-    execution: Execution = field(default_factory=Execution)
-    limit_give_up_s: float = 1_800.0
-    learnt_rates: Mapping[Lane, float] = field(default_factory=dict)
-    durations: Mapping[tuple[str, str], Sequence[float]] = field(default_factory=dict)
-    room: Mapping[QuotaBucket, int] = field(default_factory=dict)
-    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +157,8 @@ def forecast_of(changes: Sequence[Change], owners: Sequence[OwnerChange], inputs
         _calls(owners, by_lane, inputs, seconds),
         (*(round(_time_of(bunches, count, seconds), 1) for count in tenths), round(seconds, 1)),
         rate_is_learnt=inputs.learnt_rates.keys() >= set(lanes),
-        durations_are_known=all(
-            _kind(change.key.app_type, _spec(change)) in inputs.durations for change in _creating(by_lane)
-        ),
+        durations_are_known=inputs.typical.are_known
+        or all(_kind(change.key.app_type, _spec(change)) in inputs.durations for change in _creating(by_lane)),
         fitting_seconds=round(fitting_s, 1),
         hopeless=hopeless,
     )
@@ -223,9 +203,18 @@ def _owners_bunch(lane: Lane, owners: Sequence[tuple[Action, str]], inputs: Fore
     sent_s, slots = _sent_s(lane, inputs), min(len(owners), slots_max)
     times = tuple((sent_s(len(owners) * (slot + 1) / slots), len(owners) / slots) for slot in range(slots))
     kinds = {kind for _, kind in owners}
-    awaited = {kind for action, kind in owners if action is not Action.ADOPT}
+    stages: defaultdict[str, float] = defaultdict(float)
+    for action, kind in set(owners):
+        if action is not Action.ADOPT:
+            stages[kind] = max(stages[kind], _owner_s(kind, action, inputs))
     bucket = f"{lane}/{'user profiles' if kinds == {USER} else 'spaces'}"
-    return _Bunch(bucket, times, (OWNER_PRIOR_SECONDS * len(awaited),))
+    return _Bunch(bucket, times, (sum(stages.values()),))
+
+
+def _owner_s(kind: str, action: Action, inputs: ForecastInputs) -> float:
+    """Return how long a profile or a space takes, as the middle one of those of past runs did."""
+    known = inputs.owner_durations.get((kind, action), ())
+    return median(known) if known else OWNER_PRIOR_SECONDS
 
 
 def _lane_bunches(
@@ -239,7 +228,7 @@ def _lane_bunches(
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, *_), count in grouped.items())
     writes += len(owners)
     made = {kind for action, kind in owners if action is Action.CREATE}
-    owners_s = OWNER_PRIOR_SECONDS * len(made)  # a profile, then its space, then the app
+    owners_s = sum(_owner_s(kind, Action.CREATE, inputs) for kind in made)  # a profile, then its space, then the app
     bunches, over, ends = [], [0, 0], []
     left: dict[QuotaBucket, int] = {}  # kinds of apps may share a bucket
     for (action, kind, bucket), count in sorted(grouped.items()):
@@ -262,21 +251,30 @@ def _lane_bunches(
 
 
 def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) -> tuple[float, ...]:
-    lag_s = SETTLE_TICK_MAX_SECONDS / 2  # a listing shows an end when the next one comes; past durations hold that
     if action is Action.ADOPT:
         return (0.0,)
+    deleted = _shown(inputs.typical.delete)
     if action is Action.DELETE:
-        return (DELETE_PRIOR_SECONDS + lag_s,)
-    known = _past(sorted(inputs.durations.get(kind, ()))) or (CREATE_PRIOR_SECONDS + lag_s,)
-    return known if action is Action.CREATE else tuple(one + DELETE_PRIOR_SECONDS + lag_s for one in known)
+        return deleted
+    known = _past(sorted(inputs.durations.get(kind, ()))) or _shown(inputs.typical.create)
+    deleted_s = sum(deleted) / len(deleted)
+    return known if action is Action.CREATE else tuple(one + deleted_s for one in known)
+
+
+def _shown(samples: tuple[float, ...]) -> tuple[float, ...]:
+    """Return when a listing shows what takes so long: the next one that comes. Past durations hold that already."""
+    return _past([one + _tick_s(one) / 2 for one in samples])
+
+
+def _tick_s(age_s: float) -> float:
+    return min(max(SETTLE_TICK_MIN_SECONDS, _TICK_SHARE_OF_AGE * age_s), SETTLE_TICK_MAX_SECONDS)
 
 
 def _past(samples: list[float]) -> tuple[float, ...]:
     """Return past durations; their mean, where all that sets them apart is how soon a listing showed their end."""
     if not samples:
         return ()
-    tick_s = min(max(SETTLE_TICK_MIN_SECONDS, _TICK_SHARE_OF_AGE * samples[-1]), SETTLE_TICK_MAX_SECONDS)
-    if samples[-1] - samples[0] <= tick_s:
+    if samples[-1] - samples[0] <= _tick_s(samples[-1]):
         return (sum(samples) / len(samples),)
     return tuple(samples)
 

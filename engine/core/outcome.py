@@ -14,6 +14,7 @@ from typing import Any, Final
 from engine.core.change import Action
 from engine.core.errors import BugError, DeniedError, ExitCode
 from engine.core.finding import MANDATORY, Finding, allowed_flags, staying, uncompared, unpruned, unrestored
+from engine.core.foreseen import Foreseen
 from engine.core.grouping import owner_names, shape_of
 from engine.core.identity import AppKey, Owner
 from engine.core.ownership import READ_TAGS
@@ -130,7 +131,7 @@ class ApplyReport:
     `errors` holds what failed for the run or a whole domain, not for one app. `notes` holds what a reader must
     know although nothing failed (a new journal, a journal that could not be written). `interrupted_by` names the
     signal. `ended_by` is the exit code of the error that ended a run before it had a plan. `links` says where what
-    `--report-to` keeps of the run is: its report, result and log.
+    `--report-to` keeps of the run is: its report, result and log. `forecast` is None where there is nothing to compare.
     """
 
     run_id: str
@@ -150,6 +151,7 @@ class ApplyReport:
     ended_by: ExitCode | None = None
     lanes: tuple[PlanLane, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    forecast: Foreseen | None = None
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -259,6 +261,7 @@ class ApplyReport:
             "errors": self.errors,
             "notes": list(self.notes),
             "links": dict(self.links),
+            "forecast": None if self.forecast is None else self.forecast.to_json(),
         }
 
 

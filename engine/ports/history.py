@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engine.core.finding import Finding
+from engine.core.foreseen import Foreseen
 from engine.core.identity import AppKey, Owner
 from engine.core.trouble import Trouble
 from engine.core.undoing import Updated
@@ -184,7 +185,8 @@ class RunWords:
     `summary` counts all declared apps by outcome, also those that nothing was called for. `calls` counts answers by
     operation and kind, `prices` are USD an hour by domain, app type
     and instance type, written with slashes. `asked` are the options that decide what the run was about.
-    `reserved` names the bucket of each app that was worked on and is on a training plan.
+    `reserved` names the bucket of each app that was worked on and is on a training plan. `forecast` is None where
+    there was none, or nothing to compare it with.
     """
 
     seconds: float = 0.0
@@ -197,6 +199,7 @@ class RunWords:
     prices: Mapping[str, float] = field(default_factory=dict)
     asked: tuple[tuple[str, str], ...] = ()
     reserved: Mapping[AppKey, str] = field(default_factory=dict)
+    forecast: Foreseen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,7 @@ class PastRun:
     settle_median_s: float | None
     throttled: int | None
     wanted: int | None
+    forecast: Foreseen | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from engine.core.foreseen import Foreseen
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
+from engine.core.rough import rough
 from engine.core.text import clean, count_of
 from engine.core.trouble import Trouble
 from engine.ports.history import PastRun
@@ -31,6 +33,7 @@ _HEAD: Final = (
     "Created",
     "Not well",
     "Took",
+    "Forecast",
     "Created/min",
     "Throttled",
 )
@@ -100,6 +103,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
                 "creates_per_minute": round(_per_minute(past), 2),
                 "settle_median_seconds": None if past.settle_median_s is None else round(past.settle_median_s, 3),
                 "throttled_calls": past.throttled,
+                "forecast": None if past.forecast is None else past.forecast.to_json(),
             }
             for past in runs
         ],
@@ -125,11 +129,16 @@ def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ..
         f"{_made(past):,}",
         f"{_not_well(past):,}",
         duration(past.seconds),
+        "-" if past.forecast is None else _forecast(past.forecast),
         f"{rate:.1f}" if rate else "-",
         "-" if past.throttled is None else f"{past.throttled:,}",
     )
     owners = (_owners(run.owners),) if with_owners else ()
     return (*cells, *owners, *((clean(run.fleet),) if with_fleet else ()))
+
+
+def _forecast(foreseen: Foreseen) -> str:
+    return f"{'up to ' if foreseen.parked else ''}{rough(foreseen.seconds)}"
 
 
 def _why(error: Trouble | None, *, counted: bool) -> list[str]:

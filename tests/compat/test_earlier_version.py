@@ -52,7 +52,8 @@ def changes(path: Path, before: Step, now: Step) -> list[str]:
 
 def meant_by(path: Path, before: Step) -> dict[str, str]:
     """Return the places where a step differs on purpose, each with the reason."""
-    return DIFFERS.get(name_of(path), {}).get(" ".join(before.words), {})
+    of_command = DIFFERS["every place"].get(before.words[0], {})
+    return of_command | DIFFERS.get(name_of(path), {}).get(" ".join(before.words), {})
 
 
 @pytest.mark.parametrize("path", all_steps(), ids=name_of)

@@ -15,7 +15,8 @@ from engine.core.application import Application
 from engine.core.change import Action, Change, OwnerChange, OwnerReason, Reason
 from engine.core.draft import Draft
 from engine.core.facts import Facts, Unknown
-from engine.core.forecast import ForecastInputs, forecast_of
+from engine.core.forecast import forecast_of
+from engine.core.forecast_inputs import ForecastInputs
 from engine.core.observed import ObservedOwner
 from engine.core.owner_settings import Difference
 from engine.core.plan import Plan

@@ -6,6 +6,7 @@ Not here: when it is committed (`journal_writer`), or the tables (`journal_schem
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +14,9 @@ from typing import Any, Final
 import orjson
 
 from engine.adapters.state import journal_values as values
+from engine.core.change import Action
 from engine.core.identity import OWNER_KINDS, Owner
+from engine.core.limits import JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import OwnerResult
 from engine.core.text import clean
 from engine.core.trouble import Trouble
@@ -37,6 +40,11 @@ _CODE_MAX_CHARS: Final = 80
 OWNERS_SINCE: Final = 3  # the form of the journal that has owners
 _OWNER_PARTS: Final = 3
 _READ: Final = (values.text, values.text, values.count, values.duration, *[values.text] * 4, values.moment)
+_SECONDS: Final = (
+    "SELECT key, action, seconds FROM owner_outcomes JOIN runs ON runs.id = owner_outcomes.run "
+    "WHERE runs.fleet = ? AND outcome IN ('created', 'updated', 'deleted') AND attempts = 1 AND seconds > 0 "
+    "ORDER BY runs.id DESC, owner_outcomes.at DESC LIMIT ?"
+)
 _OUTCOME: Final = "INSERT OR REPLACE INTO owner_outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -186,6 +194,19 @@ def owner_counts(connection: sqlite3.Connection, run: int) -> dict[str, int]:
         "SELECT outcome, count(*) FROM owner_outcomes WHERE run = ? GROUP BY outcome ORDER BY outcome", (run,)
     )
     return {values.text(outcome): values.count(count) for outcome, count in counted}
+
+
+def owner_seconds_of(connection: sqlite3.Connection, fleet: str) -> dict[tuple[str, Action], tuple[float, ...]]:
+    """Read how long profiles and spaces took that one call was made for, newest first; raises sqlite3.Error."""
+    if values.form_of(connection) < OWNERS_SINCE:
+        return {}
+    found: defaultdict[tuple[str, Action], list[float]] = defaultdict(list)
+    rows = connection.execute(_SECONDS, (fleet, JOURNAL_DURATIONS_MAX_COUNT))
+    for text, action, seconds in rows:
+        owner = owner_or_none(text)
+        if owner is not None and action in set(Action):
+            found[owner.kind, Action(action)].append(values.duration(seconds))
+    return {kind: tuple(known) for kind, known in found.items()}
 
 
 def owner_or_none(text: str) -> Owner | None:

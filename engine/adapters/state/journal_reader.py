@@ -16,6 +16,7 @@ from engine.adapters.state.journal_owners import (
     looks_of,
     owed_assignments,
     owner_counts,
+    owner_seconds_of,
     owners_of,
     unknown_owners_of,
 )
@@ -24,6 +25,7 @@ from engine.adapters.state.journal_trail import trail_of
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state.journal_unseen import unseen_of
 from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
+from engine.core.change import Action
 from engine.core.errors import StateError
 from engine.core.identity import AppKey, Lane
 from engine.core.idle_spaces import SeenInRun
@@ -76,6 +78,11 @@ def settle_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, str], tupl
     The newest JOURNAL_DURATIONS_MAX_COUNT apps are looked at.
     """
     return read_journal(state, {}, lambda connection: _settle_seconds(connection, fleet))
+
+
+def owner_seconds(state: StateDir, fleet: str) -> Mapping[tuple[str, Action], tuple[float, ...]]:
+    """Return how long profiles and spaces took that one call was made for, by kind and action; raises StateError."""
+    return read_journal(state, {}, lambda connection: owner_seconds_of(connection, fleet))
 
 
 def last_failures(state: StateDir, fleet: str) -> Mapping[AppKey, LastFailure]:

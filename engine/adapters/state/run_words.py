@@ -53,6 +53,7 @@ def run_words(
         "prices": _prices(report.apps, price),
         "asked": [[clean(name), clean(value)] for name, value in asked],
         "reserved": _reserved(report.apps, reserved),
+        **({} if report.forecast is None else {"forecast": report.forecast.to_json()}),
     }
 
 

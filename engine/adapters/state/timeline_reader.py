@@ -18,6 +18,7 @@ from engine.adapters.state.journal_reader import has_ends, read_journal, run_of,
 from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.finding import Finding
+from engine.core.foreseen import Foreseen
 from engine.core.identity import AppKey
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome
@@ -123,6 +124,7 @@ def _past(connection: sqlite3.Connection, record: RunRecord) -> PastRun:
         settle_median_s=statistics.median(settled) if settled else None,
         throttled=None if words is None else sum(kinds.get(_THROTTLED, 0) for kinds in words.calls.values()),
         wanted=None if words is None else sum(words.summary.values()),
+        forecast=None if words is None else words.forecast,
     )
 
 
@@ -214,7 +216,17 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
             for text in keys
             if (key := values.key_or_none(str(text))) is not None
         },
+        forecast=_foreseen(data.get("forecast")),  # earlier versions kept none
     )
+
+
+def _foreseen(data: Mapping[str, Any] | None) -> Foreseen | None:
+    if data is None:
+        return None
+    seconds, fitting_s, took_s = (
+        values.duration(data.get(name, 0.0)) for name in ("seconds", "fitting_seconds", "took_seconds")
+    )
+    return Foreseen(seconds, fitting_s, values.count(data.get("parked", 0)), took_s)
 
 
 def _kept_apps(entry: Mapping[str, Any]) -> KeptApps:

@@ -25,6 +25,7 @@ from engine.core.quota_text import AND_THEN
 from engine.core.text import clean, count_of
 from engine.ports.history import AppRecord, PastRun, RunStory, RunTimeline
 from engine.render.findings_text import origin_of
+from engine.render.foreseen_text import foreseen_words
 from engine.render.layout import duration, split_command
 from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report.differences import differences
@@ -115,6 +116,7 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
         result=run.result or "unclean",
         started=_moment(run.started),
         took=duration(end_s),
+        foreseen="" if words is None or words.forecast is None else foreseen_words(words.forecast),
         tiles=_tiles(summary),
         phases=phases_chart([found for found in spans.values() if found], end_s),
         calls=[

@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.outcome import ApplyReport, AppResult
 from engine.core.text import listed
 from engine.render.domains_text import unwell_domains
+from engine.render.foreseen_text import foreseen_words
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owners_text import owner_result_lines
 from engine.render.plan_markdown import domain_table, findings_section
@@ -46,6 +47,8 @@ def report_markdown(
     page.listed([f"- {prose(line.strip())}" for line in owner_result_lines(report.owners)], ("line", "lines"))
     findings_section(page, findings_beside_errors(report))
     page.listed(bullets(("Note", prose(note)) for note in report.notes), ("note", "notes"))
+    if report.forecast is not None:
+        page.add(prose(foreseen_words(report.forecast).capitalize()), "")
     calls = calls_line(report)
     if calls:
         page.add(f"Calls: {prose(calls)}", "")

@@ -27,6 +27,7 @@ from engine.core.text import clean, count_of, listed
 from engine.core.trouble import Trouble
 from engine.render.domains_text import trouble_words, unwell_domains
 from engine.render.findings_text import findings_block
+from engine.render.foreseen_text import foreseen_words
 from engine.render.layout import Paint, Style, aligned, column_widths, duration, with_commands
 from engine.render.owners_text import owner_result_lines
 from engine.render.words import OUTCOMES
@@ -211,6 +212,8 @@ def _counts(report: ApplyReport) -> str:
     rows = [(f"{count:,}", OUTCOMES[outcome]) for outcome, count in report.summary.items()]
     width = max((len(number) for number, _ in rows), default=0)
     lines = [f"  {number.rjust(width)} {word}" for number, word in rows]
+    if report.forecast is not None:
+        lines.append(f"  {foreseen_words(report.forecast).capitalize()}")
     calls = calls_line(report)
     if calls:
         lines.append(f"  Calls: {calls}")

@@ -9,13 +9,12 @@ import pytest
 
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.forecast import (
-    CREATE_PRIOR_SECONDS,
     OWNER_PRIOR_SECONDS,
-    ForecastInputs,
     forecast_from_json,
     forecast_of,
     sending_s,
 )
+from engine.core.forecast_inputs import CREATE_PRIOR_SECONDS, ForecastInputs, Typical
 from engine.core.identity import SPACE, USER, Owner, QuotaBucket
 from engine.core.planner import plan_fleet
 from engine.core.settings import Execution
@@ -214,3 +213,24 @@ def test_kinds_of_apps_that_share_a_training_plan_share_its_room() -> None:
     assert (made.parked, made.hopeless, made.critical) == (2, 0, str(bucket))
     assert course(plan, room={bucket: -1}).hopeless == 6
     assert course(plan).parked == 0
+
+
+def test_a_simulated_world_says_itself_how_long_things_take() -> None:
+    known = Typical(create=(0.5, 1.5), delete=(2.0, 2.0), are_known=True)
+    made = course(labs(1), durations={}, typical=known)
+    assert made.durations_are_known
+    assert made.seconds == pytest.approx(0.1 + 1.0 + 1.5, abs=0.1), "and a listing shows it at the next tick"
+    slow = course(labs(1), durations={}, typical=Typical(create=(600.0, 600.0), are_known=True))
+    assert slow.seconds == pytest.approx(600.0 + 7.5, abs=0.5)
+
+
+def test_profiles_and_spaces_take_as_long_as_those_of_past_runs() -> None:
+    profile = OwnerChange(Owner("research", USER, "alice"), Action.CREATE, OwnerReason.ABSENT)
+    space = OwnerChange(Owner("research", SPACE, "alice-lab"), Action.CREATE, OwnerReason.ABSENT)
+    past = {(USER, Action.CREATE): (40.0, 42.0, 400.0), (SPACE, Action.CREATE): (5.0,)}
+    plan = replace(labs(1), owners=(profile, space))
+    assert course(plan, owner_durations=past).seconds - course(plan).seconds == pytest.approx(
+        42.0 + 5.0 - 2 * OWNER_PRIOR_SECONDS, abs=0.1
+    )
+    alone = replace(labs(0), owners=(profile, space))
+    assert course(alone, owner_durations=past).seconds == pytest.approx(47.0 + 2 / 9.3, abs=0.1)

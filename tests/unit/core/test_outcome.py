@@ -114,6 +114,8 @@ def test_the_document() -> None:
         "calls": {"CreateApp": {"ok": 2, "throttled": 1}, "ListApps": {"ok": 1}},
         "errors": [trouble],
         "notes": ["the journal is new"],
+        "links": {},
+        "forecast": None,
     }
     assert list(document["calls"]) == ["CreateApp", "ListApps"]
 

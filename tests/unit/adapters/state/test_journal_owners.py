@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal as journal_module
 from engine.adapters.state import journal_schema
-from engine.adapters.state.journal_reader import run, runs
+from engine.adapters.state.journal_reader import owner_seconds, run, runs
 from engine.core.change import Action
 from engine.core.identity import SPACE, USER, Owner
 from engine.core.outcome import Outcome, OwnerResult
@@ -124,3 +125,28 @@ def test_a_row_that_is_no_owner_is_left_out(open_journal: OpenJournal, state: St
     detail = run(state, "r1")
     assert detail is not None
     assert [record.owner for record in detail.owners] == [ALICE]
+
+
+def test_what_profiles_and_spaces_took_is_remembered_by_kind_and_action(
+    open_journal: OpenJournal, state: StateDir
+) -> None:
+    for number, seconds in enumerate((2.5, 3.5)):
+        journal = open_journal(f"r{number}", "ml")
+        journal.conclude_owner(replace(MADE, seconds=seconds), 3.0 + number)
+        journal.conclude_owner(replace(MADE, owner=LAB, action=Action.UPDATE, outcome=Outcome.UPDATED), 3.0)
+        journal.conclude_owner(replace(MADE, owner=replace_name("bob"), attempts=2), 3.0)
+        journal.conclude_owner(replace(FULL, owner=replace_name("eve")), 4.0)
+        journal.finish("converged", 0, 5.0 + number)
+        journal.close()
+    known = owner_seconds(state, "ml")
+    assert known == {(USER, Action.CREATE): (3.5, 2.5), (SPACE, Action.UPDATE): (2.5, 2.5)}
+    assert owner_seconds(state, "web") == {}
+
+
+def test_a_journal_without_owners_remembers_nothing_of_them(state: StateDir, folder: Path) -> None:
+    make_form_2(folder)
+    assert owner_seconds(state, "ml") == {}
+
+
+def replace_name(name: str) -> Owner:
+    return Owner("research", USER, name)
