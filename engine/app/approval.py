@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.config.reading.beneath import FileProblem
@@ -23,7 +24,6 @@ from engine.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from engine.app.options import AppOptions
     from engine.core.plan import Plan
@@ -71,6 +71,8 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     if options.saved_plan is None:
         _refuse_shard(options.selectors.shard)
         return Approval(checksum=options.checksum), options
+    if not isinstance(options.saved_plan, Path):
+        raise UsageError(f"{options.saved_plan} holds the plans of shards", hint="Add --shard I/N")
     saved = plan_from_json(_document(options.saved_plan))
     if options.checksum and saved.fingerprint != options.checksum:
         raise StalePlanError(

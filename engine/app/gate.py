@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.app.loading import read, today
 from engine.app.looking import looking
 from engine.app.plan import planned
-from engine.app.plan_place import PlanPlace, place_of
+from engine.app.plan_place import opened_place
 from engine.config.fleet.fleet_file import find_policies
 from engine.config.policy.policy_file import load_policies
 from engine.core.errors import BugError, StalePlanError, UsageError
@@ -24,17 +24,19 @@ from engine.policy.guardrails import parse_allowance
 from engine.policy.rules import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.plan import Planned
+    from engine.app.plan_place import PlanPlace
+    from engine.core.bucket_url import BucketUrl
     from engine.core.plan import Plan
     from engine.ports.events import Emit
 
 
-async def plan_shard(options: AppOptions, out: Path, emit: Emit) -> Plan:
+async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> Plan:
     """Plan one shard, write the plans of its lanes and what it says of itself to `out`, and return the plan.
 
     Raises AppfleetError, also where `out` holds another plan of it.
@@ -64,7 +66,8 @@ async def plan_shard(options: AppOptions, out: Path, emit: Emit) -> Plan:
         weights=_weights(loaded, whole),
         groups=loaded.admitted.groups,
     )
-    await place_of(out).save_shard(record, plans)
+    async with opened_place(options, out) as place:
+        await place.save_shard(record, plans)
     return made
 
 
@@ -72,13 +75,20 @@ def _weights(loaded: Loaded, whole: Planned) -> dict[str, Any]:
     return loaded.weights(whole.plan, whole.facts.observed)
 
 
-async def gate(options: AppOptions, plans: Path, count: int) -> Verdict:
+async def gate(options: AppOptions, plans: Path | BucketUrl, count: int) -> Verdict:
     """Judge the plans of all `count` shards together, and write down what may be applied unless it is denied.
 
     Nothing is called. Raises AppfleetError: a shard without a plan, shards of several plans, other policies.
     """
-    place = place_of(plans)
-    records = await place.records(count)
+    async with opened_place(options, plans) as place:
+        verdict = _judged(options, await place.records(count))
+        if not verdict.denied:
+            await place.put_index(_index_document(verdict, count))
+    return verdict
+
+
+def _judged(options: AppOptions, records: Sequence[ShardRecord]) -> Verdict:
+    """Judge what shards wrote by the policies of the fleet file. Raises AppfleetError."""
     folder, files = find_policies(options.fleet_file)
     policies = load_policies(files, folder)
     about = records[0].about
@@ -88,10 +98,7 @@ async def gate(options: AppOptions, plans: Path, count: int) -> Verdict:
             hint="Run gate over the same files, or plan every shard again under a new name",
         )
     allowed = tuple(map(parse_allowance, request_of(about).allow_destructive))
-    verdict = judge(records, policies.admission, policies.settings.safety, allowed, policies.sources)
-    if not verdict.denied:
-        await place.put_index(_index_document(verdict, count))
-    return verdict
+    return judge(records, policies.admission, policies.settings.safety, allowed, policies.sources)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,11 @@ class AppOptions:
     `state_url` is where machines share the state, which then is in no folder.
 
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file.
-    `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, `checksum` the fingerprint of
-    one. `asks` says that somebody answers before the run: its clock then starts at the yes. `again` are the words of a
-    command that is more than an apply, and `lets_go` says that it deletes what no apply would: what is next after it is
-    the command itself. `report_to` is where the run's report is kept; `command_line` writes the next command for it.
+    `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, or where those of shards are;
+    `checksum` is the fingerprint of one. `asks` says that somebody answers before the run: its clock then starts at the
+    yes. `again` are the words of a command that is more than an apply, and `lets_go` says that it deletes what no apply
+    would: what is next after it is the command itself. `report_to` is where the run's report is kept; `command_line`
+    writes the next command for it.
     `wave` holds the keys that a saved plan replaces.
     `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
     `at` is the time that a command which only looks is asked about, in UTC; None is now.
@@ -49,7 +50,7 @@ class AppOptions:
     lock_timeout_s: float = 0.0
     command: str = "apply"
     redactor: Redactor = field(default_factory=Redactor)
-    saved_plan: Path | None = None
+    saved_plan: Path | BucketUrl | None = None
     plan_age_max_s: float = PLAN_AGE_MAX_SECONDS
     checksum: str = ""
     wave: frozenset[AppKey] | None = None

@@ -1,4 +1,4 @@
-"""Where the shards of one plan are kept: a folder, in which nothing that was written is ever changed.
+"""Where the shards of one plan are kept: a folder or a bucket, in which nothing that was written is ever changed.
 
 | object | what | written by |
 |---|---|---|
@@ -17,6 +17,8 @@ import asyncio
 import gzip
 import json
 import zlib
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.adapters.state.folder_objects import FolderObjects
@@ -28,9 +30,10 @@ from engine.policy.gate import ShardRecord
 from engine.ports.objects import ObjectStore, WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
+    from engine.app.options import AppOptions
+    from engine.core.bucket_url import BucketUrl
     from engine.core.identity import Lane
     from engine.core.plan import Plan
     from engine.core.shards import Shard
@@ -175,9 +178,18 @@ class PlanPlace:
         )
 
 
-def place_of(path: Path) -> PlanPlace:
-    """Return the place that a user names."""
-    return PlanPlace(FolderObjects(path), str(path))
+@asynccontextmanager
+async def opened_place(options: AppOptions, where: Path | BucketUrl) -> AsyncIterator[PlanPlace]:
+    """Yield the place that a user names. Raises CloudError, and StateError for a store that ignores conditions."""
+    if isinstance(where, Path):
+        yield PlanPlace(FolderObjects(where), str(where))
+        return
+    from engine.app.shared_store import opened_bucket
+    from engine.executor.store_probe import probe
+
+    async with opened_bucket(options, where) as store:
+        await probe(store)
+        yield PlanPlace(store, str(where))
 
 
 def plan_name(lane: str) -> str:

@@ -208,7 +208,7 @@ async def _shared(
         raise BugError("there is no shared state")
     if not writes:
         state = stack.enter_context(scratch_folder())
-        region = next(iter(links.values())).domain.region
+        region = next((link.domain.region for link in links.values()), "")  # a shard may have no lane
         async with opened_store(options, url, header.fleet, region) as store:
             await read_state(store, state, newest=JOURNAL_REFUSALS_MAX_COUNT + 1)
         return _Kept(state, None, read_memory(state, header.fleet)), found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.app.approval import Approval, check_age
 from engine.app.gate import approved_index, request_of
 from engine.app.loading import now, read
-from engine.app.plan_place import place_of
+from engine.app.plan_place import opened_place
 from engine.core.ending import trouble_of
 from engine.core.errors import AppfleetError, BugError, ExitCode, StalePlanError
 from engine.core.lane_plans import joined_plan, lanes_of
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.plan_place import PlanPlace
+    from engine.core.bucket_url import BucketUrl
     from engine.core.identity import Lane
     from engine.core.outcome import ApplyReport
+    from engine.core.shards import Shard
     from engine.ports.events import Emit
 
 SHARD_LOST: Final = "shard_lost"
@@ -55,7 +57,19 @@ async def apply_shard(
     shard, plans = options.selectors.shard, options.saved_plan
     if shard is None or plans is None:
         raise BugError("there is no shard to apply")
-    started, place = now(), place_of(plans)
+    started = now()
+    async with opened_place(options, plans) as place:
+        return await _apply_at(place, options, shard, started, emit, run)
+
+
+async def _apply_at(
+    place: PlanPlace,
+    options: AppOptions,
+    shard: Shard,
+    started: datetime,
+    emit: Emit,
+    run: Callable[[AppOptions, Loaded, Approval, Emit, datetime], Awaitable[ApplyReport | None]],
+) -> ApplyReport | None:
     index = await approved_index(place)
     check_age(index.made_at, options, started)
     request = request_of(index.about)
@@ -109,23 +123,23 @@ async def _kept(place: PlanPlace, report: ApplyReport, lanes: Mapping[str, Lane]
     return report
 
 
-async def gather(plans: Path) -> dict[str, Any]:
+async def gather(options: AppOptions, plans: Path | BucketUrl) -> dict[str, Any]:
     """Fold the newest report of every lane that was approved into one document, and write it beside the plans.
 
     The apps of a lane that nobody reported on are skipped, with the code `shard_lost`. Raises AppfleetError.
     """
-    place = place_of(plans)
-    index = await approved_index(place)
-    found = await place.reports(index.lanes)
-    lost = [lane for lane in index.lanes if lane not in found]
-    for lane, plan in zip(lost, await place.plans(lost), strict=True):
-        found[lane] = _lost_report(lane, plan)
-    try:
-        document = _folded(index, found)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        why = f"a report below {place.shown}/reports is not what apply --shard writes"
-        raise StalePlanError(why, hint="Run that shard again with this version of appfleet") from None
-    await place.put_whole(document)
+    async with opened_place(options, plans) as place:
+        index = await approved_index(place)
+        found = await place.reports(index.lanes)
+        lost = [lane for lane in index.lanes if lane not in found]
+        for lane, plan in zip(lost, await place.plans(lost), strict=True):
+            found[lane] = _lost_report(lane, plan)
+        try:
+            document = _folded(index, found)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            why = f"a report below {place.shown}/reports is not what apply --shard writes"
+            raise StalePlanError(why, hint="Run that shard again with this version of appfleet") from None
+        await place.put_whole(document)
     return document
 
 

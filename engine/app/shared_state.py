@@ -78,7 +78,8 @@ async def shared_run(
     writes, and LaneHeldError where another run holds every lane.
     """
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(options, url, header.fleet, links[0].domain.region))
+        region = links[0].domain.region if links else ""  # a shard may have no lane
+        store = await stack.enter_async_context(opened_store(options, url, header.fleet, region))
         await probe(store)
         leases = _Leases(store, options, begun.emit)
         await leases.acquire(sorted({link.lane for link in links}))

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,9 +45,16 @@ async def opened_store(options: AppOptions, url: BucketUrl, fleet: str, region: 
 
     `region` is taken where neither the environment nor the AWS profile names one. Raises CloudError and UsageError.
     """
+    own = replace(url, prefix=f"{url.prefix}{safe_name(fleet)}/")
+    async with opened_bucket(options, own, region) as store:
+        yield store
+
+
+@asynccontextmanager
+async def opened_bucket(options: AppOptions, url: BucketUrl, region: str = "") -> AsyncIterator[S3Objects]:
+    """Yield what holds the objects below a prefix. `region` and what is raised are as of `opened_store`."""
     async with Clouds(endpoint_url=options.endpoint_url, redactor=options.redactor) as clouds:
-        where = configured_region() or region or _REGION
-        yield await clouds.own_objects(where, url.bucket, f"{url.prefix}{safe_name(fleet)}/")
+        yield await clouds.own_objects(configured_region() or region or _REGION, url.bucket, url.prefix)
 
 
 @contextmanager

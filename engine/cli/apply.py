@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from engine.cli import flags
 from engine.cli.ask import confirm_with, require_answer
 from engine.cli.asked import Asked, taking
-from engine.cli.named import path_with_hint, report_to_of
+from engine.cli.named import plan_place_of, report_to_of
 from engine.cli.output import fitted, say, wants_colour, write_result
 from engine.cli.plan import PlanFormat, plan_in
 from engine.core.errors import ExitCode, NotConfirmedError, UsageError
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 _NO_STDIN: Final = "A saved plan is read from a file: appfleet plan --out FILE"
 
 PlanFileArgument = Annotated[
-    Path | None,
+    Any,
     typer.Argument(
-        help="A plan that `plan --out` saved; it runs without a question. With --shard the folder that gate approved.",
+        help="A plan that `plan --out` saved; it runs without a question. With --shard the plans that gate approved.",
         metavar="PLAN.json",
-        parser=path_with_hint(_NO_STDIN),
+        parser=partial(plan_place_of, flag="PLAN.json", dash_hint=_NO_STDIN),
     ),
 ]
 YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]

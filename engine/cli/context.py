@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.app.options import AppOptions
+    from engine.core.bucket_url import BucketUrl
     from engine.core.identity import AppKey
     from engine.core.log_options import LogFormat, LogLevel
     from engine.core.outcome import ApplyReport
@@ -119,7 +120,7 @@ def key_of(text: str, flag: str) -> AppKey:
         raise UsageError(f"{flag}: {error.message}", hint=error.hint) from None
 
 
-def next_apply(options: AppOptions, saved: Path | None = None) -> str:
+def next_apply(options: AppOptions, saved: Path | BucketUrl | None = None) -> str:
     """Return the command that applies a plan with `options`, as a reader would type it: apply, or what is more than it.
 
     `saved` is where the plan was saved: it holds its selectors and flags itself.
@@ -133,7 +134,7 @@ def next_apply(options: AppOptions, saved: Path | None = None) -> str:
     return typed(options, "apply", *simulation(options), *asked)
 
 
-def _next_of_shard(options: AppOptions, shard: Shard, saved: Path | None) -> str:
+def _next_of_shard(options: AppOptions, shard: Shard, saved: Path | BucketUrl | None) -> str:
     """Return the step that follows: plan it where it can be approved, approve all shards, or apply it again."""
     if options.saved_plan is not None:
         return typed(options, "apply", *simulation(options), "--shard", str(shard), str(options.saved_plan))
@@ -167,7 +168,7 @@ def simulation(options: AppOptions) -> list[str]:
     return [f"{SIMULATE}={options.simulate}" if options.simulate else SIMULATE]
 
 
-def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | None = None) -> str:
+def next_after(made: Plan | ApplyReport, options: AppOptions, saved: Path | BucketUrl | None = None) -> str:
     """Return the command that is next after a plan or a run: the same one, with the flags that lift what stopped it.
 
     A plan that was denied is made again, since a saved one keeps the flags that it was made with.

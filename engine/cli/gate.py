@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli import flags
-from engine.cli.named import path_with_hint
+from engine.cli.named import plan_place_of
 from engine.cli.output import write_result
 from engine.core.errors import ExitCode
 from engine.core.limits import SHARDS_MAX_COUNT
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from engine.cli.context import Globals
 
 PlansArgument = Annotated[
-    Path,
+    Any,
     typer.Argument(
-        help="The folder that plan --shard --out wrote to.",
+        help="The folder or s3://BUCKET/PREFIX that plan --shard --out wrote to.",
         metavar="PLANS",
-        parser=path_with_hint("The plans of shards are in a folder"),
+        parser=partial(plan_place_of, flag="PLANS", dash_hint="The plans of shards are in a folder or a bucket"),
     ),
 ]
 FormatFlag = Annotated[flags.TextOrJson, flags.flag("--format", help="How the result is written.")]

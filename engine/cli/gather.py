@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import typer
+
 from engine.cli import flags
 from engine.cli.gate import FormatFlag, PlansArgument
 from engine.cli.output import write_result
 from engine.core.errors import ExitCode
 
 
-def gather(plans: PlansArgument, format_: FormatFlag = flags.TextOrJson.TEXT) -> int:
+def gather(ctx: typer.Context, plans: PlansArgument, format_: FormatFlag = flags.TextOrJson.TEXT) -> int:
     """Fold the results of all shards into one.
 
     Ends with the gravest exit code of them. Where no shard reported, apps are skipped with the code shard_lost, and the
@@ -19,9 +21,10 @@ def gather(plans: PlansArgument, format_: FormatFlag = flags.TextOrJson.TEXT) ->
     import asyncio
 
     from engine.app import shard_run
+    from engine.cli.context import options_of
     from engine.render.gate_text import gathered_text
     from engine.render.json_text import json_text
 
-    document = asyncio.run(shard_run.gather(plans))
+    document = asyncio.run(shard_run.gather(options_of(ctx.obj), plans))
     text = json_text(document) if format_ is flags.TextOrJson.JSON else gathered_text(document)
     return int(document["exit_code"]) if write_result(text) else ExitCode.FAILED

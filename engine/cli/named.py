@@ -20,6 +20,8 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.core.bucket_url import BucketUrl
+
 DASH_REFUSED: Final = "'-' is not a file here"
 DASH_HINT: Final = "Name a file; one that has this name is ./-"
 STDOUT: Final = Path(DASH)  # this very object: ./- is an equal path, and a file
@@ -38,6 +40,13 @@ def path_of(text: str | Path, dash_hint: str = DASH_HINT) -> Path:
 def path_with_hint(dash_hint: str) -> Callable[[str | Path], Path]:
     """Return a `path_of` that says `dash_hint` of a lone `-`."""
     return partial(path_of, dash_hint=dash_hint)
+
+
+def plan_place_of(text: str | Path, flag: str, dash_hint: str) -> Path | BucketUrl:
+    """Return a file or folder, or an address in a bucket. Raises as `path_of`, and UsageError."""
+    from engine.core.bucket_url import parse_bucket_url
+
+    return parse_bucket_url(str(text), flag, "plans/tonight") or path_of(text, dash_hint)
 
 
 def report_to_of(text: str) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli import flags
 from engine.cli.asked import Asked, taking
-from engine.cli.named import check_writable
+from engine.cli.named import check_writable, plan_place_of
 from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, width_of
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from engine.core.bucket_url import BucketUrl
     from engine.core.plan import Plan
 
 
@@ -29,11 +31,13 @@ class PlanFormat(StrEnum):
 
 
 OutFlag = Annotated[
-    Path | None,
-    flags.path_flag(
+    Any,
+    flags.flag(
         "--out",
-        help="Save the plan here, for: appfleet apply FILE. With --shard a folder, for: appfleet gate FOLDER.",
-        dash="For standard output use --format json",
+        help="Save the plan here, for: appfleet apply FILE. With --shard a folder or s3://BUCKET/PREFIX, for: appfleet "
+        "gate.",
+        metavar="FILE",
+        parser=partial(plan_place_of, flag="--out", dash_hint="For standard output use --format json"),
     ),
 ]
 
@@ -65,7 +69,7 @@ def plan(
     options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
     of_shard = out is not None and options.selectors.shard is not None
     if not of_shard:
-        check_writable(out, "--out")
+        _check_file(out)
     if options.at is not None and out is not None:
         raise UsageError(
             "--out does not work with --at", hint="A plan for another time cannot be applied. Leave one of them out"
@@ -88,6 +92,16 @@ def plan(
     changed = detailed_exitcode and made.has_changes
     drifted = fail_on_drift and bool(made.drift or made.owner_drift)
     return ExitCode.CHANGES if changed or drifted else ExitCode.OK
+
+
+def _check_file(out: Path | BucketUrl | None) -> None:
+    """Raise UsageError where a plan that is not of a shard cannot be saved."""
+    if out is not None and not isinstance(out, Path):
+        raise UsageError(
+            f"--out {out} takes the plans of shards",
+            hint="Add --shard 0/1 for one shard with everything, or name a file",
+        )
+    check_writable(out, "--out")
 
 
 def _save(made: Plan, out: Path) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from engine.app import approval
 from engine.app.approval import Approval, approval_of
 from engine.app.options import AppOptions
+from engine.core.bucket_url import BucketUrl
 from engine.core.errors import DeniedError, StalePlanError, UsageError
 from engine.core.planner import plan_fleet
 from engine.core.selectors import Selectors
@@ -144,3 +145,8 @@ def test_an_edited_plan_adds_no_change_that_the_fleet_does_not_call_for(tmp_path
 def test_a_time_that_no_zone_has_is_not_a_time(tmp_path: Path, made_at: str) -> None:
     with pytest.raises(StalePlanError, match="is not a time in UTC"):
         approval_of(saved(tmp_path, replace(PLAN, made_at=made_at).to_json()), NOW)
+
+
+def test_the_plans_of_shards_are_not_taken_for_a_plan(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"s3://bucket/plans holds the plans of shards. Add --shard I/N"):
+        approval_of(AppOptions(tmp_path / "f", saved_plan=BucketUrl("bucket", "plans/")), NOW)

@@ -11,7 +11,8 @@ import pytest
 from engine.adapters.state.folder_objects import FolderObjects
 from engine.app import plan_place
 from engine.app.gate import approved_index
-from engine.app.plan_place import packed, place_of
+from engine.app.options import AppOptions
+from engine.app.plan_place import PlanPlace, packed
 from engine.app.shard_run import gather
 from engine.core.errors import StalePlanError
 from engine.core.lane_plans import lane_plans
@@ -20,6 +21,11 @@ from tests.unit.policy.test_gate import ABOUT, record
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def place_of(folder: Path) -> PlanPlace:
+    return PlanPlace(FolderObjects(folder), str(folder))
+
 
 RECORD = "shards/0-of-1.json.gz"
 
@@ -109,7 +115,7 @@ async def test_the_newest_report_of_a_lane_counts_and_the_gravest_exit_code_of_a
                 "owners": [],
             },
         )
-    document = await gather(tmp_path)
+    document = await gather(AppOptions(tmp_path / "fleet.toml"), tmp_path)
     assert document["exit_code"] == 3
     assert [line["run_id"] for line in document["lanes"]] == ["2", "1"]
     assert (document["unwell"], document["lost"], document["more_unwell"]) == ([row], [], 0)
@@ -118,4 +124,4 @@ async def test_the_newest_report_of_a_lane_counts_and_the_gravest_exit_code_of_a
         lanes[1], "3", {"run_id": "3", "shard": "", "result": "r", "error": None, "apps": [], "owners": []}
     )
     with pytest.raises(StalePlanError, match="is not what apply --shard writes"):
-        await gather(tmp_path)
+        await gather(AppOptions(tmp_path / "fleet.toml"), tmp_path)
