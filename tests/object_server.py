@@ -1,4 +1,4 @@
-"""An S3 on loopback for tests: a process of its own, which is ended with the block that it is open for."""
+"""S3 on loopback for tests, one that keeps conditions and one that does not: processes that end with their blocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 START_MAX_SECONDS: Final = 120.0
 END_MAX_SECONDS: Final = 30.0
@@ -30,7 +31,24 @@ def object_server() -> Iterator[str]:
         "PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent",
         "BIND_HOST": HOST, "GATEWAY_PORT": str(port), "LOG_LEVEL": "ERROR",
     }  # fmt: skip
-    command = [sys.executable, "-m", "ministack"]
+    with _running([sys.executable, "-m", "ministack"], environment, port) as url:
+        yield url
+
+
+@contextmanager
+def lying_server(folder: Path) -> Iterator[str]:
+    """Yield the URL of a store, kept in `folder`, that takes every write whatever its condition, and says 200."""
+    port = _free_port()
+    command = [
+        str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--addr", f"{HOST}:{port}",
+        "--auth-key", "test,testtesttest", "--config", os.devnull, str(folder),
+    ]  # fmt: skip
+    with _running(command, {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent"}, port) as url:
+        yield url
+
+
+@contextmanager
+def _running(command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[str]:
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

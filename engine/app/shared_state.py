@@ -26,7 +26,7 @@ from engine.adapters.state.since_boot import since_boot
 from engine.app.quota_cache import QuotaCache
 from engine.app.shared_store import RUNS, fill, opened_store, scratch_folder
 from engine.core.errors import CloudError, LaneHeldError, StateError
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_END_MAX_SECONDS
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_END_MAX_SECONDS, STATE_SETTINGS_MAX_SECONDS
 from engine.executor.lease import Lease, LeaseHeldError
 from engine.executor.store_probe import probe
 from engine.executor.troubles import LEASE_LOST
@@ -36,6 +36,7 @@ from engine.ports.objects import WriteRefusedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from engine.adapters.aws.objects import S3Objects
     from engine.adapters.state.journal_end import End
     from engine.adapters.state.state_dir import StateDir
     from engine.app.begun import Begun
@@ -86,14 +87,15 @@ async def shared_run(
         state = stack.enter_context(scratch_folder())
         await stack.enter_async_context(leases.kept())
         parts = _Parts(links, header.fleet, state)
-        memories = LaneMemories(store, leases.held, leases.nonce, parts.snapshot)
+        memories = LaneMemories(store, leases.held, leases.nonce, parts.in_thread)
         left = await memories.claim()
         parts.add(left)
         await asyncio.to_thread(fill, state, {memory_name(lane): one.document for lane, one in left.items()})
         journal = SqliteJournal.open(state, header)
         unclean_end_at = _unclean_end_at(leases, left)
         journal.memory = replace(journal.memory, is_new=not left, unclean_end_at=unclean_end_at)
-        journal.notes = () if left else (f"No run history found in {url}; starting a new journal",)
+        new = () if left else (f"No run history found in {url}; starting a new journal",)
+        journal.notes = (*new, *await _about_bucket(store, url))
 
         async def also_kept(key: AppKey | Owner) -> bool:
             return await memories.keep(parts.lane_of(key))
@@ -164,6 +166,22 @@ class _Leases:
         return None if self.held[lane].is_held else LEASE_LOST
 
 
+async def _about_bucket(store: S3Objects, url: BucketUrl) -> tuple[str, ...]:
+    """Return a note of a bucket that grows without end. Whoever may not read its settings gets none."""
+    try:
+        async with asyncio.timeout(STATE_SETTINGS_MAX_SECONDS):
+            grows = await store.keeps_old_versions()
+    except (CloudError, TimeoutError):
+        return ()
+    if not grows:
+        return ()
+    note = (
+        f"The bucket {url.bucket} keeps old versions and no lifecycle rule expires them, while a run writes a lease of "
+        "each account and region every 20 s. Add a rule with NoncurrentVersionExpiration"
+    )
+    return (note,)
+
+
 class _Parts:
     """Which lane each domain belongs to, and what the journal holds of each lane."""
 
@@ -186,6 +204,10 @@ class _Parts:
     def lane_of(self, key: AppKey | Owner) -> Lane:
         """Return the lane of an app or owner of this run."""
         return self._lanes[key.domain]
+
+    async def in_thread(self, lanes: Sequence[Lane]) -> Mapping[Lane, Document]:
+        """Return what the journal holds of lanes, read beside the loop. Raises StateError."""
+        return await asyncio.to_thread(self.snapshot, lanes)
 
     def snapshot(self, lanes: Sequence[Lane]) -> Mapping[Lane, Document]:
         """Return what the journal holds of lanes. Raises StateError."""

@@ -48,6 +48,7 @@ def iam_policy(
     """
     globals_: Globals = ctx.obj
     from engine.app.loading import load, today
+    from engine.cli.context import options_of
     from engine.core import iam
     from engine.render.iam_terraform import iam_terraform
     from engine.render.json_text import json_text
@@ -62,7 +63,13 @@ def iam_policy(
         say(warning.render())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)
     document = iam.iam_policy(
-        loaded.fleet, loaded.settings, destroy=deletes, prices=prices, read_only=read_only, offboard=offboard
+        loaded.fleet,
+        loaded.settings,
+        destroy=deletes,
+        prices=prices,
+        read_only=read_only,
+        offboard=offboard,
+        state=options_of(globals_).state_url,
     )
     if not (deletes or offboard or read_only):
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")

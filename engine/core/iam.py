@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from engine.core.bucket_url import BucketUrl, safe_name
 from engine.core.desired import DesiredDomain, DesiredFleet, Mode
 from engine.core.identity import SPACE, USER
 from engine.core.owner_settings import APP_SETTINGS
@@ -43,11 +44,12 @@ def iam_policy(
     prices: bool = False,
     read_only: bool = False,
     offboard: bool = False,
+    state: BucketUrl | None = None,
 ) -> dict[str, Any]:
     """Return the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list.
 
-    `offboard` adds the right to delete profiles and spaces with what is in them. With `read_only` it holds what plan
-    and status call, and no right to change anything.
+    `offboard` adds the right to delete profiles and spaces with what is in them, `state` that to use a shared state.
+    With `read_only` it holds what plan and status call, and no right to change anything.
     """
     changing = [*_APPS, *([_DELETE] if destroy or offboard else [])]
     statements = [
@@ -62,6 +64,7 @@ def iam_policy(
         *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
         *_assigning(fleet, settings, read_only=read_only),
         *_notifying(settings, read_only=read_only),
+        *_sharing(state, fleet, read_only=read_only),
     ]
     return {"Version": IAM_VERSION, "Statement": statements}
 
@@ -117,6 +120,21 @@ def _notifying(settings: Settings, *, read_only: bool) -> Iterable[dict[str, Any
     topics = sorted({channel.sns for channel in settings.notify if channel.sns})
     if topics and not read_only:
         yield _statement("Notify", ["sns:Publish"], topics)
+
+
+def _sharing(state: BucketUrl | None, fleet: DesiredFleet, *, read_only: bool) -> Iterable[dict[str, Any]]:
+    """Yield the rights on the bucket of a shared state, which are for the caller himself."""
+    if state is None:
+        return
+    region = fleet.domains[0].region if fleet.domains else ""
+    bucket = f"arn:{partition(region)}:s3:::{state.bucket}"
+    under = f"{state.prefix}{safe_name(fleet.name)}/*"
+    listing = _statement("ListState", ["s3:ListBucket"], [bucket])
+    listing["Condition"] = {"StringLike": {"s3:prefix": [under]}}
+    yield listing
+    yield _statement("State", ["s3:GetObject", *([] if read_only else ["s3:PutObject"])], [f"{bucket}/{under}"])
+    if not read_only:
+        yield _statement("StateBucket", ["s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"], [bucket])
 
 
 def _passing(fleet: DesiredFleet, *, create: bool) -> Iterable[dict[str, Any]]:

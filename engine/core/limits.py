@@ -158,6 +158,7 @@ OBJECT_UNPACKED_MAX_BYTES: Final = 512_000_000  # of the JSON in one
 BUCKET_PREFIX_MAX_CHARS: Final = 512  # of an address in a bucket, of --state-dir and --report-to
 STATE_OUTCOME_KEPT_MAX_SECONDS: Final = 90 * 86_400.0  # of apps, in the memory of a lane: for forecasts and status
 STATE_KEEP_SECONDS: Final = 30.0  # between two writes of what a lane's memory holds; intents of deletes do not wait
+STATE_SETTINGS_MAX_SECONDS: Final = 5.0  # for asking whether the bucket expires old versions
 STATE_END_MAX_SECONDS: Final = 60.0  # for writing what is left at the end of a run
 STATE_RUNS_READ_MAX_COUNT: Final = 200  # of a shared state, by one command
 JOURNAL_RUNS_MAX_COUNT: Final = 100  # of each fleet; `once`, quarantine and rates outlive the runs that taught them

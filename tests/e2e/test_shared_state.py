@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.harness import POLICY, QUICK, Place, fleet_text, lab_of, people, until
-from tests.object_server import in_front_of, make_bucket, object_server
+from tests.object_server import in_front_of, lying_server, make_bucket, object_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,6 +211,16 @@ def test_a_store_that_is_not_there_is_one_clear_error_and_nothing_is_called(
     assert ran.code == code, ran.out + ran.err
     assert said in ran.err
     assert "Traceback" not in ran.err
+    assert set(machine.place.calls()) <= {"GetCallerIdentity"}
+
+
+def test_a_store_that_takes_every_write_is_refused_before_anything_is_called(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "store" / BUCKET).mkdir(parents=True)
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtesttest", "AWS_SESSION_TOKEN": ""}
+    with lying_server(tmp_path / "store") as url:
+        ran = machine.apply(AWS_ENDPOINT_URL_S3=url, **keys)
+    assert ran.code == 1, ran.out + ran.err
+    assert "takes a write although its condition" in ran.err
     assert set(machine.place.calls()) <= {"GetCallerIdentity"}
 
 

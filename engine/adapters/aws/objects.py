@@ -25,6 +25,10 @@ _TYPES: Final = {"html": "text/html; charset=utf-8", "jsonl": "application/x-ndj
 # There is no such object; a write that names a version of it is refused with the same code.
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
 _NOT_THAT_VERSION: Final = frozenset({"PreconditionFailed", "412", *_NO_OBJECT})
+# The bucket is in another region. Where the service says which, the library itself goes there.
+_ELSEWHERE: Final = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
 # Two writes of one object at the same moment: nothing was written, and the store asks for another try.
 _AT_ONCE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 
@@ -50,6 +54,7 @@ class S3Objects(AwsCalls):
             answer = await self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
             length = answer.get("ContentLength")
             if not isinstance(length, int) or not 0 <= length <= OBJECT_MAX_BYTES:
+                answer["Body"].close()
                 raise UnreadableAnswerError(f"ContentLength is missing, or more than {OBJECT_MAX_BYTES:,} bytes")
             return answer, await answer["Body"].read()
 
@@ -93,6 +98,20 @@ class S3Objects(AwsCalls):
                 )
             more = {"ContinuationToken": token}
 
+    async def keeps_old_versions(self) -> bool:
+        """Return whether the bucket keeps old versions and no lifecycle rule expires them. Raises CloudError."""
+        send = partial(self._s3.get_bucket_versioning, Bucket=self._bucket)
+        if await self._asked("GetBucketVersioning", send, lambda answer: answer.get("Status")) != "Enabled":
+            return False
+        send = partial(self._s3.get_bucket_lifecycle_configuration, Bucket=self._bucket)
+        try:
+            rules = await self._asked("GetBucketLifecycleConfiguration", send, lambda answer: answer.get("Rules") or [])
+        except CloudError as error:
+            if error.service_code == "NoSuchLifecycleConfiguration":
+                return True
+            raise
+        return not any("NoncurrentVersionExpiration" in rule for rule in rules)
+
     async def _asked(self, operation: str, send: Send, read: Callable[[Any], T]) -> T:
         """Make one call. Raises CloudError, with a word on the bucket or on another try where that says more."""
         try:
@@ -103,6 +122,14 @@ class S3Objects(AwsCalls):
                 raise NotFound(
                     f"The bucket {self._bucket} does not exist",
                     hint="Create it, or correct its name",
+                    operation=operation,
+                    service_code=code,
+                    request_id=request_id,
+                ) from None
+            if code in _ELSEWHERE:
+                raise Rejected(
+                    f"The bucket {self._bucket} is in another region than {self._s3.meta.region_name}",
+                    hint="Set AWS_REGION to the bucket's region; domains name their own",
                     operation=operation,
                     service_code=code,
                     request_id=request_id,

@@ -27,12 +27,12 @@ from engine.core.limits import (
 from engine.ports.objects import WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from engine.core.identity import Lane
     from engine.ports.objects import ObjectStore, StoredObject
 
-    Snapshot = Callable[[Sequence[Lane]], Mapping[Lane, Document]]
+    Snapshot = Callable[[Sequence[Lane]], Awaitable[Mapping[Lane, Document]]]
 
 
 LANES: Final = "lanes/"
@@ -87,8 +87,8 @@ class _Kept:
 class LaneMemories:
     """The memories of the lanes that a run holds. `writer` is of this run alone.
 
-    `snapshot` returns what the journal holds of lanes now, or raises StateError; it reads a disk, so it runs in a
-    thread. `broken` says of a lane why its memory is not up to date.
+    `snapshot` returns what the journal holds of lanes now, or raises StateError. `broken` says of a lane why its memory
+    is not up to date.
     """
 
     def __init__(self, store: ObjectStore, leases: Mapping[Lane, Held], writer: str, snapshot: Snapshot) -> None:
@@ -140,7 +140,7 @@ class LaneMemories:
     async def _found(self, lanes: Sequence[Lane]) -> Mapping[Lane, Document]:
         """Return what the journal holds; nothing where it cannot be read."""
         try:
-            return await asyncio.to_thread(self._snapshot, lanes)
+            return await self._snapshot(lanes)
         except StateError as error:
             self.broken.update(dict.fromkeys(lanes, error.message))
             return {}

@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import CloudError
+from engine.adapters.state.lane_memories import LaneMemories
+from engine.adapters.state.shared_documents import Document
+from engine.core.errors import CloudError, StateError
+from engine.core.identity import Lane
 from engine.core.limits import CALL_TOTAL_MAX_SECONDS
 from engine.executor.lease import Lease, LeaseHeldError
 from tests.simulation.leases.shared_store import StoreOfMachine
@@ -16,8 +19,14 @@ if TYPE_CHECKING:
 
     from tests.simulation.leases.shared_store import SharedStore
 
+LANE: Final = Lane("111122223333", "eu-west-1")
 NAME: Final = "lanes/111122223333-eu-west-1/lease.json"
 KILLED_SHARE: Final = 0.4
+INTENT_SHARE: Final = 0.5  # of calls before which an intent is kept
+
+
+def _document(intents: set[str]) -> Document:
+    return Document({"once_done": [[one] for one in sorted(intents)]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +37,27 @@ class Act:
     epoch: int
 
 
-class Machine:
-    """One machine, whose runs follow each other. `acts` is where calls arrive, in the order in which they do."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run found in the lane's memory as it took the lane, or was promised to be kept there since."""
 
-    def __init__(self, name: str, store: SharedStore, rng: random.Random, acts: list[Act]) -> None:
+    epoch: int
+    intents: frozenset[str]
+    is_found: bool
+
+
+class Machine:
+    """One machine, whose runs follow each other.
+
+    `acts` is where calls arrive, in the order in which they do; `kept` is what was found and promised, in that order.
+    """
+
+    def __init__(self, name: str, store: SharedStore, rng: random.Random, acts: list[Act], kept: list[Kept]) -> None:
         self.name = name
         self.taken_count = self.unclean_count = self.lost_count = 0
         self._rng = rng
         self._acts = acts
+        self._kept = kept
         self._shared = store
         self._boot_s = rng.uniform(0.0, 1e6)
         self._stopped_until = self._cut_off_until = 0.0
@@ -90,12 +112,29 @@ class Machine:
         self.unclean_count += lease.silent_s is not None
         ends_at = asyncio.get_running_loop().time() + self._rng.uniform(5.0, 200.0)
         async with lease.kept():
+            intents: set[str] = set()
+
+            async def snapshot(_: object) -> dict[Lane, Document]:
+                return {LANE: _document(intents)}
+
+            memories = LaneMemories(store, {LANE: lease}, nonce, snapshot)
+            try:
+                left = await memories.claim()
+            except (CloudError, StateError):
+                return
+            intents |= {row[0] for row in left[LANE].document.rows.get("once_done", ())} if left else set()
+            self._kept.append(Kept(lease.epoch, frozenset(intents), is_found=True))
             while asyncio.get_running_loop().time() < ends_at:
                 await self.sleep(self._rng.uniform(0.0, 8.0))
                 if not lease.is_held:
                     self.lost_count += 1
                     break
-                self._send(nonce, lease.epoch)
+                intent = f"{nonce}-{len(intents)}"
+                intents.add(intent)
+                if self._rng.random() < INTENT_SHARE and await memories.keep(LANE):
+                    self._kept.append(Kept(lease.epoch, frozenset({intent}), is_found=False))
+                elif lease.is_held:
+                    self._send(nonce, lease.epoch)
             await self.sleep(CALL_TOTAL_MAX_SECONDS)  # until what it sent is over
 
     def _send(self, run: str, epoch: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import PropertyMock, patch
 
+from engine.adapters.state.lane_memories import MEMORY, LaneMemories
 from engine.core import lease as records
 from engine.core.lease import LeaseRecord
 from engine.core.limits import LEASE_TTL_SECONDS
@@ -76,6 +77,30 @@ def equal_bodies() -> Iterator[None]:
         yield
 
 
+def a_memory_is_written_whatever_is_there() -> Any:
+    """Write the memory of a lane without a condition, so that a late write of an earlier holder replaces it."""
+    from tests.simulation.leases.shared_store import SharedStore
+
+    right = SharedStore.write
+
+    def write(store: SharedStore, name: str, data: bytes, replaces: str | None) -> str:
+        there = store.read(name) if name.endswith(MEMORY) else None
+        return right(store, name, data, replaces if there is None else there.tag)
+
+    return patch.object(SharedStore, "write", write)
+
+
+def a_refused_memory_counts_as_kept() -> Any:
+    """Promise that an intent is kept although the store refused it."""
+    right = LaneMemories._write
+
+    async def write(memories: LaneMemories, lane: Any, kept: Any, document: Any) -> bool:
+        await right(memories, lane, kept, document)
+        return True
+
+    return patch.object(LaneMemories, "_write", write)
+
+
 MUTANTS: Final[dict[str, Callable[[], AbstractContextManager[Any]]]] = {
     "no-look-before-calls": no_look_before_calls,
     "takeover-early": takeover_early,
@@ -83,4 +108,6 @@ MUTANTS: Final[dict[str, Callable[[], AbstractContextManager[Any]]]] = {
     "anybodys-version-is-ours": anybodys_version_is_ours,
     "a-store-that-ignores-conditions": the_store_is_not_asked_for_the_version,
     "equal-bodies": equal_bodies,
+    "a-memory-is-written-whatever-is-there": a_memory_is_written_whatever_is_there,
+    "a-refused-memory-counts-as-kept": a_refused_memory_counts_as_kept,
 }

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from tests.simulation.leases.machine import Act, Machine
+from tests.simulation.leases.machine import Act, Kept, Machine
 from tests.simulation.leases.shared_store import SharedStore
 from tests.simulation.virtual_loop import VirtualLoop
 
@@ -38,8 +38,9 @@ def play(seed: int) -> LeaseNight:
 
 async def _night(rng: random.Random) -> LeaseNight:
     acts: list[Act] = []
+    kept: list[Kept] = []
     store = SharedStore(rng, rng.uniform(-1e5, 1e5), rng.choice((0.0, 0.05, 0.3)))
-    machines = [Machine(f"m{number}", store, rng, acts) for number in range(rng.randint(2, MACHINES_MAX_COUNT))]
+    machines = [Machine(f"m{number}", store, rng, acts, kept) for number in range(rng.randint(2, MACHINES_MAX_COUNT))]
     tasks = [asyncio.create_task(machine.live()) for machine in machines]
     loop = asyncio.get_running_loop()
     while loop.time() < NIGHT_SECONDS:
@@ -56,7 +57,23 @@ async def _night(rng: random.Random) -> LeaseNight:
     await asyncio.wait(rest)
     counts = ("taken", "unclean", "lost")
     seen = store.seen | {name for name in counts if any(getattr(one, f"{name}_count") for one in machines)}
-    return LeaseNight((*crashed, *violations(acts)), tuple(acts), frozenset(seen))
+    return LeaseNight((*crashed, *violations(acts), *forgotten(kept)), tuple(acts), frozenset(seen))
+
+
+def forgotten(kept: list[Kept]) -> list[str]:
+    """Name each intent that was kept for a run and not found by the one that followed it."""
+    found: list[str] = []
+    promised: dict[str, int] = {}
+    for one in kept:
+        if one.is_found:
+            found += [
+                f"the run of epoch {one.epoch} did not find {intent}, kept in epoch {epoch}"
+                for intent, epoch in promised.items()
+                if epoch < one.epoch and intent not in one.intents
+            ]
+        else:
+            promised.update(dict.fromkeys(one.intents, one.epoch))
+    return found
 
 
 def violations(acts: list[Act]) -> list[str]:

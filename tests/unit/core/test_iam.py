@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.core.bucket_url import BucketUrl
 from engine.core.desired import DesiredOwner
 from engine.core.iam import iam_policy, may_destroy
 from engine.core.identity import Owner
@@ -49,6 +50,23 @@ def test_the_topics_of_the_policies_are_published_to_by_what_applies_alone() -> 
     }  # fmt: skip
     document = iam_policy(a_fleet(an_app(LAB)), settings, destroy=False, read_only=True)
     assert "Notify" not in {statement["Sid"] for statement in document["Statement"]}
+
+
+def test_a_shared_state_needs_its_bucket_and_a_look_writes_nothing_there() -> None:
+    fleet, state = a_fleet(an_app(LAB)), BucketUrl("acme-appfleet", "prod/")
+
+    def own(**more: Any) -> dict[str, Any]:
+        statements = iam_policy(fleet, Settings(), destroy=False, **more)["Statement"]
+        return {one["Sid"]: one for one in statements if "State" in one["Sid"]}
+
+    found, under = own(state=state), f"prod/{fleet.name}/*"
+    assert found["ListState"]["Condition"] == {"StringLike": {"s3:prefix": [under]}}
+    assert found["State"]["Action"] == ["s3:GetObject", "s3:PutObject"]
+    assert found["State"]["Resource"] == [f"arn:aws:s3:::acme-appfleet/{under}"]
+    assert found["StateBucket"]["Resource"] == ["arn:aws:s3:::acme-appfleet"]
+    looking = own(state=state, read_only=True)
+    assert (set(looking), looking["State"]["Action"]) == ({"ListState", "State"}, ["s3:GetObject"])
+    assert own() == {}
 
 
 def test_deleting_is_a_right_of_its_own() -> None:

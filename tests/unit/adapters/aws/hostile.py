@@ -39,6 +39,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     writer: asyncio.StreamWriter
+    target: str = ""
 
     @property
     def operation(self) -> str:
@@ -85,7 +86,7 @@ class Hostile:
                 if headers.get("expect") == "100-continue":  # as a client of S3 has it before it sends a body
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                request = Request(headers, body, writer)
+                request = Request(headers, body, writer, head[0].split(" ")[1])
                 self.requests.append(request)
                 self.more.set()
                 answer = await self.answer(request) if callable(self.answer) else self.answer

@@ -10,7 +10,16 @@ import pytest
 
 from engine.adapters.aws.sessions import Clouds
 from engine.adapters.aws.signing import signed_by
-from engine.core.errors import AccessDenied, CloudError, NotFound, OutcomeUnknown, StateError, Throttled, Unreachable
+from engine.core.errors import (
+    AccessDenied,
+    CloudError,
+    NotFound,
+    OutcomeUnknown,
+    Rejected,
+    StateError,
+    Throttled,
+    Unreachable,
+)
 from engine.executor.lease import Lease, LeaseHeldError
 from engine.executor.store_probe import PROBE_NAME, probe
 from engine.ports.objects import WriteRefusedError
@@ -154,6 +163,50 @@ async def test_what_a_refused_write_means(status: int, code: str, kind: type[Clo
         with pytest.raises(kind) as refused:
             await store.put("a", b"", replaces=None)
     assert ("s3:PutObject" in refused.value.hint) is (kind is AccessDenied)
+
+
+async def test_a_bucket_of_another_region_is_named_with_what_to_set() -> None:
+    async with hostile(refusal(400, "AuthorizationHeaderMalformed")) as there, objects(there.url) as store:
+        with pytest.raises(Rejected, match="is in another region than eu-west-1") as refused:
+            await store.put("a", b"", replaces=None)
+    assert "AWS_REGION" in refused.value.hint
+
+
+RULE = b"<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status>%b</Rule></LifecycleConfiguration>"
+EXPIRES = b"<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>"
+
+
+@pytest.mark.parametrize(
+    ("versioning", "rules", "grows"),
+    [
+        (b"", http(RULE % b"", 200, DATE), False),
+        (b"<Status>Suspended</Status>", http(RULE % b"", 200, DATE), False),
+        (b"<Status>Enabled</Status>", http(RULE % b"", 200, DATE), True),
+        (b"<Status>Enabled</Status>", http(RULE % EXPIRES, 200, DATE), False),
+        (b"<Status>Enabled</Status>", "NoSuchLifecycleConfiguration", True),
+    ],
+)
+async def test_a_bucket_that_grows_without_end_is_known(versioning: bytes, rules: bytes | str, grows: bool) -> None:
+    async def answer(request: Request) -> bytes:
+        if "versioning" in request.target:
+            return http(b"<VersioningConfiguration>%b</VersioningConfiguration>" % versioning, 200, DATE)
+        return rules if isinstance(rules, bytes) else refusal(404, rules)
+
+    async with hostile(answer) as there, objects(there.url) as store:
+        assert await store.keeps_old_versions() is grows
+
+
+async def test_whoever_may_not_read_a_buckets_rules_is_told() -> None:
+    async with hostile(refusal(403, "AccessDenied")) as there, objects(there.url) as store:
+        with pytest.raises(AccessDenied):
+            await store.keeps_old_versions()
+
+
+async def test_an_object_that_is_too_large_is_not_read() -> None:
+    large = http(b"", 200, TAG, MODIFIED, DATE).replace(b"Content-Length: 0", b"Content-Length: 64000001")
+    async with hostile(large) as there, objects(there.url) as store:
+        with pytest.raises(OutcomeUnknown, match="more than 64,000,000 bytes"):
+            await store.get("a")
 
 
 @pytest.mark.parametrize(

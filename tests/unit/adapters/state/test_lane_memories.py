@@ -75,7 +75,7 @@ class Journal:
     fails: bool = False
     looks: list[tuple[Lane, ...]] = field(default_factory=list)
 
-    def snapshot(self, lanes: Sequence[Lane]) -> Mapping[Lane, Document]:
+    async def snapshot(self, lanes: Sequence[Lane]) -> Mapping[Lane, Document]:
         self.looks.append(tuple(lanes))
         if self.fails:
             raise StateError("the journal cannot be read")
