@@ -9,6 +9,7 @@ from typing import Final
 
 EVERY_NIGHT_COUNT: Final = 1_000  # from so many nights on, each of these has to have happened in one of them
 EXPECTED: Final = (
+    "an app was stopped outside its hours",
     "an app was sent to a training plan",
     "app begun in doubt",
     "app.adopted",
@@ -40,8 +41,11 @@ EXPECTED: Final = (
     "plan: delete because not_declared",
     "plan: delete_then_create because drift",
     "plan: delete_then_create because forced",
+    "plan: delete because outside_hours",
     "plan: none because done_once",
     "plan: none because next_wave",
+    "plan: none because kept",
+    "plan: none because outside_hours",
     "plan: none because not_owned",
     "plan: none because owner_missing",
     "plan: none because pending",
@@ -58,6 +62,7 @@ EXPECTED: Final = (
     "process.stopped",
     "run.killed",
     "somebody at work was spared",
+    "somebody kept an app that a plan stops",
     "somebody retagged an owner that leaves or is updated",
     "space adopted",
     "space created",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TICK: Final = 1e-6
 LIVE_CREATES_MAX_COUNT: Final = 4  # of one key in one run, where nothing shows what was made
-LEFT_ALONE: Final = frozenset({Reason.EXPIRED, Reason.GONE, Reason.NOT_OWNED})
+LEFT_ALONE: Final = frozenset({Reason.EXPIRED, Reason.GONE, Reason.NOT_OWNED, Reason.OUTSIDE_HOURS})
 
 
 class LateWatch:

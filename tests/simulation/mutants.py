@@ -35,6 +35,7 @@ from engine.executor.operation import Operation, Phase
 from engine.executor.step import Await, Call, Gone
 from engine.executor.throttle import AdaptiveRate
 from tests.simulation import guard_mutants as guards
+from tests.simulation import hours_mutants as hours
 from tests.simulation import late_mutants as late
 from tests.simulation import plan_mutants as plans
 from tests.simulation import update_mutants as updates
@@ -396,5 +397,9 @@ MUTANTS: Final = (
     Mutant("an-ended-plan-gets-its-apps", "no app for a plan that cannot run it", plans.sent_to_an_ended_plan),
     Mutant("a-training-plan-is-no-bucket", "a full plan parks its apps alone", plans.plan_is_no_bucket),
     *(Mutant(*bug) for bug in guards.BUGS),
+    Mutant("open-hours-are-closed", "nothing is stopped inside its hours", hours.open_hours_are_closed),
+    Mutant("hours-are-ignored", "nothing is made outside its hours", hours.hours_are_ignored),
+    Mutant("keep-until-is-not-read-again", "the tag, just before a stop", hours.tag_is_not_read_again),
+    Mutant("hours-stop-what-is-not-ours", "only what is owned is stopped", hours.stops_what_is_not_ours),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

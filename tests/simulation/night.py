@@ -17,6 +17,7 @@ from engine.adapters.pace import ThrottlePace
 from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
+from engine.core.hours import HoursAt
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose
 from engine.core.request import Request
@@ -99,6 +100,7 @@ class Night:
         self.play_disturbed()
         if not self.watch.violations:
             self.time += self.scenario.app_late_max_s  # what is on its way arrives
+            self.time = max(self.time, self.scenario.hours_settle_s)
             self.scenario.heal(EPOCH + self.time)
             self._recover()
 
@@ -310,8 +312,10 @@ class Night:
         hashes = {app.key: spec_hash(app) for app in fleet.apps}
         limit = scenario.settings.safety.quarantine_after
         observed = await run.observe(dict.fromkeys(scenario.lanes))
+        made_at = datetime.fromtimestamp(self.watch.plan_begins(), UTC)
         options = PlanOptions(
-            made_at=datetime.fromtimestamp(self.watch.plan_begins(), UTC).isoformat(),
+            made_at=made_at.isoformat(),
+            hours=HoursAt.of(fleet.hours, made_at),
             today=TODAY,
             safety=scenario.settings.safety,
             request=Request(

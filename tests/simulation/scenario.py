@@ -16,6 +16,7 @@ from engine.simulator.world.world import Timing
 from tests.simulation.delay_maker import draw_delays
 from tests.simulation.fleet_maker import Kind, give_away, make_fleet, place_what_stands, with_expired
 from tests.simulation.guard_maker import draw_guards, heal_guards
+from tests.simulation.hours_maker import draw_hours
 from tests.simulation.owner_maker import draw_owners, heal_owners
 from tests.simulation.plan_maker import draw_plans, heal_plans
 from tests.simulation.sign_in_maker import draw_sign_in
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from engine.simulator.world.training_plans import TrainingPlan
     from tests.simulation.sim_cloud import Call
 
-DRAWING: Final = 8  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
+DRAWING: Final = 9  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
@@ -72,6 +73,7 @@ class Scenario:
     strange: list[tuple[AppId, float, float]] = field(default_factory=list)
     disturbances: tuple[Disturbance, ...] = ()
     compares: bool = False  # every run compares all owners, as --owners does
+    hours_settle_s: float = 0.0  # after the night began, until no calendar changes for a day
     plans: list[TrainingPlan] = field(default_factory=list)  # also those that the world does not have
 
     def weight(self, app: DesiredApp) -> float:
@@ -170,6 +172,7 @@ def make_scenario(seed: int) -> Scenario:
     scenario.disturbances = with_aborted_reads(random.Random(seed + 12), scenario.disturbances)
     draw_delays(random.Random(seed + 21), scenario)
     draw_guards(random.Random(seed + 27), scenario)
+    draw_hours(random.Random(seed + 31), scenario)
     return scenario
 
 

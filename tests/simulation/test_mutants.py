@@ -18,6 +18,7 @@ QUICK = {
     "half-done-replace-is-forgotten": 95,
     "calls-in-doubt-are-forgotten": 0,
     "an-old-look-will-do": 0,
+    "keep-until-is-not-read-again": 0,
 }
 
 

@@ -12,6 +12,7 @@ from engine.executor.cause import Cause
 from engine.executor.troubles import UNKNOWN_CODE
 from engine.simulator.world.records import IN_SERVICE, PENDING
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
+from tests.simulation.hours_maker import is_open
 from tests.simulation.owner_watch import check_no_owner_left, why_owners_not_converged
 
 if TYPE_CHECKING:
@@ -24,8 +25,18 @@ if TYPE_CHECKING:
     from tests.simulation.watch import Watch
 
 END_MAX_SECONDS: Final = 31.0  # after the deadline: the calls in flight, each at most half a minute
+OF_HOURS: Final = (Reason.OUTSIDE_HOURS, Reason.KEPT)
 SETTLED_REASONS: Final = frozenset(
-    {Reason.IN_SYNC, Reason.DRIFT, Reason.DONE_ONCE, Reason.GONE, Reason.UNMANAGED, Reason.NOT_OWNED, Reason.ORPHANED}
+    {
+        Reason.IN_SYNC,
+        Reason.DRIFT,
+        Reason.DONE_ONCE,
+        Reason.GONE,
+        Reason.UNMANAGED,
+        Reason.NOT_OWNED,
+        Reason.ORPHANED,
+        *OF_HOURS,
+    }
 )
 STILL_OURS: Final = frozenset({Outcome.CREATED, Outcome.REPLACED, Outcome.STILL_PENDING, Outcome.ADOPTED})
 
@@ -170,6 +181,11 @@ def check_nothing_left(watch: Watch, plan: Plan) -> None:
     for change in plan.decisions:
         if change.action is Action.ADOPT:
             continue  # somebody's app that was Pending when the last plan was made
+        if change.action is Action.DELETE and change.reason is Reason.OUTSIDE_HOURS and watch.scenario.adopt:
+            continue  # adopted by the last run, which stops nothing that it adopts
+        hours = None if change.after is None else change.after.hours
+        if hours is not None and change.reason in OF_HOURS and is_open(hours, watch.planned_at_wall):
+            watch.violation(f"after convergence {change.key} is said to be outside its hours, and they are open")
         if change.action is not Action.NONE or change.reason not in SETTLED_REASONS:
             watch.violation(f"after convergence {change.key} is still to be {change.action} ({change.reason})")
     check_no_owner_left(watch, plan)

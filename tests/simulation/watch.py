@@ -28,6 +28,7 @@ from engine.ports.events import AppOutcomeUnknown, Event, LaneStopped, LaneThrot
 from engine.simulator.world.records import App
 from tests.simulation.fleet_maker import FLEET_NAME, FLEET_TAG
 from tests.simulation.guard_watch import GuardWatch
+from tests.simulation.hours_watch import HoursWatch
 from tests.simulation.late_watch import LateWatch
 from tests.simulation.owner_watch import OWNER_WRITES, OwnerWatch
 from tests.simulation.plan_watch import PlanWatch
@@ -107,6 +108,7 @@ class Watch:
         self.quotas = QuotaWatch(self)
         self.plans = PlanWatch(self)
         self.guards = GuardWatch(self)
+        self.hours = HoursWatch(self)
         awaited = self.owners.awaited if self.runs > 1 else frozenset()
         self.owners: OwnerWatch = OwnerWatch(
             self, {name: domain_id for domain_id, name in self._domain_names.items()}, awaited
@@ -126,6 +128,7 @@ class Watch:
             key = change.key
             owner = key.owner.lower() if key.owner_kind == "user" else key.owner
             self.changes[key_of_parts(ids[key.domain], key.owner_kind, owner, key.app_type, key.app_name)] = change
+        self.hours.planned()
 
     def plan_begins(self) -> float:
         """Return the time by which the plan of this run judges what ends, in epoch seconds."""
@@ -259,6 +262,7 @@ class Watch:
         if change.action not in (Action.CREATE, Action.DELETE_THEN_CREATE):
             self.violation(f"CreateApp of {key}, of which the plan says {change.action}")
         self._check_gone(key, change)
+        self.hours.creating(key, change)
         if call.spec is not None and change.after is not None:
             allowed = (change.after.spec.instance_type, *change.after.fallback)
             if call.spec.instance_type not in allowed:
@@ -318,6 +322,7 @@ class Watch:
             self.violation(f"DeleteApp of {key}, whose spec is not the plan's")
         else:
             self.guards.check_delete(key, seen)
+        self.hours.deleting(key, change, old_s)
         found = self.world.apps.get(key)
         same = found is not None and found.created_at == change.before.created_at
         if found is not None and same and found.tags.get(FLEET_TAG) != FLEET_NAME:
