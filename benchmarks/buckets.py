@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import INSTANCE_TYPES, Ran, appfleet, simulator, told, workshop, write_fleet
+from benchmarks.harness import AT_ONCE, INSTANCE_TYPES, Ran, appfleet, simulator, told, workshop, write_fleet
 from benchmarks.limits import UNLIMITED
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _beside_a_full_one(folder: Path) -> tuple[float, int]:
 
 def _run(folder: Path, scenario: str, parked: int) -> Ran:
     types = INSTANCE_TYPES if parked else INSTANCE_TYPES[:-1]
-    write_fleet(folder, APPS * len(types) // len(INSTANCE_TYPES), POLICY, types=types)
+    write_fleet(folder, APPS * len(types) // len(INSTANCE_TYPES), POLICY + AT_ONCE, types=types)
     with simulator(folder, scenario) as service:
         ran = appfleet(folder, service.url, "apply", "--yes")
         assert ran.exit_code == (3 if parked else 0), ran.report["summary"]

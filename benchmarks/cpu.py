@@ -14,7 +14,7 @@ import sys
 import textwrap
 import time
 
-from benchmarks.harness import DOMAIN_ID, REGION, appfleet, environment, simulator, told, workshop, write_fleet
+from benchmarks.harness import AT_ONCE, DOMAIN_ID, REGION, appfleet, environment, simulator, told, workshop, write_fleet
 from benchmarks.limits import UNLIMITED
 
 RUNS = 3
@@ -85,7 +85,7 @@ def main() -> None:
 def _ours(apps: int) -> tuple[float, dict[str, int]]:
     """Return the CPU seconds of one run of ours, and the pages that it listed, by operation."""
     with workshop() as folder:
-        write_fleet(folder, apps, POLICY)
+        write_fleet(folder, apps, POLICY + AT_ONCE)
         with simulator(folder, SCENARIO) as service:
             ran = appfleet(folder, service.url, "apply", "--yes")
             assert ran.report["summary"] == {"created": apps}, ran.report["summary"]
@@ -95,7 +95,7 @@ def _ours(apps: int) -> tuple[float, dict[str, int]]:
 
 def _bare(apps: int, pages: dict[str, int]) -> float:
     with workshop() as folder:
-        write_fleet(folder, apps, POLICY)
+        write_fleet(folder, apps, POLICY + AT_ONCE)
         with simulator(folder, SCENARIO) as service:
             command = [sys.executable, "-c", BARE, str(apps), json.dumps(pages), service.url]
             done = subprocess.run(command, env=environment(service.url), capture_output=True, text=True, check=True)
@@ -128,7 +128,7 @@ def _waiting() -> list[float]:
 def _parked() -> list[float]:
     """Return the share of a core that a run takes while everything it has waits for a full quota."""
     shares: list[float] = []
-    policy = POLICY + '[backoff.ResourceLimitExceeded]\ninitial = "1s"\nmax = "60s"\ngive_up_after = "20s"\n'
+    policy = POLICY + AT_ONCE + '[backoff.ResourceLimitExceeded]\ninitial = "1s"\nmax = "60s"\ngive_up_after = "20s"\n'
     full = SCENARIO + '[[quota]]\napp_type = "JupyterLab"\ninstance_type = "ml.t3.medium"\nvalue = 1\n'
     for _ in range(RUNS):
         spent: list[tuple[float, float]] = []

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import APPFLEET, REGION, RUN_MAX_SECONDS, environment, simulator, told, workshop
+from benchmarks.harness import APPFLEET, AT_ONCE, REGION, RUN_MAX_SECONDS, environment, simulator, told, workshop
 from engine.app.serving import serve_until_stopped, world_of
 from engine.config.fleet.fleet_file import load_fleet
 from engine.simulator.service.app_operations import place_app
@@ -198,7 +198,7 @@ def idle(lanes: int) -> None:
 def creating(lanes: int) -> None:
     """Measure a night that makes everything: the service answers in 50 ms, each account takes 5 creates a second."""
     with workshop() as folder:
-        write_lanes(folder, lanes, POLICY)
+        write_lanes(folder, lanes, POLICY + AT_ONCE)
         with simulator(folder, WORLD.format(answer=0.05, sts=0.0)) as service:
             one = night(folder, service.url)
             counted = service.stats()
@@ -215,7 +215,7 @@ def creating(lanes: int) -> None:
 def slow(lanes: int) -> None:
     """Measure how long it takes until the first create where every answer takes 100 ms; then the run is stopped."""
     with workshop() as folder:
-        write_lanes(folder, lanes, POLICY)
+        write_lanes(folder, lanes, POLICY + AT_ONCE)
         with simulator(folder, WORLD.format(answer=0.1, sts=0.1)) as service:
             load, began_at = os.getloadavg()[0], time.time()
             command = [*APPFLEET, "-f", str(folder / "fleet.toml"), "apply", "--yes", "--format", "json"]

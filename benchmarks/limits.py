@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.harness import Simulator, appfleet, simulator, told, workshop, write_fleet
+from benchmarks.harness import AT_ONCE, Simulator, appfleet, simulator, told, workshop, write_fleet
 
 RUNS = 3
 TIMES = """schema = 1
@@ -28,7 +28,7 @@ UNLIMITED = TIMES + "[request_limits]\nCreateApp = { rate = 0 }\nListApps = { ra
 def policy(rate: float, rate_max: float, concurrency: int = 16) -> str:
     return (
         f"[execution]\ncreate_rate = {rate}\ncreate_rate_max = {rate_max}\n"
-        f"concurrency = {concurrency}\nread_rate = 5.0\n"
+        f"concurrency = {concurrency}\nread_rate = 5.0\n{AT_ONCE}"
     )
 
 

@@ -9,6 +9,7 @@ MODULES = (
     "startup",
     "limits",
     "buckets",
+    "canary",
     "idle",
     "lanes",
     "cpu",

@@ -84,6 +84,9 @@ _BOUNDS: Final = {
     "safety.replace_wave": settings.WAVE_COUNT,
     "safety.spare_active": settings.SPARE_ACTIVE_SECONDS,
     "safety.hourly_usd_max": settings.HOURLY_USD,
+    "tolerance.failures_max": settings.FAILURES_MAX_COUNT,
+    "tolerance.failure_share_max": settings.SHARE,
+    "tolerance.failure_floor": settings.COUNT,
 }
 
 
@@ -124,7 +127,7 @@ def _cell(text: str) -> str:
 def _setting_rows() -> list[str]:
     defaults = settings.Settings()
     rows = []
-    for table in ("execution", "observe", "safety"):
+    for table in ("execution", "observe", "safety", "tolerance"):
         values = getattr(defaults, table)
         for item in fields(values):
             bound = _BOUNDS.get(f"{table}.{item.name}")

@@ -11,7 +11,7 @@ import typing
 from dataclasses import fields
 from typing import Any, Final
 
-from engine.core.change import Action, Reason
+from engine.core.change import CANARY, Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.idle_spaces import Sign
 from engine.core.outcome import Outcome, RunResult
@@ -74,8 +74,10 @@ SPEC: Final = {
 BEFORE: Final = obj(tuple(SPEC), **SPEC, generation=NUMBER, status=TEXT)
 AFTER: Final = obj((*SPEC, "fallback"), **SPEC, fallback=arr(TEXT))
 CHANGE: Final = obj(
+    ("canary",),
     key=KEY, domain=TEXT, owner_kind={"enum": ["user", "space"]}, owner=TEXT, app_type=TEXT, app_name=TEXT,
-    action=one_of(Action), reason=one_of(Reason), before=or_null(BEFORE), after=or_null(AFTER), differs=arr(TEXT),
+    action=one_of(Action), reason={"enum": [*(item.value for item in Reason), CANARY]},
+    before=or_null(BEFORE), after=or_null(AFTER), differs=arr(TEXT), canary=obj(key=KEY, reason=one_of(Reason)),
 )  # fmt: skip
 TROUBLE: Final = obj(code=TEXT, message=TEXT, hint=TEXT)
 FINDING: Final = obj(rule=TEXT, enforcement=TEXT, key=TEXT, message=TEXT, source=TEXT)
@@ -202,7 +204,7 @@ def explain() -> dict[str, Any]:
     shown = document(
         "appfleet explain --format json",
         key=KEY, declared_at=or_null(TEXT), fields=arr(obj(field=TEXT, value=TEXT, layer=TEXT, source=TEXT)),
-        rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT,
+        rules=arr(rule), priority=NUMBER, buckets=arr(TEXT), change=or_null(CHANGE), trouble=TEXT, unproven=TEXT,
         findings=arr(FINDING), owner=or_null(OWNER_ROW),
     )  # fmt: skip
     shown["properties"]["hours"] = arr(HOURS)  # where the app has hours

@@ -129,4 +129,4 @@ async def explain(options: AppOptions, key: AppKey, emit: Emit) -> Explanation:
     except AppfleetError as error:
         return explained(loaded, key, today(), trouble=str(error))
     told = explained(loaded, key, today(), whole.plan, whole.facts.observed)
-    return replace(told, owner=next(iter(whole.owners), None))
+    return replace(told, owner=next(iter(whole.owners), None), unproven=next(iter(whole.unproven), ""))

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from engine.app.options import AppOptions
     from engine.config.policy.policy_file import LoadedPolicies
+    from engine.core.canaries import Tried
     from engine.core.desired import DesiredApp, DesiredFleet
     from engine.core.diagnostics import Diagnostic
-    from engine.core.identity import AppKey
+    from engine.core.identity import AppKey, Lane
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
     from engine.core.settings import Settings
+    from engine.core.shape import Shape
     from engine.core.shards import Shard
     from engine.policy.admission import Admitted
     from engine.policy.guardrails import Allowance
@@ -118,6 +120,17 @@ class Loaded:
             for key, (count, failed_hash) in memory.failures.items()
             if count >= limit and key in apps and spec_hash(apps[key]) == failed_hash
         )
+
+    def tried(self, memory: Memory, lanes: Mapping[str, Lane]) -> Tried:
+        """Return what the journal knows of shapes, or of specs where it was written in an earlier form."""
+        from engine.core.canaries import Tried
+        from engine.executor.kinds.apps import spec_hash
+
+        def runs(shape: Shape, app: DesiredApp) -> bool | None:
+            known = memory.shapes.get(shape.id)
+            return memory.shapes.get(spec_hash(app)) if known is None and memory.shapes else known
+
+        return Tried(lanes, runs, frozenset(memory.failures))
 
     def weights(self, plan: Plan, observed: ObservedFleet) -> dict[str, Weight]:
         """Return what a plan weighs against the limits of `[safety]`, by domain."""

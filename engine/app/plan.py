@@ -20,6 +20,7 @@ from engine.app.loading import keys_named, moment, read, today
 from engine.app.looking import looking
 from engine.app.missing_domains import with_missing_domains_explained
 from engine.app.owner_looks import compared_domains, ended_updates, owners_to_compare, unassigned_owners, uncompared
+from engine.core.canaries import with_canaries
 from engine.core.change import Action
 from engine.core.desired import Mode
 from engine.core.draft import Draft
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from engine.core.finding import Finding
     from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
+    from engine.core.shape import Shape
     from engine.core.trouble import Trouble
     from engine.executor.fleet_run import FleetRun
     from engine.ports.events import Emit
@@ -63,7 +65,8 @@ class Planned(NamedTuple):
 
     `compared` names the domains of which every declared profile and space was compared. `owners` has a row for each one
     that --owners selects. The users of `not_to_assign` are nobody's business any more,
-    and the updates of `ended`, which an earlier run began, are done.
+    and the updates of `ended`, which an earlier run began, are done. `unproven` are shapes, in words, that are
+    made and never ran here.
     """
 
     plan: Plan
@@ -73,6 +76,7 @@ class Planned(NamedTuple):
     owners: tuple[OwnerLine, ...] = ()
     not_to_assign: tuple[Owner, ...] = ()
     ended: tuple[Owner, ...] = ()
+    unproven: tuple[str, ...] = ()
 
 
 async def planned(
@@ -132,6 +136,9 @@ def _whole(
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
     if broken := _guarded(made, draft.facts.observed, options, loaded):
         made = replace(made, findings=tuple(sorted((*made.findings, *broken))), denied=True)
+    unproven: tuple[Shape, ...] = ()
+    if loaded.settings.tolerance.canary:
+        made, unproven = with_canaries(made, loaded.tried(parts.run.memory, draft.asked.domain_lanes), loaded.weight)
     if made.changes:
         made = replace(made, cost=cost_of(made, loaded.fleet.domains, loaded.policies.admission.prices))
     if made.has_changes:
@@ -144,7 +151,7 @@ def _whole(
     errors = (draft.refusal.trouble,) if draft.refusal else ()
     ended = ended_updates(draft, made, parts.run.memory, parts.run.wall())
     made.fingerprint  # noqa: B018  # worked out here, and kept
-    return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign, ended)
+    return Planned(made, draft.facts, errors, compared, rows, draft.not_to_assign, ended, tuple(map(str, unproven)))
 
 
 def _guarded(made: Plan, observed: ObservedFleet, options: AppOptions, loaded: Loaded) -> tuple[Finding, ...]:
@@ -261,6 +268,7 @@ def _forecast_inputs(loaded: Loaded, parts: Joined, draft: Draft) -> ForecastInp
         learnt_rates=memory.last_rates,
         **past,
         room=draft.fit.room,
+        failures_max=settings.tolerance.failures_max,
         rows={name: len(domain.apps) for name, domain in draft.facts.observed.domains.items()},
     )
 

@@ -5,7 +5,7 @@ Not here: how it is decided (`decision`, `owner_planner`), and the plan that hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -65,12 +65,16 @@ class Reason(StrEnum):
     NEXT_WAVE = "next_wave"  # a replace is due, and this run makes no more of them
 
 
+CANARY: Final = "canary"  # shown in place of the reason of what waits for the first app of its shape
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The decision about one key, of whatever action.
 
     `before` is the observed row, spelled as observed, and `after` the desired app, also of a declared app that
-    shall go; either may be None. `differs` names the declared fields that are not as observed.
+    shall go; either may be None. `differs` names the declared fields that are not as observed. `canary` is the app of
+    the same shape that goes first, where this one waits for it.
     """
 
     key: AppKey
@@ -79,6 +83,7 @@ class Change:
     before: ObservedApp | None = None
     after: DesiredApp | None = None
     differs: tuple[str, ...] = ()
+    canary: AppKey | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `changes` in `plan --format json`: what stood there before, and what will stand there.
@@ -87,7 +92,7 @@ class Change:
         """
         before = self.before if self.before is not None and self.before.status is not AppStatus.DELETED else None
         after = self.after if self.action is not Action.DELETE else None
-        return {
+        shown = {
             "key": str(self.key),
             "domain": self.key.domain,
             "owner_kind": self.key.owner_kind,
@@ -100,6 +105,15 @@ class Change:
             "after": None if after is None else _after_json(after),
             "differs": list(self.differs),
         }
+        if self.canary is not None:
+            shown["canary"] = {"key": str(self.canary), "reason": shown["reason"]}
+            shown["reason"] = CANARY
+        return shown
+
+    @property
+    def alone(self) -> Change:
+        """The same decision, whatever it waits for: what is approved does not depend on what a journal knows."""
+        return self if self.canary is None else replace(self, canary=None)
 
 
 def _after_json(app: DesiredApp) -> dict[str, Any]:

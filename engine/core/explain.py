@@ -47,6 +47,7 @@ class Explanation:
     `findings` is what the files are warned about. `owner` is the app's user profile or space, None where the fleet does
     not declare it or nothing could be observed.
     `hours` are those of the app, as they are now.
+    `unproven` is the shape of an app to be created, in words, where no app of that shape is known to run here.
     `buckets` are the quota buckets that a create would need, the fallbacks' behind it; `weight` is the priority.
     """
 
@@ -61,6 +62,7 @@ class Explanation:
     findings: tuple[Finding, ...] = ()
     owner: OwnerLine | None = None
     hours: tuple[HoursLine, ...] = ()
+    unproven: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `explain --format json`."""
@@ -92,6 +94,7 @@ class Explanation:
             "findings": [finding.to_json() for finding in self.findings],
             "owner": None if self.owner is None else self.owner.to_json(),
             **({"hours": [line.to_json() for line in self.hours]} if self.hours else {}),
+            "unproven": self.unproven,
         }
 
 

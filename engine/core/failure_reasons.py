@@ -16,6 +16,8 @@ LOG_GROUP: Final = "/aws/sagemaker/studio"
 LIFECYCLE_STREAM: Final = "LifecycleConfigOnStart"
 _ANY_APP: Final = "OWNER/TYPE/NAME"
 
+SURROUNDINGS: Final = frozenset({"NoFreeAddresses", "EfsMountFailed"})  # not the shape's own
+INTERNAL_FAILURE: Final = "InternalFailure"  # the code where the service says that the fault was its own
 _INTERNAL_WORDS: Final = ("internalfailure", "internal failure", "internal error")
 _INTERNAL_HINT: Final = "The service failed on its side; the next run tries again"
 _OWN_IMAGE_HINT: Final = (
@@ -95,7 +97,7 @@ def kind_of_failure(reason: str, words: str, *, own_image: bool, app: str) -> tu
     speaks of several. `own_image`: the app runs a custom image.
     """
     if any(word in words for word in _INTERNAL_WORDS):
-        return "InternalFailure", _OWN_IMAGE_HINT if own_image else _INTERNAL_HINT
+        return INTERNAL_FAILURE, _OWN_IMAGE_HINT if own_image else _INTERNAL_HINT
     if _LIFECYCLE_WORDS.search(words):
         output = f"its output is in {log_of(app, LIFECYCLE_STREAM)}"
         if _TOO_LONG.search(words):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
@@ -20,8 +20,9 @@ from engine.core.buckets import bucket_of
 from engine.core.change import DESTROYING, MAKING, Action, Change, OwnerChange
 from engine.core.desired import AppSpec
 from engine.core.forecast_inputs import ForecastInputs
-from engine.core.identity import USER, Lane, QuotaBucket
+from engine.core.identity import USER, AppKey, Lane, QuotaBucket
 from engine.core.limits import LIST_PAGE_MAX_ROWS, SETTLE_TICK_MAX_SECONDS, SETTLE_TICK_MIN_SECONDS
+from engine.core.shape import Kind, shape_of
 
 OWNER_PRIOR_SECONDS: Final = 10.0  # of a profile or a space, until a listing shows it InService
 LEARNT_RATE_SHARE: Final = 0.93  # at its limit a lane falls by a tenth and climbs, and was remembered near the top
@@ -222,16 +223,17 @@ def _lane_bunches(
 ) -> tuple[list[_Bunch], tuple[int, int], list[tuple[float, str]]]:
     """Share out a lane's calls over its buckets; give the bunches, how many are parked and hopeless, and their ends."""
     sent_s = _sent_s(lane, inputs)
-    grouped: defaultdict[tuple[Action, tuple[str, str], QuotaBucket], int] = defaultdict(int)
+    grouped: defaultdict[tuple[Action, tuple[str, str], QuotaBucket, bool], int] = defaultdict(int)
+    waiting = _waiting(lane, changes, inputs.failures_max)
     for change in changes:
-        grouped[change.action, *_tried(change, lane, inputs)] += 1
+        grouped[change.action, *_tried(change, lane, inputs), change.key in waiting] += 1
     writes = sum(count * (2 if action is Action.DELETE_THEN_CREATE else 1) for (action, *_), count in grouped.items())
     writes += len(owners)
     made = {kind for action, kind in owners if action is Action.CREATE}
     owners_s = sum(_owner_s(kind, Action.CREATE, inputs) for kind in made)  # a profile, then its space, then the app
     bunches, over, ends = [], [0, 0], []
     left: dict[QuotaBucket, int] = {}  # kinds of apps may share a bucket
-    for (action, kind, bucket), count in sorted(grouped.items()):
+    for (action, kind, bucket, waits), count in sorted(grouped.items()):
         room = left.get(bucket, inputs.room.get(bucket, count)) if action is Action.CREATE else count
         fitting = min(count, max(room, 0))
         if bucket in inputs.room and action is Action.CREATE:
@@ -245,9 +247,24 @@ def _lane_bunches(
             slots = min(fitting, slots_max)
             times = tuple((sent_s(writes * (slot + 1) / slots), fitting / slots) for slot in range(slots))
             first_s = owners_s if action is Action.CREATE else 0.0
-            takes = tuple(first_s + one for one in _durations(action, kind, inputs))
+            durations = _durations(action, kind, inputs)
+            first_s += durations[len(durations) // 2] if waits else 0.0  # until one like them is in service
+            takes = tuple(first_s + one for one in durations)
             bunches.append(_Bunch(str(bucket), times, takes))
     return bunches, (over[0], over[1]), ends
+
+
+def _waiting(lane: Lane, changes: Iterable[Change], failures_max: int) -> set[AppKey]:
+    """Return what is sent once another one like it is in service."""
+    kinds: Counter[Kind] = Counter()
+    waiting = set()
+    for change in changes:
+        if change.action in MAKING and change.after is not None:
+            kind = shape_of(lane, change.key.app_type, change.after.spec).kind
+            kinds[kind] += 1
+            if change.canary is not None or kinds[kind] > failures_max > 0:
+                waiting.add(change.key)
+    return waiting
 
 
 def _durations(action: Action, kind: tuple[str, str], inputs: ForecastInputs) -> tuple[float, ...]:

@@ -30,7 +30,8 @@ class ForecastInputs:
     `lanes` maps domains to their lanes; `learnt_rates` holds the lanes whose limit is known; `durations` the past
     times to InService by app type and instance type, and `owner_durations` those of profiles and spaces by kind and
     action; what is in neither takes what is `typical`. `room` holds the free places of the buckets whose quota is known
-    (a negative number: waiting cannot help); `rows` the apps of each domain.
+    (a negative number: waiting cannot help); `rows` the apps of each domain. `failures_max` of a kind are sent before
+    one of them is in service, 0: all at once.
     """
 
     lanes: Mapping[str, Lane]
@@ -42,3 +43,4 @@ class ForecastInputs:
     typical: Typical = Typical()
     room: Mapping[QuotaBucket, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    failures_max: int = 0

@@ -126,6 +126,10 @@ QUOTA_VALUE_MAX_COUNT: Final = 999_999_999_999
 QUOTA_CACHE_MAX_SECONDS: Final = 86_400.0
 TRAINING_PLAN_PARTS_MAX_COUNT: Final = 100  # targets and reserved capacities of one plan; the service gives at most 5
 
+# Canaries.
+SHAPES_KEPT_MAX_COUNT: Final = 10_000  # of each fleet, by the journal: whether apps of a shape ran here
+SHAPES_CACHED_MAX_COUNT: Final = 10_000
+
 # Settling.
 SETTLE_TICK_MIN_SECONDS: Final = 3.0
 SETTLE_TICK_MAX_SECONDS: Final = 15.0

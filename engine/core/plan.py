@@ -177,7 +177,7 @@ class Plan:
         digest = hashlib.sha256()
         digest.update(_canonical({"inputs": dict(self.inputs), "fleet": self.fleet}))
         for change in self.changes:
-            digest.update(_canonical(change.to_json()))
+            digest.update(_canonical(change.alone.to_json()))
         for owner_change in self.owners:
             digest.update(_canonical(owner_change.to_json()))
         return f"sha256:{digest.hexdigest()}"

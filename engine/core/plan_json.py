@@ -104,14 +104,15 @@ def _stays(one: OwnerChange) -> bool:
 
 def _read_change(entry: Mapping[str, Any]) -> Change:
     key = parse_app_key(_text(entry["key"]))
-    before, after = entry["before"], entry["after"]
+    before, after, waits = entry["before"], entry["after"], entry.get("canary")
     return Change(
         key,
         Action(entry["action"]),
-        Reason(entry["reason"]),
+        Reason(entry["reason"] if waits is None else waits["reason"]),
         None if before is None else _read_before(key, before),
         None if after is None else _read_after(key, after),
         tuple(_text(name) for name in entry["differs"]),
+        None if waits is None else parse_app_key(_text(waits["key"])),
     )
 
 

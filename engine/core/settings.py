@@ -41,6 +41,7 @@ SHARE: Final = Bound(0.0, 1.0)
 SPARE_ACTIVE_SECONDS: Final = Bound(0.0, 30 * DAY)
 WAVE_COUNT: Final = Bound(1, 1_000_000)
 QUARANTINE_AFTER: Final = Bound(1, 100)
+FAILURES_MAX_COUNT: Final = Bound(1, 1_000_000)
 HOURLY_USD: Final = Bound(0.0, 10_000_000.0)
 PRIORITY_WEIGHT: Final = Bound(-1_000_000.0, 1_000_000.0)
 
@@ -122,6 +123,16 @@ class NotifyChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """`[tolerance]`: when creates that fail alike keep the others from being sent."""
+
+    canary: bool = True
+    failures_max: int = 5
+    failure_share_max: float = 0.5
+    failure_floor: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of them. `prices` is USD an hour by region ("" is all) and type.
 
@@ -134,6 +145,7 @@ class Settings:
     backoffs: Backoffs = Backoffs()
     observe: Observe = Observe()
     safety: Safety = Safety()
+    tolerance: Tolerance = Tolerance()
     create_owners: bool = False
     assign_users: bool = False
     update_owners: bool = False

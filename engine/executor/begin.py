@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from engine.core.canaries import in_service
 from engine.core.change import DESTROYING, Action, Reason
 from engine.core.decision import Guard
 from engine.core.desired import holder_of
@@ -28,7 +29,7 @@ from engine.executor.troubles import QUARANTINE, kept_by_hours, kept_trouble, qu
 from engine.ports.events import AppOutcomeUnknown, AppSkipped
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping, Sequence
 
     from engine.core.change import Change, OwnerChange
     from engine.core.desired import DesiredApp
@@ -87,6 +88,7 @@ class Beginning:
                 self._skipped(result, DENIED)
         else:
             operations += [self._operation(step.rank, step.change) async for step in _in_slices(steps)]
+        self._note_shapes(plan.decisions)
         unadopted = {finding.key for finding in plan.findings if finding.rule == Guard.ADOPTION.value}
         opens = {line.hours: line.local for line in plan.hours}
         async for change in _in_slices(plan.decisions):
@@ -102,6 +104,13 @@ class Beginning:
                 adopts = bool(unadopted) and str(change.key) in unadopted
                 results.append(self._kept(change, opens, adopts=adopts))
         return self._owner_operations(plan, steps), operations, results
+
+    def _note_shapes(self, decisions: Iterable[Change]) -> None:
+        """Remember which shapes run here, of which nothing was known: the next run may find none of their apps."""
+        lanes = {name: link.lane for name, link in self.links.items()}
+        for shape in dict.fromkeys(in_service(decisions, lanes)):
+            if shape.id not in self.memory.shapes:
+                self.journal.note_shape(shape.id, self.wall(), runs=True)
 
     def _owner_operations(self, plan: Plan, steps: Sequence[Step]) -> list[OwnerOperation]:
         """Return an operation for each owner of `plan`, each ranked with the first app that needs it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from engine.core.activity import Use
 from engine.core.change import Action
 from engine.core.errors import BugError, QuotaExceeded, Rejected
+from engine.core.failure_reasons import INTERNAL_FAILURE, SURROUNDINGS
 from engine.core.limits import CALL_LATE_FACTOR, IN_USE_WAIT_SECONDS
 from engine.core.observed import PASSING, AppStatus, ObservedApp
 from engine.core.outcome import Outcome
@@ -19,7 +20,9 @@ from engine.executor.cause import Cause
 from engine.executor.judge import Verdict, believe, is_generation, is_since, stands
 from engine.executor.operation import OBSERVING, SETTLING, Phase
 from engine.executor.step import AT_ONCE, Await, Call, End, Gone, Refused
+from engine.executor.trial import Blame, waits_for_canary
 from engine.executor.troubles import (
+    CANARY_AWAITED,
     DEADLINE,
     INTERRUPTED,
     LEASE_LOST,
@@ -259,7 +262,9 @@ def after_look(  # noqa: C901, PLR0911, PLR0912 - one case a verdict
 
 def _failed(operation: AnyOperation, row: Seen, error: CloudError, now: float) -> Step:
     """Return what follows for an app that ended Failed, with the error of its FailureReason."""
+    blame = _blame(operation, error)
     if not operation.ours:
+        operation.blame = blame
         operation.counts_as_failure = operation.was_unseen and isinstance(error, Rejected)
         return End(Outcome.FAILED, trouble_of(error))
     if operation.phase in OBSERVING and is_since(operation, row):
@@ -269,6 +274,7 @@ def _failed(operation: AnyOperation, row: Seen, error: CloudError, now: float) -
         operation.has_failed = False
         return Await(Phase.OBSERVE_CREATE)
     operation.ours = False  # what was ours has failed; what stands there next may be somebody else's
+    operation.blame = blame
     operation.counts_as_failure = isinstance(error, Rejected)
     error = operation.as_limit(error)
     if isinstance(error, QuotaExceeded):
@@ -276,6 +282,16 @@ def _failed(operation: AnyOperation, row: Seen, error: CloudError, now: float) -
         operation.fail(LATE_LIMIT, now)  # its gate opens for each create that is accepted, and so never gives up
     operation.phase = Phase.CREATE
     return Refused(error)
+
+
+def _blame(operation: AnyOperation, error: CloudError) -> Blame | None:
+    """Return what a FailureReason says of apps like it: nothing, where it is want of machines or a quota."""
+    if not isinstance(error, Rejected):
+        return None
+    own_image = operation.shape is not None and operation.shape.names_image
+    if error.service_code in SURROUNDINGS or (error.service_code == INTERNAL_FAILURE and not own_image):
+        return Blame.UNSURE
+    return Blame.SURE
 
 
 def _found(looked: Looked, *, wait: bool) -> Step:
@@ -341,7 +357,8 @@ def left_over(operation: AnyOperation, over: Over, settle_timeout_s: float, full
         return End(Outcome.INTERRUPTED if lost else Outcome.SKIPPED, over.lane_stopped)
     if over.cause is Cause.INTERRUPTED:
         return End(Outcome.INTERRUPTED, INTERRUPTED)
-    why = {Cause.DEADLINE: DEADLINE, Cause.LOCK_LOST: LOCK_LOST}
+    late = CANARY_AWAITED if waits_for_canary(operation) else DEADLINE
+    why = {Cause.DEADLINE: late, Cause.LOCK_LOST: LOCK_LOST}
     return End(Outcome.SKIPPED, why.get(over.cause or Cause.BUG, STOPPED_BY_BUG))
 
 

@@ -6,7 +6,7 @@ carried out: an operation goes back into the queue, to a gate, to a watcher, or 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,12 @@ from engine.executor.cause import Cause
 from engine.executor.course import Over, after_create, after_gone, after_look, fall_back, left_over, timed_out
 from engine.executor.gatekeeper import GateKeeper
 from engine.executor.judge import Verdict
+from engine.executor.ledger import NOTHING
 from engine.executor.operation import CALLED, OBSERVING, Phase
 from engine.executor.retry import after_error
 from engine.executor.step import Await, Call, End, Gone, Park, Refused, StopLane
+from engine.executor.trial import others_wait_for, share_of
+from engine.executor.trials import Trials
 from engine.executor.troubles import bug_trouble, needs, trouble_of
 from engine.ports.events import LaneStopped
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from engine.executor.reach import Reach
     from engine.executor.ready import ReadyQueue
     from engine.executor.step import Step
+    from engine.executor.trial import ShareTrial, Trial
     from engine.executor.watcher import DomainWatcher
     from engine.ports.events import Emit
     from engine.ports.journal import Journal
@@ -85,10 +89,12 @@ class LaneRun:
     stopped: Trouble | None = None
     watchers: dict[tuple[str, Kind], DomainWatcher[Any]] = field(default_factory=dict)
     gates: GateKeeper = field(init=False)
+    trials: Trials = field(init=False)
     _unmade: dict[Hashable, tuple[Outcome, Trouble]] = field(default_factory=dict)  # how what comes after a key ends
 
     def __post_init__(self) -> None:
-        """Make the lane's gates."""
+        """Make the lane's gates and trials."""
+        self.trials = Trials(self.ready, self.journal, self.wall, self.emit)
         self.gates = GateKeeper(self.ready, self.emit, self.lane.region, self.in_flight, self.quota_codes)
 
     # The switch.
@@ -118,7 +124,7 @@ class LaneRun:
         """Handle an accepted create."""
         now = self.control.now()
         self.gates.leave(operation, now, accepted=True)
-        self.act(operation, after_create(operation, arn, now, wait=self.wait))
+        self.act(operation, after_create(operation, arn, now, wait=self._waits_for(operation)))
 
     def take_error(self, operation: AnyOperation, error: CloudError) -> None:
         """Handle the error of a call, or of the look before it."""
@@ -137,9 +143,12 @@ class LaneRun:
         if looked.verdict is Verdict.TIMED_OUT:
             step: Step = timed_out(looked.operation, self._over, self.settings.execution.settle_timeout)
         else:
-            step = after_look(looked, self.control.now(), self.settings, wait=self.wait)
+            step = after_look(looked, self.control.now(), self.settings, wait=self._waits_for(looked.operation))
         self.act(looked.operation, step)
         self.nudge()
+
+    def _waits_for(self, operation: AnyOperation) -> bool:
+        return self.wait or others_wait_for(operation)
 
     def note_departures(self, observed: ObservedDomain) -> None:
         """Wake what waits for what apps that a whole scan does not show any more have left."""
@@ -180,6 +189,8 @@ class LaneRun:
             self.end(operation, Outcome.FAILED, trouble_of(error))
         elif self.is_over:
             self.leave_over(operation, gate)
+        elif (end := self._end_without(operation)) is not None:
+            self.end(operation, *end)
         else:
             self.ready.wait_at(gate, operation)
 
@@ -213,8 +224,20 @@ class LaneRun:
             ended, outcome, trouble = endings.popleft()
             self.gates.leave(ended, self.control.now(), accepted=False)
             self.ledger.end(ended, outcome, trouble)
+            if ended.shape is not None:
+                self.trials.note(ended, outcome, trouble or NOTHING)
+                self.nudge()
             if ended.comes_first:
                 endings.extend(self._released_by(ended, outcome, trouble))
+
+    def give_up(self, trial: Trial) -> int:
+        """Skip what belongs to a trial of which no more are made; return how many waited for a call."""
+        trial.on_way.clear()
+        why = self._unmade[trial] = (Outcome.SKIPPED, trial.trouble or NOTHING)
+        left = self.ready.withdraw(trial)
+        for operation in left:
+            self.end(operation, *why)
+        return len(left)
 
     def _released_by(self, ended: AnyOperation, outcome: Outcome, trouble: Trouble | None) -> Iterator[Ending]:
         """Release what came after an operation, and yield the ends of what cannot be called without it."""
@@ -292,13 +315,15 @@ def place(owners: Sequence[OwnerOperation], apps: Sequence[AppOperation], lanes:
 
     What lies in a lane in which planning found that no call can succeed is ended.
     """
+    _set_up_trials(apps, lanes)
     for owner in owners:
         lanes[owner.lane].ready.hold_for(owner.key)
     awaited = {key for owner in owners for key in owner.after}
     for app in apps:
         if app.key in awaited:
             lanes[app.lane].ready.hold_for(app.key)
-    operations: tuple[AnyOperation, ...] = (*owners, *apps)
+    canaries_first = sorted(apps, key=lambda app: app.change.canary is not None)
+    operations: tuple[AnyOperation, ...] = (*owners, *canaries_first)
     for operation in operations:
         lane = lanes[operation.lane]
         if operation.phase in CALLED:
@@ -308,3 +333,15 @@ def place(owners: Sequence[OwnerOperation], apps: Sequence[AppOperation], lanes:
     for lane in lanes.values():
         if lane.calls.failed is not None:
             lane.stop_lane(trouble_of(lane.calls.failed))
+
+
+def _set_up_trials(apps: Sequence[AppOperation], lanes: Mapping[Lane, LaneRun]) -> None:
+    """Let each lane know what its apps wait for besides quotas, and all lanes what too many failures are."""
+    by_lane: defaultdict[Lane, list[AppOperation]] = defaultdict(list)
+    for app in apps:
+        by_lane[app.lane].append(app)
+    share: ShareTrial | None = None
+    for name, its in by_lane.items():
+        lane = lanes[name]
+        share = share or share_of(lane.settings.tolerance)
+        lane.trials.enter(its, lane.settings.tolerance, share, lane.give_up, wait=lane.wait)

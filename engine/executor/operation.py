@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from engine.core.identity import AppKey, Lane, Owner
     from engine.core.outcome import AppResult, OwnerResult
     from engine.core.ownership import Whose
+    from engine.core.shape import Shape
     from engine.core.trouble import Trouble
     from engine.executor.gate import Gate
+    from engine.executor.trial import Blame, Trial
     from engine.ports.cloud import Cloud
     from engine.ports.events import Event
     from engine.ports.journal import Journal
@@ -98,9 +100,8 @@ class Operation(ABC, Generic[C, R]):
     """What every change has on its way to its one outcome. Times ending in `_at` are the loop's clock, in seconds.
 
     `rank` is its place in the order (smaller first). `sent_wall` is the wall clock when the last create was sent: what
-    the service's CreationTime is compared with. `prior` is the generation that stood before our create, so that its old
-    row is not taken for an answer. `choice` is the index into `instance_types`, and `refused` says why each of those
-    before it was not available. `spec_hash` is what the journal knows the declared spec by.
+    the service's CreationTime is compared with. `prior` is the generation before our create: its old row is no answer.
+    `choice` is the index into `instance_types`, `refused` why those before it were not available, `spec_hash` its spec.
     """
 
     kind: ClassVar[Kind]
@@ -141,6 +142,9 @@ class Operation(ABC, Generic[C, R]):
     failures: dict[str, int] = field(default_factory=dict)
     failing_since: dict[str, float] = field(default_factory=dict)
     passed: list[tuple[Gate, bool]] = field(default_factory=list)  # gates of the call in flight; True: as probe
+    shape: Shape | None = None  # of an app that is made or awaited
+    trials: tuple[Trial, ...] = ()
+    blame: Blame | None = None
 
     # What it is about.
 

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.executor.gate import Gate, GateState
+from engine.executor.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -35,7 +36,7 @@ class ReadyQueue:
         self._ready: list[_Entry] = []
         self._later: list[_Entry] = []
         self._waiting: dict[Gate, list[_Entry]] = {}
-        self._held: dict[Hashable, list[AnyOperation]] = {}  # what waits for something that has not ended yet
+        self._held: dict[Hashable, list[_Entry]] = {}  # what waits for something that has not ended yet, or for a place
         self._aliases: dict[str, set[str]] = {}  # bucket or user scope -> quota names that it was refused for
         self.gates: dict[str, Gate] = {}
 
@@ -45,13 +46,15 @@ class ReadyQueue:
         return len(self._ready) + len(self._later) + parked + sum(map(len, self._held.values()))
 
     def push(self, operation: AnyOperation) -> None:
-        """Put an operation where its turn is, or behind what must end well before it."""
-        if self._held:
-            first = next((key for key in operation.after if key in self._held), None)
-            if first is not None:
-                self._held[first].append(operation)
+        """Put an operation where its turn is, or behind what must end well before it or show that its like starts."""
+        entry = (operation.rank, next(self._tie), operation)
+        for trial in operation.trials:
+            trial.on_way.discard(operation)  # an earlier run may have sent more than there are places
+        for key in operation.after if self._held else ():
+            if key in self._held and not (isinstance(key, Trial) and key.take(operation)):
+                heapq.heappush(self._held[key], entry)
                 return
-        heapq.heappush(self._ready, (operation.rank, next(self._tie), operation))
+        heapq.heappush(self._ready, entry)
 
     def hold_for(self, key: Hashable) -> None:
         """Hold what comes after `key`, from now on until `take_held`."""
@@ -59,10 +62,32 @@ class ReadyQueue:
 
     def take_held(self, key: Hashable) -> list[AnyOperation]:
         """Remove and return what waited for `key`, which has ended."""
-        return self._held.pop(key, [])
+        return [entry[2] for entry in sorted(self._held.pop(key, ()), key=_place)]
+
+    def held_for(self, key: Hashable) -> int:
+        """How many wait for one thing."""
+        return len(self._held.get(key, ()))
+
+    def fill(self, trial: Trial) -> None:
+        """Let those that wait for a trial go as far as it has places, first in order first."""
+        held = self._held.get(trial, [])
+        while held and trial.has_place:
+            self.push(heapq.heappop(held)[2])
+
+    def withdraw(self, trial: Trial) -> list[AnyOperation]:
+        """Remove and return all that belongs to a trial and waits for a call, in whatever place."""
+        found: list[_Entry] = []
+        for entries in (self._ready, self._later, *self._waiting.values(), *self._held.values()):
+            some = [entry for entry in entries if trial in entry[2].trials]
+            if some:
+                found += some
+                entries[:] = [entry for entry in entries if trial not in entry[2].trials]
+                heapq.heapify(entries)
+        return sorted((entry[2] for entry in found), key=lambda operation: operation.rank)
 
     def push_later(self, operation: AnyOperation, at: float) -> None:
-        """Put an operation aside until `at`."""
+        """Put an operation aside until `at`; meanwhile another one like it may go first."""
+        self._stand_back(operation)
         heapq.heappush(self._later, (at, next(self._tie), operation))
 
     def pop(self, now: float) -> AnyOperation | None:
@@ -75,7 +100,7 @@ class ReadyQueue:
             gates = [gate for gate in self.gates_of(operation) if gate not in held]
             closed = next((gate for gate in gates if not self._lets_pass(gate, operation, now)), None)
             if closed is not None:
-                self._wait_at(closed, operation)
+                self.wait_at(closed, operation)
                 continue
             operation.passed += [(gate, gate.enter()) for gate in gates]
             return operation
@@ -155,8 +180,9 @@ class ReadyQueue:
                     self.gates[name].wake(now)
 
     def wait_at(self, gate: Gate, operation: AnyOperation) -> None:
-        """Put an operation that was refused into its gate's queue."""
-        self._wait_at(gate, operation)
+        """Put an operation into the queue of a closed gate; meanwhile another one like it may go first."""
+        heapq.heappush(self._waiting.setdefault(gate, []), (operation.rank, next(self._tie), operation))
+        self._stand_back(operation)
 
     def waiting_at(self, gate: Gate) -> int:
         """How many wait at one gate."""
@@ -165,7 +191,7 @@ class ReadyQueue:
     def wanting(self, gate: Gate) -> int:
         """Count all that waits, in whatever place, for what this gate lets through."""
         waiting = [entry[2] for entry in (*self._ready, *self._later)]
-        waiting += [operation for held in self._held.values() for operation in held]
+        waiting += [entry[2] for held in self._held.values() for entry in held]
         for other, entries in self._waiting.items():
             if other is not gate and _is_hopeless(other):  # these go on with their next type
                 waiting += [entry[2] for entry in entries]
@@ -178,7 +204,7 @@ class ReadyQueue:
     def empty_gate(self, gate: Gate) -> list[AnyOperation]:
         """Remove and return everything that waits at a gate, first in order first."""
         entries = self._waiting.pop(gate, [])
-        return [entry[2] for entry in sorted(entries, key=lambda entry: entry[:2])]
+        return [entry[2] for entry in sorted(entries, key=_place)]
 
     def drain(self) -> list[tuple[AnyOperation, Gate | None]]:
         """Remove and return everything, with the gate that holds each operation back: an open one holds nothing."""
@@ -186,14 +212,18 @@ class ReadyQueue:
         for gate in list(self._waiting):
             held_by = None if gate.state is GateState.OPEN else gate
             left.extend((operation, held_by) for operation in self.empty_gate(gate))
-        left.extend((operation, None) for held in self._held.values() for operation in held)
+        left.extend((entry[2], None) for held in self._held.values() for entry in held)
         self._held.clear()
         self._ready.clear()
         self._later.clear()
         return left
 
-    def _wait_at(self, gate: Gate, operation: AnyOperation) -> None:
-        heapq.heappush(self._waiting.setdefault(gate, []), (operation.rank, next(self._tie), operation))
+    def _stand_back(self, operation: AnyOperation) -> None:
+        """Give back the places that an operation has in its trials: what waits for something else holds nobody up."""
+        for trial in operation.trials:
+            if operation in trial.on_way:
+                trial.on_way.discard(operation)
+                self.fill(trial)
 
     @staticmethod
     def _lets_pass(gate: Gate, operation: AnyOperation, now: float) -> bool:
@@ -236,6 +266,10 @@ class ReadyQueue:
         room = {GateState.OPEN: len(waiting), GateState.OPENING: gate.window - gate.in_flight}.get(gate.state, 0)
         for _ in range(min(room, len(waiting))):
             self.push(heapq.heappop(waiting)[2])
+
+
+def _place(entry: _Entry) -> tuple[float, int]:
+    return entry[:2]
 
 
 def _is_hopeless(gate: Gate) -> bool:

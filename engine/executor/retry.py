@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.backoff import delay_s
 from engine.core.errors import (
+    AccessDenied,
     AlreadyGone,
     CloudError,
     InUse,
@@ -17,6 +18,7 @@ from engine.core.errors import (
     Occupied,
     OutcomeUnknown,
     QuotaExceeded,
+    Rejected,
     StorageNotReady,
     Throttled,
     Unreachable,
@@ -26,6 +28,7 @@ from engine.core.trouble import Trouble
 from engine.executor.course import LATE_LIMIT, after_lost_answer, fall_back
 from engine.executor.operation import Phase
 from engine.executor.step import Await, Call, End, Gone, Park, StopLane
+from engine.executor.trial import Blame
 from engine.executor.troubles import trouble_of
 
 if TYPE_CHECKING:
@@ -73,6 +76,8 @@ def after_error(  # noqa: C901, PLR0911, PLR0912 - one match statement that show
         case InUse() | StorageNotReady() | Unreachable() | OutcomeUnknown():
             return _again(operation, error, "transient", backoffs.transient, now, jitter)
         case _:
+            if operation.phase is Phase.CREATE and isinstance(error, Rejected | AccessDenied):
+                operation.blame = operation.blame or Blame.UNSURE
             return End(Outcome.FAILED, _trouble(operation, error))
 
 

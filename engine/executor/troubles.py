@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.core.change import Change, Reason
+from engine.core.change import CANARY, Change, Reason
 from engine.core.desired import Mode
 from engine.core.durations import format_duration
 from engine.core.errors import BugError, CloudError, InUse, LaneHeldError, Occupied, Rejected
@@ -152,6 +152,11 @@ def in_use(operation: AnyOperation) -> InUse:
 INTERRUPTED: Final = Trouble("interrupted", "the run was interrupted before its call", "Run again to continue")
 DEADLINE: Final = Trouble(
     "deadline", "the run's deadline came before its call", "Run again to continue, or give it more time with --deadline"
+)
+CANARY_AWAITED: Final = Trouble(
+    CANARY,
+    "the run's deadline came before the first app like it was in service, for which it waited",
+    "Run again to continue, or give it more time with --deadline",
 )
 LOCK_LOST: Final = Trouble(
     "lock_lost",

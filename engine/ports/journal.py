@@ -73,7 +73,8 @@ class Memory:
     run that last counted against each of `failures`, where it is still kept. `unseen` are apps that were made without
     waiting for them, of which no run has seen yet whether they got into service. `owners_compared` is when all
     profiles and spaces of a domain were compared last, by its id. `unassigned` are the profiles that a run was making
-    and whose users it has not assigned.
+    and whose users it has not assigned. `shapes` says of a shape, by its id, whether apps of it run here: false
+    where they were tried and failed since. Of an earlier form of the journal it has the hashes of specs that ran.
     """
 
     once_done: frozenset[AppKey]
@@ -88,6 +89,7 @@ class Memory:
     unseen: Mapping[AppKey, Unseen] = field(default_factory=dict)
     owners_compared: Mapping[str, float] = field(default_factory=dict)
     unassigned: frozenset[Owner] = frozenset()
+    shapes: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:
@@ -166,6 +168,10 @@ class Journal(Protocol):
         """Remember how many rows a complete scan of a domain gave."""
         ...
 
+    def note_shape(self, shape: str, at: float, *, runs: bool) -> None:
+        """Remember of a shape, by its id, whether an app of it was in service, at epoch seconds."""
+        ...
+
 
 NOTHING_REMEMBERED = Memory(frozenset(), {}, {}, is_new=True)
 
@@ -225,4 +231,7 @@ class NoJournal:
         """Do nothing."""
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
+        """Do nothing."""
+
+    def note_shape(self, shape: str, at: float, *, runs: bool) -> None:
         """Do nothing."""

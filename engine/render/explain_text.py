@@ -143,6 +143,9 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
     else:
         decision = paint("bold", _DECISIONS[change.action])
         lines.append(f"appfleet will {decision}: {REASONS[change.reason]}.")
+        if explanation.unproven:
+            lines.append(f"  no app like it is known to run here ({clean(explanation.unproven)}):")
+            lines.append("  one of them goes first, and the others wait until it is in service")
         if change.before is not None:
             there = change.before
             status = clean(there.status_text or there.status.value)

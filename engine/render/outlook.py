@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from engine.core.cost import CostLine, PlanCost
 from engine.core.forecast import Forecast
+from engine.core.identity import AppKey
 from engine.core.plan import Plan
 from engine.core.rough import rough
 from engine.core.text import clean, count_of, listed
 from engine.render.hours_text import hours_texts
 
 TEAMS_SHOWN_MAX_COUNT: Final = 20
+CANARIES_SHOWN_MAX_COUNT: Final = 5
 
 
 def outlook_lines(plan: Plan) -> list[tuple[str, str]]:
-    """Return pairs of a label and a text: hours, cost, one line per team, then the forecast; none if nothing is known.
+    """Return pairs of a label and a text: who goes first, hours, the cost, one line per team, then the forecast.
 
-    A label that is indented belongs to the one before it.
+    A label that is indented belongs to the one before it. What is not known is left out.
     """
-    lines = [(f"Hours {label}", text) for label, text in hours_texts(plan.hours)]
+    lines = [*_canary_lines(plan), *((f"Hours {label}", text) for label, text in hours_texts(plan.hours))]
     lines += [] if plan.cost is None else _cost_lines(plan.cost)
     return lines if plan.forecast is None else [*lines, *_forecast_lines(plan.forecast)]
+
+
+def _canary_lines(plan: Plan) -> list[tuple[str, str]]:
+    """Return a line for each app that goes first, since none of its shape ran here; of many those with most behind."""
+    waiting = Counter(change.canary for change in plan.changes if change.canary is not None)
+    ordered = sorted(waiting.items(), key=lambda one: (-one[1], one[0]))
+    lines = [("Canary", _goes_first(key, count)) for key, count in ordered[:CANARIES_SHOWN_MAX_COUNT]]
+    if rest := ordered[CANARIES_SHOWN_MAX_COUNT:]:
+        behind = count_of(sum(count for _, count in rest), "app")
+        lines.append(("  and", f"{count_of(len(rest), 'more canary', 'more canaries')} with {behind} behind"))
+    return lines
+
+
+def _goes_first(key: AppKey, count: int) -> str:
+    wait = "waits" if count == 1 else "wait"
+    return f"{clean(str(key))} goes first; {count_of(count, 'app')} like it {wait} until it is in service"
 
 
 def _cost_lines(cost: PlanCost) -> list[tuple[str, str]]:

@@ -73,6 +73,8 @@ OUTCOMES: Final = {
     Outcome.INTERRUPTED: "interrupted",
 }
 
+AFTER_CANARY: Final = "after its canary"
+
 # What a reader should know of although nothing will be done, in the order in which it is told.
 TOLD_REASONS: Final = (
     Reason.DOMAIN_UNLISTED,
@@ -105,7 +107,11 @@ def outcome_words(outcome: str) -> str:
 
 
 def why(change: Change) -> str:
-    """Say why, with the fields that differ and both their values."""
+    """Say why, with the fields that differ and both their values, and whether it waits for its canary."""
+    return _why(change) if change.canary is None else f"{_why(change)}; {AFTER_CANARY}"
+
+
+def _why(change: Change) -> str:
     if change.differs and change.action is not Action.ADOPT:
         parts = [_difference(change, name) for name in change.differs]
         prefix = "" if change.reason is Reason.DRIFT else f"{REASONS[change.reason]}; "

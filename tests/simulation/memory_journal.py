@@ -36,6 +36,7 @@ class Disk:
     domain_sizes: dict[str, int] = field(default_factory=dict)
     owners_compared: dict[str, float] = field(default_factory=dict)
     unassigned: set[Owner] = field(default_factory=set)
+    shapes: dict[str, bool] = field(default_factory=dict)
     unclean_end_at: float | None = None
     runs: int = 0
     unfinished: dict[AppKey | Owner, Unfinished] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Disk:
             domain_sizes=dict(self.domain_sizes),
             owners_compared=dict(self.owners_compared),
             unassigned=frozenset(self.unassigned),
+            shapes=dict(self.shapes),
             unfinished=dict(self.unfinished),
             replaced=dict(self.replaced),
         )
@@ -157,6 +159,10 @@ class MemoryJournal:
 
     def note_domain_size(self, domain_id: str, apps: int) -> None:
         self._put(lambda: self._disk.domain_sizes.__setitem__(domain_id, apps))
+
+    def note_shape(self, shape: str, at: float, *, runs: bool) -> None:
+        assert at <= self._wall()
+        self._put(lambda: self._disk.shapes.__setitem__(shape, runs))
 
     def finish(self) -> None:
         """Write the run's end."""

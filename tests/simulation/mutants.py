@@ -38,6 +38,7 @@ from tests.simulation import guard_mutants as guards
 from tests.simulation import hours_mutants as hours
 from tests.simulation import late_mutants as late
 from tests.simulation import plan_mutants as plans
+from tests.simulation import trial_mutants as trials
 from tests.simulation import update_mutants as updates
 from tests.simulation.memory_journal import MemoryJournal
 from tests.simulation.night import play
@@ -401,5 +402,6 @@ MUTANTS: Final = (
     Mutant("hours-are-ignored", "nothing is made outside its hours", hours.hours_are_ignored),
     Mutant("keep-until-is-not-read-again", "the tag, just before a stop", hours.tag_is_not_read_again),
     Mutant("hours-stop-what-is-not-ours", "only what is owned is stopped", hours.stops_what_is_not_ours),
+    *(Mutant(*bug) for bug in trials.BUGS),
     Mutant("owner-goes-with-what-is-in-it", "apps, then spaces, then profiles", _owner_with_what_is_in_it),
 )

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from engine.adapters.pace import ThrottlePace
+from engine.core.canaries import Tried, with_canaries
 from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
@@ -244,6 +245,7 @@ class Night:
             on_bug=watch.on_bug,
         )
         watch.begin(loop, run, self.journal)
+        watch.waits = disturbance.wait
         self.aborts = ()
         for after in disturbance.interrupts:
             loop.call_later(after, self._interrupt, control)
@@ -346,7 +348,11 @@ class Night:
         )
         draft = replace(draft, assigns_users=scenario.settings.assign_users)
         draft = await whole(run, draft, Purpose(running=True, leaving=() if leaving is None else leaving.leaving))
-        return draft.plan if leaving is None else leaving.over(draft.plan, draft.facts)
+        plan = draft.plan if leaving is None else leaving.over(draft.plan, draft.facts)
+        if not scenario.settings.tolerance.canary:
+            return plan
+        tried = Tried(scenario.lanes, lambda shape, _: memory.shapes.get(shape.id), frozenset(memory.failures))
+        return with_canaries(plan, tried, scenario.weight)[0]
 
 
 def _adopts_drifted(plan: Plan) -> bool:

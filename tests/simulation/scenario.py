@@ -6,10 +6,10 @@ All chance comes from generators that the seed begins, so a seed tells the whole
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings
+from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings, Tolerance
 from engine.simulator.world.quotas import Quotas, Wording
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.world import Timing
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DRAWING: Final = 9  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
+CANARY_SHARE: Final = 0.8
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
 LAG_SHARE: Final = 0.2  # and how long a listing may lag behind; both together stay below the wait
@@ -164,6 +165,7 @@ def make_scenario(seed: int) -> Scenario:
         scenario.disturbances = with_lost_locks(random.Random(seed + 14), scenario.disturbances)
     elif kind is Kind.SCARCE:
         scenario.disturbances = (Disturbance(deadline_s=900.0),)
+    scenario.settings = _with_tolerance(random.Random(seed + 31), scenario.settings, kind)
     draw_plans(random.Random(seed + 26), scenario)
     draw_owners(random.Random(seed + 8), scenario)
     draw_sign_in(random.Random(seed + 24), scenario)
@@ -207,6 +209,19 @@ def _settings(rng: random.Random, kind: Kind) -> Settings:
         observe=Observe(first_after=first, second_after=rng.uniform(1.2, 2.0) * first),
         safety=Safety(replace_on_drift=rng.random() < 0.5, quarantine_after=rng.choice([1, 2, 3])),
     )
+
+
+def _with_tolerance(rng: random.Random, settings: Settings, kind: Kind) -> Settings:
+    """Let some fleets know no canary, and give up sooner or later."""
+    if kind is not Kind.STORM:
+        return settings
+    tolerance = Tolerance(
+        canary=rng.random() < CANARY_SHARE,
+        failures_max=rng.choice([1, 2, 3, 5]),
+        failure_share_max=rng.choice([0.3, 0.5, 1.0]),
+        failure_floor=rng.choice([2, 5, 10]),
+    )
+    return replace(settings, tolerance=tolerance)
 
 
 def _timing(rng: random.Random, kind: Kind) -> Timing:

@@ -61,6 +61,7 @@ def check_report(watch: Watch, plan: Plan, report: ApplyReport, *, wait: bool) -
             watch.violation(f"{change.key} ended {result.outcome} ({result.error}), but {wrong}")
     watch.owners.check_report(plan, report)
     watch.sign_in.check_report(plan, report)
+    watch.trials.check_report(report)
     watch.check_throttle_listens()
 
 

@@ -36,6 +36,7 @@ from tests.simulation.quota_watch import QuotaWatch
 from tests.simulation.rate_watch import RateWatch
 from tests.simulation.sign_in_watch import ASSIGN, BESIDE, SignInWatch
 from tests.simulation.sim_cloud import Call, key_of
+from tests.simulation.trial_watch import TrialWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,7 @@ class Watch:
         self.began_wall = self.wall()
         self.dead = False
         self.reads = 0
+        self.waits = True  # for what was accepted
         self.phase = "observe"
         self.plan: Plan | None = None
         self.changes: dict[AppId, Change] = {}
@@ -114,6 +116,7 @@ class Watch:
             self, {name: domain_id for domain_id, name in self._domain_names.items()}, awaited
         )
         self.sign_in = SignInWatch(self)
+        self.trials = TrialWatch(self)
         self.rates = RateWatch(self)
         self.say("run", f"begins, {self.world.now:.1f}")
 
@@ -129,6 +132,7 @@ class Watch:
             owner = key.owner.lower() if key.owner_kind == "user" else key.owner
             self.changes[key_of_parts(ids[key.domain], key.owner_kind, owner, key.app_type, key.app_name)] = change
         self.hours.planned()
+        self.trials.planned(self.changes)
 
     def plan_begins(self) -> float:
         """Return the time by which the plan of this run judges what ends, in epoch seconds."""
@@ -178,6 +182,11 @@ class Watch:
             self._unheard.pop(event.lane, None)
             self.rates.cut_at[event.lane] = self.now()
         self.quotas.heard(event)
+        self.trials.heard(event)
+
+    def is_writing(self, key: AppId) -> bool:
+        """Whether a write of an app is under way."""
+        return key in self._writing
 
     def on_bug(self, bug: BaseException) -> None:
         """Take in what the executor calls a bug of its own."""
@@ -229,6 +238,7 @@ class Watch:
             return
         if key in self._writing:
             self.violation(f"{call.operation} of {key} while {self._writing[key].operation} of it is under way")
+        self.trials.sending(key)
         self._writing[key] = call
         if call.operation == "CreateApp":
             self._check_create(call, key)
@@ -358,6 +368,7 @@ class Watch:
             self.guards.described(key, answer)
             if answer is not None and answer.failure_reason:
                 self._reason_seen(call, key, failure_from_reason(answer.failure_reason))
+        self.trials.answered(call, key, error, getattr(answer, "failure_reason", ""))
         if call.operation not in WRITES:
             return
         del self._writing[key]

@@ -28,6 +28,7 @@ from engine.adapters.state.journal_schema import (
     open_for_writing,
     start_afresh,
 )
+from engine.adapters.state.journal_shapes import SeenShape, forget_shapes
 from engine.adapters.state.journal_unfinished import forget_old
 from engine.adapters.state.journal_writer import JournalWriter
 from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
@@ -201,6 +202,11 @@ class SqliteJournal:
         if self._writer is not None:
             self._writer.put(DomainSize(domain_id, apps))
 
+    def note_shape(self, shape: str, at: float, *, runs: bool) -> None:
+        """Remember of a shape, by its id, whether an app of it was in service, at epoch seconds."""
+        if self._writer is not None:
+            self._writer.put(SeenShape(shape, at, runs))
+
     def keep_marks(self, key: AppKey, marks: str) -> bool:
         """Keep an app's timeline as text; False when there was no room for it, which is no trouble."""
         return self._writer is not None and self._writer.put_if_room(AppMarks(key, marks))
@@ -278,6 +284,7 @@ def _begin(connection: sqlite3.Connection, header: RunHeader) -> int:
         _prune(connection, header.fleet)
         forget_old(connection, header.fleet, header.started)
         journal_unseen.forget_old(connection, header.fleet, header.started)
+        forget_shapes(connection, header.fleet)
     return int(run or 0)
 
 

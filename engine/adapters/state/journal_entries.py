@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from engine.adapters.state.journal_end import End, Start
 from engine.adapters.state.journal_owners import OwedAssignment, OwnerConclusion, OwnerLook, SingleRow, error_row
+from engine.adapters.state.journal_shapes import SeenShape
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.outcome import AppResult, Outcome
 from engine.core.text import clean
@@ -129,6 +130,7 @@ Entry = (
     | OwedAssignment
     | Rate
     | DomainSize
+    | SeenShape
     | AppMarks
     | Part
     | Start

@@ -21,6 +21,7 @@ from engine.adapters.state.journal_owners import (
     unknown_owners_of,
 )
 from engine.adapters.state.journal_schema import END_COLUMNS_SINCE, JournalUnusable, explain, open_for_reading
+from engine.adapters.state.journal_shapes import shapes_of
 from engine.adapters.state.journal_trail import trail_of
 from engine.adapters.state.journal_unfinished import replaced_of, unfinished_of
 from engine.adapters.state.journal_unseen import unseen_of
@@ -136,6 +137,7 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         unseen=unseen_of(connection, fleet),
         owners_compared=looks_of(connection, fleet),
         unassigned=owed_assignments(connection, fleet),
+        shapes=shapes_of(connection, fleet),
     )
 
 

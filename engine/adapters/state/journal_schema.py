@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.adapters.state.journal_owners import OWNER_UPDATE_TABLES, OWNER_UPDATES_SINCE
+from engine.adapters.state.journal_shapes import SHAPE_TABLES, SHAPES_SINCE
 from engine.adapters.state.journal_unfinished import UNFINISHED_TABLES
 from engine.adapters.state.journal_unseen import UNSEEN_SINCE, UNSEEN_TABLES
 from engine.adapters.state.journal_values import form_of
@@ -19,7 +20,7 @@ from engine.adapters.state.state_dir import JOURNAL_NAME, StateDir
 from engine.core.limits import JOURNAL_ASIDE_MAX_COUNT, JOURNAL_BUSY_MAX_SECONDS
 from engine.core.text import clean
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 APPLICATION_ID: Final = 0x61_70_70_66  # "appf": tells a journal from any other database
 _SIDE_FILES: Final = ("-wal", "-shm")
 
@@ -75,6 +76,7 @@ _TABLES_SINCE: Final = {
     END_COLUMNS_SINCE: END_COLUMNS,
     UNSEEN_SINCE: UNSEEN_TABLES,
     OWNER_UPDATES_SINCE: OWNER_UPDATE_TABLES,
+    SHAPES_SINCE: SHAPE_TABLES,
 }
 
 
@@ -285,7 +287,7 @@ def _version(connection: sqlite3.Connection, state: StateDir) -> int:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Make the tables that this form has and the file has not. Nothing that is there is changed."""
+    """Make the tables that this form has and the file has not, from what is there. Nothing that is there is changed."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         # Another run of the same folder may have been first.

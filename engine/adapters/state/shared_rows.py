@@ -19,6 +19,7 @@ from typing import Any, Final
 from engine.core.identity import Lane
 from engine.core.limits import STATE_OUTCOME_KEPT_MAX_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
+from engine.core.shape import lane_of
 
 Row = list[Any]
 Rows = Mapping[str, list[Row]]
@@ -40,6 +41,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "rates": ("account", "region", "rate", "at"),
     "domain_sizes": ("domain_id", "apps", "at"),
     "owner_looks": ("domain_id", "fleet", "at"),
+    "shapes": ("shape", "fleet", "at", "runs"),
     "outcomes": (
         "key", _RUN, "spec_hash", "action", "outcome", "attempts", "seconds", "instance_type", "arn", "error_code",
         "error_message", "error_hint", "at", "once", "counts_as_failure", "settled",
@@ -93,6 +95,8 @@ def memories(connection: sqlite3.Connection, fleet: str, parts: Iterable[Part], 
         for row in rows:
             if table == "rates":
                 lane: Lane | None = Lane(row[0], row[1])
+            elif table == "shapes":
+                lane = lane_of(str(row[0]))
             else:
                 lane = by_id.get(row[0]) if table in _BY_ID else named.get(str(row[0]).partition("/")[0])
             if lane is not None and lane in found:
@@ -144,6 +148,7 @@ def _remembered(connection: sqlite3.Connection, fleet: str, now: float) -> Itera
     yield "domain_sizes", _rows(connection, "domain_sizes", "true")
     yield "owner_looks", _rows(connection, "owner_looks", "fleet = :fleet", fleet=fleet)
     yield "rates", _rows(connection, "rates", "true")
+    yield "shapes", _rows(connection, "shapes", "fleet = :fleet", fleet=fleet)
     since = now - STATE_OUTCOME_KEPT_MAX_SECONDS
     told = {
         (row[0], row[1]): row

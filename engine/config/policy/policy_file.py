@@ -25,6 +25,7 @@ from engine.config.policy.policy_models import (
     PriorityTable,
     RuleTable,
     SafetyTable,
+    ToleranceTable,
 )
 from engine.config.policy.policy_rules import RuleReader
 from engine.config.reading.beneath import FileProblem
@@ -48,6 +49,7 @@ from engine.core.settings import (
     Observe,
     Safety,
     Settings,
+    Tolerance,
 )
 from engine.policy.admission import Admission, compile_admission
 from engine.policy.rules import Priority, Rule, RuleException
@@ -211,7 +213,7 @@ def _add_channel(table: NotifyTable, place: Place, merged: _Merged) -> None:
 
 def _collect(tables: PolicyTables, place: Place, merged: _Merged) -> None:
     """Put every scalar that the file sets into the merge."""
-    for name in ("execution", "observe", "safety", "owners"):
+    for name in ("execution", "observe", "safety", "tolerance", "owners"):
         _put_fields(getattr(tables, name), (name,), place, merged)
     for name, item in type(tables.backoff).model_fields.items():
         table: BackoffTable = getattr(tables.backoff, name)
@@ -275,6 +277,7 @@ def _settings(merged: _Merged) -> Settings:
         ),
         observe=Observe(**_table(merged, ObserveTable, "observe")),
         safety=Safety(**safety),
+        tolerance=Tolerance(**_table(merged, ToleranceTable, "tolerance")),
         create_owners=owners["create"],
         assign_users=owners["assign"],
         update_owners=owners["update"],

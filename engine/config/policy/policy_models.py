@@ -35,6 +35,7 @@ from engine.core.settings import STORAGE_PRICE, Bound, Settings
 
 DEFAULTS: Final = Settings()
 _EXECUTION, _OBSERVE, _SAFETY = DEFAULTS.execution, DEFAULTS.observe, DEFAULTS.safety
+_TOLERANCE = DEFAULTS.tolerance
 
 _RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -164,6 +165,21 @@ class SafetyTable(Table):
     )
     create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
     hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")
+
+
+class ToleranceTable(Table):
+    """`[tolerance]`."""
+
+    canary: bool = _told(
+        _TOLERANCE.canary, "Create the first app of a shape that never ran here alone, and the others once it runs."
+    )
+    failures_max: Annotated[int, _whole_within(settings.FAILURES_MAX_COUNT)] = _told(
+        _TOLERANCE.failures_max, "Equal failures in a row after which the rest of their kind is skipped."
+    )
+    failure_share_max: Annotated[float, _within(settings.SHARE)] = _told(
+        _TOLERANCE.failure_share_max, "Share of a run's creates that may fail before it makes no more."
+    )
+    failure_floor: Count = _told(_TOLERANCE.failure_floor, "The share counts only once so many of them ended.")
 
 
 class OwnersTable(Table):
@@ -303,6 +319,7 @@ class PolicyTables(Table):
     backoff: BackoffsTable = BackoffsTable.model_construct()
     observe: ObserveTable = ObserveTable.model_construct()
     safety: SafetyTable = SafetyTable.model_construct()
+    tolerance: ToleranceTable = ToleranceTable.model_construct()
     owners: OwnersTable = OwnersTable.model_construct()
     prices: Prices = Field(default_factory=dict)
     rule: list[RuleTable] = Field(default_factory=list)

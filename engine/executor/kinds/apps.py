@@ -104,8 +104,14 @@ class AppOperation(Operation[Change, ObservedApp]):
 
     @property
     def after(self) -> tuple[Hashable, ...]:
-        """What must have ended before its call: its owner, where the run makes or updates that."""
-        return () if self.change.action is Action.DELETE or self.is_delete else (self.key.owner_key,)
+        """What comes before its call: its owner, where the run makes or updates that, and a place in its trials."""
+        owner = () if self.change.action is Action.DELETE or self.is_delete else (self.key.owner_key,)
+        return (*owner, *(trial for trial in self.trials if self not in trial.on_way))
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether a create of it was accepted, or may have been, and looks show what comes of it."""
+        return self.phase in (Phase.LOOK, Phase.OBSERVE_CREATE, Phase.SETTLE_CREATE)
 
     @property
     def app(self) -> DesiredApp:

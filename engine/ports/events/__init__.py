@@ -19,6 +19,9 @@ from engine.ports.events.apps import (
     AppRetried,
     AppSkipped,
     AppStillPending,
+    CanaryAwaited,
+    CanaryPassed,
+    CreatesTripped,
     OwnershipUnread,
 )
 from engine.ports.events.base import Emit, Event
@@ -71,11 +74,11 @@ from engine.ports.events.runs import (
 __all__ = [
     "AppAdoptStarted", "AppAdopted", "AppCreateStarted", "AppCreated", "AppDeleteStarted", "AppDeleted", "AppFailed",
     "AppFellBack", "AppInService", "AppOutcomeUnknown", "AppParked", "AppRetried", "AppSkipped", "AppStillPending",
-    "BucketEnded", "BucketParked", "BucketProbed", "BucketReopened", "CallAnswered", "CallRetried", "DomainListFailed",
-    "DomainListed", "Emit", "EndpointNotAws", "EndpointUnreachable", "Event", "JournalFailed", "LaneAwaited",
-    "LaneRateChanged", "LaneStopped", "LaneThrottled", "LibraryWarned", "LoopWasLate", "NotifyFailed", "NotifySent",
-    "OwnerAccepted",
-    "OwnerCallStarted", "OwnerFailed", "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled",
-    "OwnersUnread", "OwnershipUnread", "PlanComputed", "ProblemFound", "ReportFailed", "ReportKept", "RuleFired",
-    "RunFinished", "RunInterrupted", "RunStarted", "RunWaited", "TagIndexUnread", "UserAssigned", "UserUnassigned",
+    "BucketEnded", "BucketParked", "BucketProbed", "BucketReopened", "CallAnswered", "CallRetried", "CanaryAwaited",
+    "CanaryPassed", "CreatesTripped", "DomainListFailed", "DomainListed", "Emit", "EndpointNotAws",
+    "EndpointUnreachable", "Event", "JournalFailed", "LaneAwaited", "LaneRateChanged", "LaneStopped", "LaneThrottled",
+    "LibraryWarned", "LoopWasLate", "NotifyFailed", "NotifySent", "OwnerAccepted", "OwnerCallStarted", "OwnerFailed",
+    "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread",
+    "PlanComputed", "ProblemFound", "ReportFailed", "ReportKept", "RuleFired", "RunFinished", "RunInterrupted",
+    "RunStarted", "RunWaited", "TagIndexUnread", "UserAssigned", "UserUnassigned",
 ]  # fmt: skip

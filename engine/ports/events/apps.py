@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.identity import AppKey
+from engine.core.identity import AppKey, Lane
 from engine.ports.events.base import Event
 
 
@@ -154,3 +154,36 @@ class AppSkipped(Event, name="app.skipped", level="warning"):
     action: str = ""
     runs: int | None = None
     last_run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryAwaited(Event, name="canary.awaited"):
+    """No app of a shape is known to run here: `key` goes first, and `waiting` others wait until it is in service."""
+
+    key: AppKey
+    shape: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryPassed(Event, name="canary.passed"):
+    """The first app of a shape is in service, so the `waiting` others are created."""
+
+    key: AppKey
+    shape: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreatesTripped(Event, name="creates.tripped", level="error"):
+    """Apps of a kind or shape failed, or too many of the run: no more are created, and `skipped` of them end so.
+
+    Calls that are under way are finished. `lane` is missing where it is all apps of the run.
+    """
+
+    lane: Lane | None
+    shape: str
+    skipped: int
+    code: str
+    message: str
+    hint: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from engine.core.canaries import Tried, with_canaries
 from engine.core.change import Action, OwnerChange, OwnerReason
 from engine.core.forecast import (
     OWNER_PRIOR_SECONDS,
@@ -52,6 +53,14 @@ def test_the_last_call_and_its_app_decide() -> None:
     assert (made.rate_is_learnt, made.durations_are_known, made.parked) == (True, True, 0)
     assert list(made.curve) == sorted(made.curve)
     assert made.curve[-1] == made.seconds
+
+
+def test_what_waits_for_another_one_like_it_takes_one_start_longer() -> None:
+    plain, few = course(labs(100)), course(labs(100), failures_max=5)
+    assert few.seconds == pytest.approx(plain.seconds + 60.0, abs=0.5)
+    assert course(labs(5), failures_max=5).seconds == course(labs(5)).seconds
+    plan, _ = with_canaries(labs(2), Tried({"research": LANE}, lambda *_: None), lambda _: 0.0)
+    assert course(plan).seconds == pytest.approx(course(labs(2)).seconds + 60.0, abs=0.5)
 
 
 def test_of_many_apps_the_last_takes_longer_than_the_middle_one() -> None:

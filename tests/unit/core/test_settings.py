@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from engine.core import settings
-from engine.core.settings import Execution, Observe, Safety, Settings
+from engine.core.settings import Execution, Observe, Safety, Settings, Tolerance
 
 
 def test_defaults_are_pinned() -> None:
@@ -40,6 +40,7 @@ def test_defaults_are_pinned() -> None:
             "replace_wave": 10,
             "spare_active": 0.0,
         },
+        "tolerance": {"canary": True, "failures_max": 5, "failure_share_max": 0.5, "failure_floor": 10},
         "create_owners": False,
         "update_owners": False,
         "owners_look_every": 86_400.0,
@@ -50,7 +51,7 @@ def test_defaults_are_pinned() -> None:
 
 
 def test_defaults_lie_within_their_bounds() -> None:
-    run, safety, observe = Execution(), Safety(), Observe()
+    run, safety, observe, tolerance = Execution(), Safety(), Observe(), Tolerance()
     for value, bound in (
         (run.create_rate, settings.RATE_PER_SECOND),
         (run.create_rate_max, settings.RATE_PER_SECOND),
@@ -68,5 +69,8 @@ def test_defaults_lie_within_their_bounds() -> None:
         (safety.create_max, settings.COUNT),
         (safety.replace_wave, settings.WAVE_COUNT),
         (safety.spare_active, settings.SPARE_ACTIVE_SECONDS),
+        (tolerance.failures_max, settings.FAILURES_MAX_COUNT),
+        (tolerance.failure_share_max, settings.SHARE),
+        (tolerance.failure_floor, settings.COUNT),
     ):
         assert bound.low <= value <= bound.high

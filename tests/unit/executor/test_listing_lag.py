@@ -11,7 +11,7 @@ import pytest
 from engine.core.desired import Mode
 from engine.core.errors import NotFound
 from engine.core.limits import DESCRIBES_PER_SCAN_MAX_COUNT, STALE_ROW_MAX_SECONDS
-from engine.core.settings import Execution, Observe
+from engine.core.settings import Execution, Observe, Tolerance
 from engine.ports.cloud import AppRow
 from engine.simulator.faces.memory_face import MemoryCloud
 from engine.simulator.service import app_operations
@@ -397,7 +397,9 @@ def many(stage: Stage, count: int) -> None:
         stage.profile(name)
     apps = [an_app(f"research/user/{name}/Canvas/default", None, tags=(("person", name),)) for name in names]
     stage.fleet = replace(stage.fleet, apps=tuple(apps))
-    stage.settings = replace(stage.settings, execution=replace(Execution(), create_rate=50.0, create_rate_max=50.0))
+    execution = replace(Execution(), create_rate=50.0, create_rate_max=50.0)
+    tolerance = Tolerance(failures_max=count, failure_share_max=1.0)
+    stage.settings = replace(stage.settings, execution=execution, tolerance=tolerance)
     stage.world.timing = Timing(app_pending=(30.0, 30.0), app_deleting=(2.0, 2.0))
 
 

@@ -52,6 +52,8 @@ def nights(open_journal: OpenJournal, make_result: MakeResult, make_key: MakeKey
     first.note_rate(ELSEWHERE, 3.5)
     first.note_domain_size("d-here", 3)
     first.note_domain_size("d-elsewhere", 9)
+    first.note_shape(f"{HERE}/0123456789abcdef", 151.0, runs=True)
+    first.note_shape(f"{ELSEWHERE}/0123456789abcdef", 152.0, runs=True)
     first.note_owners_compared("d-here", 150.0)
     first.finish("incomplete", 3, 210.0)
     second = open_journal("r2", started=300.0)
@@ -98,6 +100,7 @@ def test_a_memory_tells_the_next_run_all_that_the_journal_itself_would(
         once_done=after.once_done,
         last_rates={HERE: 7.5},
         domain_sizes={"d-here": 3},
+        shapes={f"{HERE}/0123456789abcdef": True},
     )
     assert {key.owner: count for key, (count, _) in after.failures.items()} == {"bob": 2}
     assert {str(key) for key in after.unfinished} == {str(make_key("erin")), "research/user/alice"}

@@ -65,4 +65,4 @@ def test_all_shown_expressions_are_found() -> None:
 
 def test_the_shipped_files_write_out_what_the_document_points_to() -> None:
     shipped = tomllib.loads((ROOT / "policies" / "execution.toml").read_text())
-    assert shipped.keys() == {"execution", "backoff", "observe", "safety", "owners"}
+    assert shipped.keys() == {"execution", "backoff", "observe", "safety", "tolerance", "owners"}

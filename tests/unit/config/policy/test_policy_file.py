@@ -14,7 +14,7 @@ from engine.config.policy.policy_schema import policy_schema
 from engine.core import limits
 from engine.core.durations import format_duration, parse_duration
 from engine.core.errors import PolicyError
-from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings
+from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings, Tolerance
 from engine.policy.rules import Enforcement, Scope
 from tests.fleets import TODAY, an_app
 from tests.unit.policy.helpers import DOMAINS
@@ -82,7 +82,7 @@ def test_every_default_is_what_the_documents_say() -> None:
 def test_the_shipped_execution_file_writes_out_every_setting_at_its_default() -> None:
     loaded = load_policies([Path("policies/execution.toml")], ROOT)
     assert loaded.settings == Settings()
-    tables = {"execution": Execution, "observe": Observe}
+    tables = {"execution": Execution, "observe": Observe, "tolerance": Tolerance}
     wanted = {f"{table}.{item.name}" for table, kind in tables.items() for item in fields(kind)}
     wanted |= {
         f"backoff.{name}.{item.name}"
@@ -135,6 +135,11 @@ create_max = 10
 hourly_usd_max = 500
 replace_wave = 20
 spare_active = "90m"
+[tolerance]
+canary = false
+failures_max = 2
+failure_share_max = 0.25
+failure_floor = 4
 [owners]
 create = true
 assign = true
@@ -157,6 +162,7 @@ ebs-gb-month = 0.11
         ),
         observe=Observe(1.0, 2.0),
         safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0, 20, 5400.0),
+        tolerance=Tolerance(canary=False, failures_max=2, failure_share_max=0.25, failure_floor=4),
         create_owners=True,
         assign_users=True,
         prices=(
