@@ -80,6 +80,19 @@ def metrics_text(fleet: str, report: ApplyReport | None, exit_code: int, now: fl
     return generate_latest(registry)
 
 
+def samples(
+    fleet: str, report: ApplyReport, exit_code: int, now: float
+) -> list[tuple[str, str, dict[str, str], float]]:
+    """Return what the file would hold as (name, meaning, labels, value); a success that is not known is left out."""
+    text = metrics_text(fleet or UNKNOWN_FLEET, report, exit_code, now, now).decode()
+    return [
+        (sample.name, NAMES[sample.name], dict(sample.labels), float(sample.value))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name != SUCCESS_AT or exit_code == ExitCode.OK
+    ]
+
+
 def _known(path: Path) -> dict[str, float]:
     """Read the time of the last success of each fleet from the file that is there; empty when it tells none."""
     try:

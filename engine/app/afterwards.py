@@ -1,4 +1,4 @@
-"""What follows a run: its report is kept, then whoever wants to know of its end is notified. Neither changes it."""
+"""What follows a run: its report is kept, whoever wants to know is notified, traces are sent. Nothing changes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def afterwards(
     options: AppOptions, channels: Sequence[NotifyChannel], report: ApplyReport, emit: Emit
 ) -> ApplyReport:
-    """Keep the report, then notify; return the report with links to what was kept, and notes of what was not done."""
+    """Keep the report, notify, send traces; return the report with links to it, and notes of what was not done."""
     if options.report_to is not None:
         from engine.app.keeping import kept
 
@@ -26,6 +26,10 @@ async def afterwards(
         from engine.app.notifying import told
 
         report = await told(options, channels, report, emit)
+    if options.trace is not None:
+        from engine.app.tracing import exported
+
+        report = await exported(options, report, emit)
     return report
 
 
@@ -38,6 +42,6 @@ def after_an_early_end(options: AppOptions, report: ApplyReport, emit: Emit, *, 
 
         folder, files = find_policies(options.fleet_file)
         channels = channels_in(files, folder)
-    if not channels and options.report_to is None:
+    if not channels and options.report_to is None and options.trace is None:
         return report
     return asyncio.run(afterwards(options, channels, report, emit))

@@ -47,6 +47,7 @@ async def apply(
         from engine.app.shard_run import apply_shard
 
         return await apply_shard(options, emit, _run)
+    emit = emit if options.trace is None else options.trace.tee(emit)
     started = now()
     approval, options = approval_of(options, started)
     loaded = read(options, started.date(), laid_over=preparation is not None)
@@ -67,6 +68,8 @@ async def _run(
     from engine.app.begun import Begun
     from engine.app.session import joined
 
+    if options.trace is not None:
+        options.trace.loaded()
     begun = Begun.now(options, loaded, emit)
     with stops(options, begun.control):
         beginning = Beginning(begun.control)

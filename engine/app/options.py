@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from engine.app.recording import Recorder
     from engine.core.bucket_url import BucketUrl
     from engine.core.identity import AppKey
     from engine.core.report_place import ReportPlace
@@ -32,7 +33,7 @@ class AppOptions:
     `checksum` is the fingerprint of one. `asks` says that somebody answers before the run: its clock then starts at the
     yes. `again` are the words of a command that is more than an apply, and `lets_go` says that it deletes what no apply
     would: what is next after it is the command itself. `report_to` is where the run's report is kept; `command_line`
-    writes the next command for it.
+    writes the next command for it. `trace` records the run for OpenTelemetry, where that is configured.
     `wave` holds the keys that a saved plan replaces.
     `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
     `at` is the time that a command which only looks is asked about, in UTC; None is now.
@@ -61,6 +62,7 @@ class AppOptions:
     lets_go: bool = False
     whole_domains: bool = False
     report_to: ReportPlace | None = None
+    trace: Recorder | None = None
     command_line: Callable[[AppOptions], str] = field(default=lambda _: "appfleet apply")
     at: datetime | None = None
     signals: Signals = field(default_factory=Signals)

@@ -22,6 +22,7 @@ from engine.core.log_options import LogFormat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.app.recording import Recorder
     from engine.core.bucket_url import BucketUrl
     from engine.core.report_place import ReportPlace
     from engine.core.trouble import Trouble
@@ -165,6 +166,16 @@ class Call:
             place = report_place(given)
             return replace(place, folder=str(Path(place.folder).absolute())) if place.folder else place
         return None
+
+    @cached_property
+    def trace(self) -> Recorder | None:
+        """What records a run for OpenTelemetry; None where no variable says where to send it."""
+        if not self.is_run or not any(name.startswith("OTEL_") for name in os.environ):
+            return None
+        from engine.app.recording import Recorder, signals_wanted
+
+        signals = signals_wanted(os.environ)
+        return Recorder(signals, self.started) if signals else None
 
     @cached_property
     def kept_log(self) -> Path | None:

@@ -105,6 +105,7 @@ def options_of(globals_: Globals) -> AppOptions:
         signals=globals_.call.signals,
         endpoint_url=globals_.endpoint_url,
         report_to=globals_.call.report_to,
+        trace=globals_.call.trace,
         command_line=next_apply,
     )
 

@@ -89,6 +89,7 @@ def _options(call: Call) -> AppOptions:
         redactor=redactor(),
         signals=call.signals,
         report_to=call.report_to,
+        trace=call.trace,
         command_line=next_apply,
     )
 

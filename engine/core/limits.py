@@ -263,6 +263,11 @@ REPORT_STORE_MAX_SECONDS: Final = 30.0  # of keeping report and result in a buck
 REPORT_LOG_MAX_BYTES: Final = 256_000_000  # of a log that is put into a bucket
 RUNS_BESIDE_REPORT_MAX_COUNT: Final = 20  # of the same fleet, on the page of one
 
+# Traces and metrics by OpenTelemetry.
+TELEMETRY_MAX_SECONDS: Final = 30.0  # of sending both, once, at the end of a run
+TELEMETRY_BATCH_MAX_COUNT: Final = 512  # spans of one request
+TRACE_SPANS_MAX_COUNT: Final = 20_000  # of one run; those that end later are counted and dropped
+
 # The event loop.
 LOOP_LOOK_SECONDS: Final = 1.0
 LOOP_LATE_MAX_SECONDS: Final = 0.25  # what is later than this is told

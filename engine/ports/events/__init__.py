@@ -69,6 +69,8 @@ from engine.ports.events.runs import (
     RunInterrupted,
     RunStarted,
     RunWaited,
+    TelemetryFailed,
+    TelemetrySent,
 )
 
 __all__ = [
@@ -80,5 +82,5 @@ __all__ = [
     "LibraryWarned", "LoopWasLate", "NotifyFailed", "NotifySent", "OwnerAccepted", "OwnerCallStarted", "OwnerFailed",
     "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread",
     "PlanComputed", "ProblemFound", "ReportFailed", "ReportKept", "RuleFired", "RunFinished", "RunInterrupted",
-    "RunStarted", "RunWaited", "TagIndexUnread", "UserAssigned", "UserUnassigned",
+    "RunStarted", "RunWaited", "TagIndexUnread", "TelemetryFailed", "TelemetrySent", "UserAssigned", "UserUnassigned",
 ]  # fmt: skip

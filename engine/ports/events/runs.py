@@ -125,6 +125,21 @@ class ReportFailed(Event, name="report.failed", level="error"):
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetrySent(Event, name="telemetry.sent", level="debug"):
+    """The run's trace, of so many `spans`, and its metrics went to where the OTEL_ variables say."""
+
+    spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryFailed(Event, name="telemetry.failed", level="warning"):
+    """The run's trace or metrics could not be sent. Changes no exit code."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NotifySent(Event, name="notify.sent"):
     """A `[[notify]]` took the notice of this run's end; `channel` names its command, topic or variable."""
 
