@@ -130,6 +130,8 @@ def _setting_rows() -> list[str]:
     for table in ("execution", "observe", "safety", "tolerance"):
         values = getattr(defaults, table)
         for item in fields(values):
+            if isinstance(getattr(values, item.name), tuple):  # windows have no bounds
+                continue
             bound = _BOUNDS.get(f"{table}.{item.name}")
             rows.append(_row(f"[{table}] {item.name}", getattr(values, item.name), bound))
     for name, written in _BACKOFF_NAMES.items():

@@ -28,6 +28,7 @@ from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
 from engine.core.forecast import forecast_of
 from engine.core.forecast_inputs import ForecastInputs
+from engine.core.freeze import freeze_denial
 from engine.core.grouping import grouped_findings
 from engine.core.hours import HoursAt
 from engine.core.identity import AppKey, Owner
@@ -134,7 +135,10 @@ def _whole(
 ) -> Planned:
     """Return the plan of a draft that has nothing left to ask, with what the guardrails say and what it costs."""
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
-    if broken := _guarded(made, draft.facts.observed, options, loaded):
+    broken = _guarded(made, draft.facts.observed, options, loaded)
+    if preparation is not None and preparation.lets_go:
+        broken = (*broken, *freeze_denial(made, draft.asked))
+    if broken:
         made = replace(made, findings=tuple(sorted((*made.findings, *broken))), denied=True)
     unproven: tuple[Shape, ...] = ()
     if loaded.settings.tolerance.canary:

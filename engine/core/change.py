@@ -62,6 +62,7 @@ class Reason(StrEnum):
     DENIED = "denied"
     OWNER_MISSING = "owner_missing"
     TRAINING_PLAN = "training_plan"  # it cannot run the app
+    FROZEN = "frozen"  # a delete or a replace is due, and nothing is deleted or replaced now
     NEXT_WAVE = "next_wave"  # a replace is due, and this run makes no more of them
 
 

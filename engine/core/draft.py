@@ -15,6 +15,7 @@ from engine.core.change import Action
 from engine.core.desired import DesiredFleet, DesiredOwner
 from engine.core.facts import Facts, Refusal
 from engine.core.finding import Finding
+from engine.core.freeze import in_freeze
 from engine.core.identity import Owner
 from engine.core.observed import ObservedFleet, ObservedOwner, Ownership
 from engine.core.owner_choice import compared_first, unlike_the_last
@@ -238,7 +239,7 @@ class Draft:
         return without_unusable(plan, self.facts.plans_read, self.asked.domain_lanes, self.asked.now)
 
     def _in_wave(self, plan: Plan) -> Plan:
-        return with_activity_reported(in_wave(plan, self.asked), self.asked)
+        return with_activity_reported(in_wave(in_freeze(plan, self.asked), self.asked), self.asked)
 
     @property
     def not_to_assign(self) -> tuple[Owner, ...]:

@@ -72,6 +72,7 @@ EXPIRY_WARNED_DAYS: Final = 14  # before a day on which more apps expire than a 
 CALENDAR_FIRST_YEAR: Final = 1970  # of days that a window, a calendar or --at names
 CALENDAR_LAST_YEAR: Final = 9000
 CALENDAR_CHANGES_MAX_COUNT: Final = 500  # of windows that touch or overlap, looked at for the next real change
+FREEZES_MAX_COUNT: Final = 100  # of [safety] freeze
 HOURS_MAX_CHARS: Final = 120  # of one window, or of the name of a calendar
 CALENDAR_WINDOWS_MAX_COUNT: Final = 50
 CALENDAR_CLOSED_MAX_COUNT: Final = 400  # whole days without hours

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.core.calendars import Calendar
 from engine.core.limits import REFUSED_RETRY_MAX_SECONDS, UNREADABLE_RETRY_MAX_SECONDS
 
 SECOND: Final = 1.0
@@ -96,7 +97,7 @@ class Observe:
 class Safety:
     """`[safety]`: what a run may destroy, create and spend. `hourly_usd_max` None: no limit.
 
-    `spare_active` is in seconds; 0: nobody is spared.
+    `spare_active` is in seconds; 0: nobody is spared. In `freeze` nothing is deleted or replaced.
     """
 
     replace_on_drift: bool = False
@@ -110,6 +111,7 @@ class Safety:
     hourly_usd_max: float | None = None
     replace_wave: int = 10
     spare_active: float = 0.0
+    freeze: tuple[Calendar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.change import Action
 from engine.core.errors import AlreadyGone, NotFound
+from engine.core.freeze import frozen_until, in_a_freeze
 from engine.core.limits import LOOKS_BEFORE_CHANGE_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.core.ownership import tag_value, whose
@@ -67,8 +68,11 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
 async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step | None:
     """Return what keeps the call from being sent.
 
-    None where what the plan saw is there, with the tag that it saw, and nobody works in it who is spared.
+    None where what the plan saw is there, with the tag that it saw, no freeze forbids the delete, and nobody works in
+    it who is spared.
     """
+    if operation.is_delete and (until := frozen_until(lane.settings.safety.freeze, lane.wall())):
+        return End(Outcome.SKIPPED, in_a_freeze(until))
     looked = before_delete if operation.is_delete else before_update
     try:
         row, operation.arn = await reach.look(
@@ -88,8 +92,13 @@ async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) 
 
 
 def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:
-    """Note that the call leaves, if it still rests on what was read just now; raises OldReadError if not."""
+    """Note that the call leaves, if it still rests on what was read just now; raises OldReadError if not.
+
+    A freeze that has begun since makes the look an old one: what comes before it is asked again.
+    """
     require_fresh(lane.since_boot() - read_at)
+    if operation.is_delete and frozen_until(lane.settings.safety.freeze, lane.wall()):
+        raise OldReadError
     operation.reading = False
     operation.attempts += 1
     operation.sent_at = lane.control.now()

@@ -22,6 +22,7 @@ CHECK_NAMES: Final = {
     "files": "fleet and policy files",
     "foreign": "apps of other fleets",
     "hours": "apps in service outside their hours",
+    "freeze": "freezes",
     "half_replaced": "replaces that are half done",
     "listing": "listing of the domains",
     "maintenance": "maintenance by SageMaker",

@@ -56,6 +56,7 @@ REASONS: Final = {
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
     Reason.TRAINING_PLAN: "its training plan cannot be used",
     Reason.NEXT_WAVE: "replaced by one of the next runs",
+    Reason.FROZEN: "not deleted or replaced in a freeze",
 }
 
 OUTCOMES: Final = {

@@ -17,7 +17,9 @@ def test_every_fixed_bound_stands_there_once() -> None:
 def test_every_number_that_a_policy_may_set_stands_there_with_its_bounds() -> None:
     rows = {line.split("`")[1]: line for line in limits_page().splitlines() if line.startswith("| `[")}
     for table in ("execution", "observe", "safety", "tolerance"):
-        for item in fields(getattr(settings.Settings(), table)):
+        values = getattr(settings.Settings(), table)
+        numbers = (item for item in fields(values) if not isinstance(getattr(values, item.name), tuple))  # not windows
+        for item in numbers:
             name = 'replace = "on-drift"' if item.name == "replace_on_drift" else item.name
             assert f"[{table}] {name}" in rows
     without = {name for name, line in rows.items() if line.endswith("|  |  |")}

@@ -304,3 +304,16 @@ def test_a_space_whose_tag_may_not_be_read_stays_and_nobody_says_that_appfleet_d
     assert any("could not be read" in message and "sagemaker:ListTags" in message for message in messages), ran.out
     assert "did not make it" not in ran.out
     assert counted(leaving)[:2] == (1, 1)
+
+
+def test_a_team_does_not_go_in_a_freeze(empty: Place) -> None:
+    assert empty.run("onboard", "vision", "--members", "ann", "--app", "lab", "--yes").code == 0
+    (empty.folder / "offboarded").mkdir()
+    (empty.folder / "teams" / "vision.toml").rename(empty.folder / "offboarded" / "vision.toml")
+    freeze = '[safety]\nfreeze = ["2026-01-01/2099-12-31 Europe/Berlin"]\n'
+    (empty.folder / "policies" / "freeze.toml").write_text(freeze)
+    for more in (("--owners", "--allow-destructive", "*=3"), ()):
+        ran = empty.run("offboard", "vision", "--yes", *more)
+        assert ran.code == 4, ran.out + ran.err
+        assert "would be deleted, and nothing is until Fri 2100-01-01 00:00 Europe/Berlin" in ran.out
+    assert counted(empty) == (1, 1, 1)

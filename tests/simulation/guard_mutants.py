@@ -25,6 +25,11 @@ def people_are_not_spared() -> Any:
     return patch.object(changes, "while_used", lambda *_: None)
 
 
+def a_freeze_is_not_asked_about_again() -> Any:
+    """Ask for a freeze in the plan alone."""
+    return patch.object(changes, "frozen_until", lambda *_: "")
+
+
 def a_health_check_is_a_person() -> Any:
     """Take the time of a health check for somebody at work."""
 
@@ -38,5 +43,6 @@ BUGS: Final = (
     ("a-wave-has-no-end", "no more replaces than a wave has places", wave_has_no_end),
     ("places-of-a-wave-are-given-twice", "what is down keeps its place", places_are_given_twice),
     ("people-at-work-are-not-spared", "spare_active", people_are_not_spared),
+    ("a-freeze-is-not-asked-about-again", "no delete in a freeze", a_freeze_is_not_asked_about_again),
     ("a-health-check-is-a-person", "spared only who is known to work", a_health_check_is_a_person),
 )

@@ -1,4 +1,4 @@
-"""Waves and people at work: no more replaces in a plan than its wave has places, and nobody loses an app in use."""
+"""Waves, freezes and people at work: no more replaces than a wave has places, and nobody loses an app in use."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ class GuardWatch:
         if answer is not None and self._is_at_work(answer):
             self._seen_at_work.add(key)
 
+    def sending(self, operation: str, what: object) -> None:
+        """Check a call that is about to leave: none deletes in a freeze."""
+        begins, ends = self._watch.scenario.freeze
+        if operation.startswith("Delete") and begins <= self._watch.wall() < ends:
+            self._watch.violation(f"{operation} of {what} in a freeze")
+
     def check_delete(self, key: AppId, seen: AppDetail) -> None:
         """Check a DeleteApp that is about to leave, by what was read just before it."""
         if self._is_at_work(seen):
@@ -58,7 +64,13 @@ class GuardWatch:
 
     def why_untrue(self, key: AppId, result: AppResult) -> str:
         """Say why an app was not spared rightly; empty where it was, or was not spared."""
-        if result.error is None or result.error.code != "active":
+        code = "" if result.error is None else result.error.code
+        if code == "frozen":
+            self._watch.seen.add("a run ran into a freeze")
+            begins, ends = self._watch.scenario.freeze
+            during = self._watch.began_wall < ends and begins <= self._watch.wall()
+            return "" if result.outcome is Outcome.SKIPPED and during else "there was no freeze"
+        if code != "active":
             return ""
         self._watch.seen.add("somebody at work was spared")
         spared = result.outcome is Outcome.SKIPPED and key in self._seen_at_work

@@ -10,6 +10,7 @@ from typing import Final
 EVERY_NIGHT_COUNT: Final = 1_000  # from so many nights on, each of these has to have happened in one of them
 EXPECTED: Final = (
     "an app was stopped outside its hours",
+    "a run ran into a freeze",
     "an app was sent to a training plan",
     "app begun in doubt",
     "app.adopted",
@@ -46,6 +47,7 @@ EXPECTED: Final = (
     "plan: delete_then_create because forced",
     "plan: delete because outside_hours",
     "plan: none because done_once",
+    "plan: none because frozen",
     "plan: none because next_wave",
     "plan: none because kept",
     "plan: none because outside_hours",

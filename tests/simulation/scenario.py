@@ -70,6 +70,7 @@ class Scenario:
     app_late_max_s: float = 0.0
     freeze_probability: float = 0.0
     ticks: int = 0
+    freeze: tuple[float, float] = (0.0, 0.0)  # in epoch seconds: nothing is deleted or replaced
     faults: list[FaultRule] = field(default_factory=list)
     strange: list[tuple[AppId, float, float]] = field(default_factory=list)
     disturbances: tuple[Disturbance, ...] = ()

@@ -220,6 +220,7 @@ class Watch:
         what = key or call.owner or call.domain_id
         self.say("->", call.operation, what, call.spec.instance_type if call.spec else "")
         self._check_may_call(call)
+        self.guards.sending(call.operation, what)
         if self.phase == "observe":
             self.reads += 1
             self.on_read(self.reads)

@@ -262,6 +262,7 @@ def _settings(merged: _Merged) -> Settings:
         _refuse_rates(merged, execution)
     safety = _table(merged, SafetyTable, "safety")
     safety["replace_on_drift"] = safety.pop("replace") == "on-drift"
+    safety["freeze"] = tuple(safety["freeze"])
     owners = _table(merged, OwnersTable, "owners")
     if owners["assign"] and not owners["create"]:
         path = ("owners", "assign")

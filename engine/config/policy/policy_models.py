@@ -30,8 +30,10 @@ from engine.config.service.fields import (
     TrainingPlanArn,
 )
 from engine.core import limits, settings
+from engine.core.calendars import Calendar
 from engine.core.durations import DURATION_HINT, DURATION_PATTERN, format_duration, parse_duration
 from engine.core.settings import STORAGE_PRICE, Bound, Settings
+from engine.core.windows import WindowFault, parse_freeze
 
 DEFAULTS: Final = Settings()
 _EXECUTION, _OBSERVE, _SAFETY = DEFAULTS.execution, DEFAULTS.observe, DEFAULTS.safety
@@ -81,8 +83,21 @@ def _told(default: Any, description: str) -> Any:
     return Field(default=default, description=description)
 
 
+def _read_freeze(text: str) -> Any:
+    """Return the calendar of one window; its zone is UTC unless it names one."""
+    from engine.config.service.zones import zone_named  # noqa: PLC0415  # few policies have any, and zones cost
+
+    try:
+        window = parse_freeze(text)
+        name = window.zone or "UTC"
+        return Calendar((window,), zone_named(name), name)
+    except WindowFault as fault:
+        raise problem(fault.message, fault.hint) from None
+
+
 Rate = Annotated[float, _within(settings.RATE_PER_SECOND)]
 Count = Annotated[int, _whole_within(settings.COUNT)]
+Freeze = Annotated[str, Field(max_length=limits.HOURS_MAX_CHARS), AfterValidator(_read_freeze)]
 Usd = Annotated[float, _within(settings.HOURLY_USD)]
 
 
@@ -162,6 +177,11 @@ class SafetyTable(Table):
     spare_active: Annotated[float, _Duration(settings.SPARE_ACTIVE_SECONDS)] = _told(
         _SAFETY.spare_active,
         "An app whose user is known to have been active in this time is neither deleted nor replaced; 0s: it is.",
+    )
+    freeze: Annotated[list[Freeze], Field(max_length=limits.FREEZES_MAX_COUNT)] = _told(
+        list(_SAFETY.freeze),
+        "When nothing is deleted or replaced: windows of a week, or the first and the last day, each with a time zone "
+        "behind it, else in UTC.",
     )
     create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
     hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")

@@ -39,6 +39,7 @@ def test_defaults_are_pinned() -> None:
             "hourly_usd_max": None,
             "replace_wave": 10,
             "spare_active": 0.0,
+            "freeze": (),
         },
         "tolerance": {"canary": True, "failures_max": 5, "failure_share_max": 0.5, "failure_floor": 10},
         "create_owners": False,

@@ -6,15 +6,18 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.config.policy.policy_file import load_policies
 from engine.config.policy.policy_schema import policy_schema
 from engine.core import limits
+from engine.core.calendars import Calendar
 from engine.core.durations import format_duration, parse_duration
 from engine.core.errors import PolicyError
 from engine.core.settings import Backoff, Backoffs, Execution, Observe, Safety, Settings, Tolerance
+from engine.core.windows import parse_freeze
 from engine.policy.rules import Enforcement, Scope
 from tests.fleets import TODAY, an_app
 from tests.unit.policy.helpers import DOMAINS
@@ -72,6 +75,7 @@ def test_every_default_is_what_the_documents_say() -> None:
             hourly_usd_max=None,
             replace_wave=10,
             spare_active=0.0,
+            freeze=(),
         ),
         create_owners=False,
         assign_users=False,
@@ -97,6 +101,12 @@ def test_the_shipped_execution_file_writes_out_every_setting_at_its_default() ->
         "owners.update",
         "owners.look_every",
     }
+
+
+FREEZES = (
+    Calendar((parse_freeze("Fri 16:00-Mon 06:00 Europe/Berlin"),), ZoneInfo("Europe/Berlin"), "Europe/Berlin"),
+    Calendar((parse_freeze("2026-12-20/2027-01-03"),), ZoneInfo("UTC"), "UTC"),
+)
 
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
@@ -135,6 +145,7 @@ create_max = 10
 hourly_usd_max = 500
 replace_wave = 20
 spare_active = "90m"
+freeze = ["Fri 16:00-Mon 06:00 Europe/Berlin", "2026-12-20/2027-01-03"]
 [tolerance]
 canary = false
 failures_max = 2
@@ -161,7 +172,7 @@ ebs-gb-month = 0.11
             Backoff(plain.capacity.initial, plain.capacity.max, plain.capacity.factor, 7200.0),
         ),
         observe=Observe(1.0, 2.0),
-        safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0, 20, 5400.0),
+        safety=Safety(True, True, 1, 0.5, 3, 5, 20, 10, 500.0, 20, 5400.0, FREEZES),
         tolerance=Tolerance(canary=False, failures_max=2, failure_share_max=0.25, failure_floor=4),
         create_owners=True,
         assign_users=True,
