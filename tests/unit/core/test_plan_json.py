@@ -13,6 +13,7 @@ from engine.core.desired import DesiredOwner
 from engine.core.errors import AccessDenied, StalePlanError
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
+from engine.core.hours import HoursLine
 from engine.core.identity import USER, Owner
 from engine.core.plan import Fits, PlanLane, QuotaLine
 from engine.core.plan_json import plan_from_json
@@ -166,6 +167,14 @@ def test_cost_and_forecast_are_read_back() -> None:
     read = plan_from_json(json.loads(json.dumps(told.to_json())))
     assert read.to_json() == told.to_json()
     assert (read.cost, read.forecast) == (cost, forecast)
+
+
+def test_hours_are_read_back_and_a_plan_for_another_time_is_refused() -> None:
+    told = replace(PLAN, hours=(HoursLine("office", "Europe/Berlin", False, 3, "2026-12-07T07:00:00Z", "Mon 08:00"),))
+    read = plan_from_json(json.loads(json.dumps(told.to_json())))
+    assert read.hours == told.hours
+    with pytest.raises(StalePlanError, match="would be done at 2026-12-07T07:00:00Z"):
+        plan_from_json(replace(PLAN, at="2026-12-07T07:00:00Z").to_json())
 
 
 def test_an_owner_of_an_unknown_kind_is_refused() -> None:
