@@ -23,6 +23,8 @@ COMMAND_NAMES: Final = (
     "apply",
     "completion",
     "explain",
+    "gate",
+    "gather",
     "history",
     "iam-policy",
     "import",

@@ -28,6 +28,7 @@ _NAMES: Final = {
     "policy.admission: rule.id": [],
     "policy.admission: priority.path": [],
     "policy.guardrails: f'safety.{limit}'": [],
+    "policy.gate: rule": [],
 }
 _SOURCE_AT: Final = 4  # among the arguments
 
