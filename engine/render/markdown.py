@@ -8,9 +8,8 @@ sentences, and only what could be read as more than words is put into `<code>`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Final
 
 from engine.core.quota_text import AND_THEN
@@ -24,6 +23,7 @@ _MORE_MAX_CHARS: Final = 200  # of the line that says what did not fit
 _MEANING: Final = {ord(char): f"&#{ord(char)};" for char in "&<>|`@#*_~[]!\\$:"}
 # Words that are nothing but words. An address, a hash of a commit and whatever has a sign of Markdown's is none.
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9.,;:()'\"/+=?%-]*")
+_PUNCTUATED: Final = re.compile(r"""(["'(]*)(.*?)([.,;:?"')]*)""", re.DOTALL)
 _REFERENCE: Final = re.compile(r"://|^www\.|^[\"'(]*(?=[0-9]*[a-f])[0-9a-f]{7,40}\b|\bGH-[0-9]", re.IGNORECASE)
 
 
@@ -36,8 +36,8 @@ def code(text: object) -> str:
 def prose(text: object) -> str:
     """Return a sentence as a sentence; what is not plainly a word stands in it as inline code."""
     words = clean(str(text)).split(" ")
-    parts = [(plain, " ".join(group)) for plain, group in groupby(words, key=_is_plain)]
-    return " ".join(part if plain else code(part) for plain, part in parts)
+    pieces = (piece for word in words for piece in (*_pieces(word), (True, " ")))
+    return "".join(_joined(pieces)).removesuffix(" ")
 
 
 def with_command(text: str) -> str:
@@ -45,6 +45,31 @@ def with_command(text: str) -> str:
     words, command = split_command(clean(text))
     commands = [code(one) for one in command.split(AND_THEN) if one]
     return " ".join(part for part in (prose(words), *commands) if part)
+
+
+def _pieces(word: str) -> Iterator[tuple[bool, str]]:
+    """Yield the parts of a word, each with whether it is plain: punctuation around a name belongs to the sentence."""
+    if _is_plain(word):
+        yield True, word
+        return
+    before, name, after = _PUNCTUATED.fullmatch(word).groups()  # type: ignore[union-attr]  # it matches any text
+    if after.startswith(")") and "(" in name:  # it closes what the name opens
+        name, after = name + ")", after[1:]
+    yield from ((True, before), (False, name), (True, after))
+
+
+def _joined(pieces: Iterable[tuple[bool, str]]) -> Iterator[str]:
+    """Yield the text of pieces; names that only a blank parts are one code."""
+    waiting, blank = "", ""
+    for is_plain, piece in pieces:
+        if not is_plain:
+            waiting, blank = f"{waiting}{blank}{piece}", ""
+        elif waiting and piece == " " and not blank:
+            blank = piece
+        elif piece:
+            yield from (code(waiting), blank, piece)
+            waiting = blank = ""
+    yield from (code(waiting), blank)
 
 
 def _is_plain(word: str) -> bool:

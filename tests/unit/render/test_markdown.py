@@ -52,6 +52,27 @@ def test_a_sentence_is_a_sentence_and_what_is_more_than_words_is_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("domains.main.role_arn: not valid", "{domains.main.role_arn}: not valid"),
+        ("role_arn, user_name; and (x_y).", "{role_arn}, {user_name}; and ({x_y})."),
+        ("drop 'main/*=6', then a_b c_d: go", "drop '{main/*=6}', then {a_b c_d}: go"),
+        ("a_b (c_d) e", "{a_b} ({c_d}) e"),
+        ("call f_x(1). Or f_x(g(2)):", "call {f_x(1)}. Or {f_x(g(2)}):"),
+        ("is it @all?", "is it {@all}?"),
+        ("x_y ", "{x_y} "),
+        ("a  b_c  d_e", "a  {b_c}  {d_e}"),
+        ("_", "{_}"),
+        ("*:", "{*}:"),
+    ],
+)
+def test_punctuation_around_a_name_belongs_to_the_sentence(sentence: str, shown: str) -> None:
+    parts = re.split(r"\{(.*?)\}", shown)
+    wanted = "".join(code(part) if place % 2 else part for place, part in enumerate(parts))
+    assert prose(sentence) == wanted
+
+
+@pytest.mark.parametrize(
     "word", ["#12", "@all", "GH-12", "www.x.com", "http://x", "deadbeef", "a*b*", "<b>", "!1", "$1"]
 )
 def test_what_a_forge_would_link_is_code(word: str) -> None:
