@@ -1,17 +1,18 @@
 """The world that a fleet needs: what `--simulate` without a scenario begins with.
 
-The domains, user profiles and spaces that the fleet declares are there and InService, and the limits are generous, so
-that plan and apply work at once. No app is there.
+The domains, user profiles and spaces that the fleet declares are there and InService, with the settings that it
+declares, and the limits are generous, so that plan and apply work at once. No app is there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import UsageError
 from engine.core.identity import SPACE, USER
 from engine.core.nearest import nearest
+from engine.core.owner_settings import declared_settings
 from engine.core.text import clean
 from engine.core.training_plans import plan_arn
 from engine.simulator.service import owner_operations as owners
@@ -106,16 +107,18 @@ def require_domain(world: World, domain_id: str) -> None:
 
 def _add_owner(world: World, domain: Domain, declared: DesiredOwner) -> None:
     name = declared.owner.name
+    settings = declared_settings(declared)
     if declared.owner.kind == USER:
         if name.lower() not in domain.profiles:
-            settings: dict[str, Any] = dict(declared.settings)
-            if declared.execution_role is not None:
-                settings["ExecutionRole"] = declared.execution_role
-            owners.create_profile(world, domain, name, settings=settings, tags=dict(declared.tags), at_once=True)
+            sso = (
+                ("UserName", declared.sso_identity) if domain.auth_mode == "SSO" and declared.sso_identity else ("", "")
+            )
+            owners.create_profile(
+                world, domain, name, settings=settings, tags=dict(declared.tags), sso=sso, at_once=True
+            )
         return
     if name in domain.spaces:
         return
-    settings = {**declared.settings, **owners.space_settings(declared.app_type, declared.ebs_gb)}
     holder = declared.owner_user or ""
     if holder and holder.lower() not in domain.profiles:
         owners.create_profile(world, domain, holder, at_once=True)

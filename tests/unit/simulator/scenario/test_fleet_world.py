@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.config.fleet.fleet_file import load_fleet
-from engine.core.desired import DesiredDomain, DesiredFleet, DesiredOwner, Source
+from engine.core.desired import AppSpec, DesiredDomain, DesiredFleet, DesiredOwner, Source
 from engine.core.errors import QuotaExceeded
 from engine.core.identity import AppKey, Owner
 from engine.ports.cloud import AppName
@@ -55,6 +55,35 @@ def test_what_the_fleet_declares_is_there_and_in_service() -> None:
     assert (team.owner, team.sharing, team.tags) == ("", "", {"team": "x"})
     assert (alice.settings, alice.tags) == ({"ExecutionRole": role}, {"team": "x"})
     assert not world.apps
+
+
+def test_what_the_fleet_declares_does_not_differ_from_what_the_world_has() -> None:
+    place = {"AppLifecycleManagement": {"IdleSettings": {"LifecycleManagement": "ENABLED"}}}
+    world = world_for_fleet(
+        a_fleet(
+            a_user("alice", sso_identity="alice@example.com", settings={"SecurityGroups": ["sg-1"]}),
+            a_space(
+                "alice-lab",
+                owner_user="alice",
+                sharing="Private",
+                app_type="JupyterLab",
+                ebs_gb=20,
+                idle_minutes=60,
+                settings={"JupyterLabAppSettings": place},
+                default=AppSpec(instance_type="ml.t3.medium"),
+            ),
+        ),
+        START,
+    )
+    domain = world.domains["d-abc"]
+    assert domain.profiles["alice"].sso_value == "alice@example.com"
+    assert domain.profiles["alice"].settings == {"SecurityGroups": ["sg-1"]}
+    lab = domain.spaces["alice-lab"].settings["JupyterLabAppSettings"]
+    assert lab["DefaultResourceSpec"] == {"InstanceType": "ml.t3.medium"}
+    assert lab["AppLifecycleManagement"]["IdleSettings"] == {
+        "LifecycleManagement": "ENABLED",
+        "IdleTimeoutInMinutes": 60,
+    }
 
 
 def test_an_owner_of_a_space_that_is_not_declared_is_there_all_the_same() -> None:
