@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.app.answers import answers
-from engine.app.loading import load, now
+from engine.app.loading import load, now, today, validated
 from engine.app.looking import looking
 from engine.app.named_file import put_file
 from engine.app.plan import iso
@@ -24,8 +24,9 @@ from engine.config.fleet.imported import import_fleet
 from engine.config.fleet.imported_rows import Found, unsayable
 from engine.config.toml_text import toml_value
 from engine.core.desired import Source
-from engine.core.errors import AccessDenied, BugError, ConfigError, UsageError
+from engine.core.errors import AccessDenied, BugError, ConfigError, ExitCode, UsageError
 from engine.core.facts import Facts
+from engine.core.finding import MANDATORY
 from engine.core.identity import SPACE, USER
 from engine.core.limits import FLEET_FILE_MAX_BYTES, OWNERS_ASKED_AT_ONCE_MAX_COUNT
 from engine.core.observed import ObservedDomain, ObservedFleet
@@ -83,7 +84,7 @@ def with_region(asked: ImportAsked) -> ImportAsked:
     if not region:
         raise UsageError(
             "import needs the region of the domain, and neither a flag nor the environment sets one",
-            hint="Give --region, set AWS_REGION, or set `region` in the AWS profile",
+            hint="Give --region, set AWS_REGION, or set region in the AWS profile",
         )
     return replace(asked, region=region)
 
@@ -213,6 +214,20 @@ def require_free(path: Path) -> None:
     """Raise UsageError where something has the name already."""
     if path.exists() or path.is_symlink():
         raise _there(path)
+
+
+def refused_beside(path: Path) -> str:
+    """Return why the commands over an imported file fail, by the policies beside it; empty where they do not."""
+    try:
+        result = validated(path, today())
+    except ConfigError as error:
+        first = error.diagnostics[0].render()
+        return f"Both exit {error.exit_code}, since the policies beside it are not valid: {first}"
+    if not result.denied:
+        return ""
+    denying = [f"{one.rule} ({one.source})" for one in result.findings if one.enforcement == MANDATORY]
+    rules = listed(sorted(set(denying)))
+    return f"Both exit {ExitCode.DENIED}, since mandatory rules beside it deny apps of this file: {clean(rules)}"
 
 
 def _there(path: Path) -> UsageError:

@@ -67,7 +67,7 @@ def import_(
     Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
     from engine.app import import_domain as app_import_domain
-    from engine.app.import_domain import ImportAsked, put, require_free
+    from engine.app.import_domain import ImportAsked, put, refused_beside, require_free
     from engine.cli.context import options_of, simulate_of, simulation, typed
     from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
@@ -92,7 +92,9 @@ def import_(
         commands = (["plan"], ["apply", *Request(adopt=True).argv()])
         plan, adopt = (typed(following, *words, *simulation(following)) for words in commands)
         say(f"Next:\n  {plan}\n  {adopt}")
-        say("No app is this fleet's own until it is adopted, and so none can be pruned or replaced.")
+        if refused := refused_beside(out):
+            say(f"{refused}\nTo see every finding: {typed(following, 'validate')}")
+        say("Until this fleet adopts an app, it cannot prune or replace it.")
     return ExitCode.OK if written else ExitCode.FAILED
 
 

@@ -78,10 +78,11 @@ def onboard(
     people = members_of([name for text in members or () for name in text.split(",")], members_file)
     team_asked = TeamAsked(team, people, domain, like, tuple(app or ()), people.identities)
     written, options, alone = onboarding_of(options, team_asked, partial(_auth_mode, ctx, options))
-    say(f"appfleet: {written.inside} {'was written' if written.is_new else 'is there already, and says the same'}")
+    path = clean(str(written.path))
+    say(f"appfleet: wrote {path}" if written.is_new else f"appfleet: {path} exists already with the same content")
     for note in written.notes:
         say(f"appfleet: {clean(note)}")
-    stays = f"appfleet: {written.inside} stays; remove it, or the next run of the fleet makes the team"
+    stays = f"appfleet: {path} stays; remove it, or the next run creates the apps of the team"
     more = partial(_people, options, written)
     return run(ctx.obj, options, format_.value, alone, yes=yes, declined=stays if written.is_new else "", more=more)
 

@@ -1,7 +1,4 @@
-"""How many user profiles and spaces something is about, in the words for these and no others.
-
-Not here: counts of apps (`text.count_of`).
-"""
+"""How many user profiles, spaces and apps some keys name, in the words for them."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ def owners_counted(owners: Iterable[Owner]) -> str:
 
 
 def keys_counted(keys: Iterable[str]) -> str:
-    """Return the same for the keys of owners."""
+    """Return `2 user profiles, 2 spaces and 4 apps` for the keys of owners and apps."""
     counts = Counter(map(word_of_key, keys))
-    return " and ".join(count_of(counts[word], word) for word in sorted(counts, reverse=True))
+    *first, last = [count_of(counts[word], word) for word in sorted(counts, reverse=True)] or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -17,7 +17,8 @@ from engine.core.finding import OWNERS, Finding
 from engine.core.identity import OwnerKind
 from engine.core.limits import ORPHANS_NAMED_MAX_COUNT, SHOWN_TEXT_MAX_CHARS
 from engine.core.observed import ObservedOwner, Ownership
-from engine.core.ownership import MANAGED_TAG, Whose, way_to_move
+from engine.core.ownership import EVERYTHING, MANAGED_TAG, Whose, way_to_move
+from engine.core.selectors import Selectors
 from engine.core.text import clean, count_of, listed
 
 _HEAD: Final = re.compile(r"arn:[a-z0-9-]+:sagemaker:[a-z0-9-]+:[0-9]{12}:(?:user-profile|space)/[A-Za-z0-9-]+")
@@ -33,7 +34,7 @@ class _Alike(NamedTuple):
     whose: Whose
 
 
-def tag_findings(rows: Iterable[ObservedOwner], fleet: str) -> Iterator[Finding]:
+def tag_findings(rows: Iterable[ObservedOwner], fleet: str, selectors: Selectors = EVERYTHING) -> Iterator[Finding]:
     """Yield what says how `fleet` comes to manage the owners of `rows`, as many in a finding as have room in it."""
     alike: defaultdict[_Alike, list[str]] = defaultdict(list)
     for row in rows:
@@ -43,7 +44,7 @@ def tag_findings(rows: Iterable[ObservedOwner], fleet: str) -> Iterator[Finding]
             alike[_Alike(row.owner.domain, row.owner.kind, head, whose)].append(row.owner.name)
     for group, names in sorted(alike.items()):
         if group.whose.ownership is Ownership.FOREIGN:
-            yield Finding(OWNERS, "advisory", "", clean(_of_another(group, sorted(names))))
+            yield Finding(OWNERS, "advisory", "", clean(_of_another(group, sorted(names), selectors)))
             continue
         for said in _in_portions(group, sorted(names), fleet):
             yield Finding(OWNERS, "advisory", "", clean(said, len(said)))
@@ -59,12 +60,12 @@ def tag_command(head: str, names: Sequence[str], fleet: str) -> str:
     return f'for name in {listed}; do {add} "{head}/$name" --tags {tags}; done'
 
 
-def _of_another(group: _Alike, names: Sequence[str]) -> str:
+def _of_another(group: _Alike, names: Sequence[str], selectors: Selectors) -> str:
     """Say which fleet manages them, and how they move from it."""
     manages = f"the fleet {clean(group.whose.fleet)!r} manages {count_of(len(names), _WORDS[group.kind])}"
     return (
         f"{manages} of domain {group.domain} that this fleet declares: {listed(names, ORPHANS_NAMED_MAX_COUNT)}. "
-        f"{way_to_move(group.whose.fleet)}"
+        f"{way_to_move(group.whose.fleet, selectors)}"
     )
 
 

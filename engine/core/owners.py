@@ -24,6 +24,7 @@ from engine.core.owner_settings import APP_SETTINGS, EBS_GB, Difference, default
 from engine.core.owner_tagging import tag_findings
 from engine.core.ownership import MANAGED_TAG, Whose, why_not_ours
 from engine.core.plan import Plan
+from engine.core.selectors import Selectors
 from engine.core.text import clean, count_of
 
 SSO_MODE: Final = "SSO"
@@ -120,7 +121,7 @@ def with_owners(
         for owner, (why, way_out) in (*made.blocked.items(), *made.held.items())
         if not skipped[owner] and (owner in made.held or owner in wanted.watched)
     ]
-    findings += tag_findings(others, plan.fleet)
+    findings += tag_findings(others, plan.fleet, Selectors.from_pairs(plan.selectors))
     moves = any(change.action is Action.ADOPT for change in made.changes.values())
     said = (one for one in plan.findings if not (moves and one.rule == ADOPTION and not one.key))
     return replace(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from engine.core.activity import NOT_READ, Activity
 from engine.core.identity import AppKey
 from engine.core.observed import Ownership
 from engine.core.request import Request, allowing
-from engine.core.text import clean
+from engine.core.selectors import Selectors
+from engine.core.text import NAMES_SHOWN_MAX_COUNT, clean
 
 FLEET_TAG: Final = "appfleet:fleet"
 MANAGED_TAG: Final = "appfleet:managed-by"
+EVERYTHING: Final = Selectors()
 
 
 class Whose(NamedTuple):
@@ -77,17 +80,21 @@ _TAKE_OUT: Final = "Take it out of one of the two fleets"
 READ_TAGS: Final = "Run again; if it stays so, allow the caller sagemaker:DescribeApp and sagemaker:ListTags"
 
 
-def way_to_move(fleet: str) -> str:
-    """Return what to do about declared apps that another fleet owns."""
-    command = shlex.join(["appfleet", "apply", *Request(adopt=True, from_fleet=fleet).argv()])
-    return f"{_TAKE_OUT}, or move it into this one, if that fleet was renamed: {command}"
+def way_to_move(fleet: str, selectors: Selectors) -> str:
+    """Return what to do about declared apps that another fleet owns, for those that `selectors` leave."""
+    chosen = replace(selectors, shards=())  # a shard alone is never applied
+    is_long = len(chosen.pairs()) > NAMES_SHOWN_MAX_COUNT
+    request = Request(EVERYTHING if is_long else chosen, adopt=True, from_fleet=fleet)
+    command = shlex.join(["appfleet", "apply", *request.argv()])
+    same = ", with the same selection" if is_long else ""
+    return f"{_TAKE_OUT}, or move it into this one, if that fleet was renamed{same}: {command}"
 
 
-def not_owned(found: Whose, verb: str, key: AppKey) -> tuple[str, str]:
+def not_owned(found: Whose, verb: str, key: AppKey, selectors: Selectors = EVERYTHING) -> tuple[str, str]:
     """Return why an app is not `verb` (deleted, replaced, adopted), by what its tag says, and what to do about it."""
     why = why_not_ours(FLEET_TAG, found)
     if found.ownership is Ownership.FOREIGN:
-        return why, _TAKE_OUT if verb == "deleted" else way_to_move(found.fleet)
+        return why, _TAKE_OUT if verb == "deleted" else way_to_move(found.fleet, selectors)
     nobodys = found.ownership is Ownership.NOBODY
     if nobodys:
         why = f"{why}, so this fleet does not own it"

@@ -80,7 +80,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         change = Change(app.key, action, reason, row, app, differs)
         changes.append(change)
         if refused_by is not None:
-            findings.append(_refusal(change, app, refused_by))
+            findings.append(_refusal(change, app, refused_by, options.request.selectors))
     changes += (Change(app.key, Action.NONE, Reason.DOMAIN_UNLISTED, after=app) for app in joined.unlisted)
     unmanaged: Counter[str] = Counter()
     for row in joined.undeclared:
@@ -264,7 +264,7 @@ def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: s
         if row is not None and claimed and app.key not in silent and str(app.key) not in said:
             by_fleet.setdefault(row.foreign_fleet, []).append(app.key)
     for fleet, keys in sorted(by_fleet.items()):
-        yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys))))
+        yield Finding("claimed", _SAID, "", clean(_claimed_message(fleet, sorted(keys), options.request.selectors)))
     if options.request.adopt and options.request.from_fleet and not moving:
         message = (
             f"no declared app that is listed and in service is owned by the fleet {options.request.from_fleet!r}: "
@@ -273,11 +273,10 @@ def _claims(options: PlanOptions, joined: Joined, changes: list[Change], said: s
         yield Finding(ADOPTION, _SAID, "", clean(message))
 
 
-def _claimed_message(fleet: str, keys: list[AppKey]) -> str:
+def _claimed_message(fleet: str, keys: list[AppKey], selectors: Selectors) -> str:
     named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
-    return (
-        f"the fleet {fleet!r} owns {count_of(len(keys), 'app')} that this fleet declares: {named}. {way_to_move(fleet)}"
-    )
+    owns = f"the fleet {fleet!r} owns {count_of(len(keys), 'app')} that this fleet declares: {named}"
+    return f"{owns}. {way_to_move(fleet, selectors)}"
 
 
 def _unlisted_finding(name: str, apps: int, observed: ObservedFleet) -> Finding:
@@ -314,7 +313,7 @@ def _foreign_message(others: list[tuple[AppKey, str]]) -> str:
     return f"{count_of(len(others), 'app')} of other fleets left alone: {named}"
 
 
-def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
+def _refusal(change: Change, app: DesiredApp, guard: Guard, selectors: Selectors) -> Finding:
     verb = "adopted" if guard is Guard.ADOPTION else "deleted" if app.mode is Mode.ABSENT else "replaced"
     if guard is Guard.QUOTA:
         why = "its quota has no room for the new app, so the old one would be lost"
@@ -325,7 +324,7 @@ def _refusal(change: Change, app: DesiredApp, guard: Guard) -> Finding:
     else:
         row = change.before
         found = UNREAD if row is None else Whose(row.ownership, row.foreign_fleet)
-        why, way_out = not_owned(found, verb, change.key)
+        why, way_out = not_owned(found, verb, change.key, selectors)
     return Finding(guard.value, _SKIPPED, str(change.key), clean(f"not {verb}: {why}. {way_out}"))
 
 

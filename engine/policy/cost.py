@@ -24,6 +24,8 @@ def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> 
     sums: dict[str, _Sum] = {}
     unpriced = []
     for change in plan.changes:
+        if change.action not in MAKING | DESTROYING:
+            continue
         added = _added(change, regions[change.key.domain], prices)
         if added is None:
             unpriced.append(change.key)

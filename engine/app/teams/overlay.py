@@ -178,12 +178,14 @@ def require_cover(made: Plan, allowed: tuple[str, ...], typed: str) -> None:
     allowances = [parse_allowance(text) for text in allowed]
     keys = [str(change.owner) for change in made.owners if change.action is Action.DELETE]
     bare = [key for key in keys if not any(allowance.covers(key) for allowance in allowances)]
-    if bare:
-        apps = sum(change.action is Action.DELETE for change in made.changes)
-        domains = sorted({key.split("/")[0] for key in keys})
-        volumes = ", volumes included" if any(word_of_key(key) == "space" for key in bare) else ""
-        flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(keys) + apps}"])
-        raise DeniedError(
-            f"{keys_counted(bare)} would be deleted{volumes}, and nobody confirmed it",
-            hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type {typed}",
-        )
+    if not bare:
+        return
+    going = [*keys, *(str(change.key) for change in made.changes if change.action is Action.DELETE)]
+    domains = sorted({key.split("/")[0] for key in going})
+    volumes = ", volumes included" if any(word_of_key(key) == "space" for key in bare) else ""
+    flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(going)}"])
+    unconfirmed = "it" if len(bare) == len(going) == 1 else keys_counted(bare) if len(bare) < len(keys) else "that"
+    raise DeniedError(
+        f"{keys_counted(going)} would be deleted{volumes}, and nobody confirmed {unconfirmed}",
+        hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type {typed}",
+    )

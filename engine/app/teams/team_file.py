@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,11 +53,11 @@ class TeamAsked:
 
 @dataclass(frozen=True, slots=True)
 class TeamWritten:
-    """Where the team stands. `is_new` is false where an equal file was there; `notes` are for the reader."""
+    """Where the team is: `path` is its file, `is_new` is false where an equal one was there; `notes` are for people."""
 
     domain: str
     team: str
-    inside: str
+    path: Path
     members: tuple[str, ...]
     is_new: bool
     notes: tuple[str, ...] = ()
@@ -86,11 +86,11 @@ def write_team(
     if users and wants_identities(domain):
         own["users"] = users
     document = {"domains": {domain: own}}
-    written = TeamWritten(domain, asked.team, inside, asked.members, is_new=True, notes=notes)
     path = fleet.folder / inside
+    written = TeamWritten(domain, asked.team, fleet_file.parent / inside, asked.members, is_new=True, notes=notes)
     if path.exists() or path.is_symlink():
         _require_equal(path, document)
-        return TeamWritten(domain, asked.team, inside, asked.members, is_new=False, notes=notes)
+        return replace(written, is_new=False)
     standing = next((team for name, team in fleet.teams if (name, team.name) == (domain, asked.team)), None)
     if standing is not None:
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.app.import_domain import ImportAsked, bare_fleet, checked, put, with_settings
+from engine.app.import_domain import ImportAsked, bare_fleet, checked, put, refused_beside, with_settings
 from engine.config.fleet.imported import import_fleet
 from engine.config.fleet.imported_rows import Found
 from engine.core.errors import BugError, UsageError
@@ -146,6 +146,29 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already, and nothing is overwritten"):
         put(link, "schema = 1\n")
     assert list(tmp_path.iterdir()) == [link]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("", ""),
+        (
+            '[[rule]]\nid = "small"\nenforcement = "mandatory"\ncheck = "false"\nmessage = "not small"\n',
+            "Both exit 4, since mandatory rules beside it deny apps of this file: small (policies/rules.toml:1)",
+        ),
+        ('[[rule]]\nid = "small"\nenforcement = "advisory"\ncheck = "false"\nmessage = "not small"\n', ""),
+        ("[[rule]]\n", "Both exit 64, since the policies beside it are not valid: "),
+    ],
+)
+def test_what_the_policies_beside_a_file_refuse_is_said_before_its_commands_are_run(
+    tmp_path: Path, policy: str, said: str
+) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "rules.toml").write_text(policy)
+    put(tmp_path / "fleet.toml", checked(ASKED, FOUND, NOW).text)
+    refused = refused_beside(tmp_path / "fleet.toml")
+    assert refused.replace(f"{tmp_path}/", "").startswith(said)
+    assert bool(refused) == bool(said)
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def test_onboarding_writes_the_addresses_and_the_profiles_are_made(run: Run, pla
     assert 'sso_identity = "ana.silva@acme.example"' in text
     assert run("status", "--simulate=sso.toml").code == 0
     again = run(*given)
-    assert (again.code, "says the same" in again.err) == (0, True), again
+    assert (again.code, "exists already with the same content" in again.err) == (0, True), again
 
 
 def test_a_simulated_onboarding_assigns_the_users_and_the_next_one_finds_them_assigned(run: Run, place: Path) -> None:

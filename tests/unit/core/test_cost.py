@@ -5,9 +5,11 @@ from datetime import datetime
 
 import pytest
 
+from engine.core.change import Action
 from engine.core.cost import CostLine, PlanCost, cost_from_json
 from engine.core.desired import AppSpec
 from engine.core.hours import HoursAt
+from engine.core.observed import Ownership
 from engine.core.planner import plan_fleet
 from engine.core.settings import STORAGE_PRICE
 from engine.policy.cost import cost_of
@@ -41,6 +43,14 @@ def test_creates_add_deletes_take_away_and_a_replace_is_the_difference() -> None
         "unpriced": [CANVAS],
     }
     assert cost_from_json(cost.to_json()) == cost
+
+
+def test_a_plan_that_only_adopts_says_nothing_of_cost() -> None:
+    fleet = a_fleet(an_app(LAB))
+    row = a_row(LAB, ownership=Ownership.NOBODY)
+    made = plan_fleet(fleet, observe(row), options(adopt=True))
+    assert [change.action for change in made.changes] == [Action.ADOPT]
+    assert cost_of(made, fleet.domains, PRICES) is None
 
 
 @pytest.mark.parametrize("prices", [PRICES, PriceBook([("", "ml.t3.medium", 0.05)])])

@@ -55,7 +55,7 @@ def asked(team: str = "vision", **more: object) -> TeamAsked:
 def test_a_team_like_another_has_its_apps_member_spaces_and_tags(tmp_path: Path) -> None:
     file = fleet(tmp_path)
     written = write_team(file, asked(like="model", apps=()))
-    assert (written.domain, written.inside, written.is_new) == ("research", "teams/vision.toml", True)
+    assert (written.domain, written.path.name, written.is_new) == ("research", "vision.toml", True)
     assert "shared" in written.notes[0]
     team = tomllib.loads((tmp_path / "teams" / "vision.toml").read_text())["domains"]["research"]["teams"]["vision"]
     assert team["tags"] == {"team": "vision", "cost": "7"}

@@ -108,7 +108,9 @@ def test_where_nobody_types_the_name_of_the_run_every_owner_must_be_covered() ->
     row = ObservedOwner(ALICE, "InService", AT, ownership=Ownership.OURS)
     facts = Facts(observe(), residents={"research": {ALICE: row}})
     bare = undoing(detail(app(), owner()), RunTrail(), ())
-    with pytest.raises(DeniedError, match="1 user profile would be deleted, and nobody confirmed it") as raised:
+    with pytest.raises(
+        DeniedError, match="1 user profile and 1 app would be deleted, and nobody confirmed that"
+    ) as raised:
         bare.over(a_plan(), facts)
     assert "'research/*=2'" in raised.value.hint
     for allowed in (("research/*=2",), None):
