@@ -67,8 +67,8 @@ def import_(
     Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
     from engine.app import import_domain as app_import_domain
-    from engine.app.import_domain import ImportAsked, put, refused_beside, require_free
-    from engine.cli.context import options_of, simulate_of, simulation, typed
+    from engine.app.import_domain import ImportAsked, put, require_free
+    from engine.cli.context import options_of, simulate_of
     from engine.cli.sinks import Sinks
     from engine.render.import_text import import_text
 
@@ -87,15 +87,22 @@ def import_(
     owners = (imported.bare_owners, imported.set_owners, imported.owners_left_out)
     say(import_text(counts, imported.left_out, *owners))
     if out is not None:
-        say(f"wrote {clean(str(out))}")
-        following = _for_file(out, options)
-        commands = (["plan"], ["apply", *Request(adopt=True).argv()])
-        plan, adopt = (typed(following, *words, *simulation(following)) for words in commands)
-        say(f"Next:\n  {plan}\n  {adopt}")
-        if refused := refused_beside(out):
-            say(f"{refused}\nTo see every finding: {typed(following, 'validate')}")
-        say("Until this fleet adopts an app, it cannot prune or replace it.")
+        _say_what_follows(out, options)
     return ExitCode.OK if written else ExitCode.FAILED
+
+
+def _say_what_follows(out: Path, options: AppOptions) -> None:
+    """Name the file that was written, the commands that are next, and what would make them fail."""
+    from engine.app.import_domain import refused_beside
+    from engine.cli.context import simulation, typed
+
+    following = _for_file(out, options)
+    commands = (["plan"], ["apply", *Request(adopt=True).argv()])
+    plan, adopt = (typed(following, *words, *simulation(following)) for words in commands)
+    say(f"wrote {clean(str(out))}\nNext:\n  {plan}\n  {adopt}")
+    if refused := refused_beside(out):
+        say(f"{refused}\nTo see every finding: {typed(following, 'validate')}")
+    say("Until this fleet adopts an app, it cannot prune or replace it.")
 
 
 def _for_file(out: Path, options: AppOptions) -> AppOptions:
