@@ -127,7 +127,7 @@ def test_five_nights_bring_a_new_image_and_nobody_at_work_loses_an_app() -> None
         assert set(report.summary) == {"replaced", "unchanged"}
         assert report.exit_code == 0
     assert studio.on_new_image() == set(studio.names)
-    assert studio.world.most_down == WAVE
+    assert studio.world.most_down <= WAVE
 
 
 def test_who_works_every_night_keeps_an_app_and_is_named_until_the_night_of_rest() -> None:
@@ -142,4 +142,4 @@ def test_who_works_every_night_keeps_an_app_and_is_named_until_the_night_of_rest
     assert studio.night(6, set()).exit_code == 0
     assert studio.night(7, set()).exit_code == 0
     assert studio.on_new_image() == set(studio.names)
-    assert studio.world.most_down == WAVE
+    assert studio.world.most_down <= WAVE
