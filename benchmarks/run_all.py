@@ -21,6 +21,7 @@ MODULES = (
     "policy_speed",
     "live_view",
     "forecast",
+    "hours",
 )
 
 
