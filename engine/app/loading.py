@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +53,7 @@ class Loaded:
     `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`; `teams` are the
     names of all teams, and `domains` of all domains. `fleet` holds the apps as the rules left them, and every file that
     was read; `declared` the apps as they are written. With a `shard` both hold the apps of its lanes alone.
+    `table_rows` counts the rows of each table of domains.
     """
 
     fleet: DesiredFleet
@@ -66,6 +67,7 @@ class Loaded:
     teams: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     shard: Shard | None = None
+    table_rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def file_findings(self) -> tuple[Finding, ...]:
@@ -216,6 +218,7 @@ def load(
         tuple(sorted({team.name for _, team in loaded.teams})),
         loaded.domains,
         shard,
+        loaded.table_rows,
     )
 
 

@@ -39,6 +39,7 @@ from engine.core.ownership import WhoseAre
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose, questions_of
 from engine.core.selection import require_fleet, require_found
+from engine.core.shrunk import shrunk_tables
 from engine.executor.lost_lanes import lost_domains
 from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
@@ -296,7 +297,7 @@ def _plan_options(options: AppOptions, loaded: Loaded, parts: Joined) -> PlanOpt
         quarantined=loaded.quarantined(memory),
         denied_keys=loaded.admitted.denied_keys,
         run_denied=loaded.admitted.run_denied,
-        findings=loaded.findings,
+        findings=(*loaded.findings, *shrunk_tables(memory.table_rows, loaded.table_rows)),
         lanes=parts.plan_lanes,
         domain_lanes={name: link.lane for name, link in parts.run.links.items()},
         version=parts.version,

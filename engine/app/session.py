@@ -267,7 +267,7 @@ def _keep_timeline(
         return None if link is None else book.price(link.domain.region, app_type, instance_type)
 
     asked = asked_pairs(lifting(options, report))
-    timeline.finish(run_words(report, price=price, asked=asked, reserved=reserved))
+    timeline.finish(run_words(report, price=price, asked=asked, reserved=reserved), loaded.table_rows)
 
 
 def _run(

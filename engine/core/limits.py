@@ -18,6 +18,7 @@ FLEET_APPS_MAX_COUNT: Final = 2_000_000  # of what one process loads: a million 
 FLEET_OWNERS_MAX_COUNT: Final = 200_000  # user profiles and spaces of one domain, each
 PEOPLE_LINES_MAX_COUNT: Final = 1_000_000  # of one table of people, blank ones too
 TEAM_PAIRS_MAX_COUNT: Final = 6_000_000  # of a member and an entry or a space, of all teams together
+TABLE_ROWS_GONE_MAX_SHARE: Final = 0.1  # of a table of domains since the last run, before a plan says so
 SHARDS_MAX_COUNT: Final = 10_000  # of one run: as many as an AWS Batch array has children
 TEAM_COMPARISONS_MAX_COUNT: Final = 400_000  # of two teams of one person
 PROBLEMS_KEPT_MAX_COUNT: Final = 1_000

@@ -75,6 +75,7 @@ class Memory:
     profiles and spaces of a domain were compared last, by its id. `unassigned` are the profiles that a run was making
     and whose users it has not assigned. `shapes` says of a shape, by its id, whether apps of it run here: false
     where they were tried and failed since. Of an earlier form of the journal it has the hashes of specs that ran.
+    `table_rows` counts the rows that each table of domains had at the last run.
     """
 
     once_done: frozenset[AppKey]
@@ -90,6 +91,7 @@ class Memory:
     owners_compared: Mapping[str, float] = field(default_factory=dict)
     unassigned: frozenset[Owner] = frozenset()
     shapes: Mapping[str, bool] = field(default_factory=dict)
+    table_rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def half_replaced(self) -> frozenset[AppKey]:

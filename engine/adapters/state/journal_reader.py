@@ -5,6 +5,7 @@ Nothing here changes a file, and nothing here needs the lock.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ from engine.core.identity import AppKey, Lane
 from engine.core.idle_spaces import SeenInRun
 from engine.core.limits import JOURNAL_APPS_READ_MAX_COUNT, JOURNAL_DURATIONS_MAX_COUNT
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
+from engine.core.shrunk import TABLES
 from engine.core.trouble import Trouble
 from engine.ports.history import AppRecord, IntentRecord, LastFailure, RunDetail, RunRecord, RunTrail
 from engine.ports.journal import NOTHING_REMEMBERED, Memory
@@ -138,7 +140,25 @@ def memory_of(connection: sqlite3.Connection, fleet: str, *, is_new: bool) -> Me
         owners_compared=looks_of(connection, fleet),
         unassigned=owed_assignments(connection, fleet),
         shapes=shapes_of(connection, fleet),
+        table_rows=_table_rows(connection, fleet),
     )
+
+
+def _table_rows(connection: sqlite3.Connection, fleet: str) -> dict[str, int]:
+    """Return the rows of each table of domains at the last run that had any."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'timelines'").fetchone():
+        return {}  # a journal of the first form
+    row = connection.execute(
+        "SELECT data FROM timelines JOIN runs ON runs.id = timelines.run WHERE fleet = ? AND part = ? "
+        "ORDER BY run DESC LIMIT 1",
+        (fleet, TABLES),
+    ).fetchone()
+    try:
+        found = json.loads(row[0]) if row is not None else {}
+    except (ValueError, TypeError):
+        return {}
+    counts = found.items() if isinstance(found, dict) else ()
+    return {file: values.count(rows) for file, rows in counts}
 
 
 def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:

@@ -20,6 +20,7 @@ from engine.core.limits import (
     TIMELINE_MARKS_MAX_COUNT,
     TIMELINE_SLOTS_MAX_COUNT,
 )
+from engine.core.shrunk import TABLES
 from engine.core.text import clean
 from engine.ports import events
 from engine.ports.history import BucketState, Mark
@@ -106,13 +107,18 @@ class Timeline:
             self._kept_at = now
             self._keep_parts()
 
-    def finish(self, words: Mapping[str, Any]) -> None:
-        """Keep what is left, and `words`: what the result says beside its apps (`run_words`)."""
+    def finish(self, words: Mapping[str, Any], table_rows: Mapping[str, int] | None = None) -> None:
+        """Keep what is left, and `words`: what the result says beside its apps (`run_words`).
+
+        `table_rows` counts the rows of each table of domains, for the memory of the next run.
+        """
         for key, marks in self._marks.items():
             self._keep_marks(key, marks)
         self._marks = {}
         self._keep_parts()
         self._keep_part(WORDS_PART, words)
+        if table_rows:
+            self._keep_part(TABLES, table_rows)
 
     def _keep_parts(self) -> None:
         self._keep_part(CALLS_PART, {"queued_s": self._queued_s, "lost": self._lost, **self._calls.to_json()})

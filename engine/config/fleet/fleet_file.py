@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -52,6 +52,7 @@ class LoadedFleet:
     pattern. `of_defaults` are warnings of what nobody wrote: policies that are not where they are looked for unless
     the file says otherwise. `teams` (domain name and team, sorted), `definitions`, `include` and `policies` are as
     written, for commands that speak of them. `domains` are the names of all, also where `fleet` is a shard.
+    `table_rows` counts the rows of each table of domains.
     """
 
     fleet: DesiredFleet
@@ -64,6 +65,7 @@ class LoadedFleet:
     policies: tuple[str, ...] = ()
     of_defaults: tuple[Diagnostic, ...] = ()
     domains: tuple[str, ...] = ()
+    table_rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_fleet(path: Path, also: Sequence[str] = (), shard: Shard | None = None) -> LoadedFleet:
@@ -127,6 +129,7 @@ class _Loading:
         self._reader = TableReader(self._problems, self._members.of)
         self._of_defaults = Problems()
         self._prune_refusals: list[str] = []
+        self._table_rows: dict[str, int] = {}
         self._taken: set[str] = {self._name}  # files whose tables were read, each once
         self._hours: Mapping[str, Hours] = {}
         self._is_complete = True  # False once a file could not be read: what it defines is not "unknown"
@@ -159,6 +162,7 @@ class _Loading:
             include=tuple(head.include) if head is not None else (),
             policies=tuple(head.policies) if head is not None else (),
             domains=tuple(sorted(self._fleet.domains)),
+            table_rows=self._table_rows,
         )
 
     def _make_domains(self) -> None:
@@ -169,6 +173,7 @@ class _Loading:
         maker.make_all()
         self._is_complete = self._is_complete and maker.is_complete
         self._prune_refusals += maker.prune_refusals
+        self._table_rows = maker.table_rows
 
     def policies_alone(self) -> tuple[Path, tuple[Path, ...]]:
         """Find the policies, and look at nothing else."""

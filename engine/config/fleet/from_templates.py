@@ -34,6 +34,7 @@ class DomainMaker:
     read: Callable[[str, Place], InputFile | None]
     is_complete: bool = True  # False once a table or a row could not be read
     prune_refusals: list[str] = field(default_factory=list)
+    table_rows: dict[str, int] = field(default_factory=dict)  # how many rows each table has
     _told: set[Diagnostic] = field(default_factory=set)
     _filled: set[str] = field(default_factory=set)  # names of templates that a row was for
 
@@ -75,10 +76,12 @@ class DomainMaker:
         if text is None:
             return None
         try:
-            return read_domains(text)
+            found = read_domains(text)
         except TableProblem as problem:
             self._problems.of_file(Code.SYNTAX, item.shown, problem.line, problem.message, problem.hint)
             return None
+        self.table_rows[item.shown] = len(found[1])
+        return found
 
     def _note_empty(self, asked: DomainsFrom, columns: Sequence[str], item: InputFile) -> None:
         message = f"{item.shown} names no domain" if columns else f"{item.shown} is empty"
