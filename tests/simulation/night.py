@@ -19,6 +19,7 @@ from engine.core.change import Action, Reason
 from engine.core.desired import Mode
 from engine.core.errors import CloudError, LockHeldError
 from engine.core.hours import HoursAt
+from engine.core.observed import AppStatus
 from engine.core.plan_options import PlanOptions
 from engine.core.questions import Purpose
 from engine.core.request import Request
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from engine.app.loading import Loaded
     from engine.app.teams.overlay import Offboarding
+    from engine.core.change import Change
     from engine.core.desired import DesiredFleet
     from engine.core.identity import AppKey
     from engine.core.outcome import ApplyReport
@@ -126,7 +128,7 @@ class Night:
             if report is None or self.plan is None:
                 continue
             why = why_not_converged(self.plan, report)
-            if not why and any(change.reason is Reason.NEXT_WAVE for change in self.plan.decisions):
+            if not why and any(map(_is_for_the_next_run, self.plan.decisions)):
                 left, waves = left + 1, waves - 1
             elif not why and not _adopts_drifted(self.plan):
                 break
@@ -353,6 +355,12 @@ class Night:
             return plan
         tried = Tried(scenario.lanes, lambda shape, _: memory.shapes.get(shape.id), frozenset(memory.failures))
         return with_canaries(plan, tried, scenario.weight)[0]
+
+
+def _is_for_the_next_run(change: Change) -> bool:
+    """Whether a replace waits for its wave, or an app that is starting waits to be stopped outside its hours."""
+    starting = change.before is not None and change.before.status is AppStatus.PENDING
+    return change.reason is Reason.NEXT_WAVE or (change.reason is Reason.OUTSIDE_HOURS and starting)
 
 
 def _adopts_drifted(plan: Plan) -> bool:
