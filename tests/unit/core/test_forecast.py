@@ -243,3 +243,10 @@ def test_profiles_and_spaces_take_as_long_as_those_of_past_runs() -> None:
     )
     alone = replace(labs(0), owners=(profile, space))
     assert course(alone, owner_durations=past).seconds == pytest.approx(47.0 + 2 / 9.3, abs=0.1)
+
+
+def test_profiles_that_are_taken_over_take_their_call_and_no_more() -> None:
+    profile = OwnerChange(Owner("research", USER, "ann"), Action.ADOPT, OwnerReason.OWNER_DRIFT)
+    made = course(replace(labs(0), owners=(profile,)))
+    assert made.seconds == pytest.approx(1 / 9.3, abs=0.1)
+    assert dict(made.calls) == {"AddTags": 1}
