@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.app.options import AppOptions
+    from engine.core.identity import AppKey
     from engine.core.plan import Plan
     from engine.core.shards import Shard
 
@@ -88,8 +89,12 @@ def approval_of(options: AppOptions, now: datetime) -> tuple[Approval, AppOption
     check_age(saved.made_at, options, now)
     request = _made_with(saved)
     _refuse_shard(request.selectors.shard)
-    wave = frozenset(change.key for change in saved.changes if change.action is Action.DELETE_THEN_CREATE)
-    return Approval(saved), replace(options, request=request, wave=wave)
+    return Approval(saved), replace(options, request=request, wave=wave_of(saved))
+
+
+def wave_of(saved: Plan) -> frozenset[AppKey]:
+    """Return the keys that a saved plan replaces: the plan that is made now replaces no others."""
+    return frozenset(change.key for change in saved.changes if change.action is Action.DELETE_THEN_CREATE)
 
 
 def _refuse_shard(shard: Shard | None) -> None:

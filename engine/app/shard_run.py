@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.app.approval import Approval, check_age
+from engine.app.approval import Approval, check_age, wave_of
 from engine.app.gate import approved_index, request_of
 from engine.app.loading import now, read
 from engine.app.plan_place import opened_place
@@ -76,8 +76,8 @@ async def _apply_at(
     options = replace(options, request=replace(request, selectors=replace(request.selectors, shards=(shard,))))
     loaded = read(options, started.date(), denied_groups=index.denied_groups)
     lanes = lanes_of(loaded.fleet.domains)
-    approval = Approval(await _approved(place, index, {str(lane) for lane in lanes.values()}))
-    report = await run(options, loaded, approval, emit, started)
+    saved = await _approved(place, index, {str(lane) for lane in lanes.values()})
+    report = await run(replace(options, wave=wave_of(saved)), loaded, Approval(saved), emit, started)
     return None if report is None else await _kept(place, report, lanes, str(shard))
 
 
