@@ -182,8 +182,9 @@ def check_nothing_left(watch: Watch, plan: Plan) -> None:
     for change in plan.decisions:
         if change.action is Action.ADOPT:
             continue  # somebody's app that was Pending when the last plan was made
-        if change.action is Action.DELETE and change.reason is Reason.OUTSIDE_HOURS and watch.scenario.adopt:
-            continue  # adopted by the last run, which stops nothing that it adopts
+        made_tonight = change.before is not None and change.before.created_at >= watch.wall_of(0.0)
+        if change.reason is Reason.OUTSIDE_HOURS and (watch.scenario.adopt or made_tonight):
+            continue  # adopted by the last run, or Pending in its listing: it stops neither
         hours = None if change.after is None else change.after.hours
         if hours is not None and change.reason in OF_HOURS and is_open(hours, watch.planned_at_wall):
             watch.violation(f"after convergence {change.key} is said to be outside its hours, and they are open")
