@@ -47,6 +47,10 @@ SESSION_TOKEN = "FwoGZXIvYXdzEJr//////////wEaDCanarySessionToken0123456789abcdef
 
 # Nothing in these tests waits for what it does not test: high rates, short delays, apps that start at once.
 POLICY = """
+[tolerance]
+canary = false
+failures_max = 1000
+failure_share_max = 1.0
 [execution]
 create_rate = 200
 create_rate_max = 200
