@@ -103,7 +103,7 @@ def standing_prices(out: Path | None) -> Standing:
     if not ours or not all(isinstance(table, dict) for table in regions.values()):
         raise UsageError(
             f"{out} is there already, and was not written by appfleet prices",
-            hint="Choose a file of its own for prices, such as --out policies/prices.toml",
+            hint="Choose a separate file for prices, such as --out policies/prices.toml",
         )
     asked = {found[1]: clean(found[2]) for found in _ASKED.finditer(text) if found[1] in regions}
     return Standing(text, dict(regions), asked)

@@ -74,7 +74,7 @@ def iam_policy(
     if not (deletes or offboard or read_only):
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")
     if not all(domain.account for domain in loaded.fleet.domains):
-        say("appfleet: a domain without `account` stands for every account: set it in the fleet file")
+        say("appfleet: a domain without `account` covers every account: set it in the fleet file")
     name = f"{loaded.fleet.name}-read-only" if read_only else loaded.fleet.name
     text = json_text(document) if format_ is IamFormat.JSON else iam_terraform(document, name)
     return ExitCode.OK if write_result(text) else ExitCode.FAILED

@@ -48,6 +48,6 @@ def maintenance_finding(maintained: Sequence[tuple[AppKey, ObservedApp]], today:
     named = [f"{key} ({since_made(row, today)})" for key, row in maintained]
     message = (
         f"{count_of(len(named), 'app')} Pending again: {listed(named, ORPHANS_NAMED_MAX_COUNT)}. "
-        "SageMaker maintains or restarts such an app by itself; a run leaves it alone and does not wait for it"
+        "SageMaker maintains or restarts such an app automatically; a run leaves it alone and does not wait for it"
     )
     return Finding(MAINTENANCE_RULE, "advisory", "", clean(message))

@@ -208,11 +208,11 @@ def _texts(value: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} stands where a text belongs")
+        raise TypeError(f"{value!r} is where a text belongs")
     return value
 
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} stands where a whole number belongs")
+        raise TypeError(f"{value!r} is where a whole number belongs")
     return value

@@ -127,7 +127,7 @@ def with_activity_reported(plan: Plan, options: PlanOptions) -> Plan:
         messages.append(
             f"not known whether a user was active in the last {format_duration(spare_s)} in "
             f"{count_of(len(unknown), 'app')} to be deleted or replaced, so not spared: "
-            f"{listed(unknown, ORPHANS_NAMED_MAX_COUNT)}. SageMaker reports the time of its own health check, or none"
+            f"{listed(unknown, ORPHANS_NAMED_MAX_COUNT)}. SageMaker reports the time of its health check, or none"
         )
     findings = {Finding(ACTIVITY_RULE, "advisory", "", clean(message)) for message in messages}
     return replace(plan, findings=tuple(sorted({*plan.findings, *findings}))) if findings else plan

@@ -219,5 +219,5 @@ class Lease:
         except LeaseUnreadableError as error:
             raise StateError(
                 f"The object {self.name} in the place of a lease cannot be read: {error}",
-                hint="Give --state-dir a prefix of its own, and let every machine run the same version of appfleet",
+                hint="Give --state-dir a separate prefix, and let every machine run the same version of appfleet",
             ) from None

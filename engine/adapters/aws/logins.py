@@ -36,7 +36,7 @@ _CALLER_OPERATION: Final = "GetCallerIdentity"
 _PROFILES_SHOWN_MAX_COUNT: Final = 10
 _HELD_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _HELD_HINT: Final = (
-    ". This shell has credentials of its own ({name}), and a domain's `profile` wins over them: to use them here, "
+    ". This shell has its own credentials ({name}), and a domain's `profile` wins over them: to use them here, "
     "remove `profile` from the domain and set AWS_PROFILE where the profile exists"
 )
 

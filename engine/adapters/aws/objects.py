@@ -145,7 +145,7 @@ class S3Objects(AwsCalls):
             raise UnreadableAnswerError("a row is of another prefix than was asked for")
         token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else ""
         if answer.get("IsTruncated") and not token:
-            raise UnreadableAnswerError("the listing goes on and does not say where")
+            raise UnreadableAnswerError("the listing continues and does not say where")
         return [key[len(self._prefix) :] for key in keys], token or ""
 
 

@@ -21,7 +21,7 @@ from engine.core.limits import OBJECT_UNPACKED_MAX_BYTES
 
 FORMAT: Final = 1
 _LEVEL: Final = 3  # twice as fast as the usual one, and a tenth larger
-_HINT: Final = "Give --state-dir a prefix of its own, and do not edit what is in it"
+_HINT: Final = "Give --state-dir a separate prefix, and do not edit what is in it"
 _NEWER_HINT: Final = "Let every machine that shares this --state-dir run the same version of appfleet"
 
 

@@ -251,7 +251,7 @@ class _Owned:
         if resolved.app_type == "KernelGateway" and resolved.spec.instance_type is None:
             place = entry.place
             if problems.first_time("no type", place.file, place.path):
-                message = "this KernelGateway app has no instance type, and the service then needs a default of its own"
+                message = "this KernelGateway app has no instance type, and the service then needs its own default"
                 hint = "Set instance_type, unless the profile or the domain has a default"
                 problems.warning(Code.VALUE, place, message, hint)
 
@@ -273,7 +273,7 @@ class _Owned:
                 f"{self.owner.name} would have two apps, {first.key.app_type} {first.key.app_name} ({first.source}) "
                 f"and {second.key.app_type} {second.key.app_name}, and a space has one app of these types"
             )
-            problems.error(Code.OWNER, place, message, "Give each app a space of its own")
+            problems.error(Code.OWNER, place, message, "Give each app its own space")
 
 
 def _space_layers(team_layers: Layers, part: SpaceParts, space: Space) -> Layers:

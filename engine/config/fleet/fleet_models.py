@@ -123,7 +123,7 @@ class UserTable(OwnerTable):
 
     execution_role: RoleArn | None = Field(None, description="The profile's execution role.")
     sso_identity: SsoIdentity | None = Field(
-        None, description="The user name in IAM Identity Center; {member} stands for the profile's name."
+        None, description="The user name in IAM Identity Center; {member} is the profile's name."
     )
 
 

@@ -35,7 +35,7 @@ class TeamTable(fleet_models.TeamTable):
 
     user_apps: list[Entry] = Field([], description="Apps of each member's user profile.")
     spaces: dict[str, SpaceTable] = Field(
-        {}, description="Spaces of the team; {member} in a name stands for one space for each member."
+        {}, description="Spaces of the team; {member} in a name makes one space per member."
     )
 
 

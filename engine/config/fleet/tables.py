@@ -156,9 +156,7 @@ class TableReader:
     def _space(self, name: str, data: object, place: Place) -> OwnerDef | None:
         if MEMBER in name:
             hint = "Put it under spaces of a team"
-            self.problems.error(
-                Code.NAME, place, f"{MEMBER} stands for a member of a team, and there is no team here", hint
-            )
+            self.problems.error(Code.NAME, place, f"{MEMBER} means a member of a team, and there is no team here", hint)
             return None
         return self._any_space(name, data, place)
 
@@ -344,7 +342,7 @@ def _read_calendars(reader: TableReader, document: Document, fleet: FleetDef) ->
     for name, data, place in reader.tables(document.data, "calendars", document.place):
         first, fault = fleet.calendars.get(name), label_fault(name)
         if fault is None and name == CLEARED:
-            fault = problem(f'"{CLEARED}" stands for no calendar', "Give the calendar another name")
+            fault = problem(f'"{CLEARED}" cannot be the name of a calendar', "Give the calendar another name")
         if first is not None:
             message = f"this calendar is already in {first.place.source}"
             reader.problems.error(Code.CONFLICT, place, message, "Rename one of the two, or remove it")

@@ -78,5 +78,5 @@ def _read_up_to(descriptor: int, max_bytes: int, name: str) -> bytes:
 
 def _too_large(name: str, max_bytes: int) -> FileProblem:
     return FileProblem(
-        f"{name} is larger than {max_bytes:,} bytes", "Split it: move teams into files of their own and include them"
+        f"{name} is larger than {max_bytes:,} bytes", "Split it: move teams into separate files and include them"
     )

@@ -31,7 +31,7 @@ _SAID: Final = (
     ("Duplicate inline", "this key is twice in one inline table", "Write each key once"),
     ("Expected '='", "a key must be followed by = and a value", 'Write it as key = "value"'),
     ("Expected ']'", "this table header has no closing bracket", "Write it as [name.of.table]"),
-    ("Expected newline", "there is something behind the value", "Put each key on a line of its own; text needs quotes"),
+    ("Expected newline", "there is something behind the value", "Put each key on its own line; text needs quotes"),
     ("Invalid value", "this is not a TOML value", 'Text needs quotes: "like this"; true and false are lower-case'),
     ("Unclosed array", "this array has no closing bracket", "Put a comma between items, and close it with ]"),
     ("Unclosed inline", "this inline table has no closing brace", "Close it with }, on the line where it began"),

@@ -231,7 +231,7 @@ class AppOperation(Operation[Change, ObservedApp]):
             return None
         now = datetime.fromtimestamp(wall, UTC)
         if self.app.hours.calendar.is_inside(now):
-            return Trouble(HOURS_BEGUN, "not stopped: its hours have begun since the plan was made")
+            return Trouble(HOURS_BEGUN, "not stopped: its hours have started since the plan was made")
         why = why_kept(tag_value(tags, KEEP_UNTIL_TAG) or "", now)
         return Trouble(KEPT, f"not stopped outside its hours: {why}", KEPT_HINT) if why else None
 

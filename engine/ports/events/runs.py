@@ -25,7 +25,7 @@ class RunWaited(Event, name="run.waited"):
 
 @dataclass(frozen=True, slots=True)
 class LoopWasLate(Event, name="run.lagged", level="warning"):
-    """The run came to its work `seconds` late: a blocked disk, a busy machine, or one that slept."""
+    """The run started its work `seconds` late: a blocked disk, a busy machine, or one that slept."""
 
     seconds: float
 
@@ -66,7 +66,7 @@ class RuleFired(Event, name="rule.fired", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class JournalFailed(Event, name="journal.failed", level="error"):
-    """The journal could not be opened or written. Said once a run; creates go on, deletes and replaces do not."""
+    """The journal could not be opened or written. Once per run; creates continue, deletes and replaces do not."""
 
     message: str
     hint: str = ""

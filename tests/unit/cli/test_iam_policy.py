@@ -27,7 +27,7 @@ def test_the_policy_is_json_and_what_is_left_out_is_said(run: Callable[..., Ran]
     assert json.loads(ran.out)["Statement"][0]["Sid"] == "LookAround"
     assert "DeleteApp" not in ran.out
     assert "--destroy adds it" in ran.err
-    assert "a domain without `account` stands for every account" in ran.err
+    assert "a domain without `account` covers every account" in ran.err
 
 
 def test_it_can_be_a_terraform_resource_that_allows_deletes(run: Callable[..., Ran], tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def _bad_action(document: Any) -> Any:
         (_with(changes="x"), "it is not the document of a plan"),
         (_with(lanes=[{"account": "1", "planet": "x"}]), "it is not the document of a plan"),
         (_with(lanes=["x"]), "it is not the document of a plan"),
-        (_with(fleet=7), "it is not the document of a plan: 7 stands where a text belongs"),
+        (_with(fleet=7), "it is not the document of a plan: 7 is where a text belongs"),
         (_with(summary={"unmanaged": True}), "it is not the document of a plan: True stands where a whole number"),
         (_with(summary={"unmanaged": 1.5}), "it is not the document of a plan: 1.5 stands where a whole number"),
         (_with(fingerprint="sha256:0"), "its changes have the fingerprint sha256:"),

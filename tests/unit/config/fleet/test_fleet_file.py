@@ -51,7 +51,7 @@ def test_a_giant_fleet_file(tmp_path: Path) -> None:
     assert _refused(tmp_path, "#" * 5_000_001) == [
         (
             "fleet.toml: fleet.toml is larger than 5,000,000 bytes. "
-            "Split it: move teams into files of their own and include them"
+            "Split it: move teams into separate files and include them"
         )
     ]
 
