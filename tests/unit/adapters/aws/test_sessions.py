@@ -166,7 +166,7 @@ async def test_a_profile_of_the_fleet_beside_credentials_of_the_shell_says_which
     async with Clouds() as clouds:
         with pytest.raises(CredentialsFailed) as caught:
             await clouds.connect(desired(profile="ml-prod"))
-    assert f"credentials of its own ({variable}), and a domain's `profile` wins over them" in caught.value.hint
+    assert f"its own credentials ({variable}), and a domain's `profile` wins over them" in caught.value.hint
     assert "remove `profile` from the domain" in caught.value.hint
 
 
