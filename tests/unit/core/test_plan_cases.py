@@ -86,7 +86,7 @@ def test_there_are_cases_for_every_reason() -> None:
     }
 
     # Whether owner and training plan can be used is decided after the planner: tests/unit/core/test_owners.py and
-    # test_reserved.py. Which replaces are of the next wave is decided there too: test_waves.py.
-    later = {Reason.OWNER_MISSING.value, Reason.TRAINING_PLAN.value, Reason.NEXT_WAVE.value}
+    # test_reserved.py. So are waves of replaces and freezes: test_waves.py and test_freeze.py.
+    later = {Reason.OWNER_MISSING.value, Reason.TRAINING_PLAN.value, Reason.NEXT_WAVE.value, Reason.FROZEN.value}
     assert expected | later == {reason.value for reason in Reason}
     assert len(CASES) >= 30
