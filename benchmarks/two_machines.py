@@ -53,6 +53,7 @@ second_after = "1s"
 [safety]
 replace = "on-drift"
 destroy_max = 1000
+replace_wave = 1000
 destroy_share_max = 1.0
 """
 SCENARIO: Final = (
