@@ -123,6 +123,7 @@ def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[St
             yield state
         return
     from engine.app.shared_store import opened_store, read_state, scratch_folder
+    from engine.executor.patient_store import PatientStore
 
     url, fleet = options.state_url, fleet_name(options.fleet_file)
     if fleet is None:
@@ -134,7 +135,7 @@ def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[St
     async def read(state: StateDir) -> None:
         with stopped_by_signals(options.signals):
             async with opened_store(options, url, fleet) as store:
-                await read_state(store, state, newest=newest, since=since)
+                await read_state(PatientStore(store), state, newest=newest, since=since, with_memories=False)
 
     with scratch_folder() as state:
         asyncio.run(read(state))
@@ -151,6 +152,6 @@ def _no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = N
     if len(alike) > 1:
         shown = ", ".join(alike[:RUNS_NAMED_MAX_COUNT])
         return UsageError(f"{len(alike)} runs begin with {clean(run_id, 80)}", hint=f"Type more of it: {shown}")
-    guess = nearest(run_id, known)
+    guess = "" if fleet else nearest(run_id, known)  # an undo of the run that was meant is no undo of a similar name
     hint = f"Did you mean {guess}?" if guess else _HISTORY_HINT
     return UsageError(f"there is no run {clean(run_id, 80)} {where}", hint=hint)

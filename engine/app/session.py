@@ -202,6 +202,7 @@ async def _shared(
     """Open the state that machines share: with `writes` with a lease on each lane; those of other runs are left out."""
     from engine.app.shared_state import shared_run
     from engine.app.shared_store import opened_store, read_state, scratch_folder
+    from engine.executor.patient_store import PatientStore
 
     url, links = options.state_url, found.links
     if url is None:  # pragma: no cover - whoever calls has looked
@@ -210,7 +211,7 @@ async def _shared(
         state = stack.enter_context(scratch_folder())
         region = next((link.domain.region for link in links.values()), "")  # a shard may have no lane
         async with opened_store(options, url, header.fleet, region) as store:
-            await read_state(store, state, newest=JOURNAL_REFUSALS_MAX_COUNT + 1)
+            await read_state(PatientStore(store), state, newest=JOURNAL_REFUSALS_MAX_COUNT + 1)
         return _Kept(state, None, read_memory(state, header.fleet)), found
     shared = await stack.enter_async_context(shared_run(options, url, tuple(links.values()), header, begun))
     reached = {name: link for name, link in links.items() if link.lane not in shared.held_back}

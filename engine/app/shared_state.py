@@ -28,6 +28,7 @@ from engine.app.shared_store import RUNS, fill, opened_store, scratch_folder
 from engine.core.errors import CloudError, LaneHeldError, StateError
 from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_END_MAX_SECONDS, STATE_SETTINGS_MAX_SECONDS
 from engine.executor.lease import Lease, LeaseHeldError
+from engine.executor.patient_store import PatientStore
 from engine.executor.store_probe import probe
 from engine.executor.troubles import LEASE_LOST
 from engine.ports.events import JournalFailed, LaneAwaited
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
     from engine.ports.objects import ObjectStore
 
+BEGUN: Final = "begun.json.gz"  # so that a run that was killed is known too
 WHOLE_RUN: Final = "run.json.gz"
 _NOT_KEPT: Final = (
     "The next run waits until the calls of this one must have shown, and `once`, quarantine and the learned rate may "
@@ -80,7 +82,8 @@ async def shared_run(
     """
     async with AsyncExitStack() as stack:
         region = links[0].domain.region if links else ""  # a shard may have no lane
-        store = await stack.enter_async_context(opened_store(options, url, header.fleet, region))
+        bucket = await stack.enter_async_context(opened_store(options, url, header.fleet, region))
+        store = PatientStore(bucket)
         await probe(store)
         leases = _Leases(store, options, begun.emit)
         await leases.acquire(sorted({link.lane for link in links}))
@@ -92,10 +95,11 @@ async def shared_run(
         parts.add(left)
         await asyncio.to_thread(fill, state, {memory_name(lane): one.document for lane, one in left.items()})
         journal = SqliteJournal.open(state, header)
+        await add_run(store, header.run_id, BEGUN, await _rows_of_run(state, header.run_id))
         unclean_end_at = _unclean_end_at(leases, left)
         journal.memory = replace(journal.memory, is_new=not left, unclean_end_at=unclean_end_at)
         new = () if left else (f"No run history found in {url}; starting a new journal",)
-        journal.notes = (*new, *await _about_bucket(store, url))
+        journal.notes = (*new, *await _about_bucket(bucket, url))
 
         async def also_kept(key: AppKey | Owner) -> bool:
             return await memories.keep(parts.lane_of(key))
@@ -283,10 +287,11 @@ class _End:
 
     async def _keep_run(self) -> None:
         """Add the run's record. Raises CloudError and StateError."""
-        rows = await asyncio.to_thread(
-            read_journal, self._state, {}, lambda connection: shared_rows.run_rows(connection, self._run_id)
-        )
-        await add_run(self._store, self._run_id, rows)
+        await add_run(self._store, self._run_id, WHOLE_RUN, await _rows_of_run(self._state, self._run_id))
+
+
+async def _rows_of_run(state: StateDir, run_id: str) -> Rows:
+    return await asyncio.to_thread(read_journal, state, {}, lambda connection: shared_rows.run_rows(connection, run_id))
 
 
 async def keep_shared_end(options: AppOptions, url: BucketUrl, header: RunHeader, end: End) -> None:
@@ -294,10 +299,10 @@ async def keep_shared_end(options: AppOptions, url: BucketUrl, header: RunHeader
     at, _, result, exit_code, *error = end.row()
     known = (header.run_id, header.fleet, header.version, header.started, at, at, result, exit_code, 0, *error)
     async with asyncio.timeout(STATE_END_MAX_SECONDS), opened_store(options, url, header.fleet) as store:
-        await add_run(store, header.run_id, {shared_rows.RUNS: [list(known)]})
+        await add_run(PatientStore(store), header.run_id, WHOLE_RUN, {shared_rows.RUNS: [list(known)]})
 
 
-async def add_run(store: ObjectStore, run_id: str, rows: Rows) -> None:
-    """Keep the record of a run, which nothing ever changes. Raises CloudError."""
+async def add_run(store: ObjectStore, run_id: str, name: str, rows: Rows) -> None:
+    """Keep a record of a run, which nothing ever changes. Raises CloudError."""
     with suppress(WriteRefusedError):  # the echo of this very write: no other run has the name
-        await store.put(f"{RUNS}{run_id}/{WHOLE_RUN}", packed(Document(rows)), replaces=None)
+        await store.put(f"{RUNS}{run_id}/{name}", packed(Document(rows)), replaces=None)

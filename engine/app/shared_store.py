@@ -7,6 +7,7 @@ journal reads them. Not here: a run that writes (`shared_state`).
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -20,7 +21,7 @@ from engine.adapters.aws.sessions import Clouds
 from engine.adapters.state import shared_rows
 from engine.adapters.state.journal_schema import JournalUnusable, open_for_writing
 from engine.adapters.state.lane_memories import LANES, MEMORY
-from engine.adapters.state.shared_documents import Document, unpacked
+from engine.adapters.state.shared_documents import DAMAGED_HINT, Document, unpacked
 from engine.adapters.state.state_dir import StateDir
 from engine.app.quota_cache import CACHE_NAME, cache_file
 from engine.core.bucket_url import safe_name
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from engine.ports.objects import ObjectStore
 
 RUNS: Final = "runs/"
+_OF_A_LANE: Final = re.compile(rf"{LANES}\d{{12}}-[a-z0-9-]+/{re.escape(MEMORY)}")  # and nothing that others put there
 _REGION: Final = "us-east-1"
 
 
@@ -54,7 +56,11 @@ async def opened_store(options: AppOptions, url: BucketUrl, fleet: str, region: 
 async def opened_bucket(options: AppOptions, url: BucketUrl, region: str = "") -> AsyncIterator[S3Objects]:
     """Yield what holds the objects below a prefix. `region` and what is raised are as of `opened_store`."""
     async with Clouds(endpoint_url=options.endpoint_url, redactor=options.redactor) as clouds:
-        yield await clouds.own_objects(configured_region() or region or _REGION, url.bucket, url.prefix)
+        try:
+            yield await clouds.own_objects(configured_region() or region or _REGION, url.bucket, url.prefix)
+        except StateError as error:  # whoever reads of an object looks for its whole name
+            whole = error.message.replace("The object ", f"The object s3://{url.bucket}/{url.prefix}", 1)
+            raise StateError(whole, hint=error.hint) from None
 
 
 @contextmanager
@@ -68,13 +74,16 @@ def scratch_folder() -> Iterator[StateDir]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-async def read_state(store: ObjectStore, state: StateDir, *, newest: int, since: str = "") -> None:
-    """Read memories and runs into the folder's journal: the `newest` ones, and those from `since` on.
+async def read_state(
+    store: ObjectStore, state: StateDir, *, newest: int, since: str = "", with_memories: bool = True
+) -> None:
+    """Read memories and runs into the folder's journal: the `newest` runs, and those from `since` on.
 
     `since` is a run, or the beginning of its name; the run before it is read too. Raises CloudError and StateError.
     """
-    lanes, runs = await asyncio.gather(store.names(LANES), store.names(RUNS))
-    memories = [name for name in lanes if name.endswith(MEMORY)]
+    lanes = await store.names(LANES) if with_memories else ()
+    runs = await store.names(RUNS)
+    memories = [name for name in lanes if _OF_A_LANE.fullmatch(name)]
     wanted = _wanted({name.split("/")[1] for name in runs}, newest, since)
     names = [*memories, *(name for name in runs if name.split("/")[1] in wanted)]
     documents = await _read(store, names)
@@ -90,8 +99,7 @@ def fill(state: StateDir, documents: Mapping[str, Document]) -> None:
     except ValueError as error:
         raise StateError(
             str(error),
-            hint="Do not edit what is below --state-dir. Restore an earlier version of the object, or name another "
-            "prefix with --state-dir",
+            hint=DAMAGED_HINT,
         ) from None
     except (sqlite3.Error, JournalUnusable) as error:
         raise StateError(

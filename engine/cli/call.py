@@ -110,11 +110,22 @@ class Call:
         Where machines share the state, it is the usual folder: what a crash leaves is there.
         """
         named = self._path("--state-dir")
-        if named is not None and self.state_url is None:
+        if named is not None and self._names_folder:
             return named
         with suppress(FileNotFoundError):
             return self.fleet_file.absolute().parent / STATE_DIR_NAME
         return self.fleet_file.parent / STATE_DIR_NAME
+
+    @property
+    def _names_folder(self) -> bool:
+        """Whether `--state-dir` names a folder, and no address: a wrong one must not become a folder."""
+        from engine.core.bucket_url import parse_bucket_url
+        from engine.core.errors import UsageError
+
+        try:
+            return parse_bucket_url(self.value("--state-dir")) is None
+        except UsageError:
+            return False
 
     @property
     def state_url(self) -> BucketUrl | None:

@@ -42,8 +42,10 @@ def parse_bucket_url(text: str, flag: str = "--state-dir", example: str = "prod"
         hint = f"Write s3://BUCKET/PREFIX, such as s3://acme-appfleet/{example}, or name a folder"
         return UsageError(f"{flag}: {what}", hint=hint)
 
+    if "@" in text and _ANY_SCHEME.match(text):
+        raise wrong("an address holds no user name and no password: the credentials are those of this shell")
     if not text.startswith(_SCHEME):
-        if _ANY_SCHEME.match(text):
+        if _ANY_SCHEME.match(text) or text.lower().startswith("s3:"):
             raise wrong(f"{clean(text, 120)} is not an address that appfleet knows")
         return None
     bucket, _, rest = text.removeprefix(_SCHEME).partition("/")

@@ -122,10 +122,11 @@ def test_two_machines_do_not_work_in_one_lane_and_a_killed_run_is_followed(machi
     assert place.calls()["CreateApp"] == {"ok": 4}
     assert (lease_of(machine)["is_held"], lease_of(machine)["epoch"]) == (False, 2)
     kept = json.loads(machine.run("history", "--format", "json").out)["runs"]
-    assert {run["run_id"]: run["exit_code"] for run in kept} == {
-        refused.report["run_id"]: 5,
-        after.report["run_id"]: 0,
-    }
+    codes = {run["run_id"]: run["exit_code"] for run in kept}
+    assert (codes.pop(refused.report["run_id"]), codes.pop(after.report["run_id"])) == (5, 0)
+    (killed,) = codes
+    assert codes[killed] is None
+    assert machine.run("report", killed, "--out", "-").code == 0
 
 
 def test_once_and_quarantine_are_known_to_a_new_machine(machine: Machine) -> None:
@@ -201,6 +202,7 @@ def test_a_delete_is_not_sent_whose_intent_the_store_does_not_take(machine: Mach
     [
         ("s3://nobodys-bucket/x", 1, "The bucket nobodys-bucket does not exist"),
         ("gs://states/x", 64, "is not an address that appfleet knows"),
+        ("s3:states", 64, "is not an address that appfleet knows"),
     ],
 )
 def test_a_store_that_is_not_there_is_one_clear_error_and_nothing_is_called(
@@ -212,6 +214,7 @@ def test_a_store_that_is_not_there_is_one_clear_error_and_nothing_is_called(
     assert said in ran.err
     assert "Traceback" not in ran.err
     assert set(machine.place.calls()) <= {"GetCallerIdentity"}
+    assert not list(machine.place.folder.glob("*:*"))
 
 
 def test_a_store_that_takes_every_write_is_refused_before_anything_is_called(machine: Machine, tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_a_memory_that_cannot_be_read_is_never_overwritten(machine: Machine) -> 
     machine.write(MEMORY, b"no memory")
     ran = machine.apply()
     assert ran.code == 1, ran.out + ran.err
-    assert "memory.json.gz cannot be read" in ran.err
+    assert f"The object {machine.state}/e2e/{MEMORY} cannot be read: it is not what appfleet writes" in ran.err
     assert machine.read(MEMORY) == b"no memory"
     assert lease_of(machine)["is_held"] is False
 

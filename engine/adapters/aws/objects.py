@@ -29,6 +29,7 @@ _NOT_THAT_VERSION: Final = frozenset({"PreconditionFailed", "412", *_NO_OBJECT})
 _ELSEWHERE: Final = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
+_SLOWER: Final = "The store asks for fewer requests. Run again in a minute, and look at what else uses it"
 # Two writes of one object at the same moment: nothing was written, and the store asks for another try.
 _AT_ONCE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 
@@ -136,15 +137,21 @@ class S3Objects(AwsCalls):
                 ) from None
             if code in _AT_ONCE:
                 raise Throttled(error.message, operation=operation, service_code=code, request_id=request_id) from None
+            if isinstance(error, Throttled):
+                raise Throttled(
+                    error.message, hint=_SLOWER, operation=operation, service_code=code, request_id=request_id
+                ) from None
             raise
 
     def _names(self, answer: Any) -> tuple[list[str], str]:
+        if not isinstance(answer.get("IsTruncated"), bool):  # something else answered, such as a page to sign in
+            raise UnreadableAnswerError("the answer is not a listing")
         rows = answer.get("Contents") or []
         keys = [row.get("Key") for row in rows]
         if not all(isinstance(key, str) and key.startswith(self._prefix) for key in keys):
             raise UnreadableAnswerError("a row is of another prefix than was asked for")
-        token = answer.get("NextContinuationToken") if answer.get("IsTruncated") else ""
-        if answer.get("IsTruncated") and not token:
+        token = answer.get("NextContinuationToken") if answer["IsTruncated"] else ""
+        if answer["IsTruncated"] and not token:
             raise UnreadableAnswerError("the listing continues and does not say where")
         return [key[len(self._prefix) :] for key in keys], token or ""
 

@@ -126,8 +126,12 @@ def put_in(connection: sqlite3.Connection, documents: Iterable[tuple[str, Mappin
     documents = tuple(documents)
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        runs = [(str(row[:1]), name, columns, row) for name, columns, rows in documents for row in rows.get(RUNS, ())]
-        for _, name, columns, row in sorted(runs, key=itemgetter(0)):
+        runs = [
+            (str(row[:1]), dict(zip(columns[RUNS], row, strict=False)).get("ended") is None, name, columns, row)
+            for name, columns, rows in documents
+            for row in rows.get(RUNS, ())
+        ]
+        for _, _, name, columns, row in sorted(runs, key=itemgetter(0, 1)):  # one that has its end goes before others
             _insert(connection, name, RUNS, columns[RUNS], [row])
         for name, columns, rows in documents:
             for table, found in rows.items():

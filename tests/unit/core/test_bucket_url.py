@@ -34,6 +34,9 @@ def test_anything_without_a_scheme_is_a_folder(text: str) -> None:
     [
         ("gs://acme/prod", "is not an address that appfleet knows"),
         ("s3:/acme/prod", "is not an address that appfleet knows"),
+        ("s3:acme", "is not an address that appfleet knows"),
+        ("S3://acme/x", "is not an address that appfleet knows"),
+        ("s3://ann:hunter2@acme/x", "holds no user name and no password"),
         ("s3://", "is not a valid name of a bucket"),
         ("s3://Acme/prod", "is not a valid name of a bucket"),
         ("s3://ab", "is not a valid name of a bucket"),

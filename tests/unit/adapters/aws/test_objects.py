@@ -233,9 +233,18 @@ async def test_a_listing_that_does_not_say_where_it_goes_on_is_none() -> None:
 
 
 async def test_a_row_of_another_prefix_is_no_answer() -> None:
-    body = b"<ListBucketResult><Contents><Key>theirs/a</Key></Contents></ListBucketResult>"
+    body = (
+        b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>theirs/a</Key></Contents></ListBucketResult>"
+    )
     async with hostile(http(body, 200, DATE)) as there, objects(there.url) as store:
         with pytest.raises(OutcomeUnknown, match="another prefix"):
+            await store.names("")
+
+
+@pytest.mark.parametrize("body", [b"<html>login</html>", b"<ListBucketResult></ListBucketResult>"])
+async def test_a_page_in_place_of_a_listing_is_no_empty_bucket(body: bytes) -> None:
+    async with hostile(http(body, 200, DATE)) as there, objects(there.url) as store:
+        with pytest.raises(OutcomeUnknown, match="is not a listing"):
             await store.names("")
 
 

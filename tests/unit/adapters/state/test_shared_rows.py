@@ -222,5 +222,5 @@ def test_an_object_of_a_newer_appfleet_is_not_read(change: dict[str, int]) -> No
 
 def test_an_object_that_unfolds_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.adapters.state.shared_documents.OBJECT_UNPACKED_MAX_BYTES", 100)
-    with pytest.raises(StateError, match="more than 100 bytes"):
+    with pytest.raises(StateError, match="holds more than 100 bytes"):
         unpacked(NAME, gzip.compress(b" " * 10_000))
