@@ -228,7 +228,7 @@ async def test_an_answer_that_lacks_what_a_lease_rests_on_is_none(answer: bytes,
 async def test_a_listing_that_does_not_say_where_it_goes_on_is_none() -> None:
     body = b"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>prod/a</Key></Contents></ListBucketResult>"
     async with hostile(http(body, 200, DATE)) as there, objects(there.url) as store:
-        with pytest.raises(OutcomeUnknown, match="goes on and does not say where"):
+        with pytest.raises(OutcomeUnknown, match="continues and does not say where"):
             await store.names("")
 
 

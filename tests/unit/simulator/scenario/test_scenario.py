@@ -282,12 +282,12 @@ def test_the_scenarios_that_are_shipped_can_be_built_and_run(path: Path) -> None
     assert world.domains["d-abcd1234efgh"].account == "111122223333"
 
 
-def test_the_demo_has_a_full_quota_that_gets_room_ten_seconds_after_the_first_create() -> None:
+def test_the_demo_has_a_full_quota_that_gets_room_twenty_seconds_after_the_first_create() -> None:
     world = load_scenario(ROOT / "scenarios" / "demo.toml").build(START)
     gpu = next(bucket for bucket in world.bucket_usage if bucket.instance_type == "ml.g5.xlarge")
     world.advance(START + 60)
     world.note_create(None)
-    world.advance(START + 69)
+    world.advance(START + 79)
     before = world.bucket_usage[gpu]
-    world.advance(START + 75)
+    world.advance(START + 85)
     assert (before, world.bucket_usage[gpu]) == (2, 0)
