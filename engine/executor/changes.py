@@ -68,9 +68,11 @@ async def change(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step:
 async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) -> Step | None:
     """Return what keeps the call from being sent.
 
-    None where what the plan saw is there, with the tag that it saw, no freeze forbids the delete, and nobody works in
-    it who is spared.
+    None where what the plan saw is there, with the tag that it saw, no freeze forbids the delete, nobody works in it
+    who is spared, and what is made in its place has not been given up meanwhile.
     """
+    if (end := lane.end_without(operation)) is not None:
+        return End(*end)
     if operation.is_delete and (until := frozen_until(lane.settings.safety.freeze, lane.wall())):
         return End(Outcome.SKIPPED, in_a_freeze(until))
     looked = before_delete if operation.is_delete else before_update
@@ -94,10 +96,13 @@ async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) 
 def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:
     """Note that the call leaves, if it still rests on what was read just now; raises OldReadError if not.
 
-    A freeze that has begun since makes the look an old one: what comes before it is asked again.
+    A freeze that has begun since makes the look an old one, and so do creates of its kind that were given up: what
+    comes before it is asked again.
     """
     require_fresh(lane.since_boot() - read_at)
     if operation.is_delete and frozen_until(lane.settings.safety.freeze, lane.wall()):
+        raise OldReadError
+    if lane.end_without(operation) is not None:
         raise OldReadError
     operation.reading = False
     operation.attempts += 1

@@ -189,7 +189,7 @@ class LaneRun:
             self.end(operation, Outcome.FAILED, trouble_of(error))
         elif self.is_over:
             self.leave_over(operation, gate)
-        elif (end := self._end_without(operation)) is not None:
+        elif (end := self.end_without(operation)) is not None:
             self.end(operation, *end)
         else:
             self.ready.wait_at(gate, operation)
@@ -199,7 +199,7 @@ class LaneRun:
         operation.absent_since = None
         if self.is_over:
             self.leave_over(operation)
-        elif (end := self._end_without(operation)) is not None:
+        elif (end := self.end_without(operation)) is not None:
             self.end(operation, *end)
         elif at > self.control.now():
             self.ready.push_later(operation, at)
@@ -251,12 +251,12 @@ class LaneRun:
     def _let_go(self, key: Hashable) -> Iterator[Ending]:
         """Let what was held back for `key` be called, and yield the ends of what cannot be: it may wait for more."""
         for operation in self.ready.take_held(key):
-            if (end := self._end_without(operation)) is not None:
+            if (end := self.end_without(operation)) is not None:
                 yield operation, *end
             else:
                 self.ready.push(operation)
 
-    def _end_without(self, operation: AnyOperation) -> tuple[Outcome, Trouble] | None:
+    def end_without(self, operation: AnyOperation) -> tuple[Outcome, Trouble] | None:
         """Return the end of an operation whose call would come after what did not end well; None if it may be called.
 
         What was looked up first, or waited for a delete, was not held back when that ended.

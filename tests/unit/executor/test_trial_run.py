@@ -13,6 +13,7 @@ from engine.core.outcome import Outcome
 from engine.core.planner import plan_fleet
 from engine.core.settings import Backoff, Execution, Tolerance
 from engine.core.shape import shape_of
+from engine.core.trouble import Trouble
 from engine.executor.trial import share_of
 from engine.ports.events import CanaryAwaited, CanaryPassed, CreatesTripped
 from engine.ports.journal import NOTHING_REMEMBERED
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.core.outcome import ApplyReport, AppResult
     from engine.core.shape import Shape
     from engine.executor.fleet_run import FleetRun
+    from engine.simulator.faces.memory_face import SimulatedCall
 
 SETTLES_SECONDS: Final = 60.0
 OURS: Final = {"appfleet:fleet": "ml"}
@@ -370,6 +372,29 @@ def test_a_replace_waits_for_the_canary_before_it_deletes_anything() -> None:
     report = stage.night(replace_keys=frozenset(app.key for app in new))
     assert counted(report) == {"failed": 1, "skipped": 5}
     assert report.calls["DeleteApp"] == {"ok": 1}
+
+
+def test_an_app_is_not_deleted_to_be_replaced_once_its_like_was_given_up_meanwhile() -> None:
+    """The creates of its kind may be given up while what stands there is read again, just before the delete."""
+    (new,) = kernels(1, lifecycle_config_arn=script("new"))
+    stage = TrialStage(new, canary=False)
+    old = replace(new.spec, lifecycle_config_arn=script("old"))
+    key = app_id(DOMAIN_ID, "user", new.key.owner, "KernelGateway", "k")
+    app_operations.place_app(stage.world, stage.domain, key, new.key.owner, old, OURS, "InService")
+
+    async def give_up(call: SimulatedCall) -> None:
+        lanes = () if stage.run is None else stage.run.lanes.values()
+        if call.operation == "ListTags" and call.phase == "answer":
+            for lane in lanes:  # none yet while it is planned
+                (trial,) = (one for operation in lane.in_flight for one in operation.trials)
+                trial.trouble = Trouble("tripped", "many failed")
+                assert lane.give_up(trial) == 0
+
+    stage.latency = give_up
+    report = stage.night(replace_keys=frozenset({new.key}))
+    assert counted(report) == {"skipped": 1}
+    assert {code(result) for result in skipped(report)} == {"tripped"}
+    assert "DeleteApp" not in report.calls
 
 
 # A share of the run.
