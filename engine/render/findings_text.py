@@ -12,7 +12,7 @@ from engine.core.limits import FINDINGS_SHOWN_MAX_COUNT
 from engine.core.text import clean, count_of, listed
 from engine.render.layout import Paint, Style, with_commands
 
-_PLACED: Final = frozenset({"files", "sso"})  # the checks that have a place in a file, as rules have
+_PLACED: Final = frozenset({"files", "sso", "tables"})  # the checks that have a place in a file, as rules have
 # What appfleet itself checks, by the name that documents have for it; every other name is that of somebody's rule.
 CHECK_NAMES: Final = {
     "adopt": "adoption",
@@ -40,6 +40,7 @@ CHECK_NAMES: Final = {
     "shard": "planning of one shard",
     "spare_active": "apps in use",
     "sso": "sign-in through IAM Identity Center",
+    "tables": "tables of domains",
     "tags": "reading of the tags",
     "training_plan": "training plans",
     "uncompared": "user profiles and spaces",

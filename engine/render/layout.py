@@ -22,6 +22,7 @@ LAST_COLUMN_MIN_CHARS: Final = 12
 COMMAND_NAMES: Final = (
     "apply",
     "completion",
+    "discover",
     "explain",
     "gate",
     "gather",

@@ -136,8 +136,9 @@ def shown(value: object) -> str:
 
 
 def instance(change: Change) -> str:
-    """Return the instance type of the app to be, or of the app that is."""
-    spec = change.after.spec if change.after is not None else change.before.spec if change.before is not None else None
+    """Return the instance type of the app to be, or of the app that is: that of what is deleted."""
+    app = change.before if change.action is Action.DELETE else change.after or change.before
+    spec = None if app is None else app.spec
     return clean(spec.instance_type or "") if spec is not None else ""
 
 

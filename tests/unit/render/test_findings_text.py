@@ -29,6 +29,7 @@ _NAMES: Final = {
     "policy.admission: priority.path": [],
     "policy.guardrails: f'safety.{limit}'": [],
     "policy.gate: rule": [],
+    "core.freeze: f'safety.{FREEZE_RULE}'": [],
 }
 _SOURCE_AT: Final = 4  # among the arguments
 
