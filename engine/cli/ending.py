@@ -47,7 +47,7 @@ def end_with_error(call: Call, error: AppfleetError) -> int:
     _say_problems(call, error)
     report = _end(call, report, journal_result(error), error)
     if not is_json_on_stderr(call):
-        said = error.message if isinstance(error, NotConfirmedError) else f"error {error.told_code}: {error}"
+        said = error.message if isinstance(error, NotConfirmedError) else f"error {error.code}: {error}"
         say(f"appfleet: {redactor().text(said)}")
     # A command line that was refused is no run yet: whoever typed it reads standard error, a program its format.
     if not (isinstance(error, UsageError) and call.is_text):

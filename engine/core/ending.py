@@ -34,7 +34,7 @@ def trouble_of(error: AppfleetError) -> Trouble:
     if isinstance(error, ConfigError) and error.diagnostics:
         first = error.diagnostics[0]
         return Trouble(error.code, f"{first.place()} ({error.message})", first.hint or error.hint)
-    return Trouble(error.told_code, error.message, error.hint)
+    return Trouble(error.code, error.message, error.hint)
 
 
 def foreseen(error: BaseException) -> AppfleetError | None:

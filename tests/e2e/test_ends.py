@@ -97,7 +97,7 @@ NO_ANSWER = QUICK + "answer = 300\n"
 ALL_FAIL = QUICK + '[[failure]]\nreason = "lifecycle"\n'
 ENDS = {
     "no credentials": End(1, "failed", "AF409", "no credentials", environment=NO_CREDENTIALS),
-    "expired at the start": End(1, "failed", "ExpiredTokenException", "expired", lambda place: place.scenario(EXPIRED)),
+    "expired at the start": End(1, "failed", "AF409", "expired", lambda place: place.scenario(EXPIRED)),
     "wrong account": End(
         1, "failed", "AF503", ACCOUNT, lambda place: place.within(lambda w: setattr(w, "account", "999988887777"))
     ),
@@ -105,7 +105,7 @@ ENDS = {
     "unreachable": End(
         1,
         "failed",
-        "EndpointConnectionError",
+        "AF410",
         "127.0.0.1",
         _policy(POLICY.replace('give_up_after = "20s"', 'give_up_after = "0s"')),
         environment={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{_free_port()}"},

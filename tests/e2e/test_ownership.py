@@ -151,7 +151,8 @@ def test_credentials_that_expire_while_tags_are_read_are_the_error_of_the_run(
     expire(place)
     planned = place.run("plan", *flags, "--format", "json")
     assert (planned.code, planned.report["complete"]) == (1, False)
-    assert "appfleet: plan failed (exit code 1): domain research: 3 apps left alone: " in planned.err
+    assert "appfleet: plan failed (exit code 1): domain research: " in planned.err
+    assert "ExpiredTokenException" in planned.err
     assert "expired" in planned.events("run.finished")[0]["message"]
     ran = place.apply(*flags)
     assert (ran.code, ran.report["result"]) == (1, "failed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,11 @@ import pytest
 
 from engine.cli.crash import bug_of, known_secrets
 from engine.core.diagnostics import Diagnostic
-from engine.core.ending import foreseen, trouble_of
+from engine.core.ending import foreseen
 from engine.core.errors import (
     AccessDenied,
     BugError,
     ConfigError,
-    CredentialsFailed,
     ExitCode,
     LockHeldError,
     StateError,
@@ -25,7 +23,6 @@ from engine.core.errors import (
 )
 from engine.core.limits import DIAGNOSTICS_SHOWN_MAX_COUNT
 from engine.core.text import is_safe
-from engine.core.trouble import domain_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,23 +57,6 @@ def test_an_error_of_ours_is_one_line_with_its_code(engine: Engine, run: Run, er
     assert ran.code == code
     assert ran.err == f"appfleet: error {error.code}: {error}\n"
     assert ran.out == ""
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (CredentialsFailed("expired", service_code="ExpiredTokenException"), "ExpiredTokenException"),
-        (CredentialsFailed("none"), "AF409"),
-    ],
-)
-def test_an_error_has_the_code_of_the_service_on_the_screen_and_in_the_result(
-    engine: Engine, run: Run, error: Any, code: str
-) -> None:
-    engine.plan = error
-    ran = run("plan", "--format", "json")
-    assert f"error {code}: " in ran.err
-    assert json.loads(ran.out)["error"]["code"] == code
-    assert trouble_of(error).code == domain_trouble("research", error).code == code
 
 
 def test_every_problem_of_a_file_is_a_line_and_the_count_comes_last(engine: Engine, run: Run) -> None:
