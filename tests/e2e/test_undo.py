@@ -90,7 +90,7 @@ def test_with_yes_every_profile_and_space_must_be_covered_and_the_message_speaks
     run_id = onboarded(place)
     bare = undo(place, run_id, 0)
     assert bare.code == 4
-    assert "5 user profiles and 5 spaces would be deleted, volumes included" in bare.err
+    assert "5 user profiles, 5 spaces and 5 apps would be deleted, volumes included" in bare.err
     assert f"--allow-destructive 'research/*={EVERYTHING}'" in bare.err
     assert "type the run's name" in bare.err
     assert place.only_looked()

@@ -158,7 +158,7 @@ def test_what_a_guardrail_refuses_names_the_command_that_lets_it_through(place: 
         line = next(line for line in ran.out.splitlines() if "If you mean these deletes and replaces" in line)
         assert line.endswith("run: appfleet apply --domain research --allow-destructive 'research/*=20'")
         (end,) = ran.events("run.finished")
-        assert "20 apps would be destroyed" in end["message"]
+        assert "20 apps would be deleted" in end["message"]
         assert end["hint"].endswith("add --allow-destructive 'research/*=20'")
     page = html.unescape(typed_in(place.run("report", log=False).out))
     assert "appfleet apply --domain research --allow-destructive 'research/*=20'" in page
