@@ -15,7 +15,7 @@ QUICK = {
     "pace-is-ignored": 0,
     "gate-never-parks": 0,
     "delete-is-not-read-again": 0,
-    "half-done-replace-is-forgotten": 95,
+    "half-done-replace-is-forgotten": 5,
     "calls-in-doubt-are-forgotten": 0,
     "an-old-look-will-do": 0,
     "keep-until-is-not-read-again": 0,
