@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.adapters.pace import ThrottlePace
 from engine.core.errors import ExitCode
 from engine.core.planner import plan_fleet
-from engine.core.settings import Settings
+from engine.core.settings import Settings, Tolerance
 from engine.executor.control import Control
 from engine.executor.fleet_run import FleetRun
 from engine.executor.link import Link
@@ -65,7 +66,7 @@ def test_a_lost_lease_ends_its_lane_alone() -> None:
             fleet=fleet.name,
             links=links,
             unreachable={},
-            settings=Settings(),
+            settings=replace(Settings(), tolerance=Tolerance(failures_max=APPS)),  # nothing waits for how others start
             control=Control(3_600.0, lambda _: None),
             journal=NoJournal(),
             memory=Memory(frozenset(), {}, {}),
