@@ -41,7 +41,11 @@ def name_of(line: str) -> str:
 def requirements(*, is_newer: bool) -> list[str]:
     """Return what pyproject.toml asks for at run time and for tests; without the pinned AWS client for the newest."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted: list[str] = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    wanted: list[str] = [*project["dependencies"]]
+    for line in extras["test"]:  # the project itself is on no index: what it names of its own extras stands for it
+        own = re.fullmatch(rf"{project['name']}\[([a-z,]+)\]", line)
+        wanted += [line] if own is None else (one for name in own[1].split(",") for one in extras[name])
     if not is_newer:
         return wanted
     return [*(line for line in wanted if name_of(line) not in CLIENT), NEWER_MIN]

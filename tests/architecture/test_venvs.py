@@ -77,3 +77,9 @@ def test_without_another_python_it_says_so(
     monkeypatch.setattr(sys, "argv", ["check_versions", "--part"])
     assert check_versions.main() == 0
     assert "no other version was tried" in capsys.readouterr().out
+
+
+def test_no_environment_asks_an_index_for_the_project_itself() -> None:
+    names = {name_of(line) for line in requirements(is_newer=False)}
+    assert "appfleet" not in names
+    assert {"apprise", "opentelemetry-sdk"} <= names
