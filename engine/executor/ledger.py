@@ -102,9 +102,7 @@ def _event(result: AppResult, trouble: Trouble) -> Event | None:  # noqa: PLR091
             return AppParked(result.key, trouble.code, trouble.message, trouble.hint)
         case Outcome.STILL_PENDING:
             return AppStillPending(result.key, result.seconds, trouble.code, trouble.message, trouble.hint)
-        case Outcome.UNCHANGED if trouble is NOTHING:
+        case _ if result.outcome is Outcome.UNCHANGED and trouble is NOTHING:
             return None
-        case Outcome.SKIPPED | Outcome.INTERRUPTED | Outcome.DENIED | Outcome.UNCHANGED:
-            return AppSkipped(result.key, trouble.code, trouble.message, trouble.hint)
         case _:
-            return None
+            return AppSkipped(result.key, trouble.code, trouble.message, trouble.hint)

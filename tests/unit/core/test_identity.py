@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import UsageError
-from engine.core.identity import AppKey, Lane, Owner, QuotaBucket, folded, parse_app_key
+from engine.core.identity import AppKey, Lane, Owner, QuotaBucket, folded, parse_app_key, word_of_key
 
 KEY = AppKey("research", "space", "alice-lab", "JupyterLab", "default")
 
@@ -52,3 +52,16 @@ def test_user_names_are_equal_in_any_case_and_space_names_are_not() -> None:
     user = AppKey("research", "user", "Alice", "Canvas", "Default")
     assert folded(user) == AppKey("research", "user", "alice", "Canvas", "Default")
     assert folded(KEY._replace(owner="Alice-Lab")).owner == "Alice-Lab"
+
+
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [
+        ("research", "domain"),
+        ("research/user/alice", "user profile"),
+        ("research/space/alice-lab", "space"),
+        ("research/space/alice-lab/JupyterLab/default", "app"),
+    ],
+)
+def test_what_a_key_names(key: str, word: str) -> None:
+    assert word_of_key(key) == word
