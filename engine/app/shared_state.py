@@ -26,7 +26,7 @@ from engine.adapters.state.since_boot import since_boot
 from engine.app.quota_cache import QuotaCache
 from engine.app.shared_store import RUNS, fill, opened_store, scratch_folder
 from engine.core.errors import CloudError, LaneHeldError, StateError
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_END_MAX_SECONDS, STATE_SETTINGS_MAX_SECONDS
+from engine.core.limits import STATE_END_MAX_SECONDS, STATE_SETTINGS_MAX_SECONDS
 from engine.executor.lease import Lease, LeaseHeldError
 from engine.executor.patient_store import PatientStore
 from engine.executor.store_probe import probe
@@ -86,9 +86,8 @@ async def shared_run(
         store = PatientStore(bucket)
         await probe(store)
         leases = _Leases(store, options, begun.emit)
-        await leases.acquire(sorted({link.lane for link in links}))
         state = stack.enter_context(scratch_folder())
-        await stack.enter_async_context(leases.kept())
+        await stack.enter_async_context(leases.kept(sorted({link.lane for link in links})))
         parts = _Parts(links, header.fleet, state)
         memories = LaneMemories(store, leases.held, leases.nonce, parts.in_thread)
         left = await memories.claim()
@@ -113,33 +112,46 @@ async def shared_run(
 
 
 class _Leases:
-    """The leases of one run on its lanes."""
+    """The leases of one run on its lanes. `nonce` tells this run from every other."""
 
     def __init__(self, store: ObjectStore, options: AppOptions, emit: Emit) -> None:
         self.held: dict[Lane, Lease] = {}
         self.held_back: dict[Lane, LaneHeldError] = {}
+        self.nonce = f"{options.run_id}-{secrets.token_hex(8)}"
         self._store = store
         self._options = options
         self._emit = emit
         self._holder = str(Holder.of_this_process(options.run_id, options.command, now=time.time()))
-        self._nonce = f"{options.run_id}-{secrets.token_hex(8)}"
-        self._places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
 
-    @property
-    def nonce(self) -> str:
-        """What tells this run from every other."""
-        return self._nonce
+    @asynccontextmanager
+    async def kept(self, lanes: Iterable[Lane]) -> AsyncIterator[None]:
+        """Take as many as can be had and renew them for the length of the block.
 
-    async def acquire(self, lanes: Iterable[Lane]) -> None:
-        """Take as many as can be had. Raises CloudError and StateError, and LaneHeldError when there is none."""
-        await asyncio.gather(*map(self._acquire, lanes))
+        Those whose end is clean are given back, however the block ended, and also where another one could not be taken.
+        Raises CloudError and StateError, and LaneHeldError when there is none.
+        """
+        failed: BaseException | None = None
+        async with AsyncExitStack() as stack:
+            try:
+                await self._take_all(lanes, stack)
+                yield
+            except BaseException as error:  # noqa: BLE001 - raised below, once they are given back
+                failed = error
+        if failed is not None:
+            raise failed
+
+    async def _take_all(self, lanes: Iterable[Lane], stack: AsyncExitStack) -> None:
+        answers = await asyncio.gather(*(self._take(lane, stack) for lane in lanes), return_exceptions=True)
+        for answer in answers:
+            if answer is not None:
+                raise answer
         if self.held_back and not self.held:
             raise next(iter(self.held_back.values()))
 
-    async def _acquire(self, lane: Lane) -> None:
+    async def _take(self, lane: Lane, stack: AsyncExitStack) -> None:
         lease = Lease(
             self._store, f"{lane_folder(lane)}lease.json",
-            holder=self._holder, nonce=self._nonce, since_boot=since_boot,
+            holder=self._holder, nonce=self.nonce, since_boot=since_boot,
         )  # fmt: skip
         try:
             await lease.acquire(self._options.lock_timeout_s, lambda *wait: self._emit(LaneAwaited(lane, *wait)))
@@ -149,21 +161,8 @@ class _Leases:
                 hint="Wait for it to end, or let this run wait with --lock-timeout 10m; nothing was called there",
             )
         else:
+            await stack.enter_async_context(lease.kept())
             self.held[lane] = lease
-
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """Renew all of them for the length of the block, then give back those whose end is clean, however it ended."""
-        failed: BaseException | None = None
-        async with AsyncExitStack() as stack:
-            for lease in self.held.values():
-                await stack.enter_async_context(lease.kept())
-            try:
-                yield
-            except BaseException as error:  # noqa: BLE001 - raised below, once they are given back
-                failed = error
-        if failed is not None:
-            raise failed
 
     def guard(self, lane: Lane) -> Trouble | None:
         """Return why nothing may be called in a lane any more, or None."""
@@ -274,12 +273,15 @@ class _End:
                 await self._memories.keep_changed()
                 await self._keep_run()
             why = next(iter(self._memories.broken.values()), "")
-        except TimeoutError:
-            why = f"it takes longer than {STATE_END_MAX_SECONDS:g} s"
+        except TimeoutError:  # and nobody knows whose memory was written: none of them is given back
+            return self._not_kept(f"it takes longer than {STATE_END_MAX_SECONDS:g} s")
         except (CloudError, StateError) as error:
             why = error.message
         for lane, lease in self._leases.held.items():
-            lease.is_clean = not why or lane not in self._memories.broken
+            lease.is_clean = lane not in self._memories.broken
+        return self._not_kept(why)
+
+    def _not_kept(self, why: str) -> str:
         if not why:
             return ""
         self._begun.emit(JournalFailed(why, _NOT_KEPT))
@@ -298,8 +300,14 @@ async def keep_shared_end(options: AppOptions, url: BucketUrl, header: RunHeader
     """Keep the end of a run that held no lane. Raises AppfleetError."""
     at, _, result, exit_code, *error = end.row()
     known = (header.run_id, header.fleet, header.version, header.started, at, at, result, exit_code, 0, *error)
-    async with asyncio.timeout(STATE_END_MAX_SECONDS), opened_store(options, url, header.fleet) as store:
-        await add_run(PatientStore(store), header.run_id, WHOLE_RUN, {shared_rows.RUNS: [list(known)]})
+    try:
+        async with asyncio.timeout(STATE_END_MAX_SECONDS), opened_store(options, url, header.fleet) as store:
+            await add_run(PatientStore(store), header.run_id, WHOLE_RUN, {shared_rows.RUNS: [list(known)]})
+    except TimeoutError:
+        raise StateError(
+            f"The end of this run could not be written to {url} within {STATE_END_MAX_SECONDS:g} s",
+            hint="Find out why the store of --state-dir does not answer; the run itself is over",
+        ) from None
 
 
 async def add_run(store: ObjectStore, run_id: str, name: str, rows: Rows) -> None:

@@ -26,7 +26,7 @@ from engine.adapters.state.state_dir import StateDir
 from engine.app.quota_cache import CACHE_NAME, cache_file
 from engine.core.bucket_url import safe_name
 from engine.core.errors import StateError
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_RUNS_READ_MAX_COUNT
+from engine.core.limits import STATE_RUNS_READ_MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -65,7 +65,7 @@ async def opened_bucket(options: AppOptions, url: BucketUrl, region: str = "") -
 
 @contextmanager
 def scratch_folder() -> Iterator[StateDir]:
-    """Yield a state folder of this process alone, which is removed at the end unless it is renamed `kept`."""
+    """Yield a state folder of this process alone, which is removed at the end."""
     path = Path(tempfile.mkdtemp(prefix="appfleet-"))
     try:
         with StateDir.open(path) as state:
@@ -97,10 +97,7 @@ def fill(state: StateDir, documents: Mapping[str, Document]) -> None:
         with closing(open_for_writing(state).connection) as connection:
             shared_rows.put_in(connection, ((name, one.columns, one.rows) for name, one in documents.items()))
     except ValueError as error:
-        raise StateError(
-            str(error),
-            hint=DAMAGED_HINT,
-        ) from None
+        raise StateError(str(error), hint=DAMAGED_HINT) from None
     except (sqlite3.Error, JournalUnusable) as error:
         raise StateError(
             f"The journal of this run in {state.path} cannot be written: {error}",
@@ -113,19 +110,20 @@ def fill(state: StateDir, documents: Mapping[str, Document]) -> None:
 
 
 def _wanted(known: Iterable[str], newest: int, since: str) -> frozenset[str]:
+    """Return the runs to read; of too many, the one that is named and the one before it go before all others."""
     runs = sorted(known)
-    first = next((place for place, name in enumerate(runs) if since and name.startswith(since)), len(runs))
-    found = {*runs[-newest:], *runs[max(first - 1, 0) :]}
-    return frozenset(sorted(found)[-STATE_RUNS_READ_MAX_COUNT:])
+    count = len(runs)
+    first = next((place for place, name in enumerate(runs) if since and name.startswith(since)), count)
+    named = runs[max(first - 1, 0) : first + 1] if first < count else []
+    others = runs[min(first, max(count - newest, 0)) :]
+    return frozenset((*named, *others[-(STATE_RUNS_READ_MAX_COUNT - len(named)) :]))
 
 
 async def _read(store: ObjectStore, names: Iterable[str]) -> dict[str, Document]:
-    places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
     found: dict[str, Document] = {}
 
     async def one(name: str) -> None:
-        async with places:
-            there = await store.get(name)
+        there = await store.get(name)
         if there is not None:
             found[name] = unpacked(name, there.data)
 

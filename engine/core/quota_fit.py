@@ -9,8 +9,10 @@ in use, so `fits` is then `no` or unknown, never `yes`. A training plan tells it
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from engine.core.buckets import bucket_of, has_limit
@@ -79,15 +81,8 @@ def wanted_buckets(plan: Plan, lanes: Mapping[str, Lane]) -> Counter[QuotaBucket
 def wanted_quotas(plan: Plan, lanes: Mapping[str, Lane]) -> dict[Lane, set[str]]:
     """Name the quotas that may decide about what the plan creates and replaces in each lane, fallbacks included."""
     wanted: defaultdict[Lane, set[str]] = defaultdict(set)
-    for change in plan.changes:
-        lane = lanes.get(change.key.domain)
-        if lane is None or change.after is None or change.action not in MAKING:
-            continue
-        spec = change.after.spec
-        for instance_type in (spec.instance_type, *change.after.fallback):
-            bucket = bucket_of(lane, change.key.app_type, spec, instance_type)
-            if not has_limit(bucket):
-                break
+    for lane, buckets in _tried(plan, lanes):
+        for bucket in buckets:
             wanted[lane] |= {quota_name(bucket.app_type, bucket.instance_type), RUNNING_APPS}
     return wanted
 
@@ -97,21 +92,25 @@ def _wanted_with_fallbacks(
 ) -> Counter[QuotaBucket]:
     """Count what the plan makes in the bucket of each instance type that a run would try, up to one that is not 0."""
     wanted: Counter[QuotaBucket] = Counter()
-    for change in plan.changes:
-        lane = lanes.get(change.key.domain)
-        if lane is None or change.after is None or change.action not in MAKING:
-            continue
-        spec = change.after.spec
-        for instance_type in (spec.instance_type, *change.after.fallback):
-            bucket = bucket_of(lane, change.key.app_type, spec, instance_type)
-            if not has_limit(bucket):
-                break
+    for lane, buckets in _tried(plan, lanes):
+        for bucket in buckets:
             wanted[bucket] += 1
             name = quota_name(bucket.app_type, bucket.instance_type)
             found = known[lane].values.get(name) if lane in known else None
             if found is None or found.value > 0:
                 break
     return wanted
+
+
+def _tried(plan: Plan, lanes: Mapping[str, Lane]) -> Iterator[tuple[Lane, Iterator[QuotaBucket]]]:
+    """Yield the buckets of each app that is made, in the order in which a run tries them, up to one without a limit."""
+    for change in plan.changes:
+        lane = lanes.get(change.key.domain)
+        if lane is None or change.after is None or change.action not in MAKING:
+            continue
+        spec = change.after.spec
+        bucket = partial(bucket_of, lane, change.key.app_type, spec)
+        yield lane, takewhile(has_limit, map(bucket, (spec.instance_type, *change.after.fallback)))
 
 
 def quota_fit(

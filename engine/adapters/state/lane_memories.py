@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from engine.adapters.state.shared_documents import Document, packed, unpacked
 from engine.core.errors import CloudError, OutcomeUnknown, StateError
 from engine.core.limits import (
-    CONNECT_PARALLEL_MAX_COUNT,
     JOURNAL_GATHER_SECONDS,
     LEASE_RACES_MAX_COUNT,
     STATE_KEEP_SECONDS,
@@ -98,7 +97,6 @@ class LaneMemories:
         self._writer = writer
         self._snapshot = snapshot
         self._kept: dict[Lane, _Kept] = {}
-        self._places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
 
     async def claim(self) -> Mapping[Lane, Left]:
         """Take over every lane's memory, and return what the run before left, for the lanes that ever had a run.
@@ -152,18 +150,17 @@ class LaneMemories:
                 await self._write(lane, kept, document)
 
     async def _claim(self, lane: Lane) -> Left | None:
-        async with self._places:
-            for _ in range(LEASE_RACES_MAX_COUNT):
-                found = await self._store.get(memory_name(lane))
-                document = Document({}) if found is None else unpacked(memory_name(lane), found.data)
-                kept = _Kept(document, None if found is None else found.tag)
-                if await self._put(lane, kept, document):  # else a late write of the holder before came in between
-                    self._kept[lane] = kept
-                    return None if found is None else Left(document, found.age_s)
-            raise StateError(
-                f"The object {memory_name(lane)} is written by another run although this one holds the lane",
-                hint="Find out what else writes below --state-dir, then run again; nothing was called",
-            )
+        for _ in range(LEASE_RACES_MAX_COUNT):
+            found = await self._store.get(memory_name(lane))
+            document = Document({}) if found is None else unpacked(memory_name(lane), found.data)
+            kept = _Kept(document, None if found is None else found.tag)
+            if await self._put(lane, kept, document):  # else a late write of the holder before came in between
+                self._kept[lane] = kept
+                return None if found is None else Left(document, found.age_s)
+        raise StateError(
+            f"The object {memory_name(lane)} is written by another run although this one holds the lane",
+            hint="Find out what else writes below --state-dir, then run again; nothing was called",
+        )
 
     async def _write(self, lane: Lane, kept: _Kept, document: Document) -> bool:
         """Write once; whether it is written. Never raises."""
@@ -171,10 +168,9 @@ class LaneMemories:
             self.broken[lane] = "the lease on the lane is lost"
             return False
         try:
-            async with self._places:
-                if await self._put(lane, kept, document):
-                    self.broken.pop(lane, None)
-                    return True
+            if await self._put(lane, kept, document):
+                self.broken.pop(lane, None)
+                return True
             self.broken[lane] = "another run has written it"
         except (CloudError, StateError) as error:
             self.broken[lane] = error.message

@@ -13,7 +13,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final
 
 from engine.core.identity import Lane
@@ -126,17 +125,28 @@ def put_in(connection: sqlite3.Connection, documents: Iterable[tuple[str, Mappin
     documents = tuple(documents)
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        runs = [
-            (str(row[:1]), dict(zip(columns[RUNS], row, strict=False)).get("ended") is None, name, columns, row)
-            for name, columns, rows in documents
-            for row in rows.get(RUNS, ())
-        ]
-        for _, _, name, columns, row in sorted(runs, key=itemgetter(0, 1)):  # one that has its end goes before others
-            _insert(connection, name, RUNS, columns[RUNS], [row])
+        runs: dict[str, tuple[str, Sequence[str], Row]] = {}
+        for name, columns, rows in documents:
+            for row in rows.get(RUNS, ()):
+                known = runs.get(str(row[:1]))  # of two records of a run, the one that has its end speaks for it
+                if known is None or _of_run(known[1], known[2])["ended"] is None:
+                    runs[str(row[:1])] = (name, columns[RUNS], row)
+        for name, of_runs, row in sorted(runs.values(), key=lambda run: _began(run[1], run[2])):
+            _insert(connection, name, RUNS, of_runs, [row])
         for name, columns, rows in documents:
             for table, found in rows.items():
                 if table != RUNS:
                     _insert(connection, name, table, columns[table], found)
+
+
+def _of_run(columns: Sequence[str], row: Row) -> defaultdict[str, Any]:
+    return defaultdict(lambda: None, zip(columns, row, strict=False))
+
+
+def _began(columns: Sequence[str], row: Row) -> tuple[float, str]:
+    """Return what runs are sorted by: two of one second have names in any order."""
+    run = _of_run(columns, row)
+    return (run["started"] if isinstance(run["started"], float | int) else 0.0), str(run[_RUN])
 
 
 def ended_uncleanly(rows: Rows) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.errors import AccessDenied, CloudError, OutcomeUnknown, Throttled, Unreachable
-from engine.core.limits import STATE_RETRY_SECONDS, STATE_TRIES_MAX_COUNT
+from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, STATE_RETRY_SECONDS, STATE_TRIES_MAX_COUNT
 from engine.executor.patient_store import PatientStore
 from engine.ports.objects import WriteRefusedError
 
@@ -92,3 +92,21 @@ async def test_what_will_not_pass_is_not_asked_again(error: CloudError | WriteRe
     with pytest.raises(type(error)):
         await put(PatientStore(store))
     assert store.asked == 1
+
+
+async def test_so_many_requests_are_under_way_at_a_time() -> None:
+    under_way = most = 0
+
+    class Slow(Store):
+        async def get(self, name: str) -> Any:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(1.0)
+            under_way -= 1
+            return name
+
+    store = PatientStore(Slow())
+    await asyncio.gather(*(store.get("a") for _ in range(3 * CONNECT_PARALLEL_MAX_COUNT)))
+    assert most == CONNECT_PARALLEL_MAX_COUNT
+    assert asyncio.get_running_loop().time() == pytest.approx(3.0)

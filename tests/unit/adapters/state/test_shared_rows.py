@@ -153,6 +153,17 @@ def test_a_run_is_read_elsewhere_as_where_it_was_written(
     assert journal_reader.run_trail(target, "r2") == journal_reader.run_trail(state, "r2")
 
 
+def test_runs_are_put_in_as_they_began_each_with_its_end_where_a_record_has_it(target: StateDir) -> None:
+    def run(run_id: str, started: float, ended: float | None) -> Document:
+        row = [run_id, "ml", "0.1.0", started, started, ended, "", 0, 1, "", "", ""]
+        return Document({"runs": [row]})
+
+    records = [run("b", 1.0, None), run("a", 2.0, 5.0), run("b", 1.0, 4.0), run("a", 2.0, None)]
+    with closing(open_for_writing(target).connection) as connection:
+        shared_rows.put_in(connection, [(NAME, one.columns, one.rows) for one in records])
+        assert connection.execute("SELECT run_id, ended FROM runs ORDER BY id").fetchall() == [("b", 4.0), ("a", 5.0)]
+
+
 def test_every_table_of_a_journal_is_shared(state: StateDir, open_journal: OpenJournal) -> None:
     open_journal().finish("converged", 0, 1.0)
     with closing(open_for_writing(state).connection) as connection:
