@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final
+from urllib.parse import unquote
 
 from engine.adapters.metrics_file import samples
 from engine.core.limits import TELEMETRY_BATCH_MAX_COUNT
@@ -178,5 +179,6 @@ def _secrets() -> list[str]:
     """Return the values of the headers that the variables set, and the logins in their endpoints."""
     headers = [pair.partition("=")[2].strip() for name in _SECRETS for pair in os.environ.get(name, "").split(",")]
     logins = [os.environ.get(name, "").partition("://")[2].rpartition("@")[0] for name in _ENDPOINTS]
-    words = [word for value in headers for word in value.replace("%20", " ").split(" ")]
-    return [text for text in (*headers, *words, *logins) if text]
+    values = [form for value in (*headers, *logins) for form in (value, unquote(value))]  # as written, and as sent
+    words = [word for value in values for word in value.split(" ")]
+    return [text for text in (*values, *words) if text]

@@ -20,7 +20,7 @@ from engine.core.owners import drift_notes
 from engine.executor.cause import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from engine.app.approval import Approval
@@ -63,8 +63,9 @@ async def _run(
     started: datetime,
     confirm: Callable[[Plan], bool] = lambda _: True,
     preparation: Preparation | None = None,
+    keep: Callable[[ApplyReport], Awaitable[ApplyReport]] | None = None,
 ) -> ApplyReport | None:
-    """Plan, compare with what was approved, ask, and carry it out."""
+    """Plan, compare with what was approved, ask, and carry it out. `keep` keeps the report elsewhere too."""
     from engine.app.begun import Begun
     from engine.app.session import joined
 
@@ -100,6 +101,7 @@ async def _run(
                 raise
             calls = begun.with_all_calls({} if parts is None else parts.run.calls())
             report = _stopped_report(options, loaded, begun, started, calls)
+    report = report if keep is None else await keep(report)
     report = await afterwards(options, loaded.settings.notify, report, emit)
     emit(finished(report))
     return report

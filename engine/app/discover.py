@@ -6,7 +6,6 @@ fleet.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.app.named_file import put_file
-from engine.app.reaching import Clouds
+from engine.app.reaching import Clouds, reached_at_once
 from engine.app.stopping import stopped_by_signals
 from engine.config.fleet.domains_file import read_domains
 from engine.config.fleet.found_domains import DomainsTable, FoundDomain, domains_table
@@ -23,16 +22,16 @@ from engine.config.reading.beneath import FileProblem
 from engine.config.reading.regular_file import read_regular
 from engine.config.service.fields import REGION
 from engine.core.desired import DesiredDomain, Source
-from engine.core.errors import AppfleetError, BugError, CloudError, ScanIncomplete, UsageError
+from engine.core.errors import BugError, CloudError, ScanIncomplete, UsageError
 from engine.core.iam import partition
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, QUOTA_ASK_MAX_SECONDS, TABLE_FILE_MAX_BYTES
+from engine.core.limits import QUOTA_ASK_MAX_SECONDS, TABLE_FILE_MAX_BYTES
 from engine.core.settings import Backoffs
 from engine.core.text import clean, count_of
 from engine.executor.asking import ask_again
 from engine.executor.reads import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from engine.app.options import AppOptions
@@ -133,20 +132,19 @@ def _incomplete(failures: Mapping[tuple[str, str], CloudError]) -> ScanIncomplet
 
 
 class _Search:
-    """One search, with so many accounts and regions listed at once."""
+    """One search."""
 
     def __init__(self, clouds: Clouds, asked: Discovery, emit: Emit) -> None:
         self._clouds = clouds
         self._asked = asked
         self._emit = emit
-        self._places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
 
     async def run(self) -> tuple[list[FoundDomain], dict[tuple[str, str], CloudError]]:
         """Return the domains, and why accounts and regions could not be listed. Raises AppfleetError."""
         own = (await (await self._clouds.connect(self._as(self._asked.regions[0]))).caller()).account
         accounts = await self._accounts() if self._asked.organization else [own]
         wanted = [(account, region) for account in sorted(accounts) for region in self._asked.regions]
-        answers = await self._at_once(wanted, partial(self._domains, own))
+        answers = await reached_at_once(wanted, partial(self._domains, own))
         found: list[FoundDomain] = []
         failures: dict[tuple[str, str], CloudError] = {}
         for place, answer in zip(wanted, answers, strict=True):
@@ -177,7 +175,7 @@ class _Search:
         if not self._asked.account_tags:
             return sorted(active)
         wanted = sorted(active)
-        tagged = await self._at_once(wanted, lambda account: self._has_tags(partial(calls.tags_of, account), account))
+        tagged = await reached_at_once(wanted, lambda account: self._has_tags(partial(calls.tags_of, account), account))
         for answer in tagged:
             if isinstance(answer, CloudError):
                 raise answer
@@ -226,19 +224,3 @@ class _Search:
 
         async with aclosing(pages(page, operation, of)) as found:
             return [one async for one in found]
-
-    async def _at_once(self, items: Iterable[Any], ask: Callable[[Any], Awaitable[Any]]) -> list[Any]:
-        """Ask about all of them; what the cloud refused of one is its answer. Raises any other error."""
-
-        async def one(item: Any) -> Any:
-            async with self._places:
-                try:
-                    return await ask(item)
-                except AppfleetError as error:
-                    return error
-
-        answers = await asyncio.gather(*map(one, items))
-        for answer in answers:
-            if isinstance(answer, AppfleetError) and not isinstance(answer, CloudError):
-                raise answer
-        return answers

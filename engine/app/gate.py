@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from engine.app.loading import Loaded
     from engine.app.options import AppOptions
-    from engine.app.plan import Planned
     from engine.app.plan_place import PlanPlace
     from engine.core.bucket_url import BucketUrl
     from engine.core.plan import Plan
@@ -63,16 +61,12 @@ async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> 
         denied=loaded.admitted.run_denied,
         findings=tuple(one for one in made.findings if one.rule != SHARD and not one.rule.startswith(GUARDRAIL)),
         lanes={str(lane): plan.fingerprint for lane, plan in plans.items()},
-        weights=_weights(loaded, whole),
+        weights=loaded.weights(whole.plan, whole.facts.observed),
         groups=loaded.admitted.groups,
     )
     async with opened_place(options, out) as place:
         await place.save_shard(record, plans)
     return made
-
-
-def _weights(loaded: Loaded, whole: Planned) -> dict[str, Any]:
-    return loaded.weights(whole.plan, whole.facts.observed)
 
 
 async def gate(options: AppOptions, plans: Path | BucketUrl, count: int) -> Verdict:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.app.options import AppOptions
+    from engine.core.bucket_url import BucketUrl
     from engine.core.outcome import ApplyReport
     from engine.ports.history import PastRun, RunDetail, RunStory, RunTrail
 
@@ -61,16 +62,33 @@ def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunS
 
     Raises UsageError where there is no such run, and StateError.
     """
+    with _opened(options, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id or "") as state:
+        return _story_in(state, options, run_id, limit)
+
+
+async def story_within(options: AppOptions, run_id: str, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:
+    """Return what `run_story` does, beside a loop that may be cancelled. Raises as it does."""
+    if options.state_url is None:
+        return await asyncio.to_thread(run_story, options, run_id, limit)
+    from engine.app.shared_store import scratch_folder
+
+    with scratch_folder() as state:
+        await _read_shared(options, options.state_url, state, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id)
+        return await asyncio.to_thread(_story_in, state, options, run_id, limit)
+
+
+def _story_in(
+    state: StateDir, options: AppOptions, run_id: str | None, limit: int
+) -> tuple[RunStory, tuple[PastRun, ...]]:
     from engine.adapters.state import timeline_reader
 
-    with _opened(options, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id or "") as state:
-        fleet = None if run_id else fleet_name(options.fleet_file)
-        story = timeline_reader.run_story(state, run_id=run_id, fleet=fleet)
-        if story is None:
-            if run_id:
-                raise _no_such_run(state, run_id, f"in {options.state_place}")
-            raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
-        return story, timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit)
+    fleet = None if run_id else fleet_name(options.fleet_file)
+    story = timeline_reader.run_story(state, run_id=run_id, fleet=fleet)
+    if story is None:
+        if run_id:
+            raise _no_such_run(state, run_id, f"in {options.state_place}")
+        raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
+    return story, timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit)
 
 
 def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
@@ -122,24 +140,30 @@ def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[St
         with StateDir.open(options.state_path, create=False) as state:
             yield state
         return
-    from engine.app.shared_store import opened_store, read_state, scratch_folder
+    from engine.app.shared_store import scratch_folder
+
+    async def read(url: BucketUrl, state: StateDir) -> None:
+        with stopped_by_signals(options.signals):
+            await _read_shared(options, url, state, newest=newest, since=since)
+
+    with scratch_folder() as state:
+        asyncio.run(read(options.state_url, state))
+        yield state
+
+
+async def _read_shared(options: AppOptions, url: BucketUrl, state: StateDir, *, newest: int, since: str) -> None:
+    """Read runs of a shared state into a folder. Raises UsageError, CloudError and StateError."""
+    from engine.app.shared_store import opened_store, read_state
     from engine.executor.patient_store import PatientStore
 
-    url, fleet = options.state_url, fleet_name(options.fleet_file)
+    fleet = fleet_name(options.fleet_file)
     if fleet is None:
         raise UsageError(
             f"{options.fleet_file} does not say which fleet's runs to look for in {url}",
             hint="Name the fleet file with -f; what is kept in a store is kept by the fleet's name",
         )
-
-    async def read(state: StateDir) -> None:
-        with stopped_by_signals(options.signals):
-            async with opened_store(options, url, fleet) as store:
-                await read_state(PatientStore(store), state, newest=newest, since=since, with_memories=False)
-
-    with scratch_folder() as state:
-        asyncio.run(read(state))
-        yield state
+    async with opened_store(options, url, fleet) as store:
+        await read_state(PatientStore(store), state, newest=newest, since=since, with_memories=False)
 
 
 def _no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:

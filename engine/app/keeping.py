@@ -64,7 +64,8 @@ async def kept(options: AppOptions, report: ApplyReport, emit: Emit) -> ApplyRep
         return report
     where = place.of_run(report.run_id)
     try:
-        page = await asyncio.to_thread(_page, options, report)
+        async with _bounded(options):
+            page = await _page(options, report)
     except Exception as error:  # noqa: BLE001 - a page that cannot be made must not cost the result as well
         emit(ReportFailed(where, f"the report page could not be made: {_why(error)}"))
         page = ""
@@ -107,14 +108,14 @@ async def _put_log(options: AppOptions, place: ReportPlace, text: str) -> None:
         await store.put(LOG, text)
 
 
-def _page(options: AppOptions, report: ApplyReport) -> str:
+async def _page(options: AppOptions, report: ApplyReport) -> str:
     """Make the page of the run out of its journal, as `report` does. Raises AppfleetError."""
-    from engine.app.history import run_story
+    from engine.app.history import story_within
     from engine.app.next_options import command_after
     from engine.render.report.html import report_html
 
-    story, beside = run_story(options, report.run_id, RUNS_BESIDE_REPORT_MAX_COUNT)
-    return report_html(story, command=command_after(options, story), history=beside)
+    story, beside = await story_within(options, report.run_id, RUNS_BESIDE_REPORT_MAX_COUNT)
+    return await asyncio.to_thread(report_html, story, command=command_after(options, story), history=beside)
 
 
 def _document(report: ApplyReport) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import CloudError, UsageError
 from engine.core.limits import (
+    NOTICE_WHY_MAX_CHARS,
     NOTIFY_PAUSE_SECONDS,
     NOTIFY_TOTAL_MAX_SECONDS,
     NOTIFY_TRY_MAX_SECONDS,
@@ -67,9 +68,13 @@ async def _events(
     notice = _notice(options, report, needs_document=any(one.command for one in wanted))
     try_s = NOTIFY_TRY_STOPPED_SECONDS if report.interrupted else NOTIFY_TRY_MAX_SECONDS
     urls = [os.environ.get(one.url_env, "") for one in wanted if one.url_env]
-    redactor = Redactor(secret for url in urls for secret in secrets_of(url))
+    of_urls = Redactor(secret for url in urls for secret in secrets_of(url))
+
+    def redact(text: str) -> str:
+        return options.redactor.text(of_urls.text(text))
+
     async with Clouds(endpoint_url=options.endpoint_url, redactor=options.redactor) as clouds:
-        telling = [_Telling(_name_of(one), notice, try_s, _opening(one, options, clouds), redactor) for one in wanted]
+        telling = [_Telling(_name_of(one), notice, try_s, _opening(one, options, clouds), redact) for one in wanted]
         work = asyncio.gather(*(one.run() for one in telling))
 
         def stop(_signal: str) -> None:
@@ -90,7 +95,7 @@ class _Telling:
     notice: Notice
     try_s: float
     open: Callable[[], Awaitable[Receiver]]
-    redactor: Redactor
+    redact: Callable[[str], str]
     event: NotifySent | NotifyFailed = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +108,8 @@ class _Telling:
             if error is None:
                 self.event = NotifySent(self.channel, attempt)
                 return
-            message = clean(self.redactor.text(error.message))
+            # Cut when it is redacted: the half of a secret is no longer known as one.
+            message = clean(self.redact(error.message), NOTICE_WHY_MAX_CHARS)
             self.event = NotifyFailed(self.channel, attempt, message, clean(error.hint))
             if error.is_final:
                 return

@@ -13,24 +13,24 @@ Not here: what a plan of several shards may do (`policy.gate`).
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import zlib
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.adapters.state.folder_objects import FolderObjects
-from engine.core.errors import AppfleetError, StalePlanError, UsageError
-from engine.core.limits import CONNECT_PARALLEL_MAX_COUNT, PLAN_FILE_MAX_BYTES
+from engine.core.errors import StalePlanError, UsageError
+from engine.core.limits import PLAN_FILE_MAX_BYTES
 from engine.core.plan_json import plan_from_json
 from engine.core.text import listed
+from engine.executor.asking import at_once
 from engine.policy.gate import ShardRecord
 from engine.ports.objects import ObjectStore, WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from engine.app.options import AppOptions
     from engine.core.bucket_url import BucketUrl
@@ -43,9 +43,6 @@ REPORT: Final = "report.json"
 REPORTS: Final = "reports/"
 _SHARDS_NAMED_MAX_COUNT: Final = 5
 _PACKED: Final = zlib.MAX_WBITS | 16  # of gzip's form
-
-T = TypeVar("T")
-V = TypeVar("V")
 
 
 class PlanPlace:
@@ -69,7 +66,7 @@ class PlanPlace:
                 if before is None or before.get("fingerprint") != plan.fingerprint:
                     raise self._taken(f"account {lane.account}, region {lane.region}")
 
-        await _each(plans.items(), save)
+        await at_once(map(save, plans.items()))
         name = _record_name(record.shard)
         if not await self._put_new(name, packed(record.to_json())):
             before = await self._record(record.shard)
@@ -87,7 +84,7 @@ class PlanPlace:
         from engine.core.shards import Shard
 
         shards = [Shard(index, count) for index in range(count)]
-        found = await _each(shards, self._record)
+        found = await at_once(map(self._record, shards))
         missing = [str(shard) for shard, record in zip(shards, found, strict=True) if record is None]
         if missing:
             raise StalePlanError(
@@ -114,7 +111,7 @@ class PlanPlace:
                 raise StalePlanError(f"{self.shown} has no plan of {lane}", hint="Plan every shard again")
             return plan_from_json(found)
 
-        return await _each(lanes, plan_of)
+        return await at_once(map(plan_of, lanes))
 
     async def put_index(self, index: Mapping[str, Any]) -> None:
         """Write what was approved. Raises StalePlanError where something else was before."""
@@ -143,7 +140,7 @@ class PlanPlace:
             return None if name is None else await self._document(name)
 
         wanted = list(lanes)
-        found = await _each(wanted, report_of)
+        found = await at_once(map(report_of, wanted))
         return {lane: report for lane, report in zip(wanted, found, strict=True) if report is not None}
 
     async def put_whole(self, document: Mapping[str, Any]) -> None:
@@ -185,10 +182,12 @@ async def opened_place(options: AppOptions, where: Path | BucketUrl) -> AsyncIte
         yield PlanPlace(FolderObjects(where), str(where))
         return
     from engine.app.shared_store import opened_bucket
+    from engine.executor.patient_store import PatientStore
     from engine.executor.store_probe import probe
 
-    async with opened_bucket(options, where) as store:
-        await probe(store)
+    async with opened_bucket(options, where) as bucket:
+        store = PatientStore(bucket)
+        await probe(store, str(where))
         yield PlanPlace(store, str(where))
 
 
@@ -222,22 +221,3 @@ def _unpacked(data: bytes) -> bytes:
     if unpacking.unconsumed_tail or not unpacking.eof:
         raise ValueError("it is cut off, or too large")
     return text
-
-
-async def _each(items: Iterable[T], ask: Callable[[T], Awaitable[V]]) -> list[V]:
-    """Ask about all items, so many at a time. Raises the first error."""
-    places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
-
-    async def one(item: T) -> V | AppfleetError:
-        async with places:
-            try:
-                return await ask(item)
-            except AppfleetError as error:
-                return error
-
-    found: list[V] = []
-    for answer in await asyncio.gather(*map(one, items)):
-        if isinstance(answer, AppfleetError):
-            raise answer
-        found.append(answer)
-    return found

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountCalls", "Clouds", "DomainCalls", "OfferPage", "OrganizationCalls", "PriceCalls",
-    "QuotaPage", "Reached", "configured_region", "foreign_notes", "reach",
+    "QuotaPage", "Reached", "configured_region", "foreign_notes", "reach", "reached_at_once",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
 
     A domain of another account than its credentials is one that cannot be reached.
     """
-    reached = await _at_once(domains, clouds.connect)
+    reached = await reached_at_once(domains, clouds.connect)
     named: dict[str, SageMakerCloud] = {}
     for domain, cloud in zip(domains, reached, strict=True):
         if not isinstance(cloud, CloudError):
@@ -75,7 +75,7 @@ async def reach(clouds: Clouds, domains: Sequence[DesiredDomain], backoffs: Back
     distinct: dict[object, str] = {}
     for name, cloud in named.items():
         distinct.setdefault(cloud.asks_as, name)
-    answers = await _at_once(distinct.values(), _Callers(named, backoffs, begun).ask)
+    answers = await reached_at_once(distinct.values(), _Callers(named, backoffs, begun).ask)
     callers = dict(zip(distinct, answers, strict=True))
     links: dict[str, Link] = {}
     unreachable: dict[str, AppfleetError] = {}
@@ -114,7 +114,7 @@ def _plan_lane(link: Link) -> PlanLane:
     return PlanLane(link.lane.account, link.lane.region, foreign_endpoint(endpoint) if endpoint else "")
 
 
-async def _at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list[R | CloudError]:
+async def reached_at_once(items: Iterable[T], ask: Callable[[T], Awaitable[R]]) -> list[R | CloudError]:
     """Ask about all of them, so many at a time. Raises the first error that is not of the cloud."""
     places = asyncio.Semaphore(CONNECT_PARALLEL_MAX_COUNT)
 

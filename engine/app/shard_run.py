@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.app.approval import Approval, check_age, wave_of
@@ -20,6 +21,7 @@ from engine.core.limits import GATHERED_APPS_MAX_COUNT
 from engine.core.outcome import Outcome
 from engine.core.plan import Plan
 from engine.core.text import listed
+from engine.executor.asking import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.app.gate import Index
-    from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.plan_place import PlanPlace
     from engine.core.bucket_url import BucketUrl
@@ -48,7 +49,7 @@ _GRAVITY: Final = (
 async def apply_shard(
     options: AppOptions,
     emit: Emit,
-    run: Callable[[AppOptions, Loaded, Approval, Emit, datetime], Awaitable[ApplyReport | None]],
+    run: Callable[..., Awaitable[ApplyReport | None]],
 ) -> ApplyReport | None:
     """Carry out one shard of what the gate approved, and write what came of each of its lanes beside the plans.
 
@@ -68,7 +69,7 @@ async def _apply_at(
     shard: Shard,
     started: datetime,
     emit: Emit,
-    run: Callable[[AppOptions, Loaded, Approval, Emit, datetime], Awaitable[ApplyReport | None]],
+    run: Callable[..., Awaitable[ApplyReport | None]],
 ) -> ApplyReport | None:
     index = await approved_index(place)
     check_age(index.made_at, options, started)
@@ -77,8 +78,8 @@ async def _apply_at(
     loaded = read(options, started.date(), denied_groups=index.denied_groups)
     lanes = lanes_of(loaded.fleet.domains)
     saved = await _approved(place, index, {str(lane) for lane in lanes.values()})
-    report = await run(replace(options, wave=wave_of(saved)), loaded, Approval(saved), emit, started)
-    return None if report is None else await _kept(place, report, lanes, str(shard))
+    keep = partial(_kept, place, lanes, str(shard))
+    return await run(replace(options, wave=wave_of(saved)), loaded, Approval(saved), emit, started, keep=keep)
 
 
 async def _approved(place: PlanPlace, index: Index, lanes: set[str]) -> Plan:
@@ -98,7 +99,7 @@ async def _approved(place: PlanPlace, index: Index, lanes: set[str]) -> Plan:
     return joined_plan([*plans, nothing])
 
 
-async def _kept(place: PlanPlace, report: ApplyReport, lanes: Mapping[str, Lane], shard: str) -> ApplyReport:
+async def _kept(place: PlanPlace, lanes: Mapping[str, Lane], shard: str, report: ApplyReport) -> ApplyReport:
     """Write the report of each lane; return the run's with what could not be written."""
     head = {
         "format_version": 1,
@@ -111,13 +112,17 @@ async def _kept(place: PlanPlace, report: ApplyReport, lanes: Mapping[str, Lane]
         "exit_code": int(report.exit_code),
         "error": None if report.error is None else report.error.to_json(),
     }
+    documents: dict[Lane, dict[str, Any]] = {
+        lane: {**head, "lane": str(lane), "apps": [], "owners": []} for lane in sorted(set(lanes.values()))
+    }
+    for app in report.apps:
+        if (lane := lanes.get(app.key.domain)) is not None:
+            documents[lane]["apps"].append(app.to_json())
+    for one in report.owners:
+        if (lane := lanes.get(one.owner.domain)) is not None:
+            documents[lane]["owners"].append(one.to_json())
     try:
-        for lane in sorted(set(lanes.values())):
-            apps = [app.to_json() for app in report.apps if lanes.get(app.key.domain) == lane]
-            owners = [one.to_json() for one in report.owners if lanes.get(one.owner.domain) == lane]
-            await place.put_report(
-                str(lane), report.run_id, {**head, "lane": str(lane), "apps": apps, "owners": owners}
-            )
+        await at_once(place.put_report(str(lane), report.run_id, document) for lane, document in documents.items())
     except AppfleetError as error:
         return replace(report, errors=(*report.errors, trouble_of(error)))
     return report

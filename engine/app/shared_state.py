@@ -84,7 +84,7 @@ async def shared_run(
         region = links[0].domain.region if links else ""  # a shard may have no lane
         bucket = await stack.enter_async_context(opened_store(options, url, header.fleet, region))
         store = PatientStore(bucket)
-        await probe(store)
+        await probe(store, str(url))
         leases = _Leases(store, options, begun.emit)
         state = stack.enter_context(scratch_folder())
         await stack.enter_async_context(leases.kept(sorted({link.lane for link in links})))

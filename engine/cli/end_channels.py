@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from engine.cli.crash import redactor
 from engine.cli.output import is_terminal, say
 from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 from engine.core.log_options import LogFormat
@@ -68,6 +67,7 @@ def keep_log_of(call: Call, report: ApplyReport) -> None:
     if path is None:
         return
     from engine.app.keeping import keep_log
+    from engine.cli.crash import redactor
 
     # A bucket that could not be reached a moment ago is not waited for once more.
     if why := keep_log(_options(call), path, is_reached=bool(report.links)):
@@ -78,6 +78,7 @@ def _options(call: Call) -> AppOptions:
     """Return the options of what follows a run, as far as the words of the call tell."""
     from engine.app.options import AppOptions
     from engine.cli.context import next_apply
+    from engine.cli.crash import redactor
 
     return AppOptions(
         call.fleet_file,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.core.forecast import Forecast
+if TYPE_CHECKING:
+    from engine.core.forecast import Forecast
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from engine.core.trouble import Trouble
 
 FREEZE_RULE: Final = "freeze"
 FROZEN: Final = "frozen"  # the code of what a run skips
+_WITHOUT_END: Final = "further notice"
 _LIFT: Final = "To lift it, edit freeze in [safety]"
 
 
@@ -33,14 +34,13 @@ def frozen_until(freeze: Sequence[Calendar], wall: float) -> str:
     if inside is None:
         return ""
     end = next_change_of(freeze, now)
-    return "further notice" if end is None else f"{end.astimezone(inside.zone):%a %Y-%m-%d %H:%M} {inside.zone_name}"
+    return _WITHOUT_END if end is None else f"{end.astimezone(inside.zone):%a %Y-%m-%d %H:%M} {inside.zone_name}"
 
 
 def in_a_freeze(until: str) -> Trouble:
     """Return the trouble of a delete that is not sent in a freeze."""
-    return Trouble(
-        FROZEN, f"not deleted: nothing is deleted or replaced until {until}", f"Run again after that. {_LIFT}"
-    )
+    then = "" if until == _WITHOUT_END else "Run again after that. "
+    return Trouble(FROZEN, f"not deleted: nothing is deleted or replaced until {until}", f"{then}{_LIFT}")
 
 
 def in_freeze(plan: Plan, options: PlanOptions) -> Plan:

@@ -260,6 +260,7 @@ NOTIFY_TRY_MAX_SECONDS: Final = 12.0  # of one of two tries; whatever hangs is t
 NOTIFY_TRY_STOPPED_SECONDS: Final = 4.0  # the same after a run that a signal stopped
 NOTIFY_PAUSE_SECONDS: Final = 1.0  # between the two
 NOTIFY_TOTAL_MAX_SECONDS: Final = 30.0  # of all of it
+NOTICE_WHY_MAX_CHARS: Final = 400  # of why a notice was not sent, with the last words of a command
 NOTICE_TITLE_MAX_CHARS: Final = 80
 NOTICE_TEXT_MAX_CHARS: Final = 320  # of what happened and what to do, which a phone shows whole; links come after it
 

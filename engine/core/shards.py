@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from heapq import heapify, heapreplace
 from typing import Final
 
@@ -76,6 +75,8 @@ def divided(sizes: Mapping[Lane, int], count: int) -> tuple[frozenset[Lane], ...
 
 def fleet_fingerprint(lanes: Mapping[str, str]) -> str:
     """Return the fingerprint of a fleet from those of its lanes by name, whichever shards they were planned in."""
+    from hashlib import sha256  # noqa: PLC0415 - every command reads this module, and few ask for this
+
     digest = sha256()
     for lane, fingerprint in sorted(lanes.items()):
         digest.update(f"{lane} {fingerprint}\n".encode())

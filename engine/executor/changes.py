@@ -71,10 +71,8 @@ async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) 
     None where what the plan saw is there, with the tag that it saw, no freeze forbids the delete, nobody works in it
     who is spared, and what is made in its place has not been given up meanwhile.
     """
-    if (end := lane.end_without(operation)) is not None:
-        return End(*end)
-    if operation.is_delete and (until := frozen_until(lane.settings.safety.freeze, lane.wall())):
-        return End(Outcome.SKIPPED, in_a_freeze(until))
+    if (end := _forbidden(lane, operation)) is not None:
+        return end
     looked = before_delete if operation.is_delete else before_update
     try:
         row, operation.arn = await reach.look(
@@ -93,6 +91,15 @@ async def _not_as_planned(lane: LaneRun, reach: Reach, operation: AnyOperation) 
     )
 
 
+def _forbidden(lane: LaneRun, operation: AnyOperation) -> End | None:
+    """Return the end of an operation that may not be called at this moment, whatever stands there."""
+    if (end := lane.end_without(operation)) is not None:
+        return End(*end)
+    if operation.is_delete and (until := frozen_until(lane.settings.safety.freeze, lane.wall())):
+        return End(Outcome.SKIPPED, in_a_freeze(until))
+    return None
+
+
 def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) -> None:
     """Note that the call leaves, if it still rests on what was read just now; raises OldReadError if not.
 
@@ -100,9 +107,7 @@ def _leaving(lane: LaneRun, operation: AnyOperation, call: str, read_at: float) 
     comes before it is asked again.
     """
     require_fresh(lane.since_boot() - read_at)
-    if operation.is_delete and frozen_until(lane.settings.safety.freeze, lane.wall()):
-        raise OldReadError
-    if lane.end_without(operation) is not None:
+    if _forbidden(lane, operation) is not None:
         raise OldReadError
     operation.reading = False
     operation.attempts += 1

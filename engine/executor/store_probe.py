@@ -18,25 +18,28 @@ _DATA: Final = b"appfleet looks here whether this store keeps the conditions of 
 _NO_VERSION: Final = '"00000000000000000000000000000000"'
 _HINT: Final = (
     "Use a bucket of Amazon S3, or a store that refuses a PUT with If-None-Match or If-Match when it has to. "
-    "Without that two runs would work on one lane; nothing was called"
+    "Without that one run would overwrite what another one keeps there; nothing was called"
 )
 
 
-async def probe(store: ObjectStore) -> None:
-    """Raise StateError for a store that ignores conditions, and CloudError for one that cannot be used."""
+async def probe(store: ObjectStore, where: str) -> None:
+    """Raise StateError for a store that ignores conditions, and CloudError for one that cannot be used.
+
+    `where` is its address, for the reader of the error.
+    """
     try:
         await store.put(PROBE_NAME, _DATA, replaces=None)
     except WriteRefusedError:
         pass  # an earlier run wrote it
     else:
-        await _refused(store, None, "If-None-Match: *")
-    await _refused(store, _NO_VERSION, "If-Match")
+        await _refused(store, where, None, "If-None-Match: *")
+    await _refused(store, where, _NO_VERSION, "If-Match")
 
 
-async def _refused(store: ObjectStore, replaces: str | None, condition: str) -> None:
+async def _refused(store: ObjectStore, where: str, replaces: str | None, condition: str) -> None:
     """See that a write is refused whose condition does not hold."""
     try:
         await store.put(PROBE_NAME, _DATA, replaces=replaces)
     except WriteRefusedError:
         return
-    raise StateError(f"The store of --state-dir takes a write although its condition ({condition}) fails", hint=_HINT)
+    raise StateError(f"{where} takes a write although its condition ({condition}) fails", hint=_HINT)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 TRIPPED: Final = "tripped"
 _MADE: Final = frozenset({Outcome.CREATED, Outcome.REPLACED, Outcome.ADOPTED})
-_FIX: Final = "Fix the cause, then run again: the next run tries one of them first"
+_FIX: Final = "Fix the cause, then run again"
+_ONE_FIRST: Final = f"{_FIX}: the next run tries one of them first"
 
 
 class Blame(Enum):
@@ -156,11 +157,11 @@ class ShareTrial(Trial):
         if ended.blame is None or count < self.floor or self.failed <= self.share_max * count:
             return None
         what = f"{self.failed:,} of the {count:,} creates of this run that ended have failed, the last {ended.key}"
-        return _tripped(f"{what}: more than failure_share_max ({self.share_max:g}) allows", trouble)
+        return _tripped(f"{what}: more than failure_share_max ({self.share_max:g}) allows", trouble, _FIX)
 
 
-def _tripped(why: str, cause: Trouble) -> Trouble:
-    hint = f"{cause.hint.rstrip('.')}. {_FIX}" if cause.hint else _FIX
+def _tripped(why: str, cause: Trouble, then: str = _ONE_FIRST) -> Trouble:
+    hint = f"{cause.hint.rstrip('.')}. {then}" if cause.hint else then
     return Trouble(TRIPPED, f"not called, since {why}: {cause.code}: {cause.message}", hint)
 
 

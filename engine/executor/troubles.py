@@ -156,7 +156,7 @@ DEADLINE: Final = Trouble(
 CANARY_AWAITED: Final = Trouble(
     CANARY,
     "the run's deadline came before the first app like it was in service, for which it waited",
-    "Run again to continue, or give it more time with --deadline",
+    DEADLINE.hint,
 )
 LOCK_LOST: Final = Trouble(
     "lock_lost",

@@ -6,8 +6,8 @@ Not here: which apps are in a group (`facts`), what a rule says of it (`admissio
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -48,17 +48,18 @@ class GroupSums:
             APPS: list(self.apps),
         }
 
-    def __or__(self, other: GroupSums) -> GroupSums:
-        """Return this part of a group and another one of it together."""
-        return GroupSums(
-            self.name,
-            self.count + other.count,
-            {**self.usd, **other.usd},
-            Counter(self.by_app_type) + Counter(other.by_app_type),
-            Counter(self.by_instance_type) + Counter(other.by_instance_type),
-            Counter(self.by_owner) + Counter(other.by_owner),
-            (*self.apps, *other.apps),
-        )
+    @classmethod
+    def of_parts(cls, parts: Sequence[GroupSums]) -> GroupSums:
+        """Return the parts of one group together."""
+        usd: dict[str, float] = {}
+        types, kinds, owners = Counter[str](), Counter[str](), Counter[str]()
+        for part in parts:
+            usd.update(part.usd)
+            types.update(part.by_app_type)
+            kinds.update(part.by_instance_type)
+            owners.update(part.by_owner)
+        apps = tuple(app for part in parts for app in part.apps)
+        return cls(parts[0].name, sum(part.count for part in parts), usd, types, kinds, owners, apps)
 
 
 class WideGroup(NamedTuple):
@@ -105,11 +106,10 @@ class GroupVerdicts:
 
 def added_up(groups: Iterable[WideGroup]) -> list[WideGroup]:
     """Return each group once, added up from its parts, sorted by scope and name."""
-    whole: dict[tuple[Scope, str], GroupSums] = {}
+    parts: defaultdict[tuple[Scope, str], list[GroupSums]] = defaultdict(list)
     for scope, sums in groups:
-        known = whole.get((scope, sums.name))
-        whole[scope, sums.name] = sums if known is None else known | sums
-    return [WideGroup(scope, sums) for (scope, _), sums in sorted(whole.items(), key=lambda one: one[0])]
+        parts[scope, sums.name].append(sums)
+    return [WideGroup(key[0], GroupSums.of_parts(parts[key])) for key in sorted(parts)]
 
 
 def _finite(usd: float) -> float | None:

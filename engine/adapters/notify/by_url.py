@@ -19,7 +19,7 @@ from engine.adapters.notify import apprise_sender
 from engine.adapters.notify.command import run
 from engine.ports.notify import Notice, NotSentError
 
-_HOST: Final = re.compile(r"localhost|[0-9.]+|(?:[a-z0-9-]+\.)+[a-z]{2,}")
+_HOST: Final = re.compile(r"localhost|[0-9.]+|(?:[a-z0-9-]+\.)+[a-z]{2,}")  # and no token, which has no such form
 _BETWEEN: Final = re.compile(r"[/@:?&=,;#\s]+")  # what parts a URL: any of its parts may be a token
 
 
@@ -55,6 +55,11 @@ class UrlReceiver:
 
 
 def secrets_of(url: str) -> list[str]:
-    """Return what must not be repeated of a URL: each part behind its scheme that is not a host."""
-    parts = [part for part in _BETWEEN.split(url.partition("://")[2] or url) if not _HOST.fullmatch(part)]
+    """Return what must not be repeated of a URL: each part behind its scheme but the host that it is sent to."""
+    rest = url.partition("://")[2] or url
+    before, at, after = rest.partition("/")[0].rpartition("@")
+    host = _BETWEEN.split(after, maxsplit=1)[0]
+    if _HOST.fullmatch(host):
+        rest = before + at + rest[len(before) + len(at) + len(host) :]
+    parts = [part for part in _BETWEEN.split(rest) if part]
     return [*parts, *(plain for part in parts if (plain := unquote(part)) != part)]

@@ -21,7 +21,6 @@ from engine.core.text import clean
 from engine.ports.notify import Notice, NotSentError
 
 _WORDS_READ_MAX_BYTES: Final = 4_096  # from the end of what a command wrote to standard error
-_WORDS_SHOWN_MAX_CHARS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _last_words(said: IO[bytes]) -> str:
     end = said.seek(0, os.SEEK_END)
     said.seek(max(end - _WORDS_READ_MAX_BYTES, 0))
     lines = [line for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return clean(lines[-1].strip(), _WORDS_SHOWN_MAX_CHARS) if lines else ""
+    return lines[-1].strip() if lines else ""
 
 
 def signal_name(number: int) -> str:

@@ -115,8 +115,8 @@ async def test_a_lease_is_kept_and_followed_over_http(server: str, monkeypatch: 
 
 async def test_a_store_that_keeps_conditions_passes_the_probe_each_time(server: str) -> None:
     async with in_bucket(server, "probe/") as store:
-        await probe(store)
-        await probe(store)
+        await probe(store, "s3://states")
+        await probe(store, "s3://states")
         assert await store.names("") == (PROBE_NAME,)
 
 
@@ -130,8 +130,8 @@ async def test_a_bucket_that_is_not_there_is_no_missing_object(server: str) -> N
 
 async def test_a_store_that_takes_every_write_fails_the_probe() -> None:
     async with hostile(http(b"", 200, TAG, DATE)) as there, objects(there.url) as store:
-        with pytest.raises(StateError, match="takes a write although its condition"):
-            await probe(store)
+        with pytest.raises(StateError, match="s3://states takes a write although its condition"):
+            await probe(store, "s3://states")
 
 
 async def test_a_store_that_ignores_if_match_alone_fails_the_probe() -> None:
@@ -142,7 +142,7 @@ async def test_a_store_that_ignores_if_match_alone_fails_the_probe() -> None:
 
     async with hostile(answer) as there, objects(there.url) as store:
         with pytest.raises(StateError, match="If-Match"):
-            await probe(store)
+            await probe(store, "s3://states")
 
 
 def refusal(status: int, code: str) -> bytes:
