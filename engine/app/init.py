@@ -19,8 +19,8 @@ from engine.core.text import clean
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-_CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Make them again when its calendars change.
-# Where daylight saving moves a time there are two lines; the run that has nothing to do changes nothing.
+_CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Print them again when its calendars change.
+# Where daylight saving moves a time there are two lines; the one that comes at the wrong hour finds nothing to do.
 # A cron that does not know CRON_TZ takes the times of its machine: set that to UTC, or change the times.
 CRON_TZ=UTC"""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.limits import TELEMETRY_MAX_SECONDS
 from engine.core.redact import Redactor
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from engine.app.recording import Recorder
     from engine.core.outcome import ApplyReport
     from engine.ports.events import Emit
+
+THREAD_NAME: Final = "appfleet-telemetry"
 
 
 async def exported(options: AppOptions, report: ApplyReport, emit: Emit) -> ApplyReport:
@@ -65,7 +67,7 @@ async def _in_thread(
     def stop(_signal: str) -> None:
         settle(NotExportedError("a signal cut it short"))
 
-    Thread(target=work, daemon=True).start()
+    Thread(target=work, name=THREAD_NAME, daemon=True).start()
     with options.signals.directed_to(stop, loop.call_soon_threadsafe):
         await asyncio.wait([done], timeout=TELEMETRY_MAX_SECONDS)
     settle(NotExportedError(f"no answer within {TELEMETRY_MAX_SECONDS:g} s", "Check OTEL_EXPORTER_OTLP_ENDPOINT"))

@@ -52,6 +52,14 @@ class Joined:
 
 
 _OUTSIDE: Final = frozenset({Reason.OUTSIDE_HOURS, Reason.KEPT})
+# Why an app is not replaced although its key was named: what is not wanted now is not made again.
+_NOT_WANTED: Final = {
+    Reason.OUTSIDE_HOURS: "it is outside its hours, and outside them it is stopped",
+    Reason.KEPT: "it is outside its hours, and its tag keeps it as it is",
+    Reason.DECLARED_ABSENT: "its mode is absent, so it is deleted",
+    Reason.EXPIRED: "it has expired, so it is deleted",
+    Reason.GONE: "it is declared as absent or has expired, and is gone",
+}
 # Wanted, and not awaited although it may be Pending.
 _LEFT_PENDING: Final = frozenset({Reason.MAINTENANCE, Reason.DONE_ONCE})
 # What is declared so that it shall not be there.
@@ -220,12 +228,21 @@ def _findings(options: PlanOptions, joined: Joined, changes: list[Change]) -> It
     others = sorted((row.key, row.foreign_fleet) for row in joined.undeclared if row.ownership is Ownership.FOREIGN)
     if others:
         yield Finding("foreign", _SAID, "", clean(_foreign_message(others)))
-    missing = set(options.request.replace_keys)
-    if missing:
-        missing -= {app.key for app, _ in joined.declared}
-    for key in sorted(missing):
+    yield from _not_replaced(options, joined, changes)
+
+
+def _not_replaced(options: PlanOptions, joined: Joined, changes: list[Change]) -> Iterator[Finding]:
+    """Name each key that a replace was asked for and that gets none, and say why."""
+    asked = set(options.request.replace_keys)
+    if not asked:
+        return
+    for key in sorted(asked.difference(app.key for app, _ in joined.declared)):
         message = "not replaced: no declared app of this key is selected and could be listed. The plan prints the keys"
         yield Finding("replace", _SKIPPED, str(key), message)
+    for change in changes:
+        why = _NOT_WANTED.get(change.reason) if change.key in asked else None
+        if why is not None:
+            yield Finding("replace", _SKIPPED, str(change.key), f"not replaced: {why}")
 
 
 def _maintenance(options: PlanOptions, changes: list[Change]) -> list[Finding]:

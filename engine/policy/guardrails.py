@@ -191,10 +191,11 @@ class _Check:
     def _stops(self, part: _Part) -> None:
         count, most = part.weight.stopped, self.safety.hours_stop_max
         if count > most:
+            whose = "its" if count == 1 else "their"
             self._deny(
                 "hours_stop_max",
-                f"{part.where}: {count_of(count, 'app')} would be stopped because their hours are over, more than the "
-                f"{most:,} of [safety].hours_stop_max: {_narrow(part)}, or set hours_stop_max to {count} or more",
+                f"{part.where}: {count_of(count, 'app')} would be stopped because {whose} hours are over, more than "
+                f"the {most:,} of [safety].hours_stop_max: {_narrow(part)}, or set hours_stop_max to {count} or more",
             )
 
     def _share(self, part: _Part) -> None:

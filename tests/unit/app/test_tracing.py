@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from tests.http_receiver import http_receiver
 from tests.unit.app.test_recording import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.ports.events import Event
 
 REPORT = ApplyReport("run-1", "ml", "", 1.0, (), {}, errors=(Trouble("AF409", "no credentials"),))
@@ -30,6 +33,17 @@ BOTH = ("TRACES", "METRICS")
 def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left(_no_variables: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait for what a test let hang: it draws from the one source of chance that the tests after it draw from too."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")
+    yield
+    for thread in threading.enumerate():
+        if thread.name == tracing.THREAD_NAME:
+            thread.join(30.0)
+            assert not thread.is_alive()
 
 
 def options(*signals: str) -> AppOptions:
