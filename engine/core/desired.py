@@ -97,6 +97,7 @@ class DesiredApp:
     `fallback` lists instance types in the order in which they are tried. `team` is empty outside teams.
     `sharing` is `Private` or `Shared` for a space's app and empty for a user's. `layers` runs from low to
     high, so the last layer that holds a field is the one that set it. `hours` None: wanted always.
+    `ebs_gb` and `idle_minutes` are what the app's space declares, for rules alone; 0: nothing.
     """
 
     key: AppKey
@@ -109,6 +110,8 @@ class DesiredApp:
     sharing: str = ""
     layers: tuple[Layer, ...] = field(default=(), compare=False)
     hours: Hours | None = None
+    ebs_gb: int = 0
+    idle_minutes: int = 0
 
     def is_expired(self, today: date) -> bool:
         """Whether the last day of the app (in UTC) has passed."""

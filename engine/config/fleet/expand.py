@@ -89,7 +89,7 @@ class _DomainExpansion:
         self._teams.refuse_disagreement(person.name, person.teams, own_layer)
         team_layers = self._teams.of(person.teams)
         high = team_layers if own_layer is None else (*team_layers, own_layer)
-        owned = _Owned(self, Owner(self._domain.name, USER, person.name), person.teams, team_layers, "")
+        owned = _Owned(self, Owner(self._domain.name, USER, person.name), person.teams, team_layers, _NO_SETTINGS)
         for team in person.teams:
             owned.add_all(team.user_apps, high, is_shared=own_layer is None)
         if table is not None:
@@ -115,7 +115,7 @@ class _DomainExpansion:
         self._teams.refuse_disagreement(f"space {space.name}", space.teams, space.own_layer)
         team_layers = self._teams.of(space.teams)
         name = Owner(self._domain.name, SPACE, space.name)
-        owned = _Owned(self, name, space.teams, team_layers, space.attributes["sharing"])
+        owned = _Owned(self, name, space.teams, team_layers, space.attributes)
         high: Layers = team_layers
         for part in space.parts:
             high = _space_layers(team_layers, part, space)
@@ -182,17 +182,27 @@ class _DomainExpansion:
 
 
 class _Owned:
-    """The apps of one owner while they are gathered: the same key twice is one app, or a conflict."""
+    """The apps of one owner while they are gathered: the same key twice is one app, or a conflict.
 
-    __slots__ = ("_apps", "_expansion", "_sharing", "_team", "_team_layers", "owner")
+    `attributes` are those of a space.
+    """
+
+    __slots__ = ("_apps", "_ebs_gb", "_expansion", "_idle_minutes", "_sharing", "_team", "_team_layers", "owner")
 
     def __init__(
-        self, expansion: _DomainExpansion, owner: Owner, teams: tuple[TeamDef, ...], team_layers: Layers, sharing: str
+        self,
+        expansion: _DomainExpansion,
+        owner: Owner,
+        teams: tuple[TeamDef, ...],
+        team_layers: Layers,
+        attributes: Mapping[str, Any],
     ) -> None:
         self.owner = owner
         self._team_layers = team_layers
         self._expansion = expansion
-        self._sharing = sharing
+        self._sharing: str = attributes.get("sharing", "")
+        self._ebs_gb: int = attributes.get("ebs_gb", 0)
+        self._idle_minutes: int = attributes.get("idle_minutes", 0)
         self._team = teams[0].name if teams else ""
         self._apps: dict[tuple[str, str], tuple[DesiredApp, Place]] = {}
 
@@ -227,6 +237,8 @@ class _Owned:
             self._sharing,
             resolved.layers,
             resolved.hours,
+            self._ebs_gb,
+            self._idle_minutes,
         )
         known = self._apps.get((resolved.app_type, resolved.app_name))
         if known is None:

@@ -31,7 +31,18 @@ from engine.config.reading.files import Folder
 from engine.config.reading.model_errors import check_table
 from engine.config.reading.problems import Code, Place, Problems
 from engine.config.reading.toml_document import Document, parse_document
-from engine.config.service.fields import Account, AppType, Expires, Fallback, Label, Name, Region, Sharing
+from engine.config.service.fields import (
+    Account,
+    AppType,
+    EbsGb,
+    Expires,
+    Fallback,
+    IdleMinutes,
+    Label,
+    Name,
+    Region,
+    Sharing,
+)
 from engine.core.calendars import Calendar
 from engine.core.desired import AppSpec, DesiredApp, DesiredDomain, Mode
 from engine.core.errors import PolicyError
@@ -68,6 +79,8 @@ class TestAppTable(LayerTable):
     name: Name = "default"
     fallback: Fallback | None = None
     sharing: Sharing | None = None
+    ebs_gb: EbsGb | None = None
+    idle_minutes: IdleMinutes | None = None
     copies: Annotated[int, Field(ge=1, le=POLICY_TEST_APPS_MAX_COUNT)] = 1
 
 
@@ -219,6 +232,8 @@ def _app(table: TestAppTable, name: str, place: Place) -> DesiredApp:
         hours=_hours(table.hours or CLEARED),
         team=table.team,
         sharing=table.sharing or ("Private" if kind == "space" else ""),
+        ebs_gb=table.ebs_gb or 0,
+        idle_minutes=table.idle_minutes or 0,
     )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from engine.policy.cel import Bindings, environment_for
 from engine.policy.facts import (
     APP_TYPES,
     GROUP_TYPES,
@@ -40,8 +42,13 @@ def test_every_name_of_an_app_has_a_value_and_unset_fields_are_empty() -> None:
         "instance_family": "",
         "fallback": [],
         "image_arn": "",
+        "image_version_arn": "",
+        "image_version_alias": "",
         "lifecycle_config_arn": "",
         "training_plan_arn": "",
+        "recovery_mode": False,
+        "ebs_gb": 0,
+        "idle_minutes": 0,
         "sharing": "",
         "tags": {},
         "mode": "running",
@@ -64,10 +71,26 @@ def test_declared_fields_are_given_as_they_are() -> None:
     )
     values = facts_of(app, RESEARCH, BOOK)
     assert values["account"] == "111122223333"
+    assert values["recovery_mode"] is False
     assert values["hours"] == "Mon 08:00-19:00 UTC"
     assert (values["expires"], values["mode"], values["team"]) == ("2026-12-31", "once", "vision")
     assert (values["instance_family"], values["hourly_usd"], values["priced"]) == ("g5", 1.5, True)
     assert values["tags"] == {"a": "b"}
+
+
+def test_an_image_recovery_mode_and_what_the_space_declares_are_given_to_rules_too() -> None:
+    spec = {"image_version_arn": "arn:version", "image_version_alias": "2.1", "recovery_mode": True}
+    values = facts_of(replace(an_app(LAB, **spec), ebs_gb=200, idle_minutes=60), RESEARCH, BOOK)
+    assert {name: values[name] for name in (*spec, "ebs_gb", "idle_minutes")} == {
+        **spec,
+        "ebs_gb": 200,
+        "idle_minutes": 60,
+    }
+    check = 'ebs_gb <= 100 && idle_minutes > 0 && !recovery_mode && image_version_alias.startsWith("2.")'
+    program = environment_for(Scope.APP).compile(check)
+    assert program.run(Bindings(environment_for(Scope.APP), values)) is False
+    fitting = {**values, "ebs_gb": 100, "recovery_mode": False}
+    assert program.run(Bindings(environment_for(Scope.APP), fitting)) is True
 
 
 @pytest.mark.parametrize(("kind", "family"), [("ml.g4dn.xlarge", "g4dn"), ("system", ""), ("", ""), ("ml.x", "")])

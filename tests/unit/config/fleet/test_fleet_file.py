@@ -436,3 +436,29 @@ def test_hours_of_a_calendar_that_is_wrong_are_not_called_wrong_again(tmp_path: 
     with pytest.raises(ConfigError) as refused:
         load_text(tmp_path, HEAD + text)
     assert len(refused.value.diagnostics) == 1
+
+
+def test_apps_of_a_space_carry_what_the_space_declares_for_rules(tmp_path: Path) -> None:
+    """A rule may limit the volume and require idle shutdown; a user profile's app has neither."""
+    text = """
+schema = 1
+name = "f"
+policies = []
+[domains.d]
+id = "d-abcd1234efgh"
+region = "eu-west-1"
+[apps]
+lab = { type = "JupyterLab" }
+canvas = { type = "Canvas" }
+[domains.d.users.alice]
+apps = ["canvas"]
+[domains.d.spaces.alice-lab]
+owner = "alice"
+ebs_gb = 200
+idle_minutes = 90
+apps = ["lab"]
+"""
+    (tmp_path / "fleet.toml").write_text(text)
+    lab, canvas = load_fleet(tmp_path / "fleet.toml").fleet.apps
+    assert (lab.ebs_gb, lab.idle_minutes) == (200, 90)
+    assert (canvas.ebs_gb, canvas.idle_minutes) == (0, 0)

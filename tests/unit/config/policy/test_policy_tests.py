@@ -46,6 +46,8 @@ def test_apps_are_made_from_what_is_common_and_what_a_test_says(tmp_path: Path) 
 today = 2026-11-24
 [app]
 team = "vision"
+ebs_gb = 50
+idle_minutes = 120
 tags = { a = "1", b = "1" }
 [[test]]
 name = "one"
@@ -67,6 +69,7 @@ fields = { instance_type = "x", tags = { a = "b" } }
         "research/user/eve/Canvas/default",
     ]
     assert (first.sharing, first.fallback, first.team) == ("Shared", ("ml.m5.large",), "vision")
+    assert (first.ebs_gb, first.idle_minutes) == (50, 120)
     assert (canvas.sharing, canvas.mode, canvas.expires) == ("", Mode.ONCE, date(2027, 2, 1))
     assert canvas.spec.tags == (("a", "1"), ("b", "2"))
     assert test.domains[0].region == "eu-west-1"
