@@ -20,7 +20,7 @@ from engine.config.fleet.found_domains import DomainsTable, FoundDomain, domains
 from engine.config.fleet.people_file import TableProblem
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.regular_file import read_regular
-from engine.config.service.fields import REGION
+from engine.config.service.fields import EXTERNAL_ID, REGION
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import BugError, CloudError, ScanIncomplete, UsageError
 from engine.core.iam import partition
@@ -47,13 +47,15 @@ _FAILURES_SHOWN_MAX_COUNT: Final = 20
 class Discovery:
     """What to look for. `units` and `account_tags` narrow an organization, `domain_tags` the domains.
 
-    `role` is the name of the role to assume in each account but the caller's own. `keep_unreadable`: write the table
+    `role` is the name of the role to assume in each account but the caller's own, with `external_id`
+    where the role requires one. `keep_unreadable`: write the table
     although some accounts could not be listed, with the rows that it has of them.
     """
 
     regions: tuple[str, ...]
     organization: bool = False
     role: str = ""
+    external_id: str | None = None
     units: tuple[str, ...] = ()
     account_tags: tuple[tuple[str, str], ...] = ()
     domain_tags: tuple[tuple[str, str], ...] = ()
@@ -77,6 +79,14 @@ def regions_of(text: str) -> tuple[str, ...]:
         said = f"{clean(wrong[0], 80)!r} is not a region" if wrong else "--regions names none"
         raise UsageError(said, hint="Give --regions eu-west-1,us-east-1")
     return found
+
+
+def external_id_of(text: str | None) -> str | None:
+    """Return the external id that a role is assumed with. Raises UsageError for a text that STS does not take."""
+    if text is not None and not EXTERNAL_ID.fullmatch(text):
+        said = f"--external-id: {clean(text, 80)!r} is not an external id"
+        raise UsageError(said, hint="Use letters, digits and _ + = , . @ : / -, and at least two characters")
+    return text
 
 
 async def discover(options: AppOptions, asked: Discovery, out: Path | None, emit: Emit, *, check: bool) -> Discovered:
@@ -157,7 +167,9 @@ class _Search:
     def _as(self, region: str, account: str = "") -> DesiredDomain:
         """Return the domain that a login is asked for: the caller's own, or the role's in an account."""
         role = f"arn:{partition(region)}:iam::{account}:role/{self._asked.role}" if account else None
-        return DesiredDomain("discover", "", region, Source(f"account {account or 'of the caller'}", 0), role_arn=role)
+        source = Source(f"account {account or 'of the caller'}", 0)
+        external_id = self._asked.external_id if account else None
+        return DesiredDomain("discover", "", region, source, role_arn=role, external_id=external_id)
 
     async def _accounts(self) -> list[str]:
         calls = await self._clouds.organization(self._as(self._asked.regions[0]))

@@ -135,4 +135,4 @@ def _simulation(url: str, world: World) -> Simulation:
 def in_simulation(domain: DesiredDomain) -> DesiredDomain:
     """Return a domain as a simulated world knows it: no profile, and a role in the account that it names."""
     role = None if domain.account is None else f"arn:aws:iam::{domain.account}:role/simulated"
-    return replace(domain, profile=None, role_arn=role)
+    return replace(domain, profile=None, role_arn=role, external_id=None)

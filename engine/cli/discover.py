@@ -25,6 +25,11 @@ _UNIT: Final = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 _SHOWN_MAX_COUNT: Final = 20  # of the domains that are new or gone
 
 
+_ExternalIdFlag = Annotated[
+    str | None, flags.flag("--external-id", help="External id that the role's trust policy requires.", metavar="ID")
+]
+
+
 def discover(
     ctx: typer.Context,
     regions: Annotated[str, flags.flag("--regions", help="Regions to look in, with commas.", metavar="REGION,…")],
@@ -34,6 +39,7 @@ def discover(
     role: Annotated[
         str | None, flags.flag("--role", help="Role to assume in each other account.", metavar="NAME")
     ] = None,
+    external_id: _ExternalIdFlag = None,
     ou: Annotated[
         list[str] | None,
         flags.flag("--ou", help="Only accounts in or below this organizational unit. Repeatable.", metavar="ID"),
@@ -72,6 +78,7 @@ def discover(
         app_discover.regions_of(regions),
         organization,
         _role(role, organization=organization),
+        _external_id(app_discover.external_id_of(external_id), has_role=bool(role)),
         _units(ou or (), organization=organization),
         _tags("--account-tag", account_tag or (), organization=organization),
         _tags("--domain-tag", domain_tag or (), organization=True),
@@ -113,6 +120,12 @@ def _role(name: str | None, *, organization: bool) -> str:
     if name and not _ROLE.fullmatch(name):
         raise UsageError(f"--role: {clean(name, 80)!r} is not the name of a role", hint="Give its name, not its ARN")
     return name or ""
+
+
+def _external_id(text: str | None, *, has_role: bool) -> str | None:
+    if text is not None and not has_role:
+        raise UsageError("--external-id is sent when a role is assumed", hint="Add --role NAME, or leave it out")
+    return text
 
 
 def _units(units: Sequence[str], *, organization: bool) -> tuple[str, ...]:

@@ -120,7 +120,10 @@ class DesiredApp:
 
 @dataclass(frozen=True, slots=True)
 class DesiredDomain:
-    """A SageMaker domain under the fleet's own name for it, and the credentials that reach it."""
+    """A SageMaker domain under the fleet's own name for it, and the credentials that reach it.
+
+    `external_id` is what the trust policy of `role_arn` may require of who assumes it.
+    """
 
     name: str
     domain_id: str
@@ -129,6 +132,7 @@ class DesiredDomain:
     account: str | None = None
     profile: str | None = None
     role_arn: str | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,6 +352,13 @@ ERROR_TABLE: Final = (
         "hand",
         operations=frozenset({"GetProducts"}),
     ),
+    ErrorRow(
+        _DENIED,
+        AccessDenied,
+        "Allow sts:AssumeRole to the caller, and the caller in the role's trust policy. If that policy requires an "
+        "external id, set external_id beside role_arn to the same text",
+        operations=frozenset({"AssumeRole"}),
+    ),
     ErrorRow(_DENIED, AccessDenied, "Allow {action} to the caller (`appfleet iam-policy` prints the whole policy)"),
     ErrorRow(
         _SERVER_SIDE,

@@ -17,7 +17,15 @@ from botocore import exceptions as aws
 
 from engine.adapters.aws.connection_errors import not_sent
 from engine.adapters.aws.transport import AnswerTooLargeError, UnreadableAnswerError, UnsafeEndpointError
-from engine.core.errors import CloudError, CredentialsFailed, OutcomeUnknown, Rejected, ServiceModelError, TlsFailed
+from engine.core.errors import (
+    AccessDenied,
+    CloudError,
+    CredentialsFailed,
+    OutcomeUnknown,
+    Rejected,
+    ServiceModelError,
+    TlsFailed,
+)
 from engine.core.limits import RETRY_AFTER_MAX_SECONDS, SHOWN_TEXT_MAX_CHARS
 from engine.core.redact import Redactor
 from engine.core.service_errors import error_from_service
@@ -178,7 +186,7 @@ def _answered(operation: str, error: aws.ClientError, redact: Redactor) -> Cloud
     if asked != operation and asked in _CREDENTIAL_OPERATIONS:
         return CredentialsFailed(
             f"Could not get AWS credentials for {operation}: {asked} failed: {told.message}",
-            hint=_CREDENTIALS_HINT,
+            hint=told.hint if isinstance(told, AccessDenied) else _CREDENTIALS_HINT,
             service_code=told.service_code,
             operation=operation,
             request_id=told.request_id,

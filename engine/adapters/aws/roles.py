@@ -48,8 +48,8 @@ class RoleDesk:
         self._failed: Exception | None = None
         self._failed_until = 0.0
 
-    async def assume(self, source: CredentialSource, role_arn: str) -> dict[str, Any]:
-        """Return STS's answer. Raises what the library raises.
+    async def assume(self, source: CredentialSource, asked: dict[str, str]) -> dict[str, Any]:
+        """Return STS's answer to the parameters `asked`. Raises what the library raises.
 
         A call that is throttled is made again, and holds its place meanwhile: so all together slow down.
         """
@@ -58,16 +58,16 @@ class RoleDesk:
             pause, until = self._times.retry_pause, clock() + self._times.throttled_max
             while True:
                 try:
-                    return await self._call(source, role_arn)
+                    return await self._call(source, asked)
                 except Exception as error:
                     if not isinstance(translate(OPERATION, error), Throttled) or clock() + pause > until:
                         raise
                     await asyncio.sleep(pause * random.uniform(*_JITTER))
                     pause *= 2
 
-    async def _call(self, source: CredentialSource, role_arn: str) -> dict[str, Any]:
+    async def _call(self, source: CredentialSource, asked: dict[str, str]) -> dict[str, Any]:
         with self._as_reachable(), signed_by(source):
-            answer: dict[str, Any] = await self._sts.assume_role(RoleArn=role_arn, RoleSessionName=ROLE_SESSION_NAME)
+            answer: dict[str, Any] = await self._sts.assume_role(**asked)
         return answer
 
     @contextmanager
@@ -84,12 +84,18 @@ class RoleDesk:
 
 
 class Role:
-    """One role of the fleet file, assumed when it is first needed and before its credentials expire."""
+    """One role of the fleet file, assumed when it is first needed and before its credentials expire.
 
-    def __init__(self, desk: RoleDesk, source: CredentialSource, arn: str) -> None:
+    `external_id` is sent where the fleet file has one; no other call needs it.
+    """
+
+    def __init__(self, desk: RoleDesk, source: CredentialSource, arn: str, external_id: str | None = None) -> None:
         self._desk = desk
         self._source = source
         self._arn = arn
+        self._asked = {"RoleArn": arn, "RoleSessionName": ROLE_SESSION_NAME}
+        if external_id is not None:
+            self._asked["ExternalId"] = external_id
         self.caller: Caller | None = None  # as the last answer names it
 
     def credentials(self) -> Any:
@@ -97,7 +103,7 @@ class Role:
         return AioDeferredRefreshableCredentials(refresh_using=self._assume, method="assume-role")
 
     async def _assume(self) -> dict[str, Any]:
-        answer = await self._desk.assume(self._source, self._arn)
+        answer = await self._desk.assume(self._source, self._asked)
         try:
             given = answer["Credentials"]
             keys = {name: given[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}

@@ -128,7 +128,7 @@ class Clouds:
         Raises UsageError for an endpoint that cannot be used and CredentialsFailed for credentials that cannot be
         had; nothing but what getting credentials takes was called then.
         """
-        key = (domain.profile, domain.role_arn, domain.region)
+        key = (domain.profile, domain.role_arn, domain.external_id, domain.region)
         return await self._clouds.get(key, lambda: self._open(domain))
 
     async def account(self, domain: DesiredDomain) -> AccountCalls | None:
@@ -264,7 +264,7 @@ class Clouds:
             return sagemaker, await self._clients.open(session, other, region)
 
     async def _login(self, domain: DesiredDomain) -> Login:
-        key = (domain.profile, domain.role_arn)
+        key = (domain.profile, domain.role_arn, domain.external_id)
         with _raised_as(lambda error: credentials_failure(error, self.redactor, whose(domain))):
             return await self._logins.get(key, lambda: self._log_in(domain))
 
@@ -276,7 +276,7 @@ class Clouds:
         await log_in(profile, domain, self._endpoint_url)
         if domain.role_arn is None:
             return Login(profile, profile.gate)
-        role = Role(await self._desk(profile, domain.region), profile.gate, domain.role_arn)
+        role = Role(await self._desk(profile, domain.region), profile.gate, domain.role_arn, domain.external_id)
         gate = CredentialGate(role.credentials(), self.redactor, self._gate_times)
         await gate.get_frozen_credentials()
         return Login(profile, gate, role)

@@ -50,7 +50,10 @@ def partition_of(region: str) -> str:
 
 
 def check_domain_role(domain: DomainDef, problems: Problems) -> None:
-    """Note a role to be assumed that is not of the domain's account or partition."""
+    """Note a role to be assumed that is not of the domain's account or partition, and an external id without a role."""
+    if "external_id" in domain.own and "role_arn" not in domain.own:
+        message = "an external id is sent when a role is assumed, and this domain has no role_arn"
+        problems.error(Code.VALUE, domain.place.at("external_id"), message, "Add role_arn, or remove external_id")
     text, account, region = (domain.own.get(key) for key in ("role_arn", "account", "region"))
     arn = arn_of(text) if isinstance(text, str) else None
     if arn is None:

@@ -367,6 +367,7 @@ class _Loading:
                     account=domain.own.get("account"),
                     profile=domain.own.get("profile"),
                     role_arn=domain.own.get("role_arn"),
+                    external_id=domain.own.get("external_id"),
                 )
                 for _, domain in sorted(domains.items())
             ),

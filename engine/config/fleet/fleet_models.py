@@ -19,6 +19,7 @@ from engine.config.service.fields import (
     DomainId,
     EbsGb,
     Expires,
+    ExternalId,
     Fallback,
     FleetName,
     HoursText,
@@ -177,6 +178,9 @@ class DomainTable(LayerTable):
     account: Account | None = Field(None, description="The account; a run as anybody else's caller is refused.")
     profile: AwsProfile | None = Field(None, description="The AWS profile to use.")
     role_arn: RoleArn | None = Field(None, description="The role to assume.")
+    external_id: ExternalId | None = Field(
+        None, description="The external id that the role's trust policy requires; only with role_arn."
+    )
     sso_identity: SsoTemplate | None = Field(
         None, description="Each profile's user name in IAM Identity Center, such as {member}@example.com."
     )

@@ -47,6 +47,7 @@ region = {region}
 {account}  # never use credentials of another account
 # profile  = "ml-prod"  # an AWS profile, if not the one of your shell
 # role_arn = "arn:aws:iam::111122223333:role/provisioner"  # a role to assume
+# external_id = "abc-123"       # where the role's trust policy requires one
 
 [apps.lab]  # an app that teams use by its name
 type          = "JupyterLab"

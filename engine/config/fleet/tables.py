@@ -54,7 +54,7 @@ Checked = TypeVar("Checked", bound=Table)
 
 _USER_ATTRIBUTES: Final = frozenset({"execution_role", "sso_identity", "settings"})
 _SPACE_ATTRIBUTES: Final = frozenset({"owner", "sharing", "ebs_gb", "idle_minutes", "settings"})
-_DOMAIN_ATTRIBUTES: Final = frozenset({"id", "region", "account", "profile", "role_arn", "sso_identity"})
+_DOMAIN_ATTRIBUTES: Final = frozenset({"id", "region", "account", "profile", "role_arn", "external_id", "sso_identity"})
 CHECKED_LATER: Final = (*REGIONAL_KEYS, "expires")  # against the domain and the day; each keeps its line
 _DOMAIN_PARTS: Final = ("users", "spaces", "teams")
 

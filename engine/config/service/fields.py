@@ -18,6 +18,8 @@ from engine.config.reading.problems import nearest, one_of, problem, show_value
 from engine.config.service import service_model as service
 from engine.core.limits import (
     APP_TAGS_MAX_COUNT,
+    EXTERNAL_ID_MAX_CHARS,
+    EXTERNAL_ID_MIN_CHARS,
     HOURS_MAX_CHARS,
     LABEL_MAX_CHARS,
     PROFILE_NAME_MAX_CHARS,
@@ -29,6 +31,7 @@ from engine.core.text import is_safe
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 REGION: Final = re.compile(r"[a-z]{2,8}(?:-[a-z]+){1,3}-[0-9]{1,2}")
 ACCOUNT: Final = re.compile(r"[0-9]{12}")
+EXTERNAL_ID: Final = re.compile(rf"[a-zA-Z0-9_+=,.@:/-]{{{EXTERNAL_ID_MIN_CHARS},{EXTERNAL_ID_MAX_CHARS}}}")
 RESERVED_TAG_PREFIXES: Final = ("aws:", "appfleet:")
 
 MEMBER: Final = "{member}"  # stands for a person's user profile name
@@ -225,6 +228,16 @@ RoleArn = Annotated[
         "the ARN of a role",
         '"arn:aws:iam::111122223333:role/provisioner"',
         service.ROLE_ARN_MIN_CHARS,
+    ),
+]
+ExternalId = Annotated[
+    str,
+    _matching(
+        EXTERNAL_ID.pattern,
+        EXTERNAL_ID_MAX_CHARS,
+        "an external id",
+        f'"abc-123": {EXTERNAL_ID_MIN_CHARS} to {EXTERNAL_ID_MAX_CHARS:,} letters, digits and _ + = , . @ : / -',
+        EXTERNAL_ID_MIN_CHARS,
     ),
 ]
 ImageArn = Annotated[

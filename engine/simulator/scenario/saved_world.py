@@ -36,6 +36,7 @@ _SHARED: Final = (
     "update_failures",
     "prices",
     "center",
+    "external_ids",
 )
 
 
@@ -62,7 +63,8 @@ class SavedWorld(BaseModel):
     prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))
     # The same holds for what is known of people.
     center: IdentityCenter = Field(default_factory=IdentityCenter)
-    # The same holds for training plans.
+    # The same holds for external ids, and for training plans.
+    external_ids: dict[str, str] = Field(default_factory=dict)
     training_plans: list[TrainingPlan] = Field(default_factory=list)
     domains: list[Domain]
     apps: list[App]

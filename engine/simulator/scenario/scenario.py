@@ -102,6 +102,7 @@ class Scenario:
             world.set_price(kind, usd)
         for name, value in tables.identity_center.model_dump(exclude_none=True).items():
             setattr(world.center, name, value)
+        world.external_ids.update(tables.external_ids)
         for table in tables.domain:
             _fill_domain(world, table, table.account or world.account)
         for at in tables.at:

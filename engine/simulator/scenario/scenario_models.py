@@ -11,7 +11,17 @@ from pydantic import AfterValidator, Field
 
 from engine.config.fleet.fleet_models import Table
 from engine.config.reading.problems import problem
-from engine.config.service.fields import Account, AppType, DomainId, InstanceType, Name, Region, TrainingPlanArn
+from engine.config.service.fields import (
+    Account,
+    AppType,
+    DomainId,
+    ExternalId,
+    InstanceType,
+    Name,
+    Region,
+    RoleArn,
+    TrainingPlanArn,
+)
 from engine.config.service.service_model import SSO_VALUE_MAX_CHARS
 from engine.core.limits import SCENARIO_ROWS_MAX_COUNT, TAG_KEY_MAX_CHARS, TAG_VALUE_MAX_CHARS
 from engine.core.settings import HOURLY_USD
@@ -262,5 +272,6 @@ class ScenarioTables(Table):
     fault: list[FaultTable] = Field(default_factory=list)
     prices: dict[InstanceType, Price] = Field(default_factory=dict)  # 0: the type is not sold
     identity_center: IdentityCenterTable = Field(default_factory=IdentityCenterTable)
+    external_ids: dict[RoleArn, ExternalId] = Field(default_factory=dict)
     at: list[AtTable] = Field(default_factory=list)
     domain: list[DomainTable] = Field(default_factory=list)

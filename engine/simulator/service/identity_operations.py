@@ -28,11 +28,18 @@ def caller_identity(_world: World, lane: Lane, _params: dict[str, Any]) -> dict[
     return {"Account": lane.account, "Arn": caller_arn(lane), "UserId": "AROASIMULATED:appfleet"}
 
 
-def assume_role(world: World, _lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
-    """Answer AssumeRole: any role of any account, with keys that name the account."""
+def assume_role(world: World, lane: Lane, params: dict[str, Any]) -> dict[str, Any]:
+    """Answer AssumeRole: any role of any account, with keys that name the account.
+
+    A role with an external id is denied, in STS's words, to who sends another or none.
+    """
     parts = params["RoleArn"].split(":")
     if len(parts) < 6 or parts[2] != "iam" or not parts[4].isdigit():
         raise ServiceError(VALIDATION, f"{params['RoleArn']} is invalid")
+    if world.external_ids.get(params["RoleArn"], params.get("ExternalId")) != params.get("ExternalId"):
+        caller = caller_arn(lane)
+        message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}"
+        raise ServiceError("AccessDenied", message, 403)
     name = params["RoleArn"].rpartition("/")[2]
     session = params["RoleSessionName"]
     return {

@@ -113,6 +113,7 @@ class World:
         self.scenario = ""  # the digest of the scenario that was laid over this world
         self.prices = dict(PRICES)  # USD an hour by instance type
         self.center = IdentityCenter()
+        self.external_ids: dict[str, str] = {}  # what the trust policy of a role requires, by the role's ARN
         self.faults = FaultBook()
         self.failures: list[FailureRule] = []
         self.update_failures: list[FailureRule] = []  # of profiles and spaces; of these rules `owner` alone counts

@@ -47,6 +47,7 @@ class World:
     units: dict[str, list[str]] = field(default_factory=dict)
     refused: set[tuple[str, str]] = field(default_factory=set)
     no_organization: bool = False
+    external_ids: list[str | None] = field(default_factory=list)  # that AssumeRole was sent
     calls: Counter[str] = field(default_factory=Counter)
     at_once: int = 0
     at_once_most: int = 0
@@ -75,6 +76,7 @@ class World:
             name = asked["Action"]
             return http(f"<{name}Response><{name}Result>{fields}</{name}Result></{name}Response>".encode(), 200, XML)
         account = asked["RoleArn"].split(":")[4]
+        self.external_ids.append(asked.get("ExternalId"))
         assert asked["RoleArn"] == f"arn:aws:iam::{account}:role/appfleet"
         if (account, "sts") in self.refused:
             body = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
@@ -182,11 +184,18 @@ async def test_the_domains_of_all_active_accounts_are_a_table_that_a_fleet_reads
     )
     assert (made.differs, made.table.gone, len(made.table.added)) == (True, (), 3)
     assert 1 < world.at_once_most <= CONNECT_PARALLEL_MAX_COUNT
+    assert set(world.external_ids) == {None}
     (tmp_path / "fleet.toml").write_text(
         'schema = 1\nname = "wide"\npolicies = []\n[[domains_from]]\ncsv = "accounts.csv"\ntemplate = "studio"\n'
         '[templates.studio]\nrole_arn = "arn:aws:iam::{account}:role/appfleet"\n'
     )
     assert load_fleet(tmp_path / "fleet.toml").domains == ("d-b", "studio", "studio-000000000002")
+
+
+async def test_an_external_id_is_sent_with_each_role(tmp_path: Path) -> None:
+    world = a_world()
+    await found(world, tmp_path, external_id="tenant:7")
+    assert set(world.external_ids) == {"tenant:7"}
 
 
 async def test_rows_keep_what_people_wrote_and_order_and_names_do_not_change(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_declared_fields_are_given_as_they_are() -> None:
 
 
 def test_an_image_recovery_mode_and_what_the_space_declares_are_given_to_rules_too() -> None:
-    spec = {"image_version_arn": "arn:version", "image_version_alias": "2.1", "recovery_mode": True}
+    spec: dict[str, Any] = {"image_version_arn": "arn:version", "image_version_alias": "2.1", "recovery_mode": True}
     values = facts_of(replace(an_app(LAB, **spec), ebs_gb=200, idle_minutes=60), RESEARCH, BOOK)
     assert {name: values[name] for name in (*spec, "ebs_gb", "idle_minutes")} == {
         **spec,

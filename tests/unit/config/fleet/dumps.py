@@ -41,7 +41,12 @@ def dump(loaded: LoadedFleet) -> dict[str, Any]:
     return {
         "name": fleet.name,
         "domains": {
-            d.name: [d.domain_id, d.region, d.account, d.profile, d.role_arn, str(d.source)] for d in fleet.domains
+            d.name: [
+                *(d.domain_id, d.region, d.account, d.profile, d.role_arn),
+                *([d.external_id] if d.external_id else []),
+                str(d.source),
+            ]
+            for d in fleet.domains
         },
         "apps": {str(app.key): _app(app) for app in fleet.apps},
         "owners": {str(owner.owner): _owner(owner) for owner in fleet.owners},

@@ -291,3 +291,8 @@ def test_the_demo_has_a_full_quota_that_gets_room_twenty_seconds_after_the_first
     before = world.bucket_usage[gpu]
     world.advance(START + 85)
     assert (before, world.bucket_usage[gpu]) == (2, 0)
+
+
+def test_a_scenario_names_the_external_ids_that_roles_require(load: Callable[[str], Scenario]) -> None:
+    text = '[external_ids]\n"arn:aws:iam::111122223333:role/x" = "abc-123"\n'
+    assert build(load, text).external_ids == {"arn:aws:iam::111122223333:role/x": "abc-123"}

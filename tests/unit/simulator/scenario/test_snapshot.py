@@ -47,6 +47,7 @@ def a_rich_world() -> World:
     world.keep_replaced_rows = True
     world.scenario = "abc"
     world.set_price("ml.t3.medium", 0.5)
+    world.external_ids["arn:aws:iam::111122223333:role/x"] = "abc-123"
     plan = "arn:aws:sagemaker:eu-west-1:111122223333:training-plan/p5"
     world.training_plans[plan] = training_plan(plan, ("ml.p5.48xlarge",), 4, taken=1, starts_at=START)
     world.quotas.set("A", 1)
