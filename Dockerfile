@@ -2,8 +2,9 @@
 #   docker build -t registry.example.com/appfleet:0.1.0 . && docker push registry.example.com/appfleet:0.1.0
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE NOTICE appfleet.py ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY constraints ./constraints
+COPY appfleet ./appfleet
 COPY engine ./engine
 RUN python -m venv /opt/appfleet \
  && /opt/appfleet/bin/pip install --no-cache-dir --constraint constraints/pinned.txt .

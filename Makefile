@@ -5,7 +5,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := appfleet.py engine tests benchmarks tools
+SOURCES := appfleet engine tests benchmarks tools
 
 # What speaks to AWS through the client; and the SDK against the simulator.
 NEWER := .venvs/newer

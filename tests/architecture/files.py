@@ -11,13 +11,15 @@ _TEXT: Final = frozenset({".py", ".md", ".toml", ".txt", ".csv", ".sh", ".json",
 
 
 def engine_modules() -> list[Path]:
-    """Return every module of the engine."""
-    return sorted((ROOT / "engine").rglob("*.py"))
+    """Return every module of what is installed."""
+    return sorted(path for top in ("appfleet", "engine") for path in (ROOT / top).rglob("*.py"))
 
 
 def own_modules() -> list[Path]:
     """Return every module that is written here, tests and tools too."""
-    return sorted(path for top in ("engine", "tests", "tools", "benchmarks") for path in (ROOT / top).rglob("*.py"))
+    return sorted(
+        path for top in ("appfleet", "engine", "tests", "tools", "benchmarks") for path in (ROOT / top).rglob("*.py")
+    )
 
 
 def own_texts() -> list[Path]:

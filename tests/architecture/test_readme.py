@@ -24,7 +24,7 @@ from tests.architecture.files import ROOT, name_of
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
 PLAIN = re.compile(r"[\w ./=,:-]+")  # nothing that a shell reads otherwise than as a word
 BY_SHELL = {"validate"}  # which is quick: so that a shell finds and starts what is installed
-CODE = ("appfleet.py", "benchmarks/", "engine/", "tests/", "tools/")  # what runs is what is installed
+CODE = ("appfleet/", "benchmarks/", "engine/", "tests/", "tools/")  # what runs is what is installed
 COMMAND_MAX_SECONDS = 180
 
 

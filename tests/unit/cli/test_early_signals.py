@@ -75,7 +75,7 @@ class SignalAt:
 def test_a_signal_in_any_line_of_the_entry_leaves_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Also where the handlers have just been put in place, and behind the end of the command."""
     by_itself: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: by_itself.append(number))  # as `appfleet.py` does it
+    before = signal.signal(signal.SIGTERM, lambda number, _: by_itself.append(number))  # as `appfleet` does it
     tracing = sys.gettrace()
     codes: list[int] = []
     number = 0
