@@ -59,9 +59,9 @@ class Shape(NamedTuple):
         return bool(self.kind.image or self.kind.version)
 
     def __str__(self) -> str:
-        """Return the kind and `family g5`, for people."""
+        """Return the kind and `family g5`, for people; without a declared type it says so, unlike the kind."""
         plan = f", training plan {_name_of(self.training_plan)}" if self.training_plan else ""
-        return f"{self.kind}{plan}" + (f", family {clean(self.family)}" if self.family else "")
+        return f"{self.kind}{plan}, " + (f"family {clean(self.family)}" if self.family else "no instance type")
 
 
 def shape_of(lane: Lane, app_type: str, spec: AppSpec) -> Shape:

@@ -77,8 +77,11 @@ def test_the_family_of_an_instance_type(app_type: str, instance_type: str, famil
 def test_people_read_names_and_no_arns() -> None:
     assert str(of()) == "JupyterLab, image gpu/3:1.2, lifecycle config setup, training plan p5, family g5"
     assert str(of().kind) == "JupyterLab, image gpu/3:1.2, lifecycle config setup"
-    assert str(shape_of(LANE, "Canvas", AppSpec())) == "Canvas"
-    assert str(shape_of(LANE, "Canvas", AppSpec(lifecycle_config_arn="None"))) == "Canvas, lifecycle config None"
+    assert str(shape_of(LANE, "Canvas", AppSpec())) == "Canvas, no instance type"
+    assert (
+        str(shape_of(LANE, "Canvas", AppSpec(lifecycle_config_arn="None")))
+        == "Canvas, lifecycle config None, no instance type"
+    )
 
 
 def test_an_image_is_named_by_either_arn() -> None:
