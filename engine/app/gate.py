@@ -64,7 +64,7 @@ async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> 
         weights=loaded.weights(whole.plan, whole.facts.observed),
         groups=loaded.admitted.groups,
     )
-    async with opened_place(options, out) as place:
+    async with opened_place(options, out, makes=True) as place:
         await place.save_shard(record, plans)
     return made
 

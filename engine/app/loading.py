@@ -52,7 +52,8 @@ class Loaded:
 
     `folder` is where the fleet file is, `policy_paths` the policies that it names by `policy_patterns`; `teams` are the
     names of all teams, and `domains` of all domains. `fleet` holds the apps as the rules left them, and every file that
-    was read; `declared` the apps as they are written. With a `shard` both hold the apps of its lanes alone.
+    was read; `declared` the apps as they are written. With a `shard` both hold the apps of its lanes alone, and
+    `is_approved` once the gate has judged what a shard cannot.
     `table_rows` counts the rows of each table of domains.
     """
 
@@ -67,6 +68,7 @@ class Loaded:
     teams: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     shard: Shard | None = None
+    is_approved: bool = False
     table_rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -82,8 +84,10 @@ class Loaded:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the files warn of and what the rules said; of a shard, also what is not judged yet."""
-        left = () if self.shard is None else (_left_to_gate(self.shard, self.policies.admission.wide_rules),)
-        return (*self.file_findings, *self.admitted.findings, *left)
+        if self.shard is None or self.is_approved:
+            return (*self.file_findings, *self.admitted.findings)
+        left = _left_to_gate(self.shard, self.policies.admission.wide_rules)
+        return (*self.file_findings, *self.admitted.findings, left)
 
     @property
     def settings(self) -> Settings:
@@ -185,12 +189,12 @@ def load(
     *,
     strict: bool = False,
     shard: Shard | None = None,
-    denied_groups: Collection[tuple[Scope, str]] = (),
+    denied_groups: Collection[tuple[Scope, str]] | None = None,
 ) -> Loaded:
     """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
 
     `strict`: what the files are only warned about is an error, too. Of a `shard` the rules that need the other shards
-    are not asked: the apps of `denied_groups` are what they denied.
+    are not asked: the apps of `denied_groups` are what they denied, once the gate has asked them.
     """
     try:
         loaded = load_fleet(fleet_file, also, shard)
@@ -202,7 +206,7 @@ def load(
         raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
     warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
     admitted = policies.admission.admit(
-        loaded.fleet.apps, loaded.fleet.domains, today, of_shard=shard is not None, denied_groups=denied_groups
+        loaded.fleet.apps, loaded.fleet.domains, today, of_shard=shard is not None, denied_groups=denied_groups or ()
     )
     inputs = tuple(sorted((*loaded.fleet.inputs, *policies.inputs)))
     fleet = replace(loaded.fleet, apps=admitted.apps, inputs=inputs)
@@ -218,6 +222,7 @@ def load(
         tuple(sorted({team.name for _, team in loaded.teams})),
         loaded.domains,
         shard,
+        denied_groups is not None,
         loaded.table_rows,
     )
 
@@ -280,7 +285,7 @@ def read(
     today: date,
     *,
     laid_over: bool = False,
-    denied_groups: Collection[tuple[Scope, str]] = (),
+    denied_groups: Collection[tuple[Scope, str]] | None = None,
 ) -> Loaded:
     """Read the files, and see that the flags that speak of them can be read too, before anything is called.
 

@@ -24,7 +24,7 @@ from engine.adapters.state.folder_objects import FolderObjects
 from engine.core.errors import StalePlanError, UsageError
 from engine.core.limits import PLAN_FILE_MAX_BYTES
 from engine.core.plan_json import plan_from_json
-from engine.core.text import listed
+from engine.core.text import count_of, listed
 from engine.executor.asking import at_once
 from engine.policy.gate import ShardRecord
 from engine.ports.objects import ObjectStore, WriteRefusedError
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 INDEX: Final = "index.json"
 REPORT: Final = "report.json"
 REPORTS: Final = "reports/"
+SHARDS: Final = "shards/"
 _SHARDS_NAMED_MAX_COUNT: Final = 5
 _PACKED: Final = zlib.MAX_WBITS | 16  # of gzip's form
 
@@ -87,6 +88,14 @@ class PlanPlace:
         found = await at_once(map(self._record, shards))
         missing = [str(shard) for shard, record in zip(shards, found, strict=True) if record is None]
         if missing:
+            others = {name.rpartition("-of-")[2].partition(".")[0] for name in await self._store.names(SHARDS)}
+            others -= {str(count)}
+            if others and len(missing) == count:
+                there = listed(sorted(others), _SHARDS_NAMED_MAX_COUNT)
+                raise StalePlanError(
+                    f"{self.shown} was not planned in {count_of(count, 'shard')}, but in {there}",
+                    hint=f"Run: appfleet gate --shards {min(others)} {self.shown}",
+                )
             raise StalePlanError(
                 f"{self.shown} has no plan of {len(missing):,} of {count:,} shards: "
                 f"{listed(missing, _SHARDS_NAMED_MAX_COUNT)}",
@@ -176,9 +185,17 @@ class PlanPlace:
 
 
 @asynccontextmanager
-async def opened_place(options: AppOptions, where: Path | BucketUrl) -> AsyncIterator[PlanPlace]:
-    """Yield the place that a user names. Raises CloudError, and StateError for a store that ignores conditions."""
+async def opened_place(
+    options: AppOptions, where: Path | BucketUrl, *, makes: bool = False
+) -> AsyncIterator[PlanPlace]:
+    """Yield the place that a user names. `makes`: a folder that is not there yet is made with what is written first.
+
+    Raises StalePlanError for a folder that is not there, CloudError, and StateError for a store that ignores
+    conditions.
+    """
     if isinstance(where, Path):
+        if not makes:
+            _require_folder(where)
         yield PlanPlace(FolderObjects(where), str(where))
         return
     from engine.app.shared_store import opened_bucket
@@ -189,6 +206,12 @@ async def opened_place(options: AppOptions, where: Path | BucketUrl) -> AsyncIte
         store = PatientStore(bucket)
         await probe(store, str(where))
         yield PlanPlace(store, str(where))
+
+
+def _require_folder(where: Path) -> None:
+    if not where.is_dir():
+        hint = f"Plan every shard first: appfleet plan --shard I/N --out {where}"
+        raise StalePlanError(f"there is no folder {where}", hint=hint)
 
 
 def plan_name(lane: str) -> str:
@@ -202,7 +225,7 @@ def file_name(lane: str) -> str:
 
 
 def _record_name(shard: Shard) -> str:
-    return f"shards/{shard.index}-of-{shard.count}.json.gz"
+    return f"{SHARDS}{shard.index}-of-{shard.count}.json.gz"
 
 
 def packed(document: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,9 @@ from engine.core.text import clean, count_of
 if TYPE_CHECKING:
     from engine.policy.gate import Verdict
 
+_DENIED: Final = (
+    "Denied: nothing was approved. Change the files or the flags, then plan every shard again under a new name."
+)
 _SHOWN_MAX_COUNT: Final = 20  # of the lanes that did not end well, and of the apps that did not
 
 
@@ -41,7 +44,7 @@ def gate_text(verdict: Verdict, *, next_command: str) -> str:
     if not verdict.complete:
         lines.append("Some domains could not be listed; nothing is done there. Their shards' plans say which.")
     if verdict.denied:
-        return "\n".join([*lines, "Denied: nothing was approved.", ""])
+        return "\n".join([*lines, _DENIED, ""])
     return "\n".join([*lines, f"Approved: {verdict.fingerprint}", f"To apply each shard: {next_command}", ""])
 
 

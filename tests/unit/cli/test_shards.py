@@ -139,7 +139,7 @@ def test_gate_denies_what_only_all_shards_together_break(fleet: Run) -> None:
     (finding,) = json.loads(said[0].out)["findings"]
     assert (finding["rule"], finding["message"][:12]) == ("team-size", "team vision:")
     text = fleet("gate", "--shards", "2", "plans-2")
-    assert text.out.endswith("Denied: nothing was approved.\n")
+    assert "Denied: nothing was approved. Change the files or the flags, then plan every shard again" in text.out
     ran = fleet("apply", "--shard", "0/2", "plans-2", "--simulate=quick.toml")
     assert ran.code == 1
     assert "plans-2 holds nothing that was approved" in ran.err
@@ -162,6 +162,7 @@ def test_what_was_approved_is_applied_in_shards_and_gathered(small: Run, tmp_pat
     done = in_shards(small, 3, "apply", "plans", "--format", "json")
     assert [ran.code for ran in done] == [0, 0, 0]
     assert [json.loads(ran.out)["summary"] for ran in done] == [{"created": 2}] * 3
+    assert not any("appfleet gate judges" in ran.out for ran in done)
     whole = small("gather", "plans", "--format", "json")
     assert whole.code == 0
     document = json.loads(whole.out)
@@ -187,11 +188,20 @@ def test_a_lost_shard_is_named_and_can_be_run_again(small: Run) -> None:
 
 
 def test_a_shard_without_a_plan_keeps_the_gate_shut(small: Run) -> None:
-    assert in_shards(small, 1, "plan", "--out", "plans")[0].code == 0
     ran = small("gate", "--shards", "3", "plans")
     assert ran.code == 1
-    assert "plans has no plan of 3 of 3 shards: 0/3, 1/3, 2/3" in ran.err
-    assert "Run: appfleet plan --shard 0/3 --out plans" in ran.err
+    assert "there is no folder plans" in ran.err
+    assert "Plan every shard first: appfleet plan --shard I/N --out plans" in ran.err
+    first = ("--simulate=quick.toml", "--shard", "0/3", "--state-dir", "zero")
+    assert small("plan", "--out", "plans", *first).code == 0
+    ran = small("gate", "--shards", "3", "plans")
+    assert ran.code == 1
+    assert "plans has no plan of 2 of 3 shards: 1/3, 2/3" in ran.err
+    assert "Run: appfleet plan --shard 1/3 --out plans" in ran.err
+    ran = small("gate", "--shards", "4", "plans")
+    assert ran.code == 1
+    assert "plans was not planned in 4 shards, but in 3" in ran.err
+    assert "Run: appfleet gate --shards 3 plans" in ran.err
 
 
 def test_a_shard_that_is_planned_again_must_come_to_the_same(small: Run, tmp_path: Path) -> None:

@@ -219,3 +219,9 @@ def test_an_old_name_whose_app_moves_is_not_said_to_own_nothing() -> None:
     plan = plan_fleet(a_fleet(an_app()), observe(a_row(ownership="foreign", foreign_fleet="old name")), told)
     assert [(change.action, change.reason) for change in plan.changes] == [(Action.ADOPT, Reason.FROM_FLEET)]
     assert [finding for finding in plan.findings if finding.rule == "adopt"] == []
+
+
+def test_a_shard_says_nothing_of_a_key_that_another_shard_has() -> None:
+    asked = frozenset({key_of(LAB), key_of(LAB)._replace(domain="elsewhere")})
+    plan = plan_fleet(a_fleet(), observe(), options(replace_keys=asked))
+    assert [(finding.rule, finding.key) for finding in plan.findings] == [("replace", LAB)]
