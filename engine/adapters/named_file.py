@@ -28,6 +28,7 @@ from engine.config.reading.regular_file import path_problem
 from engine.core.limits import LINKS_FOLLOWED_MAX_COUNT, NAMED_PIPE_STALL_MAX_SECONDS
 
 FILE_MODE: Final = 0o600
+UNFINISHED: Final = ".appfleet-"  # what the name of a file begins with that is not in its place yet
 _PIPE_PIECE_BYTES: Final = 4_096  # what a pipe that is ready takes without a wait: PIPE_BUF of Linux
 _ROOT_UID: Final = 0
 # O_NONBLOCK: a pipe that nobody reads is an error and not a wait. O_NOCTTY: a terminal does not become ours.
@@ -195,7 +196,7 @@ def _own_descriptor(path: Path) -> int | None:
 
 def _make_beside(target: Path, data: bytes, mode: int, found: os.stat_result | None) -> Path:
     """Make the whole file in the folder of `target`, under a short name of its own, and return its path."""
-    descriptor, made = tempfile.mkstemp(prefix=".appfleet-", suffix=".new", dir=target.parent)
+    descriptor, made = tempfile.mkstemp(prefix=UNFINISHED, suffix=".new", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
