@@ -28,7 +28,7 @@ from engine.core.errors import BugError, StateError
 from engine.core.facts import Facts
 from engine.core.forecast import forecast_of
 from engine.core.forecast_inputs import ForecastInputs
-from engine.core.freeze import freeze_denial
+from engine.core.freeze import FREEZE_RULE, freeze_denial
 from engine.core.grouping import grouped_findings
 from engine.core.hours import HoursAt
 from engine.core.identity import AppKey, Owner
@@ -137,8 +137,10 @@ def _whole(
     """Return the plan of a draft that has nothing left to ask, with what the guardrails say and what it costs."""
     made = draft.plan if preparation is None else preparation.over(draft.plan, draft.facts)
     broken = _guarded(made, draft.facts.observed, options, loaded)
-    if preparation is not None and preparation.lets_go:
-        broken = (*broken, *freeze_denial(made, draft.asked))
+    denial = freeze_denial(made, draft.asked) if preparation is not None and preparation.lets_go else ()
+    if denial:  # which says all that the finding of what is put off says
+        broken = (*broken, *denial)
+        made = replace(made, findings=tuple(one for one in made.findings if one.rule != FREEZE_RULE))
     if broken:
         made = replace(made, findings=tuple(sorted((*made.findings, *broken))), denied=True)
     unproven: tuple[Shape, ...] = ()

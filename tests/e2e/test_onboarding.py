@@ -316,4 +316,5 @@ def test_a_team_does_not_go_in_a_freeze(empty: Place) -> None:
         ran = empty.run("offboard", "vision", "--yes", *more)
         assert ran.code == 4, ran.out + ran.err
         assert "would be deleted, and nothing is until Fri 2100-01-01 00:00 Europe/Berlin" in ran.out
+        assert "put off" not in ran.out
     assert counted(empty) == (1, 1, 1)
