@@ -16,10 +16,14 @@ HANG_MAX_SECONDS: Final = 60.0
 
 @dataclass
 class HttpReceiver:
-    """`statuses` are those of the next answers, then 200; `hangs`: nothing is answered until the block is left."""
+    """`statuses` are those of the next answers, then 200; `hangs`: nothing is answered until the block is left.
+
+    `reason` stands beside each status where it is given.
+    """
 
     statuses: list[int] = field(default_factory=list)
     hangs: bool = False
+    reason: str | None = None
     body: bytes = b"{}"
     content_type: str = "application/json"
     port: int = 0
@@ -49,7 +53,7 @@ def http_receiver(**given: Any) -> Iterator[HttpReceiver]:
             if receiver.hangs:
                 receiver.over.wait(HANG_MAX_SECONDS)
                 return
-            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
+            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200, receiver.reason)
             self.send_header("Content-Type", receiver.content_type)
             self.send_header("Content-Length", str(len(receiver.body)))
             self.end_headers()

@@ -21,6 +21,7 @@ from engine.core.change import Action
 from engine.core.errors import ConfigError
 from engine.core.identity import parse_app_key
 from engine.core.outcome import ApplyReport, AppResult, Outcome
+from engine.core.redact import Redactor
 from engine.core.settings import NotifyChannel
 from engine.core.trouble import Trouble
 from tests.http_receiver import http_receiver
@@ -153,6 +154,17 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_command_that_repeats_a_secret_of_the_run_does_not_show_it(tmp_path: Path) -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    page = script(tmp_path, f"echo 'cannot sign with {'x' * 270}{secret}' >&2; exit 1")
+    after, (event, *_) = await tell(tmp_path, channel(command=(page,)), redactor=Redactor([secret]))
+    assert event["event"] == "notify.failed"
+    assert "cannot sign with" in event["message"]
+    for head in (secret, secret[:12]):  # cut after it was redacted, not within the secret
+        assert head not in f"{event}{after}"
 
 
 @pytest.mark.usefixtures("quick")

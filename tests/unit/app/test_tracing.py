@@ -82,6 +82,15 @@ async def test_what_is_refused_is_told_without_secrets(monkeypatch: pytest.Monke
     assert after.exit_code == REPORT.exit_code
 
 
+async def test_a_header_is_no_more_shown_as_it_is_sent_than_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_receiver(statuses=[401], body=b"", reason="no such token: s3cret/of the=team") as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{receiver.host}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cret%2Fof%20the%3Dteam")
+        _, event = await sent(options("TRACES"))
+    assert "no such token" in event["message"]
+    assert "s3cret" not in str(event)
+
+
 async def test_another_protocol_and_a_missing_package_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     _, event = await sent(options(*BOTH))
