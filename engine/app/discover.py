@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.reaching import DomainCalls, OrganizationCalls
     from engine.ports.events import Emit
@@ -106,6 +107,21 @@ async def discover(options: AppOptions, asked: Discovery, out: Path | None, emit
     if out is not None and not check and made.differs:
         put_file(out, table.text, partial(_check_written, table), replace=True)
     return made
+
+
+async def domains_there(options: AppOptions, loaded: Loaded, region: str, emit: Emit) -> list[FoundDomain]:
+    """Return the domains that the caller's own credentials list in a region; with `--simulate` those of its world.
+
+    `loaded` is the fleet of a simulation. Raises AppfleetError.
+    """
+    from engine.app.session import endpoint_of
+
+    with stopped_by_signals(options.signals), endpoint_of(options, loaded) as endpoint_url:
+        async with Clouds(endpoint_url=endpoint_url, redactor=options.redactor) as clouds:
+            found, failures = await _Search(clouds, Discovery((region,)), emit).run()
+    for error in failures.values():
+        raise error
+    return sorted(found)
 
 
 def _standing(out: Path | None) -> str:

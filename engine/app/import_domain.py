@@ -1,6 +1,7 @@
-"""`import`: a live domain listed, made into a fleet file, proved to plan to nothing, and put in place whole.
+"""`import`: live domains listed, made into a fleet file, proved to plan to nothing, and put in place whole.
 
-Not here: what the file says (`config.imported`) and how it is laid out (`config.fleet_text`).
+Not here: what the file says (`config.imported`), how it is laid out (`config.fleet_text`), and reading a state of
+Terraform (`app.import_terraform`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from engine.app.looking import looking
 from engine.app.named_file import put_file
 from engine.app.plan import iso
 from engine.config.fleet.fleet_text import fleet_text
+from engine.config.fleet.found_domains import free_name
 from engine.config.fleet.imported import import_fleet
 from engine.config.fleet.imported_rows import Found, unsayable
+from engine.config.reading.problems import show_value
+from engine.config.service.fields import REGION
 from engine.config.toml_text import toml_value
 from engine.core.desired import Source
 from engine.core.errors import AccessDenied, BugError, ConfigError, ExitCode, UsageError
@@ -36,7 +40,7 @@ from engine.core.plan_options import PlanOptions
 from engine.core.planner import plan_fleet
 from engine.core.questions import ResidentsOf
 from engine.core.settings import Execution
-from engine.core.text import clean, listed
+from engine.core.text import clean, count_of, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,8 +50,9 @@ if TYPE_CHECKING:
     from engine.app.session import Joined
     from engine.config.fleet.imported import Imported
     from engine.core.change import OwnerChange
-    from engine.core.identity import Owner
-    from engine.core.observed import ObservedOwner
+    from engine.core.desired import DesiredDomain
+    from engine.core.identity import AppKey, Owner
+    from engine.core.observed import ObservedApp, ObservedOwner
     from engine.core.plan import Plan
     from engine.executor.owner_scan import OwnerScanner
     from engine.ports.events import Emit
@@ -57,12 +62,14 @@ if TYPE_CHECKING:
 class ImportAsked:
     """The domain, and the names that its fleet file shall have for the fleet and for the domain.
 
-    `settings`: whether profiles and spaces are asked for theirs, at `read_rate` calls a second.
+    An empty `domain_id` means every domain of the region: each then has its own name, and `domain` is not used. With
+    `fleet` None the fleet is named after what is imported. `settings`: whether profiles and spaces are asked for
+    theirs, at `read_rate` calls a second.
     """
 
     domain_id: str
     region: str
-    fleet: str
+    fleet: str | None
     domain: str
     settings: bool = True
     read_rate: float = Execution().read_rate
@@ -89,53 +96,66 @@ def with_region(asked: ImportAsked) -> ImportAsked:
     return replace(asked, region=region)
 
 
-def bare_fleet(asked: ImportAsked) -> Loaded:
-    """Return a fleet of the one domain and nothing in it, so that it is reached as any other.
+def _fleet(asked: ImportAsked, usual: str) -> str:
+    return usual if asked.fleet is None else asked.fleet
 
-    Raises UsageError for a name, an id or a region that no fleet file takes.
+
+def bare_fleet(asked: ImportAsked, domains: Mapping[str, str] | None = None) -> Loaded:
+    """Return a fleet of `domains` (name -> id) and nothing in them, so that they are reached as any other.
+
+    Without `domains` it is the one that was asked for. Raises UsageError for a name, an id or a region that no fleet
+    file takes.
     """
     # What was typed has to reach the loader, which says what is wrong with it.
-    name, domain, domain_id, region = map(toml_value, (asked.fleet, asked.domain, asked.domain_id, asked.region))
-    text = f"schema = 1\nname = {name}\n[domains.{domain}]\nid = {domain_id}\nregion = {region}\n"
+    fleet, region = toml_value(_fleet(asked, asked.domain_id)), toml_value(asked.region)
+    text = f"schema = 1\nname = {fleet}\n"
+    for name, domain_id in ({asked.domain: asked.domain_id} if domains is None else domains).items():
+        text += f"[domains.{toml_value(name)}]\nid = {toml_value(domain_id)}\nregion = {region}\n"
     try:
         loaded = _loaded(text)
     except ConfigError as error:
         first = error.diagnostics[0]
         raise UsageError(f"{first.key_path}: {first.message}", hint=first.hint) from None
-    # What names the domain in an error is what was typed, not the file in which it was read and that is gone.
-    (written,) = loaded.fleet.domains
-    typed = replace(written, source=Source(f"--domain-id {asked.domain_id}", 0))
+    # What names a domain in an error is what was typed, not the file in which it was read and that is gone.
+    flag = "--domain-id" if domains is None else "--all-domains:"
+    typed = tuple(replace(one, source=Source(f"{flag} {one.domain_id}", 0)) for one in loaded.fleet.domains)
     read = loaded.policies.settings
     paced = replace(read, execution=replace(read.execution, read_rate=asked.read_rate))
     return replace(
         loaded,
-        fleet=replace(loaded.fleet, domains=(typed,)),
+        fleet=replace(loaded.fleet, domains=typed),
         policies=replace(loaded.policies, settings=paced),
     )
 
 
-async def found_in(options: AppOptions, loaded: Loaded, parts: Joined, *, settings: bool) -> Found:
-    """List the domain's apps, user profiles and spaces, each once, and ask each of these for its settings.
+async def found_in(options: AppOptions, loaded: Loaded, parts: Joined, *, settings: bool) -> tuple[Found, ...]:
+    """List each domain's apps, user profiles and spaces, each once, and ask each of these for its settings.
 
     Raises AppfleetError where a listing has no end, or one of them cannot be read: the file would not be of the domain.
     """
-    (domain,) = loaded.fleet.domains
-    observed = (await parts.run.observe({domain.name: None})).domains[domain.name]
-    if observed.error is not None:
-        raise observed.error
-    facts = await answers((ResidentsOf(domain.name),), Facts(), options, parts)
-    residents = tuple(facts.residents[domain.name].values())
-    rows = await with_settings(parts.run.owner_scanner(domain.name), residents) if settings else residents
-    return Found(
-        domain.name,
-        domain.domain_id,
-        domain.region,
-        parts.run.links[domain.name].lane.account,
-        observed.apps,
-        tuple(sorted(row.owner.name for row in rows if row.owner.kind == USER)),
-        {row.owner.name: row for row in rows if row.owner.kind == SPACE},
-        {row.owner.name: row for row in rows if row.owner.kind == USER},
-    )
+    names = [domain.name for domain in loaded.fleet.domains]
+    observed = (await parts.run.observe(dict.fromkeys(names))).domains
+    for name in names:
+        if (error := observed[name].error) is not None:
+            raise error
+    facts = await answers(tuple(ResidentsOf(name) for name in names), Facts(), options, parts)
+    found = []
+    for domain in loaded.fleet.domains:
+        residents = tuple(facts.residents[domain.name].values())
+        rows = await with_settings(parts.run.owner_scanner(domain.name), residents) if settings else residents
+        account = parts.run.links[domain.name].lane.account
+        found.append(found_of(domain, account, observed[domain.name].apps, rows))
+    return tuple(found)
+
+
+def found_of(
+    domain: DesiredDomain, account: str, apps: Mapping[AppKey, ObservedApp], rows: Iterable[ObservedOwner]
+) -> Found:
+    """Return what was read of a domain: its apps, and its profiles and spaces."""
+    rows = tuple(rows)
+    profiles = {row.owner.name: row for row in rows if row.owner.kind == USER}
+    spaces = {row.owner.name: row for row in rows if row.owner.kind == SPACE}
+    return Found(domain.name, domain.domain_id, domain.region, account, apps, tuple(sorted(profiles)), spaces, profiles)
 
 
 async def with_settings(scanner: OwnerScanner, rows: Sequence[ObservedOwner]) -> tuple[ObservedOwner, ...]:
@@ -164,14 +184,14 @@ async def with_settings(scanner: OwnerScanner, rows: Sequence[ObservedOwner]) ->
     return tuple(found.values())
 
 
-def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
-    """Make the file's text, read it as a run would, and plan it against what was listed.
+def checked(fleet: str, source: str, founds: Sequence[Found], now: datetime) -> ImportResult:
+    """Make the file's text, read it as a run would, and plan it against what was found.
 
-    Raises BugError, naming what differs, where that comes to anything but nothing.
+    `source` says where that was. Raises BugError, naming what differs, where the plan has anything in it.
     """
-    imported = import_fleet(asked.fleet, found)
+    imported = import_fleet(fleet, founds)
     head = (
-        f"Written by appfleet import from domain {asked.domain_id} in {asked.region} at {iso(now)}.\n"
+        f"Written by appfleet import from {source} at {iso(now)}.\n"
         "It is yours from now on. Rename teams and apps as you like: no name here but those of users,\n"
         "spaces and apps reaches the service."
     )
@@ -179,7 +199,7 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
     if len(text.encode()) > FLEET_FILE_MAX_BYTES:
         raise UsageError(
             f"the imported file would be longer than the {FLEET_FILE_MAX_BYTES:,} bytes that a fleet file may have",
-            hint="Leave the settings of user profiles and spaces out with --no-settings",
+            hint="Leave the settings of user profiles and spaces out with --no-settings, or import fewer domains",
         )
     try:
         loaded = _loaded(text)
@@ -189,12 +209,12 @@ def checked(asked: ImportAsked, found: Found, now: datetime) -> ImportResult:
     declared = {app.key for app in loaded.fleet.apps}
     if declared != imported.keys:
         raise BugError(f"the imported file does not declare what it should: {_named(declared ^ imported.keys)}")
-    observed = ObservedFleet({found.domain: ObservedDomain(found.domain, 0.0, found.apps)})
+    observed = ObservedFleet({one.domain: ObservedDomain(one.domain, 0.0, one.apps) for one in founds})
     plan = plan_fleet(loaded.fleet, observed, PlanOptions(iso(now), now.date()))
-    seen = {row.owner: row for row in (*found.profiles.values(), *found.spaces.values())}
+    seen = {row.owner: row for one in founds for row in (*one.profiles.values(), *one.spaces.values())}
     owners = declared_owners(loaded.fleet, now.date())
     plan = with_owners(plan, owners, seen, WantedOwners(watched=frozenset(seen)))
-    if differing := _differing(plan, imported.owners_left_out):
+    if differing := _differing(plan, imported.owners_left_out, named=0 if len(founds) > 1 else 1):
         raise BugError(f"the imported file plans to changes: {differing}")
     return ImportResult(text, imported)
 
@@ -252,20 +272,23 @@ def _loaded(text: str) -> Loaded:
         ) from None
 
 
-def _differing(plan: Plan, left_out: Mapping[str, tuple[str, ...]]) -> str:
-    """Name what the plan of an imported file changes; what the file cannot say, and is left out of it, stays."""
+def _differing(plan: Plan, left_out: Mapping[str, tuple[str, ...]], named: int) -> str:
+    """Name what the plan of an imported file changes; what the file cannot say, and is left out of it, stays.
+
+    What is left out is named by its owner from part `named` on.
+    """
     told = [f"{change.key} {change.action.value} ({change.reason.value})" for change in plan.changes]
     told += [f"{change.key} differs in {', '.join(change.differs)}" for change in plan.drift]
     told += [
         f"{owner.owner} differs in {', '.join(fields)}"
         for owner in plan.owner_drift
-        if (fields := [one.field for one in owner.differs if not _is_unsaid(owner, one.field, left_out)])
+        if (fields := [one.field for one in owner.differs if not _is_unsaid(owner, one.field, left_out, named)])
     ]
     told += [finding.message for finding in plan.findings]
     return _named(told)
 
 
-def _is_unsaid(change: OwnerChange, field: str, left_out: Mapping[str, tuple[str, ...]]) -> bool:
+def _is_unsaid(change: OwnerChange, field: str, left_out: Mapping[str, tuple[str, ...]], named: int) -> bool:
     """Whether the file cannot say it: a status, or a setting that is left out.
 
     The default of a space is then the spec of its app, whatever it was.
@@ -273,7 +296,8 @@ def _is_unsaid(change: OwnerChange, field: str, left_out: Mapping[str, tuple[str
     if field == STATUS:  # its last update failed; what it has is as in the file
         return True
     path = path_of(field, (change.after.app_type if change.after is not None else None) or "")
-    return path is not None and "/".join(change.owner[1:]) in left_out.get(unsayable(".".join(("settings", *path))), ())
+    name = "/".join(change.owner[named:])
+    return path is not None and name in left_out.get(unsayable(".".join(("settings", *path))), ())
 
 
 def _named(items: Iterable[object]) -> str:
@@ -281,8 +305,36 @@ def _named(items: Iterable[object]) -> str:
 
 
 async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
-    """List a live domain, and give its fleet file, proved to plan to nothing. Raises UsageError and CloudError."""
+    """List a live domain, or all of a region; give their fleet file, proved to plan to nothing.
+
+    Raises UsageError and CloudError.
+    """
     asked = with_region(asked)
+    if not asked.domain_id:
+        return await _import_all(options, asked, emit)
     head = bare_fleet(asked)
     found = await looking(options, head, emit, partial(found_in, settings=asked.settings))
-    return checked(asked, found, now())
+    source = f"domain {asked.domain_id} in {asked.region}"
+    return checked(_fleet(asked, asked.domain_id), source, found, now())
+
+
+async def _import_all(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
+    """Import every domain that the credentials list in the region. Raises UsageError where there is none."""
+    from engine.app.discover import domains_there
+
+    if not REGION.fullmatch(asked.region):
+        raise UsageError(f"{show_value(asked.region)} is not a region", hint="Give --region eu-west-1")
+    nothing = bare_fleet(replace(asked, fleet=_fleet(asked, "all")), {})
+    there = await domains_there(options, nothing, asked.region, emit)
+    if not there:
+        raise UsageError(
+            f"your credentials list no domain in {asked.region}", hint="Check --region, and whose credentials they are"
+        )
+    fleet = _fleet(asked, f"{there[0].account}-{asked.region}")
+    named: dict[str, str] = {}
+    for one in there:
+        named[free_name(one, named)] = one.domain_id
+    head = bare_fleet(replace(asked, fleet=fleet), named)
+    found = await looking(options, head, emit, partial(found_in, settings=asked.settings))
+    source = f"{count_of(len(found), 'domain')} of account {found[0].account} in {asked.region}"
+    return checked(fleet, source, found, now())

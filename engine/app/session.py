@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -36,7 +36,7 @@ from engine.executor.fleet_run import FleetRun
 from engine.ports.journal import NoJournal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from engine.app.begun import Begun
@@ -222,13 +222,23 @@ async def _shared(
     return kept, Reached(reached, {**found.unreachable, **held_back}, lanes)
 
 
-def _simulation(options: AppOptions, loaded: Loaded, stack: AsyncExitStack) -> Simulation | None:
+def _simulation(options: AppOptions, loaded: Loaded, stack: AsyncExitStack | ExitStack) -> Simulation | None:
     """Serve a simulated SageMaker until the stack is left, where one is asked for."""
     if options.simulate is None:
         return None
     from engine.app.simulated import simulated
 
     return stack.enter_context(simulated(options, loaded))
+
+
+@contextmanager
+def endpoint_of(options: AppOptions, loaded: Loaded) -> Iterator[str | None]:
+    """Yield the endpoint that calls beside a session go to: of the simulation, where one is asked for."""
+    with ExitStack() as stack:
+        if options.simulate is not None:
+            stack.enter_context(StateDir.open(options.state_path, create=True))
+        simulation = _simulation(options, loaded, stack)
+        yield options.endpoint_url if simulation is None else simulation.url
 
 
 def _locked(options: AppOptions, fleet: str, state: StateDir, control: Control) -> AbstractAsyncContextManager[None]:

@@ -112,7 +112,8 @@ def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:
     if options.simulate:
         load_scenario(Path(options.simulate)).apply_to(world, time.time())
     if options.command == IMPORT:
-        require_domain(world, loaded.fleet.domains[0].domain_id)
+        for domain in loaded.fleet.domains:
+            require_domain(world, domain.domain_id)
     return world
 
 

@@ -11,15 +11,37 @@ import typer
 from engine.cli import flags
 from engine.cli.named import STDOUT
 from engine.cli.output import say, write_result
-from engine.core.errors import ExitCode
+from engine.core.errors import ExitCode, UsageError
 from engine.core.request import Request
 from engine.core.settings import RATE_PER_SECOND, Execution
 from engine.core.text import clean
 
 if TYPE_CHECKING:
+    from engine.app.import_domain import ImportResult
     from engine.app.options import AppOptions
 
-
+_DomainIdFlag = Annotated[
+    str, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID", show_default=False)
+]
+_AllDomainsFlag = Annotated[bool, flags.flag("--all-domains", help="Import every domain of the region.")]
+_RegionFlag = Annotated[
+    str,
+    flags.flag(
+        "--region",
+        help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's).",
+        metavar="REGION",
+        show_default=False,
+    ),
+]
+_OutFlag = Annotated[
+    Path | None, flags.output_flag("--out", help="File to write; without it, or with -, standard output.")
+]
+_NameFlag = Annotated[
+    str | None, flags.flag("--name", help="Name of the fleet (default: domain id, or ACCOUNT-REGION).", metavar="NAME")
+]
+_DomainNameFlag = Annotated[
+    str | None, flags.flag("--domain-name", help="The file's name for the domain (default: main).", metavar="NAME")
+]
 _NoSettingsFlag = Annotated[
     bool, flags.flag("--no-settings", help="Leave out settings of user profiles and spaces: one call for each.")
 ]
@@ -37,58 +59,67 @@ _ReadRateFlag = Annotated[
 
 def import_(
     ctx: typer.Context,
-    domain_id: Annotated[str, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID")],
-    region: Annotated[
-        str,
-        flags.flag(
-            "--region",
-            help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's).",
-            metavar="REGION",
-            show_default=False,
-        ),
-    ] = "",
-    out: Annotated[
-        Path | None, flags.output_flag("--out", help="File to write; without it, or with -, standard output.")
-    ] = None,
-    name: Annotated[
-        str | None, flags.flag("--name", help="Name of the fleet (default: the domain's id).", metavar="NAME")
-    ] = None,
-    domain_name: Annotated[
-        str, flags.flag("--domain-name", help="The file's name for the domain.", metavar="NAME")
-    ] = "main",
+    domain_id: _DomainIdFlag = "",
+    all_domains: _AllDomainsFlag = False,
+    region: _RegionFlag = "",
+    out: _OutFlag = None,
+    name: _NameFlag = None,
+    domain_name: _DomainNameFlag = None,
     no_settings: _NoSettingsFlag = False,
     read_rate: _ReadRateFlag = Execution().read_rate,
     simulate: flags.SimulateFlag = None,
 ) -> int:
-    """Write a fleet file from a live domain.
+    """Write a fleet file from a live domain, or from all domains of a region.
 
     Existing apps become declared apps, repeated shapes become [apps], and people with the same become teams. Settings
     of user profiles and spaces are written with them.
     Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
     """
     from engine.app import import_domain as app_import_domain
-    from engine.app.import_domain import ImportAsked, put, require_free
+    from engine.app.import_domain import ImportAsked, require_free
     from engine.cli.context import options_of, simulate_of
     from engine.cli.sinks import Sinks
-    from engine.render.import_text import import_text
 
+    _check_asked(domain_id, domain_name, all_domains=all_domains)
     out = None if out is STDOUT else out
     if out is not None:
         require_free(out)
     options = replace(options_of(ctx.obj), simulate=simulate_of(simulate), command="import")
-    asked = ImportAsked(domain_id, region, domain_id if name is None else name, domain_name, not no_settings, read_rate)
+    asked = ImportAsked(domain_id, region, name, domain_name or "main", not no_settings, read_rate)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = sinks.run(app_import_domain.import_domain(options, asked, sinks.emit))
+    return _ended(result, out, options)
+
+
+def _ended(result: ImportResult, out: Path | None, options: AppOptions) -> int:
+    """Write the file, and say what is in it and what is not."""
+    from engine.app.import_domain import put
+    from engine.render.import_text import import_text
+
     imported = result.imported
     if out is not None:
         put(out, result.text)
     written = out is not None or write_result(result.text)
     counts = {"app": len(imported.keys), "shape": imported.shapes, "team": imported.teams}
+    if (domains := len(imported.document["domains"])) > 1:
+        counts = {"domain": domains, **counts}
     owners = (imported.bare_owners, imported.set_owners, imported.owners_left_out)
     say(import_text(counts, imported.left_out, *owners))
     if out is not None:
         _say_what_follows(out, options)
     return ExitCode.OK if written else ExitCode.FAILED
+
+
+def _check_asked(domain_id: str, domain_name: str | None, *, all_domains: bool) -> None:
+    """Raise UsageError unless the flags name one thing to import."""
+    if bool(domain_id) == all_domains:
+        said = "--domain-id and --all-domains exclude each other" if domain_id else "import needs a domain"
+        raise UsageError(said, hint="Give --domain-id ID, or --all-domains for every domain of the region")
+    if all_domains and domain_name is not None:
+        raise UsageError(
+            "--domain-name names one domain, and --all-domains imports all",
+            hint="Leave it out: each domain gets its own name, and you may rename it in the file",
+        )
 
 
 def _say_what_follows(out: Path, options: AppOptions) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ASKED = ImportAsked("d-abcd1234efgh", "eu-west-1", "imported", "main")
+MADE_OF = ("imported", "domain d-abcd1234efgh in eu-west-1")
 ARN = "arn:aws:sagemaker:eu-west-1:111122223333"
 USERS = st.sampled_from(["alice", "Alice", "bob", "carol", "a", "dave", "domain-shared", "x" * 63])
 SPACE_FORMS = st.sampled_from(
@@ -161,16 +162,16 @@ def made_from(text: str) -> Found:
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_domain_that_is_made_from_an_imported_file_is_imported_to_the_same_file(found: Found) -> None:
     """Byte for byte: what the file says of a domain is enough to make it, and nothing is said in two ways."""
-    text = checked(ASKED, found, NOW).text
+    text = checked(*MADE_OF, [found], NOW).text
 
-    assert checked(ASKED, made_from(text), NOW).text == text
+    assert checked(*MADE_OF, [made_from(text)], NOW).text == text
 
 
 @given(domains())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_domain_is_imported_to_a_file_that_plans_to_nothing(found: Found) -> None:
     """`checked` raises where it does not; every row is either declared or left out with a reason."""
-    result = checked(ASKED, found, NOW)
+    result = checked(*MADE_OF, [found], NOW)
 
     left = {name for names in result.imported.left_out.values() for name in names}
     declared = {"/".join(key[1:]) for key in result.imported.keys}
@@ -190,4 +191,4 @@ def test_the_order_of_the_listings_changes_nothing(found: Found, chance: object)
         shuffle(listed)
     again = replace(found, apps=dict(apps), users=tuple(users), spaces=dict(spaces), profiles=dict(profiles))
 
-    assert import_fleet("x", again) == import_fleet("x", found)
+    assert import_fleet("x", [again]) == import_fleet("x", [found])

@@ -14,6 +14,8 @@ from engine.config.toml_text import toml_text
 def fleet_text(head: str, document: Mapping[str, Any]) -> str:
     """Return `head`, each line of it a comment, and the document. Raises BugError where it reads back otherwise."""
     parts: list[dict[str, Any]] = [_own(document)]
+    if "defaults" in document:
+        parts.append({"defaults": document["defaults"]})
     later = []
     for name, domain in document["domains"].items():
         parts.append({"domains": {name: _own(domain)}})

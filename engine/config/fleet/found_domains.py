@@ -59,7 +59,7 @@ def domains_table(
     for domain in sorted(found):
         kept = known.get(domain.place)
         if kept is None:
-            name = _free_name(domain, taken)
+            name = free_name(domain, taken)
             taken.add(name)
             kept = {NAME: name}
         account, region, domain_id = domain.place
@@ -72,8 +72,8 @@ def _place(cells: dict[str, str]) -> Place:
     return cells.get("account", ""), cells.get("region", ""), cells["id"]
 
 
-def _free_name(domain: FoundDomain, taken: Collection[str]) -> str:
-    """Return a name for the fleet: SageMaker's where it is free, else with the account, else the domain's id."""
+def free_name(domain: FoundDomain, taken: Collection[str]) -> str:
+    """Return the fleet's name for a domain: SageMaker's where it is free, else with the account, else the id."""
     plain = _NOT_IN_LABELS.sub("-", domain.name).strip("-")
     longer = f"{plain}-{domain.account}"
     names = (name for name in (plain, longer) if plain and len(name) <= LABEL_MAX_CHARS and name not in taken)

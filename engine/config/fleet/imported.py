@@ -1,22 +1,23 @@
-"""A live domain as a fleet file: what is there, with repeated shapes as `[apps]` and people who have the same as teams.
+"""Domains as a fleet file: what is there, with repeated shapes as `[apps]` and people who have the same as teams.
 
-Pure: from what was listed to a document. Not here: listing (`app.import_domain`), or writing the text (`fleet_text`).
+Pure: from what was found to a document. Not here: listing (`app.import_domain`), reading a state of Terraform
+(`terraform_rows`), or writing the text (`fleet_text`).
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from engine.config.fleet.imported_owners import Keys, keys_text, owners_said, shared_identity
+from engine.config.fleet.imported_owners import Keys, OwnersSaid, keys_text, owners_said, shared_identity
 from engine.config.fleet.imported_rows import Found, Whys, spelled, unsayable, writable
 from engine.config.fleet.spaces import PRIVATE
 from engine.config.service.app_rules import DEFAULT_NAME, NAME_NEEDED
 from engine.config.service.fields import MEMBER
-from engine.core.desired import AppSpec
+from engine.core.desired import AppSpec, Tags
 from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.limits import LABEL_MAX_CHARS
 from engine.core.owner_settings import SSO_IDENTITY
@@ -73,54 +74,116 @@ class _Person:
     keys: Keys = field(default_factory=dict)
 
 
-def import_fleet(name: str, found: Found) -> Imported:
-    """Return the fleet file of a live domain: an app that is there and that the grammar can say is declared as it is.
+def import_fleet(name: str, founds: Sequence[Found]) -> Imported:
+    """Return the fleet file of domains: an app that is there and that the grammar can say is declared as it is.
 
     The same rows in another order give the same document.
     """
-    found = spelled(found)
-    whys = Whys(found)
-    kept, left_out = _kept(found, whys)
-    owners = owners_said(found, kept, whys)
+    halves = [_half(spelled(found), name_domain=len(founds) > 1) for found in founds]
+    kept = {key: spec for half in halves for key, spec in half.kept.items()}
+    tags = _shared_tags(kept.values())
+    if tags:
+        kept = {key: replace(spec, tags=_other_tags(spec, tags)) for key, spec in kept.items()}
     definitions, uses = _shapes(kept)
-    people = _people(found, uses, owners.keys)
+    document: dict[str, Any] = {"schema": 1, "name": name}
+    if tags:
+        document["defaults"] = {"tags": dict(tags)}
+    if definitions:
+        document["apps"] = definitions
+    document["domains"] = {}
+    teams = bare = 0
+    for half in halves:
+        table, counted = _domain(half, uses)
+        document["domains"][half.found.domain] = table
+        teams += len(counted.teams)
+        bare += counted.bare
+    return Imported(
+        document,
+        frozenset(kept),
+        len(definitions),
+        teams,
+        _merged(half.left_out for half in halves),
+        bare,
+        sum(len(half.owners.keys) for half in halves),
+        _merged(half.owners.left_out for half in halves),
+    )
+
+
+class _Half(NamedTuple):
+    """One domain before shapes are given names: its rows, and what the file says of its apps and owners."""
+
+    found: Found
+    kept: dict[AppKey, AppSpec]
+    left_out: dict[str, tuple[str, ...]]
+    owners: OwnersSaid
+
+
+class _Counted(NamedTuple):
+    """The teams of a domain, and how many profiles and spaces are not in the file."""
+
+    teams: Mapping[frozenset[_Use | _Space], list[_Person]]
+    bare: int
+
+
+def _half(found: Found, *, name_domain: bool) -> _Half:
+    whys = Whys(found)
+    named = 0 if name_domain else 1  # what of a key says which app is meant
+    kept, left_out = _kept(found, whys, named)
+    return _Half(found, kept, left_out, owners_said(found, kept, whys, named))
+
+
+def _domain(half: _Half, uses: Mapping[AppKey, _Use]) -> tuple[dict[str, Any], _Counted]:
+    """Return the table of one domain, and what it counts."""
+    found, owners = half.found, half.owners
+    own = {key: uses[key] for key in half.kept}
+    people = _people(found, own, owners.keys)
     teams = _teams(people.values())
-    domain: dict[str, Any] = {"id": found.domain_id, "region": found.region, "account": found.account}
+    domain: dict[str, Any] = {"id": found.domain_id, "region": found.region}
+    if found.account:
+        domain["account"] = found.account
     identity = shared_identity({person.name: person.keys for person in people.values()})
     if identity is not None:
         domain[SSO_IDENTITY] = identity
         for person in people.values():
             person.keys = {key: value for key, value in person.keys.items() if key != SSO_IDENTITY}
     domain |= _tables(people, teams)
-    document = {"schema": 1, "name": name, "apps": definitions, "domains": {found.domain: domain}}
-    if not definitions:
-        del document["apps"]
-    spaces = {owner.name for owner in (*owners.keys, *(key.owner_key for key in kept)) if owner.kind == SPACE}
-    return Imported(
-        document,
-        frozenset(kept),
-        len(definitions),
-        len(teams),
-        left_out,
-        len(found.spaces.keys() - spaces) + len(set(found.users) - people.keys()),
-        len(owners.keys),
-        owners.left_out,
-    )
+    spaces = {owner.name for owner in (*owners.keys, *(key.owner_key for key in own)) if owner.kind == SPACE}
+    bare = len(found.spaces.keys() - spaces) + len(set(found.users) - people.keys())
+    return domain, _Counted(teams, bare)
 
 
-def _kept(found: Found, whys: Whys) -> tuple[dict[AppKey, AppSpec], dict[str, tuple[str, ...]]]:
+def _merged(parts: Iterable[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """Merge what was left out: why -> what."""
+    merged: defaultdict[str, list[str]] = defaultdict(list)
+    for part in parts:
+        for why, names in part.items():
+            merged[why] += names
+    return {why: tuple(names) for why, names in sorted(merged.items())}
+
+
+def _shared_tags(specs: Iterable[AppSpec]) -> Tags:
+    """Return the tags that every app has: they are written once."""
+    tags = [set(spec.tags) for spec in specs]
+    return tuple(sorted(set.intersection(*tags))) if tags else ()
+
+
+def _other_tags(spec: AppSpec, shared: Tags) -> Tags:
+    return tuple(tag for tag in spec.tags if tag not in shared)
+
+
+def _kept(found: Found, whys: Whys, named: int) -> tuple[dict[AppKey, AppSpec], dict[str, tuple[str, ...]]]:
     """Return the apps that the file declares, and what is left out: why -> what."""
     left_out: defaultdict[str, list[str]] = defaultdict(list)
     kept: dict[AppKey, AppSpec] = {}
     for key, row in sorted(found.apps.items()):
         why = whys.why_not(row)
         if why:
-            left_out[why].append("/".join(key[1:]))
+            left_out[why].append("/".join(key[named:]))
             continue
         spec, lost = writable(row.spec, found.region, found.account)
         kept[key] = replace(spec, training_plan_arn=sent_plan(key.app_type, spec.training_plan_arn))
         for name in lost:
-            left_out[unsayable(name)].append("/".join(key[1:]))
+            left_out[unsayable(name)].append("/".join(key[named:]))
     return kept, {why: tuple(names) for why, names in sorted(left_out.items())}
 
 

@@ -43,8 +43,11 @@ class OwnersSaid(NamedTuple):
     left_out: dict[str, tuple[str, ...]]
 
 
-def owners_said(found: Found, kept: Mapping[AppKey, AppSpec], whys: Whys) -> OwnersSaid:
-    """Return what the file says of profiles and spaces; `kept` are the apps that it declares."""
+def owners_said(found: Found, kept: Mapping[AppKey, AppSpec], whys: Whys, named: int = 1) -> OwnersSaid:
+    """Return what the file says of profiles and spaces; `kept` are the apps that it declares.
+
+    What is left out is named by its owner from part `named` on: 0 is its domain.
+    """
     apps: defaultdict[Owner, list[tuple[str, AppSpec]]] = defaultdict(list)
     for key, spec in kept.items():
         apps[key.owner_key].append((key.app_type, spec))
@@ -57,7 +60,7 @@ def owners_said(found: Found, kept: Mapping[AppKey, AppSpec], whys: Whys) -> Own
         if keys and not why:
             said[row.owner] = keys
         for reason in [why] if why else [unsayable(name) for name in refused]:
-            left_out[reason].append("/".join(row.owner[1:]))
+            left_out[reason].append("/".join(row.owner[named:]))
     return OwnersSaid(said, {why: tuple(names) for why, names in sorted(left_out.items())})
 
 

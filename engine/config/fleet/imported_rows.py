@@ -1,4 +1,4 @@
-"""What was listed of a live domain, and what of it a fleet file can say.
+"""What was found of a domain, and what of it a fleet file can say.
 
 Not here: what is said of profiles and spaces themselves (`imported_owners`), and how all of it is put (`imported`).
 """
@@ -36,12 +36,15 @@ _ADAPTERS: Final = {
 }
 
 
+_TAGS: Final = TypeAdapter[dict[str, str]](fields.Tags)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What was read of one domain: its app rows by key, the names of its profiles, and its spaces by name.
 
-    `domain` is the name that the fleet shall have for it, and that its keys have. `profiles` and `spaces` have settings
-    where these were asked for.
+    `domain` is the name that the fleet shall have for it, and that its keys have. `account` may be empty: then nobody
+    knows it. `profiles` and `spaces` have settings where these were asked for.
     """
 
     domain: str
@@ -161,4 +164,15 @@ def writable(spec: AppSpec, region: str, account: str) -> tuple[AppSpec, tuple[s
             lost.append(name)
     if "image_version_alias" in values:
         values.pop("image_version_arn", None)
-    return replace(AppSpec(), **values), tuple(lost)  # type: ignore[arg-type]  # the fields are all of text
+    tags = tuple((key, value) for key, value in spec.tags if _is_tag(key, value))
+    lost += [f"tag {key}" for key, value in spec.tags if not _is_tag(key, value)]
+    return replace(AppSpec(tags=tags), **values), tuple(lost)  # type: ignore[arg-type]  # the fields are all of text
+
+
+def _is_tag(key: str, value: str) -> bool:
+    """Whether a fleet file takes a tag: those of AWS and of appfleet are not anybody's to declare."""
+    try:
+        _TAGS.validate_python({key: value})
+    except ValidationError:
+        return False
+    return True

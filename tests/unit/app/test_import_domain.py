@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 STEPS = "engine.app.import_domain"
 ASKED = ImportAsked("d-abcd1234efgh", "eu-west-1", "imported", "main")
+MADE_OF = ("imported", "domain d-abcd1234efgh in eu-west-1")
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE = Owner("main", USER, "alice")
 KEY = parse_app_key("main/user/alice/Canvas/default")
@@ -37,7 +38,7 @@ FOUND = Found(
 
 def test_the_head_says_where_the_file_is_from() -> None:
     """Domain, region and time."""
-    text = checked(ASKED, FOUND, NOW).text
+    text = checked(*MADE_OF, [FOUND], NOW).text
 
     assert text.startswith(
         "# Written by appfleet import from domain d-abcd1234efgh in eu-west-1 at 2026-11-24T03:00:00Z.\n"
@@ -59,16 +60,16 @@ def test_a_file_that_is_not_what_was_meant_is_a_bug_and_says_where(
     monkeypatch.setattr(f"{STEPS}.import_fleet", lambda name, found: change(right(name, found)))  # type: ignore[operator]
 
     with pytest.raises(BugError, match=told):
-        checked(ASKED, FOUND, NOW)
+        checked(*MADE_OF, [FOUND], NOW)
 
 
 def test_a_file_that_plans_to_a_change_is_a_bug_and_names_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here the app is gone from what the plan is held against."""
-    made = import_fleet(ASKED.fleet, FOUND)
+    made = import_fleet("imported", [FOUND])
     monkeypatch.setattr(f"{STEPS}.import_fleet", lambda *_: made)
 
     with pytest.raises(BugError, match=r"plans to changes: main/user/alice/Canvas/default create \(absent\)"):
-        checked(ASKED, replace(FOUND, apps={}), NOW)
+        checked(*MADE_OF, [replace(FOUND, apps={})], NOW)
 
 
 def test_a_file_that_does_not_declare_an_owner_as_it_is_is_a_bug_and_names_the_field(
@@ -80,18 +81,18 @@ def test_a_file_that_does_not_declare_an_owner_as_it_is_is_a_bug_and_names_the_f
         replace(FOUND, profiles={"alice": ObservedOwner(ALICE, "InService", 1.0, settings={"ExecutionRole": role})})
         for role in roles
     )
-    made = import_fleet(ASKED.fleet, first)
+    made = import_fleet("imported", [first])
     monkeypatch.setattr(f"{STEPS}.import_fleet", lambda *_: made)
 
     with pytest.raises(BugError, match="plans to changes: main/user/alice differs in execution_role"):
-        checked(ASKED, second, NOW)
+        checked(*MADE_OF, [second], NOW)
 
 
 def test_a_file_that_would_be_longer_than_a_fleet_file_may_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{STEPS}.FLEET_FILE_MAX_BYTES", 100)
 
     with pytest.raises(UsageError, match="longer than the 100 bytes") as caught:
-        checked(ASKED, FOUND, NOW)
+        checked(*MADE_OF, [FOUND], NOW)
     assert "--no-settings" in caught.value.hint
 
 
@@ -165,7 +166,7 @@ def test_what_the_policies_beside_a_file_refuse_is_said_before_its_commands_are_
 ) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "rules.toml").write_text(policy)
-    put(tmp_path / "fleet.toml", checked(ASKED, FOUND, NOW).text)
+    put(tmp_path / "fleet.toml", checked(*MADE_OF, [FOUND], NOW).text)
     refused = refused_beside(tmp_path / "fleet.toml")
     assert refused.replace(f"{tmp_path}/", "").startswith(said)
     assert bool(refused) == bool(said)

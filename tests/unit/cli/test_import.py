@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.cli.main import main
+from engine.core.desired import AppSpec
 from engine.render.import_text import import_text
 from engine.simulator.faces.thread_runner import SimulatorThread
-from engine.simulator.service.owner_operations import add_domain
+from engine.simulator.service.app_operations import place_app
+from engine.simulator.service.owner_operations import add_domain, create_profile
+from engine.simulator.world.records import app_id
 from engine.simulator.world.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ASKED = ["import", "--simulate", "--domain-id", "d-abcd1234efgh", "--region", "eu-west-1"]
@@ -62,6 +66,78 @@ def test_the_next_command_goes_to_the_same_endpoint(
         assert main(words) == 0
 
     assert f"  appfleet --endpoint-url {simulator.url} plan\n" in capfd.readouterr().err
+
+
+@pytest.fixture
+def two_domains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Yield the address of an account with two domains in one region, one app in each, and one in another region."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "nothing-real")
+    world = World(account="111122223333")
+    places = (("d-aaaaaaaaaaaa", "Research Lab", "eu-west-1"), ("d-bbbbbbbbbbbb", "risk", "eu-west-1"))
+    for domain_id, name, region in (*places, ("d-cccccccccccc", "far", "us-east-1")):
+        domain = add_domain(world, domain_id, region, world.account, name=name)
+        create_profile(world, domain, "alice", at_once=True)
+        key = app_id(domain_id, "user", "alice", "Canvas", "default")
+        place_app(world, domain, key, "alice", AppSpec(), {}, "InService")
+    with SimulatorThread(world) as simulator:
+        yield simulator.url
+
+
+def test_all_domains_of_a_region_become_one_file_that_plans_to_nothing(
+    two_domains: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each has the name that SageMaker has for it, as a fleet file can write it, and both use one app definition."""
+    live = ["--endpoint-url", two_domains]
+    assert main(["import", *live, "--all-domains", "--region", "eu-west-1", "--out", "fleet.toml"]) == 0
+
+    told = capfd.readouterr().err
+    assert "Imported 2 domains, 2 apps, 1 shape, 0 teams." in told
+    text = (tmp_path / "fleet.toml").read_text()
+    assert text.startswith("# Written by appfleet import from 2 domains of account 111122223333 in eu-west-1 at ")
+    written = tomllib.loads(text)
+    assert written["name"] == "111122223333-eu-west-1"
+    assert {name: one["id"] for name, one in written["domains"].items()} == {
+        "Research-Lab": "d-aaaaaaaaaaaa",
+        "risk": "d-bbbbbbbbbbbb",
+    }
+    assert main(["plan", *live, "--owners", "--detailed-exitcode"]) == 0
+
+
+def test_a_region_without_domains_is_an_error(two_domains: str, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["import", "--endpoint-url", two_domains, "--all-domains", "--region", "eu-north-1", "--out", "fleet.toml"]
+    assert main(words) == 64
+    assert "your credentials list no domain in eu-north-1" in capfd.readouterr().err
+
+
+def test_all_domains_of_a_simulated_account_are_imported_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = '[domains.lab]\nid = "d-abcd1234efgh"\nregion = "eu-west-1"\n'
+    (tmp_path / "fleet.toml").write_text('schema = 1\nname = "x"\n' + head)
+
+    assert main(["import", "--simulate", "--all-domains", "--region", "eu-west-1", "--name", "y"]) == 0
+    written = tomllib.loads(capfd.readouterr().out)
+    assert (written["name"], len(written["domains"])) == ("y", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "import needs a domain"),
+        (["--all-domains", "--domain-id", "d-abcd1234efgh"], "exclude each other"),
+        (["--all-domains", "--domain-name", "x"], "--domain-name names one domain"),
+        (["--all-domains", "--region", "no\nregion"], "is not a region"),
+    ],
+)
+def test_flags_that_name_no_one_thing_to_import_are_refused(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["import", *words]) == 64
+    assert said in " ".join(capfd.readouterr().err.split())
 
 
 @pytest.mark.parametrize("out", [[], ["--out", "-"]])

@@ -35,7 +35,7 @@ def imported(
         for name, (owner, sharing) in (spaces or {}).items()
     }
     found = Found("main", "d-abcd1234efgh", "eu-west-1", "1" * 12, {one.key: one for one in rows}, users, listed)
-    return import_fleet("fleet", found)
+    return import_fleet("fleet", [found])
 
 
 def domain_of(result: Imported) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def imported(owners: Sequence[ObservedOwner], labs: Sequence[str] = (), canvas: 
     spaces = {row.owner.name: row for row in owners if row.owner.kind == SPACE}
     rows = {app.key: app for app in apps}
     return import_fleet(
-        "fleet", Found("main", "d-abcd1234efgh", "eu-west-1", "1" * 12, rows, tuple(users), spaces, users)
+        "fleet", [Found("main", "d-abcd1234efgh", "eu-west-1", "1" * 12, rows, tuple(users), spaces, users)]
     )
 
 
