@@ -140,6 +140,7 @@ def plan() -> dict[str, Any]:
             denied=COUNT, unknown=COUNT,
         ),
     )  # fmt: skip
+    shown["properties"]["domains"] = maps(obj(account=TEXT, region=TEXT))  # those that were reached
     shown["properties"]["hours"] = arr(HOURS)  # where an app has hours
     shown["properties"]["at"] = TIME  # with --at alone
     return shown

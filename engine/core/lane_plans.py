@@ -57,6 +57,7 @@ def lane_plans(plan: Plan, lanes: Mapping[str, Lane]) -> dict[Lane, Plan]:
             forecast=None,
             hours=(),
             errors=(),
+            domain_lanes=tuple(pair for pair in plan.domain_lanes if pair[1] == lane),
         )
         for lane in sorted(set(lanes.values()))
     }
@@ -89,4 +90,5 @@ def joined_plan(plans: Iterable[Plan]) -> Plan:
         more_none=sum(part.more_none for part in parts),
         more_denied=sum(part.more_denied for part in parts),
         more_unknown=sum(part.more_unknown for part in parts),
+        domain_lanes=tuple(sorted({pair for part in parts for pair in part.domain_lanes})),
     )

@@ -18,6 +18,7 @@ from engine.core.cost import PlanCost
 from engine.core.finding import Finding
 from engine.core.forecast import Forecast
 from engine.core.hours import HoursLine
+from engine.core.identity import Lane
 from engine.core.trouble import Trouble
 
 FORMAT_VERSION: Final = 1
@@ -91,6 +92,7 @@ class Plan:
     those with settings in the fleet file that were not compared with it; it is for a reader alone. `hours` are those of
     its apps. `at` is the time that was asked for with --at, in ISO 8601, and empty for now. `errors` say
     why domains could not be used or listed. `unmanaged_in` is `unmanaged` by domain, of a plan that was not read back.
+    `domain_lanes` says of each domain that was reached in which account and region it is.
     """
 
     fleet: str
@@ -118,6 +120,7 @@ class Plan:
     at: str = ""
     errors: tuple[Trouble, ...] = ()
     unmanaged_in: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    domain_lanes: tuple[tuple[str, Lane], ...] = ()
     changes: tuple[Change, ...] = field(init=False)
     _fingerprint: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -194,6 +197,7 @@ class Plan:
             "made_at": self.made_at,
             **({"at": self.at} if self.at else {}),
             "lanes": self.lanes,
+            **({"domains": {name: lane._asdict() for name, lane in self.domain_lanes}} if self.domain_lanes else {}),
             "inputs": dict(self.inputs),
             "selectors": _grouped(self.selectors),
             "options": dict(self.options),

@@ -19,7 +19,7 @@ from engine.core.errors import StalePlanError, UsageError
 from engine.core.finding import Finding
 from engine.core.forecast import forecast_from_json
 from engine.core.hours import HoursLine
-from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Owner, parse_app_key
+from engine.core.identity import OWNER_KINDS, SPACE, USER, AppKey, Lane, Owner, parse_app_key
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 from engine.core.owner_settings import Difference
 from engine.core.plan import FORMAT_VERSION, Fits, Plan, PlanLane, QuotaLine
@@ -86,6 +86,7 @@ def _read_plan(whole: Mapping[str, Any]) -> Plan:
         owners=tuple(one for one in owners if not _stays(one)),
         owner_drift=tuple(stays),
         errors=tuple(Trouble(**_texts(error)) for error in whole.get("errors", ())),
+        domain_lanes=tuple((name, Lane(**_texts(lane))) for name, lane in whole.get("domains", {}).items()),
     )
     counted, said = plan.summary, whole["summary"]
     return replace(

@@ -120,6 +120,7 @@ def plan_of(joined: Joined, options: PlanOptions) -> Plan:
         hours=hours_lines(Counter(app.hours for app, _ in joined.declared if app.hours is not None), options.hours),
         at=options.at,
         errors=domain_troubles({name: one.error for name, one in joined.observed.domains.items() if one.error}),
+        domain_lanes=tuple(sorted(options.domain_lanes.items())),
     )
 
 

@@ -119,6 +119,13 @@ class Request:
         return ("" if value is True else str(value),) if value else ()
 
 
+def header_flags(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what a plan's header asks for as flags that can be typed; a name that no plan has is left out."""
+    rows = {row.header: row for row in _ROWS}
+    given = [(rows[name], one) for name, text in pairs if name in rows and text for one in _read(rows[name], text)]
+    return [shlex.join((row.flag, value)[: 1 + bool(value)]) for row, value in given]
+
+
 def _written(row: Row, values: Sequence[str]) -> str:
     return " ".join(sorted(values)) if row.words is None else row.words[bool(values)]
 

@@ -1,8 +1,9 @@
 """Markdown that stays what we wrote, whatever stands in a name: escaping, tables, folds, and a bound on the whole.
 
-Text from outside goes into `<code>` with every character of meaning as an entity: there GitHub and GitLab make neither
-links nor mentions nor issue references of it, and neither a pipe nor a backtick ends the cell. Sentences are written as
-sentences, and only what could be read as more than words is put into `<code>`.
+Text from outside is code: there GitHub and GitLab make neither links nor mentions nor issue references of it. It stands
+between backticks, which a reader of the raw text can copy from. What could end them or a cell goes into `<code>` with
+every character of meaning as an entity. Sentences are written as sentences, and only what could be read as more than
+words is code. Tables are padded, so that they are tables in a log too.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ from engine.render.layout import split_command
 # A comment on GitHub may have 65,536 characters; what is left is for a heading that a workflow adds.
 MARKDOWN_MAX_CHARS: Final = 64_000
 OPEN_ROWS_MAX_COUNT: Final = 25  # a longer table is folded away
+PADDED_ROWS_MAX_COUNT: Final = 100  # a longer table is read rendered or not at all
+PADDED_CELL_MAX_CHARS: Final = 60  # a column is as wide as its longest cell, up to this
 _MORE_MAX_CHARS: Final = 200  # of the line that says what did not fit
 _MEANING: Final = {ord(char): f"&#{ord(char)};" for char in "&<>|`@#*_~[]!\\$:"}
+# What means nothing between backticks, whoever renders it: no backtick, pipe or escape, and no mathematics.
+_BETWEEN_BACKTICKS: Final = re.compile(r"(?! )[^`|\\$]+(?<! )")
+_TICKED: Final = re.compile(r"`([^`]*)`")
 # Words that are nothing but words. An address, a hash of a commit and whatever has a sign of Markdown's is none.
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9.,;:()'\"/+=?%-]*")
 _PUNCTUATED: Final = re.compile(r"""(["'(]*)(.*?)([.,;:?"')]*)""", re.DOTALL)
@@ -30,7 +36,16 @@ _REFERENCE: Final = re.compile(r"://|^www\.|^[\"'(]*(?=[0-9]*[a-f])[0-9a-f]{7,40
 def code(text: object) -> str:
     """Return text from outside as inline code; empty text gives nothing."""
     shown = clean(str(text))
+    return f"`{shown}`" if _BETWEEN_BACKTICKS.fullmatch(shown) else _code_tag(shown)
+
+
+def _code_tag(shown: str) -> str:
     return f"<code>{shown.translate(_MEANING).replace('www.', 'www&#46;')}</code>" if shown else ""
+
+
+def _in_html(text: str) -> str:
+    """Return ready Markdown as it has to be inside of a tag, where backticks mean nothing."""
+    return _TICKED.sub(lambda found: _code_tag(found[1]), text)
 
 
 def prose(text: object) -> str:
@@ -84,6 +99,14 @@ def table_head(*titles: str) -> list[str]:
 def table_row(*cells: str) -> str:
     """Return one line of a table; cells are ready Markdown."""
     return f"| {' | '.join(cells)} |"
+
+
+def _padded(head: Sequence[str], rows: Sequence[str]) -> list[str]:
+    """Return a table with its columns below each other; cells are free of pipes."""
+    titles, *cells = ([*row[2:-2].split(" | ")] for row in (head[0], *rows))
+    widths = [min(max(map(len, column)), PADDED_CELL_MAX_CHARS) for column in zip(titles, *cells, strict=True)]
+    dashes = ["-" * size for size in widths]
+    return [table_row(*map(str.ljust, row, widths)) for row in (titles, dashes, *cells)]
 
 
 def bullets(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -140,14 +163,29 @@ class Page:
         `unmade` rows were not made, since there are more than ever fit.
         """
         if len(rows) + unmade > OPEN_ROWS_MAX_COUNT:
-            opening = ["<details>", f"<summary>{title}</summary>", "", *head]
-            self._fill(opening, rows, ["", "</details>", ""], what, unmade)
+            opening = ["<details>", f"<summary>{_in_html(title)}</summary>", ""]
+            self._filled_table(opening, head, rows, ["", "</details>", ""], what, unmade)
         else:
             self.table(title, head, rows, what)
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[str], what: Noun = ROWS) -> None:
         """Add a titled table that lies open however long it is, with as many rows as fit."""
-        self._fill([f"**{title}**", "", *head], rows, [""], what)
+        self._filled_table([f"**{title}**", ""], head, rows, [""], what)
+
+    def _filled_table(
+        self,
+        opening: Sequence[str],
+        head: Sequence[str],
+        rows: Sequence[str],
+        closing: Sequence[str],
+        what: Noun,
+        unmade: int = 0,
+    ) -> None:
+        if len(rows) + unmade <= PADDED_ROWS_MAX_COUNT:
+            padded = _padded(head, rows)
+            if size_of([*opening, *padded, *closing]) <= self.room:
+                head, rows = padded[: len(head)], padded[len(head) :]
+        self._fill([*opening, *head], rows, closing, what, unmade)
 
     def _fill(
         self, opening: Sequence[str], rows: Sequence[str], closing: Sequence[str], what: Noun, unmade: int = 0

@@ -25,7 +25,7 @@ class Alike(NamedTuple):
         """Return what they have in common: `20 x JupyterLab/default  ml.t3.medium  not there`."""
         first = self.changes[0]
         app = f"{clean(first.key.app_type)}/{clean(first.key.app_name)}"
-        parts = (f"{len(self.changes):,} x {app}", instance(first), why(first), on_plan(first), made_with(first))
+        parts = (f"{len(self.changes):,} x {app}", *_said(first))
         return "  ".join(part for part in parts if part)
 
     def owners(self, width: int) -> str:
@@ -38,8 +38,20 @@ class Alike(NamedTuple):
         return _listed(kind, names, fitting)
 
 
+def _said(change: Change) -> tuple[str, str, str, str]:
+    return instance(change), why(change), on_plan(change), made_with(change)
+
+
 def _listed(kind: str, names: list[str], shown: int) -> str:
     return f"{kind}s {listed(names, shown)}"
+
+
+def by_shape(changes: Iterable[Change]) -> list[str]:
+    """Return what is made, in one line per shape, wherever it is: those with most apps first."""
+    shapes: dict[object, list[Change]] = {}
+    for change in changes:
+        shapes.setdefault((*change.key[3:], *_said(change)), []).append(change)
+    return [Alike(tuple(members)).text for members in sorted(shapes.values(), key=len, reverse=True)]
 
 
 def alike(changes: Iterable[Change]) -> list[Change | Alike]:
@@ -49,8 +61,7 @@ def alike(changes: Iterable[Change]) -> list[Change | Alike]:
         key = change.key
         shape: object = key
         if change.action in (Action.CREATE, Action.ADOPT):
-            said = (instance(change), why(change), on_plan(change), made_with(change))
-            shape = (change.action, key.owner_kind, *key[3:], *said)
+            shape = (change.action, key.owner_kind, *key[3:], *_said(change))
         shapes.setdefault(shape, []).append(change)
     folded: list[Change | Alike] = []
     for members in shapes.values():

@@ -32,17 +32,19 @@ from engine.render.markdown import (
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import drift_rows, owner_rows
 from engine.render.plan_fold import Alike, alike
+from engine.render.plan_head import header_lines, places
 from engine.render.plan_text import (
     APPLY_COMMAND,
     PLAN_IS_FULL,
-    header_lines,
     quota_cells,
     raise_it,
     reasons,
+    shape_lines,
     summary_line,
     told_lines,
     verdict_lines,
 )
+from engine.render.tag_rows import tag_rows
 from engine.render.words import SYMBOLS, group_of, instance, why
 
 _PLAN_COMMAND: Final = "appfleet plan"
@@ -74,10 +76,15 @@ def plan_markdown(plan: Plan, *, next_command: str = APPLY_COMMAND, max_chars: i
     counted = planned_domains(plan.changes) if fold else []
     if counted:
         page.section("Changes by domain", *domain_table(counted))
+        shapes = [table_row(prose(line)) for line in shape_lines(plan.changes)]
+        page.section("To be created or adopted", table_head("what"), shapes)
         page.add(f"{code('appfleet plan --all')} names each app to be created or adopted.", "")
     made = [change for change in plan.changes if change.action not in DESTROYING and not counted]
+    place_of = places(plan)
     for domain, changes in groupby(made, key=lambda change: change.key.domain):
-        _made(page, domain, list(changes), fold=fold)
+        _made(page, _domain_title(domain, place_of(domain)), list(changes), fold=fold)
+    tags = [table_row(prose(apps), code(text)) for apps, text in tag_rows(plan.changes)]
+    page.section("Tags", table_head("apps", "tags"), tags)
     _left_alone(page, plan)
     return page.text() + "\n" + end
 
@@ -162,7 +169,11 @@ def _parts(owners: Sequence[str]) -> Iterable[Sequence[str]]:
         yield owners[start : start + _COMPACT_ROW_OWNERS_COUNT]
 
 
-def _made(page: Page, domain: str, changes: Sequence[Change], *, fold: bool) -> None:
+def _domain_title(domain: str, place: str) -> str:
+    return f"Domain {code(clean(domain))}" + (f" ({prose(place)})" if place else "")
+
+
+def _made(page: Page, title: str, changes: Sequence[Change], *, fold: bool) -> None:
     rows: list[str] = []
     ordered = sorted(changes, key=group_of)  # stable: within a group the order stays that of the keys
     for _, group in groupby(ordered, key=group_of):
@@ -171,7 +182,7 @@ def _made(page: Page, domain: str, changes: Sequence[Change], *, fold: bool) -> 
             _alike_row(item) if isinstance(item, Alike) else _row(item)
             for item in (alike(members) if fold else members)
         ]
-    page.section(f"Domain {code(clean(domain))}: {count_of(len(changes), 'change')}", _HEAD, rows)
+    page.section(f"{title}: {count_of(len(changes), 'change')}", _HEAD, rows)
 
 
 def _row(change: Change) -> str:
@@ -223,8 +234,9 @@ def _end(plan: Plan, max_chars: int) -> str:
 
 def _quota_row(line: QuotaLine) -> tuple[str, ...]:
     """Return the cells of a line; that of a training plan says from when to when it is reserved."""
-    bucket, *numbers = quota_cells(line)
-    return (f"{bucket} (reserved from {clean(line.period)})" if line.period else bucket, *numbers)
+    bucket, used, wanted, fits = quota_cells(line)
+    where = f"{bucket} (reserved from {clean(line.period)})" if line.period else bucket
+    return where, used.removesuffix(" used"), wanted.removesuffix(" wanted"), fits
 
 
 def _raise(line: QuotaLine) -> list[str]:

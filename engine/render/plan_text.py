@@ -7,15 +7,20 @@ nothing is cut.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Final
 
 from engine.core.change import DESTROYING, Action, Change, Reason
 from engine.core.finding import allowed_flags
 from engine.core.identity import AppKey
-from engine.core.limits import LANES_SHOWN_MAX_COUNT, QUOTAS_SHOWN_MAX_COUNT, TRAILS_SHOWN_MAX_COUNT, UNFOLDED_MAX_COUNT
-from engine.core.plan import Fits, Plan, PlanLane, QuotaLine
+from engine.core.limits import (
+    QUOTAS_SHOWN_MAX_COUNT,
+    SHAPES_SHOWN_MAX_COUNT,
+    TRAILS_SHOWN_MAX_COUNT,
+    UNFOLDED_MAX_COUNT,
+)
+from engine.core.plan import Fits, Plan, QuotaLine
 from engine.core.quota_text import increase_command
 from engine.core.text import clean, count_of, listed
 from engine.render.domains_text import DomainLine, planned_domains
@@ -32,7 +37,9 @@ from engine.render.layout import (
 )
 from engine.render.outlook import outlook_lines
 from engine.render.owners_text import drift_rows, owner_drift_line, owner_rows, owners_summary, unread_line
-from engine.render.plan_fold import Alike, alike
+from engine.render.plan_fold import Alike, alike, by_shape
+from engine.render.plan_head import LABEL_CHARS, header_lines, places
+from engine.render.tag_rows import tag_rows
 from engine.render.words import (
     HINTS,
     KEPT_BACK_REASONS,
@@ -49,9 +56,6 @@ from engine.render.words import (
 )
 
 _SYMBOL_CHARS: Final = 3
-LABEL_CHARS: Final = 7  # of the longest label of the head
-_ASKED: Final = frozenset({"on", "true"})
-_NOT_ASKED: Final = frozenset({"", "off", "false", "never"})
 _INDENT: Final = "    "
 _ROW_INDENT_CHARS: Final = len(_INDENT) + _SYMBOL_CHARS + 1
 APPLY_COMMAND: Final = "appfleet apply"
@@ -83,8 +87,10 @@ def plan_text(
         _legend(plan.changes, paint),
         _owners(plan, paint),
         _domains(counted, paint),
-        *_changes(named, paint, width, fold=fold),
+        _shapes(plan.changes if counted else (), paint),
+        *_changes(named, places(plan), paint, width, fold=fold, whole=unfold),
         _folded(fold, counted),
+        "" if unfold else _tags(plan.changes, paint),
         _drift(plan, paint, width, unfold=unfold),
         _owner_drift(plan, paint),
         _told(plan, paint),
@@ -94,42 +100,6 @@ def plan_text(
         _sum(plan, paint, next_command),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
-    """Return the lines of the head as pairs of label and text, for every format; of many lanes a few."""
-    shown = len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT
-    lines = [("Fleet", clean(plan.fleet)), *lane_lines(plan.lanes, shown)]
-    if plan.at:
-        lines.append(("At", f"{clean(plan.at)}: what would be done then"))
-    if plan.selectors:
-        lines.append(("Only", ", ".join(f"--{clean(kind)} {clean(glob)}" for kind, glob in plan.selectors)))
-    options = [_option(name, value) for name, value in plan.options if value not in _NOT_ASKED]
-    if options:
-        lines.append(("With", ", ".join(options)))
-    return lines
-
-
-def lane_lines(lanes: Sequence[PlanLane], shown: int = LANES_SHOWN_MAX_COUNT) -> list[tuple[str, str]]:
-    """Return the lines of the head for so many lanes, foreign endpoints first, and how many more."""
-    if len(lanes) <= shown:
-        return [("Account", lane_text(lane)) for lane in lanes]
-    ordered = sorted(lanes, key=lambda lane: not lane.endpoint)
-    foreign = sum(bool(lane.endpoint) for lane in ordered[shown:])
-    theirs = f", {foreign:,} of them at an endpoint that is not AWS's own" if foreign else ""
-    more = f"and {count_of(len(lanes) - shown, 'more account and region', 'more accounts and regions')}{theirs}"
-    return [*(("Account", lane_text(lane)) for lane in ordered[:shown]), ("", more)]
-
-
-def _option(name: str, value: str) -> str:
-    flag = f"--{clean(name).replace('_', '-')}"
-    return flag if value in _ASKED else f"{flag} {clean(value)}"
-
-
-def lane_text(lane: PlanLane) -> str:
-    """Return `111122223333, region eu-west-1`, and the endpoint when it is not AWS's own."""
-    endpoint = f", endpoint {clean(lane.endpoint)}" if lane.endpoint else ""
-    return f"{clean(lane.account) or '(unknown)'}, region {clean(lane.region)}{endpoint}"
 
 
 def summary_line(plan: Plan) -> str:
@@ -179,17 +149,19 @@ def _legend(changes: Sequence[Change], paint: Paint) -> str:
     )
 
 
-def _row(change: Change) -> tuple[str, str, str]:
-    return clean(str(change.key)), instance(change), reasons(change)
+def _row(change: Change, *, whole: bool) -> tuple[str, str, str]:
+    return clean(str(change.key)), instance(change), reasons(change, tags=whole)
 
 
-def reasons(change: Change) -> str:
-    """Return why, on which training plan, and which other instance types may be taken, in one line."""
-    parts = (why(change), on_plan(change), made_with(change), fallback(change))
+def reasons(change: Change, *, tags: bool = False) -> str:
+    """Return why, on which training plan, with what, and which other instance types may be taken, in one line."""
+    parts = (why(change), on_plan(change), made_with(change, tags=tags), fallback(change))
     return "; ".join(part for part in parts if part)
 
 
-def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool) -> list[str]:
+def _changes(
+    changes: Sequence[Change], place_of: Callable[[str], str], paint: Paint, width: int, *, fold: bool, whole: bool
+) -> list[str]:
     """Return one block per domain and group, so that readers find their own team in one place."""
     ordered = sorted(changes, key=lambda change: (change.key.domain, group_of(change)))
     blocks: list[tuple[str, list[tuple[str, Sequence[Change | Alike]]]]] = []
@@ -199,18 +171,19 @@ def _changes(changes: Sequence[Change], paint: Paint, width: int, *, fold: bool)
         ]
         blocks.append((domain, groups))
     shown = [item for _, groups in blocks for _, items in groups for item in items if not isinstance(item, Alike)]
-    widths = column_widths([_row(change) for change in shown])
+    widths = column_widths([_row(change, whole=whole) for change in shown])
     wide = columns_fit(widths, _ROW_INDENT_CHARS, width)
     texts: list[str] = []
     for domain, groups in blocks:
-        lines = [paint("bold", f"domain {clean(domain)}")]
+        place = f" ({there})" if (there := place_of(domain)) else ""
+        lines = [f"{paint('bold', f'domain {clean(domain)}')}{place}"]
         for group, items in groups:
             lines.append(f"  {paint('bold', group)}")
             for item in items:
                 if isinstance(item, Alike):
                     lines.extend(_alike_lines(item, paint, width))
                 else:
-                    lines.extend(_lines(item, widths if wide else (), paint, width))
+                    lines.extend(_lines(item, widths if wide else (), paint, width, whole=whole))
         texts.append("\n".join(lines))
     return texts
 
@@ -228,6 +201,25 @@ def _domains(lines: Sequence[DomainLine], paint: Paint) -> str:
     return "\n".join([paint("bold", "By domain:"), *(f"  {aligned(line, widths)}" for line in lines)]) if lines else ""
 
 
+def _shapes(changes: Sequence[Change], paint: Paint) -> str:
+    """Return what is made in all domains together, where each of them is shown by counts alone."""
+    lines = shape_lines(changes)
+    return "\n".join([paint("bold", "To be created or adopted:"), *(f"  {line}" for line in lines)]) if lines else ""
+
+
+def shape_lines(changes: Sequence[Change]) -> list[str]:
+    """Return what is made in one line per shape; of very many the largest."""
+    lines = by_shape(change for change in changes if change.action not in DESTROYING)
+    rest = len(lines) - SHAPES_SHOWN_MAX_COUNT
+    return [*lines[:SHAPES_SHOWN_MAX_COUNT], *([f"and {rest:,} more shapes"] if rest > 0 else [])]
+
+
+def _tags(changes: Sequence[Change], paint: Paint) -> str:
+    rows = tag_rows(changes)
+    widths = column_widths(rows)
+    return "\n".join([paint("bold", "Tags:"), *(f"  {aligned(row, widths)}" for row in rows)]) if rows else ""
+
+
 def _folded(fold: bool, counted: Sequence[DomainLine]) -> str:
     if counted:
         return (
@@ -236,9 +228,9 @@ def _folded(fold: bool, counted: Sequence[DomainLine]) -> str:
     return "Apps that are created or adopted alike are one line. --all shows the key of each of them." if fold else ""
 
 
-def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int) -> list[str]:
+def _lines(change: Change, widths: Sequence[int], paint: Paint, width: int, *, whole: bool) -> list[str]:
     """Return one change, in columns of `widths`, or one below the other where there are none."""
-    key, machine, reason = _row(change)
+    key, machine, reason = _row(change, whole=whole)
     symbol = paint(STYLES[change.action], SYMBOLS[change.action].rjust(_SYMBOL_CHARS))
     if widths:
         line, apart = row_lines((key, machine, reason), widths, _ROW_INDENT_CHARS, width)

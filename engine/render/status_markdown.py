@@ -14,8 +14,8 @@ from engine.render.hours_text import hours_texts
 from engine.render.idle_spaces_text import SPACE_TITLES, space_cells, space_notes, spaces_title
 from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose, table_head, table_row, with_command
 from engine.render.owner_status_text import OWNERS_TITLE, owners_amiss, owners_count_line
+from engine.render.plan_head import lane_lines
 from engine.render.plan_markdown import findings_section
-from engine.render.plan_text import lane_lines
 from engine.render.status_text import Unwell, expiring_lines, foreign_text, not_well, team_cells, verdict
 
 _STATUS_COMMAND: Final = "appfleet status"

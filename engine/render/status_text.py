@@ -39,7 +39,7 @@ from engine.render.layout import (
     wrapped,
 )
 from engine.render.owner_status_text import owners_block
-from engine.render.plan_text import LABEL_CHARS, lane_lines
+from engine.render.plan_head import LABEL_CHARS, lane_lines
 from engine.render.words import shown
 
 _STYLES: Final[Mapping[str, Style]] = {

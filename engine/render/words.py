@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine.core.change import MAKING, Action, Change, Reason
@@ -155,10 +155,10 @@ def on_plan(change: Change) -> str:
     return "" if found is None else clean(f"on training plan {found.name}")
 
 
-def made_with(change: Change) -> str:
-    """Return `image gpu:1.2; lifecycle config setup; until 2026-12-31` for an app that is made; empty for none of it.
+def made_with(change: Change, *, tags: bool = False) -> str:
+    """Return `image gpu:1.2; lifecycle config setup; hours office; until 2026-12-31` of an app that is made.
 
-    A plan shows the names; `explain` shows the whole ARNs.
+    Empty for none of it. With `tags` they end it. A plan shows the names; `explain` shows the whole ARNs.
     """
     app = change.after if change.action in MAKING else None
     if app is None:
@@ -169,9 +169,16 @@ def made_with(change: Change) -> str:
     parts = (
         f"image {image}{alias}" if image or alias else "",
         f"lifecycle config {_name_of(spec.lifecycle_config_arn)}" if spec.lifecycle_config_arn else "",
+        f"hours {app.hours.text}" if app.hours is not None else "",
         f"until {app.expires.isoformat()}" if app.expires is not None else "",
+        f"tags {tags_text(spec.tags)}" if tags and spec.tags else "",
     )
     return clean("; ".join(part for part in parts if part))
+
+
+def tags_text(tags: Iterable[tuple[str, str]]) -> str:
+    """Return `cost-center=4711, team=vision`."""
+    return ", ".join(f"{clean(key)}={clean(value)}" for key, value in tags)
 
 
 def _name_of(arn: str | None) -> str:

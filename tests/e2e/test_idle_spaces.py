@@ -10,6 +10,7 @@ import pytest
 from engine.simulator.service import app_operations, owner_operations
 from engine.simulator.world.faults import FaultKind
 from tests.e2e.harness import DOMAIN_ID, QUICK, fault, fleet_text, lab_of, people
+from tests.tables import unpadded
 
 if TYPE_CHECKING:
     from engine.simulator.world.world import World
@@ -83,7 +84,7 @@ def test_spaces_without_an_app_are_listed_the_dearest_first_and_say_what_their_a
     assert HONEST in " ".join(text.split())
     markdown = old.run("status", "--spaces", "--format", "markdown").out
     assert "Spaces without an app for 30 days or more (3 spaces, 125 GB, 13.75 USD per month)" in markdown
-    assert "| <code>research/stray</code> | u001 | 20 | 300 | 2.20 | made" in markdown
+    assert "| `research/stray` | u001 | 20 | 300 | 2.20 | made" in unpadded(markdown)
     assert HONEST in markdown
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.e2e.harness import POLICY, QUICK, fleet_text, lab_of, people
+from tests.tables import unpadded
 
 if TYPE_CHECKING:
     from tests.e2e.harness import Place
@@ -47,7 +48,7 @@ def test_it_says_what_the_last_run_came_to(place: Place) -> None:
     (missing,) = [row for row in shown["apps"] if row["condition"] == "missing"]
     assert missing["why"].startswith("parked in run ")
     assert shown["teams"][0]["conditions"] == {"in_service": 2, "missing": 1}
-    assert "| <code>vision</code> | 3 | 2 | 1 |" in place.run("status", "--format", "markdown").out
+    assert "| `vision` | 3 | 2 | 1 |" in unpadded(place.run("status", "--format", "markdown").out)
 
 
 def test_apps_that_wait_for_one_quota_are_one_paragraph_with_the_command_that_raises_it(place: Place) -> None:
@@ -62,7 +63,7 @@ def test_apps_that_wait_for_one_quota_are_one_paragraph_with_the_command_that_ra
     ]
     markdown = place.run("status", "--format", "markdown").out
     assert markdown.count("parked in run ") == 1
-    assert f"{command}</code>" in markdown
+    assert f"{command}`" in markdown
     shown = json.loads(place.run("status", "--format", "json").out)
     assert all(row["hint"].endswith(command) for row in shown["apps"] if row["condition"] == "missing")
 

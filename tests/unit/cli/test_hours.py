@@ -71,7 +71,7 @@ def test_another_time_can_be_asked_about_and_not_be_saved(run: Run, fleet: Calla
     assert f"At      {outside}" in status.out
     assert "back Mon 08:00" in status.out
     markdown = run("status", "--simulate=world.toml", "--at", outside, "--format", "markdown").out
-    assert f"At: <code>{outside.replace(':', '&#58;')}</code>" in markdown or outside in markdown
+    assert f"At: `{outside}`" in markdown
     refused = run("plan", "--simulate=world.toml", "--at", inside, "--out", "plan.json")
     assert (refused.code, "--out does not work with --at" in refused.err) == (64, True)
     wrong = run("status", "--simulate=world.toml", "--at", "tomorrow")

@@ -43,7 +43,7 @@ def a_plan(**more: object) -> Plan:
         "unmanaged": 2,
         "lanes": (PlanLane("111122223333", "eu-west-1"), PlanLane("", "us-east-1", "http://127.0.0.1:4566")),
         "selectors": (("team", "forecasting"),),
-        "options": (("prune", "true"), ("replace", "on-drift")),
+        "options": (("prune", "on"), ("replace", "on-drift")),
         "findings": (
             Finding("approved-types", "advisory", LAB, "ml.t3.medium is old", "policies/guardrails.toml:12"),
             Finding("spend", "mandatory", "", "too dear"),

@@ -195,9 +195,9 @@ def test_a_result_in_which_all_is_well_says_so_of_the_domains(report: ApplyRepor
 def test_markdown_makes_no_more_rows_than_fit_and_counts_all_that_do_not(report: ApplyReport) -> None:
     text = report_markdown(report)
     assert "360 of 400 domains ended well; the others" in text
-    rows = [line for line in text.splitlines() if "-lab/JupyterLab" in line and "| created |" in line]
+    rows = [line for line in text.splitlines() if "-lab/JupyterLab" in line and "| created " in line]
     missing = next(line for line in text.splitlines() if "more apps did not fit" in line)
-    shown = [line for line in text.splitlines() if line.startswith("| <code>d0") and "JupyterLab" in line]
+    shown = [line for line in text.splitlines() if line.startswith("| `d0") and "JupyterLab" in line]
     assert rows
     assert int(missing.split()[0].strip("_").replace(",", "")) + len(shown) == len(report.apps)
 

@@ -12,10 +12,20 @@ from engine.core.finding import Finding
 from engine.core.outcome import AppResult, Outcome
 from engine.core.plan import Fits, QuotaLine
 from engine.core.text import count_of
-from engine.render.markdown import MARKDOWN_MAX_CHARS, Page, bullets, code, prose
+from engine.render.markdown import (
+    MARKDOWN_MAX_CHARS,
+    PADDED_CELL_MAX_CHARS,
+    Page,
+    bullets,
+    code,
+    prose,
+    table_head,
+    table_row,
+)
 from engine.render.plan_markdown import plan_markdown
 from engine.render.report.markdown import report_markdown
 from tests.fleets import LAB, a_row, an_app, key_of
+from tests.tables import unpadded
 from tests.unit.render.samples import HOSTILE, a_hostile_plan, a_plan, a_report
 from tests.unit.render.test_outlook import COST, FORECAST
 
@@ -27,13 +37,24 @@ def _creates(count: int, team: str = "vision") -> tuple[Change, ...]:
     return tuple(Change(key_of(key), Action.CREATE, Reason.ABSENT, None, an_app(key, team=team)) for key in keys)
 
 
-@pytest.mark.parametrize("char", list("|`<>@#*_~[]!\\$:&"))
-def test_a_character_with_a_meaning_becomes_an_entity(char: str) -> None:
+@pytest.mark.parametrize("char", list("|`\\$"))
+def test_what_could_end_code_or_a_cell_becomes_an_entity(char: str) -> None:
     assert code(char) == f"<code>&#{ord(char)};</code>"
+    assert code(f"{char}@<") == f"<code>&#{ord(char)};&#64;&#60;</code>"
+
+
+@pytest.mark.parametrize("char", list("<>@#*_~[]!:&"))
+def test_what_has_no_meaning_between_backticks_can_be_copied_from_the_raw_text(char: str) -> None:
+    assert code(char) == f"`{char}`"
 
 
 def test_a_web_address_makes_no_link() -> None:
-    assert code("www.example.com http://x") == "<code>www&#46;example.com http&#58;//x</code>"
+    assert code("www.example.com http://x") == "`www.example.com http://x`"
+    assert code("www.example.com http://x|") == "<code>www&#46;example.com http&#58;//x&#124;</code>"
+
+
+def test_a_blank_at_an_end_is_kept() -> None:
+    assert code(" a") == "<code> a</code>"
 
 
 def test_nothing_is_no_code() -> None:
@@ -42,12 +63,8 @@ def test_nothing_is_no_code() -> None:
 
 def test_a_sentence_is_a_sentence_and_what_is_more_than_words_is_code() -> None:
     assert prose("its last start failed; fallback ml.g4dn.xlarge") == "its last start failed; fallback ml.g4dn.xlarge"
-    assert prose("differs in instance_type of @alice") == (
-        "differs in <code>instance&#95;type</code> of <code>&#64;alice</code>"
-    )
-    assert prose("see https://example.com or www.example.com") == (
-        "see <code>https&#58;//example.com</code> or <code>www&#46;example.com</code>"
-    )
+    assert prose("differs in instance_type of @alice") == ("differs in `instance_type` of `@alice`")
+    assert prose("see https://example.com or www.example.com") == ("see `https://example.com` or `www.example.com`")
     assert prose("") == ""
 
 
@@ -76,14 +93,16 @@ def test_punctuation_around_a_name_belongs_to_the_sentence(sentence: str, shown:
     "word", ["#12", "@all", "GH-12", "www.x.com", "http://x", "deadbeef", "a*b*", "<b>", "!1", "$1"]
 )
 def test_what_a_forge_would_link_is_code(word: str) -> None:
-    assert prose(word).startswith("<code>")
+    assert prose(word) == code(word)
+    assert prose(word) != word
 
 
 def test_a_hostile_name_makes_neither_cell_nor_tag_nor_mention() -> None:
-    text = plan_markdown(a_hostile_plan())
+    text = unpadded(plan_markdown(a_hostile_plan()))
     bare = re.sub(r"<code>[^<]*</code>", "CODE", text)
     assert "@" not in text
-    assert "`" not in bare
+    assert HOSTILE.count("`") == 1
+    assert not re.sub(r"`[^`|]+`", "CODE", bare).count("`")
     assert "<b>" not in text
     assert "\x1b" not in text
     rows = [line for line in bare.splitlines() if line.startswith("| ")]
@@ -94,12 +113,12 @@ def test_a_hostile_name_makes_neither_cell_nor_tag_nor_mention() -> None:
 def test_the_plan_opens_with_its_sum_and_ends_with_its_fingerprint() -> None:
     text = plan_markdown(a_plan(), next_command="appfleet apply --team a")
     assert text.startswith("### Plan: 2 to create, 1 to replace, 2 to delete; 2 unchanged, 2 unmanaged.\n")
-    assert "To apply this plan: <code>appfleet apply --team a</code>" in text
+    assert "To apply this plan: `appfleet apply --team a`" in text
     assert text.splitlines()[-1] == f"Fingerprint {code(a_plan().fingerprint)}"
 
 
 def test_every_column_has_a_head_and_words_are_not_code() -> None:
-    text = plan_markdown(a_plan(cost=COST, forecast=FORECAST))
+    text = unpadded(plan_markdown(a_plan(cost=COST, forecast=FORECAST)))
     heads = [line for line, below in pairwise(text.splitlines()) if below.startswith("| --- |")]
     assert heads
     assert all("|  |" not in head for head in heads)
@@ -112,7 +131,7 @@ def test_what_belongs_to_a_line_is_nested_below_it() -> None:
     lines = plan_markdown(a_plan(cost=COST, forecast=FORECAST)).splitlines()
     cost = next(number for number, line in enumerate(lines) if line.startswith("- Cost: "))
     assert lines[cost + 1].startswith("  - no team: ") or lines[cost + 1].startswith("  - team vision: ")
-    assert any(line.startswith(("  - assumes: create", "  - assumes: <code>create")) for line in lines)
+    assert any(line.startswith(("  - assumes: create", "  - assumes: `create")) for line in lines)
 
 
 def test_a_short_table_lies_open_and_a_long_one_is_folded_away() -> None:
@@ -122,9 +141,31 @@ def test_a_short_table_lies_open_and_a_long_one_is_folded_away() -> None:
     )
 
 
+def test_columns_of_a_table_are_below_each_other_until_a_long_cell_gives_way() -> None:
+    page = Page()
+    page.table("Hours", table_head("hours", "now"), [table_row("a", "open"), table_row("`Mon-Fri`", "shut")])
+    assert page.text().splitlines()[2:] == [
+        "| hours     | now  |",
+        "| --------- | ---- |",
+        "| a         | open |",
+        "| `Mon-Fri` | shut |",
+    ]
+    long = "x" * (PADDED_CELL_MAX_CHARS + 5)
+    page = Page()
+    page.table("Hours", table_head("hours", "now"), [table_row("a", "open"), table_row(long, "shut")])
+    assert [line.index("|", 2) for line in page.text().splitlines()[2:]] == [63, 63, 63, 68]
+
+
+def test_a_table_that_fits_only_without_its_padding_is_not_padded() -> None:
+    rows = [table_row("x" * (1 + 50 * (number == 9)), "y") for number in range(10)]
+    page = Page(max_chars=400)
+    page.table("T", table_head("a", "b"), rows)
+    assert "| x | y |" in page.text()
+
+
 def test_creates_that_are_alike_are_folded_as_in_text() -> None:
     text = plan_markdown(a_plan(decisions=_creates(5_000, team="vision")))
-    assert "5,000 x JupyterLab/default: <code>spaces lab-00000, lab-00001, " in text
+    assert "5,000 x JupyterLab/default: `spaces lab-00000, lab-00001, " in text
     assert "did not fit" not in text
     assert len(text) < 5_000
 
@@ -153,9 +194,9 @@ def test_deletes_that_no_comment_can_hold_are_counted_and_say_where_they_are() -
     text = plan_markdown(plan)
     assert len(text) < COMMENT_MAX_CHARS
     assert "Deletes and replaces: 20,000 apps" in text
-    left_out = re.search(r"_(\d+) more lines of keys did not fit here; <code>appfleet plan</code> shows all", text)
+    left_out = re.search(r"_(\d+) more lines of keys did not fit here; `appfleet plan` shows all", text)
     assert left_out is not None
-    assert text.count(" old-") + text.count(">old-") + 40 * int(left_out[1]) >= 20_000
+    assert text.count(" old-") + text.count("`old-") + 40 * int(left_out[1]) >= 20_000
     assert text.splitlines()[-1] == f"Fingerprint {code(plan.fingerprint)}"
 
 
@@ -185,8 +226,8 @@ def test_a_selection_of_thousands_of_keys_neither_fills_the_comment_nor_vanishes
     command = "appfleet apply " + " ".join(f"--key {key}" for _, key in selectors)
     text = plan_markdown(a_plan(selectors=selectors), next_command=command)
     assert len(text) < COMMENT_MAX_CHARS
-    assert "- Only: <code>--key research/space/lab-00000" in text
-    assert "To apply this plan, run <code>appfleet apply</code> with the same flags." in text
+    assert "- Only: `--key research/space/lab-00000" in text
+    assert "To apply this plan, run `appfleet apply` with the same flags." in text
     assert "old-lab" in text
 
 
@@ -198,11 +239,11 @@ def test_a_report_of_thousands_fits_into_a_comment() -> None:
 
 
 def test_a_report_tells_result_counts_troubles_and_next_step() -> None:
-    text = report_markdown(a_report())
-    assert text.startswith("### Fleet <code>ml-platform</code>: incomplete\n")
+    text = unpadded(report_markdown(a_report()))
+    assert text.startswith("### Fleet `ml-platform`: incomplete\n")
     assert "| parked (waiting for a quota) | 2 |" in text
-    assert "<code>AccessDeniedException</code> | not allowed |  |" in text
-    assert "Next: fix the problems above (finished apps are kept), then run: <code>appfleet apply</code>" in text
+    assert "`AccessDeniedException` | not allowed |  |" in text
+    assert "Next: fix the problems above (finished apps are kept), then run: `appfleet apply`" in text
     assert "- Note: the journal is new" in text
 
 
@@ -216,7 +257,7 @@ def test_a_page_owns_up_to_rows_that_did_not_fit_and_closes_its_fold() -> None:
     page.section("title", ["| a |", "|---|"], [f"| {number:050} |" for number in range(30)])
     text = page.text()
     assert len(text) <= 1_500
-    left_out = re.search(r"_(\d+) more rows did not fit here; <code>appfleet plan</code> shows all of them._", text)
+    left_out = re.search(r"_(\d+) more rows did not fit here; `appfleet plan` shows all of them._", text)
     assert left_out is not None
     assert text.count("| 0") == 30 - int(left_out[1])
     assert text.index(left_out[0]) < text.index("</details>")

@@ -116,7 +116,7 @@ def test_a_status_as_markdown_has_a_table_for_each_kind() -> None:
     text = status_markdown(replace(a_status(), owners=VIEW))
     assert "**User profiles and spaces**: 1 as declared, 1 being changed, 2 differ, 1 missing" in text
     assert "**Missing (1): create by hand**" in text
-    assert "<code>u000-lab, u001-lab</code>" in text
+    assert "`u000-lab, u001-lab`" in text
 
 
 def test_every_condition_of_an_owner_has_words() -> None:

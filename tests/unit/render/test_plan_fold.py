@@ -8,9 +8,10 @@ from datetime import date
 import pytest
 
 from engine.core.change import Action, Change, Reason
-from engine.core.limits import UNFOLDED_MAX_COUNT
+from engine.core.limits import SHAPES_SHOWN_MAX_COUNT, UNFOLDED_MAX_COUNT
 from engine.core.plan import Plan
 from engine.render.plan_fold import Alike, alike
+from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
 from tests.fleets import a_row, an_app, key_of
 
@@ -29,6 +30,22 @@ def test_a_long_plan_tells_what_is_alike_together() -> None:
     assert "  team vision\n      + 101 x JupyterLab/default  ml.t3.medium  missing\n" in text
     assert "spaces p000-t3, p001-t3, p002-t3, p003-t3, p004-t3 and 96 more" in text
     assert "--all shows the key of each of them" in text
+
+
+def test_what_is_made_in_many_domains_is_shown_by_shape() -> None:
+    def change(number: int, kind: str) -> Change:
+        key = f"d{number:02}/space/lab/JupyterLab/default"
+        return Change(key_of(key), Action.CREATE, Reason.ABSENT, after=an_app(key, kind))
+
+    count = UNFOLDED_MAX_COUNT + SHAPES_SHOWN_MAX_COUNT
+    kinds = [f"ml.m{number}.large" for number in range(SHAPES_SHOWN_MAX_COUNT + 1)]
+    changes = [change(place, kinds[place] if place < len(kinds) else "ml.t3.medium") for place in range(count)]
+    lines = plan_text(plan_with(changes)).splitlines()
+    head = lines.index("To be created or adopted:")
+    assert lines[head + 1] == f"  {count - len(kinds)} x JupyterLab/default  ml.t3.medium  missing"
+    assert lines[head + 1 + SHAPES_SHOWN_MAX_COUNT] == "  and 2 more shapes"
+    assert "To be created or adopted:" not in plan_text(plan_with(changes), unfold=True)
+    assert "99 x JupyterLab/default" in plan_markdown(plan_with(changes))
 
 
 def test_a_short_plan_and_an_unfolded_one_show_every_app() -> None:

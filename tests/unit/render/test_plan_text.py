@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date
 
 import pytest
 
+from engine.core.calendars import Calendar
 from engine.core.change import Action, Change, Reason
 from engine.core.desired import AppSpec
 from engine.core.finding import Finding
+from engine.core.hours import Hours
 from engine.core.plan_json import plan_from_json
+from engine.core.request import Request
 from engine.core.text import is_safe
+from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text, summary_line
 from engine.render.steps_text import STEPS_SHOWN_MAX_COUNT, steps_text
 from engine.render.words import REASONS, instance, why
-from tests.fleets import CANVAS, LAB, a_row, an_app, key_of
+from tests.fleets import CANVAS, LAB, LANE, a_row, an_app, key_of
 from tests.unit.render.samples import BOB_LAB, GPU_LAB, a_hostile_plan, a_plan
 
 UNCOMPARED = (
@@ -32,8 +36,34 @@ def test_the_head_names_fleet_lanes_endpoint_selectors_and_what_was_asked() -> N
         "Account 111122223333, region eu-west-1",
         "Account (unknown), region us-east-1, endpoint http://127.0.0.1:4566",
         "Only    --team forecasting",
-        "With    --prune, --replace on-drift",
+        "With    --prune, --replace",
     ]
+
+
+def test_what_was_asked_for_is_shown_as_it_is_typed() -> None:
+    request = Request(
+        prune=True, replace_on_drift=True, from_fleet="old one", allow_destructive=("research/*=2", LAB),
+        replace_keys=frozenset({key_of(LAB), key_of(BOB_LAB)}), owners=True,
+    )  # fmt: skip
+    line = next(line for line in plan_text(a_plan(options=request.pairs())).splitlines() if line.startswith("With"))
+    assert line.removeprefix("With    ").split(", ") == [
+        "--allow-destructive 'research/*=2'",
+        f"--allow-destructive {LAB}",
+        "--from-fleet 'old one'",
+        "--owners",
+        "--prune",
+        "--replace",
+        f"--replace {LAB}",
+        f"--replace {BOB_LAB}",
+    ]
+
+
+def test_a_domain_is_named_with_its_account_and_region_where_they_are_known() -> None:
+    plan = a_plan(domain_lanes=(("research", LANE),))
+    assert f"\ndomain research ({LANE.account}, region {LANE.region})\n" in plan_text(plan)
+    assert f"**Domain `research` ({LANE.account}, region {LANE.region}): 2 changes**" in plan_markdown(plan)
+    assert plan_from_json(plan.to_json()).domain_lanes == plan.domain_lanes
+    assert plan.to_json()["domains"] == {"research": {"account": LANE.account, "region": LANE.region}}
 
 
 def test_options_that_were_not_asked_for_are_left_out_of_the_head() -> None:
@@ -84,6 +114,9 @@ def test_what_an_app_is_made_with_is_named_and_what_goes_has_none_of_it() -> Non
     )
     app = replace(an_app(key), spec=spec, expires=date(2026, 12, 31))
     made = Change(key_of(key), Action.CREATE, Reason.ABSENT, after=app)
+    hours = Hours("office", Calendar((), UTC, "UTC"))
+    timed = replace(made, after=replace(app, hours=hours))
+    assert "lifecycle config setup; hours office; until 2026-12-31" in plan_text(a_plan(decisions=(timed,)), width=140)
     said = "ml.g5.xlarge  missing; image gpu:1.2; lifecycle config setup; until 2026-12-31"
     assert said in plan_text(a_plan(decisions=(made,)), width=140)
     version = replace(app, spec=AppSpec(image_version_arn=f"{arn}:image-version/gpu/7", lifecycle_config_arn="None"))
