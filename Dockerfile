@@ -4,10 +4,16 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY constraints ./constraints
+COPY docs/man ./docs/man
 COPY appfleet ./appfleet
 COPY engine ./engine
-RUN python -m venv /opt/appfleet \
- && /opt/appfleet/bin/pip install --no-cache-dir --constraint constraints/pinned.txt .
+# Nothing is installed that was not hashed, and what builds the wheel stays out of the image.
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r constraints/build.txt \
+ && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . \
+ && python -m venv /opt/appfleet \
+ && /opt/appfleet/bin/pip install --no-cache-dir --require-hashes -r constraints/hashed.txt \
+ && /opt/appfleet/bin/pip install --no-cache-dir --no-deps --no-index /wheel/*.whl
 
 FROM python:3.12-slim
 COPY --from=build /opt/appfleet /opt/appfleet

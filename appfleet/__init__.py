@@ -83,6 +83,9 @@ def main() -> int:
 
     Such a package is named in one line on standard error.
     """
+    if os.name == "nt":
+        _say("error AF101: appfleet does not run on Windows. Use the Windows Subsystem for Linux, or a container")
+        return _USAGE_EXIT_CODE
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)

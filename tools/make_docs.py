@@ -1,4 +1,4 @@
-"""Writes what is generated in docs/: errors.md, events.md and limits.md from the modules that hold them, and schemas/.
+"""Writes what is generated in docs/: errors.md, events.md and limits.md from their modules, schemas/ and man/.
 
 `make docs` runs it; the tests fail when a file is not what it would write.
 """
@@ -18,6 +18,7 @@ from engine.core.errors import AppfleetError, CloudError, all_error_classes
 from engine.ports import events
 from engine.ports.events import Event
 from tools.limits_page import limits_page
+from tools.man_page import man_page
 from tools.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield DOCS / "errors.md", errors_page()
     yield DOCS / "events.md", events_page()
     yield DOCS / "limits.md", limits_page()
+    yield DOCS / "man" / "appfleet.1", man_page()
     for name, schema in SCHEMAS.items():
         yield DOCS / "schemas" / f"{name}.schema.json", json.dumps(schema(), indent=2) + "\n"
 

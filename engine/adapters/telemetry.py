@@ -40,7 +40,7 @@ def send(run: RunSpans, report: ApplyReport, signals: Sequence[str], secrets: li
     `secrets` gets what must not be repeated of the variables, before anything is sent.
     """
     if find_spec("opentelemetry.sdk") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise NotExportedError("the OpenTelemetry SDK is not installed", "Install it: pip install 'appfleet[otel]'")
+        raise NotExportedError("the OpenTelemetry SDK is not installed", "Install it in a clone: pip install '.[otel]'")
     secrets += _secrets()
     for signal in signals:
         _require_http(signal)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SKIPPED: Final = frozenset({".git", ".venv", ".venvs", "__pycache__", "dist", "build", ".appfleet", ".hypothesis"})
@@ -33,6 +38,21 @@ def own_texts() -> list[Path]:
         and not path.relative_to(ROOT).parts[0].endswith("_cache")
         and not path.name.startswith(".coverage")
     )
+
+
+def tracked() -> list[str]:
+    """Return the name of each file that git tracks and that is there; in an unpacked sdist, of each file in it."""
+    if (ROOT / ".git").exists():
+        asked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        return [name for name in asked.stdout.split("\0") if name and (ROOT / name).is_file()]
+    listed = (Path(folder).relative_to(ROOT) / file for folder, _, files in _walked() for file in files)
+    return sorted(str(path) for path in listed)
+
+
+def _walked() -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in _SKIPPED and not name.endswith("_cache")]
+        yield folder, folders, files
 
 
 def name_of(path: Path) -> str:

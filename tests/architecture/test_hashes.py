@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.hash_pins import HASHED, ROOT, hashed, out_of_step, pins, requirement
+from tools.hash_pins import BUILD, HASHED, HEADS, PINNED, ROOT, hashed, out_of_step, pins, requirement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = pytest.mark.parametrize("path", list(HEADS), ids=lambda path: path.name)
 
 
-def test_hashed_and_pinned_are_in_step() -> None:
-    assert out_of_step() == []
+@FILES
+def test_hashed_and_pinned_are_in_step(path: Path) -> None:
+    """They name the same versions, whatever pip resolved from them."""
+    assert out_of_step(path) == []
+    assert hashed(path.read_text()).keys() <= pins(PINNED.read_text())
 
 
-def test_every_package_has_at_least_one_whole_hash() -> None:
-    found = hashed(HASHED.read_text())
-    assert len(found) > 30
+@FILES
+def test_every_package_has_at_least_one_whole_hash(path: Path) -> None:
+    found = hashed(path.read_text())
+    assert len(found) > {HASHED: 30, BUILD: 3}[path]
     for pin, hashes in found.items():
         assert hashes, pin
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), pin
 
 
-def test_the_file_holds_pins_and_hashes_and_nothing_else() -> None:
+@FILES
+def test_the_file_holds_pins_and_hashes_and_nothing_else(path: Path) -> None:
     """So it names no index either: pip uses the one that it is set up with."""
-    lines = [line for line in HASHED.read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
     pin_or_hash = re.compile(r"[a-z0-9-]+==\S+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
     odd = [line for line in lines if not pin_or_hash.fullmatch(line)]
     assert odd == []

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests import warm
-from tests.architecture.files import ROOT, name_of
+from tests.architecture.files import ROOT, name_of, tracked
 
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
 PLAIN = re.compile(r"[\w ./=,:-]+")  # nothing that a shell reads otherwise than as a word
@@ -79,9 +79,8 @@ def matches(shown: list[str], printed: list[str]) -> bool:
 @pytest.fixture
 def workplace(tmp_path: Path) -> Path:
     """Return what a clone would hold but for code: every file that git tracks, as it is now, and nothing else."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(CODE):
+    for name in tracked():
+        if not name.startswith(CODE):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import yaml
 
-from tests.architecture.files import ROOT
+from tests.architecture.files import ROOT, tracked
+from tests.architecture.test_archives import build
 from tests.recipes.platforms import RECIPES, RUN_MAX_SECONDS, write_fleet
 
 INSTRUCTION = re.compile(r"^([A-Z]+) (.*)$", re.MULTILINE)
@@ -40,25 +42,35 @@ def test_what_is_copied_is_tracked_and_goes_to_the_builder() -> None:
         for source in sources:
             assert (ROOT / source).exists()
             assert any(fnmatch.fnmatch(source, pattern) for pattern in sent)
-            tracked = subprocess.run(["git", "ls-files", source], cwd=ROOT, capture_output=True, text=True, check=True)
-            assert tracked.stdout
+            assert any(Path(name).is_relative_to(source) for name in tracked())
 
 
 def test_what_is_copied_is_all_that_the_package_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     sources = {source for names, _ in copied() for source in names}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {
         "pyproject.toml",
         project["project"]["readme"],
         *project["project"]["license-files"],
-        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"],
+        *wheel["only-include"],
+        *(str(Path(name).parent) for name in wheel["shared-data"]),
     }
     assert needed <= sources
     (install,) = (run for run in all_of("RUN") if "pip install" in run)
-    constraint = re.search(r"--constraint (\S+) \.", install)
-    assert constraint is not None
-    assert (ROOT / constraint[1]).is_file()
-    assert any(Path(constraint[1]).is_relative_to(source) for source in sources)
+    pinned = re.findall(r" -r (\S+)", install)
+    assert pinned == ["constraints/build.txt", "constraints/hashed.txt"]
+    for name in pinned:
+        assert (ROOT / name).is_file()
+        assert any(Path(name).is_relative_to(source) for source in sources)
+
+
+def test_the_image_installs_nothing_that_was_not_hashed() -> None:
+    steps = [step for run in all_of("RUN") for step in run.split(" && ") if "/pip " in step]
+    assert len(steps) == 4
+    for step in steps:
+        assert "--require-hashes" in step or "--no-deps" in step
+        assert "wheel" not in step or "--no-build-isolation" in step or "--no-index" in step
 
 
 def test_the_program_runs_from_what_is_copied_alone(tmp_path: Path) -> None:
@@ -70,10 +82,13 @@ def test_the_program_runs_from_what_is_copied_alone(tmp_path: Path) -> None:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, place)
     write_fleet(fleet)
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(build(source, tmp_path / "wheel", "wheel")) as archive:
+        archive.extractall(installed)
     for arguments in (["validate"], ["--state-dir", str(tmp_path / "state"), "plan", "--simulate"]):
         ran = subprocess.run(
             [sys.executable, "-P", "-m", "appfleet", *arguments],
-            cwd=fleet, env={"PYTHONPATH": str(source), "PATH": "/usr/bin:/bin"},
+            cwd=fleet, env={"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"},
             capture_output=True, text=True, check=False, timeout=RUN_MAX_SECONDS,
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr

@@ -72,6 +72,13 @@ def test_the_entry_names_another_and_works_or_ends(
     assert appfleet.main() == 64
 
 
+def test_windows_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("os.name", "nt")
+    assert appfleet.main() == 64
+    monkeypatch.undo()
+    assert capsys.readouterr().err.startswith("appfleet: error AF101: appfleet does not run on Windows.")
+
+
 def test_a_signal_while_modules_are_read_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[object] = []
     monkeypatch.setattr("os.write", lambda *given: ended.append(given))

@@ -39,7 +39,7 @@ class UrlReceiver:
             )
         if find_spec("apprise") is None:
             raise NotSentError(
-                "the package apprise is not installed", "Install it: pip install 'appfleet[notify]'", is_final=True
+                "the package apprise is not installed", "Install it in a clone: pip install '.[notify]'", is_final=True
             )
         asked = {"url": self.url, "title": notice.title, "text": notice.text}
         # -P: nothing in the folder that appfleet is called in, or beside the script, hides a package.

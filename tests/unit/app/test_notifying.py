@@ -305,7 +305,7 @@ async def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeyp
     monkeypatch.setenv("PAGER", "json://127.0.0.1/")
     monkeypatch.setattr("engine.adapters.notify.by_url.find_spec", lambda _: None)
     _, events = await tell(tmp_path, channel(url_env="PAGER"))
-    assert "pip install 'appfleet[notify]'" in events[0]["hint"]
+    assert "pip install '.[notify]'" in events[0]["hint"]
 
 
 # A topic of SNS.

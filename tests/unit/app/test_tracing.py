@@ -100,7 +100,7 @@ async def test_another_protocol_and_a_missing_package_are_told(monkeypatch: pyte
     assert event["message"].startswith("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is http/json")
     monkeypatch.setattr(telemetry, "find_spec", lambda _: None)
     _, event = await sent(options(*BOTH))
-    assert "pip install 'appfleet[otel]'" in event["hint"]
+    assert "pip install '.[otel]'" in event["hint"]
 
 
 async def test_a_protocol_that_is_named_and_ours_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
