@@ -215,13 +215,39 @@ def explain() -> dict[str, Any]:
 def history() -> dict[str, Any]:
     """`history --format json`."""
     run = obj(
+        ("running",),
         run_id=TEXT, fleet=TEXT, version=TEXT, started=TIME, ended=or_null(TIME), seconds=SECONDS, result=TEXT,
         exit_code=or_null({"type": "integer"}), error=or_null(TROUBLE), apps=COUNT, summary=maps(COUNT),
         owners=maps(COUNT),
         creates_per_minute=SECONDS, settle_median_seconds=or_null(SECONDS), throttled_calls=or_null(COUNT),
-        forecast=or_null(FORESEEN),
+        forecast=or_null(FORESEEN), running=FLAG,
     )  # fmt: skip
     return document("appfleet history --format json", runs=arr(run))
+
+
+def gate() -> dict[str, Any]:
+    """`gate --format json`."""
+    return document(
+        "appfleet gate --format json",
+        fleet=TEXT, fingerprint=FINGERPRINT, applyable=FLAG, complete=FLAG, lanes=maps(FINGERPRINT),
+        findings=arr(FINDING), summary=obj(create=COUNT, delete_then_create=COUNT, delete=COUNT),
+    )  # fmt: skip
+
+
+def gather() -> dict[str, Any]:
+    """`gather --format json`, and PLANS/report.json. Of a lane on which no shard reported, `run_id` is empty."""
+    code = {"type": "integer"}
+    lane = obj(
+        lane=TEXT, run_id=TEXT, shard=TEXT, result=one_of(RunResult), exit_code=code, error=or_null(TROUBLE),
+        summary=maps(COUNT),
+    )  # fmt: skip
+    rows = {**APP_RESULT["properties"], **OWNER_RESULT["properties"]}
+    known = tuple(name for name in rows if name not in ("action", "outcome", "error"))
+    return document(
+        "appfleet gather --format json",
+        fleet=TEXT, fingerprint=FINGERPRINT, exit_code=code, lost=arr(TEXT), summary=maps(COUNT), lanes=arr(lane),
+        unwell=arr(obj(known, **rows)), more_unwell=COUNT,
+    )  # fmt: skip
 
 
 def log_line() -> dict[str, Any]:
@@ -278,5 +304,7 @@ SCHEMAS: Final = {
     "status": status,
     "explain": explain,
     "history": history,
+    "gate": gate,
+    "gather": gather,
     "log-line": log_line,
 }

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from engine.adapters.state import journal_reader
 from engine.adapters.state.journal_reader import last_failures, last_seen, owner_seconds, runs, settle_seconds
+from engine.adapters.state.lock import holds
 from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
 from engine.app.stopping import stopped_by_signals
@@ -22,13 +24,15 @@ from engine.core.nearest import nearest
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from engine.app.options import AppOptions
     from engine.core.bucket_url import BucketUrl
     from engine.core.outcome import ApplyReport
-    from engine.ports.history import PastRun, RunDetail, RunStory, RunTrail
+    from engine.ports.history import PastRun, RunDetail, RunRecord, RunStory, RunTrail
+
+    _Lives = Callable[[RunRecord], bool]
 
 __all__ = [
     "keep_end",
@@ -53,8 +57,8 @@ def past_runs(options: AppOptions, limit: int) -> tuple[PastRun, ...]:
     """Return past runs of the fleet in numbers, the newest first. Raises StateError."""
     from engine.adapters.state import timeline_reader
 
-    with _opened(options, newest=limit) as state:
-        return timeline_reader.past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit)
+    with _opened(options, newest=limit) as (state, lives):
+        return _past(timeline_reader.past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit), lives)
 
 
 def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:
@@ -62,8 +66,8 @@ def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunS
 
     Raises UsageError where there is no such run, and StateError.
     """
-    with _opened(options, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id or "") as state:
-        return _story_in(state, options, run_id, limit)
+    with _opened(options, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id or "") as (state, lives):
+        return _story_in(state, options, run_id, limit, lives)
 
 
 async def story_within(options: AppOptions, run_id: str, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:
@@ -73,12 +77,13 @@ async def story_within(options: AppOptions, run_id: str, limit: int) -> tuple[Ru
     from engine.app.shared_store import scratch_folder
 
     with scratch_folder() as state:
-        await _read_shared(options, options.state_url, state, newest=max(limit, RUNS_COMPARED_MAX_COUNT), since=run_id)
-        return await asyncio.to_thread(_story_in, state, options, run_id, limit)
+        most = max(limit, RUNS_COMPARED_MAX_COUNT)
+        lives = await _read_shared(options, options.state_url, state, newest=most, since=run_id)
+        return await asyncio.to_thread(_story_in, state, options, run_id, limit, lives)
 
 
 def _story_in(
-    state: StateDir, options: AppOptions, run_id: str | None, limit: int
+    state: StateDir, options: AppOptions, run_id: str | None, limit: int, lives: _Lives
 ) -> tuple[RunStory, tuple[PastRun, ...]]:
     from engine.adapters.state import timeline_reader
 
@@ -88,12 +93,17 @@ def _story_in(
         if run_id:
             raise _no_such_run(state, run_id, f"in {options.state_place}")
         raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
-    return story, timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit)
+    return story, _past(timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit), lives)
+
+
+def _past(runs: Iterable[PastRun], lives: _Lives) -> tuple[PastRun, ...]:
+    """Return the runs, each of which knows whether it is still running."""
+    return tuple(replace(one, is_running=True) if one.run.ended is None and lives(one.run) else one for one in runs)
 
 
 def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
     """Return a run of this fleet. Raises UsageError where there is no such run, and StateError."""
-    with _opened(options, newest=RUNS_COMPARED_MAX_COUNT, since=run_id) as state:
+    with _opened(options, newest=RUNS_COMPARED_MAX_COUNT, since=run_id) as (state, _):
         detail = journal_reader.run(state, run_id)
         if detail is None or detail.run.fleet != fleet:
             raise _no_such_run(state, run_id, f"of fleet {fleet} in {options.state_place}", fleet)
@@ -102,7 +112,7 @@ def run_of_fleet(options: AppOptions, run_id: str, fleet: str) -> RunDetail:
 
 def run_trail_of(options: AppOptions, run_id: str) -> RunTrail:
     """Return what an undo must know of a run besides its detail. Raises StateError."""
-    with _opened(options, newest=0, since=run_id) as state:
+    with _opened(options, newest=0, since=run_id) as (state, _):
         return journal_reader.run_trail(state, run_id)
 
 
@@ -131,29 +141,33 @@ def write_metrics(path: Path, report: ApplyReport) -> None:
 
 
 @contextmanager
-def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[StateDir]:
+def _opened(options: AppOptions, *, newest: int, since: str = "") -> Iterator[tuple[StateDir, _Lives]]:
     """Open what is kept of past runs: the folder, or what the shared state has of the newest, and of all `since` one.
+
+    Beside it comes what says of a run without an end whether it still holds its lock, or a lease.
 
     Raises StateError, and CloudError for a shared state.
     """
     if options.state_url is None:
         with StateDir.open(options.state_path, create=False) as state:
-            yield state
+            yield state, lambda run: holds(state, run.fleet, run.run_id, run.alive_at, now=time.time())
         return
     from engine.app.shared_store import scratch_folder
 
-    async def read(url: BucketUrl, state: StateDir) -> None:
+    async def read(url: BucketUrl, state: StateDir) -> _Lives:
         with stopped_by_signals(options.signals):
-            await _read_shared(options, url, state, newest=newest, since=since)
+            return await _read_shared(options, url, state, newest=newest, since=since)
 
     with scratch_folder() as state:
-        asyncio.run(read(options.state_url, state))
-        yield state
+        yield state, asyncio.run(read(options.state_url, state))
 
 
-async def _read_shared(options: AppOptions, url: BucketUrl, state: StateDir, *, newest: int, since: str) -> None:
-    """Read runs of a shared state into a folder. Raises UsageError, CloudError and StateError."""
-    from engine.app.shared_store import opened_store, read_state
+async def _read_shared(options: AppOptions, url: BucketUrl, state: StateDir, *, newest: int, since: str) -> _Lives:
+    """Read runs of a shared state into a folder; return what says of one whether it still holds a lease.
+
+    Raises UsageError, CloudError and StateError.
+    """
+    from engine.app.shared_store import live_runs, opened_store, read_state
     from engine.executor.patient_store import PatientStore
 
     fleet = fleet_name(options.fleet_file)
@@ -163,7 +177,11 @@ async def _read_shared(options: AppOptions, url: BucketUrl, state: StateDir, *, 
             hint="Name the fleet file with -f; what is kept in a store is kept by the fleet's name",
         )
     async with opened_store(options, url, fleet) as store:
-        await read_state(PatientStore(store), state, newest=newest, since=since, with_memories=False)
+        patient = PatientStore(store)
+        await read_state(patient, state, newest=newest, since=since, with_memories=False)
+        known = await asyncio.to_thread(journal_reader.runs, state, fleet=fleet, limit=RUNS_COMPARED_MAX_COUNT)
+        live = await live_runs(patient) if any(run.ended is None for run in known) else frozenset()
+    return lambda run: run.run_id in live
 
 
 def _no_such_run(state: StateDir, run_id: str, where: str, fleet: str | None = None) -> UsageError:

@@ -7,7 +7,6 @@ Not here: what a lease promises (`executor.lease`), how a memory is written (`ad
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -24,7 +23,7 @@ from engine.adapters.state.shared_documents import Document, packed
 from engine.adapters.state.shared_rows import Part, Rows
 from engine.adapters.state.since_boot import since_boot
 from engine.app.quota_cache import QuotaCache
-from engine.app.shared_store import RUNS, fill, opened_store, scratch_folder
+from engine.app.shared_store import LEASE, RUNS, fill, nonce_of, opened_store, scratch_folder
 from engine.core.errors import CloudError, LaneHeldError, StateError
 from engine.core.limits import STATE_END_MAX_SECONDS, STATE_SETTINGS_MAX_SECONDS
 from engine.executor.lease import Lease, LeaseHeldError
@@ -117,7 +116,7 @@ class _Leases:
     def __init__(self, store: ObjectStore, options: AppOptions, emit: Emit) -> None:
         self.held: dict[Lane, Lease] = {}
         self.held_back: dict[Lane, LaneHeldError] = {}
-        self.nonce = f"{options.run_id}-{secrets.token_hex(8)}"
+        self.nonce = nonce_of(options.run_id)
         self._store = store
         self._options = options
         self._emit = emit
@@ -150,7 +149,7 @@ class _Leases:
 
     async def _take(self, lane: Lane, stack: AsyncExitStack) -> None:
         lease = Lease(
-            self._store, f"{lane_folder(lane)}lease.json",
+            self._store, f"{lane_folder(lane)}{LEASE}",
             holder=self._holder, nonce=self.nonce, since_boot=since_boot,
         )  # fmt: skip
         try:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import shutil
 import sqlite3
 import tempfile
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ from engine.adapters.state.state_dir import StateDir
 from engine.app.quota_cache import CACHE_NAME, cache_file
 from engine.core.bucket_url import safe_name
 from engine.core.errors import StateError
+from engine.core.lease import LeaseUnreadableError, parse_lease
 from engine.core.limits import STATE_RUNS_READ_MAX_COUNT
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from engine.ports.objects import ObjectStore
 
 RUNS: Final = "runs/"
+LEASE: Final = "lease.json"  # of a lane, in its folder
 _OF_A_LANE: Final = re.compile(rf"{LANES}\d{{12}}-[a-z0-9-]+/{re.escape(MEMORY)}")  # and nothing that others put there
+_LEASE: Final = re.compile(rf"{LANES}\d{{12}}-[a-z0-9-]+/{re.escape(LEASE)}")
 _REGION: Final = "us-east-1"
 
 
@@ -89,6 +93,28 @@ async def read_state(
     documents = await _read(store, names)
     if documents:
         await asyncio.to_thread(fill, state, documents)
+
+
+async def live_runs(store: ObjectStore) -> frozenset[str]:
+    """Return the runs that hold a lease now, by the store's own clock. Raises CloudError."""
+    names = [name for name in await store.names(LANES) if _LEASE.fullmatch(name)]
+    found: set[str] = set()
+    for there in await asyncio.gather(*map(store.get, names)):
+        with suppress(LeaseUnreadableError):
+            record = None if there is None else parse_lease(there.data)
+            if record is not None and there is not None and record.may_be_taken_in_s(there.age_s) > 0.0:
+                found.add(run_of_nonce(record.nonce))
+    return frozenset(found)
+
+
+def nonce_of(run_id: str) -> str:
+    """Return a name for the leases of one run that no other run has."""
+    return f"{run_id}-{secrets.token_hex(8)}"
+
+
+def run_of_nonce(nonce: str) -> str:
+    """Return the run that `nonce_of` made it for."""
+    return nonce.rpartition("-")[0]
 
 
 def fill(state: StateDir, documents: Mapping[str, Document]) -> None:

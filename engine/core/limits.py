@@ -151,6 +151,9 @@ DRAIN_MAX_SECONDS: Final = 30.0
 # The state folder: journal, lock, and what else is kept in it.
 STATE_FILE_MAX_BYTES: Final = 64_000_000
 LOCK_POLL_SECONDS: Final = 0.5
+LOCK_ALIVE_MAX_SECONDS: Final = (
+    60.0  # since the last sign of life of a run on another machine, which is shown as running
+)
 LOCK_INFO_MAX_BYTES: Final = 4_096
 # The lease of a lane, in a store that several machines share.
 LEASE_TTL_SECONDS: Final = 60.0  # how long a holder may be silent and still make calls

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from engine.core.finding import Finding
 from engine.core.foreseen import Foreseen
 from engine.core.identity import AppKey, Owner
 from engine.core.trouble import Trouble
 from engine.core.undoing import Updated
+
+NO_END: Final = "no end"  # shown in the place of a result that a run never wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,7 @@ class PastRun:
 
     `seconds` is how long it took, to its last sign of life where it never wrote its end. `settle_median_s` is the
     median of what its created apps took. `throttled` counts throttled calls, None where the run left no counts.
+    `is_running`: it wrote no end, and still holds its lock.
     """
 
     run: RunRecord
@@ -232,6 +236,12 @@ class PastRun:
     throttled: int | None
     wanted: int | None
     forecast: Foreseen | None = None
+    is_running: bool = False
+
+    @property
+    def result(self) -> str:
+        """The result in a word, also of a run that has none."""
+        return self.run.result or ("running" if self.is_running else NO_END)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def history_text(
     for past, row in zip(runs, rows[1:], strict=True):
         lines += [aligned(row, widths)] if wide else _below_each_other(rows[0], row)
         lines += _why(past.run.error, counted=_not_well(past) > 0)
-    begun = [past for past in runs if past.run.began]  # the others did nothing that a trend could be of
+    begun = [past for past in runs if past.run.began and not past.is_running]  # the others say nothing of a trend
     trends = _trends(begun, unicode=unicode) if len(begun) > 1 and len(fleets) == 1 else []
     newest = clean(runs[0].run.run_id)
     return (
@@ -95,6 +95,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
                 "ended": None if past.run.ended is None else _iso(past.run.ended),
                 "seconds": round(past.seconds, 3),
                 "result": past.run.result,
+                **({"running": True} if past.is_running else {}),
                 "exit_code": past.run.exit_code,
                 "error": None if past.run.error is None else past.run.error.to_json(),
                 "apps": past.wanted,
@@ -124,7 +125,7 @@ def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ..
     cells = (
         clean(run.run_id),
         datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M"),
-        clean(run.result) or "no end",
+        clean(past.result),
         f"{sum(run.summary.values()):,}",
         f"{_made(past):,}",
         f"{_not_well(past):,}",

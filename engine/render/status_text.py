@@ -40,6 +40,7 @@ from engine.render.layout import (
 )
 from engine.render.owner_status_text import owners_block
 from engine.render.plan_head import LABEL_CHARS, lane_lines
+from engine.render.status_words import REMARKS, TEAM_COLUMNS, UNWELL, unwell_words
 from engine.render.words import shown
 
 _STYLES: Final[Mapping[str, Style]] = {
@@ -50,49 +51,7 @@ _STYLES: Final[Mapping[str, Style]] = {
     "-": "dim",
     "Deleted": "dim",
 }
-# What is said behind the mode; a reason that is missing here says no more than the status does.
-_REMARKS: Final = {
-    Reason.QUARANTINED: "quarantined",
-    Reason.DONE_ONCE: "made before",
-    Reason.MAINTENANCE: "in maintenance",
-    Reason.NOT_DECLARED: "owned by this fleet",
-    Reason.ORPHANED: "owned by this fleet",
-    Reason.NOT_OWNED: "not owned by this fleet",
-    Reason.UNKNOWN_STATUS: "a status that appfleet does not know",
-    Reason.DOMAIN_UNLISTED: "not listed",
-    Reason.DENIED: "denied by a rule",
-}
 _TITLES: Final = ("STATUS", "OWNER", "APP", "INSTANCE TYPE", "WANTED")
-# What is not well, worst first: its words, and what can be done about it.
-WORDS: Final = {
-    Condition.UNKNOWN: ("not known", "appfleet could not list their domain, or does not know their status"),
-    Condition.FAILED: ("failed", "apply creates them again"),
-    Condition.QUARANTINED: ("quarantined", "change the spec, or apply with --retry-quarantined"),
-    Condition.MISSING: ("missing", "apply creates them"),
-    Condition.DRIFTED: ("drifted", "apply --replace makes them as declared"),
-    Condition.STOPPING: ("being deleted", "apply creates them again if they are wanted"),
-    Condition.STARTING: ("starting", "apply waits for them"),
-    Condition.MAINTENANCE: ("in maintenance", "SageMaker maintains or restarts them; apply leaves them alone"),
-    Condition.UNWANTED: ("no longer wanted", "apply deletes those that this fleet owns"),
-    Condition.ORPHANED: ("no longer declared", "apply --prune deletes them"),
-}
-_KEPT_BACK: Final = "apply does not create them"
-# Every condition has a column, so that the columns of a team add up; one that is empty for all teams is left out.
-TEAM_COLUMNS: Final = (
-    ("IN SERVICE", Condition.IN_SERVICE),
-    ("MISSING", Condition.MISSING),
-    ("DRIFTED", Condition.DRIFTED),
-    ("STARTING", Condition.STARTING),
-    ("MAINTAINED", Condition.MAINTENANCE),
-    ("STOPPING", Condition.STOPPING),
-    ("FAILED", Condition.FAILED),
-    ("QUARANTINED", Condition.QUARANTINED),
-    ("UNWANTED", Condition.UNWANTED),
-    ("ORPHANED", Condition.ORPHANED),
-    ("UNKNOWN", Condition.UNKNOWN),
-    ("OUTSIDE HOURS", Condition.OUTSIDE_HOURS),
-    ("DONE", Condition.DONE),
-)
 _TEAM_COLUMNS_KEPT_COUNT: Final = 2
 
 
@@ -189,15 +148,13 @@ class Unwell:
 def not_well(view: StatusView, *, every: bool) -> list[tuple[str, list[Unwell], str]]:
     """Return what is not well, worst first: a title with its count, the apps by their reason, and what can be done."""
     found: list[tuple[str, list[Unwell], str]] = []
-    for condition, (words, way_out) in WORDS.items():
-        rows = view.of(condition)
-        for some, said in (
-            ([row for row in rows if not row.is_kept_back], way_out),
-            ([row for row in rows if row.is_kept_back], _KEPT_BACK),
-        ):
-            if some:
-                title = f"{words[0].upper()}{words[1:]} ({count_of(len(some), 'app')})"
-                found.append((title, _by_reason(some, every=every), said))
+    for condition in UNWELL:
+        rows: dict[tuple[str, str], list[StatusRow]] = {}
+        for row in sorted(view.of(condition), key=lambda row: row.is_kept_back):
+            rows.setdefault(unwell_words(row), []).append(row)
+        for (words, way_out), some in rows.items():
+            title = f"{words[0].upper()}{words[1:]} ({count_of(len(some), 'app')})"
+            found.append((title, _by_reason(some, every=every), way_out))
     return found
 
 
@@ -317,8 +274,8 @@ def _foreign(view: StatusView, paint: Paint, width: int) -> list[str]:
 def _cells(row: StatusRow) -> tuple[str, str, str, str, str]:
     key = row.key
     wanted = row.wanted or "not declared"
-    told = "differs in " + ", ".join(row.differs) if row.differs else _REMARKS.get(row.reason, "")
-    if row.condition is Condition.OUTSIDE_HOURS:
+    told = "differs in " + ", ".join(row.differs) if row.differs else REMARKS.get(row.reason, "")
+    if row.reason in (Reason.OUTSIDE_HOURS, Reason.KEPT):
         told = clean(row.why)
     return (
         clean(row.status),

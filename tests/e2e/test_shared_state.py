@@ -110,6 +110,8 @@ def test_two_machines_do_not_work_in_one_lane_and_a_killed_run_is_followed(machi
         assert place.calls()["CreateApp"] == {"ok": 4}
         looked = machine.run("plan", "--format", "json")
         assert looked.code == 0, looked.err  # looking needs no lane
+        alive = json.loads(machine.run("history", "--format", "json").out)["runs"]
+        assert [one["exit_code"] for one in alive if one.get("running")] == [None]
         running.signal(signal.SIGKILL)
         running.process.wait(60)
     place.settle()

@@ -30,7 +30,7 @@ from typing import Final
 from engine.adapters.state.state_dir import FILE_MODE, LOCK_SUFFIX, StateDir
 from engine.core.bucket_url import safe_name
 from engine.core.errors import LockHeldError, LockLostError, StateError
-from engine.core.limits import LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
+from engine.core.limits import LOCK_ALIVE_MAX_SECONDS, LOCK_INFO_MAX_BYTES, LOCK_POLL_SECONDS
 from engine.core.text import clean
 
 _HELD: Final = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
@@ -256,6 +256,17 @@ class FleetLock:
         finally:
             os.close(opened)
         return None if holder is None or holder.is_dead() else holder
+
+
+def holds(state: StateDir, fleet: str, run_id: str, alive_at: float, *, now: float) -> bool:
+    """Return whether a run holds the lock of its fleet, by what the lock file says; the lock is not touched.
+
+    A process of another machine cannot be asked: it lives as long as its signs of life (`alive_at`) are fresh.
+    """
+    holder = FleetLock(state, fleet).read_holder()
+    if holder is None or holder.run_id != run_id:
+        return False
+    return holder.host == socket.gethostname() or now - alive_at <= LOCK_ALIVE_MAX_SECONDS
 
 
 def lock_file_name(fleet: str) -> str:

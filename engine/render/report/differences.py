@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
-from engine.ports.history import AppRecord, RunDetail, RunStory, RunTimeline
+from engine.ports.history import NO_END, AppRecord, RunDetail, RunStory, RunTimeline
 from engine.render.layout import duration
 
 NAMED_MAX: Final = 25
@@ -69,7 +69,7 @@ def _numbers(
     before: RunDetail, before_timeline: RunTimeline | None, now: RunDetail, timeline: RunTimeline
 ) -> tuple[tuple[str, str, str], ...]:
     rows = [
-        ("Result", before.run.result or "no end", now.run.result or "no end"),
+        ("Result", before.run.result or NO_END, now.run.result or NO_END),
         ("Took", duration(_seconds(before)), duration(_seconds(now))),
         ("Apps worked on", f"{len(before.apps):,}", f"{len(now.apps):,}"),
         ("Not ended well", f"{_bad(before.apps):,}", f"{_bad(now.apps):,}"),

@@ -30,15 +30,23 @@ _ENDED: Final = {
 # Settings that could not be changed yet: whoever reads that nothing is left would not look again.
 _LEFT: Final = "Nothing left to do for apps. What is left for profiles and spaces is below. To check again:"
 _WITHOUT_END: Final = "The run never wrote its end. Run it again: it looks at what exists before it does anything:"
+_RUNNING: Final = "This page shows what the run has noted so far. To run again once it has ended:"
 _CAUSE_MAX_CHARS: Final = 200
 
 
-def headline(story: RunStory, apps: Sequence[AppRecord], summary: Mapping[str, int], seconds: float) -> str:
+def headline(
+    story: RunStory,
+    apps: Sequence[AppRecord],
+    summary: Mapping[str, int],
+    seconds: float,
+    *,
+    is_running: bool = False,
+) -> str:
     """Say in one sentence what happened and why."""
     run = story.detail.run
     good = sum(count for name, count in summary.items() if name in {outcome.value for outcome in GOOD_OUTCOMES})
     total = sum(summary.values())
-    ended = _ENDED.get(run.result, f"ended {clean(run.result)}")
+    ended = "was still running" if is_running else _ENDED.get(run.result, f"ended {clean(run.result)}")
     what = f"The run of {clean(run.fleet)} {ended} after {duration(seconds)}: "
     if not total and run.error is not None:  # it ended before it had a plan: there is nothing to count
         return f"{what}{clean(run.error.message, _CAUSE_MAX_CHARS).rstrip('.')}."
@@ -47,11 +55,11 @@ def headline(story: RunStory, apps: Sequence[AppRecord], summary: Mapping[str, i
     return f"{what}; {causes}." if causes else f"{what}."
 
 
-def next_words(story: RunStory, apps: Sequence[AppRecord]) -> str:
+def next_words(story: RunStory, apps: Sequence[AppRecord], *, is_running: bool = False) -> str:
     """Say what to do next; the command stands behind it."""
     run = story.detail.run
     if not run.result:
-        return _WITHOUT_END
+        return _RUNNING if is_running else _WITHOUT_END
     words = story.timeline.words
     lifts = {name for name, _ in words.asked} if words is not None else set()
     if run.result == RunResult.DENIED.value and ALLOW.kept in lifts:

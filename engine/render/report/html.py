@@ -23,7 +23,7 @@ from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECOND
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean, count_of
-from engine.ports.history import AppRecord, PastRun, RunStory, RunTimeline
+from engine.ports.history import NO_END, AppRecord, PastRun, RunStory, RunTimeline
 from engine.render.findings_text import origin_of
 from engine.render.foreseen_text import foreseen_words
 from engine.render.layout import duration, split_command
@@ -100,6 +100,7 @@ NAMED_MAX: Final = 12
 def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = ()) -> str:
     """Return the page of one run. `command` is what makes the fleet go on; `history` are its runs, newest first."""
     run, timeline = story.detail.run, story.timeline
+    is_running = any(past.is_running for past in history if past.run.run_id == run.run_id)
     apps = _with_kept(story.detail.apps, timeline)
     end_s = _seconds(story)
     maker = SpanMaker(timeline, end_s)
@@ -109,11 +110,11 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
     words = timeline.words
     return environment.get_template("report.html").render(
         run=run,
-        title=clean(f"{run.fleet}: {run.result or 'no end'}, {_moment(run.started)}"),
-        headline=headline(story, apps, summary, end_s),
-        next_words=next_words(story, apps),
+        title=clean(f"{run.fleet}: {run.result or ('running' if is_running else NO_END)}, {_moment(run.started)}"),
+        headline=headline(story, apps, summary, end_s, is_running=is_running),
+        next_words=next_words(story, apps, is_running=is_running),
         command=command,
-        result=run.result or "unclean",
+        result=run.result or ("running" if is_running else "unclean"),
         started=_moment(run.started),
         took=duration(end_s),
         foreseen="" if words is None or words.forecast is None else foreseen_words(words.forecast),
@@ -142,7 +143,7 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
         moment=_moment,
         duration=duration,
         cost=_cost(apps, timeline),
-        open_intents=len(story.detail.open_intents) + len(story.detail.unknown_owners),
+        open_intents=0 if is_running else len(story.detail.open_intents) + len(story.detail.unknown_owners),
         owner_lines=owner_lines(story.detail.owners),
         owners_not_well=owners_not_well(story.detail.owners),
         legend=[(phase.value[:2], phase.value) for phase in Phase],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from engine.adapters.state.journal import RunHeader, SqliteJournal
+from engine.adapters.state.lock import FleetLock, Holder
 from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
 from tools.check_browser import PAGE_MAX_BYTES, main, sample_page
-from tools.report_sample import HOSTILE, NIGHTS, write_nights
+from tools.report_sample import FLEET, HOSTILE, NIGHTS, write_nights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +118,27 @@ def test_history_lists_runs_the_newest_first(run: Run) -> None:
     lines = run("history").out.splitlines()
     assert lines[1].startswith(NIGHTS[1])
     assert lines[2].startswith(NIGHTS[0])
+
+
+def test_a_run_that_holds_its_lock_is_running_and_one_that_died_has_no_end(run: Run, nights: Path) -> None:
+    now, (died, lives) = time.time(), ("20261125T010000Z-cccccc", "20261126T010000Z-dddddd")
+    with StateDir.open(nights / ".appfleet") as state:
+        for run_id in (died, lives):
+            SqliteJournal.open(state, RunHeader(run_id, FLEET, "0.1.0", now), wall=lambda: now).close()
+        lock = FleetLock(state, FLEET)
+        assert lock.try_acquire(Holder.of_this_process(lives, "apply", now=now))
+        listed, page = run("history"), run("report", lives).out
+        runs = json.loads(run("history", "--format", "json").out)["runs"]
+        lock.release()
+    shown = {line.split()[0]: line for line in listed.out.splitlines() if line.startswith("2026")}
+    assert "  running  " in shown[lives]
+    assert "  no end  " in shown[died]
+    assert "Over the last 3 runs" in listed.out  # what is running has no numbers to compare
+    assert [one["run_id"] for one in runs if one.get("running")] == [lives]
+    assert '<p class="result">running</p>' in page
+    assert "was still running after" in page
+    assert "This page shows what the run has noted so far" in page
+    assert "  no end  " in next(line for line in run("history").out.splitlines() if line.startswith(lives))
 
 
 @pytest.mark.usefixtures("nights")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.architecture.test_schemas import check
 from tests.e2e.harness import QUICK
 
 if TYPE_CHECKING:
@@ -150,11 +151,14 @@ def test_limits_hold_for_all_shards_together(small: Run, tmp_path: Path) -> None
     ran = planned(small, 3, "plans")
     assert ran.code == 4
     (finding,) = json.loads(ran.out)["findings"]
+    check("gate", json.loads(ran.out))
     assert finding["message"].startswith("all domains together: 6 apps would be created, more than the 5")
 
 
 def test_what_was_approved_is_applied_in_shards_and_gathered(small: Run, tmp_path: Path) -> None:
-    assert planned(small, 2, "plans").code == 0
+    approved = planned(small, 2, "plans")
+    assert approved.code == 0
+    check("gate", json.loads(approved.out))
     ran = small("gate", "--shards", "2", "plans", "--detailed-exitcode")
     assert ran.code == 2
     assert "To apply each shard: appfleet apply --shard I/2 plans" in ran.out
@@ -169,6 +173,7 @@ def test_what_was_approved_is_applied_in_shards_and_gathered(small: Run, tmp_pat
     assert document["summary"] == {"created": 6}
     assert [line["lane"] for line in document["lanes"]] == [f"{number:012}/eu-west-1" for number in (1, 2, 3)]
     assert document["unwell"] == []
+    check("gather", document)
     assert json.loads((tmp_path / "plans" / "report.json").read_text()) == document
     assert "3 accounts and regions; 6 created." in small("gather", "plans").out
 
@@ -180,6 +185,7 @@ def test_a_lost_shard_is_named_and_can_be_run_again(small: Run) -> None:
     assert ran.code == 1
     document = json.loads(ran.out)
     assert document["summary"] == {"created": 2, "skipped": 4}
+    check("gather", document)
     assert document["lost"] == [f"{number:012}/eu-west-1" for number in (2, 3)]
     assert {row["error"]["code"] for row in document["unwell"]} == {"shard_lost"}
     assert "no shard reported on 000000000002/eu-west-1" in small("gather", "plans").out

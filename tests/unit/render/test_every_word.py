@@ -15,7 +15,7 @@ from engine.core.explain import Explanation, RuleLine
 from engine.core.identity import Owner
 from engine.core.observed import AppStatus
 from engine.core.outcome import AppResult, Outcome, RunResult
-from engine.core.status import FINE, Condition
+from engine.core.status import FINE, Condition, StatusRow
 from engine.core.trouble import Trouble
 from engine.policy.judge import Verdict
 from engine.render.explain_text import explain_text
@@ -25,7 +25,8 @@ from engine.render.plan_markdown import plan_markdown
 from engine.render.plan_text import plan_text
 from engine.render.report.markdown import report_markdown
 from engine.render.report.text import NEXT_STEPS, report_text
-from engine.render.status_text import WORDS, status_text
+from engine.render.status_text import status_text
+from engine.render.status_words import UNWELL, unwell_words
 from engine.render.steps_text import steps_text
 from engine.render.words import OUTCOMES, REASONS, STYLES, SYMBOLS
 from tests.fleets import LAB, a_row, an_app, key_of
@@ -93,7 +94,8 @@ def test_every_reason_has_words_and_every_status_is_drawn_in_colour(reason: Reas
 
 @pytest.mark.parametrize("condition", [condition for condition in Condition if condition not in FINE])
 def test_every_condition_that_is_not_well_has_words_and_a_way_out(condition: Condition) -> None:
-    words, way_out = WORDS[condition]
+    assert condition in UNWELL
+    words, way_out = unwell_words(StatusRow(key_of(LAB), Reason.IN_SYNC, condition))
     assert words
     assert way_out
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from engine.core.change import Action, Change, Reason
 from engine.core.finding import Finding
+from engine.core.hours import HoursAt
 from engine.core.identity import Owner
 from engine.core.observed import ObservedDomain, ObservedFleet, Ownership
 from engine.core.outcome import GOOD_OUTCOMES, AppResult, Outcome, OwnerResult, RunResult
@@ -23,7 +25,7 @@ from engine.render.status_markdown import status_markdown
 from engine.render.status_text import status_text
 from engine.render.validate_text import validate_text
 from engine.render.words import OUTCOMES
-from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_fleet, a_row, an_app, key_of
+from tests.fleets import CANVAS, KERNEL, LAB, TODAY, a_fleet, a_row, an_app, hours_of, key_of
 from tests.tables import unpadded
 from tests.unit.render.samples import BOB_LAB, DECISIONS, FULL, HOSTILE, a_hostile_plan, a_plan, a_report, a_status
 
@@ -290,3 +292,17 @@ def test_several_domains_are_told_apart_in_the_table_of_teams() -> None:
     text = status_text(a_status(a_plan(decisions=(DECISIONS[0], other))), width=120)
     assert "research: forecasting" in text
     assert "lab: (no team)" in text
+
+
+def test_an_app_that_is_still_there_outside_its_hours_says_so_in_its_row_and_below() -> None:
+    hours = hours_of("Mon-Fri 08:00-19:00 Europe/Berlin")
+    at = HoursAt.of((hours,), datetime(2026, 12, 4, 20, tzinfo=UTC))
+    decisions = (
+        Change(key_of(LAB), Action.DELETE, Reason.OUTSIDE_HOURS, a_row(LAB), replace(an_app(LAB), hours=hours)),
+        Change(key_of(BOB_LAB), Action.NONE, Reason.KEPT, a_row(BOB_LAB), replace(an_app(BOB_LAB), hours=hours)),
+    )
+    text = status_text(a_status(a_plan(decisions=decisions), hours=at), width=200)
+    rows = [line for line in text.splitlines() if line.startswith("  InService")]
+    assert [row.partition("running, ")[2] for row in rows] == ["outside its hours, back Mon 08:00"] * 2
+    assert "Still there outside their hours (1 app): apply stops those that this fleet owns\n" in text
+    assert "No longer wanted" not in text

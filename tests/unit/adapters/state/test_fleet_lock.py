@@ -11,19 +11,21 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.adapters.state.lock import FleetLock, Holder, lock_file_name, parse_holder
+from engine.adapters.state.lock import FleetLock, Holder, holds, lock_file_name, parse_holder
 from engine.adapters.state.state_dir import StateDir
 from engine.core.errors import ExitCode, LockHeldError, StateError
-from engine.core.limits import LOCK_POLL_SECONDS
+from engine.core.limits import LOCK_ALIVE_MAX_SECONDS, LOCK_POLL_SECONDS
 from tests.e2e.harness import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
 
 ME = Holder(os.getpid(), socket.gethostname(), "ann", "2026-11-24T01:00:00Z", "r1", "apply")
 TIMEOUT_S = 180
@@ -399,3 +401,16 @@ class TestWithoutWriting:
         assert lock.try_acquire(ME)
         assert lock.read_holder() is None
         lock.release()
+
+
+def test_a_run_of_another_machine_holds_its_lock_while_its_signs_of_life_are_fresh(tmp_path: Path) -> None:
+    with StateDir.open(tmp_path / "state") as state:
+        lock = FleetLock(state, "ml")
+        assert lock.try_acquire(replace(ME, host="elsewhere"))
+        fresh, stale = 1_000.0 - LOCK_ALIVE_MAX_SECONDS, 999.0 - LOCK_ALIVE_MAX_SECONDS
+        assert holds(state, "ml", "r1", fresh, now=1_000.0)
+        assert not holds(state, "ml", "r1", stale, now=1_000.0)
+        assert not holds(state, "ml", "another", fresh, now=1_000.0)
+        assert not holds(state, "web", "r1", fresh, now=1_000.0)
+        lock.release()
+        assert not holds(state, "ml", "r1", fresh, now=1_000.0)
