@@ -143,6 +143,7 @@ def plan() -> dict[str, Any]:
     shown["properties"]["domains"] = maps(obj(account=TEXT, region=TEXT))  # those that were reached
     shown["properties"]["hours"] = arr(HOURS)  # where an app has hours
     shown["properties"]["at"] = TIME  # with --at alone
+    shown["properties"]["organization"] = FINGERPRINT  # with --policies alone
     return shown
 
 
@@ -199,8 +200,9 @@ def status() -> dict[str, Any]:
 def explain() -> dict[str, Any]:
     """`explain --format json`."""
     rule = obj(
+        ("organization",),
         rule=TEXT, enforcement=TEXT, verdict=TEXT, message=TEXT, group=TEXT, source=TEXT, seen=maps(ANYTHING),
-        exception=or_null(TEXT),
+        exception=or_null(TEXT), organization=FLAG,
     )  # fmt: skip
     shown = document(
         "appfleet explain --format json",

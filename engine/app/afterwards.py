@@ -41,7 +41,7 @@ def after_an_early_end(options: AppOptions, report: ApplyReport, emit: Emit, *, 
         from engine.config.policy.policy_file import channels_in
 
         folder, files = find_policies(options.fleet_file)
-        channels = channels_in(files, folder)
+        channels = channels_in(files, folder, options.policies)
     if not channels and options.report_to is None and options.trace is None:
         return report
     return asyncio.run(afterwards(options, channels, report, emit))

@@ -109,6 +109,7 @@ def _line(verdict: RuleVerdict) -> RuleLine:
         group=verdict.group,
         seen=verdict.seen,
         exception="" if exception is None else f"{exception.reason}, until {exception.expires} ({exception.source})",
+        is_organizations=verdict.rule.is_organizations,
     )
 
 

@@ -84,7 +84,7 @@ async def gate(options: AppOptions, plans: Path | BucketUrl, count: int) -> Verd
 def _judged(options: AppOptions, records: Sequence[ShardRecord]) -> Verdict:
     """Judge what shards wrote by the policies of the fleet file. Raises AppfleetError."""
     folder, files = find_policies(options.fleet_file)
-    policies = load_policies(files, folder)
+    policies = load_policies(files, folder, options.policies)
     about = records[0].about
     if dict(policies.inputs) != dict(about.policies):
         raise StalePlanError(
@@ -92,7 +92,8 @@ def _judged(options: AppOptions, records: Sequence[ShardRecord]) -> Verdict:
             hint="Run gate over the same files, or plan every shard again under a new name",
         )
     allowed = tuple(map(parse_allowance, request_of(about).allow_destructive))
-    return judge(records, policies.admission, policies.settings.safety, allowed, policies.sources)
+    safety, above = policies.settings.safety, policies.of_organization
+    return judge(records, policies.admission, safety, allowed, policies.sources, above)
 
 
 @dataclass(frozen=True, slots=True)

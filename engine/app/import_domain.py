@@ -236,10 +236,10 @@ def require_free(path: Path) -> None:
         raise _there(path)
 
 
-def refused_beside(path: Path) -> str:
+def refused_beside(path: Path, organization: Sequence[Path] = ()) -> str:
     """Return why the commands over an imported file fail, by the policies beside it; empty where they do not."""
     try:
-        result = validated(path, today())
+        result = validated(path, today(), organization=organization)
     except ConfigError as error:
         first = error.diagnostics[0].render()
         return f"Both exit {error.exit_code}, since the policies beside it are not valid: {first}"

@@ -11,10 +11,11 @@ from engine.config.fleet.fleet_file import find_policies, load_fleet
 from engine.config.policy.policy_file import load_policies
 from engine.config.service.dates import date_warnings
 from engine.core.diagnostics import Severity
+from engine.core.durations import format_duration
 from engine.core.errors import ConfigError, PolicyError, UsageError
 from engine.core.finding import Finding
 from engine.core.limits import FILE_FINDINGS_MAX_COUNT
-from engine.core.request import ALLOW, FROM_FLEET, REPLACE_KEY
+from engine.core.request import ALLOW, FROM_FLEET, PRUNE, REPLACE, REPLACE_KEY
 from engine.core.selection import AskedKeys, require_declared
 from engine.core.selectors import SHARD
 
@@ -157,7 +158,14 @@ class Loaded:
         from engine.policy.guardrails import check_weights
 
         is_part, sources = self.shard is not None, self.policies.sources
-        return check_weights(weights, self.settings.safety, _allowances(allowed), sources, of_shard=is_part)
+        return check_weights(
+            weights,
+            self.settings.safety,
+            _allowances(allowed),
+            sources,
+            of_shard=is_part,
+            organizations=self.policies.of_organization,
+        )
 
     def allowed_keys(self, allowed: Sequence[str]) -> frozenset[AppKey]:
         """Return the keys that `--allow-destructive` names one by one; raises UsageError for what is no allowance."""
@@ -190,8 +198,11 @@ def load(
     strict: bool = False,
     shard: Shard | None = None,
     denied_groups: Collection[tuple[Scope, str]] | None = None,
+    organization: Sequence[Path] = (),
 ) -> Loaded:
     """Read the fleet and its policies, and let the rules judge it as of `today`. Raises ConfigError and PolicyError.
+
+    `organization` names folders of policies that bound the fleet's own; raises UsageError for one that is missing.
 
     `strict`: what the files are only warned about is an error, too. Of a `shard` the rules that need the other shards
     are not asked: the apps of `denied_groups` are what they denied, once the gate has asked them.
@@ -199,9 +210,11 @@ def load(
     try:
         loaded = load_fleet(fleet_file, also, shard)
     except ConfigError as error:
-        raise _with_policies(error, fleet_file) from None
-    policies = load_policies(loaded.policy_files, loaded.folder)
-    warnings = (*loaded.of_defaults, *loaded.warnings, *policies.warnings)
+        raise _with_policies(error, fleet_file, organization) from None
+    policies = load_policies(loaded.policy_files, loaded.folder, organization)
+    # A fleet without policies of its own is right where an organization has some.
+    of_defaults = () if organization else loaded.of_defaults
+    warnings = (*of_defaults, *loaded.warnings, *policies.warnings)
     if strict and warnings:
         raise ConfigError(tuple(replace(warning, severity=Severity.ERROR) for warning in warnings))
     warnings += date_warnings(loaded.fleet.apps, policies.exceptions, policies.settings.safety, today)
@@ -227,22 +240,29 @@ def load(
     )
 
 
-def _with_policies(error: ConfigError, fleet_file: Path) -> ConfigError:
+def _with_policies(error: ConfigError, fleet_file: Path, organization: Sequence[Path]) -> ConfigError:
     """Add what is wrong with the policies to what is wrong with the fleet's files: all problems in one go."""
     diagnostics = error.diagnostics
     if not fleet_file.exists() and len(diagnostics) == 1:
         return ConfigError((replace(diagnostics[0], hint=f"{diagnostics[0].hint}, or make one with: appfleet init"),))
     folder, files = find_policies(fleet_file)
     try:
-        load_policies(files, folder)
+        load_policies(files, folder, organization)
     except PolicyError as policy_error:
         diagnostics += policy_error.diagnostics
     return ConfigError(diagnostics)
 
 
-def validated(fleet_file: Path, today: date, *, policy_tests: bool = False, strict: bool = False) -> ValidateResult:
+def validated(
+    fleet_file: Path,
+    today: date,
+    *,
+    policy_tests: bool = False,
+    strict: bool = False,
+    organization: Sequence[Path] = (),
+) -> ValidateResult:
     """Do what `load` does, run the policies' own tests when asked to, and give what a reader wants to know of it."""
-    loaded = load(fleet_file, today, strict=strict)
+    loaded = load(fleet_file, today, strict=strict, organization=organization)
     return ValidateResult(
         loaded.fleet,
         len(loaded.policies.inputs),
@@ -271,7 +291,11 @@ def _tested(loaded: Loaded) -> tuple[PolicyTestResult, ...]:
     from engine.policy.testing import run_policy_tests
 
     tests = load_policy_tests(find_policy_tests(loaded.policy_paths), loaded.folder)
-    return run_policy_tests(loaded.policies.admission, tests)
+    policies = loaded.policies
+    if policies.bounds or any(rule.is_organizations for rule in policies.rules):
+        # A fleet's tests are about its own policy: a rule that an organization adds must not break them.
+        policies = load_policies(loaded.policy_paths, loaded.folder)
+    return run_policy_tests(policies.admission, tests)
 
 
 def _allowances(texts: Sequence[str]) -> tuple[Allowance, ...]:
@@ -292,16 +316,50 @@ def read(
     `laid_over`: a command declares more than the files do, and selects it.
     """
     shard = options.selectors.shard
-    loaded = load(options.fleet_file, today, strict=options.strict, shard=shard, denied_groups=denied_groups)
+    loaded = load(
+        options.fleet_file,
+        today,
+        strict=options.strict,
+        shard=shard,
+        denied_groups=denied_groups,
+        organization=options.policies,
+    )
+    _refuse_beyond_bounds(options, loaded.policies)
     named = keys_named(options, loaded)
     if not laid_over:
         require_declared(options.selectors, named, loaded.fleet, loaded.teams, loaded.domains)
     return loaded
 
 
+def _refuse_beyond_bounds(options: AppOptions, policies: LoadedPolicies) -> None:
+    """Raise UsageError for a flag that asks for more than an organization's policies allow."""
+    if not policies.bounds:
+        return
+    request, bounds = options.request, policies.bounds
+    replaces = request.replace_on_drift or bool(request.replace_keys)
+    asked = (
+        (request.prune, "prune", False, PRUNE.flag, "prune = false"),
+        (replaces, "replace", "never", REPLACE.flag, 'replace = "never"'),
+    )
+    for is_asked, key, word, flag, written in asked:
+        found = bounds.get(f"safety.{key}")
+        if is_asked and found is not None and found.value == word:
+            raise UsageError(
+                f"{flag} is not allowed: the organization's policies have {written} ({found.source})",
+                hint=f"Leave {flag} out, or ask who keeps the organization's policies",
+            )
+    most = bounds.get("execution.deadline")
+    if most is not None and options.deadline_s is not None and options.deadline_s > most.value:
+        raise UsageError(
+            f"--deadline {format_duration(options.deadline_s)} is longer than the organization's policies allow: "
+            f"{format_duration(most.value)} ({most.source})",
+            hint=f"Give --deadline {format_duration(most.value)} or less",
+        )
+
+
 def validate(options: AppOptions) -> ValidateResult:
     """Read and check everything that can be checked offline. Raises ConfigError with every problem."""
-    return validated(options.fleet_file, today())
+    return validated(options.fleet_file, today(), organization=options.policies)
 
 
 def now() -> datetime:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class AppOptions:
     """What a command is given. Times are seconds.
 
-    `state_url` is where machines share the state, which then is in no folder.
+    `policies` are the folders of an organization's policies. `state_url` is where machines share the state, which then
+    is in no folder.
 
     `simulate` is None for the real service, empty for a world made for the fleet, else a scenario's file.
     `deadline_s` None: the policy's. `saved_plan` is the file of a plan that was approved, or where those of shards are;
@@ -40,6 +41,7 @@ class AppOptions:
     """
 
     fleet_file: Path
+    policies: tuple[Path, ...] = field(default=(), kw_only=True)
     state_dir: Path | None = None
     state_url: BucketUrl | None = None
     endpoint_url: str | None = None

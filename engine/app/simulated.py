@@ -102,7 +102,7 @@ def _world(options: AppOptions, loaded: Loaded, kept: Path) -> World:
     world = load_world(kept)
     declared = loaded
     if world is None and options.command == IMPORT and options.fleet_file.exists():
-        declared = load(options.fleet_file, datetime.now(UTC).date())
+        declared = load(options.fleet_file, datetime.now(UTC).date(), organization=options.policies)
     with_owners = not declared.settings.create_owners
     if world is None:
         world = world_for_fleet(declared.fleet, time.time(), with_owners=with_owners)

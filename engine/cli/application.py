@@ -98,6 +98,7 @@ def _version(wanted: bool) -> None:
 def _globals(
     ctx: typer.Context,
     file: flags.FileFlag = Path(FLEET_FILE_NAME),
+    policies: flags.PoliciesFlag = None,
     state_dir: flags.StateDirFlag = None,
     endpoint_url: flags.EndpointFlag = None,
     log_format: flags.LogFormatFlag = LogFormat.AUTO,
@@ -110,7 +111,7 @@ def _globals(
 ) -> None:
     """Create the SageMaker Studio apps that fleet.toml declares, within rate and quota."""
     call = ctx.obj if isinstance(ctx.obj, Call) else Call(())
-    ctx.obj = Globals(file, log_format, log_file, log_level, state_dir, endpoint_url, call)
+    ctx.obj = Globals(file, log_format, log_file, log_level, state_dir, endpoint_url, call, tuple(policies or ()))
 
 
 COMPLETE_VARIABLE: Final = "_APPFLEET_COMPLETE"  # set by the script that `completion` prints

@@ -15,7 +15,9 @@ from engine.core.identity import KEY_PARTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GLOBAL_FLAGS: Final = ("--file", "--log-format", "--log-file", "--log-level", "--state-dir", "--endpoint-url")
+GLOBAL_FLAGS: Final = (
+    *("--file", "--policies", "--log-format", "--log-file", "--log-level", "--state-dir", "--endpoint-url"),
+)
 _SHORT_FILE: Final = "-f"
 SIMULATE: Final = "--simulate"
 REPLACE: Final = request.REPLACE.flag

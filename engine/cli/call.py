@@ -104,6 +104,17 @@ class Call:
         return self._path("--file") or self._path("-f") or Path(FLEET_FILE_NAME)
 
     @property
+    def policies(self) -> tuple[Path, ...]:
+        """The folders of an organization's policies."""
+        found: list[str] = []
+        for place, word in enumerate(self.words):
+            name, equals, value = word.partition("=")
+            if name == "--policies":
+                found += [value] if equals else self.words[place + 1 : place + 2]
+        named = found or os.environ.get(f"{ENV_PREFIX}POLICIES", "").split(os.pathsep)
+        return tuple(Path(folder) for folder in named if folder)
+
+    @property
     def state_path(self) -> Path:
         """The state folder; relative where the folder that the command is called in is gone.
 

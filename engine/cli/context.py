@@ -35,6 +35,7 @@ class Globals:
     state_dir: str | None
     endpoint_url: str | None
     call: Call = field(default_factory=lambda: Call(()))
+    policies: tuple[Path, ...] = ()
 
 
 def simulate_of(text: str | None) -> str | None:
@@ -98,6 +99,7 @@ def options_of(globals_: Globals) -> AppOptions:
     url = None if named is None else parse_bucket_url(named)
     return AppOptions(
         fleet_file=globals_.fleet_file,
+        policies=globals_.policies,
         redactor=redactor(),
         state_dir=None if named is None or url is not None else Path(named),
         state_url=url,
@@ -155,6 +157,7 @@ def typed(options: AppOptions, *words: str) -> str:
     parts = ["appfleet"]
     if str(options.fleet_file) != FLEET_FILE_NAME:
         parts += ["-f", str(options.fleet_file)]
+    parts += [word for folder in options.policies for word in ("--policies", str(folder))]
     if (state := options.state_url or options.state_dir) is not None:
         parts += ["--state-dir", str(state)]
     if options.endpoint_url:

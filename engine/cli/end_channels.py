@@ -84,6 +84,7 @@ def _options(call: Call) -> AppOptions:
         call.fleet_file,
         call.state_path if call.names_state and call.state_url is None else None,
         call.state_url,
+        policies=call.policies,
         endpoint_url=call.value("--endpoint-url") or None,
         simulate="" if call.is_simulated else None,
         run_id=call.run_id,

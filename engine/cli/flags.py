@@ -54,6 +54,15 @@ def output_flag(*names: str, help: str) -> Any:  # noqa: A002  # as above
 FileFlag = Annotated[
     Path, path_flag("-f", "--file", help="The fleet file.", dash="A fleet file is never read from standard input")
 ]
+PoliciesFlag = Annotated[
+    list[Path] | None,
+    flag(
+        "--policies",
+        help="Folder of an organization's policies, which the fleet's own cannot loosen. Repeatable; in the variable "
+        "separated as in PATH.",
+        metavar="FOLDER",
+    ),
+]
 LogFormatFlag = Annotated[
     LogFormat,
     flag("--log-format", help="How log lines are written; auto is console on a terminal and JSON elsewhere."),

@@ -58,7 +58,7 @@ def iam_policy(
             f"--read-only and {'--destroy' if destroy else '--offboard'} exclude each other",
             hint="Run it twice, for one role that plans and one that applies",
         )
-    loaded = load(globals_.fleet_file, today())
+    loaded = load(globals_.fleet_file, today(), organization=globals_.policies)
     for warning in loaded.warnings:
         say(warning.render())
     deletes = destroy or iam.may_destroy(loaded.fleet, loaded.settings)

@@ -131,7 +131,7 @@ def _say_what_follows(out: Path, options: AppOptions) -> None:
     commands = (["plan"], ["apply", *Request(adopt=True).argv()])
     plan, adopt = (typed(following, *words, *simulation(following)) for words in commands)
     say(f"wrote {clean(str(out))}\nNext:\n  {plan}\n  {adopt}")
-    if refused := refused_beside(out):
+    if refused := refused_beside(out, options.policies):
         say(f"{refused}\nTo see every finding: {typed(following, 'validate')}")
     say("Until this fleet adopts an app, it cannot prune or replace it.")
 

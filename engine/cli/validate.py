@@ -31,7 +31,9 @@ def validate(
     from engine.app.loading import today, validated
     from engine.render.validate_text import validate_text
 
-    result = validated(globals_.fleet_file, today(), policy_tests=policy_tests, strict=strict)
+    result = validated(
+        globals_.fleet_file, today(), policy_tests=policy_tests, strict=strict, organization=globals_.policies
+    )
     for warning in result.warnings:
         say(warning.render())
     text = validate_text(

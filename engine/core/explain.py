@@ -28,7 +28,10 @@ class FieldOrigin:
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """What one rule said. `seen` are the variables that it looked at; `exception` why it does not hold, or empty."""
+    """What one rule said. `seen` are the variables that it looked at; `exception` why it does not hold, or empty.
+
+    `is_organizations`: no file of the fleet can change the rule.
+    """
 
     rule: str
     enforcement: str
@@ -38,6 +41,7 @@ class RuleLine:
     group: str = ""
     seen: tuple[tuple[str, str], ...] = ()
     exception: str = ""
+    is_organizations: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Explanation:
                     "source": str(one.source),
                     "seen": dict(one.seen),
                     "exception": one.exception,
+                    **({"organization": True} if one.is_organizations else {}),
                 }
                 for one in self.rules
             ],

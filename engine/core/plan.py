@@ -19,6 +19,7 @@ from engine.core.finding import Finding
 from engine.core.forecast import Forecast
 from engine.core.hours import HoursLine
 from engine.core.identity import Lane
+from engine.core.inputs import digest_of, of_organization
 from engine.core.trouble import Trouble
 
 FORMAT_VERSION: Final = 1
@@ -131,6 +132,11 @@ class Plan:
         )
 
     @property
+    def organization(self) -> str:
+        """The digest of the organization's policies that it was made under; empty where there were none."""
+        return digest_of(of_organization(self.inputs))
+
+    @property
     def applyable(self) -> bool:
         """Whether apply may run it."""
         return not self.denied
@@ -199,6 +205,7 @@ class Plan:
             "lanes": self.lanes,
             **({"domains": {name: lane._asdict() for name, lane in self.domain_lanes}} if self.domain_lanes else {}),
             "inputs": dict(self.inputs),
+            **({"organization": self.organization} if self.organization else {}),
             "selectors": _grouped(self.selectors),
             "options": dict(self.options),
             "fingerprint": self.fingerprint,

@@ -6,7 +6,7 @@ records are kept (`app.plan_place`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -145,6 +145,7 @@ def judge(
     safety: Safety,
     allowances: Sequence[Allowance] = (),
     sources: Mapping[str, Source] | None = None,
+    organizations: Collection[str] = (),
 ) -> Verdict:
     """Judge all shards of one plan together. Raises StalePlanError where they are not of one plan."""
     about = _common(records)
@@ -153,7 +154,7 @@ def judge(
     weights = {name: weight for record in records for name, weight in record.weights.items()}
     weights = dict(sorted(weights.items()))
     groups = admission.judge_groups((group for record in records for group in record.groups), today)
-    broken = check_weights(weights, safety, allowances, sources)
+    broken = check_weights(weights, safety, allowances, sources, organizations=organizations)
     findings = {finding for record in records for finding in record.findings}
     return Verdict(
         about,

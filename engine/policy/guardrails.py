@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -104,15 +104,17 @@ def check_weights(
     sources: Mapping[str, Source] | None = None,
     *,
     of_shard: bool = False,
+    organizations: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """Return a mandatory finding for each limit that is broken, sorted; none when the plan may run.
 
     `weights` is what is planned by domain. Destroys that an allowance covers are not counted; an allowance that does
     not fit the plan exactly is a finding itself, since the plan is then not the one that was meant. `sources` tells
     where a limit was set, by its key path. `of_shard`: other domains are planned elsewhere, so only limits of single
-    domains, and allowances for less than what is destroyed here, can be judged.
+    domains, and allowances for less than what is destroyed here, can be judged. `organizations` are the key paths of
+    limits that an organization set.
     """
-    check = _Check(safety, dict(sources or {}))
+    check = _Check(safety, dict(sources or {}), organizations)
     whole = sum_of(weights.values())
     for allowance in allowances:
         check.allowance(allowance, whole.destroyed, of_shard=of_shard)
@@ -140,9 +142,10 @@ def _parts(
 class _Check:
     """Holds a plan, part by part, against the limits."""
 
-    def __init__(self, safety: Safety, sources: Mapping[str, Source]) -> None:
+    def __init__(self, safety: Safety, sources: Mapping[str, Source], organizations: Collection[str]) -> None:
         self.safety = safety
         self.sources = sources
+        self.organizations = organizations
         self.findings: list[Finding] = []
 
     def allowance(self, allowance: Allowance, destroyed: Sequence[str], *, of_shard: bool) -> None:
@@ -235,6 +238,7 @@ class _Check:
     def _deny(self, limit: str, message: str, allow: tuple[str, ...] = ()) -> None:
         source = self.sources.get(f"safety.{limit}")
         shown = "" if source is None else str(source)
+        message += ". The organization's policies set this limit" if f"safety.{limit}" in self.organizations else ""
         self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown, allow))
 
 

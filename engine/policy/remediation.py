@@ -84,6 +84,8 @@ class Remediator:
                     f"({first.source}) to {show_set(before)}"
                 )
                 hint = "Narrow the match of one of them, so that only one sets the field"
+                if rule.is_organizations and not first.is_organizations:
+                    hint = f"Narrow the match of rule {first.id}: this fleet cannot change the organization's"
                 self._note((first.id, rule.id, name), rule, message, hint)
 
     def _note_refused(self, rule: Rule, app: DesiredApp) -> None:

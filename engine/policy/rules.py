@@ -50,7 +50,8 @@ class Rule:
 
     `match` None: every app or group. `check` is None for a remediation alone, `sets` empty for every other
     rule. `path` is its key path in the file (`rule[0]`). `sets` holds field names of AppSpec, or `fallback`,
-    with values of the field's own type (tags and fallback as tuples), sorted by name.
+    with values of the field's own type (tags and fallback as tuples), sorted by name. `is_organizations`: it is of a
+    folder of `--policies`, and the fleet's own files cannot change it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Rule:
     message_source: Source | None = None
     sets: tuple[tuple[str, Any], ...] = ()
     path: str = ""
+    is_organizations: bool = False
 
     def key_path(self, key: str) -> str:
         """Return the key path of one of its keys, for a problem."""

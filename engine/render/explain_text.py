@@ -78,7 +78,8 @@ def _rules(explanation: Explanation, paint: Paint) -> str:
     lines = ["Rules:"]
     for one in explanation.rules:
         verdict = paint(_VERDICT_STYLES.get(one.verdict, "dim"), one.verdict.replace("_", " "))
-        lines.append(f"  {clean(one.rule)} ({one.enforcement}, {clean(str(one.source))}): {verdict}")
+        whose = "organization, " if one.is_organizations else ""
+        lines.append(f"  {clean(one.rule)} ({one.enforcement}, {whose}{clean(str(one.source))}): {verdict}")
         lines += _details(one)
     return "\n".join(lines)
 

@@ -6,18 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from engine.core.identity import Lane
+from engine.core.inputs import of_organization
 from engine.core.limits import LANES_SHOWN_MAX_COUNT
 from engine.core.plan import Plan, PlanLane
 from engine.core.request import header_flags
 from engine.core.text import clean, count_of
 
 LABEL_CHARS: Final = 7  # of the longest label of the head
+_DIGEST_SHOWN_CHARS: Final = len("sha256:") + 16  # the document has all of it
 
 
 def header_lines(plan: Plan, *, unfold: bool = False) -> list[tuple[str, str]]:
     """Return the lines of the head as pairs of label and text, for every format; of many lanes a few."""
     shown = len(plan.lanes) if unfold else LANES_SHOWN_MAX_COUNT
     lines = [("Fleet", clean(plan.fleet)), *lane_lines(plan.lanes, shown)]
+    if plan.organization:
+        files = count_of(len(of_organization(plan.inputs)), "file")
+        lines.append(("Policy", f"of the organization: {files}, {plan.organization[:_DIGEST_SHOWN_CHARS]}"))
     if plan.at:
         lines.append(("At", f"{clean(plan.at)}: what would be done then"))
     if plan.selectors:

@@ -1,19 +1,23 @@
 """Policy files: text in, settings and compiled rules out, or every problem of every file at once.
 
 Several files merge; what one of them sets, no other may set again. Not here: which keys there are
-(`policy_models`), what an expression means (`engine.policy`).
+(`policy_models`), what an organization's settings do to a fleet's (`organization`), what an expression means
+(`engine.policy`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
+from engine.config.policy.merged import Merged
 from engine.config.policy.notify_models import NotifyTable
+from engine.config.policy.organization import bound, organization_folders
 from engine.config.policy.policy_models import (
     DEFAULTS,
     BackoffTable,
@@ -37,7 +41,8 @@ from engine.config.service import service_model as service
 from engine.config.service.fields import REGION
 from engine.core.desired import Source
 from engine.core.diagnostics import Diagnostic
-from engine.core.errors import PolicyError
+from engine.core.errors import PolicyError, UsageError
+from engine.core.inputs import organization_input
 from engine.core.limits import NOTIFY_CHANNELS_MAX_COUNT, POLICY_FILE_MAX_BYTES, POLICY_FILES_MAX_COUNT
 from engine.core.settings import (
     HOURLY_USD,
@@ -63,12 +68,20 @@ _ARRAYS: Final[Mapping[str, type[RuleTable | ExceptionTable | PriorityTable | No
 }
 
 
+class Bound(NamedTuple):
+    """What an organization set, and where."""
+
+    value: Any
+    source: Source
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedPolicies:
     """What all policy files say together.
 
     `admission` holds the rules compiled. `inputs` pairs each file with its SHA-256, sorted. `sources` tells
-    where a setting was written, by its key path (`safety.destroy_max`); defaults are not in it.
+    where a setting was written, by its key path (`safety.destroy_max`); defaults are not in it. `bounds` holds what an
+    organization set, in the same way.
     """
 
     settings: Settings
@@ -79,52 +92,29 @@ class LoadedPolicies:
     inputs: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     sources: Mapping[str, Source] = field(default_factory=dict, hash=False)
+    bounds: Mapping[str, Bound] = field(default_factory=dict, hash=False)
+
+    @property
+    def of_organization(self) -> frozenset[str]:
+        """The settings whose value is the organization's, by their key paths."""
+        return frozenset(path for path, one in self.bounds.items() if self.sources.get(path) == one.source)
 
 
-@dataclass(slots=True)
-class _Merged:
-    """The scalars of all files so far, each value with the key that set it; and whom their `[[notify]]` name."""
-
-    problems: Problems
-    values: dict[KeyPath, Any] = field(default_factory=dict)
-    places: dict[KeyPath, Place] = field(default_factory=dict)
-    channels: list[NotifyChannel] = field(default_factory=list)
-
-    def put(self, path: KeyPath, value: Any, place: Place) -> None:
-        """Keep a value; a second one for the same key is the error."""
-        first = self.places.get(path)
-        if first is not None:
-            self.problems.error(
-                Code.CONFLICT,
-                place,
-                f"is set already at {first.source}",
-                f"Keep {show_path(path)} in one of the two files",
-            )
-            return
-        self.values[path] = value
-        self.places[path] = place
-
-    def get(self, path: KeyPath, default: Any) -> Any:
-        """Return what was set, or the default."""
-        return self.values.get(path, default)
-
-    def place_of(self, *paths: KeyPath) -> Place:
-        """Return where the first of these keys was set; one of them must have been."""
-        return next(self.places[path] for path in paths if path in self.places)
-
-
-def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
+def load_policies(files: Sequence[Path], root: Path, organization: Sequence[Path] = ()) -> LoadedPolicies:
     """Read and merge policy files, and compile their rules.
 
-    `files` lie below `root`, absolute or relative to it. Raises PolicyError with every problem of all files.
+    `files` lie below `root`, absolute or relative to it. `organization` names folders whose policies bound those of
+    `files`; of several the first bounds the others. Raises PolicyError with every problem of all files, and UsageError
+    for a folder that is missing or empty.
     """
     problems = Problems()
+    folders = organization_folders(organization)
     folder = _folder(root)
-    documents, is_complete = _documents(files, folder, problems)
-    merged = _Merged(problems)
-    reader = RuleReader(problems, is_complete=is_complete)
-    for document in documents:
-        _take(document, merged, reader)
+    reader = RuleReader(problems)
+    above = [_merged([Path(name) for name in names], each, reader, is_above=True) for each, names in folders]
+    merged = _merged(files, folder, reader)
+    for one in reversed(above):
+        bound(merged, one)
     settings = _settings(merged)
     rules, exceptions, priorities = reader.finish()
     diagnostics = list(problems.errors)
@@ -135,24 +125,57 @@ def load_policies(files: Sequence[Path], root: Path) -> LoadedPolicies:
         diagnostics.extend(error.diagnostics)
     if admission is None or diagnostics:
         raise PolicyError(tuple(sorted(diagnostics, key=lambda d: (d.file, d.line, d.key_path, d.message))))
-    sources = {show_path(path): place.source for path, place in merged.places.items()}
     return LoadedPolicies(
-        settings, rules, exceptions, priorities, admission, folder.inputs(), problems.warnings, sources
+        settings,
+        rules,
+        exceptions,
+        priorities,
+        admission,
+        tuple(sorted((*folder.inputs(), *_inputs_of(each for each, _ in folders)))),
+        problems.warnings,
+        {show_path(path): place.source for path, place in merged.places.items()},
+        {
+            show_path(path): Bound(one.values[path], place.source)
+            for one in reversed(above)
+            for path, place in one.places.items()
+        },
     )
 
 
-def channels_in(files: Sequence[Path], root: Path) -> tuple[NotifyChannel, ...]:
+def _merged(files: Sequence[Path], folder: Folder, reader: RuleReader, *, is_above: bool = False) -> Merged:
+    """Return the scalars of the files of one folder, and hand their rules over; `is_above` are an organization's."""
+    documents, is_complete = _documents(files, folder, reader.problems)
+    reader.is_complete = reader.is_complete and is_complete
+    reader.is_above = is_above
+    merged = Merged(reader.problems)
+    for document in documents:
+        _take(document, merged, reader)
+    _check_rates(merged, is_above=is_above)
+    return merged
+
+
+def _inputs_of(folders: Iterable[Folder]) -> Iterator[tuple[str, str]]:
+    """Return the files of an organization with their SHA-256, under names that are the same on every machine."""
+    for number, folder in enumerate(folders):
+        yield from ((organization_input(number, name), digest) for name, digest in folder.inputs())
+
+
+def channels_in(files: Sequence[Path], root: Path, organization: Sequence[Path] = ()) -> tuple[NotifyChannel, ...]:
     """Return whom policy files name to be notified, also where something else in them is wrong. Raises nothing.
 
     For a run that ended because its files are. What is wrong was said by then.
     """
     unsaid = Problems()
     found: list[NotifyChannel] = []
-    for document in _documents(files, _folder(root), unsaid)[0]:
+    documents = _documents(files, _folder(root), unsaid)[0]
+    with suppress(UsageError):
+        for folder, names in organization_folders(organization):
+            documents += _documents([Path(name) for name in names], folder, unsaid)[0]
+    for document in documents:
         written = document.data.get("notify", [])
         for index, item in enumerate(written if isinstance(written, list) else ()):
             table = check_table(NotifyTable, item, document.place.at("notify", index), unsaid)
-            found += [] if table is None else [table.channel()]
+            found += [] if table is None or table.channel() in found else [table.channel()]
     return tuple(found[:NOTIFY_CHANNELS_MAX_COUNT])
 
 
@@ -178,7 +201,7 @@ def _read(folder: Folder, file: Path, problems: Problems) -> Document | None:
     return parse_document(item, problems)
 
 
-def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
+def _take(document: Document, merged: Merged, reader: RuleReader) -> None:
     """Parse the file; collect every problem instead of stopping at the first."""
     place, problems = document.place, merged.problems
     data = dict(document.data)
@@ -204,14 +227,14 @@ def _take(document: Document, merged: _Merged, reader: RuleReader) -> None:
     _collect(PolicyTables.model_validate({key: data[key] for key in right}), place, merged)
 
 
-def _add_channel(table: NotifyTable, place: Place, merged: _Merged) -> None:
+def _add_channel(table: NotifyTable, place: Place, merged: Merged) -> None:
     merged.channels.append(table.channel())
     if len(merged.channels) == NOTIFY_CHANNELS_MAX_COUNT + 1:
         hint = "Let one command or topic pass it on to several receivers"
         merged.problems.error(Code.LIMIT, place, f"there are more than {NOTIFY_CHANNELS_MAX_COUNT} [[notify]]", hint)
 
 
-def _collect(tables: PolicyTables, place: Place, merged: _Merged) -> None:
+def _collect(tables: PolicyTables, place: Place, merged: Merged) -> None:
     """Put every scalar that the file sets into the merge."""
     for name in ("execution", "observe", "safety", "tolerance", "owners"):
         _put_fields(getattr(tables, name), (name,), place, merged)
@@ -221,13 +244,13 @@ def _collect(tables: PolicyTables, place: Place, merged: _Merged) -> None:
     _collect_prices(tables.prices, place, merged)
 
 
-def _put_fields(table: BaseModel, path: KeyPath, place: Place, merged: _Merged) -> None:
+def _put_fields(table: BaseModel, path: KeyPath, place: Place, merged: Merged) -> None:
     for key in type(table).model_fields:
         if key in table.model_fields_set:
             merged.put((*path, key), getattr(table, key), place.at(*path, key))
 
 
-def _collect_prices(prices: Mapping[str, Any], place: Place, merged: _Merged) -> None:
+def _collect_prices(prices: Mapping[str, Any], place: Place, merged: Merged) -> None:
     for key, value in prices.items():
         if isinstance(value, dict) and REGION.fullmatch(key):
             for kind, price in value.items():
@@ -236,7 +259,7 @@ def _collect_prices(prices: Mapping[str, Any], place: Place, merged: _Merged) ->
             _put_price(("prices", key), value, place, merged)
 
 
-def _put_price(path: KeyPath, price: object, place: Place, merged: _Merged) -> None:
+def _put_price(path: KeyPath, price: object, place: Place, merged: Merged) -> None:
     here = place.at(*path)
     if isinstance(price, dict):
         merged.problems.error(
@@ -255,11 +278,9 @@ def _put_price(path: KeyPath, price: object, place: Place, merged: _Merged) -> N
         merged.put(path, float(price), here)
 
 
-def _settings(merged: _Merged) -> Settings:
+def _settings(merged: Merged) -> Settings:
     """Build the settings from defaults and what was set, and check what must fit together."""
     execution = Execution(**_table(merged, ExecutionTable, "execution"))
-    if execution.create_rate_max < execution.create_rate:
-        _refuse_rates(merged, execution)
     safety = _table(merged, SafetyTable, "safety")
     safety["replace_on_drift"] = safety.pop("replace") == "on-drift"
     safety["freeze"] = tuple(safety["freeze"])
@@ -288,11 +309,11 @@ def _settings(merged: _Merged) -> Settings:
     )
 
 
-def _table(merged: _Merged, model: type[BaseModel], name: str) -> dict[str, Any]:
+def _table(merged: Merged, model: type[BaseModel], name: str) -> dict[str, Any]:
     return {key: merged.get((name, key), item.default) for key, item in model.model_fields.items()}
 
 
-def _backoff(merged: _Merged, name: str, default: Backoff) -> Backoff:
+def _backoff(merged: Merged, name: str, default: Backoff) -> Backoff:
     path = ("backoff", name)
     built = Backoff(
         **{
@@ -310,8 +331,12 @@ def _backoff(merged: _Merged, name: str, default: Backoff) -> Backoff:
     return built
 
 
-def _refuse_rates(merged: _Merged, execution: Execution) -> None:
+def _check_rates(merged: Merged, *, is_above: bool) -> None:
+    """Refuse a rate that begins above its own bound; an organization may set one of the two alone."""
     low, high = ("execution", "create_rate"), ("execution", "create_rate_max")
+    execution = Execution(**_table(merged, ExecutionTable, "execution"))
+    if execution.create_rate_max >= execution.create_rate or (is_above and not {low, high} <= merged.places.keys()):
+        return
     default = "" if high in merged.places else ", the default"
     merged.problems.error(
         Code.CONFLICT,
@@ -321,7 +346,7 @@ def _refuse_rates(merged: _Merged, execution: Execution) -> None:
     )
 
 
-def _prices(merged: _Merged) -> tuple[tuple[str, str, float], ...]:
+def _prices(merged: Merged) -> tuple[tuple[str, str, float], ...]:
     """Return (region, instance type, USD an hour), sorted; the region is empty for prices of all regions."""
     found: list[tuple[str, str, float]] = []
     for path, value in merged.values.items():

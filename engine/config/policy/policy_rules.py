@@ -6,7 +6,8 @@ Not here: compiling expressions (`policy.admission`); what is checked here is wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from engine.config.policy.policy_models import ExceptionTable, PriorityTable, RuleTable, SetTable
 from engine.config.reading.problems import Code, Place, Problems, nearest, show_path, show_value
@@ -14,18 +15,22 @@ from engine.config.service.instance_types import warn_of_unknown_types
 from engine.core.limits import RULES_MAX_COUNT
 from engine.policy.rules import Enforcement, Expression, Priority, Rule, RuleException, Scope
 
+_ORGANIZATIONS: Final = "Ask who keeps the organization's policies: this fleet can neither change nor disable the rule"
+
 
 @dataclass(slots=True)
 class RuleReader:
     """Takes table after table, then gives everything with `finish`.
 
-    `is_complete` is false when a file or a rule could not be taken: a rule that is missed may stand there.
+    `is_complete` is false when a file or a rule could not be taken: a rule that is missed may stand there. `is_above`:
+    what is added is an organization's.
     """
 
     problems: Problems
     is_complete: bool = True
+    is_above: bool = False
     _rules: dict[str, Rule] = field(default_factory=dict)
-    _exceptions: list[tuple[RuleException, Place]] = field(default_factory=list)
+    _exceptions: list[tuple[RuleException, Place, bool]] = field(default_factory=list)
     _priorities: list[Priority] = field(default_factory=list)
 
     def add(self, table: RuleTable | ExceptionTable | PriorityTable, place: Place) -> None:
@@ -38,11 +43,15 @@ class RuleReader:
             self._add_priority(table, place)
 
     def finish(self) -> tuple[tuple[Rule, ...], tuple[RuleException, ...], tuple[Priority, ...]]:
-        """Check what speaks of other files' rules, and give all of it in the order of the files."""
-        for exception, place in self._exceptions:
-            self._check_exception(exception, place)
-        kept = tuple(exception for exception, _ in self._exceptions if exception.rule in self._rules)
-        return tuple(self._rules.values()), kept, tuple(self._priorities)
+        """Check what speaks of other files' rules, and give all of it in the order of the files.
+
+        An organization's rules come last: its remediations see what those of the fleet left.
+        """
+        for exception, place, is_above in self._exceptions:
+            self._check_exception(exception, place, is_above=is_above)
+        kept = tuple(exception for exception, *_ in self._exceptions if exception.rule in self._rules)
+        rules = tuple(sorted(self._rules.values(), key=attrgetter("is_organizations")))
+        return rules, kept, tuple(self._priorities)
 
     def _add_rule(self, table: RuleTable, place: Place) -> None:
         known = self._rules.get(table.id)
@@ -51,7 +60,7 @@ class RuleReader:
                 Code.CONFLICT,
                 place.at("id"),
                 f"rule {show_value(table.id)} is defined already at {known.source}",
-                "Give one of the two another id",
+                _ORGANIZATIONS if known.is_organizations else "Give one of the two another id",
             )
             return
         if len(self._rules) >= RULES_MAX_COUNT:
@@ -73,6 +82,7 @@ class RuleReader:
             message_source=place.at("message").source if table.message else None,
             sets=sets_of(table.set),
             path=show_path(place.path),
+            is_organizations=self.is_above,
         )
 
     def _check_form(self, table: RuleTable, place: Place) -> None:
@@ -105,9 +115,9 @@ class RuleReader:
             source=place.source,
             path=show_path(place.path),
         )
-        self._exceptions.append((exception, place))
+        self._exceptions.append((exception, place, self.is_above))
 
-    def _check_exception(self, exception: RuleException, place: Place) -> None:
+    def _check_exception(self, exception: RuleException, place: Place, *, is_above: bool) -> None:
         rule = self._rules.get(exception.rule)
         if rule is None and not self.is_complete:
             return
@@ -116,6 +126,9 @@ class RuleReader:
             self.problems.error(
                 Code.REFERENCE, place.at("rule"), f"there is no rule {show_value(exception.rule)}", hint
             )
+        elif rule.is_organizations and not is_above:
+            message = f"rule {show_value(rule.id)} ({rule.source}) is the organization's, and has no exceptions here"
+            self.problems.error(Code.CONFLICT, place.at("rule"), message, _ORGANIZATIONS)
         elif rule.enforcement is Enforcement.REMEDIATE:
             self.problems.error(
                 Code.CONFLICT,
