@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -77,10 +77,15 @@ class ImportAsked:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The file's text, and what it holds and leaves out."""
+    """The file's text, and what it holds and leaves out.
+
+    `resources_left_out` are of a state of Terraform: why -> addresses. `other_types` counts what is there of each.
+    """
 
     text: str
     imported: Imported
+    resources_left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    other_types: Mapping[str, int] = field(default_factory=dict)
 
 
 def with_region(asked: ImportAsked) -> ImportAsked:
@@ -96,7 +101,8 @@ def with_region(asked: ImportAsked) -> ImportAsked:
     return replace(asked, region=region)
 
 
-def _fleet(asked: ImportAsked, usual: str) -> str:
+def fleet_name(asked: ImportAsked, usual: str) -> str:
+    """Return the name that the fleet shall have."""
     return usual if asked.fleet is None else asked.fleet
 
 
@@ -107,7 +113,7 @@ def bare_fleet(asked: ImportAsked, domains: Mapping[str, str] | None = None) -> 
     file takes.
     """
     # What was typed has to reach the loader, which says what is wrong with it.
-    fleet, region = toml_value(_fleet(asked, asked.domain_id)), toml_value(asked.region)
+    fleet, region = toml_value(fleet_name(asked, asked.domain_id)), toml_value(asked.region)
     text = f"schema = 1\nname = {fleet}\n"
     for name, domain_id in ({asked.domain: asked.domain_id} if domains is None else domains).items():
         text += f"[domains.{toml_value(name)}]\nid = {toml_value(domain_id)}\nregion = {region}\n"
@@ -315,7 +321,7 @@ async def import_domain(options: AppOptions, asked: ImportAsked, emit: Emit) -> 
     head = bare_fleet(asked)
     found = await looking(options, head, emit, partial(found_in, settings=asked.settings))
     source = f"domain {asked.domain_id} in {asked.region}"
-    return checked(_fleet(asked, asked.domain_id), source, found, now())
+    return checked(fleet_name(asked, asked.domain_id), source, found, now())
 
 
 async def _import_all(options: AppOptions, asked: ImportAsked, emit: Emit) -> ImportResult:
@@ -324,13 +330,13 @@ async def _import_all(options: AppOptions, asked: ImportAsked, emit: Emit) -> Im
 
     if not REGION.fullmatch(asked.region):
         raise UsageError(f"{show_value(asked.region)} is not a region", hint="Give --region eu-west-1")
-    nothing = bare_fleet(replace(asked, fleet=_fleet(asked, "all")), {})
+    nothing = bare_fleet(replace(asked, fleet=fleet_name(asked, "all")), {})
     there = await domains_there(options, nothing, asked.region, emit)
     if not there:
         raise UsageError(
             f"your credentials list no domain in {asked.region}", hint="Check --region, and whose credentials they are"
         )
-    fleet = _fleet(asked, f"{there[0].account}-{asked.region}")
+    fleet = fleet_name(asked, f"{there[0].account}-{asked.region}")
     named: dict[str, str] = {}
     for one in there:
         named[free_name(one, named)] = one.domain_id

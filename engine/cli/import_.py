@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,18 +17,32 @@ from engine.core.settings import RATE_PER_SECOND, Execution
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from engine.app.import_domain import ImportResult
+    from engine.app.import_domain import ImportAsked, ImportResult
     from engine.app.options import AppOptions
+
+_STILL_TERRAFORM: Final = (
+    "Terraform still manages these resources. Take them out of its configuration with removed blocks\n"
+    "(destroy = false) before its next apply, or it deletes and changes what appfleet makes."
+)
 
 _DomainIdFlag = Annotated[
     str, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID", show_default=False)
 ]
 _AllDomainsFlag = Annotated[bool, flags.flag("--all-domains", help="Import every domain of the region.")]
+_FromTerraformFlag = Annotated[
+    Path | None,
+    flags.path_flag(
+        "--from-terraform",
+        help="Import from the JSON of a Terraform state, as terraform show -json prints it. Makes no call.",
+        metavar="STATE.json",
+        dash="Write it to a file: terraform show -json > state.json",
+    ),
+]
 _RegionFlag = Annotated[
     str,
     flags.flag(
         "--region",
-        help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's).",
+        help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's; of a state its own).",
         metavar="REGION",
         show_default=False,
     ),
@@ -61,6 +75,7 @@ def import_(
     ctx: typer.Context,
     domain_id: _DomainIdFlag = "",
     all_domains: _AllDomainsFlag = False,
+    from_terraform: _FromTerraformFlag = None,
     region: _RegionFlag = "",
     out: _OutFlag = None,
     name: _NameFlag = None,
@@ -69,7 +84,7 @@ def import_(
     read_rate: _ReadRateFlag = Execution().read_rate,
     simulate: flags.SimulateFlag = None,
 ) -> int:
-    """Write a fleet file from a live domain, or from all domains of a region.
+    """Write a fleet file from live domains or a Terraform state.
 
     Existing apps become declared apps, repeated shapes become [apps], and people with the same become teams. Settings
     of user profiles and spaces are written with them.
@@ -80,18 +95,31 @@ def import_(
     from engine.cli.context import options_of, simulate_of
     from engine.cli.sinks import Sinks
 
-    _check_asked(domain_id, domain_name, all_domains=all_domains)
+    _check_asked(domain_id, domain_name, from_terraform, all_domains=all_domains)
     out = None if out is STDOUT else out
     if out is not None:
         require_free(out)
     options = replace(options_of(ctx.obj), simulate=simulate_of(simulate), command="import")
     asked = ImportAsked(domain_id, region, name, domain_name or "main", not no_settings, read_rate)
+    if from_terraform is not None:
+        return _from_state(from_terraform, asked, domain_name, out, options)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         result = sinks.run(app_import_domain.import_domain(options, asked, sinks.emit))
     return _ended(result, out, options)
 
 
-def _ended(result: ImportResult, out: Path | None, options: AppOptions) -> int:
+def _from_state(state: Path, asked: ImportAsked, domain_name: str | None, out: Path | None, options: AppOptions) -> int:
+    """Import what a state of Terraform says. Raises UsageError."""
+    from engine.app.import_terraform import import_state
+
+    if options.simulate is not None:
+        raise UsageError("--from-terraform reads a file, and no simulated domain", hint="Leave --simulate out")
+    code = _ended(import_state(state, asked, domain_name), out, options, source="the state")
+    say(_STILL_TERRAFORM)
+    return code
+
+
+def _ended(result: ImportResult, out: Path | None, options: AppOptions, source: str = "") -> int:
     """Write the file, and say what is in it and what is not."""
     from engine.app.import_domain import put
     from engine.render.import_text import import_text
@@ -104,17 +132,20 @@ def _ended(result: ImportResult, out: Path | None, options: AppOptions) -> int:
     if (domains := len(imported.document["domains"])) > 1:
         counts = {"domain": domains, **counts}
     owners = (imported.bare_owners, imported.set_owners, imported.owners_left_out)
-    say(import_text(counts, imported.left_out, *owners))
+    say(import_text(counts, imported.left_out, *owners, result.resources_left_out, result.other_types, source))
     if out is not None:
         _say_what_follows(out, options)
     return ExitCode.OK if written else ExitCode.FAILED
 
 
-def _check_asked(domain_id: str, domain_name: str | None, *, all_domains: bool) -> None:
-    """Raise UsageError unless the flags name one thing to import."""
-    if bool(domain_id) == all_domains:
-        said = "--domain-id and --all-domains exclude each other" if domain_id else "import needs a domain"
-        raise UsageError(said, hint="Give --domain-id ID, or --all-domains for every domain of the region")
+def _check_asked(domain_id: str, domain_name: str | None, from_terraform: Path | None, *, all_domains: bool) -> None:
+    """Raise UsageError unless the flags name one thing to import: a domain of a state may be named beside it."""
+    other = "--domain-id" if domain_id else "--from-terraform" if from_terraform is not None else ""
+    if all_domains == bool(other):
+        raise UsageError(
+            f"{other} and --all-domains exclude each other" if all_domains else "import needs a domain",
+            hint="Give --domain-id ID, --all-domains for every domain of the region, or --from-terraform STATE.json",
+        )
     if all_domains and domain_name is not None:
         raise UsageError(
             "--domain-name names one domain, and --all-domains imports all",

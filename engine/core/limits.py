@@ -25,6 +25,7 @@ PROBLEMS_KEPT_MAX_COUNT: Final = 1_000
 LOST_LINES_SHOWN_MAX_COUNT: Final = 20  # of one members file: values that no team asks for, each with its first line
 POLICY_FILE_MAX_BYTES: Final = 1_000_000
 POLICY_FILES_MAX_COUNT: Final = 200
+TERRAFORM_STATE_MAX_BYTES: Final = 128_000_000  # of the JSON of a state, with all that is not SageMaker's in it
 SERVICE_MODEL_MAX_BYTES: Final = 64_000_000  # of a service model of botocore's form, unpacked
 DIAGNOSTICS_SHOWN_MAX_COUNT: Final = 100
 ENDING_PROBLEMS_MAX_COUNT: Final = 100  # of a broken file, in the JSON result of a run and in its log

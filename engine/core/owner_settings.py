@@ -16,7 +16,7 @@ from engine.core.observed import ObservedOwner
 
 # Where a space keeps the settings of an app type that can be shut down when idle.
 APP_SETTINGS: Final = {"JupyterLab": "JupyterLabAppSettings", "CodeEditor": "CodeEditorAppSettings"}
-_RESOURCE_FIELDS: Final = {
+RESOURCE_FIELDS: Final = {
     "InstanceType": "instance_type",
     "SageMakerImageArn": "image_arn",
     "SageMakerImageVersionArn": "image_version_arn",
@@ -24,7 +24,7 @@ _RESOURCE_FIELDS: Final = {
     "LifecycleConfigArn": "lifecycle_config_arn",
     "TrainingPlanArn": "training_plan_arn",
 }
-_MEMBERS: Final = {name: member for member, name in _RESOURCE_FIELDS.items()}
+_MEMBERS: Final = {name: member for member, name in RESOURCE_FIELDS.items()}
 # The members that take `_CLEARED`.
 _CLEARABLE: Final = frozenset({"SageMakerImageVersionArn", "LifecycleConfigArn", "TrainingPlanArn"})
 _STORAGE: Final = ("SpaceStorageSettings", "EbsStorageSettings", "EbsVolumeSizeInGb")
@@ -104,7 +104,7 @@ def declared_settings(owner: DesiredOwner) -> dict[str, Any]:
 
 def _resource_spec(spec: AppSpec) -> dict[str, str]:
     """Return the declared fields of an app's spec as a DefaultResourceSpec."""
-    values = {member: getattr(spec, name) for member, name in _RESOURCE_FIELDS.items()}
+    values = {member: getattr(spec, name) for member, name in RESOURCE_FIELDS.items()}
     return {member: value for member, value in values.items() if value is not None}
 
 
@@ -262,8 +262,8 @@ def _field(path: tuple[str, ...], declared: DesiredOwner) -> str:
         return EBS_GB
     if path[1:] == _IDLE and declared.idle_minutes is not None:
         return IDLE_MINUTES
-    if declared.default is not None and path[1:2] == (_DEFAULT,) and path[2] in _RESOURCE_FIELDS:
-        return f"{DEFAULT_PREFIX}{_RESOURCE_FIELDS[path[2]]}"
+    if declared.default is not None and path[1:2] == (_DEFAULT,) and path[2] in RESOURCE_FIELDS:
+        return f"{DEFAULT_PREFIX}{RESOURCE_FIELDS[path[2]]}"
     return ".".join(("settings", *path))
 
 

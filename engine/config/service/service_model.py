@@ -97,6 +97,7 @@ INSTANCE_TYPES: Final = frozenset(
 
 # re.ASCII: the service's \d and \w mean ASCII.
 NAME: Final = re.compile(NAME_PATTERN, re.ASCII)
+_DOMAIN_ID: Final = re.compile(DOMAIN_ID_PATTERN, re.ASCII)
 _PLAIN_TAG: Final = re.compile(r"[A-Za-z0-9 _.:/=+\-@]*")
 _TAG_PUNCTUATION: Final = frozenset("_.:/=+-@")
 
@@ -104,6 +105,11 @@ _TAG_PUNCTUATION: Final = frozenset("_.:/=+-@")
 def is_name(text: str) -> bool:
     """Whether the service takes `text` as the name of an app, a space or a user profile."""
     return len(text) <= NAME_MAX_CHARS and NAME.fullmatch(text) is not None
+
+
+def is_domain_id(text: str) -> bool:
+    """Whether the service takes `text` as the id of a domain."""
+    return len(text) <= DOMAIN_ID_MAX_CHARS and _DOMAIN_ID.fullmatch(text) is not None
 
 
 def has_tag_chars(text: str) -> bool:

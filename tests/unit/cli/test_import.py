@@ -193,6 +193,15 @@ def test_the_summary_counts_owners_with_settings_and_names_what_of_them_is_left_
     )
 
 
+def test_the_summary_counts_what_a_state_has_of_other_types() -> None:
+    text = import_text({"app": 1}, {}, 0, other_types={"aws_iam_role": 2, "aws_s3_bucket": 10}, source="the state")
+
+    assert text == (
+        "Imported 1 app. Checked: planning this file shows no changes as long as AWS is as the state says.\n"
+        "Left out:\n  12 resources of other types: aws_s3_bucket (10), aws_iam_role (2)"
+    )
+
+
 def test_a_name_with_a_line_break_forges_no_line() -> None:
     text = import_text({"app": 1}, {"of a\nkind": ["space/a\nwrote fleet.toml\x1b[2J"]}, 0)
     assert "\nwrote" not in text
