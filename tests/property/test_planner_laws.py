@@ -6,18 +6,22 @@ import json
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.core.calendars import Calendar
 from engine.core.change import Action, Reason
 from engine.core.desired import AppSpec, DesiredApp, DesiredFleet
 from engine.core.drift import differing_fields
+from engine.core.freeze import in_freeze
 from engine.core.identity import USER, Owner, folded
 from engine.core.observed import AppStatus, ObservedApp, ObservedDomain, ObservedFleet, Ownership, newest_by_key
 from engine.core.plan_json import plan_from_json
 from engine.core.planner import join, needs_ownership, plan_fleet
 from engine.core.stages import ordered_steps
+from engine.core.windows import parse_freeze
 from tests.fleets import SOURCE, a_fleet, a_row
 from tests.projection import projected
 from tests.property.strategies import (
@@ -34,6 +38,11 @@ if TYPE_CHECKING:
     from engine.core.plan_options import PlanOptions
 
 IN_SERVICE = AppStatus.IN_SERVICE
+# The plans are of 2026-11-24T01:00:00Z.
+NOW_FROZEN, LATER_FROZEN = (
+    Calendar((parse_freeze(days),), ZoneInfo("UTC"), "UTC")
+    for days in ("2026-11-23/2026-11-24", "2026-11-25/2026-11-30")
+)
 DESTRUCTIVE = (Action.DELETE, Action.DELETE_THEN_CREATE)
 
 given_all = given(desired_fleets(), observed_fleets(), plan_options())
@@ -365,3 +374,26 @@ def test_inside_their_hours_apps_are_planned_as_if_they_had_none(
         (one.key, one.action, one.reason, one.differs) for one in plain.decisions
     ]
     assert plan.findings == plain.findings
+
+
+@given_all
+def test_a_freeze_holds_all_that_destroys_and_nothing_else(
+    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
+) -> None:
+    plan = plan_fleet(desired, observed, options)
+    frozen = in_freeze(plan, replace(options, safety=replace(options.safety, freeze=(NOW_FROZEN, LATER_FROZEN))))
+    assert not any(change.action in DESTRUCTIVE for change in frozen.changes)
+    for before, after in zip(plan.decisions, frozen.decisions, strict=True):
+        if before.action in DESTRUCTIVE:
+            assert after == replace(before, action=Action.NONE, reason=Reason.FROZEN)
+        else:
+            assert after == before
+    assert (frozen.owners, frozen.quotas, frozen.denied) == (plan.owners, plan.quotas, plan.denied)
+
+
+@given_all
+def test_outside_a_freeze_the_plan_is_the_one_without_it(
+    desired: DesiredFleet, observed: ObservedFleet, options: PlanOptions
+) -> None:
+    plan = plan_fleet(desired, observed, options)
+    assert in_freeze(plan, replace(options, safety=replace(options.safety, freeze=(LATER_FROZEN,)))) == plan
