@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from engine.core.change import MAKING, Reason
+from engine.core.drift import differing_fields
 from engine.core.errors import AccessDenied, InUse, OutcomeUnknown, Rejected
 from engine.core.outcome import Outcome
 from engine.core.service_errors import failure_from_reason
@@ -56,6 +57,7 @@ class TrialWatch:
         self._on_way: set[AppId] = set()
         self._unproven: set[Shape] = set()
         self._awaited: set[Kind] = set()  # of which an app was Pending at the plan: no event tells of its end
+        self._unlike: set[AppId] = set()  # Pending otherwise than declared: what comes of it says nothing of the shape
         self._failed: set[Shape] = set()
         self._tripped: set[tuple[Lane | None, str]] = set()
         self._made = self._unwell = 0
@@ -72,6 +74,8 @@ class TrialWatch:
             shape = shape_of(lanes[change.key.domain], change.key.app_type, change.after.spec)
             if change.reason is Reason.PENDING:
                 self._awaited.add(shape.kind)
+                if change.before is not None and differing_fields(change.after, change.before.spec):
+                    self._unlike.add(key)
             if change.action in MAKING or change.reason is Reason.PENDING:
                 self._shapes[key] = shape
                 self._ids[change.key] = key
@@ -150,7 +154,7 @@ class TrialWatch:
                 return
             self._streaks[shape.kind][event.code] += 1
             was_made = isinstance(told, Rejected) and told.message.startswith("The app was accepted")
-            if was_made and event.code != INTERNAL and not self._runs(shape):
+            if was_made and key not in self._unlike and event.code != INTERNAL and not self._runs(shape):
                 self._failed.add(shape)
 
     def check_report(self, report: ApplyReport) -> None:
