@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.facts import Unknown
+from engine.core.freeze import in_freeze
 from engine.core.identity import Lane
 from engine.core.ownership import UNREAD
 from engine.core.planner import plan_fleet
 from engine.core.questions import Purpose, questions_of
 from engine.core.quota_fit import LaneQuotas
+from engine.core.waves import in_wave, with_activity_reported
 from tests.fleets import DOMAIN_NAMES, LANE
 from tests.property.strategies import desired_fleets, observed_fleets, plan_options
 from tests.unit.core.test_questions import FULL, NOBODYS, OURS, OWNERS, World, draft_of, seen, the_long_way
@@ -61,4 +63,5 @@ def test_every_fleet_asks_what_asking_by_hand_asks(
     assert world.asked == by_hand.asked
     refusal = f"{made.refusal}" if made.refusal else asked.prune_refusal
     fitted = replace(asked, prune_refusal=refusal, quotas=made.fit.lines, bucket_room=made.fit.one_more)
-    assert made.fitted == plan_fleet(desired, made.facts.observed, fitted)
+    by_itself = plan_fleet(desired, made.facts.observed, fitted)
+    assert made.fitted == with_activity_reported(in_wave(in_freeze(by_itself, asked), asked), asked)
