@@ -29,3 +29,7 @@ def test_problems_come_in_the_order_of_the_file_each_once() -> None:
     first = Diagnostic("AF102", "fleet.toml", 2, "a", "x", "")
     other_file = Diagnostic("AF102", "teams/a.toml", 1, "a", "x", "")
     assert in_order([other_file, UNKNOWN, first, UNKNOWN]) == (first, UNKNOWN, other_file)
+
+
+def test_the_place_is_said_without_the_hint() -> None:
+    assert UNKNOWN.place() == "fleet.toml:12: apps.lab.typ: unknown key"

@@ -1,8 +1,32 @@
-"""Why a plan ended its command with an error, as its log says it."""
+"""How a command ends that has no plan, or whose plan ended it with an error: as every channel says it."""
 
 from __future__ import annotations
 
-from engine.core.ending import plan_trouble
+import pytest
+
+from engine.core.diagnostics import Diagnostic
+from engine.core.ending import (
+    Head,
+    failed_report,
+    foreseen,
+    interrupted_report,
+    journal_result,
+    leaves,
+    plan_trouble,
+    trouble_of,
+    word_of,
+)
+from engine.core.errors import (
+    AppfleetError,
+    BugError,
+    ConfigError,
+    DeniedError,
+    ExitCode,
+    NotConfirmedError,
+    StateError,
+    UsageError,
+)
+from engine.core.finding import Finding
 from engine.core.plan import Plan
 from engine.core.trouble import Trouble
 
@@ -24,3 +48,67 @@ def test_one_without_errors_points_at_its_findings() -> None:
 
 def test_a_whole_plan_ended_no_command() -> None:
     assert plan_trouble(Plan("ml", "2026-11-24T01:00:00Z", ())) is None
+
+
+def test_a_denied_plan_says_what_denied_it() -> None:
+    finding = Finding("gpu", "mandatory", "", "too many")
+    said = plan_trouble(Plan("ml", "2026-11-24T01:00:00Z", (), denied=True, findings=(finding,)))
+    assert said is not None
+    assert "too many" in said.message
+
+
+BROKEN = ConfigError(
+    (
+        Diagnostic("AF102", "fleet.toml", 12, "apps.lab.typ", "unknown key", "Did you mean type?"),
+        Diagnostic("AF102", "fleet.toml", 14, "apps.lab.image", "unknown key", ""),
+    )
+)
+
+
+def test_an_error_is_written_with_its_hint_and_a_broken_file_by_its_first_problem() -> None:
+    assert trouble_of(StateError("it is full", hint="Free some space")) == Trouble(
+        "AF502", "it is full", "Free some space"
+    )
+    said = trouble_of(BROKEN)
+    assert said.message == f"fleet.toml:12: apps.lab.typ: unknown key ({BROKEN.message})"
+    assert said.hint == "Did you mean type?"
+
+
+def test_a_group_is_foreseen_when_each_of_its_errors_is_and_the_gravest_is_meant() -> None:
+    usage, state = UsageError("a wrong flag"), StateError("it is full")
+    assert foreseen(state) is state
+    group = BaseExceptionGroup("both", [state, ExceptionGroup("inner", [usage])])
+    assert list(leaves(group)) == [state, usage]
+    assert foreseen(group) is usage
+    assert foreseen(BaseExceptionGroup("one of them", [state, KeyError("x")])) is None
+    assert foreseen(ValueError("x")) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "errors"),
+    [
+        (BROKEN, ExitCode.USAGE, 3),
+        (DeniedError("a rule denied it"), ExitCode.DENIED, 1),
+        (BugError("a bug"), ExitCode.BUG, 1),
+        (StateError("it is full"), ExitCode.FAILED, 1),
+    ],
+)
+def test_every_end_has_a_report_with_its_errors_and_its_exit_code(
+    error: AppfleetError, code: ExitCode, errors: int
+) -> None:
+    report = failed_report(error, Head("r", "ml", "2026-11-24T01:00:00Z", 1.5))
+    assert (report.run_id, report.fleet, report.seconds, report.apps) == ("r", "ml", 1.5, ())
+    assert (report.exit_code, len(report.errors)) == (code, errors)
+
+
+def test_a_signal_before_the_plan_has_a_report_too() -> None:
+    report = interrupted_report("SIGTERM", Head("r", "", "2026-11-24T01:00:00Z", 0.1))
+    assert (report.interrupted, report.interrupted_by, report.exit_code) == (True, "SIGTERM", ExitCode.INTERRUPTED)
+
+
+def test_the_journal_and_a_command_that_only_looks_have_one_word_for_it() -> None:
+    ends = (NotConfirmedError(), DeniedError("no"), StateError("full"))
+    assert [journal_result(error) for error in ends] == ["declined", "denied", "failed"]
+    assert [word_of(code) for code in (0, 2, 4, 130, 1, 64)] == [
+        "done", "done", "denied", "interrupted", "failed", "failed",
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.adapters.pace import ThrottlePace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from engine.core.identity import Lane
     from engine.core.outcome import ApplyReport
     from engine.ports.events import Event
 
@@ -41,12 +43,21 @@ class Ran(NamedTuple):
     turns: int
 
 
-def _run(domains: int, busy: Sequence[str], *, nights: int = 1, events: list[Event] | None = None) -> Ran:
-    """Make the apps of the domains `busy` alone, in a fleet of so many domains, each in a lane of its own.
+def _run(
+    domains: int,
+    busy: Sequence[str],
+    *,
+    nights: int = 1,
+    events: list[Event] | None = None,
+    lane: Lane | None = None,
+) -> Ran:
+    """Make the apps of the domains `busy` alone, in a fleet of so many domains, each in a lane of its own or in `lane`.
 
     Return the last one of so many nights, and add its `events`.
     """
     fleet = spread_fleet(domains, domains * APPS)
+    if lane is not None:
+        fleet = replace(fleet, domains=tuple(replace(one, account=lane.account) for one in fleet.domains))
     loop = VirtualLoop()
     world = world_for_fleet(fleet, EPOCH)
     tasks: list[int] = []
@@ -65,9 +76,9 @@ def _run(domains: int, busy: Sequence[str], *, nights: int = 1, events: list[Eve
     async def work() -> Ran:
         links = {}
         for domain in fleet.domains:
-            lane = lane_of(domain.name)
-            cloud = MemoryCloud(world, wall, account=lane.account, region=lane.region, latency=passing)
-            links[domain.name] = Link(domain, lane, cloud)
+            its = lane or lane_of(domain.name)
+            cloud = MemoryCloud(world, wall, account=its.account, region=its.region, latency=passing)
+            links[domain.name] = Link(domain, its, cloud)
         run = FleetRun(
             fleet=fleet.name,
             links=links,
@@ -97,6 +108,12 @@ def _run(domains: int, busy: Sequence[str], *, nights: int = 1, events: list[Eve
             return ran
     finally:
         loop.close()
+
+
+def test_domains_of_one_lane_share_what_it_has() -> None:
+    ran = _run(2, ["*"], lane=lane_of("d0000"))
+    assert [result.outcome.value for result in ran.report.apps] == ["created"] * 2 * APPS
+    assert ran.tasks < _run(2, ["*"]).tasks
 
 
 def test_a_lane_in_which_nothing_is_to_do_costs_no_task_and_no_turn() -> None:

@@ -43,6 +43,8 @@ def test_the_verdict_is_the_sum() -> None:
     verdict = judge([record(1), record(0)], admission(), Safety())
     assert (verdict.denied, verdict.complete, verdict.has_changes) == (False, True, True)
     assert verdict.made_at == "2026-11-24T01:00:00Z"
+    assert verdict.fingerprint == judge([record(0), record(1)], admission(), Safety()).fingerprint
+    assert verdict.fingerprint != judge([record(0)], admission(), Safety()).fingerprint
     assert list(verdict.lanes) == ["000000000000/eu-west-1", "000000000001/eu-west-1"]
     assert len(verdict.findings) == 2
     assert not judge([record(0)], admission(), Safety()).has_changes
