@@ -19,7 +19,7 @@ from engine.adapters.state.state_dir import StateDir
 from engine.app.fleet_name import fleet_name
 from engine.app.stopping import stopped_by_signals
 from engine.core.errors import UsageError
-from engine.core.limits import RUNS_COMPARED_MAX_COUNT, RUNS_NAMED_MAX_COUNT
+from engine.core.limits import HISTORY_SHOWN_MAX_COUNT, RUNS_COMPARED_MAX_COUNT, RUNS_NAMED_MAX_COUNT
 from engine.core.nearest import nearest
 from engine.core.text import clean
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "keep_end",
+    "kept_runs",
     "last_failures",
     "last_seen",
     "owner_seconds",
@@ -59,6 +60,13 @@ def past_runs(options: AppOptions, limit: int) -> tuple[PastRun, ...]:
 
     with _opened(options, newest=limit) as (state, lives):
         return _past(timeline_reader.past_runs(state, fleet=fleet_name(options.fleet_file), limit=limit), lives)
+
+
+def kept_runs(options: AppOptions) -> tuple[str, ...]:
+    """Return the names of the runs that the state folder keeps of the fleet, the newest first. Raises StateError."""
+    with StateDir.open(options.state_path, create=False) as state:
+        found = journal_reader.runs(state, fleet=fleet_name(options.fleet_file), limit=HISTORY_SHOWN_MAX_COUNT)
+    return tuple(record.run_id for record in found)
 
 
 def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:

@@ -8,6 +8,7 @@ from functools import wraps
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
+from engine.app.completing import Value
 from engine.cli import flags
 from engine.cli.argv import words_of_command
 from engine.cli.ask import require_answer
@@ -45,12 +46,34 @@ class World:
 class Selection:
     """Which apps a command is about."""
 
-    domain: Annotated[list[str] | None, flags.flag("--domain", help="Only this domain.", metavar="GLOB")] = None
-    team: Annotated[list[str] | None, flags.flag("--team", help="Only this team.", metavar="GLOB")] = None
-    user: Annotated[list[str] | None, flags.flag("--user", help="Only this user profile.", metavar="GLOB")] = None
-    space: Annotated[list[str] | None, flags.flag("--space", help="Only this space.", metavar="GLOB")] = None
-    app_type: Annotated[list[str] | None, flags.flag("--app-type", help="Only this app type.", metavar="GLOB")] = None
-    key: Annotated[list[str] | None, flags.flag("--key", help="Only this app; no glob.", metavar="KEY")] = None
+    domain: Annotated[
+        list[str] | None,
+        flags.flag("--domain", help="Only this domain.", metavar="GLOB", autocompletion=flags.completing(Value.DOMAIN)),
+    ] = None
+    team: Annotated[
+        list[str] | None,
+        flags.flag("--team", help="Only this team.", metavar="GLOB", autocompletion=flags.completing(Value.TEAM)),
+    ] = None
+    user: Annotated[
+        list[str] | None,
+        flags.flag(
+            "--user", help="Only this user profile.", metavar="GLOB", autocompletion=flags.completing(Value.USER)
+        ),
+    ] = None
+    space: Annotated[
+        list[str] | None,
+        flags.flag("--space", help="Only this space.", metavar="GLOB", autocompletion=flags.completing(Value.SPACE)),
+    ] = None
+    app_type: Annotated[
+        list[str] | None,
+        flags.flag(
+            "--app-type", help="Only this app type.", metavar="GLOB", autocompletion=flags.completing(Value.APP_TYPE)
+        ),
+    ] = None
+    key: Annotated[
+        list[str] | None,
+        flags.flag("--key", help="Only this app; no glob.", metavar="KEY", autocompletion=flags.completing(Value.KEY)),
+    ] = None
 
     def selectors(self) -> Selectors:
         """Read the selectors. Raises UsageError for a key that is not one."""
@@ -122,6 +145,7 @@ class Asked(World, Selection):
             REPLACE.flag,
             help="Replace apps that have drifted; with a KEY, that app alone, drifted or not. Repeatable.",
             metavar="[KEY]",
+            autocompletion=flags.completing(Value.KEY),
         ),
     ] = None
     retry_quarantined: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine.app.completing import Value
 from engine.cli import flags
 from engine.cli.asked import World, taking
 from engine.cli.end_channels import is_json_on_stderr
@@ -18,7 +19,13 @@ from engine.core.errors import ExitCode
 @taking
 def explain(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(help="DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, as the plan prints it.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            help="DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, as the plan prints it.",
+            autocompletion=flags.completing(Value.KEY),
+        ),
+    ],
     format_: Annotated[TextOrJson, flags.flag("--format", help="How the explanation is written.")] = TextOrJson.TEXT,
     *,
     asked: World,

@@ -5,13 +5,15 @@ Every flag is also an environment variable, `--log-level` as APPFLEET_LOG_LEVEL;
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from engine.cli.call import ENV_PREFIX
+from engine.app.completing import Value
+from engine.cli.call import ENV_PREFIX, FLEET_FILE_NAME
 from engine.cli.named import DASH_HINT, path_or_stdout, path_with_hint, state_place
 from engine.core import request
 from engine.core.log_options import LogFormat, LogLevel
@@ -30,6 +32,24 @@ def flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  # typer's o
     variable = ENV_PREFIX + long.removeprefix("--").replace("-", "_").upper()
     # What opens a path says best what is wrong with it: the parser would only ask whether it can be read.
     return typer.Option(*names, envvar=variable, show_envvar=False, help=help, readable=False, **more)
+
+
+def completing(value: Value) -> Callable[[typer.Context, str], list[str]]:
+    """Return what gives a shell the values behind a flag or of an argument, for `autocompletion`."""
+
+    def known(ctx: typer.Context, incomplete: str) -> list[str]:
+        from engine.app.completing import known_values
+        from engine.app.options import AppOptions
+        from engine.core.bucket_url import parse_bucket_url
+
+        given = ctx.find_root().params
+        named = given.get("state_dir")
+        url = None if named is None else parse_bucket_url(named)
+        folder = None if named is None or url is not None else Path(named)
+        options = AppOptions(given.get("file") or Path(FLEET_FILE_NAME), state_dir=folder, state_url=url)
+        return known_values(options, value, incomplete)
+
+    return known
 
 
 def path_flag(
@@ -128,5 +148,6 @@ AllowDestructiveFlag = Annotated[
         request.ALLOW.flag,
         help="Allow this app, or exactly COUNT apps matching PATTERN, to be deleted or replaced. Repeatable.",
         metavar="KEY|PATTERN=COUNT",
+        autocompletion=completing(Value.KEY),
     ),
 ]

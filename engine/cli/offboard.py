@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from engine.app.completing import Value
 from engine.cli import flags
 from engine.cli.apply import ReportFormatFlag, ReportToFlag, run
 from engine.cli.asked import Team, taking
@@ -18,7 +19,7 @@ from engine.core.errors import UsageError
 @taking
 def offboard(
     ctx: typer.Context,
-    team: Annotated[str, typer.Argument(help="The team's name.")],
+    team: Annotated[str, typer.Argument(help="The team's name.", autocompletion=flags.completing(Value.TEAM))],
     owners: Annotated[
         bool, flags.flag("--owners", help="Delete its spaces, their volumes included, and its user profiles too.")
     ] = False,

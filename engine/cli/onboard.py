@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.app.completing import Value
 from engine.cli import flags
 from engine.cli.apply import ReportFormatFlag, ReportToFlag, YesFlag, run
 from engine.cli.asked import Team, taking
@@ -24,10 +25,40 @@ if TYPE_CHECKING:
 
 LikeFlag = Annotated[
     str | None,
-    flags.flag("--like", help="Give them what this team has: user apps, {member} spaces, tags.", metavar="TEAM"),
+    flags.flag(
+        "--like",
+        help="Give them what this team has: user apps, {member} spaces, tags.",
+        metavar="TEAM",
+        autocompletion=flags.completing(Value.TEAM),
+    ),
 ]
 AppFlag = Annotated[
-    list[str] | None, flags.flag("--app", help="Give them this app of the fleet file. Repeatable.", metavar="NAME")
+    list[str] | None,
+    flags.flag(
+        "--app",
+        help="Give them this app of the fleet file. Repeatable.",
+        metavar="NAME",
+        autocompletion=flags.completing(Value.DEFINITION),
+    ),
+]
+
+DomainFlag = Annotated[
+    str | None,
+    flags.flag(
+        "--domain",
+        help="The domain, if the fleet has several.",
+        metavar="NAME",
+        autocompletion=flags.completing(Value.DOMAIN),
+    ),
+]
+UndoFlag = Annotated[
+    str | None,
+    flags.flag(
+        "--undo",
+        help="Delete what this run made: apps, spaces with their volumes, profiles; put its updates back.",
+        metavar="RUN",
+        autocompletion=flags.completing(Value.RUN),
+    ),
 ]
 
 
@@ -43,17 +74,8 @@ def onboard(
     ] = None,
     like: LikeFlag = None,
     app: AppFlag = None,
-    domain: Annotated[
-        str | None, flags.flag("--domain", help="The domain, if the fleet has several.", metavar="NAME")
-    ] = None,
-    undo: Annotated[
-        str | None,
-        flags.flag(
-            "--undo",
-            help="Delete what this run made: apps, spaces with their volumes, profiles; put its updates back.",
-            metavar="RUN",
-        ),
-    ] = None,
+    domain: DomainFlag = None,
+    undo: UndoFlag = None,
     yes: YesFlag = False,
     format_: ReportFormatFlag = PlanFormat.TEXT,
     _report_to: ReportToFlag = None,

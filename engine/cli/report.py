@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from engine.app.completing import Value
 from engine.cli import flags
 from engine.cli.named import STDOUT, check_writable
 from engine.cli.output import is_terminal, say, write_result
@@ -18,7 +19,10 @@ from engine.core.text import clean
 
 def report(
     ctx: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="Run id or unique prefix (default: latest).")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run id or unique prefix (default: latest).", autocompletion=flags.completing(Value.RUN)),
+    ] = None,
     out: Annotated[
         Path | None,
         flags.output_flag(
