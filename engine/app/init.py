@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from engine.app.schema import SCHEMAS_FOLDER, SchemaOf, schema_text
 from engine.config.fleet.starter import GIT_IGNORE_NAME, Answers, starter_files
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import AppfleetError, ConfigError, UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Print them again when its calendars change.
 # Where daylight saving moves a time there are two lines; the one that comes at the wrong hour finds nothing to do.
 # A cron that does not know CRON_TZ takes the times of its machine: set that to UTC, or change the times.
+# A run that went well prints nothing here. One that did not prints one line, which cron mails; the log has the rest.
 CRON_TZ=UTC"""
 
 __all__ = ["Answers", "Offer", "crontab_of", "offered", "problem_with", "require_free", "start_fleet"]
@@ -82,8 +84,10 @@ def start_fleet(folder: Path, answers: Answers, today: date) -> tuple[Path, ...]
     files = starter_files(answers)
     require_free(folder, answers)
     _prove(files, today)
-    if os.path.lexists(folder / GIT_IGNORE_NAME):  # the project's own, which has more to say than ours
-        del files[GIT_IGNORE_NAME]
+    files |= {f"{SCHEMAS_FOLDER}/{kind.file_name}": schema_text(kind) for kind in SchemaOf}
+    for name in (GIT_IGNORE_NAME, *(f"{SCHEMAS_FOLDER}/{kind.file_name}" for kind in SchemaOf)):
+        if os.path.lexists(folder / name):  # the project's own, which has more to say than ours
+            del files[name]
     written: list[Path] = []
     for name, text in files.items():
         path = folder / name
@@ -124,7 +128,10 @@ def crontab_of(fleet_file: Path, now: datetime) -> str:
             f"no hours of {fleet_file} ever begin or end, so they need no crontab",
             hint='Set hours = "Mon-Fri 08:00-19:00 Europe/Berlin" for an app, or run the fleet once a day',
         )
-    words = [shutil.which("appfleet") or "appfleet", "-f", str(fleet_file.absolute()), "apply", "--yes"]
-    command = shlex.join(words).replace("%", r"\%")
+    path = fleet_file.absolute()
+    log, last = str(path.parent / "appfleet.jsonl"), str(path.parent / "last.json")
+    words = [shutil.which("appfleet") or "appfleet", "-f", str(path), "--log-file", log]
+    command = f"{shlex.join([*words, 'apply', '--yes', '--format', 'json'])} > {shlex.quote(last)}"
+    command = command.replace("%", r"\%")
     rows = [f"{line.schedule} {command}  # {', '.join(map(clean, line.hours))}" for line in lines]
     return "\n".join([_CRON_HEAD, *rows]) + "\n"

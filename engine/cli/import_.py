@@ -122,11 +122,12 @@ def _from_state(state: Path, asked: ImportAsked, domain_name: str | None, out: P
 def _ended(result: ImportResult, out: Path | None, options: AppOptions, source: str = "") -> int:
     """Write the file, and say what is in it and what is not."""
     from engine.app.import_domain import put
+    from engine.app.schema import SchemaOf, line_for
     from engine.render.import_text import import_text
 
     imported = result.imported
     if out is not None:
-        put(out, result.text)
+        put(out, line_for(SchemaOf.FLEET, out.parent, out.name) + result.text)
     written = out is not None or write_result(result.text)
     counts = {"app": len(imported.keys), "shape": imported.shapes, "team": imported.teams}
     if (domains := len(imported.document["domains"])) > 1:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.app.named_file import put_file
+from engine.app.schema import SchemaOf, line_for
 from engine.config.fleet.fleet_file import LoadedFleet, load_fleet
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import would_match
@@ -256,4 +257,5 @@ def _put(fleet_file: Path, path: Path, document: Mapping[str, Any]) -> None:
     def check(made: Path) -> None:
         load_fleet(fleet_file, (f"{TEAMS_FOLDER}/{made.name}",))
 
-    put_file(path, toml_text(_HEAD, document), check)
+    line = line_for(SchemaOf.INCLUDED, fleet_file.parent, f"{TEAMS_FOLDER}/{path.name}")
+    put_file(path, line + toml_text(_HEAD, document), check)

@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final
 
+from engine.config.editor_schemas import SchemaOf, schema_line
 from engine.config.toml_text import toml_key, toml_value
 from engine.policy.facts import APP_TYPES
 
@@ -107,6 +108,8 @@ _IGNORED: Final = """# What appfleet writes and nobody else needs.
 .appfleet/
 plan.json
 report*.html
+appfleet.jsonl
+last.json
 """
 
 
@@ -119,13 +122,13 @@ def starter_files(answers: Answers) -> dict[str, str]:
         account=f"account = {toml_value(answers.account)}" if answers.account else '# account = "111122223333"',
     )
     team = _TEAM.format(team=toml_key(answers.team), members=toml_value(answers.members))
-    return {
-        "fleet.toml": _aligned(fleet),
-        "policies/execution.toml": _EXECUTION,
-        "policies/rules.toml": _RULES.format(names=_commented(", ".join(sorted(APP_TYPES)))),
-        f"{TEAMS_FOLDER}/{answers.team}.toml": team,
-        GIT_IGNORE_NAME: _IGNORED,
+    files = {
+        "fleet.toml": (SchemaOf.FLEET, _aligned(fleet)),
+        "policies/execution.toml": (SchemaOf.POLICY, _EXECUTION),
+        "policies/rules.toml": (SchemaOf.POLICY, _RULES.format(names=_commented(", ".join(sorted(APP_TYPES))))),
+        f"{TEAMS_FOLDER}/{answers.team}.toml": (SchemaOf.INCLUDED, team),
     }
+    return {name: schema_line(kind, name) + text for name, (kind, text) in files.items()} | {GIT_IGNORE_NAME: _IGNORED}
 
 
 def _commented(text: str) -> str:

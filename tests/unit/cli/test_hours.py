@@ -113,7 +113,8 @@ def test_the_crontab_of_the_hours_names_the_fleet_and_the_calendar(
     assert ran.code == 0
     lines = [line for line in ran.out.splitlines() if not line.startswith(("#", "CRON_TZ"))]
     assert [line.split(" ", 5)[:5] for line in lines] == [["0", "8", "*", "*", "1-5"], ["0", "19", "*", "*", "1-5"]]
-    assert all(line.endswith(f"-f {tmp_path / 'fleet.toml'} apply --yes  # office") for line in lines)
+    command = f"-f {tmp_path}/fleet.toml --log-file {tmp_path}/appfleet.jsonl apply --yes --format json"
+    assert all(line.endswith(f"{command} > {tmp_path}/last.json  # office") for line in lines)
     fleet(ALWAYS)
     refused = run("init", "--cron")
     assert (refused.code, "ever begin or end" in refused.err) == (64, True)

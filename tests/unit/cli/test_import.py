@@ -39,6 +39,15 @@ def test_a_file_is_written_with_the_commands_that_go_on(
     assert (tmp_path / ".appfleet").is_dir()
 
 
+def test_where_the_schemas_are_the_file_leads_an_editor_to_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["schema", "--out", "schemas"]) == 0
+    assert main([*ASKED, "--out", "live.toml"]) == 0
+    assert (tmp_path / "live.toml").read_text().startswith("#:schema ./schemas/fleet.schema.json\n# Written by")
+
+
 def test_the_usual_name_needs_no_flag_in_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

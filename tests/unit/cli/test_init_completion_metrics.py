@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from engine.app.loading import load
 from engine.app.teams.team_file import TeamAsked, write_team
@@ -59,6 +62,45 @@ def test_comments_and_equals_signs_stand_in_one_column_of_each_block(run: Any, n
         lines = [line for line in block.splitlines() if " = " in line]
         assert len({line.index("=") for line in lines}) <= 1, block
         assert len({line.rindex("  # ") for line in lines if "  # " in line}) <= 1, block
+
+
+def test_each_file_of_init_leads_an_editor_to_its_schema_which_is_there(run: Any) -> None:
+    """And fits it, as the file is; so does a team that is onboarded."""
+    assert run(*GIVEN, "--out", "new").code == 0
+    write_team(Path("new/fleet.toml"), TeamAsked("vision", ("carol",), apps=("lab",)))
+    files = sorted(Path("new").rglob("*.toml"))
+    assert len(files) == 5
+    for path in files:
+        first, rest = path.read_text().split("\n", 1)
+        schema = path.parent / first.removeprefix("#:schema ")
+        assert schema.is_file(), first
+        Draft202012Validator(json.loads(schema.read_text())).validate(tomllib.loads(rest))
+
+
+def test_schemas_that_are_there_are_kept_and_only_schema_writes_them_again(run: Any) -> None:
+    Path("schemas").mkdir()
+    Path("schemas/fleet.schema.json").write_text("{}\n")
+    assert run(*GIVEN).code == 0
+    assert Path("schemas/fleet.schema.json").read_text() == "{}\n"
+    ran = run("schema", "--out", "schemas")
+    assert ran.out.splitlines() == [f"wrote schemas/{kind}.schema.json" for kind in ("fleet", "included", "policy")]
+    assert Path("schemas/fleet.schema.json").read_text() == run("schema", "fleet").out
+
+
+@pytest.mark.parametrize("words", [(), ("fleet", "--out", "x")])
+def test_schema_prints_one_kind_or_writes_all(run: Any, words: tuple[str, ...]) -> None:
+    ran = run("schema", *words)
+    assert (ran.code, "appfleet schema --out schemas" in " ".join(ran.err.split())) == (64, True)
+
+
+def test_without_schemas_a_team_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.toml").write_text(
+        'schema = 1\nname = "x"\ninclude = ["teams/*.toml"]\n[domains.main]\nid = "d-abcd1234efgh"\n'
+        'region = "eu-west-1"\n[apps.lab]\ntype = "JupyterLab"\ninstance_type = "ml.t3.medium"\n'
+    )
+    write_team(Path("fleet.toml"), TeamAsked("vision", ("carol",), apps=("lab",)))
+    assert Path("teams/vision.toml").read_text().startswith("# Written by appfleet onboard.")
 
 
 def test_init_hides_from_git_what_runs_leave_and_keeps_a_projects_own_list(run: Any) -> None:
