@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 DRAWING: Final = 9  # one more whenever the same seed comes to play another night: what seeds.txt says is of a drawing
 EPOCH: Final = 1_790_000_000.0  # the wall clock when the loop's time is 0
 CANARY_SHARE: Final = 0.8
+HEALED_SETTLE_SECONDS: Final = 300.0  # at least: with slow answers a listing alone takes most of a minute
 TICK_SECONDS: Final = 1e-5
 LATE_SHARE: Final = 0.75  # of the longer wait of [observe]: how late a lost call may still be carried out
 LAG_SHARE: Final = 0.2  # and how long a listing may lag behind; both together stay below the wait
@@ -104,8 +105,10 @@ class Scenario:
         return {key for key, since, until in self.strange if since <= now < until} if self.strange else set()
 
     def heal(self, now_wall: float) -> None:
-        """End all trouble: what comes now is a service without faults and with room for everything."""
-        world = self.world
+        """End all trouble: what comes now is a service without faults, with room for everything, and waited for."""
+        world, execution = self.world, self.settings.execution
+        settle_timeout = max(execution.settle_timeout, HEALED_SETTLE_SECONDS)
+        self.settings = replace(self.settings, execution=replace(execution, settle_timeout=settle_timeout))
         world.advance(now_wall)
         self.faults.clear()
         self.strange.clear()
