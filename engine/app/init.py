@@ -6,18 +6,21 @@ import os
 import shlex
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.app.schema import SCHEMAS_FOLDER, SchemaOf, schema_text
 from engine.config.fleet.starter import GIT_IGNORE_NAME, Answers, starter_files
+from engine.config.service.fields import REGION
 from engine.core.desired import DesiredDomain, Source
 from engine.core.errors import AppfleetError, ConfigError, UsageError
-from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT
+from engine.core.limits import OFFER_MAX_SECONDS
 from engine.core.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
 _CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Print them again when its calendars change.
@@ -26,19 +29,54 @@ _CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Pri
 # A run that went well prints nothing here. One that did not prints one line, which cron mails; the log has the rest.
 CRON_TZ=UTC"""
 
-__all__ = ["Answers", "Offer", "crontab_of", "offered", "problem_with", "require_free", "start_fleet"]
+__all__ = [
+    "Answers", "Offer", "OfferedDomain", "crontab_of", "home_region", "offered", "problem_with", "profiles_to_choose",
+    "regions_to_search", "require_free", "start_fleet",
+]  # fmt: skip
+
+
+class OfferedDomain(NamedTuple):
+    """A domain that the credentials at hand list; `name` is SageMaker's."""
+
+    region: str
+    domain_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the credentials at hand reach in a region: the account, and the ids of its first domains."""
+    """What the credentials at hand reach: their account, and domains, those of the first region first."""
 
     account: str
-    domain_ids: tuple[str, ...]
+    domains: tuple[OfferedDomain, ...]
 
 
-async def offered(region: str, endpoint_url: str | None) -> Offer | None:
-    """Look for domains to offer: at most two calls, both reads. None where there are no credentials, or none that may.
+def profiles_to_choose() -> tuple[str, ...]:
+    """Return the AWS profiles of this machine; none where there is no choice."""
+    from engine.app.reaching import configured_profiles
+
+    found = configured_profiles()
+    return () if set(found) <= {"default"} else found
+
+
+def regions_to_search(profile: str) -> tuple[str, ...]:
+    """Return the regions in which domains may be: the configured one first, then every other of its partition."""
+    from engine.app.reaching import service_regions
+
+    first = home_region(profile)
+    return tuple(dict.fromkeys((*([first] if first else ()), *service_regions(first))))
+
+
+def home_region(profile: str) -> str:
+    """Return the region that the environment or the profile sets; empty where none does, or what it sets is none."""
+    from engine.app.reaching import configured_region
+
+    found = configured_region(profile)
+    return found if REGION.fullmatch(found) else ""
+
+
+async def offered(regions: Sequence[str], endpoint_url: str | None, profile: str = "") -> Offer | None:
+    """Look for domains to offer: one read for each region and one for the account. None without usable credentials.
 
     It is a help and no more: whatever goes wrong or takes too long, the question is asked without it.
     """
@@ -46,15 +84,23 @@ async def offered(region: str, endpoint_url: str | None) -> Offer | None:
 
     from engine.app.reaching import Clouds
 
-    domain = DesiredDomain("main", "", region, Source("init", 0))
-    try:
+    where = {one: DesiredDomain("main", "", one, Source("init", 0), profile=profile or None) for one in regions}
+    account = ""
+    found: dict[str, list[OfferedDomain]] = {}
+
+    async def look(clouds: Clouds, region: str) -> None:
+        # A region that is not enabled, or that a policy denies, refuses.
+        with suppress(AppfleetError):
+            page = await (await clouds.domains(where[region])).list_domains()
+            found[region] = [OfferedDomain(region, one.domain_id, one.name) for one in page.domains]
+
+    with suppress(AppfleetError, TimeoutError):
         async with asyncio.timeout(OFFER_MAX_SECONDS), Clouds(endpoint_url=endpoint_url) as clouds:
-            caller = await (await clouds.connect(domain)).caller()
-            account = await clouds.account(domain)
-            page = None if account is None else await account.list_domains()
-    except (AppfleetError, TimeoutError):
+            account = (await (await clouds.connect(where[regions[0]])).caller()).account
+            await asyncio.gather(*(look(clouds, region) for region in regions))
+    if not account:
         return None
-    return Offer(caller.account, () if page is None else page.domain_ids[:OFFERED_DOMAINS_MAX_COUNT])
+    return Offer(account, tuple(domain for region in regions for domain in found.get(region, ())))
 
 
 def problem_with(answers: Answers, today: date) -> UsageError | None:

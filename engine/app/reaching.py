@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.adapters.aws.account import AccountCalls, QuotaPage
-from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
+from engine.adapters.aws.endpoints import configured_profiles, configured_region, foreign_endpoint, service_regions
 from engine.adapters.aws.organization import DomainCalls, OrganizationCalls
 from engine.adapters.aws.price_list import OfferPage, PriceCalls
 from engine.adapters.aws.sessions import Clouds, verify_account
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountCalls", "Clouds", "DomainCalls", "OfferPage", "OrganizationCalls", "PriceCalls",
-    "QuotaPage", "Reached", "configured_region", "foreign_notes", "reach", "reached_at_once",
+    "QuotaPage", "Reached", "configured_profiles", "configured_region", "foreign_notes", "reach", "reached_at_once",
+    "service_regions",
 ]  # fmt: skip
 
 T = TypeVar("T")

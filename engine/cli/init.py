@@ -13,25 +13,33 @@ from engine.cli import flags
 from engine.cli.ask import can_ask, line_typed
 from engine.cli.output import Delivery, deliver, say, show
 from engine.core.errors import ExitCode, UsageError
+from engine.core.limits import OFFERED_DOMAINS_MAX_COUNT, OFFERED_PROFILES_MAX_COUNT
+from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
-    from engine.app.init import Answers
+    from collections.abc import Sequence
+
+    from engine.app.init import Answers, Offer
 
 QUESTIONS: Final = {
     "--name": ("Name of the fleet, such as ml-platform", ""),
+    "--profile": ("AWS profile (leave empty to use the credentials of this shell)", ""),
     "--region": ("Region of the SageMaker domain", "eu-west-1"),
     "--domain-id": ("Id of the domain, such as d-abcd1234efgh", ""),
     "--account": ("AWS account id (12 digits; leave empty to skip the check)", ""),
     "--team": ("Name of the first team", "first"),
     "--members": ("Its user profiles, separated by commas", ""),
 }
-MAY_BE_EMPTY: Final = frozenset({"--account"})
+MAY_BE_EMPTY: Final = frozenset({"--account", "--profile"})
 EXAMPLES: Final = {"--name": "ml-platform", "--domain-id": "d-abcd1234efgh", "--members": "alice, bob"}
 
 
 def init(
     ctx: typer.Context,
     name: Annotated[str | None, flags.flag("--name", help="Name of the fleet.", metavar="NAME")] = None,
+    profile: Annotated[
+        str | None, flags.flag("--profile", help="AWS profile of the domain; empty for none.", metavar="PROFILE")
+    ] = None,
     region: Annotated[str | None, flags.flag("--region", help="Region of the domain.", metavar="REGION")] = None,
     domain_id: Annotated[
         str | None, flags.flag("--domain-id", help="Id of the SageMaker domain.", metavar="ID")
@@ -50,14 +58,15 @@ def init(
 ) -> int:
     """Write a commented fleet.toml and policies/ to start from.
 
-    On a terminal, prompts for anything not given as a flag, and offers the domains that your credentials can list.
+    On a terminal, prompts for anything not given as a flag, and offers your AWS profiles and the domains that your
+    credentials can list in any region.
     Elsewhere, uses example values and names them. Overwrites nothing. The files are valid as they are written.
     """
     from engine.app.init import require_free, start_fleet
 
     if cron:
         return _cron(ctx.obj.fleet_file)
-    given = dict(zip(QUESTIONS, (name, region, domain_id, account, team, members), strict=True))
+    given = dict(zip(QUESTIONS, (name, profile, region, domain_id, account, team, members), strict=True))
     _check_given(given)
     require_free(out, _answers(_with_examples(given)))
     examples = [] if can_ask() else [flag for flag in EXAMPLES if given[flag] is None]
@@ -97,6 +106,7 @@ def _answers(told: dict[str, str]) -> Answers:
         account=told["--account"],
         team=told["--team"],
         members=tuple(part.strip() for part in told["--members"].split(",") if part.strip()),
+        profile=told["--profile"],
     )
 
 
@@ -129,21 +139,19 @@ def _problem(told: dict[str, str]) -> UsageError | None:
 def _asked(given: dict[str, str | None], endpoint_url: str | None, out: Path) -> dict[str, str]:
     """Ask for what no flag gives. Raises KeyboardInterrupt at the end of input, after showing what was answered."""
     told = {flag: answer.strip() for flag, answer in given.items() if answer is not None}
-    offers: dict[str, str] = {}
+    offers = _Offers(endpoint_url)
     try:
         for flag, (question, usual) in QUESTIONS.items():
-            if flag == "--domain-id" and given[flag] is None:
-                offers = _offers(told["--region"], endpoint_url)
-            if flag not in told:
-                told[flag] = _ask(flag, question, offers.get(flag, usual), told)
+            if flag not in told and offers.is_asked(flag):
+                told[flag] = _ask(flag, question, offers.usual(flag, usual, told), told, offers)
     except KeyboardInterrupt:
         if told:
             say(f"\nNothing was written. To continue with these answers:\n  {_command(told, out)}")
         raise
-    return told
+    return _with_examples(told)
 
 
-def _ask(flag: str, question: str, usual: str, told: dict[str, str]) -> str:
+def _ask(flag: str, question: str, usual: str, told: dict[str, str], offers: _Offers) -> str:
     """Ask one question until its answer is right."""
     while True:
         show(f"{question}{f' [{usual}]' if usual else ''}: ")
@@ -154,29 +162,80 @@ def _ask(flag: str, question: str, usual: str, told: dict[str, str]) -> str:
         if not answer and flag not in MAY_BE_EMPTY:
             say("  An answer is needed.")
             continue
-        problem = _problem({**told, flag: answer})
+        problem = _problem({**told, flag: answer}) or offers.problem(flag, answer)
         if problem is None:
             return answer
         say(f"  {problem.message}. {problem.hint}")
 
 
-def _offers(region: str, endpoint_url: str | None) -> dict[str, str]:
-    """Show the domains that can be listed; return the one that is offered, and the account."""
-    import asyncio
+class _Offers:
+    """What can be offered as answers: looked up once, before the first question that it helps with."""
 
-    from engine.app.init import offered
-    from engine.core.text import clean
+    def __init__(self, endpoint_url: str | None) -> None:
+        from engine.app.init import profiles_to_choose
 
-    offer = asyncio.run(offered(region, endpoint_url))
+        self._endpoint_url = endpoint_url
+        self._profiles = profiles_to_choose()
+        self._offer: Offer | None = None
+        self._has_looked = False
+
+    def is_asked(self, flag: str) -> bool:
+        """Whether there is anything to ask: where a machine has no profiles, nobody chooses one."""
+        return flag != "--profile" or bool(self._profiles)
+
+    def problem(self, flag: str, answer: str) -> UsageError | None:
+        """Return what is wrong with an answer that a fleet file takes: a profile that this machine does not have."""
+        if flag != "--profile" or not answer or answer in self._profiles:
+            return None
+        return UsageError("This machine has no such AWS profile", hint=f"It has: {listed(self._profiles)}")
+
+    def usual(self, flag: str, usual: str, told: dict[str, str]) -> str:
+        """Return the answer to offer."""
+        from engine.app.init import home_region
+
+        if flag == "--profile":
+            show(f"AWS profiles: {listed(self._profiles, OFFERED_PROFILES_MAX_COUNT)}\n")
+        if flag not in ("--region", "--domain-id", "--account"):
+            return usual
+        offer = self._looked(told)
+        domains = () if offer is None else offer.domains
+        if flag == "--region":
+            return domains[0].region if domains else home_region(told.get("--profile", "")) or usual
+        if flag == "--domain-id":
+            return next((one.domain_id for one in domains if one.region == told["--region"]), usual)
+        return usual if offer is None else offer.account
+
+    def _looked(self, told: dict[str, str]) -> Offer | None:
+        """Return what the credentials reach, and show it the first time."""
+        import asyncio
+
+        from engine.app.init import offered, regions_to_search
+
+        if not self._has_looked:
+            self._has_looked = True
+            profile = told.get("--profile", "")
+            regions = (told["--region"],) if "--region" in told else regions_to_search(profile)
+            self._offer = asyncio.run(offered(regions, self._endpoint_url, profile))
+            _show_offer(self._offer, regions)
+        return self._offer
+
+
+def _show_offer(offer: Offer | None, regions: Sequence[str]) -> None:
+    """Show the domains that can be listed."""
+    where = f" in {clean(regions[0])}" if len(regions) == 1 else ""
     if offer is None:
-        show(f"Could not list the domains of {clean(region)} with your credentials.\n")
-        return {}
-    found = ", ".join(map(clean, offer.domain_ids)) or "none"
-    show(f"Domains of account {clean(offer.account)} in {clean(region)}: {found}\n")
-    return {"--domain-id": offer.domain_ids[0] if offer.domain_ids else "", "--account": offer.account}
+        show(f"Could not list domains{where} with your credentials.\n")
+        return
+    shown = offer.domains[:OFFERED_DOMAINS_MAX_COUNT]
+    account = f"account {clean(offer.account)}"
+    lines = [f"Domains of {account}{where}:" if shown else f"No domain of {account}{where} can be listed."]
+    lines += [f"  {clean(one.region)}  {clean(one.domain_id)}  {clean(one.name)}".rstrip() for one in shown]
+    if (rest := len(offer.domains) - len(shown)) > 0:
+        lines.append(f"  and {rest:,} more")
+    show("".join(f"{line}\n" for line in lines))
 
 
 def _command(told: dict[str, str], out: Path) -> str:
     """Return the command that has the answers as flags."""
-    flags_ = [word for flag, answer in told.items() for word in (flag, answer)]
+    flags_ = [word for flag, answer in told.items() if answer or flag != "--profile" for word in (flag, answer)]
     return shlex.join(["appfleet", "init", *flags_, *([] if out == Path() else ["--out", str(out)])])

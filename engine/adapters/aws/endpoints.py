@@ -106,7 +106,7 @@ def check_endpoint(service: str, url: str) -> None:
         raise UsageError(str(error), hint="Set HTTPS_PROXY=http://HOST:PORT, or unset it") from None
 
 
-def configured_region() -> str:
+def configured_region(profile: str = "") -> str:
     """Return the region that the environment or the AWS profile sets, or an empty text where none does.
 
     As in the AWS CLI, AWS_REGION wins over AWS_DEFAULT_REGION, and both over the profile.
@@ -114,6 +114,24 @@ def configured_region() -> str:
     if region := os.environ.get("AWS_REGION"):
         return region
     try:
-        return Session().get_config_variable("region") or ""
+        return Session(profile=profile or None).get_config_variable("region") or ""
     except BotoCoreError:  # of a profile that does not exist, or a file that cannot be read
         return ""
+
+
+def configured_profiles() -> tuple[str, ...]:
+    """Return the names of the AWS profiles on this machine, sorted; none where their files cannot be read."""
+    try:
+        return tuple(sorted(Session().available_profiles))
+    except BotoCoreError:
+        return ()
+
+
+def service_regions(region: str) -> tuple[str, ...]:
+    """Return the regions that have SageMaker, in the partition of `region`, sorted; a file of the SDK knows them."""
+    session = Session()
+    try:
+        partition = session.get_partition_for_region(region)
+    except BotoCoreError:  # a region that is newer than the file
+        partition = "aws"
+    return tuple(sorted(session.get_available_regions("sagemaker", partition)))

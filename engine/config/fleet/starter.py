@@ -18,7 +18,7 @@ GIT_IGNORE_NAME: Final = ".gitignore"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the files are made of. `account` may be empty: then any account is taken."""
+    """What the files are made of. An empty `account` means any, an empty `profile` the credentials of the shell."""
 
     name: str
     domain_id: str
@@ -26,6 +26,7 @@ class Answers:
     account: str
     team: str
     members: tuple[str, ...]
+    profile: str = ""
 
 
 _COMMENT_GAP: Final = "  "
@@ -46,7 +47,7 @@ include = ["teams/*.toml"]  # one file per team; `appfleet onboard TEAM` writes 
 id     = {domain_id}
 region = {region}
 {account}  # never use credentials of another account
-# profile  = "ml-prod"  # an AWS profile, if not the one of your shell
+{profile}  # the AWS profile whose credentials to use, if not those of your shell
 # role_arn = "arn:aws:iam::111122223333:role/provisioner"  # a role to assume
 # external_id = "abc-123"       # where the role's trust policy requires one
 
@@ -119,6 +120,7 @@ def starter_files(answers: Answers) -> dict[str, str]:
         name=toml_value(answers.name),
         domain_id=toml_value(answers.domain_id),
         region=toml_value(answers.region),
+        profile=f"profile = {toml_value(answers.profile)}" if answers.profile else '# profile  = "ml-prod"',
         account=f"account = {toml_value(answers.account)}" if answers.account else '# account = "111122223333"',
     )
     team = _TEAM.format(team=toml_key(answers.team), members=toml_value(answers.members))

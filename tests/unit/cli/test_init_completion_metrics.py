@@ -9,11 +9,12 @@ import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from engine.app import init as behind
 from engine.app.loading import load
 from engine.app.teams.team_file import TeamAsked, write_team
 from engine.cli import init as module
@@ -23,6 +24,9 @@ from engine.simulator.service.owner_operations import add_domain
 from engine.simulator.world.world import World
 from tests.architecture.files import ROOT
 from tests.architecture.test_imports import LIBRARIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GIVEN = ("init", "--name", "ml-platform", "--domain-id", "d-abcd1234efgh", "--members", "alice, bob")
 
@@ -158,6 +162,17 @@ def test_without_a_terminal_what_is_missing_is_an_example_that_is_named(run: Any
     assert run("validate").code == 0
 
 
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be reachable, without looking for it, and no profile be there."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(behind, "offered", nothing)
+    monkeypatch.setattr(behind, "profiles_to_choose", lambda: ())
+    monkeypatch.setattr(behind, "home_region", lambda _: "")
+
+
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
     def type_lines(*lines: str) -> None:
@@ -168,7 +183,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_on_a_terminal_what_is_missing_is_asked(run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    offline(monkeypatch)
     typed("", "d-abcd1234efgh", "", "vision", "alice")
     ran = run("init", "--name", "x", "--out", "new")
     assert ran.code == 0
@@ -179,18 +194,88 @@ def test_on_a_terminal_what_is_missing_is_asked(run: Any, typed: Any, monkeypatc
     assert loaded.fleet.domains[0].account is None
 
 
-def test_domains_that_can_be_listed_are_offered(run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    add_domain(world, "d-first0000001", "eu-west-1", world.account)
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Yield the address of an account with domains in two of three regions."""
+    world = World(account="111122223333")
+    for number in range(12):
+        add_domain(world, f"d-second{number:05}", "us-east-1", world.account, name=f"lab-{number}")
+    add_domain(world, "d-first0000001", "eu-west-1", world.account, name="research")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    typed("", "", "", "vision", "alice")
+    monkeypatch.setattr(behind, "regions_to_search", lambda _: ("eu-north-1", "eu-west-1", "us-east-1"))
     with SimulatorThread(world) as simulator:
-        ran = run("--endpoint-url", simulator.url, "init", "--name", "x")
+        yield simulator.url
+
+
+def test_domains_of_every_region_are_offered(run: Any, typed: Any, account: str) -> None:
+    """The first that is found is what is meant unless something else is typed."""
+    typed("", "", "", "vision", "alice")
+    ran = run("--endpoint-url", account, "init", "--name", "x")
     assert ran.code == 0
-    assert f"Domains of account {world.account} in eu-west-1: d-first0000001\n" in ran.err
+    assert "Domains of account 111122223333:\n  eu-west-1  d-first0000001  research\n  us-east-1  d-second0" in ran.err
+    assert "  and 3 more\n" in ran.err
+    assert "Region of the SageMaker domain [eu-west-1]: " in ran.err
+    assert "Id of the domain, such as d-abcd1234efgh [d-first0000001]: " in ran.err
     loaded = load(Path("fleet.toml"), datetime.now(UTC).date())
-    assert (loaded.fleet.domains[0].domain_id, loaded.fleet.domains[0].account) == ("d-first0000001", world.account)
+    assert (loaded.fleet.domains[0].domain_id, loaded.fleet.domains[0].account) == ("d-first0000001", "111122223333")
+
+
+def test_the_domain_of_the_region_that_is_typed_is_offered(run: Any, typed: Any, account: str) -> None:
+    typed("us-east-1", "", "", "vision", "alice")
+    assert run("--endpoint-url", account, "init", "--name", "x").code == 0
+    (domain,) = load(Path("fleet.toml"), datetime.now(UTC).date()).fleet.domains
+    assert (domain.region, domain.domain_id) == ("us-east-1", "d-second00000")
+
+
+def test_with_a_region_that_is_given_only_that_is_looked_at(run: Any, typed: Any, account: str) -> None:
+    typed("d-abcd1234efgh", "", "vision", "alice")
+    ran = run("--endpoint-url", account, "init", "--name", "x", "--region", "eu-north-1")
+    assert ran.code == 0
+    assert "No domain of account 111122223333 in eu-north-1 can be listed.\n" in ran.err
+
+
+def test_a_profile_of_this_machine_is_offered_and_asked_for_again_until_it_is_one(
+    run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its region is the one that is meant."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    Path("config").write_text("[default]\n[profile ml-prod]\nregion = eu-central-1\n[profile ml-test]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "none")
+    seen: list[Any] = []
+
+    async def offered(regions: Any, _url: Any, profile: str) -> None:
+        seen.append((regions[0], profile))
+
+    monkeypatch.setattr(behind, "offered", offered)
+    typed("ml-prd", "ml-prod", "", "d-abcd1234efgh", "", "vision", "alice")
+    ran = run("init", "--name", "x")
+    assert ran.code == 0
+    assert "AWS profiles: default, ml-prod, ml-test\n" in ran.err
+    assert "This machine has no such AWS profile. It has: default, ml-prod, ml-test" in ran.err
+    assert "Region of the SageMaker domain [eu-central-1]: " in ran.err
+    assert seen == [("eu-central-1", "ml-prod")]
+    (domain,) = load(Path("fleet.toml"), datetime.now(UTC).date()).fleet.domains
+    assert (domain.profile, domain.region) == ("ml-prod", "eu-central-1")
+
+
+def test_a_profile_may_be_given_that_another_machine_has(run: Any) -> None:
+    assert run(*GIVEN, "--profile", "ml-prod").code == 0
+    assert load(Path("fleet.toml"), datetime.now(UTC).date()).fleet.domains[0].profile == "ml-prod"
+    assert Path("fleet.toml").read_text().count("profile") == 2
+
+
+def test_what_takes_too_long_offers_what_was_found_until_then(
+    run: Any, typed: Any, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without credentials in time there is no offer at all."""
+    monkeypatch.setattr(behind, "OFFER_MAX_SECONDS", 0)
+    typed("", "d-abcd1234efgh", "", "vision", "alice")
+    ran = run("--endpoint-url", account, "init", "--name", "x")
+    assert ran.code == 0
+    assert "Could not list domains with your credentials.\n" in ran.err
 
 
 def test_where_nothing_can_be_listed_the_question_is_asked_all_the_same(
@@ -201,7 +286,7 @@ def test_where_nothing_can_be_listed_the_question_is_asked_all_the_same(
     typed("", "d-abcd1234efgh", "", "vision", "alice")
     ran = run("--endpoint-url", "http://127.0.0.1:1", "init", "--name", "x")
     assert ran.code == 0
-    assert "Could not list the domains of eu-west-1" in ran.err
+    assert "Could not list domains with your credentials.\n" in ran.err
 
 
 def test_the_end_of_input_ends_the_questions(run: Any, typed: Any) -> None:
@@ -214,7 +299,7 @@ def test_the_end_of_input_ends_the_questions(run: Any, typed: Any) -> None:
 def test_each_question_is_asked_again_until_its_answer_is_right(
     run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    offline(monkeypatch)
     typed(
         "", "bad\x7f", "ml",
         "acme", "EU-WEST-1", "eu-west-1",
@@ -225,7 +310,7 @@ def test_each_question_is_asked_again_until_its_answer_is_right(
     )  # fmt: skip
     ran = run("init")
     assert ran.code == 0
-    assert [ran.err.count(question) for question, _ in module.QUESTIONS.values()] == [3, 3, 3, 3, 2, 3]
+    assert [ran.err.count(question) for question, _ in module.QUESTIONS.values()] == [3, 0, 3, 3, 3, 2, 3]
     for words in ("An answer is needed.", '"acme" is not an AWS region', '"acme" is not a domain id', "account of 12"):
         assert words in ran.err
     assert "error" not in ran.err
@@ -236,7 +321,7 @@ def test_each_question_is_asked_again_until_its_answer_is_right(
 def test_the_answers_of_questions_that_were_broken_off_are_kept(
     run: Any, typed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    offline(monkeypatch)
     typed("my fleet", "eu-west-1", "d-abcd1234efgh")
     ran = run("init", "--out", "new")
     assert ran.code == 130
@@ -263,7 +348,7 @@ def test_a_flag_that_is_wrong_is_told_before_the_first_question(run: Any, typed:
 
 
 def test_answers_that_cannot_be_written_are_kept_in_the_hint(run: Any, typed: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "_offers", lambda *_: {})
+    offline(monkeypatch)
     Path("file").write_text("")
     typed("ml", "", "d-abcd1234efgh", "", "", "alice")
     ran = run("init", "--out", "file/below")

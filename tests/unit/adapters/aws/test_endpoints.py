@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.session import Session
 
-from engine.adapters.aws.endpoints import configured_region, foreign_endpoint
+from engine.adapters.aws.endpoints import configured_profiles, configured_region, foreign_endpoint, service_regions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +99,26 @@ def test_the_region_is_that_of_the_environment_or_of_the_profile(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert configured_region() == region
+
+
+def test_the_region_and_the_names_of_profiles_are_those_of_this_machines_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    config = tmp_path / "config"
+    config.write_text("[profile ml-test]\n[profile ml-prod]\nregion = eu-central-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    assert configured_profiles() == ("ml-prod", "ml-test")
+    assert (configured_region("ml-prod"), configured_region("ml-test"), configured_region("nobody")) == (
+        "eu-central-1", "", "",
+    )  # fmt: skip
+    config.write_text("this is no configuration\n")
+    assert configured_profiles() == ()
+
+
+def test_the_regions_are_those_of_the_partition() -> None:
+    """A region that is newer than the SDK is taken for one of AWS's own."""
+    assert service_regions("cn-north-1") == ("cn-north-1", "cn-northwest-1")
+    assert {"eu-west-1", "us-east-1"} < set(service_regions("")) == set(service_regions("eu-west-1"))
