@@ -97,11 +97,9 @@ def timed(label: str, work: Callable[[], T]) -> T:
 
 def measure(fleet_file: Path) -> None:
     """Do everything once, in this process."""
-    import gc
+    from engine.app.process import collect_rarely
 
-    from engine.cli.main import COLLECTOR_THRESHOLD_OBJECTS
-
-    gc.set_threshold(COLLECTOR_THRESHOLD_OBJECTS, 20, 20)  # as the command does
+    collect_rarely()  # as the command does
     lift_bounds()
     from engine.app.loading import load
 

@@ -8,7 +8,6 @@ inputs.
 from __future__ import annotations
 
 import argparse
-import gc
 import resource
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.cli.main import COLLECTOR_THRESHOLD_OBJECTS
+from engine.app.process import collect_rarely
 from tests.fuzz.session import Session
 from tests.fuzz.targets import CORPUS, all_targets, target_named
 
@@ -46,7 +45,7 @@ class Played:
 
 def _play(name: str, seed: str, seconds: float | None, runs: int | None) -> Played:
     """Play one target in a process of its own, so that what it does to memory ends with it."""
-    gc.set_threshold(COLLECTOR_THRESHOLD_OBJECTS, 20, 20)  # as every command does
+    collect_rarely()  # as every command does
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     started = time.monotonic()
     target = target_named(name)()

@@ -102,7 +102,7 @@ async def _run(
             calls = begun.with_all_calls({} if parts is None else parts.run.calls())
             report = _stopped_report(options, loaded, begun, started, calls)
     report = report if keep is None else await keep(report)
-    report = await afterwards(options, loaded.settings.notify, report, emit)
+    report = await afterwards(options, () if options.is_part else loaded.settings.notify, report, emit)
     emit(finished(report))
     return report
 

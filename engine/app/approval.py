@@ -49,14 +49,18 @@ class Approval:
         """Raise StalePlanError when `made` is not what was approved. A denied plan runs nothing, so it passes."""
         if made.denied:
             return
-        if self.checksum and made.fingerprint != self.checksum:
+        self.check_fingerprint(made.fingerprint)
+        if self.saved is not None and (why := why_stale(self.saved, made)):
+            raise StalePlanError(f"the saved plan is stale: {why}; nothing was changed", hint=_AGAIN)
+
+    def check_fingerprint(self, made: str) -> None:
+        """Raise StalePlanError when another fingerprint than that of the plan made now was approved."""
+        if self.checksum and made != self.checksum:
             raise StalePlanError(
-                f"the plan that would be made now has the fingerprint {made.fingerprint}, "
+                f"the plan that would be made now has the fingerprint {made}, "
                 f"and {self.checksum} was approved; nothing was changed",
                 hint="Read it again with appfleet plan, and approve the fingerprint that it shows",
             )
-        if self.saved is not None and (why := why_stale(self.saved, made)):
-            raise StalePlanError(f"the saved plan is stale: {why}; nothing was changed", hint=_AGAIN)
 
     def confirm(self, ask: Callable[[Plan], bool]) -> Callable[[Plan], bool]:
         """Return what to ask before anything is changed: nobody, where it was approved beforehand."""

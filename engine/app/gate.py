@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from engine.core.plan import Plan
     from engine.ports.events import Emit
 
+__all__ = ["Index", "Verdict", "approved_index", "gate", "plan_shard", "request_of"]
+
 
 async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> Plan:
     """Plan one shard, write the plans of its lanes and what it says of itself to `out`, and return the plan.

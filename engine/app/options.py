@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from engine.app.recording import Recorder
     from engine.core.bucket_url import BucketUrl
+    from engine.core.crew import Crew
     from engine.core.identity import AppKey
     from engine.core.report_place import ReportPlace
     from engine.core.selectors import Selectors
@@ -37,6 +38,8 @@ class AppOptions:
     writes the next command for it. `trace` records the run for OpenTelemetry, where that is configured.
     `wave` holds the keys that a saved plan replaces.
     `whole_domains`: the apps of a domain are listed to the last one, whatever is selected in it.
+    `crew` are the workers that plan and carry out its shards; `is_part` says that this is such a shard, whose end is
+    told by whoever gave it.
     `at` is the time that a command which only looks is asked about, in UTC; None is now.
     """
 
@@ -68,6 +71,8 @@ class AppOptions:
     command_line: Callable[[AppOptions], str] = field(default=lambda _: "appfleet apply")
     at: datetime | None = None
     signals: Signals = field(default_factory=Signals)
+    crew: Crew | None = None
+    is_part: bool = False
 
     @property
     def state_path(self) -> Path:

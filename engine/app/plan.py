@@ -45,7 +45,7 @@ from engine.policy.cost import cost_of
 from engine.ports.events import PlanComputed, RuleFired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from engine.app.loading import Loaded
     from engine.app.options import AppOptions
@@ -253,9 +253,14 @@ def _tell(run: FleetRun, made: Plan) -> None:
             len(made.owner_drift),
         )
     )
-    for rule, enforcement, message, source, keys in grouped_findings(made.findings):
+    tell_rules(made.findings, run.emit)
+
+
+def tell_rules(findings: Iterable[Finding], emit: Emit) -> None:
+    """Emit what rules, guardrails and checks say, once for all apps that they say the same of."""
+    for rule, enforcement, message, source, keys in grouped_findings(findings):
         named = keys[:FINDING_KEYS_LOGGED_MAX_COUNT]
-        run.emit(RuleFired(rule, enforcement, keys[0] if keys else "", message, source, len(keys), named))
+        emit(RuleFired(rule, enforcement, keys[0] if keys else "", message, source, len(keys), named))
 
 
 def _forecast_inputs(loaded: Loaded, parts: Joined, draft: Draft) -> ForecastInputs:

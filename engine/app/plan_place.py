@@ -30,7 +30,7 @@ from engine.policy.gate import ShardRecord
 from engine.ports.objects import ObjectStore, WriteRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 
     from engine.app.options import AppOptions
     from engine.core.bucket_url import BucketUrl
@@ -138,11 +138,13 @@ class PlanPlace:
         """Write what a run did in a lane."""
         await self._put_new(f"{REPORTS}{file_name(lane)}/{run_id}.json.gz", packed(document))
 
-    async def reports(self, lanes: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the newest report of each lane that has one."""
+    async def reports(self, lanes: Iterable[str], runs: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Return the newest report of each lane that has one; with `runs` the newest of these."""
         newest: dict[str, str] = {}
         for name in await self._store.names(REPORTS):
-            newest[name.split("/")[1]] = name  # names of runs sort by time
+            _, lane, run = name.split("/")[:3]
+            if runs is None or run.removesuffix(".json.gz") in runs:
+                newest[lane] = name  # names of runs sort by time
 
         async def report_of(lane: str) -> dict[str, Any] | None:
             name = newest.get(file_name(lane))

@@ -6,6 +6,7 @@ Not here: planning and approving (`gate`), the run itself (`apply`).
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from engine.core.text import listed
 from engine.executor.asking import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -77,21 +78,26 @@ async def _apply_at(
     options = replace(options, request=replace(request, selectors=replace(request.selectors, shards=(shard,))))
     loaded = read(options, started.date(), denied_groups=index.denied_groups)
     lanes = lanes_of(loaded.fleet.domains)
-    saved = await _approved(place, index, {str(lane) for lane in lanes.values()})
+    names = sorted({str(lane) for lane in lanes.values()})
+    saved = await _approved(place, index, names)
     keep = partial(_kept, place, lanes, str(shard))
-    return await run(replace(options, wave=wave_of(saved)), loaded, Approval(saved), emit, started, keep=keep)
+    try:
+        return await run(replace(options, wave=wave_of(saved)), loaded, Approval(saved), emit, started, keep=keep)
+    except AppfleetError as error:  # of a run that could not begin, such as one whose lanes are all held
+        await _keep_refusal(place, names, str(shard), options.run_id, error)
+        raise
 
 
-async def _approved(place: PlanPlace, index: Index, lanes: set[str]) -> Plan:
+async def _approved(place: PlanPlace, index: Index, lanes: Sequence[str]) -> Plan:
     """Return what was approved for some lanes, as one plan. Raises StalePlanError where that is not there any more."""
-    unknown = sorted(lanes - index.lanes.keys())
+    unknown = sorted(set(lanes) - index.lanes.keys())
     if unknown:
         raise StalePlanError(
             f"{place.shown} was approved without {listed(unknown, _LANES_NAMED_MAX_COUNT)}",
             hint="The files have changed since. Plan every shard again under a new name",
         )
-    plans = await place.plans(sorted(lanes))
-    for lane, plan in zip(sorted(lanes), plans, strict=True):
+    plans = await place.plans(lanes)
+    for lane, plan in zip(lanes, plans, strict=True):
         if plan.fingerprint != index.lanes[lane]:
             raise StalePlanError(f"the plan of {lane} in {place.shown} is not the one that was approved")
     about = index.about
@@ -128,14 +134,27 @@ async def _kept(place: PlanPlace, lanes: Mapping[str, Lane], shard: str, report:
     return report
 
 
-async def gather(options: AppOptions, plans: Path | BucketUrl) -> dict[str, Any]:
+async def _keep_refusal(place: PlanPlace, lanes: Sequence[str], shard: str, run_id: str, error: AppfleetError) -> None:
+    """Write for each lane that its apps were skipped, and why. What cannot be written is missed by gather."""
+    trouble = trouble_of(error).to_json()
+    code = int(error.exit_code)
+    with suppress(AppfleetError):
+        plans = await place.plans(lanes)
+        await at_once(
+            place.put_report(lane, run_id, _skipped(plan, shard, run_id, code, trouble))
+            for lane, plan in zip(lanes, plans, strict=True)
+        )
+
+
+async def gather(options: AppOptions, plans: Path | BucketUrl, runs: frozenset[str] | None = None) -> dict[str, Any]:
     """Fold the newest report of every lane that was approved into one document, and write it beside the plans.
 
-    The apps of a lane that nobody reported on are skipped, with the code `shard_lost`. Raises AppfleetError.
+    With `runs` the reports of these runs alone. The apps of a lane that nobody reported on are skipped, with the code
+    `shard_lost`. Raises AppfleetError.
     """
     async with opened_place(options, plans) as place:
         index = await approved_index(place)
-        found = await place.reports(index.lanes)
+        found = await place.reports(index.lanes, runs)
         lost = [lane for lane in index.lanes if lane not in found]
         for lane, plan in zip(lost, await place.plans(lost), strict=True):
             found[lane] = _lost_report(lane, plan)
@@ -150,8 +169,6 @@ async def gather(options: AppOptions, plans: Path | BucketUrl) -> dict[str, Any]
 
 def _folded(index: Index, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Fold reports by lane. Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
-    codes = {ExitCode(found[lane]["exit_code"]) for lane in index.lanes} or {ExitCode.OK}
-    known = {code if code in _GRAVITY else ExitCode.FAILED for code in codes}
     total: Counter[str] = Counter()
     lines: list[dict[str, Any]] = []
     unwell: list[Mapping[str, Any]] = []
@@ -166,7 +183,7 @@ def _folded(index: Index, found: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         "format_version": 1,
         "fleet": index.about.fleet,
         "fingerprint": index.fingerprint,
-        "exit_code": int(min(known, key=_GRAVITY.index)),
+        "exit_code": int(gravest(found[lane]["exit_code"] for lane in index.lanes)),
         "lost": [line["lane"] for line in lines if not line["run_id"]],
         "summary": dict(sorted(total.items())),
         "lanes": lines,
@@ -175,22 +192,32 @@ def _folded(index: Index, found: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     }
 
 
+def gravest(codes: Iterable[int]) -> ExitCode:
+    """Return the exit code of all shards together. Raises ValueError for what is none."""
+    known = {ExitCode(code) for code in codes} or {ExitCode.OK}
+    return min((code if code in _GRAVITY else ExitCode.FAILED for code in known), key=_GRAVITY.index)
+
+
 def _lost_report(lane: str, plan: Plan) -> dict[str, Any]:
     error = {
         "code": SHARD_LOST,
         "message": f"no shard reported on {lane}",
         "hint": "Run the shard again: appfleet apply --shard I/N PLANS; what is there stays",
     }
+    return _skipped(plan, "", "", int(ExitCode.FAILED), error)
+
+
+def _skipped(plan: Plan, shard: str, run_id: str, exit_code: int, error: Mapping[str, str]) -> dict[str, Any]:
+    """Return the report of a lane in which nothing was called."""
     rows = [
         {"key": str(change.key), "action": change.action.value, "outcome": Outcome.SKIPPED.value, "error": error}
         for change in plan.changes
     ]
-    code = int(ExitCode.FAILED)
     return {
-        "run_id": "",
-        "shard": "",
+        "run_id": run_id,
+        "shard": shard,
         "result": "failed",
-        "exit_code": code,
+        "exit_code": exit_code,
         "error": error,
         "apps": rows,
         "owners": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from engine.cli import flags
-from engine.cli.ask import confirm_with, require_answer
+from engine.cli.ask import confirm_verdict_with, confirm_with, require_answer
 from engine.cli.asked import Asked, taking
 from engine.cli.named import plan_place_of, report_to_of
 from engine.cli.output import fitted, say, wants_colour, write_result
@@ -113,6 +114,10 @@ def apply(
     )
     if plan_file is not None:
         _refuse_beside_a_plan(options, dry_run=dry_run)
+    if options.crew is not None:
+        if dry_run:
+            raise UsageError("--dry-run does not work with --workers and --scheduler", hint="Use appfleet plan")
+        return _run_by_workers(ctx.obj, options, format_, yes=yes)
     if dry_run:
         return _dry_run(ctx.obj, options, format_.value)
     return run(ctx.obj, options, format_.value, yes=yes)
@@ -155,6 +160,32 @@ def run(
         report = sinks.noted(report)
     text = report_in(report, format_, next_after(report, options))
     return end_with_report(globals_.call, report, text + (more(report) if format_ == PlanFormat.TEXT else ""))
+
+
+def _run_by_workers(globals_: Globals, options: AppOptions, format_: PlanFormat, *, yes: bool) -> int:
+    """Apply in shards, and write what came of all of them together."""
+    from engine.app import by_workers
+    from engine.cli.context import next_after
+    from engine.cli.end_channels import keep_in_journal
+    from engine.cli.ending import end_with_report
+    from engine.cli.sinks import Sinks
+    from engine.render.gate_text import gathered_text
+    from engine.render.json_text import json_text
+
+    with Sinks(globals_, options, quiet=False) as sinks:
+        confirm = confirm_verdict_with(sinks, yes=yes)
+        carried = sinks.run(by_workers.apply_by_workers(options, sinks.emit, confirm))
+        if carried is None:
+            raise NotConfirmedError
+        report = sinks.noted(carried.report)
+    if carried.gathered is None:  # the runs of its shards are kept; a run that was denied has none
+        with suppress(Exception):
+            keep_in_journal(globals_.call, report, report.result.value)
+    if carried.gathered is None or format_ is PlanFormat.MARKDOWN:
+        text = report_in(report, format_.value, next_after(report, options))
+    else:
+        text = json_text(carried.gathered) if format_ is PlanFormat.JSON else gathered_text(carried.gathered)
+    return end_with_report(globals_.call, report, text)
 
 
 def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:

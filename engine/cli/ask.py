@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from engine.app.gate import Verdict
     from engine.cli.sinks import Sinks
     from engine.core.plan import Plan
 
 YES: Final = "yes"
+_QUESTION: Final = "Apply these changes{more}? Only '{word}' is accepted: "
 
 
 def can_ask() -> bool:
@@ -46,7 +48,20 @@ def confirm_with(sinks: Sinks, *, yes: bool, word: str = "") -> Callable[[Plan],
         sinks.expect(plan)
         if can_ask() or (yes and is_terminal(sys.stderr)):
             _show(plan)
-        return yes or _answer(plan, word or YES)
+        return yes or _answer(question(plan, word or YES), word or YES)
+
+    return confirm
+
+
+def confirm_verdict_with(sinks: Sinks, *, yes: bool) -> Callable[[Verdict], bool]:
+    """Return the function that the engine asks before workers change anything; it shows as `confirm_with` does."""
+    from engine.render.gate_text import gate_text
+
+    def confirm(verdict: Verdict) -> bool:
+        sinks.clear()
+        if can_ask() or (yes and is_terminal(sys.stderr)):
+            show(fitted(gate_text(verdict, next_command=""), sys.stderr) + "\n")
+        return yes or _answer(_QUESTION.format(more="", word=YES), YES)
 
     return confirm
 
@@ -68,12 +83,12 @@ def _going(plan: Plan) -> str:
     return f"{count_of(spaces, 'space goes with its volume', 'spaces go with their volumes')}. " if spaces else ""
 
 
-def _answer(plan: Plan, word: str) -> bool:
+def _answer(asked: str, word: str) -> bool:
     """Ask, and take only the whole word; the end of input is a no. An interrupt is raised as KeyboardInterrupt."""
     # An event loop turns signals into work for itself, which it cannot do while this waits for a line.
     before = {number: signal.signal(number, _interrupt) for number in caught_here()}
     try:
-        show(question(plan, word))
+        show(asked)
         return line_typed().strip() == word
     finally:
         for number, handler in before.items():
@@ -85,7 +100,7 @@ def question(plan: Plan, word: str) -> str:
     from engine.render.owners_text import updates_counted
 
     updates = updates_counted(plan)
-    return f"{_going(plan)}Apply these changes{f' ({updates})' if updates else ''}? Only '{word}' is accepted: "
+    return _going(plan) + _QUESTION.format(more=f" ({updates})" if updates else "", word=word)
 
 
 def line_typed() -> str:

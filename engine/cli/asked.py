@@ -13,7 +13,9 @@ from engine.cli import flags
 from engine.cli.argv import words_of_command
 from engine.cli.ask import require_answer
 from engine.cli.context import key_of, options_of, simulate_of
+from engine.core.crew import crew_of
 from engine.core.errors import UsageError
+from engine.core.limits import WORKERS_MAX_COUNT
 from engine.core.request import ADOPT, FROM_FLEET, PRUNE, REPLACE, REPLACE_KEY, RETRY, Request
 from engine.core.selectors import Selectors
 from engine.core.shards import parse_shard
@@ -127,6 +129,20 @@ class Asked(World, Selection):
             metavar="I/N",
         ),
     ] = None
+    workers: Annotated[
+        int | None,
+        flags.flag(
+            "--workers",
+            help="Divide the work among so many processes (extra dask); with --scheduler among so many shards.",
+            metavar="N",
+            min=1,
+            max=WORKERS_MAX_COUNT,
+        ),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        flags.flag("--scheduler", help="Divide it among the workers of this Dask scheduler.", metavar="URL"),
+    ] = None
     prune: Annotated[bool, flags.flag(PRUNE.flag, help="Delete what this fleet owns and no longer declares.")] = False
     adopt: Annotated[
         bool, flags.flag(ADOPT.flag, help="Take over declared apps that nobody owns: give them this fleet's tag.")
@@ -159,7 +175,8 @@ class Asked(World, Selection):
 
     def options(self, globals_: Globals) -> AppOptions:
         """Return the options, as every command of a world does."""
-        return replace(super().options(globals_), refresh_quotas=self.refresh_quotas)
+        crew = crew_of(self.workers, self.scheduler)
+        return replace(super().options(globals_), refresh_quotas=self.refresh_quotas, crew=crew)
 
     def request(self) -> Request:
         """Read what is asked for. A lone `--replace` is every app that has drifted. Raises UsageError."""

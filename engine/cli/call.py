@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from engine.app.process import STATE_DIR_NAME, Signals
+from engine.app.process import STATE_DIR_NAME, Signals, new_run_id
 from engine.cli.argv import SIMULATE, command_of
 from engine.cli.output import hurry, say
 from engine.core.log_options import LogFormat
@@ -64,9 +64,7 @@ class Call:
     @cached_property
     def run_id(self) -> str:
         """The name of the run: its start in UTC and three random bytes, so that names sort by time."""
-        import secrets  # not needed for what has no run
-
-        return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(self.started))}-{secrets.token_hex(3)}"
+        return new_run_id(self.started)
 
     @property
     def command(self) -> str:

@@ -134,7 +134,8 @@ def next_apply(options: AppOptions, saved: Path | BucketUrl | None = None) -> st
         return _next_of_shard(options, options.selectors.shard, saved)
     strict = ["--strict"] if options.strict else []
     asked = [str(saved)] if saved is not None else options.request.argv(*strict)
-    return typed(options, "apply", *simulation(options), *asked)
+    crew = options.crew.argv() if options.crew is not None else []
+    return typed(options, "apply", *simulation(options), *crew, *asked)
 
 
 def _next_of_shard(options: AppOptions, shard: Shard, saved: Path | BucketUrl | None) -> str:

@@ -11,26 +11,20 @@ from typing import TYPE_CHECKING, Final
 from engine.app.process import CRASH_PREFIX, shortage_of
 from engine.core.ending import foreseen, leaves
 from engine.core.errors import BugError, UsageError
-from engine.core.redact import Redactor
+from engine.core.redact import Redactor, known_secrets
 from engine.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from engine.core.errors import AppfleetError
 
-CREDENTIAL_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # What the system says of a name itself, and not of what we do with it.
 _REFUSALS: Final = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})
 _OUR_PACKAGES: Final = frozenset({"engine", "appfleet"})
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
-
-
-def known_secrets(environment: Mapping[str, str]) -> list[str]:
-    """Return the credentials that stand in the environment."""
-    return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 
 def redactor() -> Redactor:

@@ -14,6 +14,7 @@ from engine.core.errors import ExitCode
 from engine.core.limits import SHARDS_MAX_COUNT
 
 if TYPE_CHECKING:
+    from engine.app.gate import Verdict
     from engine.cli.context import Globals
 
 PlansArgument = Annotated[
@@ -49,15 +50,21 @@ def gate(
 
     from engine.app import gate as app_gate
     from engine.cli.context import options_of, typed
-    from engine.render.gate_text import gate_document, gate_text
-    from engine.render.json_text import json_text
 
     globals_: Globals = ctx.obj
     options = options_of(globals_)
     verdict = asyncio.run(app_gate.gate(options, plans, shards))
     following = typed(options, "apply", "--shard", f"I/{shards}", str(plans))
-    is_json = format_ is flags.TextOrJson.JSON
-    text = json_text(gate_document(verdict)) if is_json else gate_text(verdict, next_command=following)
+    as_json = format_ is flags.TextOrJson.JSON
+    return end_of_gate(verdict, following, "To apply each shard", as_json=as_json, detailed_exitcode=detailed_exitcode)
+
+
+def end_of_gate(verdict: Verdict, following: str, step: str, *, as_json: bool, detailed_exitcode: bool) -> int:
+    """Write the verdict with the command that is next, and return the exit code."""
+    from engine.render.gate_text import gate_document, gate_text
+    from engine.render.json_text import json_text
+
+    text = json_text(gate_document(verdict)) if as_json else gate_text(verdict, next_command=following, step=step)
     if not write_result(text):
         return ExitCode.FAILED
     if verdict.denied:

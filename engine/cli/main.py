@@ -5,12 +5,11 @@ No traceback reaches a user, and the parser's own exit code for wrong flags, 2, 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from engine.app.process import require_open_files
+from engine.app.process import collect_rarely, require_open_files
 from engine.cli.argv import command_of, empty_one, prepare
 from engine.cli.call import FLEET_FILE_NAME, HELP, Call
 from engine.cli.output import Delivery, deliver, ensure_descriptors, lost_result, say
@@ -20,15 +19,13 @@ from engine.core.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COLLECTOR_THRESHOLD_OBJECTS: Final = 50_000
 FILE_FLAGS: Final = frozenset({"-f", "--file"})
 INIT: Final = "init"  # empty answers of its are meant, or told by the name of the question
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code. `arguments` default to those of the process."""
-    # Starting makes tens of thousands of objects that all stay: looking through them for garbage is wasted time.
-    gc.set_threshold(COLLECTOR_THRESHOLD_OBJECTS, 20, 20)
+    collect_rarely()
     # No plugin of pydantic's is ours, and looking for some reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     ensure_descriptors()

@@ -18,6 +18,8 @@ from engine.cli.output import Delivery, deliver, fitted, say, wants_colour, widt
 from engine.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from engine.app.options import AppOptions
+    from engine.cli.context import Globals
     from engine.core.bucket_url import BucketUrl
     from engine.core.plan import Plan
 
@@ -67,6 +69,9 @@ def plan(
     from engine.core.ending import plan_trouble
 
     options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
+    if options.crew is not None:
+        _refuse_with_workers(options, format_, fail_on_drift=fail_on_drift)
+        return _plan_by_workers(ctx.obj, options, format_, out, detailed_exitcode=detailed_exitcode)
     of_shard = out is not None and options.selectors.shard is not None
     if not of_shard:
         _check_file(out)
@@ -92,6 +97,35 @@ def plan(
     changed = detailed_exitcode and made.has_changes
     drifted = fail_on_drift and bool(made.drift or made.owner_drift)
     return ExitCode.CHANGES if changed or drifted else ExitCode.OK
+
+
+def _refuse_with_workers(options: AppOptions, format_: PlanFormat, *, fail_on_drift: bool) -> None:
+    """Raise UsageError for what the plans of shards do not say together."""
+    if options.at is not None or fail_on_drift or format_ is PlanFormat.MARKDOWN:
+        flag = "--at" if options.at is not None else "--fail-on-drift" if fail_on_drift else "--format markdown"
+        raise UsageError(f"{flag} does not work with --workers and --scheduler", hint="Leave one of them out")
+
+
+def _plan_by_workers(
+    globals_: Globals,
+    options: AppOptions,
+    format_: PlanFormat,
+    out: Path | BucketUrl | None,
+    *,
+    detailed_exitcode: bool,
+) -> int:
+    """Plan in shards, and write what gate says of all of them together."""
+    from engine.app import by_workers
+    from engine.cli.context import next_apply
+    from engine.cli.gate import end_of_gate
+    from engine.cli.sinks import Sinks
+
+    with Sinks(globals_, options, quiet=True) as sinks:
+        verdict = sinks.run(by_workers.plan_by_workers(options, out, sinks.emit))
+    as_json = format_ is PlanFormat.JSON
+    return end_of_gate(
+        verdict, next_apply(options, out), "To apply this plan", as_json=as_json, detailed_exitcode=detailed_exitcode
+    )
 
 
 def _check_file(out: Path | BucketUrl | None) -> None:

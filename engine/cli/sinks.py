@@ -61,7 +61,7 @@ class Sinks:
         self._call.has_log = True
         self._screen = LineWriter(_STDERR_FD)
         terminal = is_terminal(sys.stderr)
-        live = terminal and not quiet and _can_move_its_cursor()
+        live = terminal and not quiet and options.crew is None and _can_move_its_cursor()
         self._is_live = live and globals_.log_file is None and globals_.log_format is LogFormat.AUTO
         plan = _decide(globals_, terminal=terminal, quiet=quiet, live=live)
         file_writer = None

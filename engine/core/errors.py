@@ -30,6 +30,7 @@
     ├── WrongAccountError     AF503  the caller is in another account than the fleet says       exit 1
     ├── LockLostError         AF504  the lock was removed or replaced while the run worked      exit 1
     ├── ShortageError         AF505  too few open files, threads or bytes for this process      exit 1
+    ├── WorkersError          AF507  workers that cannot be used, or were lost                  exit 1
     └── BugError              AF901  appfleet contradicted itself                               exit 70
 
 `str(error)` is safe for a terminal: one line, what and then the hint. `docs/errors.md` is generated from here.
@@ -296,6 +297,10 @@ class LockLostError(AppfleetError, code="AF504"):
 
 class ShortageError(AppfleetError, code="AF505"):
     """The system lets this process have too few open files, threads or bytes."""
+
+
+class WorkersError(AppfleetError, code="AF507"):
+    """The workers of `--workers` or `--scheduler` cannot be used, or one was lost while a shard was planned."""
 
 
 class BugError(AppfleetError, code="AF901", exit_code=ExitCode.BUG):

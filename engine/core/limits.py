@@ -45,6 +45,17 @@ NAMED_PIPE_STALL_MAX_SECONDS: Final = 30.0  # of a pipe whose reader does not re
 
 PLAN_FILE_MAX_BYTES: Final = 512_000_000
 GATHERED_APPS_MAX_COUNT: Final = 5_000  # of all shards, that did not end well, by name; the others are counted
+SHARD_TRIES_MAX_COUNT: Final = 3  # of one shard whose worker is lost; then it is lost too
+SHARD_LOCK_WAIT_SECONDS: Final = (
+    600.0  # of a shard that is done again: a worker that is cut off may work on for a while
+)
+SHARD_EVENTS_MAX_COUNT: Final = 1_000  # warnings that one shard passes on to the log of the run
+SHARD_PROGRESS_SECONDS: Final = 10.0  # between two words of a shard on how far it is
+WORKERS_MAX_COUNT: Final = 1_000
+WORKERS_CONNECT_MAX_SECONDS: Final = 30.0  # to a scheduler, and for a worker where none is left
+WORKERS_STOP_MAX_SECONDS: Final = 5.0  # for telling workers to stop
+WORKERS_END_MAX_SECONDS: Final = 60.0  # for their tasks to end after that, or after the deadline of the run
+WORKER_LOOK_SECONDS: Final = 0.5  # between two looks whether a worker is still there
 PLAN_AGE_MAX_SECONDS: Final = 3_600.0  # of a saved plan, unless --plan-age-max says otherwise
 
 # What the service allows.

@@ -132,6 +132,7 @@ class ApplyReport:
     know although nothing failed (a new journal, a journal that could not be written). `interrupted_by` names the
     signal. `ended_by` is the exit code of the error that ended a run before it had a plan. `links` says where what
     `--report-to` keeps of the run is: its report, result and log. `forecast` is None where there is nothing to compare.
+    `unnamed` counts apps by outcome that are not in `apps`: those of shards that ended well.
     """
 
     run_id: str
@@ -152,11 +153,12 @@ class ApplyReport:
     lanes: tuple[PlanLane, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     forecast: Foreseen | None = None
+    unnamed: Mapping[Outcome, int] = field(default_factory=dict)
     summary: Mapping[Outcome, int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Fold the outcomes."""
-        counts = Counter(app.outcome for app in self.apps)
+        counts = Counter(app.outcome for app in self.apps) + Counter(self.unnamed)
         object.__setattr__(self, "summary", {o: counts[o] for o in Outcome if counts[o]})
 
     @property
@@ -307,7 +309,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     counts = {outcome.value: count for outcome, count in report.summary.items() if outcome in INCOMPLETE_OUTCOMES}
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
-    parts = [f"{shown} of {count_of(len(report.apps), 'app')}"] if shown else []
+    parts = [f"{shown} of {count_of(sum(report.summary.values()), 'app')}"] if shown else []
     parts += [report.gone] if report.gone else []
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)

@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64encode
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from html import escape
 from typing import Any, Final
@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from engine.core.text import REDACTED
 
+CREDENTIAL_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # Shorter values are words that stand in ordinary text; replacing them would hide nothing and ruin messages.
 SECRET_MIN_CHARS: Final = 8
 
@@ -35,6 +36,11 @@ _SECRET_NAME: Final = re.compile(
     r"secret|password|passwd|credential|authorization|signature|private[_-]?key|access[_-]?key|(?:session|security)[_-]?token",
     re.IGNORECASE,
 )
+
+
+def known_secrets(environment: Mapping[str, str]) -> list[str]:
+    """Return the credentials that stand in an environment."""
+    return [environment[name] for name in CREDENTIAL_VARIABLES if environment.get(name)]
 
 
 class Redactor:

@@ -134,6 +134,16 @@ class Verdict:
         return any(weight.changes or weight.owners_deleted for weight in self.weights.values())
 
     @property
+    def summary(self) -> dict[str, int]:
+        """How many apps are created, replaced and deleted."""
+        weights = self.weights.values()
+        return {
+            "create": sum(weight.created for weight in weights),
+            "delete_then_create": sum(len(weight.replaced) for weight in weights),
+            "delete": sum(len(weight.deleted) + weight.stopped for weight in weights),
+        }
+
+    @property
     def fingerprint(self) -> str:
         """The fingerprint of the fleet's plan."""
         return fleet_fingerprint(self.lanes)

@@ -26,16 +26,17 @@ def gate_document(verdict: Verdict) -> dict[str, Any]:
         "complete": verdict.complete,
         "lanes": dict(verdict.lanes),
         "findings": verdict.findings,
-        "summary": _counts(verdict),
+        "summary": verdict.summary,
     }
 
 
-def gate_text(verdict: Verdict, *, next_command: str) -> str:
-    """Return what a reader needs: what is planned, what speaks against it, and what to do next."""
-    counts = _counts(verdict)
+def gate_text(verdict: Verdict, *, next_command: str, step: str = "To apply") -> str:
+    """Return what a reader needs: what is planned, what speaks against it, and the command of the next `step`."""
     lines = [
         f"Fleet {clean(verdict.about.fleet)}: {_lanes(verdict.lanes)}",
-        "Plan: {create:,} to create, {delete_then_create:,} to replace, {delete:,} to delete.".format_map(counts),
+        "Plan: {create:,} to create, {delete_then_create:,} to replace, {delete:,} to delete.".format_map(
+            verdict.summary
+        ),
     ]
     for finding in verdict.findings:
         about = f"{clean(finding.key)}: " if finding.key else ""
@@ -45,20 +46,12 @@ def gate_text(verdict: Verdict, *, next_command: str) -> str:
         lines.append("Some domains could not be listed; nothing is done there. Their shards' plans say which.")
     if verdict.denied:
         return "\n".join([*lines, _DENIED, ""])
-    return "\n".join([*lines, f"Approved: {verdict.fingerprint}", f"To apply each shard: {next_command}", ""])
+    following = [f"{step}: {next_command}"] if next_command else []
+    return "\n".join([*lines, f"Approved: {verdict.fingerprint}", *following, ""])
 
 
 def _lanes(lanes: Sized) -> str:
     return count_of(len(lanes), "account and region", "accounts and regions")
-
-
-def _counts(verdict: Verdict) -> dict[str, int]:
-    weights = verdict.weights.values()
-    return {
-        "create": sum(weight.created for weight in weights),
-        "delete_then_create": sum(len(weight.replaced) for weight in weights),
-        "delete": sum(len(weight.deleted) + weight.stopped for weight in weights),
-    }
 
 
 def gathered_text(document: Mapping[str, Any]) -> str:
@@ -67,6 +60,8 @@ def gathered_text(document: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in document["summary"].items()) or none
     lanes, bad = document["lanes"], [line for line in document["lanes"] if line["exit_code"]]
     lines = [f"Fleet {clean(document['fleet'])}: {_lanes(lanes)}; {counts}."]
+    errors = document.get("errors", ())  # of shards that could not be carried out
+    lines += [f"  {clean(one['code'])}  {clean(one['message'])}. {clean(one['hint'])}" for one in errors]
     for line in bad[:_SHOWN_MAX_COUNT]:
         why = "" if line["error"] is None else f": {clean(line['error']['message'])}"
         lines.append(f"  {clean(line['lane'])}  {clean(line['result'])} (exit code {line['exit_code']}){why}")

@@ -49,13 +49,13 @@ class Progress:
         seconds = f"{self._clock() - state.started_at:.0f} s"
         if not state.running:
             return f"{seconds}: listing, {state.listed:,} apps so far" if state.listed else f"{seconds}: listing"
-        parts = [f"{seconds}: {len(state.ended):,} of {state.wanted:,} done"]
+        parts = [f"{seconds}: {state.done:,} of {state.wanted:,} done"]
         if state.owners_done:
             parts.append(state.owners_done)
         if state.starting:
             parts.append(f"{len(state.starting):,} starting")
-        if state.failed:
-            parts.append(f"{len(state.failed):,} failed")
+        if state.failures_count:
+            parts.append(f"{state.failures_count:,} failed")
         if state.parked:
             waiting = sum(parked.waiting for parked in state.parked.values())
             names = ", ".join(clean(bucket) for bucket in sorted(state.parked)[:2])

@@ -61,6 +61,7 @@ class RunState:
         self.wanted = 0
         self.listed = 0
         self.ended: set[AppKey] = set()
+        self.shards: dict[str, tuple[int, int]] = {}  # of those that workers carry out: ended, failed
         self.starting: dict[AppKey, float] = {}
         self.failed: set[AppKey] = set()
         self.parked: dict[str, Parked] = {}
@@ -93,6 +94,7 @@ class RunState:
             events.BucketReopened: self._bucket_opened,
             events.BucketEnded: self._bucket_opened,
             events.RunInterrupted: self._interrupted,
+            events.ShardProgressed: self._shard_progressed,
             **dict.fromkeys(_ENDS, self._app_ended),
             **dict.fromkeys(_OWNER_ENDS, self._owner_ended),
         }
@@ -119,6 +121,16 @@ class RunState:
                 name = self._name(change.key, spec.instance_type or "", "" if on_plan is None else on_plan.name)
             self._group_of[change.key] = name
             self.groups.setdefault(name, Group()).wanted += 1
+
+    @property
+    def done(self) -> int:
+        """How many apps have ended; of shards that workers carry out only the counts are known."""
+        return sum(ended for ended, _ in self.shards.values()) if self.shards else len(self.ended)
+
+    @property
+    def failures_count(self) -> int:
+        """How many apps have failed, counted as those that have ended."""
+        return sum(failed for _, failed in self.shards.values()) if self.shards else len(self.failed)
 
     @property
     def owners_done(self) -> str:
@@ -250,6 +262,9 @@ class RunState:
     def _rate_changed(self, event: events.LaneRateChanged | events.LaneThrottled) -> None:
         if not isinstance(event, events.LaneThrottled) or event.operation in WRITES:
             self.rates[str(event.lane)] = event.rate
+
+    def _shard_progressed(self, event: events.ShardProgressed) -> None:
+        self.shards[event.shard] = (event.ended, event.failed)
 
     def _bucket_parked(self, event: events.BucketParked) -> None:
         self.parked[event.bucket] = Parked(event.waiting, self.clock() + event.delay_s, event.value, event.used)

@@ -72,6 +72,13 @@ from engine.ports.events.runs import (
     TelemetryFailed,
     TelemetrySent,
 )
+from engine.ports.events.shards import (
+    ShardFinished,
+    ShardProgressed,
+    ShardStarted,
+    WorkerLost,
+    WorkersStarted,
+)
 
 __all__ = [
     "AppAdoptStarted", "AppAdopted", "AppCreateStarted", "AppCreated", "AppDeleteStarted", "AppDeleted", "AppFailed",
@@ -82,5 +89,6 @@ __all__ = [
     "LibraryWarned", "LoopWasLate", "NotifyFailed", "NotifySent", "OwnerAccepted", "OwnerCallStarted", "OwnerFailed",
     "OwnerNotUpdated", "OwnerOutcomeUnknown", "OwnerRetried", "OwnerSettled", "OwnersUnread", "OwnershipUnread",
     "PlanComputed", "ProblemFound", "ReportFailed", "ReportKept", "RuleFired", "RunFinished", "RunInterrupted",
-    "RunStarted", "RunWaited", "TagIndexUnread", "TelemetryFailed", "TelemetrySent", "UserAssigned", "UserUnassigned",
+    "RunStarted", "RunWaited", "ShardFinished", "ShardProgressed", "ShardStarted", "TagIndexUnread", "TelemetryFailed",
+    "TelemetrySent", "UserAssigned", "UserUnassigned", "WorkerLost", "WorkersStarted",
 ]  # fmt: skip

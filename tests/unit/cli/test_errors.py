@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli.crash import bug_of, known_secrets
+from engine.cli.crash import bug_of
 from engine.core.diagnostics import Diagnostic
 from engine.core.ending import foreseen
 from engine.core.errors import (
@@ -156,11 +156,6 @@ def test_no_traceback_is_kept_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert "the state folder is a link" in str(bug_of(KeyError("x"), tmp_path / "link"))
     assert list((tmp_path / "real").iterdir()) == []
-
-
-def test_the_secrets_of_the_environment_are_known() -> None:
-    environment = {"AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "", "HOME": "/home/a"}
-    assert known_secrets(environment) == [SECRET]
 
 
 def test_two_is_no_exit_code_but_that_of_changes() -> None:

@@ -250,3 +250,13 @@ def test_a_group_that_a_skip_rule_denies_is_left_out_of_every_shard(fleet: Run, 
     assert planned(fleet, 3, "plans").code == 0
     done = in_shards(fleet, 3, "apply", "plans", "--format", "json")
     assert [json.loads(ran.out)["summary"] for ran in done] == [{"denied": 2}] * 3
+
+
+def test_a_shard_that_could_not_begin_says_why(small: Run, tmp_path: Path) -> None:
+    assert planned(small, 1, "plans", "--domain", "red").code == 0
+    (tmp_path / "file").write_text("")
+    assert small("apply", "--shard", "0/1", "plans", "--simulate=quick.toml", "--state-dir", "file").code == 1
+    document = json.loads(small("gather", "plans", "--format", "json").out)
+    assert (document["exit_code"], document["lost"]) == (1, [])
+    assert {line["error"]["code"] for line in document["lanes"] if line["summary"]} == {"AF502"}
+    assert document["summary"] == {"skipped": 2}

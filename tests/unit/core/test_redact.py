@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.core.redact import SECRET_MIN_CHARS, Redactor, forms_of
+from engine.core.redact import SECRET_MIN_CHARS, Redactor, forms_of, known_secrets
 from engine.core.text import REDACTED
 from tests.growth import steps_of
 
@@ -183,3 +183,8 @@ def test_a_text_costs_no_more_where_many_secrets_are_known() -> None:
     assert many.text(text) == text
     assert steps_of(lambda: many.text(text)) <= 2 * steps_of(lambda: few.text(text))
     assert steps_of(lambda: many.learn([f"0007a{SECRET}"])) == steps_of(lambda: few.learn([f"0000a{SECRET}"]))
+
+
+def test_the_secrets_of_the_environment_are_known() -> None:
+    environment = {"AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "", "HOME": "/home/a"}
+    assert known_secrets(environment) == [SECRET]

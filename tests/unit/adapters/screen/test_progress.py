@@ -43,6 +43,14 @@ def test_it_counts_what_started_ended_and_failed(progress: Progress, clock: Cloc
     assert progress.line() == "12 s: 2 of 3 done; 1 starting; 1 failed; about 1 s left"
 
 
+def test_of_the_shards_of_workers_it_adds_up_the_counts(progress: Progress) -> None:
+    progress.emit(events.RunStarted("ml-platform", "1", 50))
+    for shard, ended in (("0/2", 5), ("1/2", 7), ("0/2", 9)):
+        progress.emit(events.ShardProgressed(shard, ended, 25, 1))
+    progress.emit(events.AppFailed(key_of(CANVAS), "c", "m", "h"))  # is in the counts already
+    assert progress.line() == "0 s: 16 of 50 done; 2 failed"
+
+
 def test_it_counts_profiles_and_spaces_however_they_end(progress: Progress) -> None:
     names = [Owner("research", "space", f"{name}-lab") for name in ("a", "b", "c", "d")]
     owners = tuple(OwnerChange(one, Action.UPDATE, OwnerReason.OWNER_DRIFT) for one in names)
