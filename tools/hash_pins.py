@@ -33,7 +33,7 @@ PLATFORMS: Final = {
 HEADS: Final = {
     HASHED: """\
 # What appfleet runs on, with the hashes of every archive: pip install --require-hashes -r constraints/hashed.txt
-# Then: pip install --no-deps appfleet's own wheel. Written by tools/hash_pins.py from constraints/pinned.txt.
+# Then: pip install --no-deps WHEEL. Written by tools/hash_pins.py from constraints/pinned.txt.
 # For CPython 3.11 to 3.13 on Linux (x86-64, ARM) and macOS (Apple silicon).
 """,
     BUILD: """\
