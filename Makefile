@@ -13,7 +13,7 @@ NEWER_STAMP := $(NEWER)/.installed
 NEWER_TESTS := tests/unit/adapters/aws tests/contract tests/unit/simulator/faces/test_sdk.py tests/e2e/test_reaching.py
 PART ?=
 
-.PHONY: help demo test check check-newer check-versions format bench docs clean
+.PHONY: help demo test check check-newer check-versions check-wheel check-docs format bench docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -e 's/:.*##/\t/'
@@ -45,6 +45,12 @@ check-newer: $(NEWER_STAMP)  ## the tests of what speaks to AWS, with the newest
 
 check-versions: $(STAMP)  ## the tests with each other Python that is found; PART=--part for what CI tries
 	$(BIN)/python -m tools.check_versions $(PART)
+
+check-wheel: $(STAMP)  ## what a new user does, from the wheel and from the sdist, timed; PART=--part for what CI tries
+	$(BIN)/python -m tools.check_wheel $(PART)
+
+check-docs: $(STAMP)  ## the pages as a site, built strictly into build/site
+	$(BIN)/python -m mkdocs build --strict
 
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff format $(SOURCES)
