@@ -14,9 +14,11 @@ from typing import Any, Final
 from engine.core.change import CANARY, Action, Reason
 from engine.core.identity import AppKey, Lane, Owner
 from engine.core.idle_spaces import Sign
+from engine.core.needs import Kind
 from engine.core.outcome import Outcome, RunResult
 from engine.core.owner_status import OwnerCondition
 from engine.core.plan import Fits
+from engine.core.preflight import Result
 from engine.core.status import Condition
 from engine.ports import events
 from engine.ports.events import Event
@@ -299,11 +301,27 @@ def _of_type(hint: Any) -> dict[str, Any]:
     return ANYTHING
 
 
+def preflight() -> dict[str, Any]:
+    """`preflight --format json`."""
+    return document(
+        "appfleet preflight --format json",
+        fleet=TEXT, made_at=TIME, lanes=arr(LANE), complete=FLAG, denied=FLAG,
+        checks=arr(
+            obj(
+                kind=one_of(Kind), name=TEXT, alias=TEXT, account=TEXT, region=TEXT, domain=TEXT, app_type=TEXT,
+                result=one_of(Result), why=TEXT, hint=TEXT, count=COUNT, keys=arr(TEXT),
+            )
+        ),
+        summary=obj(ok=COUNT, fault=COUNT, not_checked=COUNT),
+    )  # fmt: skip
+
+
 SCHEMAS: Final = {
     "plan": plan,
     "apply": apply,
     "failure": failure,
     "status": status,
+    "preflight": preflight,
     "explain": explain,
     "history": history,
     "gate": gate,

@@ -47,6 +47,7 @@ COMMANDS: Final = (
     "status",
     "onboard",
     "offboard",
+    "preflight",
     "explain",
     "history",
     "report",

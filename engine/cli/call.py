@@ -33,11 +33,11 @@ DASH: Final = "-"
 ENV_PREFIX: Final = "APPFLEET_"
 FLEET_FILE_NAME: Final = "fleet.toml"
 _FORMATTED: Final = frozenset(
-    {"apply", "onboard", "offboard", "plan", "status", "explain", "history", "gate", "gather"}
+    {"apply", "onboard", "offboard", "plan", "status", "preflight", "explain", "history", "gate", "gather"}
 )
 RUNNING: Final = frozenset({"apply", "onboard", "offboard"})  # their end is the end of a run, in every channel
 LOOKING: Final = frozenset(
-    {"plan", "status", "explain", "import", "prices", "discover"}
+    {"plan", "status", "preflight", "explain", "import", "prices", "discover"}
 )  # they have a log and change nothing
 WITHOUT_FILES: Final = frozenset({"schema", "completion", "simulate"})
 FALSE_WORDS: Final = frozenset({"", "0", "false", "no", "off"})  # of a variable that stands for a flag

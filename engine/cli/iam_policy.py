@@ -22,6 +22,11 @@ class IamFormat(StrEnum):
     TERRAFORM = "terraform"
 
 
+_PreflightFlag = Annotated[
+    bool, flags.flag("--preflight", help="Allow what preflight reads: images, lifecycle configurations and roles.")
+]
+
+
 def iam_policy(
     ctx: typer.Context,
     format_: Annotated[IamFormat, flags.flag("--format", help="How the policy is written.")] = IamFormat.JSON,
@@ -38,6 +43,7 @@ def iam_policy(
     prices: Annotated[
         bool, flags.flag("--prices", help="Allow reading the AWS Price List, for appfleet prices.")
     ] = False,
+    preflight: _PreflightFlag = False,
     read_only: Annotated[
         bool, flags.flag("--read-only", help="Allow what plan and status call, and no change of anything.")
     ] = False,
@@ -70,6 +76,7 @@ def iam_policy(
         read_only=read_only,
         offboard=offboard,
         state=options_of(globals_).state_url,
+        preflight=preflight,
     )
     if not (deletes or offboard or read_only):
         say("appfleet: sagemaker:DeleteApp is left out, since no file asks for a delete; --destroy adds it")

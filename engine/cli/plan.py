@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -44,6 +44,13 @@ OutFlag = Annotated[
 ]
 
 
+_PREFLIGHT_HINT: Final = "Run appfleet preflight for the whole fleet"
+_AT_HINT: Final = "A plan for another time cannot be applied. Leave one of them out"
+PreflightFlag = Annotated[
+    bool, flags.flag("--preflight", help="Also check that images, roles and so on exist; exit 3 when apps would fail.")
+]
+
+
 @taking
 def plan(
     ctx: typer.Context,
@@ -55,6 +62,7 @@ def plan(
     all_: flags.AllFlag = False,
     at: flags.AtFlag = None,
     fail_on_drift: flags.FailOnDriftFlag = False,
+    preflight: PreflightFlag = False,
     *,
     asked: Asked,
 ) -> int:
@@ -64,43 +72,48 @@ def plan(
     """
     from engine.app import gate as app_gate
     from engine.app import plan as app_plan
+    from engine.app import preflight as app_preflight
     from engine.cli.context import instant_of, next_after
     from engine.cli.sinks import Sinks
     from engine.core.ending import plan_trouble
+    from engine.core.preflight import trouble_of_plan
 
     options = replace(asked.options(ctx.obj), at=instant_of(at, "--at"))
     if options.crew is not None:
-        _refuse_with_workers(options, format_, fail_on_drift=fail_on_drift)
+        _refuse_with_workers(options, format_, fail_on_drift=fail_on_drift, preflight=preflight)
         return _plan_by_workers(ctx.obj, options, format_, out, detailed_exitcode=detailed_exitcode)
     of_shard = out is not None and options.selectors.shard is not None
     if not of_shard:
         _check_file(out)
+    elif preflight:
+        raise UsageError("--preflight does not work with --shard and --out", hint=_PREFLIGHT_HINT)
     if options.at is not None and out is not None:
-        raise UsageError(
-            "--out does not work with --at", hint="A plan for another time cannot be applied. Leave one of them out"
-        )
+        raise UsageError("--out does not work with --at", hint=_AT_HINT)
     with Sinks(ctx.obj, options, quiet=True) as sinks:
         if out is not None and of_shard:
             made = sinks.run(app_gate.plan_shard(options, out, sinks.emit))
         else:
-            made = sinks.run(app_plan.plan(options, sinks.emit))
+            look = app_preflight.plan_with_preflight if preflight else app_plan.plan
+            made = sinks.run(look(options, sinks.emit))
         saved = out is None or of_shard or _save(made, out)
         command = "" if options.at is not None else next_after(made, options, out if saved else None)
         text = plan_in(made, format_.value, command, unfold=all_)
         delivery = deliver(text)
         written = saved and (delivery is Delivery.READ or (delivery is Delivery.UNREAD and out is not None))
-    ctx.obj.call.trouble = plan_trouble(made)
+    ctx.obj.call.trouble = plan_trouble(made) or trouble_of_plan(made)
     if not made.complete or not written:
         return ExitCode.FAILED
-    if made.denied:
-        return ExitCode.DENIED
+    if made.denied or trouble_of_plan(made) is not None:
+        return ExitCode.DENIED if made.denied else ExitCode.INCOMPLETE
     changed = detailed_exitcode and made.has_changes
     drifted = fail_on_drift and bool(made.drift or made.owner_drift)
     return ExitCode.CHANGES if changed or drifted else ExitCode.OK
 
 
-def _refuse_with_workers(options: AppOptions, format_: PlanFormat, *, fail_on_drift: bool) -> None:
+def _refuse_with_workers(options: AppOptions, format_: PlanFormat, *, fail_on_drift: bool, preflight: bool) -> None:
     """Raise UsageError for what the plans of shards do not say together."""
+    if preflight:
+        raise UsageError("--preflight does not work with --workers and --scheduler", hint=_PREFLIGHT_HINT)
     if options.at is not None or fail_on_drift or format_ is PlanFormat.MARKDOWN:
         flag = "--at" if options.at is not None else "--fail-on-drift" if fail_on_drift else "--format markdown"
         raise UsageError(f"{flag} does not work with --workers and --scheduler", hint="Leave one of them out")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from engine.core.bucket_url import BucketUrl, safe_name
 from engine.core.desired import DesiredDomain, DesiredFleet, Mode
 from engine.core.identity import SPACE, USER
+from engine.core.made_from import Arn, image_of
 from engine.core.owner_settings import APP_SETTINGS
 from engine.core.settings import Settings
 from engine.core.training_plans import plan_arn
@@ -45,11 +46,13 @@ def iam_policy(
     read_only: bool = False,
     offboard: bool = False,
     state: BucketUrl | None = None,
+    preflight: bool = False,
 ) -> dict[str, Any]:
     """Return the policy document. `destroy` adds the right to delete apps, `prices` that to read the price list.
 
     `offboard` adds the right to delete profiles and spaces with what is in them, `state` that to use a shared state.
-    With `read_only` it holds what plan and status call, and no right to change anything.
+    With `read_only` it holds what plan and status call, and no right to change anything. `preflight` adds what a
+    preflight reads.
     """
     changing = [*_APPS, *([_DELETE] if destroy or offboard else [])]
     statements = [
@@ -60,7 +63,8 @@ def iam_policy(
         _statement("Apps", _READ_APPS if read_only else changing, _resources(fleet.domains, "app")),
         *_owners(fleet, settings, read_only=read_only, offboard=offboard),
         *_training_plans(fleet),
-        *_domains(fleet, settings),
+        *_domains(fleet, settings, preflight=preflight),
+        *(_preflight(fleet) if preflight else ()),
         *_passing(fleet, create=(settings.create_owners or settings.update_owners) and not read_only),
         *_assigning(fleet, settings, read_only=read_only),
         *_notifying(settings, read_only=read_only),
@@ -96,9 +100,23 @@ def _training_plans(fleet: DesiredFleet) -> Iterable[dict[str, Any]]:
         yield _statement("TrainingPlans", ["sagemaker:DescribeTrainingPlan"], named)
 
 
-def _domains(fleet: DesiredFleet, settings: Settings) -> Iterable[dict[str, Any]]:
-    """Yield what the plan reads of domains whose people it makes."""
-    if settings.create_owners:
+def _preflight(fleet: DesiredFleet) -> Iterable[dict[str, Any]]:
+    """Yield the right to look at the images, lifecycle configurations and roles that the fleet names, and no others."""
+    images = sorted({image.text for app in fleet.apps if (image := image_of(app.spec)) is not None})
+    scripts = sorted({arn for app in fleet.apps if Arn.of(arn := app.spec.lifecycle_config_arn or "") is not None})
+    roles = sorted({owner.execution_role for owner in fleet.owners if owner.execution_role})
+    if images:
+        versions = [f"{arn.replace(':image/', ':image-version/')}/*" for arn in images]
+        yield _statement("Images", ["sagemaker:DescribeImage", "sagemaker:DescribeImageVersion"], [*images, *versions])
+    if scripts:
+        yield _statement("LifecycleConfigs", ["sagemaker:DescribeStudioLifecycleConfig"], scripts)
+    if roles:
+        yield _statement("ReadExecutionRoles", ["iam:GetRole"], roles)
+
+
+def _domains(fleet: DesiredFleet, settings: Settings, *, preflight: bool) -> Iterable[dict[str, Any]]:
+    """Yield what the plan reads of domains whose people it makes, and a preflight of those that attach images."""
+    if settings.create_owners or preflight:
         yield _statement("Domains", ["sagemaker:DescribeDomain"], _resources(fleet.domains, "domain", deep=False))
 
 

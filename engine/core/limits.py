@@ -33,6 +33,7 @@ EXTENDS_MAX_DEPTH: Final = 32
 TOML_NESTING_MAX_DEPTH: Final = 32
 LABEL_MAX_CHARS: Final = 63  # names of domains, teams and app definitions
 PROFILE_NAME_MAX_CHARS: Final = 128
+PREFLIGHT_KEYS_SHOWN_MAX_COUNT: Final = 3  # of the apps that need one thing
 EXTERNAL_ID_MIN_CHARS: Final = 2  # as STS has it
 EXTERNAL_ID_MAX_CHARS: Final = 1_224
 FILE_NAME_MAX_BYTES: Final = 255  # of one part of a path, which is what Linux and macOS allow

@@ -128,7 +128,8 @@ def _fault(
             f"{plan_word(arn)} does not exist in account {lane.account}, region {lane.region}",
             "Check training_plan_arn in the fleet file",
         )
-    return _over(found, now) or _unfit(found, instance_type)
+    fault = unusable(found, instance_type, now)
+    return None if fault is None else _Fault(*fault)
 
 
 def _unfit(found: TrainingPlan, instance_type: str) -> _Fault | None:
@@ -165,6 +166,11 @@ def _odd(found: TrainingPlan) -> str:
     if found.status in _WAITING and found.starts_at is not None:
         return f"{word} is {found.status}, although its start, {_shown(found.starts_at)} UTC, has passed"
     return f"{word} has the status {found.status}, which appfleet does not know"
+
+
+def unusable(found: TrainingPlan, instance_type: str, now: float) -> tuple[str, str] | None:
+    """Return why no app of this type can run on a training plan, and the way out; None where one can."""
+    return _over(found, now) or _unfit(found, instance_type)
 
 
 def plan_word(arn: str) -> str:

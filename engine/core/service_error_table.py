@@ -61,7 +61,7 @@ _THROTTLES: Final = frozenset(
 _VALIDATION: Final = frozenset({"ValidationException", "ValidationError"})
 _IN_USE: Final = frozenset({"ResourceInUse", "ResourceInUseException"})
 _NOT_FOUND: Final = frozenset(
-    {"ResourceNotFound", "ResourceNotFoundException", "NoSuchResourceException", "RecordNotFound"}
+    {"ResourceNotFound", "ResourceNotFoundException", "NoSuchResourceException", "RecordNotFound", "NoSuchEntity"}
 )
 _SIGNATURES: Final = frozenset(
     {

@@ -63,6 +63,7 @@ _ACTION_PREFIXES: Final = {
     "ListInstances": "sso",
     "CreateApplicationAssignment": "sso",
     "GetUserId": "identitystore",
+    "GetRole": "iam",
     "GetObject": "s3",
     "PutObject": "s3",
 }

@@ -15,6 +15,7 @@ from engine.core.identity import AppKey, OwnerKind
 from engine.core.limits import LIST_PAGE_MAX_ROWS
 from engine.core.reserved import TrainingPlan
 from engine.ports.identity_center import IdentityCenterCloud
+from engine.ports.ingredients import IngredientCloud
 from engine.ports.owners import OwnerCloud
 
 
@@ -91,7 +92,7 @@ def tagged_request(key: str, kinds: tuple[str, ...], token: str) -> dict[str, An
     return {**request, "PaginationToken": token} if token else request
 
 
-class Cloud(OwnerCloud, IdentityCenterCloud, Protocol):
+class Cloud(OwnerCloud, IdentityCenterCloud, IngredientCloud, Protocol):
     """One set of credentials in one region."""
 
     @property

@@ -33,6 +33,7 @@ COMMAND_NAMES: Final = (
     "offboard",
     "onboard",
     "plan",
+    "preflight",
     "prices",
     "report",
     "schema",

@@ -81,6 +81,7 @@ def test_what_the_commands_print_is_as_the_schemas_say(tmp_path: Path) -> None:
     check("status", owners)
     assert owners["owners"]["summary"]["as_declared"]
     key = plan["changes"][0]["key"]
+    check("preflight", run(tmp_path, "preflight", "--simulate", "--format", "json"))
     check("explain", run(tmp_path, "explain", key, "--simulate", "--format", "json"))
     history = run(tmp_path, "history", "--format", "json")
     check("history", history)

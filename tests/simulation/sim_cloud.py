@@ -15,6 +15,7 @@ from engine.core.limits import LOOK_BEFORE_CHANGE_MAX_SECONDS
 from engine.core.service_errors import error_from_service
 from engine.ports.cloud import AppDetail, AppName, AppPage, Caller, TaggedPage
 from engine.simulator.faces.memory_face import MemoryCloud, SimulatedCall
+from engine.simulator.faces.memory_ingredients import MemoryIngredients
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import tag_operations as tagging
 from engine.simulator.world.faults import ROW_FAULTS, Fault, FaultKind
@@ -83,8 +84,8 @@ class LateDelete:
         self.cloud.watch.late.deleted(key, found, replaces=self.replaces, meant=self.created_at)
 
 
-class SimCloud(OwnerCalls, SignInCalls):
-    """One lane's cloud (`ports.cloud.Cloud`)."""
+class SimCloud(OwnerCalls, SignInCalls, MemoryIngredients):
+    """One lane's cloud (`ports.cloud.Cloud`). No run asks what apps are made from."""
 
     def __init__(self, scenario: Scenario, lane: Lane, watch: Watch) -> None:
         self.lane = lane

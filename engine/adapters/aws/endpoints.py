@@ -21,12 +21,12 @@ from engine.core.errors import UsageError
 # name under: execute-api, s3 and compute hosts are of anybody.
 _SERVICES: Final = (
     r"(?:api(?:-fips)?\.sagemaker"
-    r"|(?:sts|tagging|servicequotas|api\.pricing|(?:portal\.)?sso|oidc|identitystore)(?:-fips)?)"
+    r"|(?:sts|tagging|servicequotas|api\.pricing|(?:portal\.)?sso|oidc|identitystore|iam)(?:-fips)?)"
 )
 _DUAL_STACK_SERVICES: Final = (
     r"(?:(?:api\.)?sagemaker|sts|tagging|servicequotas|(?:api\.)?pricing|(?:portal\.)?sso|oidc|identitystore)(?:-fips)?"
 )
-_REGION: Final = r"[a-z]{2,4}(?:-[a-z]+)+-\d+"
+_REGION: Final = r"(?:[a-z]{2,4}(?:-[a-z]+)+-\d+|us-gov)"  # IAM has no region, but in GovCloud this word
 _SUFFIXES: Final = (
     r"(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
 )
@@ -53,6 +53,7 @@ _ENDPOINT_VARIABLES: Final = tuple(
         "_SSO_OIDC",
         "_SSO_ADMIN",
         "_IDENTITYSTORE",
+        "_IAM",
         "_ORGANIZATIONS",
         "_S3",
         "_SNS",
@@ -64,6 +65,7 @@ BESIDE_SAGEMAKER: Final = {
     "resourcegroupstaggingapi": ("the Tagging API", "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API"),
     "sso-admin": ("IAM Identity Center", "AWS_ENDPOINT_URL_SSO_ADMIN"),
     "identitystore": ("the identity store", "AWS_ENDPOINT_URL_IDENTITYSTORE"),
+    "iam": ("IAM", "AWS_ENDPOINT_URL_IAM"),
 }
 
 ENDPOINT_HINT: Final = (

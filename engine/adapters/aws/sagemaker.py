@@ -3,8 +3,8 @@
 An answer that lacks what was asked for is never an empty success: it is OutcomeUnknown. Fields that we do not know are
 left aside, and a status that we do not know passes through as it is.
 
-Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), assignment (`identity_center`), retries,
-pages of ListApps (`executor`).
+Not here: credentials and clients (`sessions`), owners (`sagemaker_owners`), assignment (`identity_center`), what apps
+are made from (`ingredients`), retries, pages of ListApps (`executor`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.adapters.aws.calls import (
     required_text,
     rows_of,
 )
-from engine.adapters.aws.identity_center import IdentityCenterCalls
+from engine.adapters.aws.ingredients import IngredientCalls
 from engine.adapters.aws.sagemaker_owners import OwnerCalls
 from engine.adapters.aws.training_plans import training_plan
 from engine.adapters.aws.transport import UnreadableAnswerError
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from engine.core.reserved import TrainingPlan
 
 
-class SageMakerCloud(OwnerCalls, IdentityCenterCalls):
+class SageMakerCloud(OwnerCalls, IngredientCalls):
     """One set of credentials in one region. `Clouds.connect` makes it; it is used until `Clouds` is left.
 
     `known_caller` is who they are of, where STS said so as it gave them out. Clouds of equal `asks_as` have the same

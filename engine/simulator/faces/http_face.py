@@ -25,7 +25,7 @@ from engine.core.limits import (
     SIMULATED_IDLE_MAX_SECONDS,
 )
 from engine.simulator.faces.http_wire import Connection, Reply, Request
-from engine.simulator.faces.query_protocol import query_answer, query_error, read_query
+from engine.simulator.faces.query_protocol import QUERY_SERVICES, query_answer, query_error, read_query
 from engine.simulator.service.api import OPERATIONS, answer, live_key
 from engine.simulator.service.identity_operations import SESSION_KEY_PREFIX
 from engine.simulator.service.model import service_model
@@ -221,7 +221,7 @@ class Server:
 
     def _serve_query(self, request: Request, lane: Lane, now: float, request_id: str) -> Reply:
         operation, params = read_query(request.body)
-        if _service_of(operation) != "sts":
+        if _service_of(operation) not in QUERY_SERVICES:
             return _query_error("InvalidAction", f"Could not find operation {operation}", 400, request_id)
         delay = self.world.draw(self.world.timing.sts_answer)
         fault = self.world.faults.draw(operation, now, self.world.rng)

@@ -17,6 +17,7 @@ from engine.core.reserved import TrainingPlan
 from engine.core.service_errors import error_from_service
 from engine.core.training_plans import plan_arn
 from engine.ports.cloud import AppDetail, AppName, AppPage, AppRow, Caller, TaggedPage, tagged_request
+from engine.simulator.faces.memory_ingredients import MemoryIngredients
 from engine.simulator.faces.memory_owners import MemoryOwners
 from engine.simulator.faces.memory_sign_in import MemorySignIn
 from engine.simulator.service import app_operations as apps
@@ -56,7 +57,7 @@ class SimulatedCall:
     owner: str = ""
 
 
-class MemoryCloud(MemoryOwners, MemorySignIn):
+class MemoryCloud(MemoryOwners, MemorySignIn, MemoryIngredients):
     """A `Cloud` of one account and region of a world.
 
     `clock` gives epoch seconds. `latency` is awaited twice a call, before and after the world has acted, so that a

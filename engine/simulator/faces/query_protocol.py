@@ -1,4 +1,4 @@
-"""The Query protocol, which STS speaks: a form in, XML out. Only what GetCallerIdentity and AssumeRole need."""
+"""The Query protocol, which STS and IAM speak: a form in, XML out. Only what three operations need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-_NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
+QUERY_SERVICES: Final = frozenset({"sts", "iam"})
+_NAMESPACE: Final = "https://sts.amazonaws.com/doc/2011-06-15/"  # clients read the names alone
 _FIELDS_MAX_COUNT: Final = 200
 _NUMBERS: Final = frozenset({"DurationSeconds"})
-_TIMES: Final = frozenset({"Expiration"})
+_TIMES: Final = frozenset({"Expiration", "CreateDate"})
 
 
 def read_query(body: bytes) -> tuple[str, dict[str, Any]]:

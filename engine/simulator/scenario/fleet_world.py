@@ -15,6 +15,7 @@ from engine.core.nearest import nearest
 from engine.core.owner_settings import declared_settings
 from engine.core.text import clean
 from engine.core.training_plans import plan_arn
+from engine.simulator.scenario.fleet_ingredients import add_ingredients
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.world.request_limit import RequestLimit
 from engine.simulator.world.training_plans import training_plan
@@ -67,6 +68,7 @@ def extend_for_fleet(world: World, fleet: DesiredFleet, now: float, *, with_owne
             )
         by_name[declared.name] = found
     _add_training_plans(world, fleet, by_name)
+    add_ingredients(world, fleet, by_name)
     if not with_owners:
         return
     of_users = [one for one in fleet.owners if one.owner.kind == USER]

@@ -16,6 +16,7 @@ from engine.simulator.scenario.changes import SavedChange
 from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultRule
 from engine.simulator.world.identity_center import IdentityCenter
+from engine.simulator.world.ingredients import Ingredients
 from engine.simulator.world.quotas import Quotas
 from engine.simulator.world.records import App, Domain
 from engine.simulator.world.request_limit import RequestLimit
@@ -37,6 +38,7 @@ _SHARED: Final = (
     "prices",
     "center",
     "external_ids",
+    "ingredients",
 )
 
 
@@ -63,7 +65,8 @@ class SavedWorld(BaseModel):
     prices: dict[str, Number] = Field(default_factory=lambda: dict(PRICES))
     # The same holds for what is known of people.
     center: IdentityCenter = Field(default_factory=IdentityCenter)
-    # The same holds for external ids, and for training plans.
+    # The same holds for what apps are made from, for external ids, and for training plans.
+    ingredients: Ingredients = Field(default_factory=Ingredients)
     external_ids: dict[str, str] = Field(default_factory=dict)
     training_plans: list[TrainingPlan] = Field(default_factory=list)
     domains: list[Domain]

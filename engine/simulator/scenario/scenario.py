@@ -103,6 +103,7 @@ class Scenario:
         for name, value in tables.identity_center.model_dump(exclude_none=True).items():
             setattr(world.center, name, value)
         world.external_ids.update(tables.external_ids)
+        world.ingredients.missing += [arn for arn in tables.missing if arn not in world.ingredients.missing]
         for table in tables.domain:
             _fill_domain(world, table, table.account or world.account)
         for at in tables.at:

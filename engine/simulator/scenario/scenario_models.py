@@ -272,6 +272,7 @@ class ScenarioTables(Table):
     fault: list[FaultTable] = Field(default_factory=list)
     prices: dict[InstanceType, Price] = Field(default_factory=dict)  # 0: the type is not sold
     identity_center: IdentityCenterTable = Field(default_factory=IdentityCenterTable)
+    missing: list[Annotated[str, Field(min_length=1, max_length=2_048)]] = Field(default_factory=list)
     external_ids: dict[RoleArn, ExternalId] = Field(default_factory=dict)
     at: list[AtTable] = Field(default_factory=list)
     domain: list[DomainTable] = Field(default_factory=list)

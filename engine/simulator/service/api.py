@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.simulator.service import app_operations as apps
 from engine.simulator.service import identity_operations as identity
+from engine.simulator.service import ingredient_operations as ingredients
 from engine.simulator.service import owner_operations as owners
 from engine.simulator.service import plan_operations as plans
 from engine.simulator.service import price_operations as prices
@@ -236,11 +237,15 @@ OPERATIONS: Final[dict[str, tuple[str, Callable[[World, Lane, Params], Params]]]
     "DescribeDomain": ("sagemaker", _describe_domain),
     "ListDomains": ("sagemaker", _list_domains),
     "DescribeTrainingPlan": ("sagemaker", plans.describe_training_plan),
+    "DescribeImage": ("sagemaker", ingredients.describe_image),
+    "DescribeImageVersion": ("sagemaker", ingredients.describe_image_version),
+    "DescribeStudioLifecycleConfig": ("sagemaker", ingredients.describe_lifecycle_config),
     "ListTags": ("sagemaker", tagging.list_tags),
     "AddTags": ("sagemaker", tagging.add_tags),
     "DeleteTags": ("sagemaker", tagging.delete_tags),
     "GetCallerIdentity": ("sts", identity.caller_identity),
     "AssumeRole": ("sts", identity.assume_role),
+    "GetRole": ("iam", ingredients.get_role),
     "ListServiceQuotas": ("servicequotas", quotas.list_service_quotas),
     "GetServiceQuota": ("servicequotas", quotas.get_service_quota),
     "RequestServiceQuotaIncrease": ("servicequotas", quotas.request_increase),

@@ -30,6 +30,7 @@ _LONGEST_SHOWN_CHARS: Final = 256
 _SERVICES: Final = {
     "sagemaker": "sagemaker",
     "sts": "sts",
+    "iam": "iam",
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
     "pricing": "pricing",

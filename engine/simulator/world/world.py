@@ -17,6 +17,7 @@ from engine.core.limits import TOMBSTONE_SECONDS
 from engine.simulator.world.catalog import PRICES
 from engine.simulator.world.faults import FailureRule, FaultBook
 from engine.simulator.world.identity_center import IdentityCenter
+from engine.simulator.world.ingredients import Ingredients
 from engine.simulator.world.listing import CreationIndex
 from engine.simulator.world.quotas import Quotas
 from engine.simulator.world.records import (
@@ -53,6 +54,7 @@ KERNEL_GATEWAY: Final = "KernelGateway"
 _THROTTLE_CODES: Final = {
     "GetCallerIdentity": "Throttling",
     "AssumeRole": "Throttling",
+    "GetRole": "Throttling",
     "ListServiceQuotas": "TooManyRequestsException",
     "GetServiceQuota": "TooManyRequestsException",
     "RequestServiceQuotaIncrease": "TooManyRequestsException",
@@ -113,6 +115,7 @@ class World:
         self.scenario = ""  # the digest of the scenario that was laid over this world
         self.prices = dict(PRICES)  # USD an hour by instance type
         self.center = IdentityCenter()
+        self.ingredients = Ingredients()
         self.external_ids: dict[str, str] = {}  # what the trust policy of a role requires, by the role's ARN
         self.faults = FaultBook()
         self.failures: list[FailureRule] = []

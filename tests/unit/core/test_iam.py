@@ -41,6 +41,25 @@ def test_a_plain_fleet_looks_and_creates_and_cannot_delete() -> None:
     assert found["UserProfiles"]["Action"] == ["sagemaker:DescribeUserProfile"]
 
 
+def test_a_preflight_reads_what_the_fleet_names_and_nothing_else() -> None:
+    here = "arn:aws:sagemaker:eu-west-1:111122223333"
+    image, script = f"{here}:image/science", f"{here}:studio-lifecycle-config/setup"
+    lab = an_app(LAB, image_version_arn=f"{here}:image-version/science/3", lifecycle_config_arn=script)
+    fleet = replace(a_fleet(lab, an_app(CANVAS, None, lifecycle_config_arn="None")), owners=(ALICE,))
+    for read_only in (True, False):
+        document = iam_policy(fleet, Settings(), destroy=False, preflight=True, read_only=read_only)
+        found = {one["Sid"]: (one["Action"], one["Resource"]) for one in document["Statement"]}
+        assert found["Images"] == (
+            ["sagemaker:DescribeImage", "sagemaker:DescribeImageVersion"],
+            [image, f"{here}:image-version/science/*"],
+        )
+        assert found["LifecycleConfigs"] == (["sagemaker:DescribeStudioLifecycleConfig"], [script])
+        assert found["ReadExecutionRoles"] == (["iam:GetRole"], [ROLE])
+        assert found["Domains"][0] == ["sagemaker:DescribeDomain"]
+    plain = iam_policy(a_fleet(an_app(LAB)), Settings(), destroy=False, preflight=True)
+    assert {"Images", "LifecycleConfigs", "ReadExecutionRoles"}.isdisjoint(one["Sid"] for one in plain["Statement"])
+
+
 def test_the_topics_of_the_policies_are_published_to_by_what_applies_alone() -> None:
     topic = "arn:aws:sns:eu-west-1:111122223333:ml-platform"
     channels = (NotifyChannel(frozenset(), sns=topic), NotifyChannel(frozenset(), command=("page",)))

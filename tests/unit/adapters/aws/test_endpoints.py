@@ -69,7 +69,7 @@ def test_what_is_shown_holds_no_password_and_what_is_no_url_breaks_nothing() -> 
 
 def test_every_endpoint_that_the_library_knows_of_our_services_is_aws_s_own() -> None:
     resolver = Session()._get_internal_component("endpoint_resolver")
-    services = ("api.sagemaker", "sts", "tagging", "servicequotas", "api.pricing", "portal.sso", "oidc", "sso")
+    services = ("api.sagemaker", "sts", "iam", "tagging", "servicequotas", "api.pricing", "portal.sso", "oidc", "sso")
     found = 0
     for partition in resolver.get_available_partitions():
         for service in (*services, "identitystore"):

@@ -20,6 +20,7 @@ from engine.simulator.service.model import (
 )
 from engine.simulator.service.owner_operations import add_domain
 from engine.simulator.world.identity_center import application_arn, store_id, user_id
+from engine.simulator.world.ingredients import Image
 from engine.simulator.world.service_error import ServiceError
 from engine.simulator.world.training_plans import training_plan
 from tests.unit.simulator.worlds import DOMAIN_ID, LANE, call, create, make_world, pass_time, the_domain
@@ -197,6 +198,10 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
     domain.tags = {"org": "x"}
     plan = f"arn:aws:sagemaker:{LANE.region}:{LANE.account}:training-plan/p5"
     world.training_plans[plan] = training_plan(plan, ("ml.p5.48xlarge",), 1, ends_at=world.now + 60.0)
+    here = f"arn:aws:sagemaker:{LANE.region}:{LANE.account}"
+    world.ingredients.images[f"{here}:image/science"] = Image(reason="x", versions={"1": []})
+    world.ingredients.scripts[f"{here}:studio-lifecycle-config/setup"] = "JupyterLab"
+    world.ingredients.roles.append(f"arn:aws:iam::{LANE.account}:role/service-role/lab")
     signs = add_domain(world, "d-sso", LANE.region, LANE.account, auth_mode="SSO")
     in_domain: dict[str, Any] = {"DomainId": DOMAIN_ID}
     lab = {**in_domain, "SpaceName": "alice-lab", "AppType": "JupyterLab", "AppName": "default"}
@@ -216,6 +221,10 @@ def test_each_answer_is_one_that_the_model_allows() -> None:
         ("ListSpaces", {"MaxResults": 1}, 0),
         ("UpdateSpace", {**in_domain, "SpaceName": "new"}, 1),
         ("UpdateUserProfile", {**in_domain, "UserProfileName": "bob"}, 1),
+        ("DescribeImage", {"ImageName": "science"}, 0),
+        ("DescribeImageVersion", {"ImageName": "science"}, 0),
+        ("DescribeStudioLifecycleConfig", {"StudioLifecycleConfigName": "setup"}, 0),
+        ("GetRole", {"RoleName": "lab"}, 0),
         ("ListTags", {"ResourceArn": domain.arn}, 0),
         ("AddTags", {"ResourceArn": domain.arn, "Tags": [{"Key": "a", "Value": "b"}]}, 0),
         ("DeleteTags", {"ResourceArn": domain.arn, "TagKeys": ["a"]}, 5),
