@@ -79,13 +79,15 @@ class ImportAsked:
 class ImportResult:
     """The file's text, and what it holds and leaves out.
 
-    `resources_left_out` are of a state of Terraform: why -> addresses. `other_types` counts what is there of each.
+    `resources_left_out` are of a state of Terraform: why -> addresses. `other_types` counts what is there of each,
+    and `unmarked` the resources that do not say which of their values are sensitive.
     """
 
     text: str
     imported: Imported
     resources_left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     other_types: Mapping[str, int] = field(default_factory=dict)
+    unmarked: int = 0
 
 
 def with_region(asked: ImportAsked) -> ImportAsked:

@@ -49,7 +49,7 @@ def import_state(path: Path, asked: ImportAsked, domain: str | None) -> ImportRe
         state, name=name, region=asked.region, domain_id=asked.domain_id, domain=domain, settings=asked.settings
     )
     result = checked(fleet_name(asked, _usual_name(rows.founds)), f"Terraform state {name}", rows.founds, now())
-    return replace(result, resources_left_out=rows.left_out, other_types=rows.others)
+    return replace(result, resources_left_out=rows.left_out, other_types=rows.others, unmarked=state.unmarked)
 
 
 def _usual_name(founds: Sequence[Found]) -> str:

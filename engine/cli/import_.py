@@ -133,7 +133,8 @@ def _ended(result: ImportResult, out: Path | None, options: AppOptions, source: 
     if (domains := len(imported.document["domains"])) > 1:
         counts = {"domain": domains, **counts}
     owners = (imported.bare_owners, imported.set_owners, imported.owners_left_out)
-    say(import_text(counts, imported.left_out, *owners, result.resources_left_out, result.other_types, source))
+    of_state = (result.resources_left_out, result.other_types)
+    say(import_text(counts, imported.left_out, *owners, *of_state, source=source, unmarked=result.unmarked))
     if out is not None:
         _say_what_follows(out, options)
     return ExitCode.OK if written else ExitCode.FAILED

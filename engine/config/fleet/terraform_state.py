@@ -16,10 +16,9 @@ from engine.core.errors import UsageError
 from engine.core.text import SHOWN_VALUE_MAX_CHARS, clean
 
 SHOW: Final = "terraform show -json > state.json"
-_FORMAT_MAJOR: Final = "1"
+_FORMAT_MAJORS: Final = ("0", "1")  # 0 before Terraform 1.1, in the same form
 _OF_PLANS: Final = ("planned_values", "resource_changes", "prior_state")
 _MANAGED: Final = "managed"
-_UNMARKED: Final = "the state does not say which of its values are sensitive"
 _DEPOSED: Final = "Terraform replaced it and has not destroyed it yet (deposed)"
 _TAINTED: Final = "Terraform is going to replace it (tainted)"
 
@@ -38,12 +37,13 @@ class Resource:
 class State:
     """The resources of the kinds that were asked for, by address, and what was left out: why -> addresses.
 
-    `others` counts the resources of other kinds.
+    `others` counts the resources of other kinds, and `unmarked` those that do not say what of them is sensitive.
     """
 
     resources: tuple[Resource, ...]
     left_out: Mapping[str, tuple[str, ...]]
     others: Mapping[str, int] = field(default_factory=dict)
+    unmarked: int = 0
 
 
 def read_state(raw: bytes, name: str, kinds: frozenset[str]) -> State:
@@ -78,9 +78,9 @@ def _document(raw: bytes, name: str) -> dict[str, Any]:
             hint = f"Let Terraform convert it, where its providers are installed: {SHOW}"
             raise UsageError(f"{name} is a state file as Terraform stores it, and not its JSON output", hint=hint)
         raise _not_a_state(name, "it has no format_version")
-    if not isinstance(version, str) or version.split(".")[0] != _FORMAT_MAJOR:
+    if not isinstance(version, str) or version.split(".")[0] not in _FORMAT_MAJORS:
         said = clean(str(version), SHOWN_VALUE_MAX_CHARS)
-        hint = f"Terraform 1.1 and newer and OpenTofu write format_version 1.x: {SHOW}"
+        hint = f"Terraform 1 and OpenTofu write format_version 1.x: {SHOW}"
         raise UsageError(f"{name} has format_version {said}, which this appfleet does not know", hint=hint)
     return document
 
@@ -97,6 +97,7 @@ def _state(document: Mapping[str, Any], name: str, kinds: frozenset[str]) -> Sta
     left_out: defaultdict[str, list[str]] = defaultdict(list)
     others: defaultdict[str, int] = defaultdict(int)
     found: list[Resource] = []
+    unmarked = 0
     for address, row in _rows(document, name):
         kind = row.get("type")
         if row.get("mode") != _MANAGED:  # a data source, which looks and manages nothing
@@ -110,6 +111,7 @@ def _state(document: Mapping[str, Any], name: str, kinds: frozenset[str]) -> Sta
         elif marks is True or not isinstance(values, dict):
             left_out["none of its values may be read"].append(address)
         else:
+            unmarked += marks is None
             hidden: list[str] = []
             shown = _shown(values, marks, "", hidden)
             found.append(Resource(address, kind, shown, tuple(hidden)))
@@ -118,6 +120,7 @@ def _state(document: Mapping[str, Any], name: str, kinds: frozenset[str]) -> Sta
         tuple(found),
         {why: tuple(sorted(names)) for why, names in sorted(left_out.items())},
         dict(sorted(others.items())),
+        unmarked,
     )
 
 
@@ -125,9 +128,7 @@ def _why_not(row: Mapping[str, Any]) -> str:
     """Return why a resource is left out, whatever its values are; empty when it is not."""
     if "deposed_key" in row:
         return _DEPOSED
-    if row.get("tainted"):
-        return _TAINTED
-    return _UNMARKED if row.get("sensitive_values") is None else ""
+    return _TAINTED if row.get("tainted") else ""
 
 
 def _rows(document: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

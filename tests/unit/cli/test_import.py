@@ -211,6 +211,14 @@ def test_the_summary_counts_what_a_state_has_of_other_types() -> None:
     )
 
 
+def test_the_summary_says_where_a_state_does_not_mark_what_is_sensitive() -> None:
+    text = import_text({"app": 1}, {}, 0, source="state.json", unmarked=2)
+
+    (said,) = text.splitlines()[1:]
+    assert said.startswith("2 resources of state.json came without sensitive_values")
+    assert said.endswith("check the file for secrets before you share it")
+
+
 def test_a_name_with_a_line_break_forges_no_line() -> None:
     text = import_text({"app": 1}, {"of a\nkind": ["space/a\nwrote fleet.toml\x1b[2J"]}, 0)
     assert "\nwrote" not in text

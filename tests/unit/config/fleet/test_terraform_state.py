@@ -53,7 +53,6 @@ def test_other_types_are_counted_and_data_sources_are_not() -> None:
     [
         ({"tainted": True}, "tainted"),
         ({"deposed_key": "00000000"}, "deposed"),
-        ({"sensitive_values": None}, "does not say which of its values are sensitive"),
         ({"sensitive_values": True}, "none of its values may be read"),
         ({"values": None}, "none of its values may be read"),
     ],
@@ -89,6 +88,14 @@ def test_what_is_marked_as_sensitive_is_taken_out_wherever_it_is(
     assert read(state(row)).resources == (Resource("aws_sagemaker_app.x", APP, shown, hidden),)
 
 
+def test_what_has_no_marks_is_read_and_counted() -> None:
+    """As Terraform wrote it before 1.1."""
+    row = app("a")
+    del row["sensitive_values"]
+    found = read(state(row, app("b")) | {"format_version": "0.2"})
+    assert (len(found.resources), found.unmarked, found.left_out) == (2, 1, {})
+
+
 def test_a_state_without_resources_has_none() -> None:
     assert read({"format_version": "1.0"}) == State((), {})
     assert read({"format_version": "1.2", "values": {"root_module": {}}}) == State((), {})
@@ -110,7 +117,6 @@ def test_a_state_without_resources_has_none() -> None:
         ({"format_version": "1.2", "planned_values": {}}, "of a Terraform plan", "without the name of a plan file"),
         ({"format_version": "1.2", "prior_state": {}}, "of a Terraform plan", "without the name of a plan file"),
         ({"version": 4, "terraform_version": "1.9", "resources": []}, "as Terraform stores it", "convert it"),
-        ({"format_version": "0.1", "values": {}}, "format_version 0.1", "1.x"),
         ({"format_version": "2.0", "values": {}}, "format_version 2.0", "1.x"),
         ({"format_version": 1, "values": {}}, "format_version 1,", "1.x"),
         ({"format_version": "9\x1b[2J\n", "values": {}}, "format_version 9\\u001b[2J ,", "1.x"),
