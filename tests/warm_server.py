@@ -31,7 +31,7 @@ from pydantic import BaseModel
 import engine
 from engine.policy.cel import environment_for
 from engine.policy.rules import Scope
-from engine.render.report import html
+from engine.render.report import page
 from tests.hasty import be_hasty
 from tests.warm import DISPOSITIONS, LOCALE, ORDER_MAX_BYTES, TOLD
 
@@ -111,7 +111,7 @@ def fill_caches() -> None:
     """Make what the product makes once in a process, at its first use, of what its own package holds."""
     for scope in Scope:
         environment_for(scope)
-    html._environment()[0].get_template("report.html")
+    page.templates().environment.get_template("report.html")
 
 
 class Server:

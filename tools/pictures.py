@@ -22,6 +22,7 @@ import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from markdown_it import MarkdownIt
 from rich.console import Console
 from rich.text import Text
 
@@ -35,6 +36,15 @@ IMAGES: Final = ROOT / "docs" / "img"
 COMMAND_MAX_SECONDS: Final = 600
 COLUMNS: Final = 110
 PICTURE_WIDTH: Final = 1_120
+PHONE_WIDTH: Final = 390
+LIVE_COLUMNS: Final = 80  # of a terminal that nobody has made wider
+# As forges draw a comment: their fonts and tables, and nothing that hides a fault of the Markdown.
+COMMENT_STYLE: Final = (
+    "body{font:14px/1.5 system-ui,sans-serif;margin:24px;color:#1f2328}h3{font-size:1.25em}"
+    "code{background:#eff1f3;border-radius:6px;padding:.2em .4em;font:85% ui-monospace,monospace}"
+    "table{border-collapse:collapse;margin:0 0 16px}td,th{border:1px solid #d1d9e0;padding:6px 13px}"
+    "tr:nth-child(2n){background:#f6f8fa}pre{background:#f6f8fa;padding:12px;border-radius:6px}"
+)
 COPIED: Final = ("fleet.toml", "teams", "policies", "scenarios")
 
 
@@ -53,10 +63,43 @@ def main() -> int:
 
 def report(chromium: str, folder: Path) -> bytes:
     """Show the report of the example fleet's first night under the demo's scenario."""
+    return asyncio.run(shot(chromium, _report(folder), width=1120, height=1480))
+
+
+def report_dark(chromium: str, folder: Path) -> bytes:
+    """Show the same to a reader who has set the dark look."""
+    return asyncio.run(shot(chromium, _report(folder), width=1120, height=1000, dark=True))
+
+
+def report_phone(chromium: str, folder: Path) -> bytes:
+    """Show the same on a phone."""
+    return asyncio.run(shot(chromium, _report(folder), width=PHONE_WIDTH, height=1200))
+
+
+def site(chromium: str, folder: Path) -> bytes:
+    """Show the page over all runs."""
+    return asyncio.run(shot(chromium, _site(folder), width=1120, height=900))
+
+
+def site_phone(chromium: str, folder: Path) -> bytes:
+    """Show the same on a phone, in the dark look."""
+    return asyncio.run(shot(chromium, _site(folder), width=PHONE_WIDTH, height=1200, dark=True))
+
+
+def history(chromium: str, folder: Path) -> bytes:
+    """Show four runs, one of each team and one that finds all as declared."""
+    _nights(folder)
+    return _terminal_picture(chromium, folder, f"$ appfleet history\n{on_a_terminal(folder, 'history')}")
+
+
+def status(chromium: str, folder: Path) -> bytes:
+    """Show a fleet of which one team is not made yet, and some apps are missing."""
     _example(folder)
-    appfleet(folder, "apply", "--yes", "--simulate=scenarios/demo.toml")
-    appfleet(folder, "report", "--out", "report.html")
-    return asyncio.run(shot(chromium, (folder / "report.html").as_uri(), width=1120, height=1480))
+    for team in ("vision", "platform"):
+        appfleet(folder, "apply", "--yes", "--simulate", "--team", team)
+    return _terminal_picture(
+        chromium, folder, f"$ appfleet status --simulate\n{on_a_terminal(folder, 'status', '--simulate')}"
+    )
 
 
 def plan(chromium: str, folder: Path) -> bytes:
@@ -74,18 +117,33 @@ def plan(chromium: str, folder: Path) -> bytes:
 def live(chromium: str, folder: Path) -> bytes:
     """Show the live view of the demo while a bucket is parked."""
     _example(folder)
-    shown = on_a_terminal(folder, "apply", "--yes", "--simulate=scenarios/demo.toml")
+    shown = on_a_terminal(folder, "apply", "--yes", "--simulate=scenarios/demo.toml", columns=LIVE_COLUMNS)
     frames = [re.sub(r"\r(?:\x1b\[\d+A)?$", "", part) for part in shown.split("\x1b[J")]
     parked = [frame for frame in frames if "parked" in frame and "calls/s" in frame and "Plan:" not in frame]
     if not parked:
         sys.exit("the demo drew no frame with a parked bucket")
-    return _terminal_picture(chromium, folder, f"$ appfleet apply --yes\n{parked[len(parked) // 2]}")
+    picked = f"$ appfleet apply --yes\n{parked[len(parked) // 2]}"
+    return _terminal_picture(chromium, folder, picked, columns=LIVE_COLUMNS)
 
 
-def on_a_terminal(folder: Path, *arguments: str) -> str:
+def plan_markdown(chromium: str, folder: Path) -> bytes:
+    """Show a plan as a forge renders it in a comment."""
+    _example(folder)
+    appfleet(folder, "apply", "--yes", "--simulate", "--team", "vision")
+    for file in (folder / "fleet.toml", *(folder / "teams").glob("*.toml")):
+        file.write_text(file.read_text().replace('"ml.g5.xlarge"', '"ml.g5.2xlarge"'))
+    only = [word for name in ("kofi-*", "lena-*", "rehearsal") for word in ("--space", name)]
+    written = appfleet(folder, "plan", "--simulate", "--replace", *only, "--format", "markdown")
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(written)
+    page = folder / "plan.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8><style>{COMMENT_STYLE}</style><body>{rendered}")
+    return asyncio.run(shot(chromium, page.as_uri(), width=980, height=1000))
+
+
+def on_a_terminal(folder: Path, *arguments: str, columns: int = COLUMNS) -> str:
     """Run one command on a terminal of its own, and give what it drew."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "APPFLEET_", "NO_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "engine", *arguments],
@@ -101,9 +159,9 @@ def on_a_terminal(folder: Path, *arguments: str) -> str:
     return drawn.decode().replace("\r\n", "\n")
 
 
-def _terminal_picture(chromium: str, folder: Path, text: str) -> bytes:
+def _terminal_picture(chromium: str, folder: Path, text: str, *, columns: int = COLUMNS) -> bytes:
     """Draw what a terminal showed, colours and all."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(text.rstrip("\n") + "\n "), soft_wrap=True)  # the last line would be cut at its foot
     svg = console.export_svg(title="appfleet")
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
@@ -116,14 +174,33 @@ def _terminal_picture(chromium: str, folder: Path, text: str) -> bytes:
     return asyncio.run(shot(chromium, page.as_uri(), width=PICTURE_WIDTH, height=height))
 
 
+def _report(folder: Path) -> str:
+    _example(folder)
+    appfleet(folder, "apply", "--yes", "--simulate=scenarios/demo.toml")
+    appfleet(folder, "report", "--out", "report.html")
+    return (folder / "report.html").as_uri()
+
+
+def _site(folder: Path) -> str:
+    _nights(folder)
+    appfleet(folder, "report", "--site", "site")
+    return (folder / "site" / "index.html").as_uri()
+
+
+def _nights(folder: Path) -> None:
+    _example(folder)
+    for only in (("--team", "vision"), ("--team", "platform"), ("--team", "forecasting"), ()):
+        appfleet(folder, "apply", "--yes", "--simulate", *only)
+
+
 def _example(folder: Path) -> None:
     for name in COPIED:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
 
 
-def appfleet(folder: Path, *arguments: str) -> None:
-    """Run one command as a user would; what it tells on standard error is shown when it fails."""
+def appfleet(folder: Path, *arguments: str) -> str:
+    """Run one command as a user would and return its result; its standard error is shown when it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "APPFLEET_"))}
     ran = subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
@@ -131,6 +208,7 @@ def appfleet(folder: Path, *arguments: str) -> None:
     )  # fmt: skip
     if ran.returncode != 0:
         sys.exit(f"appfleet {' '.join(arguments)} ended with {ran.returncode}:\n{ran.stderr}")
+    return ran.stdout
 
 
 async def shot(chromium: str, address: str, *, width: int, height: int, dark: bool = False) -> bytes:
@@ -141,7 +219,18 @@ async def shot(chromium: str, address: str, *, width: int, height: int, dark: bo
         return await page.picture()
 
 
-PICTURES: Final[dict[str, Callable[[str, Path], bytes]]] = {"report": report, "plan": plan, "live": live}
+PICTURES: Final[dict[str, Callable[[str, Path], bytes]]] = {
+    "report": report,
+    "report-dark": report_dark,
+    "report-phone": report_phone,
+    "plan": plan,
+    "plan-markdown": plan_markdown,
+    "status": status,
+    "history": history,
+    "live": live,
+    "site": site,
+    "site-phone": site_phone,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "keep_end",
     "kept_runs",
+    "kept_stories",
     "last_failures",
     "last_seen",
     "owner_seconds",
@@ -67,6 +68,22 @@ def kept_runs(options: AppOptions) -> tuple[str, ...]:
     with StateDir.open(options.state_path, create=False) as state:
         found = journal_reader.runs(state, fleet=fleet_name(options.fleet_file), limit=HISTORY_SHOWN_MAX_COUNT)
     return tuple(record.run_id for record in found)
+
+
+@contextmanager
+def kept_stories(
+    options: AppOptions, limit: int
+) -> Iterator[tuple[tuple[PastRun, ...], Callable[[str], RunStory | None]]]:
+    """Yield the fleet's runs in numbers, the newest first, and what returns all that is kept of one of them.
+
+    Raises StateError, and CloudError for a shared state.
+    """
+    from engine.adapters.state import timeline_reader
+
+    with _opened(options, newest=limit) as (state, lives):
+        fleet = fleet_name(options.fleet_file)
+        runs = _past(timeline_reader.past_runs(state, fleet=fleet, limit=limit), lives)
+        yield runs, lambda run_id: timeline_reader.run_story(state, run_id=run_id, fleet=None)
 
 
 def run_story(options: AppOptions, run_id: str | None, limit: int) -> tuple[RunStory, tuple[PastRun, ...]]:

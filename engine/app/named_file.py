@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["path_problem", "put_file", "why_not_written", "writing_problem"]
 
 _MODE: Final = 0o644
+_OWN_MODE: Final = 0o600
 
 
 def writing_problem(path: Path) -> str:
@@ -28,12 +29,12 @@ def writing_problem(path: Path) -> str:
     return named_file.writing_problem(path)
 
 
-def why_not_written(path: Path, text: str) -> str:
-    """Write `text` to `path`; return why that could not be done, or empty."""
+def why_not_written(path: Path, text: str, mode: int = _OWN_MODE) -> str:
+    """Write `text` to `path`; return why that could not be done, or empty. `mode` is that of a new file."""
     from engine.adapters.named_file import NamedFileError, write_named
 
     try:
-        write_named(path, text.encode())
+        write_named(path, text.encode(), mode)
     except NamedFileError as error:
         return str(error)
     return ""

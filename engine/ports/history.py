@@ -13,9 +13,12 @@ from typing import Final
 from engine.core.finding import Finding
 from engine.core.foreseen import Foreseen
 from engine.core.identity import AppKey, Owner
+from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.trouble import Trouble
 from engine.core.undoing import Updated
 
+_MADE: Final = (Outcome.CREATED.value, Outcome.REPLACED.value)
+_SECONDS_A_MINUTE: Final = 60.0
 NO_END: Final = "no end"  # shown in the place of a result that a run never wrote
 
 
@@ -242,6 +245,21 @@ class PastRun:
     def result(self) -> str:
         """The result in a word, also of a run that has none."""
         return self.run.result or ("running" if self.is_running else NO_END)
+
+    @property
+    def created(self) -> int:
+        """How many apps it created or replaced."""
+        return sum(self.run.summary.get(outcome, 0) for outcome in _MADE)
+
+    @property
+    def not_well(self) -> int:
+        """How many apps did not end well."""
+        return sum(count for outcome, count in self.run.summary.items() if outcome not in GOOD_OUTCOMES)
+
+    @property
+    def creates_per_minute(self) -> float:
+        """How many apps it created or replaced per minute."""
+        return self.created / self.seconds * _SECONDS_A_MINUTE if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from engine.core.foreseen import Foreseen
 from engine.core.outcome import GOOD_OUTCOMES, INCOMPLETE_CODE, Outcome
 from engine.core.rough import rough
 from engine.core.text import clean, count_of
-from engine.core.trouble import Trouble
 from engine.ports.history import PastRun
 from engine.render.layout import (
     COLUMN_GAP,
@@ -24,7 +23,6 @@ from engine.render.layout import (
 )
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
-_MADE: Final = (Outcome.CREATED.value, Outcome.REPLACED.value)
 _HEAD: Final = (
     "Run",
     "Started (UTC)",
@@ -37,9 +35,8 @@ _HEAD: Final = (
     "Created/min",
     "Throttled",
 )
-_COLUMNS_KEPT_COUNT: Final = 3  # which run, when, and how it ended
+COLUMNS_KEPT_COUNT: Final = 3  # which run, when, and how it ended
 REPORT_COMMAND: Final = "appfleet report"
-_SECONDS_A_MINUTE: Final = 60.0
 _WHY_MAX_CHARS: Final = 300
 
 
@@ -57,28 +54,48 @@ def history_text(
     """
     if not runs:
         return "No run is kept here yet. Run: appfleet apply\n"
-    fleets = {past.run.fleet for past in runs}
-    with_owners = any(past.run.owners for past in runs)
-    head = (*_HEAD, *(("Profiles, spaces",) if with_owners else ()), *(("Fleet",) if len(fleets) > 1 else ()))
-    rows = [head, *(_row(past, with_owners=with_owners, with_fleet=len(fleets) > 1) for past in runs)]
-    rows = without_empty(rows, _COLUMNS_KEPT_COUNT)
+    rows = history_rows(runs)
     widths = column_widths([*((*row, "") for row in rows)])
     wide = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= max(width, WIDTH_MIN_CHARS)
     lines = [aligned(rows[0], widths)] if wide else []
     for past, row in zip(runs, rows[1:], strict=True):
         lines += [aligned(row, widths)] if wide else _below_each_other(rows[0], row)
-        lines += _why(past.run.error, counted=_not_well(past) > 0)
+        lines += [f"  {why}"] if (why := why_words(past)) else []
     begun = [past for past in runs if past.run.began and not past.is_running]  # the others say nothing of a trend
-    trends = _trends(begun, unicode=unicode) if len(begun) > 1 and len(fleets) == 1 else []
+    trends = _trends(begun, unicode=unicode) if len(begun) > 1 and is_of_one_fleet(runs) else []
     newest = clean(runs[0].run.run_id)
     return (
         "\n".join([*lines, *([""] if trends else []), *trends, "", f"To see one run: {report_command} {newest}"]) + "\n"
     )
 
 
+def history_rows(runs: Sequence[PastRun]) -> list[tuple[str, ...]]:
+    """Return a row of cells for each run, below those of the heads: columns in which nothing would stand are left out.
+
+    The first COLUMNS_KEPT_COUNT columns say which run it is, when it started, and how it ended.
+    """
+    with_owners, with_fleet = any(past.run.owners for past in runs), not is_of_one_fleet(runs)
+    head = (*_HEAD, *(("Profiles, spaces",) if with_owners else ()), *(("Fleet",) if with_fleet else ()))
+    rows = [head, *(_row(past, with_owners=with_owners, with_fleet=with_fleet) for past in runs)]
+    return without_empty(rows, COLUMNS_KEPT_COUNT)
+
+
+def is_of_one_fleet(runs: Sequence[PastRun]) -> bool:
+    """Whether runs can be compared with each other."""
+    return len({past.run.fleet for past in runs}) <= 1
+
+
+def why_words(past: PastRun) -> str:
+    """Return why a run did not end well, where its counts do not say so."""
+    error = past.run.error
+    if error is None or (error.code == INCOMPLETE_CODE and past.not_well > 0):
+        return ""
+    return f"{clean(error.code)}: {clean(error.message, _WHY_MAX_CHARS)}"
+
+
 def _below_each_other(head: Sequence[str], row: Sequence[str]) -> list[str]:
-    first, rest = row[:_COLUMNS_KEPT_COUNT], zip(head, row, strict=True)
-    told = [f"{title.lower()} {cell}" for title, cell in [*rest][_COLUMNS_KEPT_COUNT:] if cell not in NOTHING]
+    first, rest = row[:COLUMNS_KEPT_COUNT], zip(head, row, strict=True)
+    told = [f"{title.lower()} {cell}" for title, cell in [*rest][COLUMNS_KEPT_COUNT:] if cell not in NOTHING]
     return [COLUMN_GAP.join(first), *([f"    {', '.join(told)}"] if told else [])]
 
 
@@ -101,7 +118,7 @@ def history_json(runs: Sequence[PastRun]) -> dict[str, Any]:
                 "apps": past.wanted,
                 "summary": dict(past.run.summary),
                 "owners": dict(past.run.owners),
-                "creates_per_minute": round(_per_minute(past), 2),
+                "creates_per_minute": round(past.creates_per_minute, 2),
                 "settle_median_seconds": None if past.settle_median_s is None else round(past.settle_median_s, 3),
                 "throttled_calls": past.throttled,
                 "forecast": None if past.forecast is None else past.forecast.to_json(),
@@ -121,14 +138,14 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ...]:
     run = past.run
-    rate = _per_minute(past)
+    rate = past.creates_per_minute
     cells = (
         clean(run.run_id),
         datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M"),
         clean(past.result),
         f"{sum(run.summary.values()):,}",
-        f"{_made(past):,}",
-        f"{_not_well(past):,}",
+        f"{past.created:,}",
+        f"{past.not_well:,}",
         duration(past.seconds),
         "-" if past.forecast is None else _forecast(past.forecast),
         f"{rate:.1f}" if rate else "-",
@@ -140,13 +157,6 @@ def _row(past: PastRun, *, with_owners: bool, with_fleet: bool) -> tuple[str, ..
 
 def _forecast(foreseen: Foreseen) -> str:
     return f"{'up to ' if foreseen.parked else ''}{rough(foreseen.seconds)}"
-
-
-def _why(error: Trouble | None, *, counted: bool) -> list[str]:
-    """Return the line that says why a run did not end well, where its counts do not."""
-    if error is None or (error.code == INCOMPLETE_CODE and counted):
-        return []
-    return [f"  {clean(error.code)}: {clean(error.message, _WHY_MAX_CHARS)}"]
 
 
 def _owners(counts: Mapping[str, int]) -> str:
@@ -162,8 +172,8 @@ def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
     """Return each trend from the oldest to the newest run."""
     oldest_first = list(reversed(runs))
     found = [
-        ("Created per minute", [_per_minute(past) for past in oldest_first], "{:.1f}"),
-        ("Not well", [float(_not_well(past)) for past in oldest_first], "{:.0f}"),
+        ("Created per minute", [past.creates_per_minute for past in oldest_first], "{:.1f}"),
+        ("Not well", [float(past.not_well) for past in oldest_first], "{:.0f}"),
         ("Seconds", [past.seconds for past in oldest_first], "{:.1f}"),
     ]
     lines = [f"Over the last {count_of(len(runs), 'run')}, the newest last:"]
@@ -172,18 +182,6 @@ def _trends(runs: Sequence[PastRun], *, unicode: bool) -> list[str]:
         numbers = f"{form.format(min(values))} to {form.format(max(values))}, now {form.format(values[-1])}"
         lines.append(f"  {name.ljust(18)}  {drawn}{numbers}")
     return lines
-
-
-def _made(past: PastRun) -> int:
-    return sum(past.run.summary.get(outcome, 0) for outcome in _MADE)
-
-
-def _not_well(past: PastRun) -> int:
-    return sum(count for outcome, count in past.run.summary.items() if outcome not in GOOD_OUTCOMES)
-
-
-def _per_minute(past: PastRun) -> float:
-    return _made(past) / past.seconds * _SECONDS_A_MINUTE if past.seconds > 0 else 0.0
 
 
 def _iso(epoch_s: float) -> str:

@@ -29,6 +29,7 @@ _BETWEEN_BACKTICKS: Final = re.compile(r"(?! )[^`|\\$]+(?<! )")
 _TICKED: Final = re.compile(r"`([^`]*)`")
 # Words that are nothing but words. An address, a hash of a commit and whatever has a sign of Markdown's is none.
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9.,;:()'\"/+=?%-]*")
+_ARROW: Final = "->"  # between two values, never at the beginning of a line
 _PUNCTUATED: Final = re.compile(r"""(["'(]*)(.*?)([.,;:?"')]*)""", re.DOTALL)
 _REFERENCE: Final = re.compile(r"://|^www\.|^[\"'(]*(?=[0-9]*[a-f])[0-9a-f]{7,40}\b|\bGH-[0-9]", re.IGNORECASE)
 
@@ -88,7 +89,7 @@ def _joined(pieces: Iterable[tuple[bool, str]]) -> Iterator[str]:
 
 
 def _is_plain(word: str) -> bool:
-    return _PLAIN_WORD.fullmatch(word) is not None and _REFERENCE.search(word) is None
+    return word == _ARROW or (_PLAIN_WORD.fullmatch(word) is not None and _REFERENCE.search(word) is None)
 
 
 def table_head(*titles: str) -> list[str]:

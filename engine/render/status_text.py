@@ -240,7 +240,7 @@ def _not_well(view: StatusView, paint: Paint, width: int, *, every: bool) -> lis
 
 def _unwell_lines(group: Unwell, width: int) -> list[str]:
     """Return one app and its reason on a line, or all apps of one reason, then the reason once, and what helps."""
-    more = [(f"and {group.more:,} more", "--all names them")] if group.more else []
+    more = [(f"and {group.more:,} more: --all names them", "")] if group.more else []
     if len(group.keys) == 1 and not more:
         lines = _pairs([(group.keys[0], group.why)], width)
     else:

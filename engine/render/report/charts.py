@@ -6,7 +6,7 @@ they stay readable on a phone. Every chart has a table of its numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ HEIGHT: Final = 200
 STEPS: Final = 160
 TABLE_ROWS_MAX: Final = 20
 TICKS: Final = 5
+BAR_TICKS: Final = 3  # a label of a run is long
 ANSWERS: Final = {"ok": "answered", "throttled": "throttled", "limit_exceeded": "quota full"}
 OTHER: Final = "other"
 READ_PREFIXES: Final = ("List", "Describe", "Get")
@@ -137,6 +138,29 @@ def calls_chart(calls: CallSlots, end_s: float, *, reads: bool) -> Chart | None:
     )
     columns = ("From", *(name.capitalize() for name in drawn), *(["Allowed"] if allowed else []))
     return Chart(tuple(layers), f"{highest:.1f} calls/s", ticks(end_s), columns, rows)
+
+
+def bars_chart(
+    ends: Sequence[str],
+    layers: Mapping[str, Sequence[float]],
+    show: Callable[[float], str],
+    columns: Sequence[str],
+) -> Chart:
+    """Return one bar per run, its layers stacked, from the oldest to the newest. `ends` are the runs' own labels.
+
+    `show` writes a number, and `columns` name what stands in the table of numbers.
+    """
+    highest = max(max(map(sum, zip(*layers.values(), strict=True)), default=0.0), 0.0) or 1.0
+    drawn: list[Layer] = []
+    base = [0.0] * len(ends)
+    for name, values in layers.items():
+        top = [low + value for low, value in zip(base, values, strict=True)]
+        drawn.append(Layer(name, _bars(base, top, highest)))
+        base = top
+    last = len(ends) - 1
+    places = sorted({round(last * step / (BAR_TICKS - 1)) for step in range(BAR_TICKS)})
+    rows = tuple((end, *(show(value) for value in values)) for end, *values in zip(ends, *layers.values(), strict=True))
+    return Chart(tuple(drawn), show(highest), tuple(ends[place] for place in places), tuple(columns), rows[::-1])
 
 
 def bucket_rows(marks: Sequence[BucketMark], parked: Mapping[str, Times], end_s: float) -> tuple[BucketRow, ...]:

@@ -6,16 +6,9 @@ with, by their hashes, so that a text that got through would still do nothing. N
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
-
-from jinja2 import DictLoader, Environment, StrictUndefined
 
 from engine.core.finding import Finding
 from engine.core.grouping import common_text, grouped_findings, owner_names, shape_of
@@ -23,7 +16,7 @@ from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECOND
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
 from engine.core.text import clean, count_of
-from engine.ports.history import NO_END, AppRecord, PastRun, RunStory, RunTimeline
+from engine.ports.history import NO_END, AppRecord, PastRun, RunStory, RunTimeline, RunWords
 from engine.render.findings_text import origin_of
 from engine.render.foreseen_text import foreseen_words
 from engine.render.layout import duration, split_command
@@ -31,6 +24,7 @@ from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_ch
 from engine.render.report.differences import differences
 from engine.render.report.headline import headline, next_words
 from engine.render.report.owners import owner_lines, owners_not_well
+from engine.render.report.page import INDEX, hash_of, moment, page_of, templates
 from engine.render.report.spans import Phase, Span, SpanMaker, parked_times
 from engine.render.words import outcome_words
 
@@ -97,8 +91,18 @@ class Said:
 NAMED_MAX: Final = 12
 
 
-def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = ()) -> str:
-    """Return the page of one run. `command` is what makes the fleet go on; `history` are its runs, newest first."""
+def report_html(
+    story: RunStory,
+    *,
+    command: str,
+    history: Sequence[PastRun] = (),
+    pages: Collection[str] = (),
+    generator: str = "",
+) -> str:
+    """Return the page of one run. `command` is what makes the fleet go on; `history` are its runs, newest first.
+
+    In a site `pages` are the runs that have a page beside this one, and `generator` says what wrote it.
+    """
     run, timeline = story.detail.run, story.timeline
     is_running = any(past.is_running for past in history if past.run.run_id == run.run_id)
     apps = _with_kept(story.detail.apps, timeline)
@@ -106,54 +110,70 @@ def report_html(story: RunStory, *, command: str, history: Sequence[PastRun] = (
     maker = SpanMaker(timeline, end_s)
     spans = {app.key: maker.spans(app) for app in apps}
     summary = dict(timeline.words.summary if timeline.words is not None else run.summary)
-    environment, style, script = _environment()
-    words = timeline.words
-    return environment.get_template("report.html").render(
+    files = templates()
+    return files.environment.get_template("report.html").render(
         run=run,
-        title=clean(f"{run.fleet}: {run.result or ('running' if is_running else NO_END)}, {_moment(run.started)}"),
+        title=clean(f"{run.fleet}: {run.result or ('running' if is_running else NO_END)}, {moment(run.started)}"),
         headline=headline(story, apps, summary, end_s, is_running=is_running),
         next_words=next_words(story, apps, is_running=is_running),
         command=command,
         result=run.result or ("running" if is_running else "unclean"),
-        started=_moment(run.started),
+        started=moment(run.started),
         took=duration(end_s),
-        foreseen="" if words is None or words.forecast is None else foreseen_words(words.forecast),
         tiles=_tiles(summary),
-        phases=phases_chart([found for found in spans.values() if found], end_s),
-        calls=[
-            (name, note, chart)
-            for name, note, reads in (
-                ("Changes a second", "CreateApp, DeleteApp and what shares their throttle", False),
-                ("Listings a second", "ListApps and other reads", True),
-            )
-            if (chart := calls_chart(timeline.calls, end_s, reads=reads)) is not None
-        ],
-        call_totals=sorted(words.calls.items()) if words is not None else [],
-        buckets=bucket_rows(timeline.buckets, parked_times(timeline.buckets, end_s), end_s),
         failures=_failures(apps),
-        errors=words.errors if words is not None else (),
-        findings=_findings(words.findings if words is not None else ()),
-        notes=words.notes if words is not None else (),
         groups=_groups(apps, spans, timeline, end_s),
         total=len(apps),
         unlisted=max(sum(summary.values()) - len(apps) - story.detail.apps_left_out, 0),
         left_out=story.detail.apps_left_out,
         changes=differences(story),
         history=history,
-        moment=_moment,
+        moment=moment,
         duration=duration,
         cost=_cost(apps, timeline),
         open_intents=0 if is_running else len(story.detail.open_intents) + len(story.detail.unknown_owners),
         owner_lines=owner_lines(story.detail.owners),
         owners_not_well=owners_not_well(story.detail.owners),
         legend=[(phase.value[:2], phase.value) for phase in Phase],
-        has_timeline=any(spans.values()),
+        **_charts(timeline, spans, end_s),
+        **_said(timeline.words),
         lost=timeline.lost,
-        style=style,
-        script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style=files.style,
+        script=files.script,
+        style_hash=hash_of(files.style),
+        script_hash=hash_of(files.script),
+        generator=generator,
+        home=INDEX if pages else "",
+        pages=pages,
+        page_of=page_of,
     )
+
+
+def _charts(timeline: RunTimeline, spans: dict[Any, tuple[Span, ...]], end_s: float) -> dict[str, Any]:
+    """Return what is drawn over the time of the run."""
+    kinds = (
+        ("Changes a second", "CreateApp, DeleteApp and what shares their throttle", False),
+        ("Listings a second", "ListApps and other reads", True),
+    )
+    charts = [(name, note, calls_chart(timeline.calls, end_s, reads=reads)) for name, note, reads in kinds]
+    return {
+        "phases": phases_chart([found for found in spans.values() if found], end_s),
+        "calls": [(name, note, chart) for name, note, chart in charts if chart is not None],
+        "buckets": bucket_rows(timeline.buckets, parked_times(timeline.buckets, end_s), end_s),
+        "has_timeline": any(spans.values()),
+    }
+
+
+def _said(words: RunWords | None) -> dict[str, Any]:
+    """Return what the result said beside its apps; nothing where the run left none."""
+    words = words or RunWords()
+    return {
+        "foreseen": "" if words.forecast is None else foreseen_words(words.forecast),
+        "call_totals": sorted(words.calls.items()),
+        "errors": words.errors,
+        "findings": _findings(words.findings),
+        "notes": words.notes,
+    }
 
 
 def _with_kept(apps: Sequence[AppRecord], timeline: RunTimeline) -> tuple[AppRecord, ...]:
@@ -283,29 +303,3 @@ def _cost(apps: Sequence[AppRecord], timeline: RunTimeline) -> str:
     text = f"{count_of(len(known), 'new app')} add {sum(known):,.2f} USD an hour while in service"
     missing = len(made) - len(known)
     return f"{text}; {count_of(missing, 'app')} without a known price" if missing else text
-
-
-def _moment(epoch_s: float) -> str:
-    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _environment() -> tuple[Environment, str, str]:
-    """Return the templates, the style and the script, read once from the package."""
-    folder = files("engine.render") / "templates"
-    page, style, script = (
-        folder.joinpath(name).read_text(encoding="utf-8").strip()
-        for name in ("report.html.j2", "report.css", "report.js")
-    )
-    environment = Environment(
-        loader=DictLoader({"report.html": page}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment, style, script

@@ -168,6 +168,16 @@ def test_a_fleet_file_that_cannot_be_read_hides_no_history(tmp_path: Path, text:
     assert fleet_name(tmp_path / "absent.toml") is None
 
 
+@pytest.mark.usefixtures("nights")
+def test_report_writes_the_pages_of_all_runs_and_says_where(run: Run) -> None:
+    ran = run("report", "--site", "site")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == "appfleet: site/index.html lists 2 runs; 2 pages written\n"
+    for words in (("--out", "page.html"), (NIGHTS[0],)):
+        ran = run("report", "--site", "site", *words)
+        assert (ran.code, "--site takes neither a run nor --out" in ran.err) == (64, True)
+
+
 def test_the_report_of_five_thousand_apps_is_small(tmp_path: Path) -> None:
     page = sample_page(tmp_path / "state", 5_000)
     assert len(page.encode()) < PAGE_MAX_BYTES

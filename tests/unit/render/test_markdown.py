@@ -81,6 +81,7 @@ def test_a_sentence_is_a_sentence_and_what_is_more_than_words_is_code() -> None:
         ("a  b_c  d_e", "a  {b_c}  {d_e}"),
         ("_", "{_}"),
         ("*:", "{*}:"),
+        ("a_b 1 -> 2; c ->d", "{a_b} 1 -> 2; c {->d}"),
     ],
 )
 def test_punctuation_around_a_name_belongs_to_the_sentence(sentence: str, shown: str) -> None:
