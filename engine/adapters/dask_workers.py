@@ -57,7 +57,7 @@ async def opened_workers(crew: Crew, work: Work, emit: Emit, folder: Path) -> As
     if find_spec("distributed") is None:
         raise UsageError(
             "--workers and --scheduler need Dask, which is not installed",
-            hint="Install it: pip install 'appfleet[dask]'",
+            hint="Install it in a clone: pip install '.[dask]'",
         )
     import dask  # noqa: PLC0415 - an extra
 

@@ -94,7 +94,7 @@ def _end_of_the_fork_server() -> None:
 
 def test_without_the_extra_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_workers, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"not installed. Install it: pip install 'appfleet\[dask\]'"):
+    with pytest.raises(UsageError, match=r"not installed. Install it in a clone: pip install '\.\[dask\]'"):
         asyncio.run(_open(Crew(2), tmp_path))
 
 
