@@ -12,19 +12,22 @@ import tomllib
 from collections.abc import Sequence
 from typing import Final
 
+# No possessive group holds a lookahead: Python 3.11.2, which Debian 12 has, matches such a group wrongly. What repeats
+# begins with other characters than what is beside it, so that no text takes more than one pass back.
 _STRING: Final = r'"[^"\\\n]*"(?!")|\'[^\'\n]*\'(?!\')'
-_NO_BRACKETS: Final = rf"(?:[^\[\]{{}}\"'#\n]++|{_STRING})"
-_FLAT: Final = rf"[\[{{]{_NO_BRACKETS}*+[\]}}]"
+_PLAIN: Final = r"[^\[\]{}\"'#\n]*"
+_FLAT: Final = rf"[\[{{]{_PLAIN}(?:(?:{_STRING}){_PLAIN})*[\]}}]"
+_NESTED: Final = rf"[\[{{]{_PLAIN}(?:(?:{_STRING}|{_FLAT}){_PLAIN})*[\]}}]"
 # A value that ends on its own line and holds at most three levels of brackets: nearly every value there is.
 _ONE_LINE_VALUE: Final = re.compile(
-    rf"[ \t]*(?:{_STRING}|[\[{{](?:{_NO_BRACKETS}|[\[{{](?:{_NO_BRACKETS}|{_FLAT})*+[\]}}])*+[\]}}]"
+    rf"[ \t]*(?:{_STRING}|[\[{{]{_PLAIN}(?:(?:{_STRING}|{_NESTED}){_PLAIN})*[\]}}]"
     r"|[^\"'\[{#\n]++)[ \t]*(?:#[^\n]*)?(?:\n|\Z)"
 )
 _SKIPPED: Final = re.compile(r"(?:[ \t\n]++|#[^\n]*+)*+")
 _KEY_PART: Final = re.compile(r'[ \t]*(?:([A-Za-z0-9_-]+)|("(?:[^"\\\n]|\\.)*+")|\'([^\'\n]*)\')[ \t]*(\.?)')
 _SCALAR: Final = re.compile(
-    r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}'
-    r"|'''(?:[^']++|'(?!''))*+'{3,5}"
+    r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"{3,5}'
+    r"|'''.*?'{3,5}"
     r'|"(?:[^"\\\n]++|\\.)*+"'
     r"|'[^'\n]*+'"
     r"|[^\[\]{}\"',#\n]++",
