@@ -12,7 +12,6 @@ import logging
 import os
 import pickle
 import signal
-import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -31,6 +30,7 @@ from engine.ports.events import Emit, Event
 from engine.ports.workers import Values, Work, WorkerLostError
 
 _HERE: Final = __name__
+_FORK_SERVER: Final = "engine.adapters.fork_server"
 _TLS_HINT: Final = (
     "Set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
     "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY, as Dask documents them"
@@ -62,20 +62,22 @@ async def opened_workers(crew: Crew, work: Work, emit: Emit, folder: Path) -> As
     import dask  # noqa: PLC0415 - an extra
 
     async with AsyncExitStack() as stack:
-        stack.enter_context(dask.config.set({**_SETTINGS, "temporary-directory": str(folder)}))
+        # For good: to undo it would also undo what Dask adds as it is imported.
+        dask.config.set({**_SETTINGS, "temporary-directory": str(folder)})
         from distributed import Client  # noqa: PLC0415 - an extra, which reads its settings as it is imported
 
         cluster = await stack.enter_async_context(_cluster(crew, work, folder)) if crew.is_local else None
         address = crew.scheduler if cluster is None else cluster
         security = _security(crew) if cluster is None else None
+        client = Client(address, security=security, asynchronous=True, timeout=WORKERS_CONNECT_MAX_SECONDS)
         try:
-            client = await stack.enter_async_context(
-                Client(address, security=security, asynchronous=True, timeout=WORKERS_CONNECT_MAX_SECONDS)
-            )
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+            await stack.enter_async_context(client)
+        except (OSError, TimeoutError, ValueError) as error:  # ValueError: of one that does not speak TLS
+            with suppress(Exception):
+                await client.close(timeout=WORKERS_STOP_MAX_SECONDS)
             raise WorkersError(
-                f"cannot connect to the Dask scheduler {crew.scheduler}: {clean(str(error)) or type(error).__name__}",
-                hint="Check that it runs and that this machine may reach it",
+                f"cannot connect to the Dask scheduler {crew.scheduler}: {_why(error)}",
+                hint="Check that it runs, that this machine may reach it, and whether it speaks tls:// or tcp://",
             ) from None
         workers = DaskWorkers(client, work, cluster)
         client.subscribe_topic(workers.topic, lambda message: emit(pickle.loads(message[1])))  # noqa: S301 - ours
@@ -88,7 +90,7 @@ def _cluster(crew: Crew, work: Work, folder: Path) -> Any:
     from distributed.utils import get_mp_context  # noqa: PLC0415
 
     # After Dask has set what it would have read itself.
-    get_mp_context().set_forkserver_preload(["distributed", _HERE, work.__module__])
+    get_mp_context().set_forkserver_preload([_FORK_SERVER, "distributed", _HERE, work.__module__])
     return LocalCluster(
         n_workers=crew.count,
         threads_per_worker=1,
@@ -134,6 +136,9 @@ class DaskWorkers:
         self._work = work
         self._cluster = cluster
         self._busy: set[str] = set()
+        self._there: set[str] = set()
+        self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
 
     async def require_fit(self, crew: Crew) -> None:
         """Count the workers. Raises WorkersError where there is none, or one has another appfleet."""
@@ -167,6 +172,7 @@ class DaskWorkers:
             result: Values = await waiting[0]
             return result
         finally:
+            self._looked_at = float("-inf")  # it may be gone, and must not be taken for free
             self._busy.discard(address)
             for one in waiting:
                 one.cancel()
@@ -206,12 +212,20 @@ class DaskWorkers:
             await asyncio.sleep(WORKER_LOOK_SECONDS)
 
     async def _addresses(self) -> set[str]:
-        """Return where the workers are. Raises WorkerLostError where the scheduler is not there any more."""
-        try:
-            async with asyncio.timeout(WORKERS_CONNECT_MAX_SECONDS):
-                return set((await self._client.scheduler.identity())["workers"])
-        except (OSError, TimeoutError):
-            raise WorkerLostError("the scheduler cannot be reached") from None
+        """Return where the workers are, by one look for all tasks that ask.
+
+        Raises WorkerLostError where the scheduler is not there any more.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._looking:
+            if loop.time() - self._looked_at >= WORKER_LOOK_SECONDS:
+                try:
+                    async with asyncio.timeout(WORKERS_CONNECT_MAX_SECONDS):
+                        self._there = set((await self._client.scheduler.identity())["workers"])
+                except (OSError, TimeoutError):
+                    raise WorkerLostError("the scheduler cannot be reached") from None
+                self._looked_at = loop.time()
+        return self._there
 
 
 async def _result(future: Any) -> Any:
@@ -223,6 +237,11 @@ async def _result(future: Any) -> Any:
         return await future
     except (KilledWorker, FutureCancelledError) as error:
         raise WorkerLostError(f"the worker ended: {type(error).__name__}") from None
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong, which Dask often says in the cause alone."""
+    return clean(str(error) or str(error.__cause__ or "") or type(error).__name__)
 
 
 def _said(answer: object) -> str:

@@ -83,6 +83,7 @@ async def apply_by_workers(options: AppOptions, emit: Emit, confirm: Callable[[V
     """
     _crew_of(options, (options.saved_plan,), writes=True)
     policies, deadline_s = _policies(options)
+    emit = emit if options.trace is None else options.trace.tee(emit)
     started = now()
     plans = options.saved_plan or _plans_in_state(options)
     async with opened_driver(options, emit, deadline_s) as driver:
@@ -189,8 +190,10 @@ def _require_planned(options: AppOptions, result: Values) -> None:
 
 
 def _require_a_lane(results: Sequence[Values]) -> None:
-    """Raise LaneHeldError where other runs hold every lane of every shard."""
-    if all(one["exit_code"] == ExitCode.LOCKED for one in results) and (error := trouble_in(results[0])) is not None:
+    """Raise LaneHeldError where other runs hold every lane of every shard that has one."""
+    with_lanes = [one for one in results if one["error"] is not None or one["summary"]]
+    held = [one for one in with_lanes if one["exit_code"] == ExitCode.LOCKED]
+    if held and len(held) == len(with_lanes) and (error := trouble_in(held[0])) is not None:
         raise LaneHeldError(error.message, hint=error.hint)
 
 

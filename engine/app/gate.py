@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from engine.app.loading import Loaded
     from engine.app.options import AppOptions
     from engine.app.plan_place import PlanPlace
     from engine.core.bucket_url import BucketUrl
+    from engine.core.identity import Lane
+    from engine.core.observed import ObservedFleet
     from engine.core.plan import Plan
+    from engine.core.shards import Shard
     from engine.ports.events import Emit
 
-__all__ = ["Index", "Verdict", "approved_index", "gate", "plan_shard", "request_of"]
+__all__ = ["Index", "Verdict", "approved_index", "gate", "plan_shard", "record_of", "request_of"]
 
 
 async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> Plan:
@@ -48,7 +52,17 @@ async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> 
     whole = await looking(options, loaded, emit, planned)
     made, lanes = whole.plan, lanes_of(loaded.fleet.domains)
     plans = lane_plans(made, lanes)
-    record = ShardRecord(
+    record = record_of(shard, made, plans, loaded, whole.facts.observed)
+    async with opened_place(options, out, makes=True) as place:
+        await place.save_shard(record, plans)
+    return made
+
+
+def record_of(
+    shard: Shard, made: Plan, plans: Mapping[Lane, Plan], loaded: Loaded, observed: ObservedFleet
+) -> ShardRecord:
+    """Return what a shard says of its plan."""
+    return ShardRecord(
         shard=shard,
         made_at=made.made_at,
         about=Circumstances(
@@ -63,12 +77,9 @@ async def plan_shard(options: AppOptions, out: Path | BucketUrl, emit: Emit) -> 
         denied=loaded.admitted.run_denied,
         findings=tuple(one for one in made.findings if one.rule != SHARD and not one.rule.startswith(GUARDRAIL)),
         lanes={str(lane): plan.fingerprint for lane, plan in plans.items()},
-        weights=loaded.weights(whole.plan, whole.facts.observed),
+        weights=loaded.weights(made, observed),
         groups=loaded.admitted.groups,
     )
-    async with opened_place(options, out, makes=True) as place:
-        await place.save_shard(record, plans)
-    return made
 
 
 async def gate(options: AppOptions, plans: Path | BucketUrl, count: int) -> Verdict:

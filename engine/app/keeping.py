@@ -64,8 +64,8 @@ async def kept(options: AppOptions, report: ApplyReport, emit: Emit) -> ApplyRep
         return report
     where = place.of_run(report.run_id)
     try:
-        async with _bounded(options):
-            page = await _page(options, report)
+        async with _bounded(options):  # of shards each has a page of its run
+            page = "" if options.crew is not None else await _page(options, report)
     except Exception as error:  # noqa: BLE001 - a page that cannot be made must not cost the result as well
         emit(ReportFailed(where, f"the report page could not be made: {_why(error)}"))
         page = ""

@@ -47,6 +47,7 @@ APPLY: Final = "apply"
 _OF_A_RUN: Final = (
     events.PlanComputed, events.RuleFired, events.RunFinished, events.RunInterrupted, events.RunStarted,
 )  # fmt: skip
+_WAITS: Final = (events.LaneAwaited, events.RunWaited)
 _ENDS: Final = (
     events.AppAdopted, events.AppDeleted, events.AppFailed, events.AppInService, events.AppParked, events.AppSkipped,
     events.AppStillPending,
@@ -183,7 +184,7 @@ class Stops(Signals):
 
 
 class _Told:
-    """What a shard tells of itself: warnings, as far as there are not too many, and now and then how far it is."""
+    """What a shard tells: warnings and waits, as far as there are not too many, and now and then how far it is."""
 
     def __init__(self, shard: str, line: Line) -> None:
         self._shard = shard
@@ -203,7 +204,8 @@ class _Told:
             self._counts["failed"] += isinstance(event, events.AppFailed)
             if time.monotonic() - self._told_at >= SHARD_PROGRESS_SECONDS:
                 self.progress()
-        if self._left and event.loudness() in ("warning", "error") and not isinstance(event, _OF_A_RUN):
+        is_loud = event.loudness() in ("warning", "error") and not isinstance(event, _OF_A_RUN)
+        if self._left and (is_loud or isinstance(event, _WAITS)):
             self._left -= 1
             self._line.tell(event)
 

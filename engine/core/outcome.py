@@ -184,6 +184,11 @@ class ApplyReport:
         return RunResult.CONVERGED
 
     @property
+    def apps_count(self) -> int:
+        """How many apps the run was about."""
+        return sum(self.summary.values())
+
+    @property
     def gone(self) -> str:
         """How many apps were deleted to be replaced and are not there again, in words; empty where none is."""
         count = sum(1 for app in self.apps if app.gone)
@@ -309,7 +314,7 @@ def _incomplete(report: ApplyReport) -> Trouble:
     counts = {outcome.value: count for outcome, count in report.summary.items() if outcome in INCOMPLETE_OUTCOMES}
     shown = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     owners = sum(1 for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES)
-    parts = [f"{shown} of {count_of(sum(report.summary.values()), 'app')}"] if shown else []
+    parts = [f"{shown} of {count_of(report.apps_count, 'app')}"] if shown else []
     parts += [report.gone] if report.gone else []
     parts += [f"{_owners(owners)} did not end well"] if owners else []
     stay = staying(report.findings)

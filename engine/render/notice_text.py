@@ -16,8 +16,8 @@ _MESSAGE_MAX_CHARS: Final = 220  # of the reason, so that there is room for what
 
 def notice_title(report: ApplyReport, *, is_simulated: bool) -> str:
     """Return one line: the fleet, the result, and how many apps did not end well."""
-    unwell = sum(1 for app in report.apps if app.outcome not in GOOD_OUTCOMES)
-    ending = f": {unwell:,} of {count_of(len(report.apps), 'app')} not as declared" if unwell else ""
+    unwell = sum(count for outcome, count in report.summary.items() if outcome not in GOOD_OUTCOMES)
+    ending = f": {unwell:,} of {count_of(report.apps_count, 'app')} not as declared" if unwell else ""
     said = f": {report.result.value}{ending}"
     head = f"{SIMULATED if is_simulated else ''}appfleet "
     room = NOTICE_TITLE_MAX_CHARS - len(head) - len(said)

@@ -146,7 +146,7 @@ def findings_beside_errors(report: ApplyReport) -> list[Finding]:
 def result_line(report: ApplyReport) -> str:
     """Return the run in one line."""
     run = f"Run {clean(report.run_id)}" + (f" of fleet {clean(report.fleet)}" if report.fleet else "")
-    if not report.apps and not _owners_done(report) and report.result is not RunResult.CONVERGED:
+    if not report.apps_count and not _owners_done(report) and report.result is not RunResult.CONVERGED:
         return f"{run}: {report.result.value} after {duration(report.seconds)}; nothing was changed."
     return f"{run}: {report.result.value}; {_done(report)} {duration(report.seconds)}."
 
@@ -154,7 +154,7 @@ def result_line(report: ApplyReport) -> str:
 def _done(report: ApplyReport) -> str:
     """Say how much was done. What the service accepted and has not finished counts as accepted, not as nothing."""
     changed = sum(report.summary.get(outcome, 0) for outcome in GOOD_OUTCOMES - {Outcome.UNCHANGED})
-    apps = count_of(len(report.apps), "app")
+    apps = count_of(report.apps_count, "app")
     owners = _owners_done(report)
     if not changed and not owners and report.result is RunResult.CONVERGED:
         return f"nothing to do for {apps}; it took"

@@ -189,6 +189,13 @@ def test_a_scheduler_that_cannot_be_reached_is_named(client: type[Client], tmp_p
         asyncio.run(_open(PLAIN, tmp_path))
 
 
+def test_why_there_is_no_connection_may_be_in_the_cause(client: type[Client], tmp_path: Path) -> None:
+    client.error = OSError()
+    client.error.__cause__ = ValueError("wrong version number")
+    with pytest.raises(WorkersError, match=r"8786: wrong version number\. Check that it runs"):
+        asyncio.run(_open(PLAIN, tmp_path))
+
+
 def test_no_worker_is_waited_for_without_end(client: type[Client]) -> None:
     client.workers = {}
     with pytest.raises(WorkerLostError, match="no worker is left"):
