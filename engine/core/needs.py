@@ -48,6 +48,11 @@ class Need(NamedTuple):
 
     @property
     def shown(self) -> str:
+        """Return what is checked: that something is there, or that a domain attaches it."""
+        return f"attachment of {self.thing} to domain {self.domain}" if self.domain else self.thing
+
+    @property
+    def thing(self) -> str:
         """Return `image data-science` or `version 1.2 of image data-science`."""
         arn = Arn.of(self.name)
         word = self.name if arn is None else arn.name

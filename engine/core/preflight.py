@@ -161,7 +161,7 @@ def _existing(need: Need, answer: Any) -> _Found:
 def _missing(need: Need) -> _Found:
     where = f"account {need.lane.account}" + ("" if need.kind is Kind.ROLE else f", region {need.lane.region}")
     hint = f"Check {_IN_FILE[need.kind]} in the fleet file, or create it"
-    return _Found(Result.FAULT, f"{need.shown} does not exist in {where}", hint)
+    return _Found(Result.FAULT, f"{need.thing} does not exist in {where}", hint)
 
 
 def _of_image(need: Need, state: Any) -> _Found:
@@ -169,16 +169,16 @@ def _of_image(need: Need, state: Any) -> _Found:
     if state.status in _USABLE:
         return _OK
     if state.status in _MAKING:
-        return _Found(Result.FAULT, f"{need.shown} is being created", "Run again when it is CREATED")
+        return _Found(Result.FAULT, f"{need.thing} is being created", "Run again when it is CREATED")
     if state.status in _UNUSABLE:
-        return _Found(Result.FAULT, f"{need.shown} is {state.status}{said}", "Create it again, or name another")
+        return _Found(Result.FAULT, f"{need.thing} is {state.status}{said}", "Create it again, or name another")
     return _Found(Result.NOT_CHECKED, f"it has the status {state.status}, which appfleet does not know")
 
 
 def _of_script(need: Need, app_type: Any) -> _Found:
     if app_type == need.app_type:
         return _OK
-    why = f"{need.shown} is for {app_type} apps, and is set for {need.app_type} apps"
+    why = f"{need.thing} is for {app_type} apps, and is set for {need.app_type} apps"
     return _Found(Result.FAULT, why, "Name a lifecycle configuration of that app type in lifecycle_config_arn")
 
 
@@ -202,7 +202,7 @@ def _attached(need: Need, defaults: Any) -> _Found:
     if is_there:
         return _OK
     member = "CustomImages" if need.kind is Kind.IMAGE else "LifecycleConfigArns"
-    why = f"{need.shown} is not attached to domain {need.domain} for {need.app_type} apps"
+    why = f"{need.thing} is not attached to domain {need.domain} for {need.app_type} apps"
     return _Found(Result.FAULT, why, f"Add it to {settings}.{member} of the domain, or of the user profiles")
 
 

@@ -116,7 +116,8 @@ def test_what_the_fleet_itself_attaches_to_its_people_is_not_asked_of_the_domain
 def test_the_role_of_a_profile_that_is_made_is_needed_without_an_app() -> None:
     alice = DesiredOwner(Owner("research", "user", "alice"), SOURCE, execution_role=ROLE)
     made = OwnerChange(alice.owner, Action.CREATE, OwnerReason.ABSENT, after=alice)
-    plan = Plan("f", "2026-11-24T01:00:00Z", (), owners=(made,))
+    updated = replace(made, action=Action.UPDATE)
+    plan = Plan("f", "2026-11-24T01:00:00Z", (), owners=(made, updated))
     needs = needs_of(plan, replace(a_fleet(), owners=(alice,)), LANES)
     assert needs == {Need(Kind.ROLE, ROLE, LANE): ["research/user/alice"]}
     (check,) = judged(needs, {}, FACTS, 0.0)
