@@ -116,7 +116,7 @@ def bare_fleet(asked: ImportAsked, domains: Mapping[str, str] | None = None) -> 
     """
     # What was typed has to reach the loader, which says what is wrong with it.
     fleet, region = toml_value(fleet_name(asked, asked.domain_id)), toml_value(asked.region)
-    text = f"schema = 1\nname = {fleet}\n"
+    text = f"schema = 1\nname = {fleet}\npolicies = []\n"
     for name, domain_id in ({asked.domain: asked.domain_id} if domains is None else domains).items():
         text += f"[domains.{toml_value(name)}]\nid = {toml_value(domain_id)}\nregion = {region}\n"
     try:

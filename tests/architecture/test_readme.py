@@ -2,7 +2,8 @@
 
 A ```console block is marked by the comment before it: `<!-- run -->` (every `$ command` ends 0), `<!-- run exit=2 -->`
 (the last one ends so), or `<!-- not run: why -->`. A block that shows output is compared line by line when the mark
-says `output`; `...` in a line stands for anything, and a line that is `...` for any lines.
+says `output`; `...` in a line stands for anything, and a line that is `...` for any lines. Blocks that say `account`
+are run one after the other, elsewhere.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import warm
 from tests.architecture.files import ROOT, name_of, tracked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```console\n(?P<body>.*?)```", re.DOTALL)
 PLAIN = re.compile(r"[\w ./=,:-]+")  # nothing that a shell reads otherwise than as a word
@@ -40,6 +45,11 @@ class Block:
     @property
     def runs(self) -> bool:
         return self.mark.split(" ")[0] == "run"
+
+    @property
+    def in_account(self) -> bool:
+        """Whether it is a step of the way through one account, which `tests.recipes.test_first_account` goes."""
+        return self.runs and "account" in self.mark.split(" ")
 
     @property
     def exit_code(self) -> int:
@@ -86,34 +96,41 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment_of(home: Path) -> dict[str, str]:
+    """Return the variables of a command, in which nothing of this machine's configuration is."""
     kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**kept, "PATH": path, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true"}
 
 
-def _started(command: str, workplace: Path) -> subprocess.Popen[str]:
-    """Start a command by a shell, or without one where that would only have to start it."""
-    environment = _environment(workplace)
+def started(command: str, workplace: Path, more: Mapping[str, str], *, merged: bool = False) -> subprocess.Popen[str]:
+    """Start a command by a shell, or without one where that would only have to start it.
+
+    `more` are variables beside the usual ones; `merged`: what it prints to standard error is in its output.
+    """
+    environment = {**environment_of(workplace), **more}
     words = shlex.split(command)
-    if words[0] == "appfleet" and PLAIN.fullmatch(command) and words[1] not in BY_SHELL:
-        return warm.start(words[1:], cwd=workplace, env=environment)
     pipe = subprocess.PIPE
+    error = subprocess.STDOUT if merged else pipe
+    if words[0] == "appfleet" and PLAIN.fullmatch(command) and words[1] not in BY_SHELL:
+        return warm.start(words[1:], cwd=workplace, env=environment, stderr=error)
     return subprocess.Popen(
         ["/bin/bash", "-c", command],
-        cwd=workplace, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+        cwd=workplace, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=error,
     )  # fmt: skip
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "block", [block for block in blocks() if block.runs], ids=lambda block: f"{block.document}:{block.number}"
+    "block",
+    [block for block in blocks() if block.runs and not block.in_account],
+    ids=lambda block: f"{block.document}:{block.number}",
 )
 def test_the_commands_of_a_document_run(block: Block, workplace: Path) -> None:
     steps = block.steps
     assert steps
     for index, (command, shown) in enumerate(steps):
-        with _started(command, workplace) as process:
+        with started(command, workplace, {}) as process:
             try:
                 out, err = process.communicate(timeout=COMMAND_MAX_SECONDS)
             finally:

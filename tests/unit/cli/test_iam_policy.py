@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,3 +59,26 @@ def test_a_policy_that_reads_only_and_deletes_is_refused(run: Callable[..., Ran]
     assert ran.code == 64
     assert "--read-only and --destroy exclude each other" in ran.err
     assert "--read-only and --offboard exclude each other" in run("iam-policy", "--read-only", "--offboard").err
+
+
+def test_before_there_is_a_fleet_file_a_domain_may_be_named(run: Callable[..., Ran]) -> None:
+    """What import and plan need there: the account is not known yet."""
+    ran = run("iam-policy", "--read-only", "--domain-id", "d-abcd1234efgh", "--region", "eu-west-1")
+    assert (ran.code, ran.err) == (0, "")
+    actions = {action for statement in json.loads(ran.out)["Statement"] for action in statement["Action"]}
+    assert {"sagemaker:ListDomains", "sagemaker:DescribeSpace", "sagemaker:DescribeUserProfile"} <= actions
+    assert not any(word in ran.out for word in ("Create", "Update", "Delete", "AddTags"))
+    assert "arn:aws:sagemaker:eu-west-1:*:space/d-abcd1234efgh/*" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--domain-id", "d-abcd1234efgh"], "--domain-id only works with --read-only"),
+        (["--region", "eu-west-1", "--read-only"], "--region only works with --domain-id"),
+        (["--read-only", "--domain-id", "x", "--region", "eu-west-1"], "is not a domain id"),
+    ],
+)
+def test_a_domain_is_named_for_a_policy_that_only_reads(run: Callable[..., Ran], words: list[str], said: str) -> None:
+    ran = run("iam-policy", *words)
+    assert (ran.code, said in " ".join(ran.err.split())) == (64, True)
