@@ -11,6 +11,7 @@ import random
 import time
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ from engine.app.reaching import Clouds, Reached, foreign_notes, reach
 from engine.core.buckets import bucket_of
 from engine.core.ending import DECLINED, trouble_of
 from engine.core.errors import BugError, NotConfirmedError
+from engine.core.hours_of_run import hours_of_run
 from engine.core.identity import Lane
 from engine.core.limits import JOURNAL_REFUSALS_MAX_COUNT
 from engine.executor.fleet_run import FleetRun
@@ -278,7 +280,8 @@ def _keep_timeline(
         return None if link is None else book.price(link.domain.region, app_type, instance_type)
 
     asked = asked_pairs(lifting(options, report))
-    timeline.finish(run_words(report, price=price, asked=asked, reserved=reserved), loaded.table_rows)
+    hours = hours_of_run(loaded.fleet.apps, report.apps, datetime.fromisoformat(report.started))
+    timeline.finish(run_words(report, price=price, asked=asked, reserved=reserved, hours=hours), loaded.table_rows)
 
 
 def _run(

@@ -215,6 +215,7 @@ TIMELINE_KEEP_EVERY_SECONDS: Final = 30.0  # what a killed run loses of its coun
 WORDS_ERRORS_MAX_COUNT: Final = 200  # of the run itself; domains and lanes, not apps
 WORDS_FINDINGS_MAX_COUNT: Final = 500
 WORDS_NOTES_MAX_COUNT: Final = 50
+HOURS_APPS_KEPT_MAX_COUNT: Final = 1_000  # of one calendar: named in a report because they were stopped, or started
 WORDS_RESERVED_APPS_MAX_COUNT: Final = 5_000  # whose training plan the journal keeps, of those worked on
 WORDS_KEPT_APPS_MAX_COUNT: Final = 5_000  # named of those that nothing was called for and that are not as declared
 

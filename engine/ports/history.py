@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.core.finding import Finding
 from engine.core.foreseen import Foreseen
+from engine.core.hours_of_run import RunHours
 from engine.core.identity import AppKey, Owner
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.trouble import Trouble
@@ -192,7 +193,7 @@ class RunWords:
     operation and kind, `prices` are USD an hour by domain, app type
     and instance type, written with slashes. `asked` are the options that decide what the run was about.
     `reserved` names the bucket of each app that was worked on and is on a training plan. `forecast` is None where
-    there was none, or nothing to compare it with.
+    there was none, or nothing to compare it with. `hours` is what was done because of hours.
     """
 
     seconds: float = 0.0
@@ -206,6 +207,7 @@ class RunWords:
     asked: tuple[tuple[str, str], ...] = ()
     reserved: Mapping[AppKey, str] = field(default_factory=dict)
     forecast: Foreseen | None = None
+    hours: tuple[RunHours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

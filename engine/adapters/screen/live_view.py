@@ -21,7 +21,7 @@ from engine.adapters.screen.run_state import Group, Parked, RunState
 from engine.core.limits import LIVE_GROUPS_SHOWN_MAX_COUNT
 from engine.core.plan import Plan
 from engine.core.rough import rough
-from engine.core.text import clean
+from engine.core.text import clean, count_of
 from engine.ports import events
 
 BAR_MAX_CHARS: Final = 40
@@ -104,7 +104,7 @@ class LiveView:
         self._console.width = width
         parts = [self._head(width)]
         if self._state.running:
-            calls = self._calls(width)
+            calls = [*self._calls(width), *self._canaries()]
             parts += calls
             parts += self._groups(max(lines - LINES_BESIDE_GROUPS - len(calls) + 1, 1), width)
             parts += [self._failure(event) for event in self._state.failures]
@@ -151,6 +151,17 @@ class LiveView:
         if state.failed:
             parts.append(Text(f"{len(state.failed):,} failed", "red"))
         return _flowing(parts, "", width)
+
+    def _canaries(self) -> list[Text]:
+        """Return one line for all that waits until the first app of its shape is in service."""
+        awaited = [one for waiting in self._state.canaries.values() for one in waiting]
+        if not awaited:
+            return []
+        apps = sum(one.waiting for one in awaited)
+        key = clean(str(awaited[0].key))
+        if len(awaited) == 1:
+            return [Text(f"{count_of(apps, 'app')} {'waits' if apps == 1 else 'wait'} for the canary {key}")]
+        return [Text(f"{apps:,} wait for {len(awaited):,} canaries, such as {key}")]
 
     def _groups(self, lines_max: int, width: int) -> list[Text]:
         rows = self._rows()

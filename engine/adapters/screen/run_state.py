@@ -71,6 +71,7 @@ class RunState:
         self.rates: dict[str, float] = {}
         self.failures: deque[events.AppFailed] = deque(maxlen=FAILURES_SHOWN_MAX_COUNT)
         self.stop_cause = ""
+        self.canaries: dict[str, list[events.CanaryAwaited]] = {}
         self.groups: dict[str, Group] = {}
         self._group_of: dict[AppKey, str] = {}
         self._with_domain = False
@@ -94,6 +95,9 @@ class RunState:
             events.BucketReopened: self._bucket_opened,
             events.BucketEnded: self._bucket_opened,
             events.RunInterrupted: self._interrupted,
+            events.CanaryAwaited: self._canary_awaited,
+            events.CanaryPassed: self._canary_over,
+            events.CreatesTripped: self._canary_over,
             events.ShardProgressed: self._shard_progressed,
             **dict.fromkeys(_ENDS, self._app_ended),
             **dict.fromkeys(_OWNER_ENDS, self._owner_ended),
@@ -271,6 +275,17 @@ class RunState:
 
     def _bucket_opened(self, event: events.BucketReopened | events.BucketEnded) -> None:
         self.parked.pop(event.bucket, None)
+
+    def _canary_awaited(self, event: events.CanaryAwaited) -> None:
+        self.canaries.setdefault(event.shape, []).append(event)
+
+    def _canary_over(self, event: events.CanaryPassed | events.CreatesTripped) -> None:
+        """Let go of one that was awaited: several accounts and regions may wait for the same shape."""
+        waiting = self.canaries.get(event.shape, [])
+        key = getattr(event, "key", None)
+        own = next((one for one in waiting if one.key == key), waiting[-1] if waiting else None)
+        if own is not None:
+            waiting.remove(own)
 
     def _interrupted(self, event: events.RunInterrupted) -> None:
         self.stop_cause = event.cause

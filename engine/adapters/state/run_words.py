@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from engine.core.change import Action
+from engine.core.hours_of_run import RunHours
 from engine.core.identity import AppKey
 from engine.core.limits import (
     WORDS_ERRORS_MAX_COUNT,
@@ -32,12 +33,13 @@ def run_words(
     price: Callable[[str, str, str], float | None],
     asked: Iterable[tuple[str, str]],
     reserved: Mapping[AppKey, str],
+    hours: Iterable[RunHours] = (),
 ) -> dict[str, Any]:
     """Return the words of a run as JSON.
 
     `price` gives USD an hour for a domain, an app type and an instance type, or None where that is not known; `asked`
     are the options that decide what the run was about, name and value. `reserved` names the bucket of each app that is
-    on a training plan.
+    on a training plan. `hours` is what was done because of hours.
     """
     return {
         "seconds": round(report.seconds, 3),
@@ -54,6 +56,7 @@ def run_words(
         "asked": [[clean(name), clean(value)] for name, value in asked],
         "reserved": _reserved(report.apps, reserved),
         **({} if report.forecast is None else {"forecast": report.forecast.to_json()}),
+        **({"hours": kept} if (kept := [one.to_json() for one in hours]) else {}),
     }
 
 

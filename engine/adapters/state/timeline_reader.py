@@ -19,6 +19,8 @@ from engine.adapters.state.state_dir import StateDir
 from engine.adapters.state.timeline import BUCKETS_PART, CALLS_PART, WORDS_PART
 from engine.core.finding import Finding
 from engine.core.foreseen import Foreseen
+from engine.core.hours import HoursLine
+from engine.core.hours_of_run import RunHours
 from engine.core.identity import AppKey
 from engine.core.limits import REPORT_APPS_MAX_COUNT, RUN_SHOWN_MAX_SECONDS
 from engine.core.outcome import Outcome
@@ -217,7 +219,20 @@ def _words(data: Mapping[str, Any] | None) -> RunWords | None:
             if (key := values.key_or_none(str(text))) is not None
         },
         forecast=_foreseen(data.get("forecast")),  # earlier versions kept none
+        hours=tuple(_hours(entry) for entry in data.get("hours", ())),  # and none of these
     )
+
+
+def _hours(entry: Mapping[str, Any]) -> RunHours:
+    texts = (str(entry.get(name, "")) for name in ("hours", "zone", "change", "local"))
+    hours, zone, change, local = texts
+    line = HoursLine(hours, zone, entry.get("open") is True, values.count(entry.get("apps", 0)), change, local)
+    stopped, started = (
+        tuple(key for text in entry.get(name, ()) if (key := values.key_or_none(str(text))) is not None)
+        for name in ("stopped", "started")
+    )
+    counts = (values.count(entry.get(name, 0)) for name in ("stopped_count", "started_count"))
+    return RunHours(line, stopped, started, *counts)
 
 
 def _foreseen(data: Mapping[str, Any] | None) -> Foreseen | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from engine.core.finding import Finding
 from engine.core.grouping import common_text, grouped_findings, owner_names, shape_of
+from engine.core.hours_of_run import RunHours
 from engine.core.limits import RUN_SHOWN_MAX_SECONDS, TIMELINE_KEEP_EVERY_SECONDS
 from engine.core.outcome import GOOD_OUTCOMES, Outcome
 from engine.core.quota_text import AND_THEN
@@ -19,6 +20,7 @@ from engine.core.text import clean, count_of
 from engine.ports.history import NO_END, AppRecord, PastRun, RunStory, RunTimeline, RunWords
 from engine.render.findings_text import origin_of
 from engine.render.foreseen_text import foreseen_words
+from engine.render.hours_text import hours_texts
 from engine.render.layout import duration, split_command
 from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report.differences import differences
@@ -86,6 +88,15 @@ class Said:
     message: str
     names: tuple[str, ...]
     more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One calendar: its name, its state when the run began, and what was done: (words, some names, how many more)."""
+
+    name: str
+    state: str
+    done: tuple[tuple[str, tuple[str, ...], int], ...]
 
 
 NAMED_MAX: Final = 12
@@ -173,7 +184,30 @@ def _said(words: RunWords | None) -> dict[str, Any]:
         "errors": words.errors,
         "findings": _findings(words.findings),
         "notes": words.notes,
+        "hours": [_of_hours(one) for one in words.hours],
     }
+
+
+def _of_hours(one: RunHours) -> Hours:
+    """Return what a reader wants to know of one calendar: what it did to whom, and until when that holds."""
+    ((name, state),) = hours_texts((one.line,))
+    local = clean(one.line.local)
+    back = f"back {local}" if local and not one.line.is_open else ""
+    until = f"until {local}" if local and one.line.is_open else ""
+    parts = ((one.stopped_count, "stopped", back, one.stopped), (one.started_count, "started", until, one.started))
+    return Hours(
+        name,
+        state,
+        tuple(
+            (
+                ", ".join(filter(None, (f"{count_of(count, 'app')} {verb}", when))),
+                tuple(map(str, keys[:NAMED_MAX])),
+                count - min(len(keys), NAMED_MAX),
+            )
+            for count, verb, when, keys in parts
+            if count
+        ),
+    )
 
 
 def _with_kept(apps: Sequence[AppRecord], timeline: RunTimeline) -> tuple[AppRecord, ...]:

@@ -253,3 +253,29 @@ def test_a_frame_looks_at_each_bucket_and_each_parked_quota_once(clock: Clock, s
         return steps_of(view.frame) / count
 
     assert steps(600) < LINEAR_MAX_FACTOR * steps(60)
+
+
+def test_one_line_tells_of_all_that_waits_for_a_canary(view: LiveView, screen: Screen) -> None:
+    screen.columns = 80
+    begin(view)
+    view.emit(events.CanaryAwaited(key_of(LAB), "JupyterLab", 1))
+    line = f"1 app waits for the canary {LAB}"
+    assert view.frame().split("\n")[2] == line
+    view.emit(events.CanaryAwaited(key_of(KERNEL), "KernelGateway", 12))
+    assert view.frame().split("\n")[2] == f"13 wait for 2 canaries, such as {LAB}"
+    assert all(len(line) < screen.columns for line in view.frame().split("\n"))
+    view.emit(events.CanaryPassed(key_of(LAB), "JupyterLab", 1))
+    assert view.frame().split("\n")[2] == f"12 apps wait for the canary {KERNEL}"
+    view.emit(events.CreatesTripped(LANE, "KernelGateway", 12, "Bad", "it broke", ""))
+    view.emit(events.CreatesTripped(None, "all apps of this run", 0, "Bad", "it broke", ""))
+    assert "canar" not in view.frame()
+
+
+def test_of_one_shape_in_two_regions_the_one_that_passed_waits_no_more(view: LiveView) -> None:
+    begin(view)
+    view.emit(events.CanaryAwaited(key_of(LAB), "JupyterLab", 1))
+    view.emit(events.CanaryAwaited(key_of(CANVAS), "JupyterLab", 2))
+    view.emit(events.CanaryPassed(key_of(LAB), "JupyterLab", 1))
+    assert f"2 apps wait for the canary {CANVAS}" in view.frame()
+    view.emit(events.CanaryPassed(key_of(KERNEL), "JupyterLab", 2))  # the first one had failed, and this was the next
+    assert "canar" not in view.frame()

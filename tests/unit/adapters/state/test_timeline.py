@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.adapters.state import journal_schema, journal_writer, timeline
+from engine.adapters.state import journal_schema, journal_writer, timeline, timeline_reader
 from engine.adapters.state.journal import SqliteJournal
 from engine.adapters.state.journal_reader import runs
 from engine.adapters.state.run_words import run_words
@@ -18,6 +18,8 @@ from engine.adapters.state.timeline_reader import past_runs, run_story
 from engine.core.change import Action
 from engine.core.errors import StateError
 from engine.core.finding import Finding
+from engine.core.hours import HoursLine
+from engine.core.hours_of_run import RunHours
 from engine.core.identity import AppKey, Lane
 from engine.core.outcome import GOOD_OUTCOMES, ApplyReport, AppResult, Outcome
 from engine.core.trouble import Trouble
@@ -171,7 +173,14 @@ def test_the_words_of_a_run_are_cleaned_and_name_what_was_left_as_it_is() -> Non
         kept, bare, fine, made, errors=(AWAY,), notes=("n",), findings=(Finding("r", "advisory", "k", "m"),)
     )
     reserved = {made.key: "1/r/training-plan/p5", kept.key: "1/r/training-plan/p5"}
-    words = run_words(report, price=lambda *kind: 0.5 if kind[2] else None, asked=[("team", "a")], reserved=reserved)
+    line = HoursLine("office", "Europe/Berlin", is_open=False, apps=3, change="2026-12-07T07:00:00Z", local="Mon 08:00")
+    hours = RunHours(line, (made.key,), (), 2, 0)
+    words = run_words(
+        report, price=lambda *kind: 0.5 if kind[2] else None, asked=[("team", "a")], reserved=reserved, hours=(hours,)
+    )
+    read = timeline_reader._words(words)
+    assert read is not None
+    assert read.hours == (hours,)
     clean = ["AF401", "the domain is away\\u001b[2J", "Look at it"]
     assert words["kept"] == [
         {"outcome": "skipped", "error": clean, "keys": [str(KEY)]},

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.core.finding import Finding
+from engine.core.hours import HoursLine
+from engine.core.hours_of_run import RunHours
 from engine.core.identity import AppKey, Owner
 from engine.core.trouble import Trouble
 from engine.ports.history import (
@@ -31,7 +33,7 @@ from engine.ports.history import (
 from engine.render.history_text import history_json, history_text, sparkline
 from engine.render.report.charts import bar, bucket_rows, calls_chart, phases_chart
 from engine.render.report.differences import differences
-from engine.render.report.html import report_html
+from engine.render.report.html import NAMED_MAX, report_html
 from engine.render.report.spans import Phase, Span, SpanMaker, counts_over_time, parked_times
 
 if TYPE_CHECKING:
@@ -421,3 +423,25 @@ def test_a_command_breaks_between_its_words_alone_on_a_narrow_screen() -> None:
     style = page.partition("<style>")[2].partition("</style>")[0]
     assert ".command span{white-space:nowrap}" in style
     assert "white-space:pre-wrap" in style
+
+
+def test_what_was_stopped_and_started_because_of_hours_is_shown_with_when_it_is_back() -> None:
+    keys = tuple(a_key(f"ann-{number:02}") for number in range(NAMED_MAX + 3))
+    closed = HoursLine("office", "Europe/Berlin", is_open=False, apps=20, change="x", local="Mon 08:00")
+    opened = HoursLine(HOSTILE, "UTC", is_open=True, apps=1, change="x", local="Mon 19:00")
+    never = HoursLine("never", "UTC", is_open=False, apps=1)
+    words = RunWords(
+        hours=(
+            RunHours(closed, keys, (), 500, 0),
+            RunHours(opened, (), keys[:1], 0, 1),
+            RunHours(never, keys[:1], (), 1, 0),
+        )
+    )
+    page = page_of(a_story(timeline=a_timeline(words=words)))
+    assert "<b>office</b>: closed, opens Mon 08:00 Europe/Berlin; 20 apps" in page
+    assert "<summary>500 apps stopped, back Mon 08:00</summary>" in page
+    assert f"and {500 - NAMED_MAX} more" in page
+    assert "<summary>1 app started, until Mon 19:00</summary>" in page
+    assert "<summary>1 app stopped</summary>" in page
+    assert HOSTILE not in page
+    assert 'id="hours"' not in page_of(a_story())
