@@ -30,6 +30,7 @@ from engine.ports.events import Emit, Event
 from engine.ports.workers import Values, Work, WorkerLostError
 
 _HERE: Final = __name__
+_EXTRA: Final = ("distributed", "cryptography")
 _FORK_SERVER: Final = "engine.adapters.fork_server"
 _TLS_HINT: Final = (
     "Set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
@@ -54,7 +55,7 @@ async def opened_workers(crew: Crew, work: Work, emit: Emit, folder: Path) -> As
 
     `emit` gets what they tell. Raises UsageError where Dask or certificates are missing, and WorkersError.
     """
-    if find_spec("distributed") is None:
+    if not all(map(find_spec, _EXTRA)):
         raise UsageError(
             "--workers and --scheduler need Dask, which is not installed",
             hint="Install it in a clone: pip install '.[dask]'",
@@ -67,8 +68,8 @@ async def opened_workers(crew: Crew, work: Work, emit: Emit, folder: Path) -> As
         from distributed import Client  # noqa: PLC0415 - an extra, which reads its settings as it is imported
 
         cluster = await stack.enter_async_context(_cluster(crew, work, folder)) if crew.is_local else None
-        address = crew.scheduler if cluster is None else cluster
-        security = _security(crew) if cluster is None else None
+        address = crew.scheduler if cluster is None else cluster.scheduler_address
+        security = _security(crew) if cluster is None else cluster.security
         client = Client(address, security=security, asynchronous=True, timeout=WORKERS_CONNECT_MAX_SECONDS)
         try:
             await stack.enter_async_context(client)
@@ -85,7 +86,26 @@ async def opened_workers(crew: Crew, work: Work, emit: Emit, folder: Path) -> As
         yield workers
 
 
-def _cluster(crew: Crew, work: Work, folder: Path) -> Any:
+@asynccontextmanager
+async def _cluster(crew: Crew, work: Work, folder: Path) -> AsyncIterator[Any]:
+    """Yield the scheduler and the workers of this machine, served by a thread: the run's own may wait for an answer.
+
+    Raises WorkersError.
+    """
+    try:
+        cluster = await asyncio.to_thread(_started, crew, work, folder)
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise WorkersError(
+            f"{crew.count:,} workers could not be started: {_why(error)}",
+            hint="Start fewer, or give this machine more memory and processes",
+        ) from None
+    try:
+        yield cluster
+    finally:
+        await asyncio.to_thread(cluster.close)
+
+
+def _started(crew: Crew, work: Work, folder: Path) -> Any:
     from distributed import LocalCluster, Security  # noqa: PLC0415 - an extra
     from distributed.utils import get_mp_context  # noqa: PLC0415
 
@@ -95,7 +115,7 @@ def _cluster(crew: Crew, work: Work, folder: Path) -> Any:
         n_workers=crew.count,
         threads_per_worker=1,
         processes=True,
-        asynchronous=True,
+        asynchronous=False,
         host="127.0.0.1",
         protocol="tls://",
         security=Security.temporary(),
@@ -241,7 +261,7 @@ async def _result(future: Any) -> Any:
 
 def _why(error: Exception) -> str:
     """Return what went wrong, which Dask often says in the cause alone."""
-    return clean(str(error) or str(error.__cause__ or "") or type(error).__name__)
+    return clean(str(error) or str(error.__cause__ or "") or type(error).__name__).rstrip(".")
 
 
 def _said(answer: object) -> str:

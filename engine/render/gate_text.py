@@ -31,7 +31,10 @@ def gate_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def gate_text(verdict: Verdict, *, next_command: str, step: str = "To apply") -> str:
-    """Return what a reader needs: what is planned, what speaks against it, and the command of the next `step`."""
+    """Return what a reader needs: what is planned, what speaks against it, and the command of the next `step`.
+
+    Without a command it is what a question is about.
+    """
     lines = [
         f"Fleet {clean(verdict.about.fleet)}: {_lanes(verdict.lanes)}",
         "Plan: {create:,} to create, {delete_then_create:,} to replace, {delete:,} to delete.".format_map(
@@ -46,8 +49,9 @@ def gate_text(verdict: Verdict, *, next_command: str, step: str = "To apply") ->
         lines.append("Some domains could not be listed; nothing is done there. Their shards' plans say which.")
     if verdict.denied:
         return "\n".join([*lines, _DENIED, ""])
-    following = [f"{step}: {next_command}"] if next_command else []
-    return "\n".join([*lines, f"Approved: {verdict.fingerprint}", *following, ""])
+    if not next_command:
+        return "\n".join([*lines, f"Fingerprint: {verdict.fingerprint}", ""])
+    return "\n".join([*lines, f"Approved: {verdict.fingerprint}", f"{step}: {next_command}", ""])
 
 
 def _lanes(lanes: Sized) -> str:

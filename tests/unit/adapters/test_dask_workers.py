@@ -103,6 +103,15 @@ async def _open(crew: Crew, folder: Path) -> DaskWorkers:
         return workers
 
 
+def test_workers_that_cannot_be_started_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(dask_workers, "_started", fails)
+    with pytest.raises(WorkersError, match=r"2 workers could not be started: Nanny failed to start\. Start fewer"):
+        asyncio.run(_open(Crew(2), tmp_path))
+
+
 def test_a_scheduler_that_proves_who_it_is_needs_certificates(tmp_path: Path) -> None:
     with (
         dask.config.set({"distributed.comm.tls.ca-file": None}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -427,6 +427,20 @@ def test_the_plans_of_a_run_are_below_its_fleet_in_the_shared_state(tmp_path: Pa
 
 
 # What a worker does.
+
+OF_THE_TASK = {
+    "fleet_file", "state_dir", "state_url", "endpoint_url", "request", "wait", "deadline_s", "lock_timeout_s",
+    "plan_age_max_s", "policies", "refresh_quotas", "strict", "saved_plan",
+}  # fmt: skip
+MADE_BY_THE_WORKER = {"run_id", "redactor", "signals", "is_part", "wave", "command_line"}
+OF_THE_RUN = {"checksum", "asks", "report_to", "trace", "crew", "command"}
+REFUSED_WITH_WORKERS = {"simulate", "at"}
+OF_OTHER_COMMANDS = {"again", "lets_go", "whole_domains"}
+
+
+def test_each_option_reaches_the_workers_or_is_no_business_of_theirs() -> None:
+    known = OF_THE_TASK | MADE_BY_THE_WORKER | OF_THE_RUN | REFUSED_WITH_WORKERS | OF_OTHER_COMMANDS
+    assert {one.name for one in fields(AppOptions)} == known
 
 
 def a_task(site: Site, **more: Any) -> dict[str, Any]:

@@ -135,6 +135,8 @@ def test_a_no_is_the_answer_to_all_shards(workers: Workers, run: Run, monkeypatc
     ran = run("apply", "--workers", "2", *STATE)
     assert ran.code == 1
     assert "Plan: 6 to create" in ran.err
+    assert "Fingerprint:" in ran.err
+    assert "Approved" not in ran.err
     assert "Apply these changes? Only 'yes' is accepted: " in ran.err
     assert workers.confirmed is False
     assert workers.options.asks
