@@ -52,7 +52,7 @@ __all__ = [
 ]  # fmt: skip
 
 run_of = journal_reader.run
-_HISTORY_HINT = "appfleet history lists the runs that are kept"
+_HISTORY_HINT = "To list the runs that are kept: appfleet history"
 
 
 def past_runs(options: AppOptions, limit: int) -> tuple[PastRun, ...]:
@@ -117,7 +117,7 @@ def _story_in(
     if story is None:
         if run_id:
             raise _no_such_run(state, run_id, f"in {options.state_place}")
-        raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
+        raise UsageError(f"there is no run in {options.state_place}", hint="To make one: appfleet apply")
     return story, _past(timeline_reader.past_runs(state, fleet=story.detail.run.fleet, limit=limit), lives)
 
 

@@ -147,7 +147,6 @@ def run(
 ) -> int:
     """Apply, and write the report. `word` is typed as a yes, `declined` is said of a no, `more` follows the text."""
     from engine.app import apply as app_apply
-    from engine.cli.context import next_after
     from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
 
@@ -158,14 +157,13 @@ def run(
                 say(declined)
             raise NotConfirmedError
         report = sinks.noted(report)
-    text = report_in(report, format_, next_after(report, options))
+    text = report_in(report, format_, options)
     return end_with_report(globals_.call, report, text + (more(report) if format_ == PlanFormat.TEXT else ""))
 
 
 def _run_by_workers(globals_: Globals, options: AppOptions, format_: PlanFormat, *, yes: bool) -> int:
     """Apply in shards, and write what came of all of them together."""
     from engine.app import by_workers
-    from engine.cli.context import next_after
     from engine.cli.end_channels import keep_in_journal
     from engine.cli.ending import end_with_report
     from engine.cli.sinks import Sinks
@@ -182,7 +180,7 @@ def _run_by_workers(globals_: Globals, options: AppOptions, format_: PlanFormat,
         with suppress(Exception):
             keep_in_journal(globals_.call, report, report.result.value)
     if carried.gathered is None or format_ is PlanFormat.MARKDOWN:
-        text = report_in(report, format_.value, next_after(report, options))
+        text = report_in(report, format_.value, options)
     else:
         text = json_text(carried.gathered) if format_ is PlanFormat.JSON else gathered_text(carried.gathered)
     return end_with_report(globals_.call, report, text)
@@ -207,14 +205,17 @@ def _dry_run(globals_: Globals, options: AppOptions, format_: str) -> int:
     return ExitCode.DENIED if made.denied else ExitCode.OK
 
 
-def report_in(report: ApplyReport, format_: str, next_command: str) -> str:
+def report_in(report: ApplyReport, format_: str, options: AppOptions) -> str:
     """Return the report in the format that was asked for."""
+    from engine.cli.context import next_after, with_typed
     from engine.render.json_text import json_text
     from engine.render.report.markdown import report_markdown
     from engine.render.report.text import report_text
 
     if format_ == PlanFormat.JSON:
         return json_text(report.document())
+    next_command = next_after(report, options)
     if format_ == PlanFormat.MARKDOWN:
         return report_markdown(report, next_command=next_command)
-    return fitted(report_text(report, colour=wants_colour(sys.stdout), next_command=next_command), sys.stdout)
+    text = report_text(report, colour=wants_colour(sys.stdout), next_command=next_command)
+    return fitted(with_typed(text, options), sys.stdout)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.cli.argv import SIMULATE
-from engine.cli.call import DASH, FALSE_WORDS, FLEET_FILE_NAME, Call
+from engine.cli.call import DASH, FALSE_WORDS, FLEET_FILE_NAME, RUNNING, WITHOUT_FILES, Call
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from engine.core.shards import Shard
 
 _TRUE_WORDS: Final = frozenset({"1", "true", "yes", "on"})
+# A command to run stands behind a colon or between backquotes; in the midst of a sentence it is only named.
+_COMMAND: Final = re.compile(r"(?P<before>: |:\n +|`)appfleet (?P<name>[a-z][a-z-]+)(?![\w-])")
+_OF_ANY_FOLDER: Final = frozenset({"init", "import", "discover", *WITHOUT_FILES})  # they read no fleet
+_IN_A_WORLD: Final = frozenset({*RUNNING, "plan", "status", "explain"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,20 @@ def typed(options: AppOptions, *words: str) -> str:
     if options.endpoint_url:
         parts += ["--endpoint-url", options.endpoint_url]
     return shlex.join([*parts, *words])
+
+
+def with_typed(text: str, options: AppOptions) -> str:
+    """Return `text` with the flags of this call in each command that it says to run, so that it can be pasted."""
+    from engine.render.layout import COMMAND_NAMES
+
+    def command(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name in _OF_ANY_FOLDER or name not in COMMAND_NAMES:
+            return found[0]
+        is_whole = name not in _IN_A_WORLD or SIMULATE in text[found.end() :].partition("\n")[0]
+        return found["before"] + typed(options, name, *(() if is_whole else simulation(options)))
+
+    return _COMMAND.sub(command, text)
 
 
 def simulation(options: AppOptions) -> list[str]:

@@ -35,7 +35,7 @@ def keep_in_journal(call: Call, report: ApplyReport, kept_as: str) -> None:
 
     if call.state_url is not None and not report.fleet:
         return  # the objects of a fleet are under its name
-    keep_end(_options(call), report.fleet or call.fleet_file.name, report, kept_as, call.started)
+    keep_end(options_of_call(call), report.fleet or call.fleet_file.name, report, kept_as, call.started)
 
 
 def write_metrics_of(call: Call, report: ApplyReport) -> None:
@@ -58,7 +58,7 @@ def follow_up(call: Call, report: ApplyReport, emit: Callable[[Any], None], *, n
     """Keep the report where that is asked for, and notify; return the report with what became of both."""
     from engine.app.afterwards import after_an_early_end
 
-    return after_an_early_end(_options(call), report, emit, notify=notify)
+    return after_an_early_end(options_of_call(call), report, emit, notify=notify)
 
 
 def keep_log_of(call: Call, report: ApplyReport) -> None:
@@ -70,11 +70,11 @@ def keep_log_of(call: Call, report: ApplyReport) -> None:
     from engine.cli.crash import redactor
 
     # A bucket that could not be reached a moment ago is not waited for once more.
-    if why := keep_log(_options(call), path, is_reached=bool(report.links)):
+    if why := keep_log(options_of_call(call), path, is_reached=bool(report.links)):
         say(redactor().text(f"appfleet: the log of run {call.run_id} was not kept: {why}"))
 
 
-def _options(call: Call) -> AppOptions:
+def options_of_call(call: Call) -> AppOptions:
     """Return the options of what follows a run, as far as the words of the call tell."""
     from engine.app.options import AppOptions
     from engine.cli.context import next_apply

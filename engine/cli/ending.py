@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 def end_with_error(call: Call, error: AppfleetError) -> int:
     """Write that `error` ended the call before it had a result; return the exit code."""
+    _fill_in(error, call)
     report = _redacted(failed_report(error, _head(call)))
     _say_problems(call, error)
     report = _end(call, report, journal_result(error), error)
@@ -53,6 +54,14 @@ def end_with_error(call: Call, error: AppfleetError) -> int:
     if not (isinstance(error, UsageError) and call.is_text):
         _write(call, report)
     return int(error.exit_code)
+
+
+def _fill_in(error: AppfleetError, call: Call) -> None:
+    """Give each command that the hint of `error` says to run the flags of this call."""
+    from engine.cli.context import with_typed
+    from engine.cli.end_channels import options_of_call
+
+    error.hint = with_typed(error.hint, options_of_call(call))
 
 
 def end_with_interrupt(call: Call, signal: str) -> int:

@@ -28,7 +28,7 @@ def history(
 ) -> int:
     """List past runs: one line each, with trends."""
     from engine.app.history import past_runs
-    from engine.cli.context import next_report, options_of
+    from engine.cli.context import next_report, options_of, with_typed
     from engine.render.history_text import history_json, history_text
     from engine.render.json_text import json_text
 
@@ -43,4 +43,4 @@ def history(
         width=width_of(sys.stdout),
         report_command=next_report(options),
     )
-    return ExitCode.OK if write_result(fitted(text, sys.stdout)) else ExitCode.FAILED
+    return ExitCode.OK if write_result(fitted(with_typed(text, options), sys.stdout)) else ExitCode.FAILED

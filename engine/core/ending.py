@@ -57,14 +57,22 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 def failed_report(error: AppfleetError, head: Head) -> ApplyReport:
     """Return the report of a run that `error` ended before it had a plan. Each problem of a file is an error of it."""
-    problems = error.diagnostics[:ENDING_PROBLEMS_MAX_COUNT] if isinstance(error, ConfigError) else ()
     return replace(
         _empty_report(head),
         denied=isinstance(error, DeniedError),
         bug=isinstance(error, BugError),
-        errors=(trouble_of(error), *(Trouble(one.code, one.place(), one.hint) for one in problems)),
+        errors=_problems(error) if isinstance(error, ConfigError) and error.diagnostics else (trouble_of(error),),
         ended_by=error.exit_code,
     )
+
+
+def _problems(error: ConfigError) -> tuple[Trouble, ...]:
+    """Return each problem once, the first under the code of `error`; it says how many there are where some are cut."""
+    shown = error.diagnostics[:ENDING_PROBLEMS_MAX_COUNT]
+    first = trouble_of(error)
+    if len(shown) == len(error.diagnostics):
+        first = replace(first, message=shown[0].place())
+    return (first, *(Trouble(one.code, one.place(), one.hint) for one in shown[1:]))
 
 
 def interrupted_report(signal: str, head: Head) -> ApplyReport:

@@ -21,7 +21,7 @@ KEY_PARTS: Final = 5
 OWNER_KEY_PARTS: Final = 3
 _KEY_HINT: Final = (
     "Write DOMAIN/user|space/OWNER/APP_TYPE/APP_NAME, such as research/space/alice-lab/JupyterLab/default; "
-    "appfleet plan --all prints the keys of its apps"
+    "the rows of a plan begin with the keys of its apps"
 )
 
 

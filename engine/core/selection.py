@@ -23,7 +23,7 @@ from engine.core.text import clean, listed
 if TYPE_CHECKING:
     from engine.core.observed import ObservedFleet
 
-_STATUS_HINT: Final = "appfleet status --all lists the apps that are declared and there"
+_STATUS_HINT: Final = "To list the apps that are declared or there: appfleet status --all"
 
 
 @dataclass(frozen=True, slots=True)

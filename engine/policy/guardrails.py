@@ -232,7 +232,7 @@ class _Check:
             self._deny(
                 "hourly_usd_max",
                 f"{part.where}: {added:,.2f} USD an hour would be added, more than the {limit:,.2f} of "
-                f"[safety].hourly_usd_max: {_narrow(part)}, or set hourly_usd_max to {math.ceil(added)} or more",
+                f"[safety].hourly_usd_max: {_narrow(part)}, or set hourly_usd_max to {_whole_cents(added)} or more",
             )
 
     def _deny(self, limit: str, message: str, allow: tuple[str, ...] = ()) -> None:
@@ -240,6 +240,11 @@ class _Check:
         shown = "" if source is None else str(source)
         message += ". The organization's policies set this limit" if f"safety.{limit}" in self.organizations else ""
         self.findings.append(Finding(f"safety.{limit}", Enforcement.MANDATORY.value, "", message, shown, allow))
+
+
+def _whole_cents(usd: float) -> str:
+    """Return the least amount with two digits that is not below `usd`; what adding left behind is no cent."""
+    return f"{math.ceil(round(usd * 100, 6)) / 100:.2f}"
 
 
 def _things(keys: Sequence[str]) -> str:

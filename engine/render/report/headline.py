@@ -15,7 +15,7 @@ from engine.render.layout import duration
 _NEXT: Final = {
     RunResult.CONVERGED.value: "Nothing left to do. To check again:",
     RunResult.INCOMPLETE.value: "Fix the problems below (finished apps are kept), then run:",
-    RunResult.DENIED.value: "appfleet changed nothing. Fix what the findings name, then run:",
+    RunResult.DENIED.value: "Nothing was changed. Fix what the findings name, then run:",
     RunResult.INTERRUPTED.value: "To continue:",
     RunResult.FAILED.value: "Fix the cause below, then run:",
 }
@@ -63,7 +63,7 @@ def next_words(story: RunStory, apps: Sequence[AppRecord], *, is_running: bool =
     words = story.timeline.words
     lifts = {name for name, _ in words.asked} if words is not None else set()
     if run.result == RunResult.DENIED.value and ALLOW.kept in lifts:
-        return "appfleet changed nothing. If you mean these deletes and replaces, run:"
+        return "Nothing was changed. If you mean these deletes and replaces, run:"
     if run.result == RunResult.INCOMPLETE.value and RETRY.kept in lifts and not story.detail.apps:
         return "Fix what made these apps fail, then try them again:"
     waits = any(app.outcome in {Outcome.PARKED.value, Outcome.STILL_PENDING.value} for app in apps)

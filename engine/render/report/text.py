@@ -42,13 +42,13 @@ _RESULT_STYLES: Final[Mapping[RunResult, Style]] = {
 NEXT_STEPS: Final = {
     RunResult.CONVERGED: "",
     RunResult.INCOMPLETE: "Next: fix the problems above (finished apps are kept), then run: {command}",
-    RunResult.DENIED: "Next: appfleet changed nothing. Fix what the findings name, then run: {command}",
+    RunResult.DENIED: "Next: fix what the findings name (nothing was changed), then run: {command}",
     RunResult.INTERRUPTED: "To continue: {command}",
     RunResult.FAILED: "Next: fix the cause above, then run: {command}",
 }
 ONLY_PENDING: Final = "Next: SageMaker continues, and the next run picks these apps up: {command}"
 ONLY_QUARANTINED: Final = "Next: fix what made these apps fail, then try them again: {command}"
-IF_MEANT: Final = "Next: appfleet changed nothing. If you mean these deletes and replaces, run: {command}"
+IF_MEANT: Final = "Nothing was changed. If you mean these deletes and replaces, run: {command}"
 OUT_OF_A_BUG: Final = "Next: report this bug, with the log of the run. The apps above are as listed."
 APPLY_COMMAND: Final = "appfleet apply"
 

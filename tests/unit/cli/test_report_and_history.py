@@ -62,13 +62,13 @@ def test_a_run_that_is_not_there_is_said_with_a_way_out(run: Run) -> None:
     ran = run("report", "nonsense")
     assert ran.code == 64
     assert "there is no run nonsense in" in ran.err
-    assert "appfleet history lists the runs that are kept" in ran.err
+    assert "To list the runs that are kept: appfleet history" in ran.err
 
 
 def test_without_any_run_report_says_how_to_get_one(run: Run) -> None:
     ran = run("report")
     assert ran.code == 64
-    assert "appfleet apply makes one" in ran.err
+    assert "To make one: appfleet apply" in ran.err
 
 
 BROKEN = "[[[\nname = 'acme'\n"

@@ -27,6 +27,7 @@ from engine.core.errors import (
     UsageError,
 )
 from engine.core.finding import Finding
+from engine.core.limits import ENDING_PROBLEMS_MAX_COUNT
 from engine.core.plan import Plan
 from engine.core.trouble import Trouble
 
@@ -87,7 +88,7 @@ def test_a_group_is_foreseen_when_each_of_its_errors_is_and_the_gravest_is_meant
 @pytest.mark.parametrize(
     ("error", "code", "errors"),
     [
-        (BROKEN, ExitCode.USAGE, 3),
+        (BROKEN, ExitCode.USAGE, 2),
         (DeniedError("a rule denied it"), ExitCode.DENIED, 1),
         (BugError("a bug"), ExitCode.BUG, 1),
         (StateError("it is full"), ExitCode.FAILED, 1),
@@ -99,6 +100,22 @@ def test_every_end_has_a_report_with_its_errors_and_its_exit_code(
     report = failed_report(error, Head("r", "ml", "2026-11-24T01:00:00Z", 1.5))
     assert (report.run_id, report.fleet, report.seconds, report.apps) == ("r", "ml", 1.5, ())
     assert (report.exit_code, len(report.errors)) == (code, errors)
+
+
+def test_each_problem_of_a_broken_file_is_an_error_once() -> None:
+    report = failed_report(BROKEN, Head("r", "ml", "2026-11-24T01:00:00Z", 1.5))
+    said = [error.message for error in report.errors]
+    assert said == ["fleet.toml:12: apps.lab.typ: unknown key", "fleet.toml:14: apps.lab.image: unknown key"]
+    assert report.error is not None
+    assert report.error.message == f"{said[0]} (and 1 more error)"
+    assert report.errors[0].hint == "Did you mean type?"
+
+
+def test_problems_that_are_cut_are_counted() -> None:
+    many = ConfigError(tuple(Diagnostic("AF102", "fleet.toml", line, "", "unknown key", "") for line in range(1, 200)))
+    report = failed_report(many, Head("r", "ml", "2026-11-24T01:00:00Z", 1.5))
+    assert len(report.errors) == ENDING_PROBLEMS_MAX_COUNT
+    assert "199 problems found" in report.errors[0].message
 
 
 def test_a_signal_before_the_plan_has_a_report_too() -> None:

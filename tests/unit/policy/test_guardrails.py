@@ -166,7 +166,7 @@ def test_the_added_cost_takes_the_dearest_type_of_each_create() -> None:
     assert _check(*changes, hourly_usd_max=1.55) == ()
     (finding,) = _check(*changes, hourly_usd_max=1.5)
     assert "1.55 USD an hour would be added, more than the 1.50 of [safety].hourly_usd_max" in finding.message
-    assert "set hourly_usd_max to 2 or more" in finding.message
+    assert "set hourly_usd_max to 1.55 or more" in finding.message
 
 
 def test_a_replace_adds_the_difference_and_never_less_than_nothing() -> None:

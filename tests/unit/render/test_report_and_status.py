@@ -66,7 +66,7 @@ def test_a_run_without_changes_says_that_there_was_nothing_to_do() -> None:
         ({"interrupted": True}, "To continue: appfleet apply"),
         (
             {"denied": True, "apps": ()},
-            "appfleet changed nothing. Fix what the findings name, then run: appfleet apply",
+            "Next: fix what the findings name (nothing was changed), then run: appfleet apply",
         ),
         ({"errors": (Trouble("AF409", "no credentials", "log in"),)}, "fix the cause above, then run: appfleet apply"),
         ({"bug": True}, "report this bug"),
