@@ -27,9 +27,7 @@ NOT_KEPT: Final = (
     "What this run did may be missing from history, and `once`, quarantine and the learned rate may be out of date. "
     "Creates continue without it; deletes and replaces are not sent"
 )
-MAKE_ROOM: Final = (
-    "Free some space, fix the folder's owner and mode, or choose another folder: appfleet --state-dir DIR apply"
-)
+MAKE_ROOM: Final = "Free some space, fix the folder's owner and mode, or choose another folder with --state-dir"
 
 
 class JournalEnd:

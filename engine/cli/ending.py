@@ -183,5 +183,9 @@ def _head(call: Call) -> Head:
 
 def _redacted(report: ApplyReport) -> ApplyReport:
     text = redactor().text
-    errors = tuple(Trouble(error.code, text(error.message), text(error.hint)) for error in report.errors)
-    return replace(report, errors=errors)
+
+    def redacted(error: Trouble) -> Trouble:
+        return Trouble(error.code, text(error.message), text(error.hint))
+
+    cause = None if report.cause is None else redacted(report.cause)
+    return replace(report, errors=tuple(map(redacted, report.errors)), cause=cause)

@@ -57,22 +57,16 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 def failed_report(error: AppfleetError, head: Head) -> ApplyReport:
     """Return the report of a run that `error` ended before it had a plan. Each problem of a file is an error of it."""
+    problems = error.diagnostics[:ENDING_PROBLEMS_MAX_COUNT] if isinstance(error, ConfigError) else ()
+    why = trouble_of(error)
     return replace(
         _empty_report(head),
+        cause=why,
         denied=isinstance(error, DeniedError),
         bug=isinstance(error, BugError),
-        errors=_problems(error) if isinstance(error, ConfigError) and error.diagnostics else (trouble_of(error),),
+        errors=tuple(Trouble(one.code, one.place(), one.hint) for one in problems) or (why,),
         ended_by=error.exit_code,
     )
-
-
-def _problems(error: ConfigError) -> tuple[Trouble, ...]:
-    """Return each problem once, the first under the code of `error`; it says how many there are where some are cut."""
-    shown = error.diagnostics[:ENDING_PROBLEMS_MAX_COUNT]
-    first = trouble_of(error)
-    if len(shown) == len(error.diagnostics):
-        first = replace(first, message=shown[0].place())
-    return (first, *(Trouble(one.code, one.place(), one.hint) for one in shown[1:]))
 
 
 def interrupted_report(signal: str, head: Head) -> ApplyReport:

@@ -132,6 +132,7 @@ class ApplyReport:
     know although nothing failed (a new journal, a journal that could not be written). `interrupted_by` names the
     signal. `ended_by` is the exit code of the error that ended a run before it had a plan. `links` says where what
     `--report-to` keeps of the run is: its report, result and log. `forecast` is None where there is nothing to compare.
+    `cause` is why it ended, where that is not the first of `errors` alone.
     `unnamed` counts apps by outcome that are not in `apps`: those of shards that ended well.
     """
 
@@ -153,6 +154,7 @@ class ApplyReport:
     lanes: tuple[PlanLane, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     forecast: Foreseen | None = None
+    cause: Trouble | None = None
     unnamed: Mapping[Outcome, int] = field(default_factory=dict)
     summary: Mapping[Outcome, int] = field(init=False)
 
@@ -284,7 +286,7 @@ def _failed(report: ApplyReport) -> Trouble:
         return bugs[0]
     if not report.errors:
         return Trouble(BugError.code, "The run failed because of a bug in appfleet", BugError("").hint)
-    return first_of(report.errors)
+    return report.cause or first_of(report.errors)
 
 
 def denied_trouble(findings: Sequence[Finding]) -> Trouble:
@@ -341,10 +343,14 @@ def _owners(count: int) -> str:
 
 
 def _commonest(report: ApplyReport) -> tuple[str, Trouble] | None:
-    """Return what most apps or owners suffer from, with the first of them: the one line of an end names it."""
-    unwell = [(str(app.key), app.error) for app in report.apps if app.outcome in INCOMPLETE_OUTCOMES]
-    unwell += [(str(owner.owner), owner.error) for owner in report.owners if owner.outcome in INCOMPLETE_OUTCOMES]
-    troubled = [(key, error) for key, error in unwell if error is not None]
+    """Return what most apps or owners suffer from, with the first of them: the one line of an end names it.
+
+    What was skipped is not asked where anything else did not end well: it is often the other's consequence.
+    """
+    ends = [(str(app.key), app.outcome, app.error) for app in report.apps if app.outcome in INCOMPLETE_OUTCOMES]
+    ends += [(str(one.owner), one.outcome, one.error) for one in report.owners if one.outcome in INCOMPLETE_OUTCOMES]
+    tried = [end for end in ends if end[1] is not Outcome.SKIPPED and end[2] is not None]
+    troubled = [(key, error) for key, _, error in tried or ends if error is not None]
     names = owner_names(key for key, _ in troubled)  # a hint may name the log of one app
     shapes = {hint: shape_of(hint, names) for hint in {error.hint for _, error in troubled}}
     counts = Counter((error.code, shapes[error.hint]) for _, error in troubled)

@@ -56,6 +56,8 @@ _PROGRAM: Final = "aws "
 _COMMAND: Final = f": {_PROGRAM}"
 AND_THEN: Final = " && "  # between commands that a person is to type one after the other
 
+_ADVICE: Final = " Please "
+
 _NUMBER: Final = r"[0-9][0-9,]{0,17}"
 _LIMIT: Final = re.compile(
     rf"limit(?: '(?P<quota>[^']{{1,200}})')? is (?P<value>{_NUMBER}) [A-Za-z ]{{1,64}}?(?:,|\.|$)"
@@ -107,6 +109,11 @@ def parse_quota_message(message: str) -> QuotaFacts:
             requested=_number(limit["requested"]),
         )
     return QuotaFacts()
+
+
+def without_advice(message: str) -> str:
+    """Return what the service said of a full quota, without its advice: `quota_hint` has the command instead."""
+    return message.partition(_ADVICE)[0].rstrip(".")
 
 
 def bucket_of_quota(name: str) -> tuple[str, str] | None:

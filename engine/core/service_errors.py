@@ -30,6 +30,7 @@ from engine.core.quota_text import (
     parse_quota_message,
     quota_hint,
     quota_name,
+    without_advice,
 )
 from engine.core.service_error_table import ERROR_TABLE, NO_CAPACITY_HINT, ErrorRow
 from engine.core.spoken import holds, spoken_words
@@ -146,6 +147,7 @@ def error_from_service(
     }
     if kind is QuotaExceeded:
         facts = parse_quota_message(message)
+        text = without_advice(text) if facts.quota else text
         return QuotaExceeded(text, facts=facts, hint=quota_hint(facts), **more)
     return kind(text, hint=hint.format(operation=operation, action=_action(operation, message)), **more)
 
@@ -200,7 +202,7 @@ def failure_from_reason(
     if is_quota_message(reason):
         facts = parse_quota_message(reason)
         return QuotaExceeded(
-            f"The app was accepted and then failed: {said}",
+            f"The app was accepted and then failed: {without_advice(said) if facts.quota else said}",
             facts=facts,
             hint=quota_hint(facts),
             service_code="ResourceLimitExceeded",

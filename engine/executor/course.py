@@ -362,9 +362,12 @@ def left_over(operation: AnyOperation, over: Over, settle_timeout_s: float, full
     return End(Outcome.SKIPPED, why.get(over.cause or Cause.BUG, STOPPED_BY_BUG))
 
 
-def timed_out(operation: AnyOperation, over: Over, settle_timeout_s: float) -> End:
-    """Return the end of an operation whose time to settle is up, or that nobody waits for any more."""
+def timed_out(operation: AnyOperation, over: Over, settle_timeout_s: float, unseen: CloudError | None = None) -> End:
+    """Return the end of an operation whose time to settle is up, or that nobody waits for any more.
+
+    `unseen` is why the last look showed nothing.
+    """
     if operation.has_failed:
         return End(Outcome.FAILED, REASON_UNREAD)
-    why = still_pending(operation, settle_timeout_s, over.cause, over.lane_stopped, over.signal)
+    why = still_pending(operation, settle_timeout_s, over.cause, over.lane_stopped, over.signal, unseen)
     return End(Outcome.STILL_PENDING, why)

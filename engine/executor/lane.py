@@ -141,7 +141,7 @@ class LaneRun:
     def take_look(self, looked: Looked) -> None:
         """Handle what a look showed of an operation; the watcher has let go of it."""
         if looked.verdict is Verdict.TIMED_OUT:
-            step: Step = timed_out(looked.operation, self._over, self.settings.execution.settle_timeout)
+            step: Step = timed_out(looked.operation, self._over, self.settings.execution.settle_timeout, looked.error)
         else:
             step = after_look(looked, self.control.now(), self.settings, wait=self._waits_for(looked.operation))
         self.act(looked.operation, step)

@@ -62,7 +62,7 @@ class Scanner:
         try:
             rows, whole, pages = await self._scan_afresh(owners, whole_pages)
         except CloudError as error:
-            self.reach.emit(DomainListFailed(self.domain.name, error.told_code, str(error)))
+            self.reach.emit(DomainListFailed(self.domain.name, error.told_code, error.message, error.hint))
             return ObservedDomain(self.domain.name, started_at, error=error)
         apps = newest_by_key(observed_app(self.domain.name, row) for row in rows)
         seconds = asyncio.get_running_loop().time() - started_at

@@ -120,11 +120,12 @@ def still_pending(
     cause: Cause | None,
     lane_stopped: Trouble | None = None,
     signal: str = "",
+    unseen: CloudError | None = None,
 ) -> Trouble:
     """Return the trouble of what was accepted and has not settled.
 
     The run waited `timeout_s` seconds for it, unless it ended before: for `cause`, or because its lane was
-    stopped.
+    stopped. `unseen` is why the last look showed nothing, so that it may have settled all the same.
     """
     done, doing = _SETTLES.get(operation.phase, ("in service", "start"))
     if cause is None and lane_stopped is None:
@@ -132,11 +133,11 @@ def still_pending(
     else:
         when = _STOPPED_WAITING[cause or Cause.BUG] + (f" ({signal})" if signal else "")
     before = " (it was Pending before this run)" if operation.change.reason.value == Reason.PENDING.value else ""
-    return Trouble(
-        "still_pending",
-        f"not {done} {when}{before}",
-        f"SageMaker continues to {doing} it, and the next run picks it up",
-    )
+    hint = f"SageMaker continues to {doing} it, and the next run picks it up"
+    if unseen is not None:
+        said = f"not seen to be {done} {when}{before}: the last look failed: {unseen.message}"
+        return Trouble("still_pending", said, f"{unseen.hint}. {hint}" if unseen.hint else hint)
+    return Trouble("still_pending", f"not {done} {when}{before}", hint)
 
 
 def in_use(operation: AnyOperation) -> InUse:
@@ -385,7 +386,7 @@ def run_errors(
     errors = [] if lost is None else [lost]
     errors += domain_troubles(unlisted)
     errors += [
-        Trouble(why.code, f"lane {lane} was stopped: {why.message}", why.hint)
+        Trouble(why.code, f"no more calls in account {lane.account}, region {lane.region}: {why.message}", why.hint)
         for lane, why in sorted(stopped.items())
         if why is not None
     ]

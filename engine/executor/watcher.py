@@ -57,6 +57,7 @@ class DomainWatcher(ABC, Generic[O]):
         self._last_began_at = float("-inf")
         self._last_ended_at = float("-inf")
         self._longest_look_s = 0.0
+        self._blind: CloudError | None = None  # why the last look showed nothing
         self._ticks = False  # whether the next look is due by a tick, and not only by something that is observed
 
     @abstractmethod
@@ -99,10 +100,12 @@ class DomainWatcher(ABC, Generic[O]):
                 async with aclosing(self._look()) as look:
                     async for found in look:
                         yield found
+                self._blind = None
             except StoppedError:
                 await self._changed.wait()  # nothing may be called any more; the end of the run takes us away
             except CloudError as error:
                 self._last_ended_at = self._control.now()  # what is awaited stays so, until it expires
+                self._blind = error
                 if error.ends_lane:
                     yield error
             self._longest_look_s = max(self._longest_look_s, self._control.now() - now)
@@ -149,9 +152,8 @@ class DomainWatcher(ABC, Generic[O]):
     def _expired(self, now: float) -> Iterator[Looked]:
         for operation in list(self._awaited.values()):
             if now >= self._expires_at(operation):
-                yield self._let_go(
-                    operation, Verdict.NEVER_SETTLED if operation.phase in ASKED else Verdict.TIMED_OUT, None
-                )
+                verdict = Verdict.NEVER_SETTLED if operation.phase in ASKED else Verdict.TIMED_OUT
+                yield self._let_go(operation, verdict, None, self._blind)
 
     def _let_go(self, operation: O, verdict: Verdict, row: object, error: CloudError | None = None) -> Looked:
         del self._awaited[operation.folded]

@@ -275,7 +275,7 @@ def test_1_when_the_credentials_expire_in_the_middle(crawling: Place) -> None:
     check_all_told(ran, crawling)
     (stopped,) = ran.events("lane.stopped")
     (error,) = ran.report["errors"]
-    assert "lane 111122223333/eu-west-1 was stopped" in error["message"]
+    assert "no more calls in account 111122223333, region eu-west-1: " in error["message"]
     assert "expired" in error["message"]
     assert error["hint"]
     assert stopped["hint"] == error["hint"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import NO_CAPACITY
-from engine.core.quota_text import AND_THEN, command_in
+from engine.core.quota_text import AND_THEN, command_in, without_advice
 from engine.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from engine.executor.operation import AnyOperation
 
-_ADVICE: Final = " Please "
 _CAPACITY_HINT: Final = "Add another type to `fallback`, or run again later: capacity comes and goes"
 
 
@@ -24,15 +23,10 @@ def after_fallbacks(operation: AnyOperation, trouble: Trouble | None) -> Trouble
     if codes == {NO_CAPACITY}:
         return Trouble(trouble.code, f"{_listed([kind for kind, _ in tried])} had no capacity", _CAPACITY_HINT)
     told = "; ".join(
-        f"{'' if number == 0 else 'its fallback '}{kind}: {_brief(one.message)}"
+        f"{'' if number == 0 else 'its fallback '}{kind}: {without_advice(one.message)}"
         for number, (kind, one) in enumerate(tried)
     )
     return Trouble(trouble.code, told, _hint([one.hint for _, one in tried]))
-
-
-def _brief(message: str) -> str:
-    """Return what the service said, without the advice that it repeats for each type: the hint has a better one."""
-    return message.partition(_ADVICE)[0].rstrip(".")
 
 
 def _listed(kinds: list[str]) -> str:

@@ -25,6 +25,7 @@ class DomainListFailed(Event, name="domain.list_failed", level="error"):
     domain: str
     code: str
     message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

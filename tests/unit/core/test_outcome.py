@@ -255,6 +255,25 @@ def test_the_reason_of_an_app_comes_before_what_stays() -> None:
     )
 
 
+def test_what_was_skipped_since_another_failed_is_not_named_as_the_reason() -> None:
+    tripped = Trouble("tripped", "not called, since a-lab, the first app like it, ended Failed")
+    ends = (
+        ("a-lab", Outcome.FAILED, TROUBLE),
+        ("b-lab", Outcome.SKIPPED, tripped),
+        ("c-lab", Outcome.SKIPPED, tripped),
+    )
+    apps = tuple(
+        replace(_result(outcome, error=error), key=key_of(f"research/space/{name}/JupyterLab/default"))
+        for name, outcome, error in ends
+    )
+    error = replace(_report(), apps=apps).error
+    assert error is not None
+    assert f"Such as research/space/a-lab/JupyterLab/default: {TROUBLE.code}" in error.message
+    skipped = replace(_report(), apps=apps[1:]).error
+    assert skipped is not None
+    assert "Such as research/space/b-lab/JupyterLab/default: tripped" in skipped.message
+
+
 def test_apps_that_failed_alike_are_counted_together_although_each_hint_names_its_own_log() -> None:
     """One failed otherwise and comes first by key: what most suffer from is named."""
     troubles = {"a-lab": TROUBLE}

@@ -193,6 +193,18 @@ def test_a_full_quota_carries_its_facts_and_the_command() -> None:
     assert (error.request_id, error.retry_after_s) == ("r", 2.0)
 
 
+def test_the_advice_of_a_full_quota_gives_way_to_the_command_in_the_hint() -> None:
+    advised = f"{LIMIT_0.partition(' Please')[0]} Please use AWS Service Quotas to request an increase for this quota."
+    refused = error_from_service(operation="CreateApp", service_code="ResourceLimitExceeded", message=advised)
+    for error in (refused, failure_from_reason(advised)):
+        assert "Please" not in error.message
+        assert error.message.endswith("request delta of 1 Apps")
+    unknown = error_from_service(
+        operation="CreateApp", service_code="ResourceLimitExceeded", message="Too many. Please ask for more."
+    )
+    assert unknown.message.endswith("Please ask for more")
+
+
 REASONS = [
     (
         (

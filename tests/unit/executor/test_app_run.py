@@ -531,6 +531,22 @@ def test_a_deadline_ends_the_watching_too(stage: Stage) -> None:
     assert set(outcomes(run(stage)).values()) == {"still_pending"}
 
 
+def test_what_no_listing_showed_is_not_said_to_be_starting_alone(stage: Stage) -> None:
+    """The listings are refused from the first create on: whether the apps are in service is not known."""
+    stage.settings = replace(stage.settings, execution=replace(Execution(), settle_timeout=60.0))
+    stage.at = [(0.5, lambda _: stage.fault(FaultKind.ACCESS_DENIED, "ListApps", count=9999))]
+    report = run(stage)
+    assert set(outcomes(report).values()) == {"still_pending"}
+    for app in report.apps:
+        assert app.error is not None
+        assert app.error.message.startswith(
+            "not seen to be in service within settle_timeout (60 s): the last look failed: ListApps failed with "
+            "AccessDeniedException"
+        )
+        assert "sagemaker:ListApps" in app.error.hint
+        assert app.error.hint.endswith("SageMaker continues to start it, and the next run picks it up")
+
+
 def test_a_call_that_is_unanswered_when_the_run_ends_may_have_been_carried_out(stage: Stage) -> None:
     """Row 31: the deadline comes, and what is in flight is waited for as long as the drain takes."""
 
@@ -801,6 +817,15 @@ def test_a_delete_that_has_not_settled_is_told_as_one_and_what_was_pending_befor
     assert "continues to delete it" in trouble.hint
     before = still_pending(_settling(Phase.SETTLE_CREATE, reason=Reason.PENDING), 1_200.0, None)
     assert before.message.endswith("(it was Pending before this run)")
+
+
+def test_what_was_not_seen_says_what_kept_the_run_from_looking() -> None:
+    blind = Throttled("ListApps failed", hint="Run again later", service_code="x", operation="ListApps")
+    trouble = still_pending(_settling(Phase.SETTLE_CREATE), 90.0, None, unseen=blind)
+    assert trouble.message == (
+        "not seen to be in service within settle_timeout (90 s): the last look failed: ListApps failed"
+    )
+    assert trouble.hint == "Run again later. SageMaker continues to start it, and the next run picks it up"
 
 
 async def test_a_wait_for_nothing_lets_others_run() -> None:

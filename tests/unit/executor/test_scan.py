@@ -27,6 +27,7 @@ from engine.executor.outages import Outages
 from engine.executor.reach import Reach
 from engine.executor.scan import Scanner
 from engine.ports.cloud import AppPage, AppRow
+from engine.ports.events import DomainListFailed
 from tests.fleets import LANE, SOURCE
 
 if TYPE_CHECKING:
@@ -129,12 +130,14 @@ async def test_a_page_that_goes_on_failing_is_an_error_and_no_empty_domain() -> 
 
 async def test_a_domain_that_may_not_be_listed_is_an_error_at_once() -> None:
     """Row 20: one denied domain is its own trouble."""
-    cloud = Pages(AccessDenied("no"))
+    cloud = Pages(AccessDenied("no", hint="Allow it"))
     events: list[Event] = []
     observed = await scanner(cloud, events).scan()
     assert isinstance(observed.error, AccessDenied)
     assert len(cloud.asked) == 1
-    assert events[-1].name == "domain.list_failed"
+    failed = events[-1]
+    assert isinstance(failed, DomainListFailed)
+    assert (failed.message, failed.hint) == ("no", "Allow it")
 
 
 async def test_a_token_that_comes_twice_starts_the_scan_afresh() -> None:
