@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.architecture.files import unpack
 from tests.architecture.test_readme import Block, blocks, matches
 from tools.hash_pins import PINNED, ROOT
 
@@ -68,7 +69,7 @@ def build(folder: Path) -> tuple[Path, Path]:
     run(*hatchling, "sdist", cwd=ROOT)
     (archive,) = (folder / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+        unpack(opened, folder)
     unpacked = folder / archive.name.removesuffix(".tar.gz")
     run(*hatchling, "wheel", cwd=unpacked)
     (wheel,) = (folder / "dist").glob("*.whl")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.architecture.files import ROOT, tracked
+from tests.architecture.files import ROOT, tracked, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that the sdist unpacks to."""
     folder = tmp_path_factory.mktemp("sdist")
     with tarfile.open(build(ROOT, folder / "dist", "sdist")) as archive:
-        archive.extractall(folder, filter="data")
+        unpack(archive, folder)
     (made,) = (path for path in folder.iterdir() if path.name != "dist")
     return made
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.files import ROOT
+from tests.architecture.files import ROOT, unpack
 from tests.recipes.platforms import APPFLEET, FAILING, RECIPES, RUN_MAX_SECONDS, Machine, write_fleet
 
 COMMENT_MAX_CHARS = 65_536
@@ -162,7 +162,7 @@ class Runner:
             data = self.cache.get(wanted, self.cache.get(newest))
             if data is not None:
                 with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                    archive.extractall(self.home, filter="tar")
+                    unpack(archive, self.home)
                 self.machine.give(self.home / path)
         else:
             assert name == "actions/cache/save"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -296,9 +297,12 @@ async def test_the_proxy_s_authority_does_not_vouch_for_aws(
     (tmp_path / "config").write_text(f"[default]\nproxy_ca_bundle = {lab.theirs.bundle}\n")
     proxy_context = lab.theirs.issue("localhost").server()
     forged = lab.theirs.issue(*AWS_HOSTS).server()
+    # Python 3.11.2, which Debian 12 has, loses the reason where TLS within TLS fails. It sends nothing all the same.
+    is_known = sys.version_info >= (3, 11, 7)
+    expected, said = (TlsFailed, r"api\.sagemaker\..*its authority is not known") if is_known else (CloudError, "")
     async with in_the_middle(monkeypatch, forged, context=proxy_context, host="localhost") as (server, proxy):
         async with Clouds(gate_times=FAST_TIMES) as clouds:
-            with pytest.raises(TlsFailed, match=r"api\.sagemaker\..*its authority is not known"):
+            with pytest.raises(expected, match=said):
                 await list_once(clouds)
         assert len(proxy.asked) == 1
         assert server.requests == []
