@@ -62,6 +62,12 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     assert re.findall(r"@import[^;]*//[^;]*|url\(['\"]?(?:https?:)?//[^)]*\)", styles) == []
 
 
+def test_the_first_page_leads_to_every_page() -> None:
+    first = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in pages if f"({name})" not in first} == set()
+
+
 def test_what_is_loaded_from_elsewhere_would_be_found() -> None:
     assert LOADED.findall('<script src="https://cdn.example/x.js"></script><link rel=x href=//fonts.example/y>')
     assert not LOADED.findall('<a href="https://cel.dev">CEL</a><script src="js/base.js"></script>')
