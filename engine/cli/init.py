@@ -13,7 +13,7 @@ from engine.cli import flags
 from engine.cli.ask import can_ask, line_typed
 from engine.cli.output import Delivery, deliver, say, show
 from engine.core.errors import ExitCode, UsageError
-from engine.core.limits import OFFERED_DOMAINS_MAX_COUNT, OFFERED_PROFILES_MAX_COUNT
+from engine.core.limits import OFFER_MAX_SECONDS, OFFERED_DOMAINS_MAX_COUNT, OFFERED_PROFILES_MAX_COUNT
 from engine.core.text import clean, listed
 
 if TYPE_CHECKING:
@@ -215,6 +215,8 @@ class _Offers:
             self._has_looked = True
             profile = told.get("--profile", "")
             regions = (told["--region"],) if "--region" in told else regions_to_search(profile)
+            if len(regions) > 1:
+                show(f"Looking for domains in {len(regions)} regions (at most {OFFER_MAX_SECONDS:.0f} s) ...\n")
             self._offer = asyncio.run(offered(regions, self._endpoint_url, profile))
             _show_offer(self._offer, regions)
         return self._offer

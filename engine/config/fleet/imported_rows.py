@@ -130,8 +130,8 @@ class Whys:
 
     def _space_fault(self, space: ObservedOwner, types: list[str], word: str) -> str:
         one_alone = ONE_A_SPACE.intersection(types)
-        if not space.owner_user:
-            return f"{word} has no owner"
+        if not is_name(space.owner_user):
+            return _NO_NAME if space.owner_user else f"{word} has no owner"
         if space.owner_user not in self._users:
             return f"the owner of {word} is not in the listing of user profiles"
         if space.sharing not in SHARING_TYPES:
@@ -171,6 +171,8 @@ def writable(spec: AppSpec, region: str, account: str) -> tuple[AppSpec, tuple[s
 
 def _is_tag(key: str, value: str) -> bool:
     """Whether a fleet file takes a tag: those of AWS and of appfleet are not anybody's to declare."""
+    if not key.isprintable():  # a space that is none on a keyboard, which the writer of TOML does not take in a key
+        return False
     try:
         _TAGS.validate_python({key: value})
     except ValidationError:

@@ -55,7 +55,8 @@ def test_the_state_of_sixty_resources_becomes_a_file_that_plans_to_nothing(
 
 def test_tags_that_all_apps_have_are_written_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What one app alone has is in its definition; tags of AWS and of appfleet are nobody's to declare."""
-    more = {"tags_all": {"cost-center": "4711", "owner name": "bob@x", "appfleet:fleet": "x", "aws:y": "z"}}
+    legal = {"cost-center": "4711", "owner name": "bob@x"}
+    more = {"tags_all": {**legal, "appfleet:fleet": "x", "aws:y": "z", "a\xa0b": "x"}}
     written(tmp_path, state(app("alice"), app("bob", index=1, values=more)))
 
     assert main(ASKED) == 0
@@ -97,6 +98,7 @@ def test_a_sensitive_value_is_written_nowhere(tmp_path: Path, capfd: pytest.Capt
 def test_hostile_names_are_left_out_and_forge_no_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = ['a"]\n[domains.evil', "\x1b[2J", "x" * 300, "../../etc", "{member}", "\u202ebob"]
     rows: list[dict[str, Any]] = [row for one in names for row in (profile(one), space(one, one), app(one, index=one))]
+    rows += [space("of-nobody", name, {"app_type": "JupyterLab", "security_groups": ["sg-1"]}) for name in names[:1]]
     written(tmp_path, state(domain(domain_name='x"]\n[y\x1b'), *rows, app("alice")))
 
     assert main([*ASKED, "--out", "fleet.toml"]) == 0
@@ -107,6 +109,7 @@ def test_hostile_names_are_left_out_and_forge_no_line(tmp_path: Path, capfd: pyt
     document = tomllib.loads((tmp_path / "fleet.toml").read_text())
     assert list(document["domains"]) == ["x-y"]
     assert list(document["domains"]["x-y"]["users"]) == ["alice"]
+    assert "spaces" not in document["domains"]["x-y"]
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,7 @@ def test_domains_of_every_region_are_offered(run: Any, typed: Any, account: str)
     typed("", "", "", "vision", "alice")
     ran = run("--endpoint-url", account, "init", "--name", "x")
     assert ran.code == 0
+    assert "Looking for domains in 3 regions (at most 10 s) ...\n" in ran.err
     assert "Domains of account 111122223333:\n  eu-west-1  d-first0000001  research\n  us-east-1  d-second0" in ran.err
     assert "  and 3 more\n" in ran.err
     assert "Region of the SageMaker domain [eu-west-1]: " in ran.err
