@@ -32,7 +32,7 @@ NAMES: Final = {
     SUCCESS_AT: "When a run last ended with exit code 0, in epoch seconds; 0 if none is known.",
     "appfleet_last_run_duration_seconds": "How long the last run took.",
     "appfleet_last_run_exit_code": "The exit code of the last run.",
-    "appfleet_last_run_apps": "Apps of the last run by outcome; every outcome is there, also with 0.",
+    "appfleet_last_run_apps": "Apps of the last run by outcome; every outcome is listed, also with 0.",
     "appfleet_last_run_calls": "Calls of the last run by operation and answer.",
     "appfleet_last_run_findings": "What rules and guardrails said, by enforcement.",
     "appfleet_last_run_app_seconds_max": "The longest that one app took, from its first call to its end.",

@@ -49,7 +49,7 @@ class ThrottlePace:
     def set_rate(self, calls_per_second: float) -> None:
         """Change the rate for the calls to come. `calls_per_second` is above 0; fractions are allowed."""
         if not 0 < calls_per_second < float("inf"):
-            raise BugError(f"a pace of {calls_per_second} calls a second was asked for; it must be above 0")
+            raise BugError(f"a pace of {calls_per_second} calls per second is not possible; it must be above 0")
         self._limit = min(ceil(calls_per_second / _WINDOWS_PER_SECOND), _GRANTS_KEPT_COUNT)
         self._period_seconds = self._limit / calls_per_second
         self._throttler.rate_limit = self._limit

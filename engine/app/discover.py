@@ -77,7 +77,7 @@ def regions_of(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     wrong = [region for region in found if not REGION.fullmatch(region)]
     if wrong or not found:
-        said = f"{clean(wrong[0], 80)!r} is not a region" if wrong else "--regions names none"
+        said = f"{clean(wrong[0], 80)!r} is not a region" if wrong else "--regions is empty"
         raise UsageError(said, hint="Give --regions eu-west-1,us-east-1")
     return found
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
     from engine.ports.workers import Values, Workers
 
-LOST_HINT: Final = "Run the same command again: what is there stays. The log says how the workers ended"
+LOST_HINT: Final = "Run the same command again: existing apps are kept. The log says how the workers ended"
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ def why_stopped(control: Control, deadline_s: float) -> Trouble:
         return control.lost
     return Trouble(
         "deadline",
-        f"the run's deadline ({deadline_s:g}s) came before everything was listed; nothing was changed",
+        f"the run's deadline ({deadline_s:g}s) passed before every app was listed; nothing was changed",
         "Give it more time with --deadline or [execution] deadline, or select less",
     )
 

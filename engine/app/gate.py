@@ -137,7 +137,7 @@ async def approved_index(place: PlanPlace) -> Index:
     found = await place.index()
     if found is None:
         raise StalePlanError(
-            f"{place.shown} holds nothing that was approved",
+            f"{place.shown} has no approved plans",
             hint=f"Run, when every shard is planned: appfleet gate --shards N {place.shown}",
         )
     try:
@@ -149,7 +149,7 @@ async def approved_index(place: PlanPlace) -> Index:
             tuple((Scope(scope), str(name)) for scope, name in found["denied_groups"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise StalePlanError(f"{place.shown}/index.json is not what gate writes", hint="Run gate again") from None
+        raise StalePlanError(f"{place.shown}/index.json was not written by gate", hint="Run gate again") from None
 
 
 def request_of(about: Circumstances) -> Request:

@@ -223,7 +223,7 @@ def checked(fleet: str, source: str, founds: Sequence[Found], now: datetime) -> 
     owners = declared_owners(loaded.fleet, now.date())
     plan = with_owners(plan, owners, seen, WantedOwners(watched=frozenset(seen)))
     if differing := _differing(plan, imported.owners_left_out, named=0 if len(founds) > 1 else 1):
-        raise BugError(f"the imported file plans to changes: {differing}")
+        raise BugError(f"planning the imported file shows changes: {differing}")
     return ImportResult(text, imported)
 
 
@@ -260,8 +260,8 @@ def refused_beside(path: Path, organization: Sequence[Path] = ()) -> str:
 
 def _there(path: Path) -> UsageError:
     return UsageError(
-        f"{clean(str(path))} is there already, and nothing is overwritten",
-        hint="Choose another name with --out, or move what is there away",
+        f"{clean(str(path))} already exists, and appfleet does not overwrite it",
+        hint="Choose another name with --out, or move the file away",
     )
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-_CRON_HEAD: Final = """# When the hours of this fleet begin and end, in UTC. Print them again when its calendars change.
-# Where daylight saving moves a time there are two lines; the one that comes at the wrong hour finds nothing to do.
-# A cron that does not know CRON_TZ takes the times of its machine: set that to UTC, or change the times.
-# A run that went well prints nothing here. One that did not prints one line, which cron mails; the log has the rest.
+_CRON_HEAD: Final = """# The starts and ends of this fleet's hours, in UTC. Print them again when its calendars change.
+# Where daylight saving moves a time there are two lines; at the wrong hour, the run finds nothing to do.
+# A cron without CRON_TZ uses the time zone of its machine: set that to UTC, or change the times.
+# A successful run prints nothing here. Any other run prints one line, which cron mails; the log has the rest.
 CRON_TZ=UTC"""
 
 __all__ = [
@@ -117,7 +117,7 @@ def require_free(folder: Path, answers: Answers) -> None:
     there = [name for name in starter_files(answers) if name != GIT_IGNORE_NAME and os.path.lexists(folder / name)]
     if there:
         raise UsageError(
-            f"{', '.join(there)} in {folder}: there already, and nothing is overwritten",
+            f"{', '.join(there)} in {folder}: already there, and appfleet does not overwrite them",
             hint="Choose another folder with --out, or move these files away",
         )
 

@@ -346,7 +346,7 @@ def _refuse_beyond_bounds(options: AppOptions, policies: LoadedPolicies) -> None
         if is_asked and found is not None and found.value == word:
             raise UsageError(
                 f"{flag} is not allowed: the organization's policies have {written} ({found.source})",
-                hint=f"Leave {flag} out, or ask who keeps the organization's policies",
+                hint=f"Leave {flag} out, or ask the owner of the organization's policies",
             )
     most = bounds.get("execution.deadline")
     if most is not None and options.deadline_s is not None and options.deadline_s > most.value:

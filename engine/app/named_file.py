@@ -56,6 +56,6 @@ def put_file(path: Path, text: str, check: Callable[[Path], None], *, replace: b
     try:
         put_named(path, text.encode(), check, mode=_MODE, is_new=not replace)
     except FileExistsError:
-        raise UsageError(f"{path} was made meanwhile", hint="Run the command again") from None
+        raise UsageError(f"{path} was created meanwhile", hint="Run the command again") from None
     except NamedFileError as error:
         raise UsageError(f"{path} cannot be written: {error}", hint="Name a file that this user may write") from None

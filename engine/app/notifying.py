@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _TRIES_COUNT: Final = 2
 _SIMULATED: Final = NotSentError(
-    "a simulated run calls nothing of AWS", "Commands and URLs are notified of it; a topic is not", is_final=True
+    "a simulated run makes no AWS calls", "Commands and URLs are notified of it; a topic is not", is_final=True
 )
 
 
@@ -125,7 +125,7 @@ class _Telling:
         except NotSentError as error:
             return error
         except TimeoutError:
-            return NotSentError(f"it did not take the notice within {self.try_s:g} s", "Check whether it works")
+            return NotSentError(f"it did not accept the notice within {self.try_s:g} s", "Check whether it works")
         except CloudError as error:
             from engine.adapters.aws.topics import not_sent
 

@@ -183,6 +183,8 @@ async def in_rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: 
 
 
 async def _rounds(draft: Draft, purpose: Purpose, options: AppOptions, parts: Joined) -> Draft:
+    # Ownership, reading on, quotas, owners, their holders, settings, holders of owners that vanished meanwhile, tags,
+    # sign-in, assignment, a round without questions, and one to spare.
     for _ in range(PLAN_ROUNDS_MAX_COUNT):
         draft = draft.knowing(Facts(lost_domains(parts.run, draft.facts.observed)))
         questions = await aside(partial(questions_of, draft, purpose), len(draft.fleet.apps))

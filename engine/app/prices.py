@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from engine.ports.events import Emit
 
 OPERATION: Final = "GetProducts"
-_HEAD: Final = "USD an hour of Studio JupyterLab apps, on demand, from the AWS Price List API."
-_MARK: Final = "Written by appfleet prices, which writes it anew"
+_HEAD: Final = "USD per hour of Studio JupyterLab apps, on demand, from the AWS Price List API."
+_MARK: Final = "Written by appfleet prices"
 _ASKED: Final = re.compile(r"^# ([a-z0-9-]+): (asked on [^\n]{1,300})$", re.MULTILINE)
 
 
@@ -102,7 +102,7 @@ def standing_prices(out: Path | None) -> Standing:
     ours = f"# {_MARK}" in text and standing.keys() == {"prices"} and isinstance(regions, dict)
     if not ours or not all(isinstance(table, dict) for table in regions.values()):
         raise UsageError(
-            f"{out} is there already, and was not written by appfleet prices",
+            f"{out} already exists, and was not written by appfleet prices",
             hint="Choose a separate file for prices, such as --out policies/prices.toml",
         )
     asked = {found[1]: clean(found[2]) for found in _ASKED.finditer(text) if found[1] in regions}
@@ -143,7 +143,7 @@ async def price_of_region(calls: PriceCalls, region: str, emit: Emit) -> PriceTa
     if not table.prices:
         why = f": {table.left_out[0]}" if table.left_out else ""
         raise ScanIncomplete(
-            f"the price list of {region} has no price that is understood among {len(offers)} offers{why}",
+            f"the price list of {region} has no price that appfleet understands among {len(offers)} offers{why}",
             hint="Write [prices] by hand, from https://aws.amazon.com/sagemaker/pricing",
             operation=OPERATION,
         )
@@ -159,7 +159,7 @@ def put_prices(
     """
     prices = {**standing.prices, **{table.region: table.prices for table in tables}}
     asked = {**standing.asked, **{table.region: _asked(table, today) for table in tables}}
-    head = f"{_HEAD}\n{_MARK}: put what you add into another file.\n"
+    head = f"{_HEAD}\n{_MARK}, which overwrites it: add your own prices in another file.\n"
     head += "\n".join(f"{region}: {asked[region]}" for region in sorted(asked))
     text = toml_text(head, {"prices": dict(sorted(prices.items()))})
     wanted = {(region, kind): usd for region, table in sorted(prices.items()) for kind, usd in sorted(table.items())}

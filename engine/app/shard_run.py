@@ -202,7 +202,7 @@ def _lost_report(lane: str, plan: Plan) -> dict[str, Any]:
     error = {
         "code": SHARD_LOST,
         "message": f"no shard reported on {lane}",
-        "hint": "Run the shard again: appfleet apply --shard I/N PLANS; what is there stays",
+        "hint": "Run the shard again: appfleet apply --shard I/N PLANS; existing apps are kept",
     }
     return _skipped(plan, "", "", int(ExitCode.FAILED), error)
 

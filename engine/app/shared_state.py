@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 BEGUN: Final = "begun.json.gz"  # so that a run that was killed is known too
 WHOLE_RUN: Final = "run.json.gz"
 _NOT_KEPT: Final = (
-    "The next run waits until the calls of this one must have shown, and `once`, quarantine and the learned rate may "
+    "The next run waits until the calls of this one would be visible, and `once`, quarantine and the learned rate may "
     "be out of date"
 )
 

@@ -43,7 +43,7 @@ def write_site(options: AppOptions, folder: Path) -> tuple[int, int]:
     with kept_stories(options, SITE_RUNS_MAX_COUNT) as (kept, story_of):
         runs = tuple(past for past in kept if _RUN_ID.fullmatch(past.run.run_id))
         if not runs:
-            raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply makes one")
+            raise UsageError(f"there is no run in {options.state_place}", hint="appfleet apply creates one")
         pages = frozenset(past.run.run_id for past in runs)
         new = 0
         for place, past in enumerate(runs):

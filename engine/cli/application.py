@@ -16,19 +16,19 @@ from engine.cli.usage import plain_help
 from engine.core.errors import ExitCode
 from engine.core.log_options import LogFormat
 
-_GLOBAL_HELP: Final = "Global flags (see appfleet --help) may stand before or after the command."
+_GLOBAL_HELP: Final = "Global flags (see appfleet --help) work before or after the command."
 _EPILOG: Final = """Every flag is also an environment variable: --log-level is APPFLEET_LOG_LEVEL.
 
 \b
 Exit codes:
   0    done (plan: with or without changes)
-  1    the run itself failed, or the answer was no
+  1    the run itself failed, or you answered no
   2    plan --detailed-exitcode: there are changes
   3    apps failed, parked or still pending
   4    a mandatory rule or a guardrail denied
   5    another run holds the lock
   64   wrong flags, or a file that is not valid
-  70   a bug of ours
+  70 a bug in appfleet
   130  interrupted
 
 \b
@@ -107,7 +107,7 @@ def _globals(
     log_level: flags.LogLevelFlag = None,
     _show_version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_version, help="Print the version and end."),
+        typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Create the SageMaker Studio apps that fleet.toml declares, within rate and quota."""

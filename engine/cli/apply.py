@@ -32,19 +32,21 @@ _NO_STDIN: Final = "A saved plan is read from a file: appfleet plan --out FILE"
 PlanFileArgument = Annotated[
     Any,
     typer.Argument(
-        help="A plan that `plan --out` saved; it runs without a question. With --shard the plans that gate approved.",
+        help="A plan saved by `plan --out`; runs without asking. With --shard: the plans that gate approved.",
         metavar="PLAN.json",
         parser=partial(plan_place_of, flag="PLAN.json", dash_hint=_NO_STDIN),
     ),
 ]
 YesFlag = Annotated[bool, flags.flag("--yes", "-y", help="Do not ask.")]
-DryRunFlag = Annotated[bool, flags.flag("--dry-run", help="Show the plan and the order of the calls; call none.")]
-ReportFormatFlag = Annotated[PlanFormat, flags.flag("--format", help="How the report is written.")]
+DryRunFlag = Annotated[
+    bool, flags.flag("--dry-run", help="Show the plan and the order of the calls, without making them.")
+]
+ReportFormatFlag = Annotated[PlanFormat, flags.flag("--format", help="Format of the report.")]
 NoWaitFlag = Annotated[
-    bool, flags.flag("--no-wait", help="End when every app was accepted; do not wait until it is in service.")
+    bool, flags.flag("--no-wait", help="Exit once every app is accepted, without waiting until it is in service.")
 ]
 DeadlineFlag = Annotated[
-    str | None, flags.flag("--deadline", help="Start no call after this time, such as 2h.", metavar="DURATION")
+    str | None, flags.flag("--deadline", help="Start no new calls after this time, such as 2h.", metavar="DURATION")
 ]
 LockTimeoutFlag = Annotated[
     str | None,
@@ -52,7 +54,7 @@ LockTimeoutFlag = Annotated[
 ]
 MetricsFileFlag = Annotated[
     Path | None,
-    flags.path_flag("--metrics-file", help="Write the result of the run here, for Prometheus."),
+    flags.path_flag("--metrics-file", help="Write the result of the run to this file, for Prometheus."),
 ]
 ReportToFlag = Annotated[
     str | None,
@@ -65,13 +67,13 @@ ReportToFlag = Annotated[
 ]
 PlanAgeMaxFlag = Annotated[
     str,
-    flags.flag("--plan-age-max", help="Refuse a saved plan that is older.", metavar="DURATION"),
+    flags.flag("--plan-age-max", help="Refuse a saved plan older than this.", metavar="DURATION"),
 ]
 ChecksumFlag = Annotated[
     str | None,
     flags.flag(
         "--checksum",
-        help="Run, without a question, only if the plan has this fingerprint.",
+        help="Run without asking, but only if the plan has this fingerprint.",
         metavar="FINGERPRINT",
     ),
 ]
@@ -96,7 +98,7 @@ def apply(
 ) -> int:
     """Plan, ask, then apply the plan.
 
-    Safe to run again at any time: what is there stays. Press Ctrl-C once to stop cleanly, twice to stop now.
+    Safe to run again at any time: existing apps are kept. Press Ctrl-C once to stop cleanly, twice to stop now.
     """
     from engine.cli.context import duration_of
 

@@ -151,7 +151,7 @@ class Asked(World, Selection):
         str | None,
         flags.flag(
             FROM_FLEET.flag,
-            help="With --adopt: also take over what this other fleet owns of the declared apps, profiles and spaces.",
+            help="With --adopt: also take over declared apps, profiles and spaces that this other fleet owns.",
             metavar="FLEET",
         ),
     ] = None
@@ -165,12 +165,13 @@ class Asked(World, Selection):
         ),
     ] = None
     retry_quarantined: Annotated[
-        bool, flags.flag(RETRY.flag, help="Try apps again that failed in several runs in a row.")
+        bool, flags.flag(RETRY.flag, help="Retry apps that failed in several runs in a row.")
     ] = False
     owners: flags.OwnersFlag = False
     allow_destructive: flags.AllowDestructiveFlag = None
     refresh_quotas: Annotated[
-        bool, flags.flag("--refresh-quotas", help="Ask for the quotas again, instead of using those of the last day.")
+        bool,
+        flags.flag("--refresh-quotas", help="Fetch the quotas again, instead of using cached ones up to a day old."),
     ] = False
 
     def options(self, globals_: Globals) -> AppOptions:

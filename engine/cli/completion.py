@@ -31,7 +31,7 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="The shell to teach.")]) -> int:
+def completion(shell: Annotated[Shell, typer.Argument(help="The shell that the script is for.")]) -> int:
     """Print a script for your shell that completes commands.
 
     It completes flags too, and the names behind them: domains, teams, users, spaces and app keys of the fleet file, and

@@ -60,8 +60,7 @@ def discover(
 ) -> int:
     """Write the CSV of [[domains_from]] from live accounts.
 
-    Rows that are in the file keep their names and further columns. If an account cannot be listed, names it and writes
-    nothing.
+    Existing rows keep their names and other columns. If it cannot list an account, it names it and writes nothing.
 
     Example: appfleet discover --organization --role appfleet --regions eu-west-1,us-east-1 --out accounts.csv
     """
@@ -71,7 +70,7 @@ def discover(
 
     out = None if out is STDOUT else out
     if check and out is None:
-        raise UsageError("--check compares with a file, and no file is named", hint="Add --out accounts.csv")
+        raise UsageError("--check needs a file to compare with", hint="Add --out accounts.csv")
     if not check:
         check_writable(out, "--out")
     asked = app_discover.Discovery(

@@ -26,13 +26,13 @@ def explain(
             autocompletion=flags.completing(Value.KEY),
         ),
     ],
-    format_: Annotated[TextOrJson, flags.flag("--format", help="How the explanation is written.")] = TextOrJson.TEXT,
+    format_: Annotated[TextOrJson, flags.flag("--format", help="Format of the explanation.")] = TextOrJson.TEXT,
     *,
     asked: World,
 ) -> int:
-    """Show where an app's fields come from and what will be done.
+    """Show where an app's fields come from and what appfleet will do.
 
-    Shows what each rule says, too. Lists only the app's owner; if that fails, everything else is shown all the same.
+    Also shows what each rule says. Lists only the app's owner; if that fails, shows everything else.
     """
     from engine.app import explain as app_explain
     from engine.cli.context import key_of
@@ -50,5 +50,5 @@ def explain(
             text = explain_text(explanation, colour=wants_colour(sys.stdout))
         written = write_result(text)
     if explanation.change is None and not is_json_on_stderr(ctx.obj.call):
-        say(f"appfleet: what appfleet will do with {wanted} is not known: {explanation.trouble}")
+        say(f"appfleet: cannot tell what appfleet will do with {wanted}: {explanation.trouble}")
     return ExitCode.OK if explanation.change is not None and written else ExitCode.FAILED

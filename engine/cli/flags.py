@@ -85,13 +85,13 @@ PoliciesFlag = Annotated[
 ]
 LogFormatFlag = Annotated[
     LogFormat,
-    flag("--log-format", help="How log lines are written; auto is console on a terminal and JSON elsewhere."),
+    flag("--log-format", help="Format of log lines; auto is console on a terminal and JSON elsewhere."),
 ]
 LogFileFlag = Annotated[
     Path | None,
     path_flag(
         "--log-file",
-        help="Append the log to this file, not to standard error.",
+        help="Append the log to this file instead of standard error.",
         dash="Leave the flag out to log to standard error",
     ),
 ]
@@ -107,7 +107,7 @@ StateDirFlag = Annotated[
     str | None,
     flag(
         "--state-dir",
-        help="Folder for the journal and the lock, or s3://BUCKET/PREFIX for a state that machines share.",
+        help="Folder for the journal and the lock, or s3://BUCKET/PREFIX for state shared by several machines.",
         metavar="FOLDER",
         parser=state_place,
         show_default=".appfleet beside the fleet file",
@@ -135,10 +135,10 @@ StrictFlag = Annotated[
     bool, flag("--strict", help="Refuse a fleet with warnings, such as a pattern that matches no file.")
 ]
 AtFlag = Annotated[
-    str | None, flag("--at", help="What would be done at this time (RFC 3339), and not now.", metavar="TIME")
+    str | None, flag("--at", help="Show what a run would do at this time (RFC 3339) instead of now.", metavar="TIME")
 ]
 FailOnDriftFlag = Annotated[bool, flag("--fail-on-drift", help="Exit 2 when anything has drifted.")]
-AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, also those that are made alike.")]
+AllFlag = Annotated[bool, flag("--all", help="Show every app of a long plan, even those that are created alike.")]
 OwnersFlag = Annotated[
     bool, flag("--owners", help="Compare all declared user profiles and spaces too, one call for each.")
 ]

@@ -25,7 +25,7 @@ PlansArgument = Annotated[
         parser=partial(plan_place_of, flag="PLANS", dash_hint="The plans of shards are in a folder or a bucket"),
     ),
 ]
-FormatFlag = Annotated[flags.TextOrJson, flags.flag("--format", help="How the result is written.")]
+FormatFlag = Annotated[flags.TextOrJson, flags.flag("--format", help="Format of the result.")]
 
 
 def gate(
@@ -41,7 +41,7 @@ def gate(
 ) -> int:
     """Judge the plans of all shards together, and approve them.
 
-    Checks the limits of [safety] and the rules over teams and the fleet. Calls nothing. Run it once, when every shard
+    Checks the limits of [safety] and the rules over teams and the fleet. Makes no calls. Run it once, when every shard
     is planned; then apply each shard: appfleet apply --shard I/N PLANS
 
     Example: appfleet gate --shards 16 plans/tonight

@@ -11,10 +11,10 @@ from engine.core.errors import ExitCode
 
 
 def gather(ctx: typer.Context, plans: PlansArgument, format_: FormatFlag = flags.TextOrJson.TEXT) -> int:
-    """Fold the results of all shards into one.
+    """Merge the results of all shards into one.
 
-    Ends with the gravest exit code of them. Where no shard reported, apps are skipped with the code shard_lost, and the
-    exit code is 1. Writes PLANS/report.json.
+    Exits with the most severe exit code of them. If no shard reported, apps are skipped with the code shard_lost, and
+    the exit code is 1. Writes PLANS/report.json.
 
     Example: appfleet gather plans/tonight
     """

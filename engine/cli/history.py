@@ -18,11 +18,15 @@ _SHOWN_DEFAULT_COUNT = 20
 
 def history(
     ctx: typer.Context,
-    format_: Annotated[TextOrJson, flags.flag("--format", help="How the history is written.")] = TextOrJson.TEXT,
+    format_: Annotated[TextOrJson, flags.flag("--format", help="Format of the history.")] = TextOrJson.TEXT,
     limit: Annotated[
         int,
         flags.flag(
-            "--limit", help="How many runs, the newest first.", metavar="COUNT", min=1, max=HISTORY_SHOWN_MAX_COUNT
+            "--limit",
+            help="Number of runs to show, the newest first.",
+            metavar="COUNT",
+            min=1,
+            max=HISTORY_SHOWN_MAX_COUNT,
         ),
     ] = _SHOWN_DEFAULT_COUNT,
 ) -> int:

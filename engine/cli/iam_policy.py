@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class IamFormat(StrEnum):
-    """How the policy is written."""
+    """Format of the policy."""
 
     JSON = "json"
     TERRAFORM = "terraform"
@@ -28,7 +28,7 @@ _PreflightFlag = Annotated[
 ]
 _DestroyFlag = Annotated[
     bool,
-    flags.flag("--destroy", help="Allow deleting apps, for --prune and --replace, also where no file asks for it."),
+    flags.flag("--destroy", help="Allow deleting apps, for --prune and --replace, even if no file asks for it."),
 ]
 _OffboardFlag = Annotated[
     bool,
@@ -53,7 +53,7 @@ _RegionFlag = Annotated[
 
 def iam_policy(
     ctx: typer.Context,
-    format_: Annotated[IamFormat, flags.flag("--format", help="How the policy is written.")] = IamFormat.JSON,
+    format_: Annotated[IamFormat, flags.flag("--format", help="Format of the policy.")] = IamFormat.JSON,
     destroy: _DestroyFlag = False,
     offboard: _OffboardFlag = False,
     prices: Annotated[
@@ -61,7 +61,7 @@ def iam_policy(
     ] = False,
     preflight: _PreflightFlag = False,
     read_only: Annotated[
-        bool, flags.flag("--read-only", help="Allow what plan and status call, and no change of anything.")
+        bool, flags.flag("--read-only", help="Allow only the calls of plan and status, which change nothing.")
     ] = False,
     domain_id: _DomainIdFlag = "",
     region: _RegionFlag = "",

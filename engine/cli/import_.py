@@ -42,7 +42,7 @@ _RegionFlag = Annotated[
     str,
     flags.flag(
         "--region",
-        help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's; of a state its own).",
+        help="Region of the domain (default: AWS_REGION, AWS_DEFAULT_REGION or the profile's; for a state, its own).",
         metavar="REGION",
         show_default=False,
     ),
@@ -57,13 +57,13 @@ _DomainNameFlag = Annotated[
     str | None, flags.flag("--domain-name", help="The file's name for the domain (default: main).", metavar="NAME")
 ]
 _NoSettingsFlag = Annotated[
-    bool, flags.flag("--no-settings", help="Leave out settings of user profiles and spaces: one call for each.")
+    bool, flags.flag("--no-settings", help="Skip the settings of user profiles and spaces, which take one call each.")
 ]
 _ReadRateFlag = Annotated[
     float,
     flags.flag(
         "--read-rate",
-        help="Calls a second that read.",
+        help="Read calls per second.",
         metavar="RATE",
         min=RATE_PER_SECOND.low,
         max=RATE_PER_SECOND.high,
@@ -86,9 +86,9 @@ def import_(
 ) -> int:
     """Write a fleet file from live domains or a Terraform state.
 
-    Existing apps become declared apps, repeated shapes become [apps], and people with the same become teams. Settings
-    of user profiles and spaces are written with them.
-    Planning the file right away shows no changes. Changes nothing in the domain and overwrites no file.
+    Existing apps become declared apps, repeated shapes become [apps], and people with the same apps become teams. The
+    file includes settings of user profiles and spaces. Planning the file right away shows no changes. Changes nothing
+    in the domain and overwrites no file.
     """
     from engine.app import import_domain as app_import_domain
     from engine.app.import_domain import ImportAsked, require_free
@@ -113,7 +113,7 @@ def _from_state(state: Path, asked: ImportAsked, domain_name: str | None, out: P
     from engine.app.import_terraform import import_state
 
     if options.simulate is not None:
-        raise UsageError("--from-terraform reads a file, and no simulated domain", hint="Leave --simulate out")
+        raise UsageError("--from-terraform reads a file, not a simulated domain", hint="Leave --simulate out")
     code = _ended(import_state(state, asked, domain_name), out, options, source="the state")
     say(_STILL_TERRAFORM)
     return code

@@ -113,8 +113,8 @@ def _require_surroundings(call: Call) -> None:
         os.getcwd()  # noqa: PTH109 - whether there is one is all that is asked
     except FileNotFoundError:
         raise UsageError(
-            "the folder that this command is called in is not there any more",
-            hint="Change to one that is (cd DIR), then run it again",
+            "the current folder no longer exists",
+            hint="Change to another folder (cd DIR), then run it again",
         ) from None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.core.bucket_url import BucketUrl
 
 DASH_REFUSED: Final = "'-' is not a file here"
-DASH_HINT: Final = "Name a file; one that has this name is ./-"
+DASH_HINT: Final = "Name a file; for a file of this name, write ./-"
 STDOUT: Final = Path(DASH)  # this very object: ./- is an equal path, and a file
 
 

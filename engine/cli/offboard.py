@@ -27,13 +27,13 @@ def offboard(
         str | None,
         flags.flag(
             "--from",
-            help="The file, below the fleet file's folder, that says what the team was.",
+            help="File with the team's old table, below the fleet file's folder.",
             metavar="FILE",
             show_default="offboarded/TEAM.toml",
         ),
     ] = None,
     yes: Annotated[
-        bool, flags.flag("--yes", "-y", help="Do not ask; --owners needs --allow-destructive then.")
+        bool, flags.flag("--yes", "-y", help="Do not ask; --owners then needs --allow-destructive.")
     ] = False,
     format_: ReportFormatFlag = PlanFormat.TEXT,
     _report_to: ReportToFlag = None,
@@ -42,8 +42,8 @@ def offboard(
 ) -> int:
     """Delete a team's apps; with --owners, its people and spaces.
 
-    Nothing is deleted that anything else in the fleet still declares. First move the team's table out of the files that
-    the next run reads, into offboarded/TEAM.toml; the command says which line when it has not been moved.
+    Keeps everything that the rest of the fleet still declares. First move the team's table out of the files that the
+    next run reads, into offboarded/TEAM.toml. Until you have moved it, the command shows its line.
     """
     from engine.app.teams.onboard import offboarding_of
     from engine.app.teams.overlay import OFFBOARDED_FOLDER

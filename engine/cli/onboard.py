@@ -27,7 +27,7 @@ LikeFlag = Annotated[
     str | None,
     flags.flag(
         "--like",
-        help="Give them what this team has: user apps, {member} spaces, tags.",
+        help="Copy user apps, {member} spaces and tags from this team.",
         metavar="TEAM",
         autocompletion=flags.completing(Value.TEAM),
     ),
@@ -36,7 +36,7 @@ AppFlag = Annotated[
     list[str] | None,
     flags.flag(
         "--app",
-        help="Give them this app of the fleet file. Repeatable.",
+        help="Give each member this app of the fleet file. Repeatable.",
         metavar="NAME",
         autocompletion=flags.completing(Value.DEFINITION),
     ),
@@ -55,7 +55,8 @@ UndoFlag = Annotated[
     str | None,
     flags.flag(
         "--undo",
-        help="Delete what this run made: apps, spaces with their volumes, profiles; put its updates back.",
+        help="Undo this run: delete the apps, spaces with their volumes, and profiles that it created, and "
+        "revert its updates.",
         metavar="RUN",
         autocompletion=flags.completing(Value.RUN),
     ),
@@ -104,7 +105,7 @@ def onboard(
     say(f"appfleet: wrote {path}" if written.is_new else f"appfleet: {path} exists already with the same content")
     for note in written.notes:
         say(f"appfleet: {clean(note)}")
-    stays = f"appfleet: {path} stays; remove it, or the next run creates the apps of the team"
+    stays = f"appfleet: {path} is kept; remove it, or the next run creates the team's apps"
     more = partial(_people, options, written)
     return run(ctx.obj, options, format_.value, alone, yes=yes, declined=stays if written.is_new else "", more=more)
 

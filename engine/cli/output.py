@@ -110,7 +110,8 @@ def deliver(text: str) -> Delivery:
     if written < len(data):
         _silence(stream)
         say(
-            f"appfleet: standard output took no more: {len(data) - written:,} of {len(data):,} bytes of the result "
+            f"appfleet: standard output accepted no more data: {len(data) - written:,} of {len(data):,} bytes "
+            "of the result "
             "were not written. appfleet history and appfleet report show past runs"
         )
     return Delivery.READ
@@ -121,12 +122,12 @@ def lost_result(error: OSError | ValueError) -> Delivery:
     if sys.stdout is not None:
         _silence(sys.stdout)
     if isinstance(error, ValueError) or error.errno == errno.EBADF:
-        say("appfleet: standard output is closed, so nobody can read the result. To do without it, use >/dev/null")
+        say("appfleet: standard output is closed, so nobody can read the result. To discard it, use >/dev/null")
         return Delivery.UNREAD
     if error.errno == errno.EPIPE:
         if getattr(error, "written", 1):
             return Delivery.READ
-        say("appfleet: the reader of standard output was gone before the result was written, so nobody has read it")
+        say("appfleet: the reader of standard output closed it before the result was written, so nobody has read it")
         return Delivery.UNREAD
     say(f"appfleet: the result could not be written to standard output: {os.strerror(error.errno or errno.EIO)}")
     return Delivery.FAILED

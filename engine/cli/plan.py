@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PlanFormat(StrEnum):
-    """How the plan is written."""
+    """Format of the plan."""
 
     TEXT = "text"
     JSON = "json"
@@ -54,7 +54,7 @@ PreflightFlag = Annotated[
 @taking
 def plan(
     ctx: typer.Context,
-    format_: Annotated[PlanFormat, flags.flag("--format", help="How the plan is written.")] = PlanFormat.TEXT,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="Format of the plan.")] = PlanFormat.TEXT,
     detailed_exitcode: Annotated[
         bool, flags.flag("--detailed-exitcode", help="Exit 2 when there are changes, 0 when there are none.")
     ] = False,

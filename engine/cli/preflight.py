@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @taking
 def preflight(
     ctx: typer.Context,
-    format_: Annotated[TextOrJson, flags.flag("--format", help="How the result is written.")] = TextOrJson.TEXT,
+    format_: Annotated[TextOrJson, flags.flag("--format", help="Format of the result.")] = TextOrJson.TEXT,
     *,
     asked: Looked,
 ) -> int:

@@ -35,9 +35,9 @@ def prices(
 ) -> int:
     """Write the [prices] of a policy from the AWS Price List API.
 
-    All types that Studio has in a region, at what JupyterLab costs on demand. The caller needs pricing:GetProducts
-    (iam-policy --prices). A file that an earlier prices wrote is written anew, and no other file is. Regions that are
-    not asked for keep their prices.
+    Has all types that Studio offers in a region, at the on-demand price of JupyterLab. The caller needs
+    pricing:GetProducts (iam-policy --prices). Overwrites only a file that prices wrote. Regions that you do not select
+    keep their prices.
 
     Example: appfleet prices --out policies/prices.toml
     """
@@ -67,7 +67,7 @@ def _remarks(made: PricesWritten, out: str) -> Iterable[str]:
     missing = [f"{one.region}: no price for {clean(one.kind)} ({count_of(one.apps, 'app')})" for one in made.unpriced]
     yield from _folded(missing, "no price for {:,} more")
     if missing:
-        yield "What has no price fits no limit of cost: write it into the [prices] of another policy file"
+        yield "Apps without a price exceed any cost limit: add their prices to [prices] in another policy file"
     if made.is_read is False:
         yield f"The fleet file's `policies` do not name {out}, so no run reads it"
 

@@ -42,7 +42,7 @@ def report(
         ),
     ] = None,
 ) -> int:
-    """Write one run as an HTML page that needs nothing else.
+    """Write one run as a self-contained HTML page.
 
     What happened, why and what to do next; every app over time; calls against their limit; full quotas; what is
     different since the run before. With --site all runs that are kept, with trends.

@@ -21,7 +21,7 @@ def schema(
         Path | None,
         flags.path_flag(
             "--out",
-            help="Write the schemas of all kinds into this folder, over those of an earlier version.",
+            help="Write all schemas into this folder, replacing those of an earlier version.",
             metavar="FOLDER",
             dash="Name a folder",
         ),

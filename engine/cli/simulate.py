@@ -15,13 +15,13 @@ from engine.core.errors import ExitCode
 def simulate(
     ctx: typer.Context,
     port: Annotated[
-        int, flags.flag("--port", help="Listen here; 0 takes a free port.", metavar="PORT", min=0, max=65535)
+        int, flags.flag("--port", help="Port to listen on; 0 picks a free one.", metavar="PORT", min=0, max=65535)
     ] = 0,
     scenario: Annotated[
         Path | None, flags.path_flag("--scenario", help="Limits, times and faults of the world, as TOML.")
     ] = None,
     for_fleet: Annotated[
-        bool, flags.flag("--for-fleet", help="Make the domains, profiles and spaces that the fleet file declares.")
+        bool, flags.flag("--for-fleet", help="Create the domains, profiles and spaces that the fleet file declares.")
     ] = False,
 ) -> int:
     """Serve a simulated SageMaker on loopback.

@@ -25,18 +25,22 @@ IDLE_DAYS: Final = 30
 @taking
 def status(
     ctx: typer.Context,
-    format_: Annotated[PlanFormat, flags.flag("--format", help="How the status is written.")] = PlanFormat.TEXT,
+    format_: Annotated[PlanFormat, flags.flag("--format", help="Format of the status.")] = PlanFormat.TEXT,
     expiring_within: Annotated[
-        str, flags.flag("--expiring-within", help="Name apps that expire within this time.", metavar="DURATION")
+        str, flags.flag("--expiring-within", help="List apps that expire within this time.", metavar="DURATION")
     ] = EXPIRING_WITHIN,
-    all_: Annotated[bool, flags.flag("--all", help="Show every app, and name all that are not well.")] = False,
+    all_: Annotated[bool, flags.flag("--all", help="Show every app, and list all that need attention.")] = False,
     spaces: Annotated[
         bool, flags.flag("--spaces", help="Also list spaces without an app, with the size and cost of their volumes.")
     ] = False,
     idle_days: Annotated[
         int,
         flags.flag(
-            "--idle-days", help="With --spaces: without an app for so long.", metavar="DAYS", min=0, max=IDLE_MAX_DAYS
+            "--idle-days",
+            help="With --spaces: only spaces without an app for this many days.",
+            metavar="DAYS",
+            min=0,
+            max=IDLE_MAX_DAYS,
         ),
     ] = IDLE_DAYS,
     at: flags.AtFlag = None,
@@ -44,7 +48,7 @@ def status(
     *,
     asked: Looked,
 ) -> int:
-    """Show the apps that exist beside the declared ones.
+    """Compare the existing apps with the declared ones.
 
     One line per team, then what needs attention. Makes read-only calls. Exits 1 only if a domain could not be listed.
     """

@@ -55,7 +55,7 @@ class PlanCost:
 
     @property
     def hourly_usd(self) -> float:
-        """USD an hour that the plan adds; below nothing where it saves."""
+        """USD per hour that the plan adds; below nothing where it saves."""
         return usd(sum(line.hourly_usd for line in self.lines))
 
     @property

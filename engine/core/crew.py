@@ -60,8 +60,8 @@ def _address(text: str) -> str:
         raise UsageError(f"--scheduler: {shown} is not the address of a Dask scheduler", hint=_HINT)
     if found["scheme"] == _PLAIN and not _is_loopback(found["host"]):
         raise UsageError(
-            f"--scheduler: {shown} is not on this machine, and whoever reaches a tcp:// scheduler can run code in its "
-            "workers",
+            f"--scheduler: {shown} is not on this machine, and anyone who reaches a tcp:// scheduler can run code in "
+            "its workers",
             hint="Give the scheduler and its workers certificates (Dask: tls://), then write tls:// here",
         )
     return text.rstrip("/")

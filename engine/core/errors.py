@@ -112,7 +112,7 @@ class DeniedError(AppfleetError, code="AF301", exit_code=ExitCode.DENIED):
 
 
 class StalePlanError(AppfleetError, code="AF302"):
-    """A saved plan that was made from other files, by another version, or of what has changed since."""
+    """A saved plan that was made from other files, by another version, or before something changed."""
 
 
 class NotConfirmedError(AppfleetError, code="AF303"):
@@ -155,7 +155,7 @@ class CloudError(AppfleetError, code="AF400"):
 
 
 class Throttled(CloudError, code="AF401"):
-    """ThrottlingException: too many calls a second."""
+    """ThrottlingException: too many calls per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class QuotaExceeded(CloudError, code="AF402"):
 
 
 class InUse(CloudError, code="AF403"):
-    """ResourceInUse: something of that name is there, in whatever state."""
+    """ResourceInUse: something of that name exists, in whatever state."""
 
 
 class StorageNotReady(CloudError, code="AF404"):
@@ -210,7 +210,7 @@ class StorageNotReady(CloudError, code="AF404"):
 
 
 class AlreadyGone(CloudError, code="AF405"):
-    """A delete of an app that is deleted already: what was wanted."""
+    """A delete of an app that is already deleted, as intended."""
 
 
 class NotFound(CloudError, code="AF406"):
@@ -222,7 +222,7 @@ class AccessDenied(CloudError, code="AF407"):
 
 
 class Rejected(CloudError, code="AF408"):
-    """The service refused the request for good, or with a code that we do not know."""
+    """The service refused the request permanently, or with a code that appfleet does not know."""
 
 
 class Occupied(Rejected, code="AF415"):
@@ -248,7 +248,7 @@ class Unreachable(CloudError, code="AF410"):
 
 
 class OutcomeUnknown(CloudError, code="AF411"):
-    """A reset, a time-out, a 5xx or an unreadable answer after the request was sent: a write may have been made.
+    """A reset, a timeout, a 5xx or an unreadable answer after the request was sent: a write may have happened.
 
     `unreadable` says that an answer arrived and was not one of this call: whoever sent it will send it again.
     """
@@ -266,11 +266,11 @@ NO_CAPACITY = "EC2InsufficientCapacityError"  # the service's code for it
 
 
 class NoCapacity(CloudError, code="AF413"):
-    """The service had no machine for the app: it refused the app, or accepted it and the app then failed."""
+    """The service had no capacity for the app: it refused the app, or accepted it and the app then failed."""
 
 
 class TlsFailed(CloudError, code="AF414"):
-    """A server, or a proxy, whose certificate cannot be verified: nothing was sent, and asking again cannot help."""
+    """A server, or a proxy, whose certificate cannot be verified: nothing was sent, and trying again cannot help."""
 
     ends_lane = True
 
@@ -304,12 +304,12 @@ class WorkersError(AppfleetError, code="AF507"):
 
 
 class BugError(AppfleetError, code="AF901", exit_code=ExitCode.BUG):
-    """Something that cannot happen did."""
+    """Something happened that cannot happen: a bug in appfleet."""
 
     def __init__(self, message: str) -> None:
         super().__init__(
             f"this is a bug in appfleet: {message}",
-            hint="Please report it with the log of this run; what was done is in the result",
+            hint="Please report it with the log of this run; the result shows what was done",
         )
 
 

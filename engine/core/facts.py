@@ -146,12 +146,12 @@ class Facts:
             *((lane, found.unread_because) for lane, found in self.owner_rooms.items()),
         }
         quotas = (
-            f"quotas of {lane} are not known: {why}. Nothing is held back because of it"
+            f"quotas of {lane} are not known: {why}. This does not hold back any app"
             for lane, why in unread_quotas
             if why
         )
         plans = (
-            f"{plan_word(arn)} was not read: {found.why}. Its apps are sent without knowing whether it has room"
+            f"{plan_word(arn)} was not read: {found.why}. appfleet creates its apps without knowing whether it has room"
             for arn, found in self.training_plans.items()
             if isinstance(found, Unknown)
         )

@@ -37,7 +37,7 @@ def compared_first(
 ) -> frozenset[Owner]:
     """Choose those to compare: all that are `urgent`, then others in what time is left in their lane, others each day.
 
-    `lanes` maps the names of domains, and `read_rate` is in calls a second.
+    `lanes` maps the names of domains, and `read_rate` is in calls per second.
     """
     each = max(1, int(read_rate * OWNERS_COMPARED_MAX_SECONDS))
     taken: set[Owner] = set()

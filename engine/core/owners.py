@@ -190,7 +190,7 @@ class _Owners:
         row = self._seen[owner]
         if row is not None and row.has_failed:
             self.blocked[owner] = (
-                f"{owner_word(owner)} has Failed, and appfleet never replaces one",
+                f"{owner_word(owner)} is Failed, and appfleet never replaces it",
                 "Look at it in the console; once it is deleted the next run makes it"
                 if self._wanted.create
                 else "Look at it in the console",
@@ -271,8 +271,8 @@ class _Owners:
         owner = declared.owner
         if not self._wanted.create:
             self.blocked[owner] = (
-                f"{owner_word(owner)} is {'being deleted' if row is not None else 'not there'}",
-                "Make it, or set [owners] create = true in a policy so that appfleet makes it",
+                f"{owner_word(owner)} is {'being deleted' if row is not None else 'missing'}",
+                "Create it, or set [owners] create = true in a policy so that appfleet creates it",
             )
             return
         holder = holder_of(declared)
@@ -281,7 +281,7 @@ class _Owners:
                 self.look(holder)
             if holder in self.blocked:
                 why, way_out = self.blocked[holder]
-                self.blocked[owner] = (f"{owner_word(owner)} is not there, and {why}", way_out)
+                self.blocked[owner] = (f"{owner_word(owner)} is missing, and {why}", way_out)
                 return
         reason = OwnerReason.ABSENT if row is None else OwnerReason.DELETING
         self.changes[owner] = OwnerChange(owner, Action.CREATE, reason, row, declared)
@@ -365,7 +365,7 @@ def with_sso_warning(plan: Plan, domain: str, auth_mode: str) -> Plan:
         "",
         clean(
             f"domain {domain} signs people in through IAM Identity Center (AuthMode SSO), and {made} will be made: a "
-            "profile that the API makes is not assigned to the domain's application there, so its user is answered "
+            "profile that the API makes is not assigned to the domain's application there, so its user gets "
             "Access Denied until an administrator assigns that user or a group in IAM Identity Center, or "
             "[owners] assign = true in a policy lets appfleet assign the users of the profiles that it makes"
         ),

@@ -102,5 +102,5 @@ def not_owned(found: Whose, verb: str, key: AppKey, selectors: Selectors = EVERY
         return why, READ_TAGS
     return (
         why,
-        f"{allowing([str(key)])} deletes it all the same" if verb == "deleted" else "apply --adopt takes it over",
+        f"{allowing([str(key)])} deletes it anyway" if verb == "deleted" else "apply --adopt takes it over",
     )

@@ -43,7 +43,7 @@ def plan_from_json(document: object) -> Plan:
     if version != FORMAT_VERSION:
         _refuse(f"it has format version {version!r}, and this appfleet reads {FORMAT_VERSION}")
     if whole.get("at"):
-        _refuse(f"it says what would be done at {whole['at']} (--at), and not what is to be done now")
+        _refuse(f"it is a plan for another time, {whole['at']} (--at), not for now")
     try:
         plan = _read_plan(whole)
     except KeyError as error:
@@ -120,7 +120,7 @@ def _read_change(entry: Mapping[str, Any]) -> Change:
 def _read_owner(entry: Mapping[str, Any]) -> OwnerChange:
     kind = _text(entry["kind"])
     if kind not in OWNER_KINDS:
-        raise ValueError(f"{kind!r} is no kind of owner")
+        raise ValueError(f"{kind!r} is not a kind of owner")
     owner = Owner(_text(entry["domain"]), SPACE if kind == SPACE else USER, _text(entry["name"]))
     before, after = entry["before"], entry["after"]
     return OwnerChange(

@@ -318,7 +318,7 @@ def _owed_message(owed: list[AppKey]) -> str:
 
 def _unread_message(keys: list[AppKey]) -> str:
     named = listed(keys, ORPHANS_NAMED_MAX_COUNT)
-    return f"{count_of(len(keys), 'app')} not pruned, since it could not be read whose they are: {named}. {READ_TAGS}"
+    return f"{count_of(len(keys), 'app')} not pruned, since it could not be read who owns them: {named}. {READ_TAGS}"
 
 
 def _twins_message(keys: list[AppKey]) -> str:

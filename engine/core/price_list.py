@@ -25,7 +25,7 @@ _CURRENCY: Final = "USD"
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """USD an hour by instance type, sorted, of one region; and what the list said that is no price, in words.
+    """USD per hour by instance type, sorted, of one region; and what the list said that is no price, in words.
 
     `endpoint` is where it was asked, empty where that is AWS itself.
     """
@@ -47,7 +47,7 @@ def price_table(region: str, offers: Iterable[Any], endpoint: str = "") -> Price
             continue
         price = _price_of(offer)
         if price is None:
-            left_out[f"{kind}: an offer without one price in {_CURRENCY} an hour"] += 1
+            left_out[f"{kind}: an offer without one price in {_CURRENCY} per hour"] += 1
         else:
             found[kind].add(price)
     prices: dict[str, float] = {}
@@ -56,7 +56,7 @@ def price_table(region: str, offers: Iterable[Any], endpoint: str = "") -> Price
             prices[kind] = next(iter(told))
         else:
             disagree = ", ".join(f"{usd:g}" for usd in sorted(told))
-            left_out[f"{kind}: offers disagree: {disagree} {_CURRENCY} an hour"] += 1
+            left_out[f"{kind}: offers disagree: {disagree} {_CURRENCY} per hour"] += 1
     words = (f"{why} ({count:,} times)" if count > 1 else why for why, count in sorted(left_out.items()))
     return PriceTable(region, prices, tuple(words), endpoint)
 

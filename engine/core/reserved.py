@@ -96,7 +96,7 @@ def without_unusable(
         for fault, count in skipped.items()
     ]
     findings += [
-        Finding(RULE, "advisory", "", clean(f"{_odd(found)}. Its apps are sent all the same"))
+        Finding(RULE, "advisory", "", clean(f"{_odd(found)}. appfleet creates its apps anyway"))
         for arn in sorted({what[0] for what, fault in faults.items() if fault is None})
         if (found := known.get(arn)) is not None and found.status != _ACTIVE
     ]

@@ -154,7 +154,7 @@ def _require_keys(asked: AskedKeys, known: set[AppKey], observed: ObservedFleet)
     same = next((one for one in sorted(known) if folded(one) == folded(key)), None)
     guess = str(same) if same is not None else nearest_key(key, known)
     raise UsageError(
-        f"{clean(f'{asked.flag} {key}'.strip())} names no app that is declared or there",
+        f"{clean(f'{asked.flag} {key}'.strip())} matches no declared or existing app",
         hint=f"Did you mean {clean(guess)}?" if guess else _STATUS_HINT,
     )
 

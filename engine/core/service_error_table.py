@@ -117,7 +117,8 @@ _CAPACITY: Final = frozenset(
     }
 )
 NO_CAPACITY_HINT: Final = (
-    "There was no machine of that type: appfleet tries again later. With a `fallback` type the app takes another one"
+    "AWS has no capacity for that instance type now: appfleet tries again later. With a `fallback` type the "
+    "app uses another one"
 )
 _IMAGE_WORDS: Final = (
     "image",
@@ -194,21 +195,21 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _IN_USE,
         StorageNotReady,
-        "The space's volume is still being attached; it is tried again",
+        "The space's volume is still being attached; appfleet tries again",
         ("storage is not in available status",),
         _CREATE_APP,
     ),
     ErrorRow(
         _IN_USE | _VALIDATION,
         StorageNotReady,
-        "The user profile or space is not InService yet; it is tried again",
+        "The user profile or space is not InService yet; appfleet tries again",
         ("is not in inservice", "not in inservice status", "is in updating status", "is currently being updated"),
         _NEEDS_A_READY_OWNER,
     ),
     ErrorRow(  # not ResourceInUse: there it is the app of that name that is Pending
         _VALIDATION,
         StorageNotReady,
-        "The user profile or space is not InService yet; it is tried again",
+        "The user profile or space is not InService yet; appfleet tries again",
         ("is in pending status",),
         _NEEDS_A_READY_OWNER,
     ),
@@ -218,12 +219,12 @@ ERROR_TABLE: Final = (
         "Its apps have to be Deleted first, then its spaces, then the profile itself",
         operations=_DELETE_OWNERS,
     ),
-    ErrorRow(_IN_USE, InUse, "Something of that name is there; run `appfleet status` to see in which state"),
-    ErrorRow(_NOT_FOUND, AlreadyGone, "It is gone already, which is what was wanted", operations=_DELETES),
+    ErrorRow(_IN_USE, InUse, "Something of that name exists; run `appfleet status` to see in which state"),
+    ErrorRow(_NOT_FOUND, AlreadyGone, "It is already deleted, as intended", operations=_DELETES),
     ErrorRow(
         _VALIDATION,
         AlreadyGone,
-        "It is gone already, which is what was wanted",
+        "It is already deleted, as intended",
         (
             "has already been deleted",
             "previously failed and was automatically deleted",
@@ -278,14 +279,14 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _VALIDATION,
         NotFound,
-        "The service answers so for an app that is Deleted or Failed: it has no tags any more",
+        "The service returns this for an app that is Deleted or Failed: it no longer has tags",
         operations=_TAG_CALLS,
         silent=True,
     ),
     ErrorRow(
         _VALIDATION,
         ScanIncomplete,
-        "The place in the listing was lost, so the listing begins again",
+        "The listing lost its place, so it starts again",
         ("nexttoken", "next token", "pagination token"),
         _LISTS,
     ),
@@ -313,7 +314,7 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _EXPIRED,
         CredentialsFailed,
-        "The credentials have expired: get new ones (for SSO, aws sso login), then run again; what is done stays done",
+        "The credentials have expired: get new ones (for SSO, aws sso login), then run again; finished apps are kept",
     ),
     ErrorRow(
         _BAD_KEYS,
@@ -363,7 +364,7 @@ ERROR_TABLE: Final = (
     ErrorRow(
         _SERVER_SIDE,
         OutcomeUnknown,
-        "The service failed on its side and may have done it all the same; it is looked up before it is tried again",
+        "The service failed, but may have carried out the call; appfleet checks before it tries again",
     ),
     ErrorRow(
         _NOT_THIS_SERVICE,

@@ -50,7 +50,7 @@ __all__ = [
 
 _UNKNOWN_CLIENT_ERROR_HINT: Final = "appfleet does not know this error, so it is not tried again in this run"
 _NOT_JSON_HINT: Final = "The answer is not the service's own: check --endpoint-url, the region and the proxy"
-_UNKNOWN_SERVER_ERROR_HINT: Final = "It may have been carried out; it is looked up before it is tried again"
+_UNKNOWN_SERVER_ERROR_HINT: Final = "The call may have been carried out; appfleet checks before it tries again"
 
 # "not authorized to perform: sagemaker:AddTags on resource"; the action is the service's word, hence the strict form.
 _ACTION: Final = re.compile(r"not authorized to perform:? ([a-z-]{2,32}:[A-Za-z]{2,64})\b")

@@ -136,7 +136,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of them. `prices` is USD an hour by region ("" is all) and type.
+    """All of them. `prices` is USD per hour by region ("" is all) and type.
 
     `create_owners`, `update_owners` and `assign_users` are those of `[owners]`; `owners_look_every` is how many seconds
     pass before a run compares all profiles and spaces again. A type is an instance type, or an app type for apps that

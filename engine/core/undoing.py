@@ -35,7 +35,7 @@ from engine.core.plan import Plan
 from engine.core.text import clean
 
 _UNSET: Final[tuple[Any, ...]] = (None, [])
-_NO_DOMAIN: Final = "its domain is not in the fleet any more"
+_NO_DOMAIN: Final = "its domain is no longer in the fleet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _why_not(name: str, updated: Updated, now: Any, value: Any) -> str:
     if name == EBS_GB:
         return "a volume never shrinks"
     if value is None:
-        return "no call takes it away again"
+        return "no call can unset it"
     return "what is set now contains all of that" if contains(now, value) else ""
 
 

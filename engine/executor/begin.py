@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UNFINISHED_CODE: Final = "unfinished"
-DENIED: Final = Trouble("denied", "the plan was denied, so nothing of it was called", "The findings name rule and line")
+DENIED: Final = Trouble(
+    "denied", "the plan was denied, so appfleet made none of its calls", "The findings name rule and line"
+)
 
 
 async def _in_slices(items: Sequence[T]) -> AsyncIterator[T]:
@@ -160,7 +162,7 @@ class Beginning:
         operation.settle_until = operation.accepted_at + self.settings.execution.settle_timeout
 
     def _tell(self, operation: AppOperation, left: Unfinished) -> None:
-        message = f"an earlier run ended before it knew what became of its {left.operation}"
+        message = f"an earlier run ended before it knew the result of its {left.operation}"
         self.emit(AppOutcomeUnknown(operation.key, operation.attempts, UNFINISHED_CODE, message, ""))
 
     def _kept(self, change: Change, opens: Mapping[str, str], *, adopts: bool) -> AppResult:

@@ -171,7 +171,7 @@ def before_update(operation: AnyOperation, row: Seen | None) -> Step | None:
     What is changing just now is waited for.
     """
     if row is None:
-        return skipped(operation, "it does not exist any more")
+        return skipped(operation, "it no longer exists")
     if not is_generation(row, operation.standing):
         return skipped(operation, MADE_AGAIN)
     if row.status in _NO_UPDATE:

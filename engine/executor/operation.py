@@ -251,7 +251,7 @@ class Operation(ABC, Generic[C, R]):
         """Say why the tag that was read just before a delete forbids it; empty where it does not."""
 
     def spared(self, _tags: Tags, _wall: float) -> Trouble | None:
-        """Return why a delete that the plan meant is not wanted any more, by what was read just before it."""
+        """Return why a delete that the plan meant is no longer wanted, by what was read just before it."""
         return None
 
     # The calls.

@@ -80,7 +80,7 @@ class OptionalServices:
 
 
 def _no_time(operation: str, last: CloudError | None = None) -> Unreachable:
-    bound = f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s, which is all that a run waits for services that it can do without"
+    bound = f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s, the most that a run waits for optional services"
     if last is not None:
         return Unreachable(
             f"{operation} did not succeed within {bound}. The last attempt: {last.message}",
@@ -96,8 +96,8 @@ def _no_time(operation: str, last: CloudError | None = None) -> Unreachable:
 
 def _not_asked(operation: str) -> Unreachable:
     return Unreachable(
-        f"{operation} was not called: other services that a run can do without used up the "
-        f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s that it waits for all of them",
+        f"{operation} was not called: other optional services used up the "
+        f"{OPTIONAL_SERVICES_MAX_SECONDS:g} s that a run waits for all of them",
         hint="Find out why they did not answer: other findings name them",
         operation=operation,
     )

@@ -70,7 +70,7 @@ class OwnerScanner:
         if not whole:
             raise ScanIncomplete(
                 f"{listing_of(kind)} of domain {self.domain.name} could not be completed",
-                hint="Nothing was read from it; run again",
+                hint="appfleet used none of it. Run again",
                 operation=listing_of(kind),
             )
         return listed

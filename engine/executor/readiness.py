@@ -35,7 +35,7 @@ async def told_state(reach: Reach, owner: Owner, error: CloudError) -> CloudErro
             return error
         if state.endswith(_FAILED):
             return Rejected(
-                f"{word} is {state}, so nothing can be made in it",
+                f"{word} is {state}, so nothing can be created in it",
                 hint="Look at it in the SageMaker console; once it is repaired or deleted there, run again",
                 service_code=error.service_code,
                 operation=error.operation,

@@ -145,6 +145,7 @@ class Scanner:
     def _incomplete(self, why: str) -> ScanIncomplete:
         return ScanIncomplete(
             f"ListApps of {self._named} could not be completed: {why}",
-            hint="Nothing was read from it; run again, and if it stays, report it to AWS with the log's request ids",
+            hint="appfleet used none of it. Run again; if the error persists, report it to AWS with the log's "
+            "request ids",
             operation="ListApps",
         )

@@ -28,7 +28,7 @@ DELIVERED_WINDOW_SECONDS: Final = 1.0
 
 
 class AdaptiveRate:
-    """The rate of one lane, in calls a second. Times are seconds on any clock that does not run backwards."""
+    """The rate of one lane, in calls per second. Times are seconds on any clock that does not run backwards."""
 
     __slots__ = ("_ceiling", "_cut_at", "_delivered", "_limit", "rate", "throttled")
 

@@ -42,7 +42,7 @@ REASON_UNREAD: Final = Trouble(
     "the app ended Failed, and the run ended before the reason was read",
     "appfleet status shows the reason",
 )
-RUN_AGAIN: Final = "Run again: the next run looks at what is there before it does anything"
+RUN_AGAIN: Final = "Run again: the next run checks what exists before it does anything"
 
 
 def trouble_of(error: CloudError) -> Trouble:

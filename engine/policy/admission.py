@@ -1,8 +1,8 @@
 """Admission: what the rules of a policy say about the apps of a fleet, before anything is planned.
 
-Remediations run first, in file order; then checks, each with its exceptions. Apps that are not wanted any
-more (mode absent, or expired) are not asked about: nothing of them is to be admitted. Groups count every
-wanted app, denied or not, so the order of rules changes no verdict.
+Remediations run first, in file order; then checks, each with its exceptions. Apps that are no longer wanted (mode
+absent, or expired) are not asked about: nothing of them is to be admitted. Groups count every wanted app, denied or
+not, so the order of rules changes no verdict.
 
 Pass the whole fleet, or the lanes of a shard, not a selection of it: a group rule over half of a team would admit what
 it must deny. A shard leaves the groups that may be half elsewhere to `judge_groups`.
@@ -72,7 +72,7 @@ def compile_admission(
 ) -> Admission:
     """Compile a policy; raises PolicyError with every wrong expression and message in it.
 
-    `prices` holds (region, instance type, USD an hour), the region empty for all.
+    `prices` holds (region, instance type, USD per hour), the region empty for all.
     """
     compiler = Compiler()
     compiled = compiler.rules(rules, exceptions)
@@ -176,7 +176,7 @@ class Admission:
 
         `app` may be as the fleet declares it or as `admit` left it: a remediation that stands among its layers is one.
         With `apps` and `domains`, which are then the whole fleet, rules over groups are asked too. An app that
-        is not wanted any more has no verdicts. Raises PolicyError as `admit` does.
+        is no longer wanted has no verdicts. Raises PolicyError as `admit` does.
         """
         if not is_wanted(app, today):
             return ()

@@ -122,7 +122,7 @@ class Environment:
         except RuntimeError as error:
             raise ExpressionError(flaws_in(str(error), text, self.names)) from None
         if kind != "BOOL":
-            message = f"the expression gives {_KINDS.get(kind, kind.lower())}, and must give true or false"
+            message = f"the expression gives {_KINDS.get(kind, kind.lower())}, but must give true or false"
             raise ExpressionError((Flaw(1, 1, message, 'Compare it with something: team == "forecasting"'),))
         self._check_literals(text, words)
         _check_app_fields(text, words)
@@ -135,7 +135,7 @@ class Environment:
                 tuple(
                     Flaw(
                         *line_and_column(text, word.start),
-                        f"{word.written}() is not offered: it can make a text larger without a bound",
+                        f"{word.written}() is not supported: it can make a text larger without a bound",
                         _REFUSED_FUNCTIONS[word.written],
                     )
                     for word in refused

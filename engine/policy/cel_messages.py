@@ -139,7 +139,7 @@ def _unknown(name: str, is_function: bool, names: Mapping[str, str]) -> tuple[st
 def hint_for_name(name: str, names: Iterable[str] = APP_TYPES) -> str:
     """Return the nearest known name, or all of them."""
     close = nearest(name, names)
-    return f"Did you mean {close}?" if close else f"Known are {', '.join(names)}"
+    return f"Did you mean {close}?" if close else f"Known names: {', '.join(names)}"
 
 
 def _no_overload(function: str, arguments: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def cost_of(plan: Plan, domains: Iterable[DesiredDomain], prices: PriceBook) -> 
 
 
 class _Sum(NamedTuple):
-    """USD an hour and a month of one team, and the apps behind them."""
+    """USD per hour and a month of one team, and the apps behind them."""
 
     hourly: float = 0.0
     monthly: float = 0.0
@@ -76,7 +76,7 @@ class _Shares:
 
 
 def _added(change: Change, region: str, prices: PriceBook) -> float | None:
-    """Return USD an hour that one change adds; None where one of its prices is not known."""
+    """Return USD per hour that one change adds; None where one of its prices is not known."""
     added = 0.0
     if change.action in MAKING and change.after is not None:
         price = prices.price_of(region, change.key.app_type, change.after.spec)

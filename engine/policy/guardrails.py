@@ -187,7 +187,7 @@ class _Check:
             self._deny(
                 "destroy_max",
                 f"{part.where}: {count_of(count, 'app')} would be deleted, more than the {self.safety.destroy_max:,} "
-                f"of [safety].destroy_max: if that is meant, {_way_out(part)}",
+                f"of [safety].destroy_max: if you intend this, {_way_out(part)}",
                 _allow(part),
             )
 
@@ -212,7 +212,7 @@ class _Check:
                 "destroy_share_max",
                 f"{part.where}: {count:,} of the {owned:,} apps that this fleet owns ({count / owned:.0%}) would be "
                 f"destroyed ({_split(part)}), more than the {self.safety.destroy_share_max:.0%} of "
-                f"[safety].destroy_share_max: if that is meant, {_way_out(part)}{waves}",
+                f"[safety].destroy_share_max: if you intend this, {_way_out(part)}{waves}",
                 _allow(part),
             )
 
@@ -226,12 +226,12 @@ class _Check:
             self._deny(
                 "hourly_usd_max",
                 f"{part.where}: {count_of(sum(unpriced.values()), 'app')} to be created have no price, so the limit of "
-                f"{limit:g} USD an hour cannot be kept: add to [prices] what is missing: {named}",
+                f"{limit:g} USD per hour cannot be checked: add to [prices]: {named}",
             )
         if added > limit:
             self._deny(
                 "hourly_usd_max",
-                f"{part.where}: {added:,.2f} USD an hour would be added, more than the {limit:,.2f} of "
+                f"{part.where}: {added:,.2f} USD per hour would be added, more than the {limit:,.2f} of "
                 f"[safety].hourly_usd_max: {_narrow(part)}, or set hourly_usd_max to {_whole_cents(added)} or more",
             )
 

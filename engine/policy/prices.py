@@ -27,14 +27,14 @@ class PriceBook:
         self._dearest: dict[tuple[str, str, str | None, tuple[str, ...]], float] = {}
 
     def price_of(self, region: str, app_type: str, spec: AppSpec) -> float | None:
-        """Return USD an hour that an app with this spec adds to the bill, or None.
+        """Return USD per hour that an app with this spec adds to the bill, or None.
 
         The instances of a training plan are paid with the plan, whether an app runs on them or not.
         """
         return 0.0 if is_reserved(spec) else self.price(region, app_type, spec.instance_type or "")
 
     def price(self, region: str, app_type: str, instance_type: str) -> float | None:
-        """Return USD an hour, or None.
+        """Return USD per hour, or None.
 
         KernelGateway's `system` costs what the service makes of it. Any other app on `system`, or without an
         instance type, has the price of `system` or else that of its app type.
@@ -53,7 +53,7 @@ class PriceBook:
         return self._prices.get(("", priced)) if own is None else own
 
     def dearest(self, region: str, app: DesiredApp) -> float:
-        """Return USD an hour of the dearest type that `app` may run on; +infinity where one has no price."""
+        """Return USD per hour of the dearest type that `app` may run on; +infinity where one has no price."""
         if is_reserved(app.spec):
             return 0.0
         asked = (region, app.key.app_type, app.spec.instance_type, app.fallback)

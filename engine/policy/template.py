@@ -60,6 +60,6 @@ def _check_name(name: str, names: Iterable[str]) -> None:
     if name not in names:
         close = nearest(name, names)
         raise TemplateError(
-            f"the message speaks of {{{clean(name)}}}, which is not a name here",
-            f"Did you mean {{{close}}}?" if close else f"Known are {', '.join(names)}",
+            f"the message uses {{{clean(name)}}}, which is not a known name here",
+            f"Did you mean {{{close}}}?" if close else f"Known names: {', '.join(names)}",
         )

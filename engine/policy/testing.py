@@ -101,7 +101,7 @@ def _gravest(admission: Admission, test: PolicyTest) -> dict[str, RuleVerdict]:
 def _unknown(rule: str, admission: Admission) -> str:
     ids = [known.id for known in admission.rules]
     if rule in ids:
-        return f"rule {rule} was not asked: no app of the test is wanted on that day"
+        return f"rule {rule} did not run: no app of the test is wanted on that day"
     close = nearest(rule, ids)
     return f"there is no rule {clean(rule)}" + (f". Did you mean {close}?" if close else "")
 

@@ -151,7 +151,7 @@ class _Lists:
 
 
 def _added(change: Change, app: DesiredApp, region: str, prices: PriceBook) -> float:
-    """Return USD an hour that a create or a replace adds at most; a replace is not counted below nothing."""
+    """Return USD per hour that a create or a replace adds at most; a replace is not counted below nothing."""
     usd = prices.dearest(region, app)
     if change.before is None or change.action is not Action.DELETE_THEN_CREATE:
         return usd

@@ -190,7 +190,7 @@ class RunWords:
     """What the result of a run said beside its apps.
 
     `summary` counts all declared apps by outcome, also those that nothing was called for. `calls` counts answers by
-    operation and kind, `prices` are USD an hour by domain, app type
+    operation and kind, `prices` are USD per hour by domain, app type
     and instance type, written with slashes. `asked` are the options that decide what the run was about.
     `reserved` names the bucket of each app that was worked on and is on a training plan. `forecast` is None where
     there was none, or nothing to compare it with. `hours` is what was done because of hours.

@@ -140,7 +140,7 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
     lines = []
     change = explanation.change
     if change is None:
-        lines.append(f"What appfleet will do is not known: {clean(explanation.trouble)}")
+        lines.append(f"Cannot tell what appfleet will do: {clean(explanation.trouble)}")
     else:
         decision = paint("bold", _DECISIONS[change.action])
         lines.append(f"appfleet will {decision}: {REASONS[change.reason]}.")

@@ -23,7 +23,7 @@ CHECK_NAMES: Final = {
     "foreign": "apps of other fleets",
     "hours": "apps in service outside their hours",
     "freeze": "freezes",
-    "half_replaced": "replaces that are half done",
+    "half_replaced": "unfinished replaces",
     "listing": "listing of the domains",
     "maintenance": "maintenance by SageMaker",
     "offboard": "offboarding",

@@ -53,7 +53,7 @@ def history_text(
     nothing but zeros would stand are left out. `report_command` shows one run, once its id is behind it.
     """
     if not runs:
-        return "No run is kept here yet. Run: appfleet apply\n"
+        return "No runs yet. Run: appfleet apply\n"
     rows = history_rows(runs)
     widths = column_widths([*((*row, "") for row in rows)])
     wide = sum(widths) + len(COLUMN_GAP) * (len(widths) - 1) <= max(width, WIDTH_MIN_CHARS)

@@ -357,7 +357,7 @@ def verdict_lines(plan: Plan, next_command: str) -> list[str]:
     """
     lines: list[str] = []
     if not plan.complete:
-        lines.append("appfleet could not list every domain: nothing is known of the apps in the others.")
+        lines.append("appfleet could not list every domain, so it knows nothing about the apps in the others.")
     if plan.denied:
         lines.append("Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings.")
         if next_command and allowed_flags(plan.findings):
@@ -374,7 +374,7 @@ def _nothing(plan: Plan) -> list[str]:
     """Say that the plan changes nothing; it is no all-clear where something is left alone that is not as declared."""
     lines = []
     if kept_back := _kept_back(plan):
-        lines.append(f"Nothing that apply can do for {count_of(kept_back, 'app')} left alone: see above why.")
+        lines.append(f"apply can do nothing for {count_of(kept_back, 'app')} left alone; see the reasons above.")
     about_owners = [line for line in (owner_drift_line(plan), unread_line(plan)) if line]
     if not plan.complete:
         return ["Nothing to do in the domains that appfleet could list.", *about_owners]

@@ -85,7 +85,7 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_called(live: Pla
     ran = live.run(*ASKED, "--out", "fleet.toml")
 
     assert ran.code == 64
-    assert "is there already, and nothing is overwritten" in ran.err
+    assert "already exists, and appfleet does not overwrite it" in ran.err
     assert (live.folder / "fleet.toml").read_text() == "mine"
     assert live.calls() == {}
 

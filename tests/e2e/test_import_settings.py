@@ -146,7 +146,7 @@ def test_a_domain_of_300_owners_is_made_anew_from_its_imported_file(live: Place,
     ran = live.run(*ASKED, "--out", "first.toml")
     assert ran.code == 0, ran.err
     assert "settings of" in ran.err
-    assert "settings.SharingSettings.S3OutputPath is not in a form that a fleet file takes" in ran.err
+    assert "settings.SharingSettings.S3OutputPath has a form that a fleet file does not allow" in ran.err
     assert "user/u010" in ran.err
     calls = {name: sum(kinds.values()) for name, kinds in live.calls().items()}
     assert (calls["DescribeUserProfile"], calls["DescribeSpace"]) == (OWNERS_OF_A_KIND, OWNERS_OF_A_KIND)

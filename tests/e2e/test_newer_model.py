@@ -112,7 +112,7 @@ def test_what_a_newer_model_says_of_its_field_holds(place: Place) -> None:
     write(place, USERS + SPACE + NEW.replace("rack-b", "shelf"))
     ran = place.run("validate", AWS_DATA_PATH=f"{place.folder / 'none'}{os.pathsep}{models}")
     assert ran.code == 64
-    assert '"shelf" does not have the form that the service takes' in ran.err
+    assert '"shelf" does not match the service\'s pattern' in ran.err
 
 
 def test_a_model_of_the_home_folder_is_found(place: Place) -> None:

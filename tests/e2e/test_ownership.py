@@ -187,7 +187,7 @@ def test_a_prune_whose_tags_may_not_be_read_is_not_done(place: Place) -> None:
     place.scenario(QUICK + fault("access-denied", "ListTags") + fault("access-denied", "GetResources"))
     ran = place.apply("--prune")
     assert (ran.code, ran.report["result"], ran.report["summary"]) == (3, "incomplete", {"unchanged": 3})
-    said = f"1 app not pruned, since it could not be read whose they are: {lab_of('u003')}"
+    said = f"1 app not pruned, since it could not be read who owns them: {lab_of('u003')}"
     assert ran.report["error"]["message"] == said
     assert "sagemaker:ListTags" in ran.report["error"]["hint"]
     assert said in ran.err

@@ -23,7 +23,7 @@ def test_the_prices_of_the_fleets_regions_become_a_policy_that_costs_a_plan(plac
     assert (ran.code, ran.out) == (0, f"wrote {FILE}\n")
     text = (place.folder / FILE).read_text()
     assert tomllib.loads(text) == {"prices": {"eu-west-1": PRICES}}
-    assert text.startswith("# USD an hour of Studio JupyterLab apps")
+    assert text.startswith("# USD per hour of Studio JupyterLab apps")
     assert f"from {place.url}, which is not AWS" in text
     assert "+0.10 USD per hour" in place.run("plan").out
     assert place.only_looked()
@@ -126,5 +126,5 @@ def test_a_list_without_a_price_that_is_understood_is_an_error(place: Place) -> 
     place.within(lambda world: world.prices.clear())
     ran = place.run("prices", "--out", FILE)
     assert ran.code == 1
-    assert "has no price that is understood among 0 offers" in ran.err
+    assert "has no price that appfleet understands among 0 offers" in ran.err
     assert not (place.folder / FILE).exists()

@@ -113,7 +113,7 @@ def test_without_permission_quotas_are_unknown_and_nothing_is_held_back(place: P
     assert (line["value"], line["fits"]) == (None, "unknown")
     (finding,) = report["findings"]
     assert (finding["rule"], finding["enforcement"]) == ("quotas", "advisory")
-    assert "Nothing is held back because of it" in finding["message"]
+    assert "This does not hold back any app" in finding["message"]
     assert place.apply().code == 0
 
 

@@ -72,7 +72,7 @@ def test_a_pipe_that_nobody_reads_stops_no_run_and_changes_no_exit_code(place: P
     assert ran.code == 0, ran.err
     assert place.calls()["CreateApp"] == {"ok": 4}
     if stream == "stdout":
-        assert "standard output took no more" in ran.err
+        assert "standard output accepted no more data" in ran.err
     kept = place.run("history", "--format", "json", log=False).report["runs"][0]
     assert (kept["result"], kept["exit_code"]) == ("converged", 0)
 

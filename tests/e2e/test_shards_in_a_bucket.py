@@ -42,7 +42,7 @@ def test_shards_share_nothing_but_a_bucket(machine: Machine) -> None:
         assert (f"gate --shards 2 {plans}" in made.out) is (shard == "0/2")  # there is one account and region
     early = machine.run("apply", "--shard", "0/2", plans)
     assert early.code == 1
-    assert "holds nothing that was approved" in early.err
+    assert "has no approved plans" in early.err
     gated = machine.run("gate", "--shards", "2", plans, "--format", "json")
     assert gated.code == 0, gated.out + gated.err
     done = [machine.run("apply", "--shard", shard, plans, "--format", "json") for shard in SHARDS]

@@ -90,7 +90,7 @@ def test_what_a_plan_has_reserved_adds_nothing_to_the_bill(place: Place) -> None
     assert (plan.code, plan.report["cost"]["hourly_usd"]) == (0, 0.0)
     assert place.apply().code == 0
     assert place.run("report", "--out", "r.html").code == 0
-    assert "USD an hour" not in (place.folder / "r.html").read_text()
+    assert "USD per hour" not in (place.folder / "r.html").read_text()
 
 
 def test_a_space_that_cannot_be_used_leaves_the_plan_of_the_others_shown(place: Place) -> None:

@@ -189,7 +189,7 @@ def test_an_update_is_put_back_where_it_can_be(updated: tuple[Place, str]) -> No
     assert owners_of(ran) == {"research/space/u000-lab": "updated", "research/space/u001-lab": "updated"}
     assert [idle_of(place, f"{name}-lab") for name in people(3)] == [60, 60, 90]
     message = said(ran)["research/space/u002-lab"]
-    assert message == "not put back: idle_minutes is 90 and was unset: no call takes it away again"
+    assert message == "not put back: idle_minutes is 90 and was unset: no call can unset it"
     assert place.calls()["UpdateSpace"] == {"ok": 2}
     assert counted(place) == (4, 3, 3)
     back = undo(place, str(ran.report["run_id"]), 0)

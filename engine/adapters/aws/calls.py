@@ -145,7 +145,7 @@ def rows_of(answer: Any, name: str) -> list[Any]:
     if not isinstance(rows, list):
         raise UnreadableAnswerError(f"the answer has no list {name}")
     if len(rows) > LIST_PAGE_MAX_ROWS:
-        raise UnreadableAnswerError(f"{name} has {len(rows):,} rows, and {LIST_PAGE_MAX_ROWS} were asked for")
+        raise UnreadableAnswerError(f"{name} has {len(rows):,} rows, but the request was for {LIST_PAGE_MAX_ROWS}")
     return rows
 
 
@@ -164,7 +164,7 @@ def creation_time(row: Any, domain_id: str) -> float:
     if not isinstance(row, dict):
         raise UnreadableAnswerError("a row is not an object")
     if row.get("DomainId") != domain_id:
-        raise UnreadableAnswerError("a row is of another domain than was asked for")
+        raise UnreadableAnswerError("a row is of another domain than requested")
     return _time(row.get("CreationTime"), "CreationTime")
 
 

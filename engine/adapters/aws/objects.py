@@ -29,7 +29,7 @@ _NOT_THAT_VERSION: Final = frozenset({"PreconditionFailed", "412", *_NO_OBJECT})
 _ELSEWHERE: Final = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
-_SLOWER: Final = "The store asks for fewer requests. Run again in a minute, and look at what else uses it"
+_SLOWER: Final = "The store is throttling requests. Run again in a minute, and check what else uses it"
 # Two writes of one object at the same moment: nothing was written, and the store asks for another try.
 _AT_ONCE: Final = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 
@@ -149,7 +149,7 @@ class S3Objects(AwsCalls):
         rows = answer.get("Contents") or []
         keys = [row.get("Key") for row in rows]
         if not all(isinstance(key, str) and key.startswith(self._prefix) for key in keys):
-            raise UnreadableAnswerError("a row is of another prefix than was asked for")
+            raise UnreadableAnswerError("a row is of another prefix than requested")
         token = answer.get("NextContinuationToken") if answer["IsTruncated"] else ""
         if answer["IsTruncated"] and not token:
             raise UnreadableAnswerError("the listing continues and does not say where")

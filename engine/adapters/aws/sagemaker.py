@@ -215,7 +215,7 @@ def _page(answer: Any, domain_id: str, owner_kind: OwnerKind | None, owner: str)
     if owner_kind is not None:
         asked = (owner_kind, owner.casefold())
         if any((app.owner_kind, app.owner.casefold()) != asked for app in apps):
-            raise UnreadableAnswerError("a row is of another owner than was asked for")
+            raise UnreadableAnswerError("a row is of another owner than requested")
     return AppPage(apps, optional_text(answer, "NextToken") or "")
 
 

@@ -87,7 +87,7 @@ class SeenFailed:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A lane's last good create rate, in calls a second."""
+    """A lane's last good create rate, in calls per second."""
 
     lane: Lane
     calls_per_second: float

@@ -164,7 +164,7 @@ def _table_rows(connection: sqlite3.Connection, fleet: str) -> dict[str, int]:
 def read_journal(state: StateDir, absent: T, read: Callable[[sqlite3.Connection], T]) -> T:
     """Return what `read` makes of the journal, or `absent` where there is none; raises StateError."""
     where = state.path / JOURNAL_NAME
-    hint = f"Move {where} away to start afresh; no app is lost with it"
+    hint = f"Move {where} away to start fresh; you lose no app"
     try:
         connection = open_for_reading(state)
         if connection is None:

@@ -179,7 +179,7 @@ def start_afresh(state: StateDir, damage: str) -> Opened:
         raise _not_opened(state, error) from None
     note = (
         f"The journal was damaged ({damage}) and is kept as {state.path / aside}; a new one was started, so "
-        "`once`, quarantine and the learned rates start afresh"
+        "`once`, quarantine and the learned rates start fresh"
     )
     return Opened(connection, is_new=True, notes=(note,))
 

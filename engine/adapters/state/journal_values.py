@@ -34,14 +34,14 @@ def duration(value: Any) -> float:
 
 
 def rate(value: Any) -> float:
-    """Return a rate that a run may have learnt, in calls a second."""
+    """Return a rate that a run may have learnt, in calls per second."""
     return _number(value, RATE_PER_SECOND.low, RATE_PER_SECOND.high)
 
 
 def count(value: Any) -> int:
     """Return how many there are of something."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= KEPT_COUNT_MAX_COUNT:
-        raise ValueError("a journal holds what is not a count")
+        raise ValueError("a journal holds a value that is not a count")
     return value
 
 
@@ -50,7 +50,7 @@ def text(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > JOURNAL_TEXT_MAX_CHARS:
-        raise ValueError("a journal holds what is not a text, or one that is too long")
+        raise ValueError("a journal holds a value that is not a text, or is too long")
     return value
 
 
@@ -71,7 +71,7 @@ def form_of(connection: sqlite3.Connection) -> int:
 
 def _number(value: Any, least: float, most: float) -> float:
     if not isinstance(value, _KINDS) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError("a journal holds what is not a number")
+        raise ValueError("a journal holds a value that is not a number")
     if not least <= value <= most:
         raise ValueError("a journal holds a number that no run writes")
     return float(value)

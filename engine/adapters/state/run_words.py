@@ -37,7 +37,7 @@ def run_words(
 ) -> dict[str, Any]:
     """Return the words of a run as JSON.
 
-    `price` gives USD an hour for a domain, an app type and an instance type, or None where that is not known; `asked`
+    `price` gives USD per hour for a domain, an app type and an instance type, or None where that is not known; `asked`
     are the options that decide what the run was about, name and value. `reserved` names the bucket of each app that is
     on a training plan. `hours` is what was done because of hours.
     """

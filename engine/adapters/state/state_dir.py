@@ -337,6 +337,6 @@ def _is_ours(path: Path, fd: int) -> bool:
         shown = ", ".join(left[:_NAMES_SHOWN_MAX_COUNT]) + (", …" if len(left) > _NAMES_SHOWN_MAX_COUNT else "")
         raise StateError(
             f"{path} holds files that are not a state folder's ({shown}), so it is not used as one",
-            hint="Name an empty folder, or one that is not there yet, with --state-dir",
+            hint="Name an empty folder, or one that does not exist yet, with --state-dir",
         )
     return False

@@ -54,7 +54,7 @@ def members_of(listed: Iterable[str], file: Path | None) -> Members:
             first[name.casefold()] = (source, row)
     if faults:
         shown = "; ".join(faults)
-        raise UsageError(f"the members cannot be taken as they are: {shown}", hint=_HINT)
+        raise UsageError(f"the list of members is not valid: {shown}", hint=_HINT)
     members = Members(name_of(row.text) for _, row in written)
     members.identities = {name_of(row.text): row.sso_identity for _, row in written if row.sso_identity}
     return members
@@ -79,7 +79,7 @@ def _fault(source: str, row: Row, first: tuple[str, Row] | None) -> str:
     elif name_of(row.text) == name_of(known):
         how = f"and {clean(known, 80)!r} ({place}) both become {name_of(known)}"
     else:
-        how = f"and {clean(known, 80)!r} ({place}) differ only in case, and are one to the service"
+        how = f"and {clean(known, 80)!r} ({place}) differ only in case, which the service ignores"
     return f"{where}: {text} {how}"
 
 

@@ -123,7 +123,7 @@ def offboarding(
             raise _still_declared(team, domain, standing.source, inside)
     if not (without.folder / inside).is_file():
         raise UsageError(
-            f"nothing says what team {clean(team, 80)} was: there is no {without.folder / inside}",
+            f"nothing describes team {clean(team, 80)}: there is no {without.folder / inside}",
             hint=_nearest_team(team, without, inside)
             or "Put the team's table there, from version control if need be, or name its file with --from",
         )
@@ -186,6 +186,6 @@ def require_cover(made: Plan, allowed: tuple[str, ...], typed: str) -> None:
     flag = allowing([f"{f'{domains[0]}/' if len(domains) == 1 else ''}*={len(going)}"])
     unconfirmed = "it" if len(bare) == len(going) == 1 else keys_counted(bare) if len(bare) < len(keys) else "that"
     raise DeniedError(
-        f"{keys_counted(going)} would be deleted{volumes}, and nobody confirmed {unconfirmed}",
-        hint=f"If that is meant, add {flag}, or run it at a terminal without --yes and type {typed}",
+        f"{keys_counted(going)} would be deleted{volumes}, and you did not confirm {unconfirmed}",
+        hint=f"If you intend this, add {flag}, or run it at a terminal without --yes and type {typed}",
     )

@@ -243,7 +243,7 @@ def _require_equal(path: Path, document: Mapping[str, Any]) -> None:
         standing = {}
     if standing != document:
         raise UsageError(
-            f"{path} is there already and says something else",
+            f"{path} already exists with different content",
             hint=(
                 f"To add or remove people edit members there, then run: appfleet apply --team {path.stem}. "
                 "Or give the same members and shape again, or move the file away"

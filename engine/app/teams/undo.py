@@ -110,7 +110,7 @@ def undoing(detail: RunDetail, trail: RunTrail, allowed: tuple[str, ...] | None)
     made |= dict.fromkeys(trail.in_doubt, whole)
     if not (apps or made or trail.updated):
         raise UsageError(
-            f"run {clean(run.run_id, 80)} made and updated nothing: no app, user profile or space",
+            f"run {clean(run.run_id, 80)} created and updated nothing: no app, user profile or space",
             hint="See: appfleet history",
         )
     again = frozenset(folded_owner(owner) for owner in trail.again)

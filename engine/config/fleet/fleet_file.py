@@ -225,7 +225,7 @@ class _Loading:
             head = check_table(FleetTable, data, root.place, self._problems, elsewhere)
             self._fleet.name = head.name if head is not None else ""
             return head
-        message = "this appfleet reads schema 1, and the file asks for another"
+        message = "this appfleet reads schema 1, but the file sets another"
         self._problems.error(Code.VALUE, root.place.at("schema"), message, "Set schema = 1")
         return check_table(FleetTable, data | {"schema": 1}, root.place, self._problems, elsewhere)
 
@@ -286,8 +286,8 @@ class _Loading:
                 self._prune_refusals.append(f"{place.source}: {message}")
             hint = nearest_pattern(self._folder.path, pattern) or "Correct the pattern, or remove it"
             if is_default:
-                hint = "Put policy files there, or write policies = [] where none are meant"
-                message = f"no policy holds: {message}, and policies names no other"
+                hint = "Put policy files there, or write policies = [] if you want none"
+                message = f"no policy applies: {message}, and policies names no other"
             problems = self._of_defaults if is_default else self._problems
             problems.warning(Code.EMPTY, place, message, hint)
         return found

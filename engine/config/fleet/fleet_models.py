@@ -95,7 +95,7 @@ class AppTable(LayerTable):
     fallback: Fallback | None = Field(
         None, description="Instance types to try, in order, when there is no capacity or the quota is 0."
     )
-    extends: Label | None = Field(None, description="The app definition whose fields this one begins with.")
+    extends: Label | None = Field(None, description="The app definition that this one builds on.")
 
 
 class EntryTable(LayerTable):
@@ -106,7 +106,7 @@ class EntryTable(LayerTable):
     fallback: Fallback | None = Field(
         None, description="Instance types to try, in order, when there is no capacity or the quota is 0."
     )
-    use: Label | None = Field(None, description="The app definition that this entry begins with.")
+    use: Label | None = Field(None, description="The app definition that this entry builds on.")
 
 
 class OwnerTable(LayerTable):
@@ -115,7 +115,7 @@ class OwnerTable(LayerTable):
     parts: ClassVar[tuple[str, ...]] = ("apps",)
 
     settings: dict[str, Any] | None = Field(
-        None, description="UserSettings or SpaceSettings, as CreateUserProfile or CreateSpace takes them."
+        None, description="UserSettings or SpaceSettings, as CreateUserProfile or CreateSpace accepts them."
     )
 
 
@@ -141,9 +141,9 @@ class MembersTable(Table):
     """A file of members, or the lines of one in which certain columns say certain things."""
 
     file: str = Field(description="A CSV file, beside this one, that names user profiles or addresses.")
-    where: dict[str, str] = Field({}, description="What each line says that counts, by the title of its column.")
+    where: dict[str, str] = Field({}, description="Selects lines by their values, by the title of the column.")
     unmatched: Literal["warn", "ignore"] = Field(
-        "warn", description="What lines that no team takes do: warn and stop prune, or nothing."
+        "warn", description="Lines that no team selects: warn and stop prune, or do nothing."
     )
 
 
@@ -175,7 +175,7 @@ class DomainTable(LayerTable):
 
     id: DomainId | None = Field(None, description="The domain's id, such as d-abcd1234efgh.")
     region: Region | None = Field(None, description="The AWS region.")
-    account: Account | None = Field(None, description="The account; a run as anybody else's caller is refused.")
+    account: Account | None = Field(None, description="The account; appfleet does not use credentials of another one.")
     profile: AwsProfile | None = Field(None, description="The AWS profile to use.")
     role_arn: RoleArn | None = Field(None, description="The role to assume.")
     external_id: ExternalId | None = Field(

@@ -94,7 +94,7 @@ class DomainMaker:
         unknown = [(path, word) for path, word in words_of(template.data) if word not in columns]
         for path, word in unknown:
             if self._problems.first_time("word", template.name, path, word, item.shown):
-                message = f"{{{word}}} is no column of {item.shown}"
+                message = f"{{{word}}} is not a column of {item.shown}"
                 hint = nearest(word, columns) or "Add the column, or correct the word"
                 self._problems.error(Code.REFERENCE, template.place.at(*path), message, hint)
         self.is_complete = self.is_complete and not unknown

@@ -89,8 +89,10 @@ class _Reader:
         """Whether there are hours, and no more and no farther days than a calendar takes; noted where not so."""
         faults: list[tuple[Code, Place, str, str]] = []
         if not table.hours:
-            hint = 'Write at least one window, such as "Mon-Fri 08:00-19:00". To stop an app for good: mode = "absent"'
-            faults.append((Code.VALUE, place.at("hours"), "these hours never come", hint))
+            hint = (
+                'Write at least one window, such as "Mon-Fri 08:00-19:00". To stop an app permanently: mode = "absent"'
+            )
+            faults.append((Code.VALUE, place.at("hours"), "these hours never occur", hint))
         bounds = (
             ("hours", len(table.hours), CALENDAR_WINDOWS_MAX_COUNT, "Make two calendars of it"),
             ("closed", len(table.closed), CALENDAR_CLOSED_MAX_COUNT, "Remove the days that have passed"),

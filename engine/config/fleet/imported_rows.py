@@ -21,7 +21,7 @@ from engine.core.identity import SPACE, USER, AppKey, Owner
 from engine.core.observed import AppStatus, ObservedApp, ObservedOwner
 from engine.core.training_plans import place_fault
 
-_NO_NAME: Final = "the name is none that a fleet file takes"
+_NO_NAME: Final = "a fleet file does not allow the name"
 _ALIKE: Final = "two user profiles have names that differ only in case"
 _ADAPTERS: Final = {
     name: TypeAdapter[str](kind)
@@ -69,7 +69,7 @@ def spelled(found: Found) -> Found:
 
 def unsayable(name: str) -> str:
     """Return why a field or a setting is left out."""
-    return f"{name} is not in a form that a fleet file takes, so it is not declared"
+    return f"{name} has a form that a fleet file does not allow, so it is not declared"
 
 
 class Whys:
@@ -135,9 +135,9 @@ class Whys:
         if space.owner_user not in self._users:
             return f"the owner of {word} is not in the listing of user profiles"
         if space.sharing not in SHARING_TYPES:
-            return f"{word} does not tell whether it is private or shared"
+            return f"{word} does not show whether it is private or shared"
         if len(types) > 1 and one_alone:
-            return f"{word} holds several apps, and a fleet file takes one"
+            return f"{word} holds several apps, and a fleet file allows one"
         if space.app_type and one_alone - {space.app_type}:
             return f"{word} is a space for another app type"
         return ""

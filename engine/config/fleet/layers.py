@@ -79,7 +79,7 @@ def resolve_layers(layers: Layers, specs: dict[AppSpec, AppSpec], known_hours: M
     mode, hours = merged.get("mode", Mode.RUNNING), merged.get("hours", CLEARED)
     faults = spec_faults(app_type, name, spec, fallback)
     if hours != CLEARED and mode is not Mode.RUNNING:
-        message = f"hours mean nothing for an app whose mode is {mode.value}"
+        message = f"hours have no effect for an app whose mode is {mode.value}"
         faults = (*faults, (Code.VALUE, message, f'Set hours = "{CLEARED}" here, or mode = "{Mode.RUNNING.value}"'))
     return Resolved(
         app_type=app_type or "",
@@ -174,7 +174,7 @@ def _follow(name: str, apps: Mapping[str, AppDef], chains: dict[str, Layers | No
 
 
 def _note_depth(app: AppDef, problems: Problems) -> None:
-    message = f"extends leads through more than {EXTENDS_MAX_DEPTH} definitions"
+    message = f"extends chains more than {EXTENDS_MAX_DEPTH} definitions"
     problems.error(Code.LIMIT, app.place.at("extends"), message, "Merge some of them")
 
 

@@ -95,7 +95,7 @@ def _take(row: Row, file: str, members: dict[str, MemberSource], problems: Probl
         return True
     if first.text == row.text:
         if not problems.has_all_warnings:  # a table may say one name a hundred thousand times
-            message = f"{show_value(row.text)} is there twice (first in line {first.line})"
+            message = f"{show_value(row.text)} appears twice (first in line {first.line})"
             problems.warn_of_file(Code.CONFLICT, file, row.line, message, "Remove one of the two lines")
         return True
     message = f"{show_value(row.text)} and {show_value(first.text)} (line {first.line}) become one name, {name}"

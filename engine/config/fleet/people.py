@@ -62,7 +62,7 @@ def _refuse_same_but_case(people: dict[str, Person], problems: Problems) -> None
             source = person.source
             message = (
                 f"the user profiles {show_value(first.name)} ({first.source}) and {show_value(person.name)} "
-                "differ only in case, and are one to the service"
+                "differ only in case, which the service ignores"
             )
             problems.of_file(Code.CONFLICT, source.file, source.line, message, "Write the name the same way everywhere")
 

@@ -131,7 +131,7 @@ def refuse_second_header(header: Line, lines: Sequence[Line]) -> None:
     """Raise TableProblem where the header stands once more, as two tables in one file have it."""
     for line in lines[1:]:
         if line.cells == header.cells:
-            message = f"this line is the header of line {header.number} once more"
+            message = f"this line repeats the header of line {header.number}"
             raise TableProblem(line.number, message, "Remove it: a table has one header")
 
 
@@ -186,7 +186,7 @@ def _header(lines: Sequence[Line]) -> Line | None:
     shown = show_value(first.cell(0))
     if is_title:
         raise TableProblem(
-            first.number, f"{shown} looks like a header, and none that holds the people's names", _NAME_THE_COLUMN
+            first.number, f"{shown} looks like a header, but not like one of the people's names", _NAME_THE_COLUMN
         )
     for place, word in enumerate(words[1:], start=1):
         if others and (word in HEADER_WORDS or is_other_title(word)) and differs(place):

@@ -94,13 +94,13 @@ class MembersFiles:
             lost = file.lost()
             for line, columns, cells, count in lost[:LOST_LINES_SHOWN_MAX_COUNT]:
                 more = f" (as in {count_of(count - 1, 'other line')})" if count > 1 else ""
-                message = f"no team takes this line: its {_said(columns, cells)}{more}"
+                message = f"no team selects this line: its {_said(columns, cells)}{more}"
                 near = self._nearest(file.asked[columns], cells)
                 hint = f"{near} If not, {_WAY_OUT}" if near else _WAY_OUT[0].upper() + _WAY_OUT[1:]
                 self.problems.warn_of_file(Code.REFERENCE, file.shown, line, message, hint)
             if lost:
                 first, total = lost[0][0], sum(count for *_, count in lost)
-                said = "no team takes this line" if total == 1 else f"no team takes {total:,} lines, this one first"
+                said = "no team selects this line" if total == 1 else f"no team selects {total:,} lines, this one first"
                 self.prune_refusals.append(f"{file.shown}:{first}: {said}")
 
     @staticmethod

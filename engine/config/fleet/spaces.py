@@ -75,13 +75,15 @@ def _all_parts(domain: DomainDef, problems: Problems) -> Iterator[tuple[str, Spa
                 continue
             if "owner" in table.attributes:
                 hint = f"Remove owner: a space with {MEMBER} in its name belongs to that member"
-                problems.error(Code.OWNER, table.place.at("owner"), "this space has an owner by its name", hint)
+                problems.error(
+                    Code.OWNER, table.place.at("owner"), "the name of this space already sets its owner", hint
+                )
             for member in team.members:
                 name = table.name.replace(MEMBER, member)
                 if is_name(name):
                     yield name, SpaceParts(table, team, member)
                 elif problems.first_time("space name", table.place.file, table.place.path):
-                    message = f"for {member} this gives {show_value(name)}, which the service does not take as a name"
+                    message = f"for {member} this gives {show_value(name)}, which is not a valid name for the service"
                     problems.error(Code.NAME, table.place, message, NAME_HINT)
     for name, table in domain.spaces.items():
         yield name, SpaceParts(table, None, None)

@@ -35,7 +35,7 @@ TEAMS_FOLDER: Final = "teams"
 
 # In each block of lines the comments begin in one column, however long the answers are.
 _FLEET: Final = """\
-# The apps that should exist. `appfleet validate` checks this file, `appfleet plan` lists what is missing.
+# The apps that should exist. `appfleet validate` checks this file, `appfleet plan` lists the missing apps.
 schema  = 1
 name    = {name}  # every app gets it as the tag appfleet:fleet, which says whose app it is
 include = ["teams/*.toml"]  # one file per team; `appfleet onboard TEAM` writes another
@@ -70,7 +70,7 @@ members = {members}
 "{{member}}-lab" = {{ apps = ["lab"] }}  # a private space for each member
 """
 
-_EXECUTION: Final = """# How a run goes. These are the defaults; `appfleet schema policy` describes every key.
+_EXECUTION: Final = """# How a run works. These are the defaults; `appfleet schema policy` describes every key.
 [execution]
 create_rate     = 2.0      # CreateApp calls per second at the start
 create_rate_max = 20.0     # how far the adaptive throttle may climb
@@ -105,7 +105,7 @@ message     = "{{instance_type}} is large: talk to the platform team"
 """
 
 
-_IGNORED: Final = """# What appfleet writes and nobody else needs.
+_IGNORED: Final = """# Files that appfleet writes and nobody else needs.
 .appfleet/
 plan.json
 report*.html

@@ -215,12 +215,12 @@ class TableReader:
     def _members(self, model: TeamTable, place: Place) -> Mapping[str, Source]:
         if model.members is None and model.members_file is None:
             hint = 'Add members = ["alice"], or members_file = "team.csv"'
-            self.problems.error(Code.VALUE, place, "this team names no members", hint)
+            self.problems.error(Code.VALUE, place, "this team has no members", hint)
         members: dict[str, Source] = {}
         for index, name in enumerate(model.members or ()):
             first = members.setdefault(name, here := place.at("members", index).source)
             if first is not here:
-                message, hint = f"{show_value(name)} is there twice", "Remove one of the two"
+                message, hint = f"{show_value(name)} appears twice", "Remove one of the two"
                 self.problems.warning(Code.CONFLICT, place.at("members", index), message, hint)
         if model.members_file is None:
             return members

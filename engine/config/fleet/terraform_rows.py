@@ -35,8 +35,8 @@ _ARN_PARTS_COUNT: Final = 6
 _IN_SERVICE: Final = AppStatus.IN_SERVICE.value
 _NO_DOMAIN: Final = "its domain_id is missing, hidden or not one of a domain"
 _OTHER_PLACE: Final = "its ARN is of another account or region than its domain"
-_NO_NAME: Final = "its name, or whose it is, is missing or hidden"
-_TWICE: Final = "another resource of the state is the same thing"
+_NO_NAME: Final = "its name or its owner is missing or hidden"
+_TWICE: Final = "another resource of the state describes the same thing"
 _OWNER_TAGS: Final = "its tags are not in the file: a fleet file has tags of apps"
 # What the provider fills in, and what says where a resource is.
 _KNOWN: Final = {"arn", "id", "region", "domain_id", "tags", "tags_all", "url", "home_efs_file_system_uid"}

@@ -39,7 +39,7 @@ def _check_command(words: list[str]) -> list[str]:
             "Put it into a script, and name the script",
         )
     if any("\0" in word for word in words):
-        raise problem("a word of the command holds a NUL, which no program can be given", "Remove it")
+        raise problem("a word of the command contains a NUL character", "Remove it")
     return words
 
 
@@ -83,7 +83,7 @@ class NotifyTable(Table):
     def _one_channel(self) -> Self:
         named = [name for name in _CHANNELS if getattr(self, name) is not None]
         if not named:
-            raise problem("this names nobody to notify", _HINT)
+            raise problem("this table notifies nobody", _HINT)
         if len(named) > 1:
             raise problem(f"{' and '.join(named)} exclude each other", "Write one [[notify]] for each")
         return self

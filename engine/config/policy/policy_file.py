@@ -272,7 +272,10 @@ def _put_price(path: KeyPath, price: object, place: Place, merged: Merged) -> No
         isinstance(price, bool) or not isinstance(price, int | float) or not HOURLY_USD.low <= price <= HOURLY_USD.high
     ):
         merged.problems.error(
-            Code.VALUE, here, f"must be a number from {HOURLY_USD.low:g} to {HOURLY_USD.high:,.0f}", "Write USD an hour"
+            Code.VALUE,
+            here,
+            f"must be a number from {HOURLY_USD.low:g} to {HOURLY_USD.high:,.0f}",
+            "Write USD per hour",
         )
     else:
         merged.put(path, float(price), here)
@@ -347,7 +350,7 @@ def _check_rates(merged: Merged, *, is_above: bool) -> None:
 
 
 def _prices(merged: Merged) -> tuple[tuple[str, str, float], ...]:
-    """Return (region, instance type, USD an hour), sorted; the region is empty for prices of all regions."""
+    """Return (region, instance type, USD per hour), sorted; the region is empty for prices of all regions."""
     found: list[tuple[str, str, float]] = []
     for path, value in merged.values.items():
         if path[0] == "prices":

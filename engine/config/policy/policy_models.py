@@ -104,16 +104,18 @@ Usd = Annotated[float, _within(settings.HOURLY_USD)]
 class ExecutionTable(Table):
     """`[execution]`."""
 
-    create_rate: Rate = _told(_EXECUTION.create_rate, "CreateApp calls a second to begin with.")
-    create_rate_max: Rate = _told(_EXECUTION.create_rate_max, "How far the rate may climb; not below create_rate.")
-    read_rate: Rate = _told(_EXECUTION.read_rate, "ListApps and DescribeApp calls a second.")
+    create_rate: Rate = _told(_EXECUTION.create_rate, "CreateApp calls per second at the start.")
+    create_rate_max: Rate = _told(_EXECUTION.create_rate_max, "The highest rate; not below create_rate.")
+    read_rate: Rate = _told(_EXECUTION.read_rate, "ListApps and DescribeApp calls per second.")
     concurrency: Annotated[int, _whole_within(settings.CONCURRENCY)] = _told(
         _EXECUTION.concurrency, "Calls in flight at the same time."
     )
     settle_timeout: Annotated[float, _Duration(settings.SETTLE_TIMEOUT_SECONDS)] = _told(
         _EXECUTION.settle_timeout, "An app that is pending for longer is reported as still pending."
     )
-    deadline: Annotated[float, _Duration(settings.DEADLINE_SECONDS)] = _told(_EXECUTION.deadline, "Of the whole run.")
+    deadline: Annotated[float, _Duration(settings.DEADLINE_SECONDS)] = _told(
+        _EXECUTION.deadline, "The time limit of the whole run."
+    )
 
 
 class BackoffTable(Table):
@@ -127,7 +129,7 @@ class BackoffTable(Table):
         None, "How much longer each delay may be than the one before."
     )
     give_up_after: Annotated[float | None, _Duration(settings.GIVE_UP_AFTER_SECONDS)] = _told(
-        None, "How long it is tried again, from the first failure of its kind on."
+        None, "How long appfleet retries, counted from the first failure of its kind."
     )
 
 
@@ -144,10 +146,10 @@ class ObserveTable(Table):
     """`[observe]`."""
 
     first_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = _told(
-        _OBSERVE.first_after, "From an unknown create to the first scan that may clear it."
+        _OBSERVE.first_after, "Time from an unknown create to the first scan that may clear it."
     )
     second_after: Annotated[float, _Duration(settings.OBSERVE_AFTER_SECONDS)] = _told(
-        _OBSERVE.second_after, "From that scan to the second."
+        _OBSERVE.second_after, "Time from that scan to the second."
     )
 
 
@@ -164,7 +166,7 @@ class SafetyTable(Table):
         _SAFETY.destroy_share_max,
         "Deletes and replaces in one run, as a share of the observed apps that this fleet owns.",
     )
-    destroy_floor: Count = _told(_SAFETY.destroy_floor, "The share counts only once there are so many of them.")
+    destroy_floor: Count = _told(_SAFETY.destroy_floor, "The share applies only from this many apps on.")
     quarantine_after: Annotated[int, _whole_within(settings.QUARANTINE_AFTER)] = _told(
         _SAFETY.quarantine_after, "Failed runs in a row after which an unchanged app is left alone."
     )
@@ -176,15 +178,15 @@ class SafetyTable(Table):
     )
     spare_active: Annotated[float, _Duration(settings.SPARE_ACTIVE_SECONDS)] = _told(
         _SAFETY.spare_active,
-        "An app whose user is known to have been active in this time is neither deleted nor replaced; 0s: it is.",
+        "An app whose user was active within this time is neither deleted nor replaced; 0s turns this off.",
     )
     freeze: Annotated[list[Freeze], Field(max_length=limits.FREEZES_MAX_COUNT)] = _told(
         list(_SAFETY.freeze),
-        "When nothing is deleted or replaced: windows of a week, or the first and the last day, each with a time zone "
-        "behind it, else in UTC.",
+        "Times in which nothing is deleted or replaced: weekly windows, or a first and a last day, each "
+        "followed by a time zone (default UTC).",
     )
     create_max: Count = _told(_SAFETY.create_max, "Creates in one run.")
-    hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD an hour that one run may add; unset: no limit.")
+    hourly_usd_max: Usd | None = _told(_SAFETY.hourly_usd_max, "USD per hour that one run may add; unset: no limit.")
 
 
 class ToleranceTable(Table):
@@ -197,9 +199,9 @@ class ToleranceTable(Table):
         _TOLERANCE.failures_max, "Equal failures in a row after which the rest of their kind is skipped."
     )
     failure_share_max: Annotated[float, _within(settings.SHARE)] = _told(
-        _TOLERANCE.failure_share_max, "Share of a run's creates that may fail before it makes no more."
+        _TOLERANCE.failure_share_max, "Share of a run's creates that may fail before it creates no more."
     )
-    failure_floor: Count = _told(_TOLERANCE.failure_floor, "The share counts only once so many of them ended.")
+    failure_floor: Count = _told(_TOLERANCE.failure_floor, "The share applies only once this many creates have ended.")
 
 
 class OwnersTable(Table):
@@ -225,7 +227,7 @@ def _check_id(text: str) -> str:
     if len(text) > limits.RULE_ID_MAX_CHARS or not _RULE_ID.fullmatch(text):
         raise problem(
             f"{show_value(text)} is not an id",
-            f"Use small letters, digits and hyphens inside, at most {limits.RULE_ID_MAX_CHARS} characters",
+            f"Use lower-case letters, digits and hyphens inside, at most {limits.RULE_ID_MAX_CHARS} characters",
         )
     return text
 
@@ -278,26 +280,26 @@ class SetTable(Table):
 class RuleTable(Table):
     """One `[[rule]]`."""
 
-    id: RuleId = Field(description="The rule's name in every message; small letters, digits and hyphens.")
+    id: RuleId = Field(description="The rule's name in every message; lower-case letters, digits and hyphens.")
     enforcement: Literal["advisory", "skip", "mandatory", "remediate", "disabled"] = Field(
         description="What a denial does: report only, deny that app, deny the run, or change the app."
     )
     scope: Literal["app", "owner", "team", "domain", "fleet"] = _told(
-        "app", "What the rule is asked about: each app, or each group of apps."
+        "app", "What the rule judges: each app, or each group of apps."
     )
-    description: Prose = _told("", "What the rule is for, for people.")
-    match: Code | None = _told(None, "CEL: which apps or groups the rule speaks of; all unless set.")
+    description: Prose = _told("", "The purpose of the rule, for people.")
+    match: Code | None = _told(None, "CEL: which apps or groups the rule applies to; all unless set.")
     check: Code | None = _told(None, "CEL: what must be true.")
-    message: Prose = _told("", "What is said of a denial; {names} are filled in.")
+    message: Prose = _told("", "The message of a denial; {names} are filled in.")
     set: SetTable | None = _told(None, "What a remediation sets.")
 
 
 class ExceptionTable(Table):
     """One `[[exception]]`."""
 
-    rule: str = Field(description="The id of the rule that does not hold here.")
-    match: Code = Field(description="CEL: where the rule does not hold.")
-    reason: Reason = Field(description="Why it does not.")
+    rule: str = Field(description="The id of the rule that does not apply here.")
+    match: Code = Field(description="CEL: where the rule does not apply.")
+    reason: Reason = Field(description="Why the rule does not apply.")
     expires: Expires = Field(description="The last day of the exception, in UTC.")
 
 
@@ -314,7 +316,7 @@ _PRICE_SCHEMA: Final = {"type": "number", "minimum": settings.HOURLY_USD.low, "m
 _TYPE_KEY: Final = f"^({service.INSTANCE_TYPE_FORM.pattern}|{'|'.join(service.APP_TYPES)}|{STORAGE_PRICE})$"
 _PRICES_SCHEMA: Final = {
     "type": "object",
-    "description": "USD an hour by instance type, or by app type for apps that name none; "
+    "description": "USD per hour by instance type, or by app type for apps that name none; "
     f"{STORAGE_PRICE} is USD for a GB of a space's volume and a month; a table named after a region holds that "
     "region's own prices",
     "patternProperties": {

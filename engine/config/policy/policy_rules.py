@@ -15,7 +15,9 @@ from engine.config.service.instance_types import warn_of_unknown_types
 from engine.core.limits import RULES_MAX_COUNT
 from engine.policy.rules import Enforcement, Expression, Priority, Rule, RuleException, Scope
 
-_ORGANIZATIONS: Final = "Ask who keeps the organization's policies: this fleet can neither change nor disable the rule"
+_ORGANIZATIONS: Final = (
+    "Ask the owner of the organization's policies: this fleet can neither change nor disable the rule"
+)
 
 
 @dataclass(slots=True)

@@ -175,7 +175,7 @@ class _Walk:
         where = "is" if link == self.inside else f"lies behind {link},"
         return OutsideProblem(
             f"{self.inside} {where} a link to {target}, outside the fleet file's folder",
-            f"Put the file itself below {self.folder}, or link to one that is there",
+            f"Put the file itself below {self.folder}, or link to one that exists",
         )
 
     def _problem(self, error: OSError) -> Exception:

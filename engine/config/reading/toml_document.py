@@ -141,7 +141,7 @@ def _explain(said: str, text: str) -> tuple[int, str, str]:
         name = unicodedata.name(sign, "a special space").lower()
         return line, f"this is not a plain space but U+{ord(sign):04X} ({name}){place}", "Replace it with a plain space"
     if sign in _QUOTES:
-        return line, f"this is a typographic quote, and no quote to TOML{place}", 'Replace it with a plain one: "'
+        return line, f"TOML does not accept this typographic quote{place}", 'Replace it with a plain one: "'
     _, message, hint = next((known for known in _SAID if known[0] in said), _NOT_KNOWN)
     return line, message + place, hint
 

@@ -34,7 +34,7 @@ def _past_apps(apps: Sequence[DesiredApp], today: date) -> Iterator[Diagnostic]:
             counts[source.file, source.line, app.expires] += 1
     for (file, line, day), count in sorted(counts.items()):
         who = count_of(count, "app is", "apps are")
-        message = f"expires = {day} is in the past, so {who} not wanted any more"
+        message = f"expires = {day} is in the past, so {who} no longer wanted"
         yield _warning(file, line, message, "Correct the day, or remove what is over")
 
 

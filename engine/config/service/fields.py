@@ -106,9 +106,9 @@ def _check_fallback(types: list[str]) -> list[str]:
 
 def _check_date(value: Any) -> Any:
     if isinstance(value, datetime):
-        raise problem("this is a time of a day, and a whole day is meant", _DATE_HINT)
+        raise problem("expected a date, found a date with a time", _DATE_HINT)
     if isinstance(value, str):
-        raise problem(f"{show_value(value)} is text, and not a date", _DATE_HINT)
+        raise problem(f"{show_value(value)} is text, not a date", _DATE_HINT)
     if not isinstance(value, date):
         raise problem("this is not a date", _DATE_HINT)
     return value
@@ -147,7 +147,7 @@ def _one_of(words: tuple[str, ...], what: str) -> BeforeValidator:
 
 def _check_account(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
-        raise problem("an account is text, and this is a number", 'Put it between quotes: "111122223333"')
+        raise problem("expected the account as text, found a number", 'Put it between quotes: "111122223333"')
     return value
 
 

@@ -162,8 +162,8 @@ def _check_text(value: Any, shape: dict[str, Any], place: Place, problems: Probl
     pattern = shape.get("pattern", "")
     has_form = form_of(pattern) if pattern else None
     if has_form is not None and not has_form(value):
-        hint = "The service takes what fits " + show_value(pattern)
-        problems.error(Code.VALUE, place, f"{show_value(value)} does not have the form that the service takes", hint)
+        hint = "It must match " + show_value(pattern)
+        problems.error(Code.VALUE, place, f"{show_value(value)} does not match the service's pattern", hint)
 
 
 _CHECKS: Final[dict[str, Callable[[Any, dict[str, Any], Place, Problems], None]]] = {

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 ACCOUNT_WIDE_WORDS: Final = "per account"  # in the names of quotas that count every app of the account
 WELL: Final = frozenset({Outcome.CREATED, Outcome.REPLACED})
 MADE: Final = WELL | {Outcome.STILL_PENDING}
-OTHER_FIELDS: Final = "its fields are not those of the plan any more"
+OTHER_FIELDS: Final = "its fields are no longer those of the plan"
 HOURS_BEGUN: Final = "hours_begun"
 KEPT: Final = "kept"
 KEPT_HINT: Final = f"A later run stops it. To let it go now, remove its tag {KEEP_UNTIL_TAG}"
@@ -223,7 +223,7 @@ class AppOperation(Operation[Change, ObservedApp]):
         """
         if found.ownership is self.standing.ownership:
             return ""
-        return f"{why_not_ours(FLEET_TAG, found)}, which is not what it said when the plan was made"
+        return f"{why_not_ours(FLEET_TAG, found)}, which differs from when the plan was made"
 
     def spared(self, tags: Tags, wall: float) -> Trouble | None:
         """Return why an app whose hours are over stays: they have begun meanwhile, or its tag keeps it."""

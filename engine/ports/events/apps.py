@@ -10,7 +10,7 @@ from engine.ports.events.base import Event
 
 @dataclass(frozen=True, slots=True)
 class OwnershipUnread(Event, name="app.ownership_unread", level="warning"):
-    """Whose an app is could not be read; it is neither deleted nor replaced."""
+    """The owner of an app could not be read; appfleet neither deletes nor replaces it."""
 
     key: AppKey
     code: str
@@ -38,7 +38,7 @@ class AppCreated(Event, name="app.created"):
 
 @dataclass(frozen=True, slots=True)
 class AppAdopted(Event, name="app.adopted"):
-    """The app was there already, as declared, or has this fleet's tag now."""
+    """The app existed already, as declared, or has this fleet's tag now."""
 
     key: AppKey
 
@@ -69,7 +69,7 @@ class AppDeleteStarted(Event, name="app.delete_started"):
 
 @dataclass(frozen=True, slots=True)
 class AppDeleted(Event, name="app.deleted"):
-    """The app is gone."""
+    """The app is deleted."""
 
     key: AppKey
     seconds: float
@@ -77,7 +77,7 @@ class AppDeleted(Event, name="app.deleted"):
 
 @dataclass(frozen=True, slots=True)
 class AppRetried(Event, name="app.retried", level="warning"):
-    """The call failed in a way that passes; it is tried again in `delay_s` seconds."""
+    """The call failed temporarily; appfleet tries again in `delay_s` seconds."""
 
     key: AppKey
     attempt: int
@@ -100,7 +100,7 @@ class AppOutcomeUnknown(Event, name="app.outcome_unknown", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class AppFellBack(Event, name="app.fell_back", level="warning"):
-    """The next instance type of the app's `fallback` list is tried."""
+    """appfleet tries the next instance type of the app's `fallback` list."""
 
     key: AppKey
     from_type: str
@@ -131,7 +131,7 @@ class AppParked(Event, name="app.parked", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class AppStillPending(Event, name="app.still_pending", level="warning"):
-    """The app was accepted and had not settled when its time was up, or when the run ended before."""
+    """The app was accepted and had not settled when its time was up, or when the run ended."""
 
     key: AppKey
     seconds: float
@@ -142,7 +142,7 @@ class AppStillPending(Event, name="app.still_pending", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class AppSkipped(Event, name="app.skipped", level="warning"):
-    """Nothing was done for the app, or nothing more. `action` is none where the plan left it alone.
+    """appfleet did nothing for the app, or nothing more. `action` is none if the plan left it alone.
 
     Of an app in quarantine, `runs` counts the runs in a row in which it failed, and `last_run` is the last of them.
     """

@@ -38,7 +38,7 @@ class EndpointNotAws(Event, name="lane.endpoint_noticed", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class EndpointUnreachable(Event, name="lane.endpoint_unreachable", level="warning"):
-    """No connection to an endpoint; it is tried again. `domains` are the first of the `count` that need it."""
+    """No connection to an endpoint; appfleet tries again. `domains` are the first of the `count` that need it."""
 
     message: str
     domains: tuple[str, ...]
@@ -56,7 +56,7 @@ class CallAnswered(Event, name="call.answered", level="debug"):
 
 @dataclass(frozen=True, slots=True)
 class CallRetried(Event, name="call.retried", level="warning"):
-    """A read failed in a way that passes; it is asked again in `delay_s` seconds."""
+    """A read failed temporarily; appfleet asks again in `delay_s` seconds."""
 
     operation: str
     attempt: int
@@ -67,7 +67,7 @@ class CallRetried(Event, name="call.retried", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class LaneThrottled(Event, name="lane.throttled", level="warning"):
-    """The service said ThrottlingException; the lane's create or read rate is now `rate` calls a second."""
+    """The service said ThrottlingException; the lane's create or read rate is now `rate` calls per second."""
 
     lane: Lane
     operation: str
@@ -76,7 +76,7 @@ class LaneThrottled(Event, name="lane.throttled", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class LaneRateChanged(Event, name="lane.rate_changed", level="debug"):
-    """The adaptive throttle of `operation` moved, in calls a second."""
+    """The adaptive throttle of `operation` moved, in calls per second."""
 
     lane: Lane
     rate: float
@@ -85,7 +85,7 @@ class LaneRateChanged(Event, name="lane.rate_changed", level="debug"):
 
 @dataclass(frozen=True, slots=True)
 class LaneAwaited(Event, name="lane.awaited"):
-    """Another run holds the lane, or died in it. `seconds` is how long that lasts at most if it says nothing more."""
+    """Another run holds the lane, or died in it. `seconds` is the longest wait if that run stays silent."""
 
     lane: Lane
     holder: str
@@ -94,7 +94,7 @@ class LaneAwaited(Event, name="lane.awaited"):
 
 @dataclass(frozen=True, slots=True)
 class LaneStopped(Event, name="lane.stopped", level="error"):
-    """No call can succeed in this lane any more; what is left of it is skipped."""
+    """No call can succeed in this lane any more; the rest of its apps is skipped."""
 
     lane: Lane
     code: str
@@ -116,7 +116,7 @@ class BucketParked(Event, name="bucket.parked", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class TagIndexUnread(Event, name="lane.tag_index_unread"):
-    """The account's index of tags could not be read; apps are asked one by one where it decides something."""
+    """The account's index of tags could not be read; appfleet asks about apps one by one where it matters."""
 
     lane: Lane
     code: str
@@ -125,7 +125,7 @@ class TagIndexUnread(Event, name="lane.tag_index_unread"):
 
 @dataclass(frozen=True, slots=True)
 class BucketProbed(Event, name="bucket.probed"):
-    """One call was sent to see whether a parked bucket has room; `ok` says whether it had."""
+    """One call was sent to see whether a parked bucket has room; `ok` shows whether it had."""
 
     bucket: str
     ok: bool
@@ -133,7 +133,7 @@ class BucketProbed(Event, name="bucket.probed"):
 
 @dataclass(frozen=True, slots=True)
 class BucketReopened(Event, name="bucket.reopened"):
-    """A parked bucket takes calls again, after `seconds`."""
+    """A parked bucket accepts calls again, after `seconds`."""
 
     bucket: str
     seconds: float

@@ -10,7 +10,7 @@ from engine.ports.events.base import Event
 
 @dataclass(frozen=True, slots=True)
 class OwnerCallStarted(Event, name="owner.call_started"):
-    """A call that makes or deletes a user profile or space is being sent for the `attempt`th time."""
+    """A call that creates or deletes a user profile or space is being sent for the `attempt`th time."""
 
     key: Owner
     operation: str
@@ -19,7 +19,7 @@ class OwnerCallStarted(Event, name="owner.call_started"):
 
 @dataclass(frozen=True, slots=True)
 class OwnerAccepted(Event, name="owner.accepted"):
-    """The service took the call; the profile or space is Pending or Deleting now."""
+    """The service accepted the call; the profile or space is Pending or Deleting now."""
 
     key: Owner
     operation: str
@@ -28,7 +28,7 @@ class OwnerAccepted(Event, name="owner.accepted"):
 
 @dataclass(frozen=True, slots=True)
 class OwnerRetried(Event, name="owner.retried", level="warning"):
-    """A call about a profile or space failed in a way that passes; it is made again in `delay_s` seconds."""
+    """A call about a profile or space failed temporarily; appfleet tries again in `delay_s` seconds."""
 
     key: Owner
     attempt: int
@@ -40,7 +40,7 @@ class OwnerRetried(Event, name="owner.retried", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class OwnerOutcomeUnknown(Event, name="owner.outcome_unknown", level="warning"):
-    """A call about a profile or space may have been carried out; it is looked for before anything is sent again."""
+    """A call about a profile or space may have been carried out; appfleet looks for it before it sends more."""
 
     key: Owner
     attempt: int
@@ -51,7 +51,7 @@ class OwnerOutcomeUnknown(Event, name="owner.outcome_unknown", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSettled(Event, name="owner.settled"):
-    """A profile or space is as it should be: in service, or gone. `seconds` runs from its first call."""
+    """A profile or space is as declared: in service, or deleted. `seconds` runs from its first call."""
 
     key: Owner
     outcome: str
@@ -60,7 +60,7 @@ class OwnerSettled(Event, name="owner.settled"):
 
 @dataclass(frozen=True, slots=True)
 class OwnerFailed(Event, name="owner.failed", level="error"):
-    """A profile or space did not end well; what needs it is skipped."""
+    """A profile or space did not end well; the apps that need it are skipped."""
 
     key: Owner
     outcome: str
@@ -91,7 +91,7 @@ class UserAssigned(Event, name="owner.user_assigned"):
 
 @dataclass(frozen=True, slots=True)
 class UserUnassigned(Event, name="owner.user_unassigned", level="warning"):
-    """The user of a new profile could not be assigned; a finding of the run has the command that does it."""
+    """The user of a new profile could not be assigned; a finding of the run has a command that does it."""
 
     key: Owner
     user: str
@@ -101,7 +101,7 @@ class UserUnassigned(Event, name="owner.user_unassigned", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class OwnersUnread(Event, name="owner.unread", level="warning"):
-    """Profiles or spaces of a domain could not be looked at; their apps are left to the service's own answer."""
+    """Profiles or spaces of a domain could not be read; the service's own answer decides about their apps."""
 
     domain: str
     code: str

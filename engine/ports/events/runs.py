@@ -9,7 +9,7 @@ from engine.ports.events.base import Event
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event, name="run.started"):
-    """A run began; `changes` will be made."""
+    """A run started; it will make `changes` changes."""
 
     fleet: str
     version: str
@@ -50,7 +50,7 @@ class PlanComputed(Event, name="plan.computed"):
 
 @dataclass(frozen=True, slots=True)
 class RuleFired(Event, name="rule.fired", level="warning"):
-    """A rule, a guardrail or a check had something to say: once for all apps that it says the same of.
+    """A rule, a guardrail or a check has a finding: once for all apps with the same message.
 
     `key` is the first of them and empty where it is about none; `count` is how many they are, `keys` names the first.
     """
@@ -74,7 +74,7 @@ class JournalFailed(Event, name="journal.failed", level="error"):
 
 @dataclass(frozen=True, slots=True)
 class LibraryWarned(Event, name="library.warned", level="warning"):
-    """A library that we use logged a warning or worse."""
+    """A library that appfleet uses logged a warning or worse."""
 
     logger: str
     message: str
@@ -110,14 +110,14 @@ class RunFinished(Event, name="run.finished"):
 
 @dataclass(frozen=True, slots=True)
 class ReportKept(Event, name="report.kept"):
-    """The report and the result of the run are in `where`, as `--report-to` asks for; the log follows."""
+    """The report and the result of the run are in `where`, because of `--report-to`; the log follows."""
 
     where: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFailed(Event, name="report.failed", level="error"):
-    """The report or the result could not be kept in `where`. Changes no exit code."""
+    """The report or the result could not be kept in `where`. The exit code does not change."""
 
     where: str
     message: str
@@ -126,14 +126,14 @@ class ReportFailed(Event, name="report.failed", level="error"):
 
 @dataclass(frozen=True, slots=True)
 class TelemetrySent(Event, name="telemetry.sent", level="debug"):
-    """The run's trace, of so many `spans`, and its metrics went to where the OTEL_ variables say."""
+    """The run's trace, with `spans` spans, and its metrics were sent to the endpoint of the OTEL_ variables."""
 
     spans: int
 
 
 @dataclass(frozen=True, slots=True)
 class TelemetryFailed(Event, name="telemetry.failed", level="warning"):
-    """The run's trace or metrics could not be sent. Changes no exit code."""
+    """The run's trace or metrics could not be sent. The exit code does not change."""
 
     message: str
     hint: str = ""
@@ -141,7 +141,7 @@ class TelemetryFailed(Event, name="telemetry.failed", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class NotifySent(Event, name="notify.sent"):
-    """A `[[notify]]` took the notice of this run's end; `channel` names its command, topic or variable."""
+    """A `[[notify]]` accepted the notice of this run's end; `channel` names its command, topic or variable."""
 
     channel: str
     attempts: int
@@ -149,7 +149,7 @@ class NotifySent(Event, name="notify.sent"):
 
 @dataclass(frozen=True, slots=True)
 class NotifyFailed(Event, name="notify.failed", level="error"):
-    """A `[[notify]]` did not take the notice, so nobody behind it knows of this end. Changes no exit code."""
+    """A `[[notify]]` did not accept the notice, so its receiver does not know of this end. The exit code stays."""
 
     channel: str
     attempts: int
@@ -159,7 +159,7 @@ class NotifyFailed(Event, name="notify.failed", level="error"):
 
 @dataclass(frozen=True, slots=True)
 class ProblemFound(Event, name="problem.found", level="error"):
-    """A fleet or policy file has a problem. `source` is its file and line, `key_path` what it is about."""
+    """A fleet or policy file has a problem. `source` is its file and line, `key_path` the key."""
 
     source: str
     key_path: str

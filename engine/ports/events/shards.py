@@ -9,7 +9,7 @@ from engine.ports.events.base import Event
 
 @dataclass(frozen=True, slots=True)
 class WorkersStarted(Event, name="workers.started"):
-    """`count` workers are there after `seconds`; `scheduler` is where they are, and empty for this machine."""
+    """`count` workers are ready after `seconds`; `scheduler` is their scheduler, empty for this machine."""
 
     count: int
     seconds: float
@@ -18,7 +18,7 @@ class WorkersStarted(Event, name="workers.started"):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost(Event, name="workers.lost", level="warning"):
-    """The worker of a shard is gone. It is started again (`shard.started`), unless this was the last of its tries."""
+    """The worker of a shard is lost. The shard starts again (`shard.started`), unless this was its last try."""
 
     shard: str
     step: str
@@ -28,7 +28,7 @@ class WorkerLost(Event, name="workers.lost", level="warning"):
 
 @dataclass(frozen=True, slots=True)
 class ShardStarted(Event, name="shard.started"):
-    """A worker was given a shard; `step` is plan or apply, `tries` counts from 1."""
+    """A worker got a shard; `step` is plan or apply, `tries` counts from 1."""
 
     shard: str
     step: str

@@ -46,11 +46,11 @@ def differences(story: RunStory) -> Differences | None:
     made = {key for key, app in now.items() if app.outcome == Outcome.CREATED.value}
     made_then = {key for key, app in then.items() if app.outcome == Outcome.CREATED.value}
     changes = (
-        _change("went wrong that did not before", bad_now - bad_then, bad=True),
-        _change("went wrong again", bad_now & bad_then, bad=True),
-        _change("are well that went wrong before", (bad_then & now.keys()) - bad_now, bad=False),
-        _change("went wrong before and were not worked on now", bad_then - now.keys(), bad=False),
-        _change("were created in both runs: somebody or something ends them", made & made_then, bad=True),
+        _change("with a new problem", bad_now - bad_then, bad=True),
+        _change("with a problem again", bad_now & bad_then, bad=True),
+        _change("recovered", (bad_then & now.keys()) - bad_now, bad=False),
+        _change("with a problem before, and not worked on now", bad_then - now.keys(), bad=False),
+        _change("created in both runs: somebody or something ends them", made & made_then, bad=True),
     )
     return Differences(
         before.run.run_id,

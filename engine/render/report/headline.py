@@ -25,11 +25,11 @@ _ENDED: Final = {
     RunResult.DENIED.value: "was denied",
     RunResult.INTERRUPTED.value: "was interrupted",
     RunResult.FAILED.value: "failed",
-    "": "died without an end",
+    "": "ended without a result",
 }
 # Settings that could not be changed yet: whoever reads that nothing is left would not look again.
-_LEFT: Final = "Nothing left to do for apps. What is left for profiles and spaces is below. To check again:"
-_WITHOUT_END: Final = "The run never wrote its end. Run it again: it looks at what exists before it does anything:"
+_LEFT: Final = "Nothing left to do for apps. The rest for profiles and spaces is below. To check again:"
+_WITHOUT_END: Final = "The run never wrote its end. Run it again: it checks what exists before it does anything:"
 _RUNNING: Final = "This page shows what the run has noted so far. To run again once it has ended:"
 _CAUSE_MAX_CHARS: Final = 200
 
@@ -80,7 +80,7 @@ def _causes(story: RunStory, apps: Sequence[AppRecord]) -> str:
     parts: list[str] = []
     for outcome, words in (
         (Outcome.FAILED, "failed"),
-        (Outcome.PARKED, "waited for a quota in vain"),
+        (Outcome.PARKED, "waited for a quota that stayed full"),
         (Outcome.STILL_PENDING, "still starting or being deleted"),
         (Outcome.DENIED, "denied by a rule"),
         (Outcome.SKIPPED, "skipped"),

@@ -163,8 +163,8 @@ def report_html(
 def _charts(timeline: RunTimeline, spans: dict[Any, tuple[Span, ...]], end_s: float) -> dict[str, Any]:
     """Return what is drawn over the time of the run."""
     kinds = (
-        ("Changes a second", "CreateApp, DeleteApp and what shares their throttle", False),
-        ("Listings a second", "ListApps and other reads", True),
+        ("Changes per second", "CreateApp, DeleteApp and calls that share their throttle", False),
+        ("Listings per second", "ListApps and other reads", True),
     )
     charts = [(name, note, calls_chart(timeline.calls, end_s, reads=reads)) for name, note, reads in kinds]
     return {
@@ -334,6 +334,6 @@ def _cost(apps: Sequence[AppRecord], timeline: RunTimeline) -> str:
     known = [usd for usd in found if usd is not None]
     if not known:
         return ""
-    text = f"{count_of(len(known), 'new app')} add {sum(known):,.2f} USD an hour while in service"
+    text = f"{count_of(len(known), 'new app')} add {sum(known):,.2f} USD per hour while in service"
     missing = len(made) - len(known)
     return f"{text}; {count_of(missing, 'app')} without a known price" if missing else text

@@ -57,7 +57,7 @@ def save_world(world: World, path: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
-        why = "its folder is not there" if error.errno == errno.ENOENT else error.strerror
+        why = "its folder does not exist" if error.errno == errno.ENOENT else error.strerror
         space = "Free some space, or choose" if error.errno in _NO_SPACE else "Choose"
         raise StateError(
             f"the simulator's world cannot be written to {path}: {why}",

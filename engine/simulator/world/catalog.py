@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# USD an hour, made up: nearly what such machines cost.
+# USD per hour, made up: nearly what such machines cost.
 PRICES: Final = {
     "ml.t3.medium": 0.05,
     "ml.t3.large": 0.1,

@@ -113,7 +113,7 @@ class World:
         self.rng = rng or random.Random(0)
         self.account = account  # of callers whose credentials name none
         self.scenario = ""  # the digest of the scenario that was laid over this world
-        self.prices = dict(PRICES)  # USD an hour by instance type
+        self.prices = dict(PRICES)  # USD per hour by instance type
         self.center = IdentityCenter()
         self.ingredients = Ingredients()
         self.external_ids: dict[str, str] = {}  # what the trust policy of a role requires, by the role's ARN

@@ -68,7 +68,11 @@ def test_a_file_that_plans_to_a_change_is_a_bug_and_names_the_app(monkeypatch: p
     made = import_fleet("imported", [FOUND])
     monkeypatch.setattr(f"{STEPS}.import_fleet", lambda *_: made)
 
-    with pytest.raises(BugError, match=r"plans to changes: main/user/alice/Canvas/default create \(absent\)"):
+    with pytest.raises(
+        BugError,
+        match=r"planning the imported file shows changes: "
+        r"main/user/alice/Canvas/default create \(absent\)",
+    ):
         checked(*MADE_OF, [replace(FOUND, apps={})], NOW)
 
 
@@ -84,7 +88,9 @@ def test_a_file_that_does_not_declare_an_owner_as_it_is_is_a_bug_and_names_the_f
     made = import_fleet("imported", [first])
     monkeypatch.setattr(f"{STEPS}.import_fleet", lambda *_: made)
 
-    with pytest.raises(BugError, match="plans to changes: main/user/alice differs in execution_role"):
+    with pytest.raises(
+        BugError, match="planning the imported file shows changes: main/user/alice differs in execution_role"
+    ):
         checked(*MADE_OF, [second], NOW)
 
 
@@ -144,7 +150,7 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     link = tmp_path / "fleet.toml"
     link.symlink_to("nowhere")
 
-    with pytest.raises(UsageError, match="is there already, and nothing is overwritten"):
+    with pytest.raises(UsageError, match="already exists, and appfleet does not overwrite it"):
         put(link, "schema = 1\n")
     assert list(tmp_path.iterdir()) == [link]
 
@@ -226,7 +232,7 @@ def test_a_file_that_was_made_meanwhile_is_not_overwritten(tmp_path: Path, monke
     target.write_text("mine")
     monkeypatch.setattr(f"{STEPS}.require_free", lambda _: None)
 
-    with pytest.raises(UsageError, match="was made meanwhile"):
+    with pytest.raises(UsageError, match="was created meanwhile"):
         put(target, "schema = 1\n")
     assert target.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [target]

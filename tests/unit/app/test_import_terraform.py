@@ -65,7 +65,7 @@ def test_tags_that_all_apps_have_are_written_once(tmp_path: Path, capfd: pytest.
     document = tomllib.loads(told.out)
     assert document["defaults"]["tags"] == {"cost-center": "4711"}
     assert [one["tags"] for one in document["apps"].values()] == [{"managed-by": "terraform"}, {"owner name": "bob@x"}]
-    assert "tag appfleet:fleet is not in a form that a fleet file takes" in told.err
+    assert "tag appfleet:fleet has a form that a fleet file does not allow" in told.err
 
 
 def test_a_sensitive_value_is_written_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +143,7 @@ def test_the_fleet_and_its_domain_have_the_names_that_were_given(
         (["--name", ""], "name"),
         (["--domain-name", "a b"], "is not a name"),
         (["--region", "nowhere"], "region"),
-        (["--simulate"], "reads a file, and no simulated domain"),
+        (["--simulate"], "reads a file, not a simulated domain"),
         (["--all-domains"], "--from-terraform and --all-domains exclude each other"),
         (["--domain-id", "d-nothing"], "has nothing of domain d-nothing"),
     ],

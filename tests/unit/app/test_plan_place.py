@@ -86,7 +86,7 @@ async def test_a_lane_without_a_plan_and_another_approval_are_refused(tmp_path: 
     await place.put_index({"fingerprint": "sha256:a"})
     with pytest.raises(StalePlanError, match="was approved with other plans before"):
         await place.put_index({"fingerprint": "sha256:b"})
-    with pytest.raises(StalePlanError, match=r"index.json is not what gate writes"):
+    with pytest.raises(StalePlanError, match=r"index.json was not written by gate"):
         await approved_index(place)
 
 

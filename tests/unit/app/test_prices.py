@@ -159,7 +159,7 @@ async def test_who_may_not_ask_is_told_at_once() -> None:
     ("offers", "said"),
     [
         ((), "among 0 offers. Write"),
-        ((offer("ml.t3.medium", "dear"),), "among 1 offers: ml.t3.medium: an offer without one price in USD an hour"),
+        ((offer("ml.t3.medium", "dear"),), "among 1 offers: ml.t3.medium: an offer without one price in USD per hour"),
     ],
 )
 async def test_a_list_without_a_price_is_an_error_with_what_was_found(offers: tuple[Any, ...], said: str) -> None:
@@ -237,7 +237,7 @@ def test_a_file_that_changed_while_the_list_was_read_is_left_as_it_is(tmp_path: 
     out.write_text("# mine\n")
     with pytest.raises(UsageError, match="was changed meanwhile"):
         put_prices(out, standing, [TABLE], DAY)
-    with pytest.raises(UsageError, match="was made meanwhile"):
+    with pytest.raises(UsageError, match="was created meanwhile"):
         put_prices(out, Standing(), [TABLE], DAY)
     assert out.read_text() == "# mine\n"
     out.unlink()

@@ -94,7 +94,7 @@ def test_every_choice_has_the_nearest_word(run: Run, tmp_path: Path, written: st
             "fleet.toml:4: this is not a plain space but U+00A0 (no-break space) (column 5). Replace it",
         ),
         (FLEET.replace("type =", "\u200btype =", 1), "fleet.toml:4: this is not a plain space but U+200B (zero width"),
-        (FLEET.replace('"Canvas"', "\u201cCanvas\u201d"), "fleet.toml:7: this is a typographic quote, and no quote"),
+        (FLEET.replace('"Canvas"', "\u201cCanvas\u201d"), "fleet.toml:7: TOML does not accept this typographic quote"),
     ],
 )
 def test_what_toml_cannot_take_is_said_in_the_right_words(run: Run, tmp_path: Path, fleet: str, said: str) -> None:
@@ -125,7 +125,7 @@ def test_what_is_over_is_warned_about_and_told_by_the_plan(run: Run, tmp_path: P
         FLEET.replace('type = "Canvas"\n', 'type = "Canvas"\nexpires = 2024-02-29\n'),
         RULE.replace("manditory", "advisory") + exception,
     )
-    past = "expires = 2024-02-29 is in the past, so 1 app is not wanted any more"
+    past = "expires = 2024-02-29 is in the past, so 1 app is no longer wanted"
     for ran in (run("validate"), run("validate", "--strict")):
         assert ran.code == 0
         assert f"fleet.toml:8: warning: {past}" in ran.err
@@ -154,7 +154,7 @@ def test_many_apps_that_expire_on_one_day_are_warned_about_days_before(
 
 def test_a_name_that_is_there_twice_is_warned_about(run: Run, tmp_path: Path) -> None:
     write(tmp_path, FLEET + '[domains.research.teams.t]\nmembers = ["ana", "bo", "ana"]\n')
-    assert 'fleet.toml:15: warning: domains.research.teams.t.members[2]: "ana" is there twice' in run("validate").err
+    assert 'fleet.toml:15: warning: domains.research.teams.t.members[2]: "ana" appears twice' in run("validate").err
 
 
 def test_an_empty_folder_is_told_of_init(run: Run) -> None:

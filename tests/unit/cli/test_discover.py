@@ -88,7 +88,7 @@ def test_a_file_that_would_change_is_exit_code_2(run: Run, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--check",), "--check compares with a file, and no file is named"),
+        (("--check",), "--check needs a file to compare with"),
         (("--organization",), "--organization needs the role to assume in each account"),
         (("--role", "x"), "--role is for the accounts of an organization"),
         (("--organization", "--role", "arn:aws:iam::1:role/x"), "is not the name of a role"),
@@ -99,7 +99,7 @@ def test_a_file_that_would_change_is_exit_code_2(run: Run, monkeypatch: pytest.M
         (("--account-tag", "a=b"), "--account-tag is for the accounts of an organization"),
         (("--domain-tag", "a"), "--domain-tag: 'a' is not KEY=VALUE"),
         (("--regions", "Europe"), "'Europe' is not a region"),
-        (("--regions", ","), "--regions names none"),
+        (("--regions", ","), "--regions is empty"),
         (("--out", "no/such/folder/a.csv"), "--out no/such/folder/a.csv cannot be written"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_pattern_of_policies_that_matches_nothing_is_a_finding_everywhere(
 @pytest.mark.parametrize(
     ("head", "instance_type", "said"),
     [
-        ("", "ml.t3.medium", 'no policy holds: "policies/*.toml" matches no file, and policies names no other'),
+        ("", "ml.t3.medium", 'no policy applies: "policies/*.toml" matches no file, and policies names no other'),
         ('policies = []\ninclude = ["team/*.toml"]', "ml.t3.medium", '"team/*.toml" matches no file'),
         (
             "policies = []",

@@ -84,7 +84,7 @@ def test_a_document_of_another_time_is_no_plan_to_apply(run: Run, fleet: Callabl
     (tmp_path / "plan.json").write_text(text)
     ran = run("apply", "--simulate=world.toml", "plan.json", "--yes")
     assert ran.code != 0
-    assert "it says what would be done at 2027-01-15T08:00:00Z (--at)" in ran.err
+    assert "it is a plan for another time, 2027-01-15T08:00:00Z (--at)" in ran.err
 
 
 @pytest.mark.parametrize("command", ["plan", "status"])

@@ -9,9 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-SAID = (
-    "the folder that this command is called in is not there any more. Change to one that is (cd DIR), then run it again"
-)
+SAID = "the current folder no longer exists. Change to another folder (cd DIR), then run it again"
 
 
 @pytest.fixture

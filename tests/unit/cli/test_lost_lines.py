@@ -46,7 +46,7 @@ def test_a_typo_of_a_domain_deletes_nobodys_app(run: Run, tmp_path: Path) -> Non
     assert run("apply", "--simulate", "--yes").code == 0
     lay(tmp_path, "bo,prod-eu", "carol,prod-ue")
     pruned = run("apply", "--simulate", "--prune", "--yes")
-    assert "nothing is pruned: people.csv:3: no team takes this line" in pruned.out
+    assert "nothing is pruned: people.csv:3: no team selects this line" in pruned.out
     assert 'its domain is "prod-ue". Did you mean "prod-eu"?' in pruned.out
     lay(tmp_path, "bo,prod-eu", "carol,prod-eu")
     assert "2 apps" in run("status", "--simulate").out
@@ -57,7 +57,7 @@ def test_more_values_than_are_shown_are_counted(tmp_path: Path) -> None:
     values = LOST_LINES_SHOWN_MAX_COUNT + 5
     loaded = load_fleet(lay(tmp_path, "bo,prod-eu", *(f"p{number},other-{number}" for number in range(values))))
     assert len(loaded.warnings) == LOST_LINES_SHOWN_MAX_COUNT
-    assert loaded.fleet.prune_refusal.endswith(f"people.csv:3: no team takes {values} lines, this one first")
+    assert loaded.fleet.prune_refusal.endswith(f"people.csv:3: no team selects {values} lines, this one first")
 
 
 def test_a_hundred_thousand_lines_of_others_cost_one_look(tmp_path: Path) -> None:

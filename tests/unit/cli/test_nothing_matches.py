@@ -59,9 +59,9 @@ def _fleet(tmp_path: Path) -> None:
         (("--space", "pia"), 'no space matches "pia". Did you mean pia-lab?'),
         (("--space", "x*"), 'no space matches "x*". There are: bo-lab, pia-lab'),
         (("--app-type", "JupyterLap"), 'no app type matches "JupyterLap". Did you mean JupyterLab?'),
-        (("--key", LAB.replace("pia", "pai")), f"names no app that is declared or there. Did you mean {LAB}?"),
-        (("--key", LAB.replace("space", "user")), f"names no app that is declared or there. Did you mean {LAB}?"),
-        (("--key", CANVAS.replace("pia", "Pia")), f"names no app that is declared or there. Did you mean {CANVAS}?"),
+        (("--key", LAB.replace("pia", "pai")), f"matches no declared or existing app. Did you mean {LAB}?"),
+        (("--key", LAB.replace("space", "user")), f"matches no declared or existing app. Did you mean {LAB}?"),
+        (("--key", CANVAS.replace("pia", "Pia")), f"matches no declared or existing app. Did you mean {CANVAS}?"),
         (("--key", CANVAS.replace("research", "reserch")), 'no domain matches "reserch". Did you mean research?'),
         (("--team", "vision", "--team", "visoin"), 'no team matches "visoin"'),
         (("--team", "vision", "--space", "nobody"), 'no space matches "nobody"'),
@@ -109,7 +109,7 @@ def test_a_selector_that_matches_an_app_that_nobody_declares_passes(run: Run, tm
 def test_a_key_of_a_flag_that_names_nothing_is_refused(run: Run, command: tuple[str, ...], flag: str) -> None:
     ran = run(*command, "--simulate", flag, CANVAS.replace("pia", "pai"))
     assert ran.code == 64
-    assert f"{flag} {CANVAS.replace('pia', 'pai')} names no app that is declared or there. Did you mean" in ran.err
+    assert f"{flag} {CANVAS.replace('pia', 'pai')} matches no declared or existing app. Did you mean" in ran.err
 
 
 def test_a_key_with_a_typo_is_not_explained_away(run: Run) -> None:

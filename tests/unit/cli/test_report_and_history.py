@@ -151,12 +151,12 @@ def test_history_as_json_takes_a_limit(run: Run) -> None:
 def test_history_of_nothing_is_no_error(run: Run) -> None:
     ran = run("history")
     assert ran.code == 0
-    assert "No run is kept here yet" in ran.out
+    assert "No runs yet" in ran.out
 
 
 def test_history_is_of_the_fleet_that_the_file_names(run: Run, nights: Path) -> None:
     (nights / "fleet.toml").write_text('name = "web"')
-    assert "No run is kept here yet" in run("history").out
+    assert "No runs yet" in run("history").out
     (nights / "fleet.toml").write_text('name = "ml-platform"')
     assert NIGHTS[1] in run("history").out
 

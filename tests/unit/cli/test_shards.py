@@ -143,7 +143,7 @@ def test_gate_denies_what_only_all_shards_together_break(fleet: Run) -> None:
     assert "Denied: nothing was approved. Change the files or the flags, then plan every shard again" in text.out
     ran = fleet("apply", "--shard", "0/2", "plans-2", "--simulate=quick.toml")
     assert ran.code == 1
-    assert "plans-2 holds nothing that was approved" in ran.err
+    assert "plans-2 has no approved plans" in ran.err
 
 
 def test_limits_hold_for_all_shards_together(small: Run, tmp_path: Path) -> None:

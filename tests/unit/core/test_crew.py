@@ -37,7 +37,7 @@ def test_what_is_not_an_address_is_refused(address: str) -> None:
 
 
 def test_nobody_on_the_way_may_run_code_in_the_workers() -> None:
-    with pytest.raises(UsageError, match=r"whoever reaches a tcp:// scheduler can run code in its workers"):
+    with pytest.raises(UsageError, match=r"anyone who reaches a tcp:// scheduler can run code in its workers"):
         crew_of(None, "tcp://10.0.0.7:8786")
 
 

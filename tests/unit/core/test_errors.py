@@ -115,5 +115,5 @@ def test_a_limit_below_the_request_never_fits(facts: QuotaFacts, *, never: bool)
 def test_a_bug_says_that_it_is_ours_and_what_to_report() -> None:
     assert str(BugError("two plans")) == (
         "this is a bug in appfleet: two plans. "
-        "Please report it with the log of this run; what was done is in the result"
+        "Please report it with the log of this run; the result shows what was done"
     )

@@ -31,14 +31,14 @@ def test_where_it_was_asked_is_kept_and_what_is_left_out_often_is_counted() -> N
     assert (table.prices, table.endpoint) == ({"ml.m5.large": 0.05}, "http://127.0.0.1:9")
     assert table.left_out == (
         "an offer that names no instance type of this region (2 times)",
-        "ml.t3.medium: an offer without one price in USD an hour",
+        "ml.t3.medium: an offer without one price in USD per hour",
     )
 
 
 def test_offers_that_disagree_are_left_out_with_both_prices() -> None:
     table = price_table(REGION, [offer(), offer(usd="0.06")])
     assert table.prices == {}
-    assert table.left_out == ("ml.t3.medium: offers disagree: 0.05, 0.06 USD an hour",)
+    assert table.left_out == ("ml.t3.medium: offers disagree: 0.05, 0.06 USD per hour",)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_offers_that_disagree_are_left_out_with_both_prices() -> None:
 def test_an_offer_without_one_price_an_hour_is_left_out(wrong: dict[str, Any]) -> None:
     table = price_table(REGION, [wrong])
     assert table.prices == {}
-    assert table.left_out == ("ml.t3.medium: an offer without one price in USD an hour",)
+    assert table.left_out == ("ml.t3.medium: an offer without one price in USD per hour",)
 
 
 @pytest.mark.parametrize(

@@ -448,7 +448,7 @@ def test_what_could_not_be_read_is_said_once_in_the_plan() -> None:
         owner_rooms={LANE: OwnerRoom(unread_because=why)},
     )
     assert [(one.rule, one.message) for one in Draft(a_fleet(), facts, options()).plan.findings] == [
-        ("quotas", f"quotas of {LANE} are not known: not you. Nothing is held back because of it"),
+        ("quotas", f"quotas of {LANE} are not known: not you. This does not hold back any app"),
         (
             "tags",
             f"tags in account {LANE.account}, region {LANE.region} were not read: no. {NOT_KNOWN}",
@@ -533,7 +533,7 @@ def test_a_plan_that_could_not_be_read_holds_nothing_back_and_is_named() -> None
     assert finding.enforcement == "advisory"
     assert finding.message == (
         "training plan p5-week-50 was not read: it is not allowed. "
-        "Its apps are sent without knowing whether it has room"
+        "appfleet creates its apps without knowing whether it has room"
     )
 
 

@@ -91,7 +91,7 @@ def test_apps_that_their_plan_cannot_run_are_left_alone_with_one_finding(found: 
 )
 def test_a_status_that_need_not_stop_an_app_is_only_said(found: TrainingPlan, said: str) -> None:
     made = judged({ARN: found})
-    assert [finding.message for finding in made.findings] == [f"{said}Its apps are sent all the same"]
+    assert [finding.message for finding in made.findings] == [f"{said}appfleet creates its apps anyway"]
     assert made.summary["create"] == 3
 
 

@@ -88,7 +88,7 @@ def test_what_is_declared_or_observed_passes() -> None:
         (Selectors(users=("bob",)), "There is no user profile at all"),
         (Selectors(spaces=("x",)), "There are: alice-lab"),
         (Selectors(app_types=("JupyterLap",)), "Did you mean JupyterLab?"),
-        (Selectors(keys=(GHOST,)), "names no app that is declared or there"),
+        (Selectors(keys=(GHOST,)), "matches no declared or existing app"),
         (Selectors(keys=(GHOST._replace(domain="lab"),)), 'no domain matches "lab"'),
         (
             Selectors(teams=("watchers",), spaces=("alice-lab",)),
@@ -109,7 +109,7 @@ def test_a_domain_that_was_not_listed_or_not_whole_hides_what_is_there() -> None
     asked = (AskedKeys("--replace", {GHOST}),)
     require_found(Selectors(users=("bob",)), (), FLEET, seen(error=ScanIncomplete("no", operation="ListApps")))
     require_found(Selectors(), asked, FLEET, seen(whole=False))
-    assert "--replace research/user/ghost/Canvas/default names no app" in refused(Selectors(), *asked)
+    assert "--replace research/user/ghost/Canvas/default matches no declared" in refused(Selectors(), *asked)
 
 
 def test_the_nearest_key_is_found_part_by_part() -> None:

@@ -85,7 +85,7 @@ def test_what_is_gone_or_going_is_not_named() -> None:
 
 def test_what_the_run_made_in_a_domain_that_is_not_declared_any_more_is_named() -> None:
     made = with_owners_undone(EMPTY, RunOwners("r1", MADE_AT, {ALICE: MADE[ALICE]}), Facts(observe()))
-    assert told(made) == ["user profile alice is not deleted: its domain is not in the fleet any more"]
+    assert told(made) == ["user profile alice is not deleted: its domain is no longer in the fleet"]
     assert made.findings[0].rule == "offboard"
 
 
@@ -149,7 +149,7 @@ def test_what_is_unset_already_is_left_in_silence(now: dict[str, Any]) -> None:
             {"idle_minutes": None},
             {"idle_minutes": 90},
             idle(90),
-            "idle_minutes is 90 and was unset: no call takes it away again",
+            "idle_minutes is 90 and was unset: no call can unset it",
         ),
         (
             {"idle_minutes": 60},
@@ -189,7 +189,7 @@ def test_a_field_that_stays_is_named_with_its_reason(
 
 def test_a_field_that_the_run_set_to_nothing_much_is_not_taken_for_unset() -> None:
     made = restored({"settings.Size": None}, {"settings.Size": 0}, space({"Size": 0}))
-    assert told(made) == ["not put back: settings.Size is 0 and was unset: no call takes it away again"]
+    assert told(made) == ["not put back: settings.Size is 0 and was unset: no call can unset it"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_nothing_is_put_back_of_an_owner_that_is_gone(row: ObservedOwner | None)
 def test_what_was_updated_in_a_domain_that_is_not_declared_any_more_is_named() -> None:
     done = RunOwners("r1", MADE_AT, {}, frozenset(), {LAB: Updated({}, {})})
     assert told(with_owners_undone(EMPTY, done, Facts(observe()))) == [
-        "not put back: its domain is not in the fleet any more"
+        "not put back: its domain is no longer in the fleet"
     ]
 
 

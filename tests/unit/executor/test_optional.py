@@ -39,7 +39,7 @@ async def test_silent_services_of_all_lanes_cost_one_bound_in_all() -> None:
         for lane in (HERE, THERE):
             with pytest.raises(Unreachable, match=f"{operation} {said}"):
                 await services.ask(operation, lane, silence)
-            said = "was not called: other services"
+            said = "was not called: other optional services"
     assert now() == pytest.approx(OPTIONAL_SERVICES_MAX_SECONDS)
     assert len(services.unread) == 4
 

@@ -44,7 +44,7 @@ def told(status: str) -> tuple[str, list[str]]:
 def test_an_owner_that_is_about_to_be_made_is_not_the_reason_so_the_domain_is_asked() -> None:
     assert told("InService") == (TOO_EARLY.message, ["DescribeSpace", "DescribeDomain"])
     assert told("Updating")[0] == "domain research (d-1) is Updating"
-    assert told("Update_Failed")[0] == "domain research (d-1) is Update_Failed, so nothing can be made in it"
+    assert told("Update_Failed")[0] == "domain research (d-1) is Update_Failed, so nothing can be created in it"
 
 
 class AlreadyThere(OneDomain):

@@ -62,7 +62,7 @@ def look(operation: OwnerOperation, row: ObservedOwner | None, at: float = NOW) 
 @pytest.mark.parametrize(
     ("row", "how"),
     [
-        (None, "it does not exist any more"),
+        (None, "it no longer exists"),
         (there(status="Deleting"), "it is being deleted"),
         (there(status="Failed"), "it has Failed"),
         (replace(there(), created_at=5_000.0), "it was made again since the plan"),

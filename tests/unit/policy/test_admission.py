@@ -158,10 +158,10 @@ def test_an_exception_for_one_instance_type_does_not_cover_the_others() -> None:
 
 
 def test_a_mandatory_group_rule_speaks_of_the_group_and_of_no_key() -> None:
-    rule = a_rule("budget", "hourly_usd <= 1.0", scope="team", message="{count} apps for {hourly_usd} USD an hour")
+    rule = a_rule("budget", "hourly_usd <= 1.0", scope="team", message="{count} apps for {hourly_usd} USD per hour")
     apps = [an_app(team="vision", instance_type="ml.g5.xlarge"), an_app(CANVAS, team="vision")]
     (finding,) = admission(rule).admit(apps, DOMAINS, TODAY).findings
-    assert (finding.key, finding.message) == ("", "team vision: 2 apps for 1.55 USD an hour")
+    assert (finding.key, finding.message) == ("", "team vision: 2 apps for 1.55 USD per hour")
 
 
 def test_a_skip_group_rule_denies_the_apps_of_that_group_alone() -> None:

@@ -61,7 +61,7 @@ def test_one_delete_more_than_destroy_max_is_denied_with_the_numbers_and_the_way
     assert (finding.rule, finding.enforcement, finding.key) == ("safety.destroy_max", "mandatory", "")
     assert finding.source == "policies/execution.toml:44"
     assert finding.message == (
-        "domain research: 11 apps would be deleted, more than the 10 of [safety].destroy_max: if that is meant, add "
+        "domain research: 11 apps would be deleted, more than the 10 of [safety].destroy_max: if you intend this, add "
         "--allow-destructive 'research/*=13'"
     )
 
@@ -165,7 +165,7 @@ def test_the_added_cost_takes_the_dearest_type_of_each_create() -> None:
     changes = [_create(1), _create(2, fallback=("ml.g5.xlarge",))]
     assert _check(*changes, hourly_usd_max=1.55) == ()
     (finding,) = _check(*changes, hourly_usd_max=1.5)
-    assert "1.55 USD an hour would be added, more than the 1.50 of [safety].hourly_usd_max" in finding.message
+    assert "1.55 USD per hour would be added, more than the 1.50 of [safety].hourly_usd_max" in finding.message
     assert "set hourly_usd_max to 1.55 or more" in finding.message
 
 
@@ -188,7 +188,7 @@ def test_apps_without_a_price_are_counted_by_type_and_denied_under_a_limit() -> 
 def test_cost_is_held_against_the_limit_in_all_domains_together() -> None:
     changes = [_create(1, "ml.g5.xlarge"), _create(1, "ml.g5.xlarge", "lab")]
     (finding,) = _check(*changes, hourly_usd_max=2.0)
-    assert finding.message.startswith("all domains together: 2.90 USD an hour")
+    assert finding.message.startswith("all domains together: 2.90 USD per hour")
     assert "narrow the run with --domain or --team" in finding.message
 
 

@@ -23,16 +23,16 @@ def test_values_cannot_bring_control_characters_into_a_message() -> None:
 @pytest.mark.parametrize(
     ("text", "names", "fragment", "hint"),
     [
-        ("{tem}", APP_TYPES, "speaks of {tem}", "Did you mean {team}?"),
-        ("{zzz}", GROUP_TYPES, "speaks of {zzz}", "Known are group, count"),
+        ("{tem}", APP_TYPES, "uses {tem}", "Did you mean {team}?"),
+        ("{zzz}", GROUP_TYPES, "uses {zzz}", "Known names: group, count"),
         ("{apps}", GROUP_TYPES, "every app of the group", "{count}"),
         ("{", APP_TYPES, "a single {", "Write {{"),
         ("a } b", APP_TYPES, "a single }", "Write }}"),
-        ("{}", APP_TYPES, "speaks of {}", "Known are"),
-        ("{team.__class__}", APP_TYPES, "not a name here", "Known are"),
-        ("{team!r}", APP_TYPES, "not a name here", "?"),
-        ("{hourly_usd:.2f}", APP_TYPES, "not a name here", "?"),
-        ("{0}", APP_TYPES, "not a name here", "Known are"),
+        ("{}", APP_TYPES, "uses {}", "Known names:"),
+        ("{team.__class__}", APP_TYPES, "not a known name here", "Known names:"),
+        ("{team!r}", APP_TYPES, "not a known name here", "?"),
+        ("{hourly_usd:.2f}", APP_TYPES, "not a known name here", "?"),
+        ("{0}", APP_TYPES, "not a known name here", "Known names:"),
     ],
 )
 def test_a_message_that_speaks_of_something_else_is_refused(

@@ -51,7 +51,7 @@ def test_a_rule_that_is_not_there_is_named_with_the_nearest_one() -> None:
 
 def test_a_rule_that_was_not_asked_is_said() -> None:
     assert _problems(an_app(mode="absent"), expect={"small": "passed"}) == (
-        "rule small was not asked: no app of the test is wanted on that day",
+        "rule small did not run: no app of the test is wanted on that day",
     )
 
 

@@ -181,10 +181,13 @@ def test_apps_of_a_domain_that_could_not_be_listed_are_unknown_and_not_unchanged
         ),
         (
             {"decisions": (Change(key_of(LAB), Action.NONE, Reason.QUARANTINED, None, an_app(LAB)),)},
-            "Nothing that apply can do for 1 app left alone: see above why.",
+            "apply can do nothing for 1 app left alone; see the reasons above.",
         ),
         ({"decisions": (), "complete": False}, "Nothing to do in the domains that appfleet could list."),
-        ({"complete": False}, "appfleet could not list every domain: nothing is known of the apps in the others."),
+        (
+            {"complete": False},
+            "appfleet could not list every domain, so it knows nothing about the apps in the others.",
+        ),
         ({"denied": True}, "Denied by a mandatory rule or a guardrail: apply would change nothing. See the findings."),
     ],
 )

@@ -58,7 +58,7 @@ def test_what_the_model_allows_is_taken() -> None:
 async def test_a_page_holds_no_more_than_was_asked_for(rows: int) -> None:
     body = b'{"Apps":[' + b",".join([ROW] * rows) + b"]}"
     async with hostile(http(body)) as server, cloud_at(server.url) as cloud:
-        with pytest.raises(CloudError, match=f"{rows:,} rows, and 100 were asked for|larger than"):
+        with pytest.raises(CloudError, match=f"{rows:,} rows, but the request was for 100|larger than"):
             await cloud.list_apps(DOMAIN_ID)
 
 

@@ -81,7 +81,7 @@ def test_the_domain_of_the_model_is_taken_where_it_is_in_one(tmp_path: Path) -> 
 def test_one_more_person_is_told_where_to_be_added(tmp_path: Path) -> None:
     file = fleet(tmp_path)
     write_team(file, asked())
-    with pytest.raises(UsageError, match="says something else") as refused:
+    with pytest.raises(UsageError, match="already exists with different content") as refused:
         write_team(file, asked(members=("ann", "bob", "cy")))
     assert "edit members there, then run: appfleet apply --team vision" in str(refused.value.hint)
 
@@ -133,7 +133,7 @@ def test_an_equal_file_is_accepted_and_another_is_left_alone(tmp_path: Path) -> 
     write_team(file, asked())
     assert write_team(file, asked()).is_new is False
     before = (tmp_path / "teams" / "vision.toml").read_bytes()
-    with pytest.raises(UsageError, match="says something else"):
+    with pytest.raises(UsageError, match="already exists with different content"):
         write_team(file, asked(members=("carol",)))
     assert (tmp_path / "teams" / "vision.toml").read_bytes() == before
 

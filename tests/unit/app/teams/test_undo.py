@@ -77,7 +77,7 @@ def test_a_run_that_only_updated_can_be_undone_and_one_that_did_nothing_cannot()
     trail = RunTrail(updated={SPACE_OWNER: Updated({}, {}), ALICE: Updated({}, {})})
     found = undoing(detail(), trail, None)
     assert (found.leaving, found.restored) == ((), (SPACE_OWNER, ALICE))
-    with pytest.raises(UsageError, match="run r1 made and updated nothing"):
+    with pytest.raises(UsageError, match="run r1 created and updated nothing"):
         undoing(detail(app(outcome="failed")), RunTrail(), None)
 
 
@@ -109,7 +109,7 @@ def test_where_nobody_types_the_name_of_the_run_every_owner_must_be_covered() ->
     facts = Facts(observe(), residents={"research": {ALICE: row}})
     bare = undoing(detail(app(), owner()), RunTrail(), ())
     with pytest.raises(
-        DeniedError, match="1 user profile and 1 app would be deleted, and nobody confirmed that"
+        DeniedError, match="1 user profile and 1 app would be deleted, and you did not confirm that"
     ) as raised:
         bare.over(a_plan(), facts)
     assert "'research/*=2'" in raised.value.hint

@@ -66,7 +66,7 @@ def test_an_include_that_is_a_link_out_of_the_folder(tmp_path: Path) -> None:
     assert [d.render().replace(f"{home}/", "") for d in refused.value.diagnostics] == [
         (
             "fleet.toml:1: include[0]: team.toml is a link to ../secret, outside the fleet file's folder. "
-            f"Put the file itself below {home}, or link to one that is there"
+            f"Put the file itself below {home}, or link to one that exists"
         )
     ]
 

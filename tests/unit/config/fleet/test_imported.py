@@ -207,14 +207,14 @@ def test_an_alias_stands_for_the_version_that_it_chose() -> None:
     [
         ([row("user/a/Canvas/default", status=AppStatus.FAILED)], {}, "the app is Failed"),
         ([row("user/a/Brandnew/default")], {}, "does not know the app type Brandnew"),
-        ([row("user/a b/Canvas/default")], {}, "the name is none that a fleet file takes"),
+        ([row("user/a b/Canvas/default")], {}, "a fleet file does not allow the name"),
         ([row("user/a/Canvas/default"), row("user/A/Canvas/default")], {}, "differ only in case"),
         ([row("user/a/JupyterLab/default")], {}, "runs in spaces only"),
         ([row("user/a/JupyterServer/default")], {}, "runs on system only"),
         ([row("space/s/JupyterLab/default")], {}, "not in the listing of spaces"),
         ([row("space/s/JupyterLab/default")], {"s": ("", "Private")}, "its space has no owner"),
         ([row("space/s/JupyterLab/default")], {"s": ("gone", "Private")}, "not in the listing of user profiles"),
-        ([row("space/s/JupyterLab/default")], {"s": ("owner", "")}, "does not tell whether it is private"),
+        ([row("space/s/JupyterLab/default")], {"s": ("owner", "")}, "does not show whether it is private"),
         ([row("space/s/JupyterLab/a"), row("space/s/JupyterLab/b")], {"s": ("owner", "Private")}, "several apps"),
     ],
 )

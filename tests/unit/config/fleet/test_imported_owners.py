@@ -109,17 +109,17 @@ def test_owners_without_an_app_are_in_the_file_where_they_have_a_setting() -> No
     ("owners", "why", "names"),
     [
         ([profile("a", {"ExecutionRole": ROLE}, status="Failed")], "it is Failed", ["user/a"]),
-        ([profile("a b", {"ExecutionRole": ROLE})], "the name is none that a fleet file takes", ["user/a b"]),
+        ([profile("a b", {"ExecutionRole": ROLE})], "a fleet file does not allow the name", ["user/a b"]),
         ([profile("a", {"ExecutionRole": ROLE}), profile("A")], "differ only in case", ["user/a"]),
         ([profile("a"), profile("A"), space("s", "a", sized(20))], "differ only in case", ["space/s"]),
         ([space("s", "", sized(20))], "it has no owner", ["space/s"]),
-        ([profile("a", {"ExecutionRole": "odd"})], "execution_role is not in a form", ["user/a"]),
-        ([profile("a", sso="{member}@x")], "sso_identity is not in a form", ["user/a"]),
-        ([profile("a"), space("s", "a", sized(3))], "ebs_gb is not in a form", ["space/s"]),
-        ([profile("a", {"StudioWebPortal": "new"})], "settings.StudioWebPortal is not in a form", ["user/a"]),
-        ([profile("a", {"SecurityGroups": ["sg-1", 7]})], "settings.SecurityGroups is not in a form", ["user/a"]),
-        ([profile("a", {"CustomPosixUserConfig": {"Uid": 10001}})], "settings.CustomPosixUserConfig is", ["user/a"]),
-        ([profile("a", {"Unheard": {"Of": 1}})], "settings.Unheard is not in a form", ["user/a"]),
+        ([profile("a", {"ExecutionRole": "odd"})], "execution_role has a form", ["user/a"]),
+        ([profile("a", sso="{member}@x")], "sso_identity has a form", ["user/a"]),
+        ([profile("a"), space("s", "a", sized(3))], "ebs_gb has a form", ["space/s"]),
+        ([profile("a", {"StudioWebPortal": "new"})], "settings.StudioWebPortal has a form", ["user/a"]),
+        ([profile("a", {"SecurityGroups": ["sg-1", 7]})], "settings.SecurityGroups has a form", ["user/a"]),
+        ([profile("a", {"CustomPosixUserConfig": {"Uid": 10001}})], "settings.CustomPosixUserConfig has", ["user/a"]),
+        ([profile("a", {"Unheard": {"Of": 1}})], "settings.Unheard has a form", ["user/a"]),
     ],
 )
 def test_what_a_fleet_file_cannot_say_of_an_owner_is_left_out_and_named(
@@ -139,7 +139,7 @@ def test_what_is_legal_beside_what_is_not_stays() -> None:
 
     assert domain_of(result)["users"]["a"]["settings"] == {"SharingSettings": {"NotebookOutputOption": "Allowed"}}
     assert list(result.owners_left_out) == [
-        "settings.SharingSettings.S3OutputPath is not in a form that a fleet file takes, so it is not declared"
+        "settings.SharingSettings.S3OutputPath has a form that a fleet file does not allow, so it is not declared"
     ]
 
 

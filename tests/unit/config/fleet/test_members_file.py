@@ -94,10 +94,10 @@ def test_two_texts_that_become_one_name_are_an_error_and_the_same_text_twice_a_w
     problems = Problems()
     read_members(InputFile("t.csv", "t.csv", b"alice\nbob\nalice\n", ""), (), problems)
     assert [d.render() for d in problems.warnings] == [
-        't.csv:3: warning: "alice" is there twice (first in line 1). Remove one of the two lines'
+        't.csv:3: warning: "alice" appears twice (first in line 1). Remove one of the two lines'
     ]
 
 
 def test_a_header_that_is_not_known_is_told_with_its_line() -> None:
     (only,) = _read("First Name [Required],Team\nana,vision\n")[1]
-    assert only.startswith('t.csv:1: "First Name [Required]" looks like a header, and none that holds the people')
+    assert only.startswith('t.csv:1: "First Name [Required]" looks like a header, but not like one of the people')

@@ -114,7 +114,7 @@ def test_a_first_line_that_looks_like_a_header_and_is_not_known_is_refused_by_na
     with pytest.raises(TableProblem) as refused:
         read_people("\n" + text)
     assert refused.value.line == 2
-    assert refused.value.message == f'"{cell}" looks like a header, and none that holds the people\'s names'
+    assert refused.value.message == f'"{cell}" looks like a header, but not like one of the people\'s names'
     assert "username" in refused.value.hint
 
 
@@ -135,6 +135,6 @@ def test_a_first_line_that_alone_has_capitals_is_refused_as_a_header_or_a_person
 
 
 def test_a_header_that_comes_again_in_a_table_is_no_person() -> None:
-    with pytest.raises(TableProblem, match="the header of line 1 once more") as refused:
+    with pytest.raises(TableProblem, match="repeats the header of line 1") as refused:
         read_people("username,team\nzoe,a\nusername,team\nbo,b\n")
     assert refused.value.line == 3

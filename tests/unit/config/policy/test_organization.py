@@ -143,7 +143,7 @@ def test_a_rule_of_the_organization_is_neither_disabled_nor_defined_again(tmp_pa
     own = RULE.replace("mandatory", enforcement)
     (problem,) = refused(tmp_path, own, RULE)
     assert problem == (
-        'fleet/own.toml:3: rule[0].id: rule "approved" is defined already at org0/bounds.toml:2. Ask who keeps the '
+        'fleet/own.toml:3: rule[0].id: rule "approved" is defined already at org0/bounds.toml:2. Ask the owner of the '
         "organization's policies: this fleet can neither change nor disable the rule"
     )
 

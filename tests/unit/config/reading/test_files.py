@@ -64,7 +64,7 @@ def test_a_link_that_leads_outside_is_refused_by_name(tmp_path: Path, target: st
     with pytest.raises(FileProblem) as refused:
         Folder(home).read("link.toml")
     assert refused.value.message == f"link.toml is a link to {target}, outside the fleet file's folder"
-    assert refused.value.hint == f"Put the file itself below {home}, or link to one that is there"
+    assert refused.value.hint == f"Put the file itself below {home}, or link to one that exists"
 
 
 def test_a_link_that_leads_nowhere_and_one_that_leads_in_a_circle(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_settings_that_the_service_takes() -> None:
         ({"SecurityGroups": ["sg"] * 6}, "settings.SecurityGroups: 6 items is more than 5"),
         ({"CustomPosixUserConfig": {"Uid": True, "Gid": 1001}}, "Uid: expected a whole number"),
         ({"CustomPosixUserConfig": {"Uid": 1, "Gid": 1001}}, "Uid: 1 is less than 10000"),
-        ({"ExecutionRole": "arn:aws:iam::x:role/nothing"}, "does not have the form that the service takes"),
+        ({"ExecutionRole": "arn:aws:iam::x:role/nothing"}, "does not match the service's pattern"),
         ({"DefaultLandingUri": "x" * 2000}, "2000 characters is more than 1023"),
         ({"StudioWebPortal": "maybe"}, "It can be ENABLED or DISABLED"),
         ({"Zzz": 1}, "has no such setting. The keys here are ExecutionRole"),

@@ -233,7 +233,7 @@ def test_a_converged_run_that_could_not_update_a_space_yet_is_no_all_clear() -> 
     )
     story = a_story()
     page = page_of(replace(story, detail=replace(story.detail, owners=(space,))))
-    assert "Nothing left to do for apps. What is left for profiles and spaces is below." in page
+    assert "Nothing left to do for apps. The rest for profiles and spaces is below." in page
 
 
 def test_an_incomplete_run_says_why_and_what_to_do() -> None:
@@ -257,7 +257,7 @@ def test_a_run_that_died_says_so() -> None:
     intents = (IntentRecord(a_key(), "CreateApp", "s", 1.0),)
     story = RunStory(RunDetail(run, (an_app(),), intents), RunTimeline(lost=3), None)
     page = page_of(story)
-    assert "died without an end after 30.0 s" in page
+    assert "ended without a result after 30.0 s" in page
     assert "The run never wrote its end" in page
     assert "1 calls were meant to be made" in page
     assert "3 moments were too many" in page
@@ -282,7 +282,7 @@ def test_what_was_left_alone_for_a_reason_is_listed_once() -> None:
         "rule rule-1 (policies/r.toml:3)",
         "too dear",
         "a note",
-        "1 new app add 1.50 USD an hour",
+        "1 new app add 1.50 USD per hour",
         "the domain is away",
     ):
         assert text in page
@@ -399,7 +399,7 @@ def test_the_history_of_several_fleets_names_them_and_draws_no_trend() -> None:
 
 
 def test_an_empty_history_says_how_to_begin() -> None:
-    assert history_text(()) == "No run is kept here yet. Run: appfleet apply\n"
+    assert history_text(()) == "No runs yet. Run: appfleet apply\n"
     assert history_json(()) == {"format_version": 1, "runs": []}
 
 

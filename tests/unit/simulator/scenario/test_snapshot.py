@@ -143,7 +143,7 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"cannot be written to .*: its folder is not there") as caught:
+    with pytest.raises(StateError, match=r"cannot be written to .*: its folder does not exist") as caught:
         save_world(make_world(), tmp_path / "gone" / "world.json")
     assert caught.value.hint == "Choose another folder with --state-dir, one that you may write to"
 
