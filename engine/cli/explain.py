@@ -30,7 +30,7 @@ def explain(
     *,
     asked: World,
 ) -> int:
-    """Show where an app's fields come from and what appfleet will do.
+    """Show where an app's fields come from and what a run does.
 
     Also shows what each rule says. Lists only the app's owner; if that fails, shows everything else.
     """

@@ -442,7 +442,7 @@ def test_a_reader_that_was_gone_before_the_first_byte_is_said_and_no_success(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", gone)
     ran = run(*command)
-    assert (ran.code, "was gone before the result was written" in ran.err) == (1, True)
+    assert (ran.code, "closed it before the result was written" in ran.err) == (1, True)
 
 
 def test_what_has_another_product_needs_no_reader(

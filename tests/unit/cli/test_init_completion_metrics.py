@@ -128,7 +128,7 @@ def test_init_overwrites_nothing_and_writes_nothing_beside_it(run: Any) -> None:
     Path("policies/rules.toml").write_text("mine")
     ran = run(*GIVEN)
     assert ran.code == 64
-    assert "policies/rules.toml in .: there already" in ran.err
+    assert "policies/rules.toml in .: already there" in ran.err
     assert not Path("fleet.toml").exists()
 
 
@@ -336,7 +336,7 @@ def test_files_that_are_there_are_told_before_the_first_question(run: Any, typed
     Path("fleet.toml").write_text("mine")
     ran = run("init")
     assert ran.code == 64
-    assert "fleet.toml in .: there already" in ran.err
+    assert "fleet.toml in .: already there" in ran.err
     assert "Name of the fleet" not in ran.err
 
 
