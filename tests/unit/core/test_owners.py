@@ -126,7 +126,7 @@ def test_a_space_whose_profile_has_failed_is_not_made() -> None:
     rows = {SPACE_OWNER: None, ALICE: seen(ALICE, "Failed")}
     made = owned(plan(LAB, CANVAS), fleet(), rows, create=True)
     assert made.owners == ()
-    assert "user profile alice has Failed" in made.findings[0].message
+    assert "user profile alice is Failed" in made.findings[0].message
     alone = owned(plan(LAB), fleet(), rows, create=True)
     assert [finding.key for finding in alone.findings] == [str(SPACE_OWNER)]
 

@@ -325,7 +325,7 @@ FIELD = [
         "ValidationException",
         "Unable to create App because Space [update_failed] is not in InService",
         StorageNotReady,
-        "tried again",
+        "tries again",
     ),
     ("ListApps", "ThrottlingException", "Rate exceeded", Throttled, "Run again later"),
     (

@@ -354,7 +354,7 @@ def test_a_named_app_that_was_nobodys_and_is_ours_by_now_is_left_to_the_next_run
     bobs_app(stage).tags = {"appfleet:fleet": "ml"}
     result = delete_named(stage, ownership="nobody")
     assert result.outcome is Outcome.SKIPPED
-    assert "its tag appfleet:fleet names this fleet, which is not what it said" in result.error.message
+    assert "its tag appfleet:fleet names this fleet, which differs" in result.error.message
 
 
 def test_an_app_of_ours_whose_tags_may_not_be_read_any_more_stays(stage: Stage) -> None:

@@ -50,11 +50,11 @@ def test_a_damaged_memory_is_put_aside_and_the_next_run_says_so(nights: StateDir
     harm(nights, damage)
     with pytest.raises(StateError, match=r"holds what no run writes|is damaged") as refused:
         read_memory(nights, FLEET)
-    assert "to start afresh" in refused.value.hint
+    assert "to start fresh" in refused.value.hint
     journal = SqliteJournal.open(nights, RunHeader("new", FLEET, "1", STARTED), wall=lambda: STARTED)
     journal.close()
     assert journal.memory.is_new
-    assert any("was damaged" in note and "start afresh" in note for note in journal.notes)
+    assert any("was damaged" in note and "start fresh" in note for note in journal.notes)
     assert (nights.path / "journal.corrupt-1.sqlite").exists()
 
 
