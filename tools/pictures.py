@@ -137,7 +137,7 @@ def plan_markdown(chromium: str, folder: Path) -> bytes:
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(written)
     page = folder / "plan.html"
     page.write_text(f"<!doctype html><meta charset=utf-8><style>{COMMENT_STYLE}</style><body>{rendered}")
-    return asyncio.run(shot(chromium, page.as_uri(), width=980, height=1000))
+    return asyncio.run(shot(chromium, page.as_uri(), width=980, height=1090))
 
 
 def on_a_terminal(folder: Path, *arguments: str, columns: int = COLUMNS) -> str:
