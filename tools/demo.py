@@ -43,7 +43,10 @@ def main() -> int:
             os.environ.pop(name, None)
         say("What would be done? Nothing is called but a listing.")
         run("plan")
-        say("Do it. The service throttles, and one quota is full until another team's apps are gone.")
+        say(
+            "Do it. The service throttles, and one quota is full until another team's apps are gone.\n"
+            "   It starts an app within seconds; the forecast assumes the minutes that AWS takes."
+        )
         run("apply", "--yes")
         first = stats(url)
         expect(first["calls"]["CreateApp"].get("ThrottlingException", 0) >= 1, "no call was throttled")

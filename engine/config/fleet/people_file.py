@@ -195,7 +195,17 @@ def _header(lines: Sequence[Line]) -> Line | None:
     if _is_alone_with_capitals(first, others):
         message = f"{shown} may be a header or a person: it alone is written with capital letters"
         raise TableProblem(first.number, message, _NAME_THE_COLUMN)
+    if _is_of_another_column(lines):
+        message = f"every line begins with {shown}, so the people's names are in another column"
+        raise TableProblem(first.number, message, _NAME_THE_COLUMN)
     return None
+
+
+def _is_of_another_column(lines: Sequence[Line]) -> bool:
+    """Whether the first cell is the same in all lines, and another one is different in each."""
+    if len(lines) == 1 or len({line.cell(0) for line in lines}) > 1:
+        return False
+    return any(len({line.cell(place) for line in lines}) == len(lines) for place in range(1, len(lines[0].cells)))
 
 
 def _is_alone_without_address(first: Line, others: Sequence[Line]) -> bool:

@@ -123,6 +123,16 @@ def test_a_first_line_that_may_be_a_header_or_a_person_is_refused_by_name() -> N
         read_people("Zugang,Team\nzoe,vision\n")
 
 
+def test_people_behind_a_column_that_is_the_same_in_all_lines_are_asked_for() -> None:
+    with pytest.raises(TableProblem, match='every line begins with "vision"') as refused:
+        read_people("vision,bln,ana\nvision,bln,ben\n")
+    assert refused.value.line == 1
+    assert "username" in refused.value.hint
+    assert [row.text for row in read_people("team,city,user\nvision,bln,ana\nvision,bln,ben\n")] == ["ana", "ben"]
+    assert [row.text for row in read_people("ana,bln\nana,bln\n")] == ["ana", "ana"]
+    assert [row.text for row in read_people("ana,bln\n")] == ["ana"]
+
+
 @pytest.mark.parametrize("text", ["<root_account>\nzoe\n", "a b\nc d\n", "a_b\n", "domain\\zoe\n"])
 def test_what_is_no_header_and_no_name_is_left_to_the_check_of_names(text: str) -> None:
     assert read_people(text)[0].line == 1
