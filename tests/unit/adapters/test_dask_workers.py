@@ -9,8 +9,6 @@ import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import dask
-import distributed
 import pytest
 
 from engine.adapters import dask_workers
@@ -113,6 +111,9 @@ def test_workers_that_cannot_be_started_are_an_error(tmp_path: Path, monkeypatch
 
 
 def test_a_scheduler_that_proves_who_it_is_needs_certificates(tmp_path: Path) -> None:
+    import dask
+    import distributed  # noqa: F401 - which adds its settings
+
     with (
         dask.config.set({"distributed.comm.tls.ca-file": None}),
         pytest.raises(UsageError, match=r"none are named\. Set DASK"),
@@ -160,7 +161,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
     class Fake(Client):
         pass
 
-    monkeypatch.setattr(distributed, "Client", Fake)
+    monkeypatch.setattr("distributed.Client", Fake)
     monkeypatch.setattr(dask_workers, "WORKERS_CONNECT_MAX_SECONDS", 0.0)
     monkeypatch.setattr(dask_workers, "WORKER_LOOK_SECONDS", 0.0)
     return Fake
@@ -249,7 +250,7 @@ class Worker:
 
 def test_a_task_hears_each_stop_once_and_tells_events(monkeypatch: pytest.MonkeyPatch) -> None:
     worker, heard = Worker(), list[str]()
-    monkeypatch.setattr(distributed, "get_worker", lambda: worker)
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
 
     def task(_: Values, line: Line) -> Values:
         line.on_stop(heard.append)

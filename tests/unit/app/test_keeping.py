@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from aiobotocore.session import AioSession
 from engine.app import keeping
 from engine.app.keeping import keep_log, kept, log_path
 from engine.app.options import AppOptions
+from engine.core.crew import Crew
 from engine.core.errors import Unreachable
 from engine.core.outcome import ApplyReport
 from engine.core.report_place import report_place
@@ -49,6 +51,14 @@ async def test_without_a_journal_the_result_is_kept_and_no_page(tmp_path: Path) 
     assert json.loads((place / "run-1" / "result.json").read_text())["links"] == dict(after.links)
     nowhere = AppOptions(tmp_path / "fleet.toml")
     assert await kept(nowhere, REPORT, events.append) is REPORT
+
+
+async def test_a_run_of_workers_has_no_page_since_each_shard_has_one(tmp_path: Path) -> None:
+    events: list[Event] = []
+    given = replace(options(tmp_path, str(tmp_path / "kept")), crew=Crew(2))
+    after = await kept(given, REPORT, events.append)
+    assert [event.name for event in events] == ["report.kept"]
+    assert set(after.links) == {"result", "log"}
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
