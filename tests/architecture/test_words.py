@@ -28,7 +28,11 @@ WORDS = re.compile(
 )
 # Registers of what went wrong once, in the words of those who found it.
 REGISTERS = frozenset({"faults.md"})
-PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name not in REGISTERS)]
+FRONT = ("README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "SECURITY.md")
+PAGES = [
+    *(ROOT / name for name in FRONT),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name not in REGISTERS),
+]
 
 
 def without_code(text: str) -> str:
