@@ -265,7 +265,7 @@ def _why(error: Exception) -> str:
 
 
 def _said(answer: object) -> str:
-    return clean(answer) if isinstance(answer, str) else "none that works"
+    return clean(answer) if isinstance(answer, str) else "no working one"
 
 
 # What follows is done in a worker.

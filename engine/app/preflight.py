@@ -1,4 +1,4 @@
-"""`preflight`: plan, then ask whether what the plan creates with exists, is attached and is offered.
+"""`preflight`: plan, then ask whether the images, roles and types that the plan needs exist and can be used.
 
 Each distinct thing is asked about once, at the read rate of its account and region, with the retries of every read.
 What may not be read is a result and ends nothing. Not here: what is asked (`core.needs`), and what follows
@@ -103,7 +103,7 @@ async def _planned_with_preflight(options: AppOptions, loaded: Loaded, parts: Jo
 
 
 async def preflight(options: AppOptions, emit: Emit) -> Preflight:
-    """Plan, and check what the plan creates with. Nothing is written but what a plan writes."""
+    """Plan, and check the images, roles and types that the plan needs. Nothing is written but what a plan writes."""
     loaded = read(options, today())
     return await looking(options, loaded, emit, _preflighted)
 

@@ -105,7 +105,7 @@ def foreign_notes(lanes: Iterable[PlanLane], emit: Emit) -> tuple[str, ...]:
     for lane in foreign:
         emit(EndpointNotAws(Lane(lane.account, lane.region), lane.endpoint))
     return tuple(
-        f"Calls for account {lane.account}, region {lane.region} go to {lane.endpoint}, which is not an endpoint of AWS"
+        f"Calls for account {lane.account}, region {lane.region} go to {lane.endpoint}, which is not an AWS endpoint"
         for lane in foreign
     )
 

@@ -133,7 +133,7 @@ class Asked(World, Selection):
         int | None,
         flags.flag(
             "--workers",
-            help="Divide the work among so many processes (extra dask); with --scheduler among so many shards.",
+            help="Divide the work among this many processes (extra dask); with --scheduler, among this many shards.",
             metavar="N",
             min=1,
             max=WORKERS_MAX_COUNT,

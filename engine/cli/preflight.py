@@ -25,11 +25,11 @@ def preflight(
     *,
     asked: Looked,
 ) -> int:
-    """Ask AWS whether what a plan creates with is there.
+    """Ask AWS whether everything that a plan needs exists.
 
-    Whether it exists, is attached to its domain and is offered in its region: images, image versions, lifecycle
-    configurations, execution roles, training plans and instance types. Makes read-only calls. Exits 3 when apps would
-    fail; what may not be read is named, and fails nothing.
+    Checks that images, image versions, lifecycle configurations, execution roles, training plans and instance types
+    exist, are attached to their domain and are offered in their region. Makes read-only calls. Exits 3 when apps would
+    fail. Lists what it may not read, and does not fail because of it.
     """
     from engine.app import preflight as app_preflight
     from engine.cli.sinks import Sinks

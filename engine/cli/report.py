@@ -36,7 +36,7 @@ def report(
         Path | None,
         flags.path_flag(
             "--site",
-            help="Write a page over all kept runs to this folder, with the page of each run: for a web server.",
+            help="Write a page over all kept runs to this folder, with one page per run, for a web server.",
             metavar="DIR",
             dash="Name a folder",
         ),
@@ -44,8 +44,8 @@ def report(
 ) -> int:
     """Write one run as a self-contained HTML page.
 
-    What happened, why and what to do next; every app over time; calls against their limit; full quotas; what is
-    different since the run before. With --site all runs that are kept, with trends.
+    What happened, why and what to do next; every app over time; calls against their limit; full quotas; what has
+    changed since the run before. With --site all kept runs, with trends.
     """
     from engine.app.history import run_story
     from engine.app.named_file import why_not_written

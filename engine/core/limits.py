@@ -291,7 +291,7 @@ NOTICE_TEXT_MAX_CHARS: Final = 320  # of what happened and what to do, to fit a 
 
 REPORT_STORE_MAX_SECONDS: Final = 30.0  # of keeping report and result in a bucket, and of the log after them
 REPORT_LOG_MAX_BYTES: Final = 256_000_000  # of a log that is put into a bucket
-RUNS_BESIDE_REPORT_MAX_COUNT: Final = 20  # of the same fleet, on the page of one run run run run
+RUNS_BESIDE_REPORT_MAX_COUNT: Final = 20  # of the same fleet, on the page of one run
 
 # Traces and metrics by OpenTelemetry.
 TELEMETRY_MAX_SECONDS: Final = 30.0  # of sending both, once, at the end of a run

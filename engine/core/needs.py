@@ -73,7 +73,7 @@ class Question(NamedTuple):
 
 
 def needs_of(plan: Plan, fleet: DesiredFleet, lanes: Mapping[str, Lane]) -> dict[Need, list[str]]:
-    """Return what the plan creates with, sorted, each with the keys of what needs it."""
+    """Return the images, roles and types that the plan needs, sorted, each with the keys of what needs it."""
     declared = {owner.owner: owner for owner in fleet.owners}
     found: defaultdict[Need, list[str]] = defaultdict(list)
     for change in plan.decisions:

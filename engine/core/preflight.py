@@ -145,7 +145,7 @@ def _found(need: Need, answers: Mapping[Question, Any], facts: Facts, now: float
     if question is None:
         arn = Arn.of(need.name)
         return _Found(Result.NOT_CHECKED, "it has no ARN" if arn is None else elsewhere(need, arn))
-    answer = answers.get(question, Unknown("it was not asked about"))
+    answer = answers.get(question, Unknown("appfleet did not ask about it"))
     if isinstance(answer, Unknown):
         return _Found(Result.NOT_CHECKED, answer.why)
     return _attached(need, answer) if need.domain else _existing(need, answer)
@@ -220,7 +220,7 @@ def _of_type(need: Need, facts: Facts) -> _Found:
 
 
 def _of_reserved(need: Need, facts: Facts, now: float) -> _Found:
-    found = facts.training_plans.get(need.name, Unknown("it was not asked about"))
+    found = facts.training_plans.get(need.name, Unknown("appfleet did not ask about it"))
     if isinstance(found, Unknown):
         return _Found(Result.NOT_CHECKED, found.why)
     if found is None:
@@ -249,7 +249,7 @@ def findings_of(checks: Iterable[Check]) -> tuple[Finding, ...]:
     ]
     if checks and not findings:
         said = count_of(counts[Result.OK], "thing")
-        findings.append(Finding(UNCHECKED, _ADVISORY, "", f"preflight found all {said} that the plan creates with"))
+        findings.append(Finding(UNCHECKED, _ADVISORY, "", f"preflight found all {said} that the plan needs"))
     return tuple(sorted(findings))
 
 
@@ -266,7 +266,7 @@ def trouble_of_plan(plan: Plan) -> Trouble | None:
 
 
 def _trouble(faults: int) -> Trouble:
-    said = count_of(faults, "thing that the plan creates with is", "things that the plan creates with are")
+    said = count_of(faults, "thing that the plan needs is", "things that the plan needs are")
     return Trouble(RULE, f"{said} missing or cannot be used", "The findings say what to do about each")
 
 

@@ -91,7 +91,7 @@ def _details(one: RuleLine) -> list[str]:
     if one.exception:
         details.append(f"      exception: {clean(one.exception)}")
     if one.group:
-        details.append(f"      asked of {clean(one.group)}")
+        details.append(f"      group {clean(one.group)}")
     if one.seen and one.verdict not in ("not_matched", "disabled"):
         details.append("      saw " + ", ".join(f"{clean(name)} = {clean(value)}" for name, value in one.seen))
     return details
@@ -145,7 +145,7 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
         decision = paint("bold", _DECISIONS[change.action])
         lines.append(f"appfleet will {decision}: {REASONS[change.reason]}.")
         if explanation.unproven:
-            lines.append(f"  no app like it is known to run here ({clean(explanation.unproven)}):")
+            lines.append(f"  no app like it has run here before ({clean(explanation.unproven)}):")
             lines.append("  one of them goes first, and the others wait until it is in service")
         if change.before is not None:
             there = change.before
@@ -158,7 +158,7 @@ def _decision(explanation: Explanation, paint: Paint) -> str:
     lines += (f"  {label}: {text}" for label, text in hours_texts(explanation.hours))
     first, *rest = explanation.buckets or (None,)
     if first is not None:
-        lines.append(f"  a create needs room in the bucket {clean(str(first))}")
+        lines.append(f"  a create needs room in the quota bucket {clean(str(first))}")
         lines += (f"    or, as its fallback, in {clean(str(bucket))}" for bucket in rest if bucket is not None)
     return "\n".join(lines)
 

@@ -64,7 +64,7 @@ def _fine(found: Preflight) -> str:
 
 def _sum(found: Preflight) -> str:
     if not found.checks:
-        return "Preflight: the plan creates with nothing that can be checked."
+        return "Preflight: the plan needs nothing that can be checked."
     counts = found.summary
     said = f"{counts['ok']:,} fine, {count_of(counts['fault'], 'fault')}, {counts['not_checked']:,} not checked"
     lines = [f"Preflight: {count_of(len(found.checks), 'check')}: {said}."]

@@ -34,7 +34,7 @@ REASONS: Final = {
     Reason.QUARANTINED: "failed in several runs with the same spec",
     Reason.DELETING: "created again once it is deleted",
     Reason.PENDING: "still starting",
-    Reason.MAINTENANCE: "Pending again long after it was made; SageMaker maintains or restarts it",
+    Reason.MAINTENANCE: "Pending again long after its creation; SageMaker maintains or restarts it",
     Reason.IN_SYNC: "as declared",
     Reason.DRIFT: "differs from its declaration",
     Reason.DONE_ONCE: "mode once, and created before",
@@ -56,7 +56,7 @@ REASONS: Final = {
     Reason.OWNER_MISSING: "its user profile or space cannot be used",
     Reason.TRAINING_PLAN: "its training plan cannot be used",
     Reason.NEXT_WAVE: "replaced by one of the next runs",
-    Reason.FROZEN: "not deleted or replaced in a freeze",
+    Reason.FROZEN: "not deleted or replaced during a freeze",
 }
 
 OUTCOMES: Final = {

@@ -40,7 +40,7 @@ def test_in_a_freeze_what_destroys_waits_and_creates_go_on(frozen: Place) -> Non
     )
     text = frozen.run("plan").out
     assert f"nothing is deleted or replaced until {UNTIL}" in text
-    assert "not deleted or replaced in a freeze; instance_type ml.t3.medium -> ml.m5.large" in text
+    assert "not deleted or replaced during a freeze; instance_type ml.t3.medium -> ml.m5.large" in text
     ran = frozen.apply()
     assert (ran.code, ran.report["summary"]) == (0, {"created": 1, "unchanged": 2})
     assert "DeleteApp" not in frozen.calls()

@@ -66,7 +66,7 @@ def test_plan_status_and_explain_say_that_it_is_maintained(maintained: Place) ->
     (row,) = [row for row in shown["apps"] if row["key"] == PENDING]
     assert (row["condition"], row["reason"], row["status"]) == ("maintenance", "maintenance", "Pending")
     explained = maintained.run("explain", PENDING).out
-    assert "leave the app alone: Pending again long after it was made; SageMaker maintains or restarts it." in explained
+    assert "leave the app alone: Pending again long after its creation; SageMaker maintains" in explained
     assert "there now: Pending, made 20" in explained
 
 

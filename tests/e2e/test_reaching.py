@@ -89,7 +89,7 @@ def test_an_explanation_that_leaves_out_what_will_be_done_says_so_on_standard_er
     ran = place.run("explain", key, "--endpoint-url", f"http://127.0.0.1:{port}")
     assert ran.code == 1
     assert (
-        f"appfleet: what appfleet will do with {key} is not known: Cannot connect to http://127.0.0.1:{port}" in ran.err
+        f"appfleet: cannot tell what appfleet will do with {key}: Cannot connect to http://127.0.0.1:{port}" in ran.err
     )
 
 
@@ -220,7 +220,7 @@ def test_an_endpoint_that_is_not_aws_s_own_is_named_wherever_the_run_is_told(pla
     assert (warned["level"], warned["endpoint"], warned["lane"]) == ("warning", place.url, f"{ACCOUNT}/eu-west-1")
     ran = place.apply("--no-wait")
     assert ran.report["lanes"] == [{"account": ACCOUNT, "region": "eu-west-1", "endpoint": place.url}]
-    told = f"Calls for account {ACCOUNT}, region eu-west-1 go to {place.url}, which is not an endpoint of AWS"
+    told = f"Calls for account {ACCOUNT}, region eu-west-1 go to {place.url}, which is not an AWS endpoint"
     assert told in ran.report["notes"]
     assert len(ran.events("lane.endpoint_noticed")) == 1
     for form in ("text", "markdown"):
@@ -234,7 +234,7 @@ def test_an_endpoint_that_is_not_aws_s_own_is_named_wherever_the_run_is_told(pla
 def test_a_simulated_world_is_no_foreign_endpoint(place: Place) -> None:
     ran = place.apply("--simulate", "--no-wait")
     assert ran.events("lane.endpoint_noticed") == []
-    assert "not an endpoint of AWS" not in ran.out
+    assert "not an AWS endpoint" not in ran.out
 
 
 def test_import_takes_the_region_of_the_environment(place: Place) -> None:

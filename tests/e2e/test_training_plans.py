@@ -158,7 +158,7 @@ def test_apps_of_a_plan_that_cannot_run_them_are_not_sent_and_said_once(place: P
     explained = place.run("explain", lab_of("u000")).out
     assert "leave the app alone: its training plan cannot be used" in explained
     assert said.split(" is ", maxsplit=1)[0] in explained
-    assert f"a create needs room in the bucket {BUCKET}" in explained
+    assert f"a create needs room in the quota bucket {BUCKET}" in explained
     status = place.run("status").out
     assert said in status
     assert "apply does not create" in status

@@ -25,7 +25,7 @@ DOMAIN_ID = "d-abcd1234efgh"
 # What another run prints otherwise, and what a simulated account prints and a real one does not.
 VARYING = (
     (r", endpoint http://\S+", ""),
-    (r"Note: Calls for account .* is not an endpoint of AWS\n", ""),
+    (r"Note: Calls for account .* is not an AWS endpoint\n", ""),
     (r"(starting a new journal in ).*(my-fleet/)", r"\1\2"),
     (r"\d{8}T\d{6}Z-[0-9a-f]{6}", "RUN"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "TIME"),

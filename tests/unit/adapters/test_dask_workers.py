@@ -176,7 +176,7 @@ def test_workers_with_another_appfleet_are_refused(client: type[Client], tmp_pat
         "tcp://two:1": ModuleNotFoundError("engine"),
         "tcp://three:1": version("appfleet"),
     }
-    monkey = r"this is appfleet .*, and tcp://one:1 has 0.0.1, tcp://two:1 has none that works. Install appfleet"
+    monkey = r"this is appfleet .*, and tcp://one:1 has 0.0.1, tcp://two:1 has no working one. Install appfleet"
     with pytest.raises(WorkersError, match=monkey):
         asyncio.run(_open(PLAIN, tmp_path))
 

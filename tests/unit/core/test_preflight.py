@@ -216,7 +216,7 @@ def test_a_training_plan_is_judged_by_what_the_plan_has_read() -> None:
     }
     for why, plan in read.items():
         assert judge(need, facts=replace(FACTS, training_plans={PLAN: plan})).why == why
-    assert judge(need).why == "it was not asked about"
+    assert judge(need).why == "appfleet did not ask about it"
 
 
 def a_check(result: Result, why: str = "", count: int = 1, name: str = IMAGE) -> Check:
@@ -234,7 +234,7 @@ def test_findings_name_each_fault_and_what_was_not_checked_by_its_reason() -> No
     )
     assert found[1].message == "image i0, image i1, image i2 and 2 more were not checked: denied"
     (fine,) = findings_of([a_check(Result.OK)] * 2)
-    assert fine.message == "preflight found all 2 things that the plan creates with"
+    assert fine.message == "preflight found all 2 things that the plan needs"
     assert findings_of([]) == ()
 
 
@@ -245,7 +245,7 @@ def test_the_document_and_the_trouble_of_a_preflight() -> None:
     assert document["checks"][1]["keys"] == ["research/user/u0/Canvas/default"]
     trouble = trouble_of_faults(found)
     assert trouble is not None
-    assert trouble.message == "1 thing that the plan creates with is missing or cannot be used"
+    assert trouble.message == "1 thing that the plan needs is missing or cannot be used"
     assert trouble_of_faults(replace(found, checks=found.checks[:1])) is None
     plan = Plan("f", "2026-11-24T01:00:00Z", (), findings=findings_of(found.checks))
     assert trouble_of_plan(plan) == trouble

@@ -41,7 +41,7 @@ def test_faults_come_first_then_what_was_not_checked_then_the_sum() -> None:
 
 
 def test_nothing_to_check_a_plan_that_is_not_whole_and_many_faults_are_said() -> None:
-    assert "the plan creates with nothing that can be checked" in preflight_text(HEAD)
+    assert "the plan needs nothing that can be checked" in preflight_text(HEAD)
     many = (a_check(Result.FAULT, "gone"),) * (FINDINGS_SHOWN_MAX_COUNT + 2)
     text = preflight_text(Preflight("ml", HEAD.made_at, HEAD.lanes, many, complete=False, denied=True))
     assert "  and 2 more; --format json has all" in text
