@@ -191,7 +191,7 @@ class _Owners:
         if row is not None and row.has_failed:
             self.blocked[owner] = (
                 f"{owner_word(owner)} is Failed, and appfleet never replaces it",
-                "Look at it in the console; once it is deleted the next run makes it"
+                "Look at it in the console; once it is deleted, the next run creates it"
                 if self._wanted.create
                 else "Look at it in the console",
             )

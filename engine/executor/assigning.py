@@ -41,7 +41,7 @@ _MADE: Final[Mapping[Action, frozenset[Outcome]]] = {
 }
 _PASSING: Final = Throttled | Unreachable | OutcomeUnknown  # of which nobody knows; the next run tries again
 _NO_USER: Final = Why("the identity store has no user of that name yet (is it provisioned?). The next run tries again")
-_NO_APPLICATION: Final = Why("DescribeDomain names no application, as of domains that were made before October 2023")
+_NO_APPLICATION: Final = Why("DescribeDomain names no application, as for domains created before October 2023")
 _STOPPED: Final = Why("the run ended before that. The next run tries again")
 _STOPPED_CODE: Final = "stopped"
 

@@ -17,8 +17,8 @@ PROBE_NAME: Final = "probe"
 _DATA: Final = b"appfleet looks here whether this store keeps the conditions of writes.\n"
 _NO_VERSION: Final = '"00000000000000000000000000000000"'
 _HINT: Final = (
-    "Use a bucket of Amazon S3, or a store that refuses a PUT with If-None-Match or If-Match when it has to. "
-    "Without that one run would overwrite what another one keeps there; nothing was called"
+    "Use an Amazon S3 bucket, or a store that supports conditional writes (If-None-Match, If-Match). "
+    "Otherwise one run would overwrite the state of another; nothing was called"
 )
 
 
@@ -42,4 +42,4 @@ async def _refused(store: ObjectStore, where: str, replaces: str | None, conditi
         await store.put(PROBE_NAME, _DATA, replaces=replaces)
     except WriteRefusedError:
         return
-    raise StateError(f"{where} takes a write although its condition ({condition}) fails", hint=_HINT)
+    raise StateError(f"{where} accepts a write although its condition ({condition}) fails", hint=_HINT)

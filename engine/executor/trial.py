@@ -132,7 +132,7 @@ class KindTrial(Trial):
         if self.streak[trouble.code] < self.failures_max:
             return None
         failed = count_of(self.failures_max, "app")
-        return _tripped(f"{failed} like it failed alike in a row, the last of them {ended.key}", trouble)
+        return _tripped(f"{failed} like it failed in the same way in a row, the last of them {ended.key}", trouble)
 
 
 @dataclass(slots=True, eq=False)

@@ -36,7 +36,7 @@ CONFLICT: Final = "conflict"
 ACTIVE: Final = "active"
 INHABITANTS_NAMED_MAX_COUNT: Final = 3
 
-_NEXT_LOOK: Final = "the next comparison updates it: that of a day, or of appfleet apply --owners"
+_NEXT_LOOK: Final = "the next comparison updates it: the daily one, or appfleet apply --owners"
 REASON_UNREAD: Final = Trouble(
     "Failed",
     "the app ended Failed, and the run ended before the reason was read",
@@ -62,7 +62,7 @@ def failed(operation: AnyOperation, row: Seen | None) -> Trouble:
     return Trouble(
         "owner_failed",
         f"{operation.named} ended {'Failed' if row is None else row.status}",
-        "Look at it in the console for the reason; once it is deleted there the next run makes it",
+        "Look at it in the console for the reason; once it is deleted there, the next run creates it",
     )
 
 
@@ -73,7 +73,7 @@ def removed(operation: AnyOperation) -> Trouble:
     return Trouble(
         "removed_during_run",
         f"{operation.named or 'it'} was accepted, and somebody deleted it before it was in service",
-        "It is created again by the next run; find out who deletes it before then",
+        "The next run creates it again; find out who deletes it before then",
     )
 
 

@@ -225,7 +225,7 @@ def test_a_store_that_takes_every_write_is_refused_before_anything_is_called(mac
     with lying_server(tmp_path / "store") as url:
         ran = machine.apply(AWS_ENDPOINT_URL_S3=url, **keys)
     assert ran.code == 1, ran.out + ran.err
-    assert "takes a write although its condition" in ran.err
+    assert "accepts a write although its condition" in ran.err
     assert set(machine.place.calls()) <= {"GetCallerIdentity"}
 
 

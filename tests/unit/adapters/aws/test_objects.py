@@ -130,7 +130,7 @@ async def test_a_bucket_that_is_not_there_is_no_missing_object(server: str) -> N
 
 async def test_a_store_that_takes_every_write_fails_the_probe() -> None:
     async with hostile(http(b"", 200, TAG, DATE)) as there, objects(there.url) as store:
-        with pytest.raises(StateError, match="s3://states takes a write although its condition"):
+        with pytest.raises(StateError, match="s3://states accepts a write although its condition"):
             await probe(store, "s3://states")
 
 
