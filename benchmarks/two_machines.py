@@ -4,8 +4,8 @@
 
 Every machine is a process over loopback HTTP, to a simulated SageMaker and to an S3 that keeps conditions. The times of
 the lease are a tenth of the product's, and the grace is 3 s, so that a try takes seconds: calls of the simulator are
-over within one. MUTANT names what a machine leaves out: `no-guards` neither looks at its lease before a call nor writes
-the intents of deletes into the lane's memory.
+over within one. MUTANT names what a machine leaves out: `no-guards` neither looks at its lease before a call, nor
+writes the intents of deletes into the memory of the lane, nor asks how old its look is when a delete leaves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
@@ -160,6 +160,8 @@ def _be_a_machine(mutant: str, words: list[str]) -> int:
     if mutant == "no-guards":
         patch("engine.app.shared_state._Leases.guard", lambda *_: None).start()
         patch("engine.adapters.state.lane_memories.LaneMemories.keep", _kept).start()
+        patch("engine.executor.changes.require_fresh", lambda _: None).start()
+        patch("engine.executor.changes.sent_while_fresh", lambda *_: nullcontext()).start()
     return appfleet(words)
 
 
