@@ -64,8 +64,9 @@ def test_a_pattern_of_policies_that_matches_nothing_is_a_finding_everywhere(
     ran = run(*command, "--simulate", "--format", format_)
     assert ran.code == 0, ran
     if format_ != "json":
-        assert SAID in html.unescape(re.sub("</?code>", "", ran.out))
-        assert "fleet.toml:4" in html.unescape(re.sub("</?code>", "", ran.out))
+        read = html.unescape(re.sub(r"</?code>|\\(?=[^\w\s])|`", "", ran.out))  # as Markdown is read
+        assert SAID in read
+        assert "fleet.toml:4" in read
         return
     (finding,) = (one for one in json.loads(ran.out)["findings"] if one["rule"] == "files")
     assert finding == {
