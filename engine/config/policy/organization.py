@@ -79,6 +79,18 @@ def bound(own: Merged, organization: Merged) -> None:
     own.channels += [channel for channel in organization.channels if channel not in own.channels]
 
 
+def held_together(above: Sequence[Merged]) -> dict[KeyPath, tuple[Any, Place]]:
+    """Return what the settings of several folders come to: a flag may ask for no more than the strictest allows."""
+    found: dict[KeyPath, tuple[Any, Place]] = {}
+    for one in reversed(above):
+        for path, place in one.places.items():
+            theirs = one.values[path]
+            held = _held(path, found[path][0], theirs) if path in found else theirs
+            if path not in found or held != found[path][0]:
+                found[path] = (held, place)
+    return found
+
+
 def _mine(own: Merged, path: KeyPath) -> Any:
     """Return what the fleet's files set, or the default where that can be stricter than a bound."""
     table, key = path[0], path[-1]

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from engine.config.policy.merged import Merged
 from engine.config.policy.notify_models import NotifyTable
-from engine.config.policy.organization import bound, organization_folders
+from engine.config.policy.organization import bound, held_together, organization_folders
 from engine.config.policy.policy_models import (
     DEFAULTS,
     BackoffTable,
@@ -134,17 +134,16 @@ def load_policies(files: Sequence[Path], root: Path, organization: Sequence[Path
         tuple(sorted((*folder.inputs(), *_inputs_of(each for each, _ in folders)))),
         problems.warnings,
         {show_path(path): place.source for path, place in merged.places.items()},
-        {
-            show_path(path): Bound(one.values[path], place.source)
-            for one in reversed(above)
-            for path, place in one.places.items()
-        },
+        {show_path(path): Bound(value, place.source) for path, (value, place) in held_together(above).items()},
     )
 
 
 def _merged(files: Sequence[Path], folder: Folder, reader: RuleReader, *, is_above: bool = False) -> Merged:
     """Return the scalars of the files of one folder, and hand their rules over; `is_above` are an organization's."""
     documents, is_complete = _documents(files, folder, reader.problems)
+    if is_above and is_complete and not any(any(document.data.values()) for document in documents):
+        said = "no policy file of this folder holds a rule or a setting"
+        reader.problems.error(Code.EMPTY, documents[0].place, said, "They may have been cut off. Restore them")
     reader.is_complete = reader.is_complete and is_complete
     reader.is_above = is_above
     merged = Merged(reader.problems)
@@ -166,17 +165,25 @@ def channels_in(files: Sequence[Path], root: Path, organization: Sequence[Path] 
     For a run that ended because its files are. What is wrong was said by then.
     """
     unsaid = Problems()
-    found: list[NotifyChannel] = []
-    documents = _documents(files, _folder(root), unsaid)[0]
+    own = _channels(_documents(files, _folder(root), unsaid)[0], unsaid)
+    above: list[NotifyChannel] = []
     with suppress(UsageError):
         for folder, names in organization_folders(organization):
-            documents += _documents([Path(name) for name in names], folder, unsaid)[0]
+            above += _channels(_documents([Path(name) for name in names], folder, unsaid)[0], unsaid)
+    above = above[:NOTIFY_CHANNELS_MAX_COUNT]
+    own = own[: NOTIFY_CHANNELS_MAX_COUNT - len(above)]  # however many it names, the organization's are told
+    return tuple(dict.fromkeys((*own, *above)))
+
+
+def _channels(documents: Sequence[Document], unsaid: Problems) -> list[NotifyChannel]:
+    """Return whom files name to be notified, each once, as far as their tables are right."""
+    found: list[NotifyChannel] = []
     for document in documents:
         written = document.data.get("notify", [])
         for index, item in enumerate(written if isinstance(written, list) else ()):
             table = check_table(NotifyTable, item, document.place.at("notify", index), unsaid)
             found += [] if table is None or table.channel() in found else [table.channel()]
-    return tuple(found[:NOTIFY_CHANNELS_MAX_COUNT])
+    return found
 
 
 def _folder(root: Path) -> Folder:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.config.policy.policy_file import channels_in, load_policies
 from engine.core.errors import PolicyError, UsageError
+from engine.core.limits import NOTIFY_CHANNELS_MAX_COUNT
 from engine.core.settings import Settings
 from engine.policy.judge import Verdict
 from tests.fleets import LAB, TODAY, an_app
@@ -207,6 +208,32 @@ def test_the_first_folder_bounds_the_others(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("order", [("true", "false"), ("false", "true"), ("false", "false")])
+def test_of_several_folders_the_strictest_bounds_the_flags(tmp_path: Path, order: tuple[str, str]) -> None:
+    """A second folder that forbids `--prune` is not undone by a first one that allows it."""
+    texts = [f"[safety]\nprune = {prune}\n" for prune in order]
+    found = loaded(tmp_path, "[safety]\nprune = true\n", *texts)
+    assert found.bounds["safety.prune"].value is False
+    assert found.settings.safety.prune is False
+    assert found.of_organization == {"safety.prune"}
+
+
+def test_a_folder_whose_files_say_nothing_is_refused_as_one_without_files(tmp_path: Path) -> None:
+    """A file that was cut off must not look like an organization without policies."""
+    said_of_it = refused(tmp_path, "[safety]\n", "# nothing\n")
+    assert [line.partition(": no policy file of this folder")[0] for line in said_of_it] == ["org0/bounds.toml:1"]
+    (tmp_path / "org0" / "more.toml").write_text("[safety]\nprune = false\n")
+    assert loaded(tmp_path, "", "").bounds["safety.prune"].value is False
+
+
+def test_a_broken_fleet_with_many_channels_still_notifies_the_organization(tmp_path: Path) -> None:
+    own = "".join(f'[[notify]]\ncommand = ["own-{number}"]\n' for number in range(NOTIFY_CHANNELS_MAX_COUNT + 5))
+    refused(tmp_path, own, '[[notify]]\ncommand = ["theirs"]\n')
+    told = channels_in([Path("own.toml")], tmp_path / "fleet", [tmp_path / "org0"])
+    assert len(told) == NOTIFY_CHANNELS_MAX_COUNT
+    assert told[-1].command == ("theirs",)
+
+
 def test_what_is_wrong_in_the_folders_is_said_with_everything_else(tmp_path: Path) -> None:
     rates = "[execution]\ncreate_rate = 9.0\ncreate_rate_max = 3.0\n"
     assert [line.split(":")[0] for line in refused(tmp_path, rates, f"{rates}[safty]\n")] == [
@@ -214,7 +241,7 @@ def test_what_is_wrong_in_the_folders_is_said_with_everything_else(tmp_path: Pat
         "org0/bounds.toml",
         "org0/bounds.toml",
     ]
-    assert len(refused(tmp_path, "[execution]\ncreate_rate = 30.0\n", "[safety]\n")) == 1
+    assert len(refused(tmp_path, "[execution]\ncreate_rate = 30.0\n", "[safety]\nprune = true\n")) == 1
 
 
 def test_a_folder_that_is_missing_a_file_or_without_policies_is_refused(tmp_path: Path) -> None:
