@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MODE: Final = 0o644  # for a web server
 _FOLDER_MODE: Final = 0o755
 _RUN_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")  # and nothing that names another folder
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a path has lost the second slash
 _MARK: Final = '<meta name="generator" content="appfleet '
 
 
@@ -61,6 +62,9 @@ def write_site(options: AppOptions, folder: Path) -> tuple[int, int]:
 
 def _prepare(folder: Path) -> None:
     """Make the folder. Raises UsageError where that fails, and where it is another site's."""
+    if _ADDRESS.match(str(folder)):
+        hint = "Write to a folder, and copy it there: aws s3 sync FOLDER s3://BUCKET/PREFIX"
+        raise UsageError(f"--site {folder} is an address, and the pages go to a folder", hint=hint)
     try:
         folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +16,6 @@ from engine.app.site import write_site
 from engine.core.errors import UsageError
 from engine.core.trouble import Trouble
 from tools.report_sample import FLEET, HOSTILE, NIGHTS, STARTED, write_nights
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EXPIRED = Trouble("AF503", "The session token has expired " + HOSTILE, "Log in again")
 REFUSED = "20261125T010000Z-cccccc"
@@ -105,6 +102,17 @@ def test_an_index_of_somebody_else_is_left_alone(tmp_path: Path, options: AppOpt
     with pytest.raises(UsageError, match="that appfleet did not write"):
         write_site(options, tmp_path)
     assert (tmp_path / "index.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/site", "https://web.example/site"])
+def test_an_address_is_no_folder(
+    tmp_path: Path, options: AppOptions, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Nobody looks for the pages of a bucket in a folder named s3: of the working directory."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is an address"):
+        write_site(options, Path(address))
+    assert not list(tmp_path.glob("*:*"))
 
 
 def test_a_folder_that_cannot_be_made_or_written_is_said(tmp_path: Path, options: AppOptions) -> None:
