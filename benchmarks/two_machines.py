@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, nullcontext
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
@@ -26,9 +28,9 @@ from tests.object_server import make_bucket, object_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from benchmarks.harness import Simulator
+    from engine.ports.cloud import AppName
 
 TRIES: Final = 50
 REPLACED_APPS: Final = 40
@@ -91,12 +93,10 @@ def _stopped_replace(store: str, rng: random.Random, prefix: str, mutant: str) -
             assert _run(folder, service, store, prefix) == 0
             fleet = folder / "fleet.toml"
             fleet.write_text(fleet.read_text().replace("ml.t3.medium", "ml.t3.large"))
-            with _started(folder, service, store, prefix, mutant) as first:
-                after = rng.randint(1, REPLACED_APPS // 2)
-                while _deletes(service) < after:
+            with _started(folder, service, store, prefix, mutant, rng.randint(1, REPLACED_APPS // 2)) as first:
+                while not _is_stopped(first.pid):
                     assert first.poll() is None, "the first machine ended before it was stopped"
                     time.sleep(0.01)
-                first.send_signal(signal.SIGSTOP)
                 assert _run(folder, service, store, prefix) == 0
                 first.send_signal(signal.SIGCONT)
                 first.wait(120)
@@ -123,6 +123,10 @@ def _killed(store: str, rng: random.Random, prefix: str) -> int:
             return killed_after
 
 
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def _deletes(service: Simulator) -> int:
     found: int = service.stats()["calls"].get("DeleteApp", {}).get("ok", 0)
     return found
@@ -135,12 +139,12 @@ def _run(folder: Path, service: Simulator, store: str, prefix: str) -> int:
 
 @contextmanager
 def _started(
-    folder: Path, service: Simulator, store: str, prefix: str, mutant: str = ""
+    folder: Path, service: Simulator, store: str, prefix: str, mutant: str = "", stops_at: int = 0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a run on a machine of its own; what it says goes to a file."""
+    """Start a run on a machine of its own, which stops before its delete of that number; its words go to a file."""
     state = ["--state-dir", f"s3://{BUCKET}/{prefix}"]
     words = ["-f", str(folder / "fleet.toml"), "--log-file", str(folder / "log.jsonl"), *state, "apply", "--yes"]
-    command = [sys.executable, "-m", "benchmarks.two_machines", MACHINE, mutant, *words]
+    command = [sys.executable, "-m", "benchmarks.two_machines", MACHINE, mutant, str(stops_at), *words]
     variables = {**environment(service.url), "AWS_ENDPOINT_URL_S3": store}
     with (
         (folder / "said.txt").open("ab") as said,
@@ -152,8 +156,18 @@ def _started(
             process.kill()
 
 
-def _be_a_machine(mutant: str, words: list[str]) -> int:
+def _be_a_machine(mutant: str, stops_at: int, words: list[str]) -> int:
+    from engine.adapters.aws.sagemaker import SageMakerCloud
     from engine.cli.main import main as appfleet
+
+    delete, deletes = SageMakerCloud.delete_app, count(1)
+
+    async def delete_app(self: SageMakerCloud, app: AppName) -> None:
+        if next(deletes) == stops_at:  # its look is done, and its request is not on its way
+            os.kill(os.getpid(), signal.SIGSTOP)
+        await delete(self, app)
+
+    SageMakerCloud.delete_app = delete_app  # type: ignore[method-assign]
 
     for name, seconds in SHORTER.items():
         patch(name, seconds).start()
@@ -171,6 +185,6 @@ async def _kept(*_: object) -> bool:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [MACHINE]:
-        sys.exit(_be_a_machine(sys.argv[2], sys.argv[3:]))
+        sys.exit(_be_a_machine(sys.argv[2], int(sys.argv[3]), sys.argv[4:]))
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     main(int(sys.argv[1]) if len(sys.argv) > 1 else TRIES, *sys.argv[2:3])
