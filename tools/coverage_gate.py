@@ -24,6 +24,8 @@ WHOLE_PACKAGES: Final = ("engine/core/", "engine/executor/", "engine/policy/")
 FLOOR_PERCENT: Final = 90.0
 COUNTED: Final = ("tests/contract/", "tests/unit/")
 UNCOUNTED: Final = ("tests/unit/cli/",)
+# pytest-cov changes to its own folder to stop counting, and cannot change back to one that is gone.
+COUNTED_ANYHOW: Final = ("tests/unit/cli/test_lost_folder.py",)
 _SHOWN_MAX_COUNT: Final = 20
 
 _SHORTFALLS: list[str] = []
@@ -47,7 +49,8 @@ def shortfalls(report: Mapping[str, Any]) -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that do not count: pytest-cov stops counting lines while they run."""
     for item in items:
-        if not item.nodeid.startswith(COUNTED) or item.nodeid.startswith(UNCOUNTED):
+        counts = item.nodeid.startswith(COUNTED) and not item.nodeid.startswith(UNCOUNTED)
+        if not counts and not item.nodeid.startswith(COUNTED_ANYHOW):
             item.add_marker("no_cover")
 
 
