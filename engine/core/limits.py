@@ -52,7 +52,7 @@ SHARD_LOCK_WAIT_SECONDS: Final = (
 )
 SHARD_EVENTS_MAX_COUNT: Final = 1_000  # warnings that one shard passes on to the log of the run
 SHARD_PROGRESS_SECONDS: Final = 10.0  # between two progress reports of a shard
-WORKERS_MAX_COUNT: Final = 1_000
+WORKERS_MAX_COUNT: Final = 64  # that --workers may ask for: each process on this machine takes some 60 MB
 WORKERS_CONNECT_MAX_SECONDS: Final = 30.0  # to a scheduler, and for a worker where none is left
 WORKERS_STOP_MAX_SECONDS: Final = 5.0  # to ask workers to stop
 WORKERS_END_MAX_SECONDS: Final = 60.0  # for their tasks to end after that, or after the deadline of the run
