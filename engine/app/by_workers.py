@@ -21,13 +21,21 @@ from engine.app.gate import approved_index, gate
 from engine.app.loading import now, read, today
 from engine.app.plan import iso, tell_rules
 from engine.app.plan_place import opened_place
-from engine.app.shard_run import SHARD_LOST, gather, gravest
+from engine.app.shard_run import SHARD_LOST, WELL, gather, gravest
 from engine.app.shard_work import APPLY, PLAN, trouble_in
 from engine.config.fleet.fleet_file import find_policies
 from engine.config.policy.policy_file import load_policies
 from engine.core.bucket_url import safe_name
 from engine.core.change import Action
-from engine.core.errors import BugError, ExitCode, LaneHeldError, StalePlanError, UsageError, WorkersError
+from engine.core.errors import (
+    AppfleetError,
+    BugError,
+    ExitCode,
+    LaneHeldError,
+    StalePlanError,
+    UsageError,
+    WorkersError,
+)
 from engine.core.identity import parse_app_key
 from engine.core.limits import WORDS_ERRORS_MAX_COUNT
 from engine.core.outcome import ApplyReport, AppResult, Outcome
@@ -89,10 +97,10 @@ async def apply_by_workers(options: AppOptions, emit: Emit, confirm: Callable[[V
     async with opened_driver(options, emit, deadline_s) as driver:
         verdict: Verdict | None = None
         if options.saved_plan is not None:
-            fleet, changes = await _approved(options, plans), 0
+            (fleet, fingerprint), changes = await _approved(options, plans), 0
         else:
             verdict = await _judged(driver, options, plans, emit)
-            fleet, changes = verdict.about.fleet, sum(verdict.summary.values())
+            fleet, fingerprint, changes = verdict.about.fleet, verdict.fingerprint, sum(verdict.summary.values())
         report = ApplyReport(options.run_id, fleet, iso(started), 0.0, (), {})
         if verdict is not None:
             report = replace(report, denied=verdict.denied, findings=verdict.findings)
@@ -108,8 +116,13 @@ async def apply_by_workers(options: AppOptions, emit: Emit, confirm: Callable[[V
             results = await driver.each(APPLY, plans)
             _require_a_lane(results)
             runs = frozenset(str(one["run_id"]) for one in results)
-            gathered = await gather(options, plans, None if options.saved_plan is None else runs)
+            why: tuple[Trouble, ...] = ()
+            try:
+                gathered = await gather(options, plans, None if options.saved_plan is None else runs)
+            except AppfleetError as error:  # what the shards did is done, and they said how much it is
+                gathered, why = _counted(fleet, fingerprint, results), (_not_gathered(plans, error),)
             report = _report_of(report, gathered, results, driver.signal)
+            report = replace(report, errors=(*why, *report.errors))
     report = replace(report, seconds=(now() - started).total_seconds())
     report = await afterwards(options, policies.settings.notify, report, emit)
     emit(finished(report))
@@ -153,8 +166,8 @@ def _plans_in_state(options: AppOptions) -> BucketUrl:
     return replace(url, prefix=f"{url.prefix}{safe_name(fleet)}/plans/{options.run_id}/")
 
 
-async def _approved(options: AppOptions, plans: Path | BucketUrl) -> str:
-    """Return the fleet of what was approved. Raises StalePlanError."""
+async def _approved(options: AppOptions, plans: Path | BucketUrl) -> tuple[str, str]:
+    """Return the fleet and the fingerprint of what was approved. Raises StalePlanError."""
     async with opened_place(options, plans) as place:
         index = await approved_index(place)
     if options.checksum and index.fingerprint != options.checksum:
@@ -163,7 +176,7 @@ async def _approved(options: AppOptions, plans: Path | BucketUrl) -> str:
             "nothing was changed",
             hint="Read it again, and approve the fingerprint that it has",
         )
-    return index.about.fleet
+    return index.about.fleet, index.fingerprint
 
 
 async def _judged(driver: Driver, options: AppOptions, plans: Path | BucketUrl, emit: Emit) -> Verdict:
@@ -195,6 +208,29 @@ def _require_a_lane(results: Sequence[Values]) -> None:
     held = [one for one in with_lanes if one["exit_code"] == ExitCode.LOCKED]
     if held and len(held) == len(with_lanes) and (error := trouble_in(held[0])) is not None:
         raise LaneHeldError(error.message, hint=error.hint)
+
+
+def _counted(fleet: str, fingerprint: str, results: Sequence[Values]) -> dict[str, Any]:
+    """Return what `gather` says where it cannot: what the shards counted, without the names of apps."""
+    total: Counter[str] = Counter()
+    for one in results:
+        total.update(one["summary"])
+    return {
+        "format_version": 1,
+        "fleet": fleet,
+        "fingerprint": fingerprint,
+        "exit_code": int(ExitCode.FAILED),
+        "lost": [],
+        "summary": dict(sorted(total.items())),
+        "lanes": [],
+        "unwell": [],
+        "more_unwell": sum(count for outcome, count in total.items() if Outcome(outcome) not in WELL),
+    }
+
+
+def _not_gathered(plans: Path | BucketUrl, error: AppfleetError) -> Trouble:
+    why = f"The shards ended, and their reports could not be read: {error.message}"
+    return Trouble(error.code, why, f"{error.hint.rstrip('.')}. To read them: appfleet gather {plans}".lstrip(". "))
 
 
 def _report_of(begun: ApplyReport, gathered: Mapping[str, Any], results: Sequence[Values], signal: str) -> ApplyReport:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 SHARD_LOST: Final = "shard_lost"
 _LANES_NAMED_MAX_COUNT: Final = 3
-_WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED})
+WELL: Final = frozenset({Outcome.CREATED, Outcome.ADOPTED, Outcome.REPLACED, Outcome.DELETED, Outcome.UNCHANGED})
 # The gravest first; what ended a shard before it had a report is none of them.
 _GRAVITY: Final = (
     ExitCode.INTERRUPTED, ExitCode.BUG, ExitCode.FAILED, ExitCode.DENIED, ExitCode.INCOMPLETE, ExitCode.OK,
@@ -178,7 +178,7 @@ def _folded(index: Index, found: Mapping[str, Mapping[str, Any]]) -> dict[str, A
         total += counts
         names = ("run_id", "shard", "result", "exit_code", "error")
         lines.append({"lane": lane, **{name: report[name] for name in names}, "summary": dict(sorted(counts.items()))})
-        unwell += [row for row in (*report["apps"], *report["owners"]) if row["outcome"] not in _WELL]
+        unwell += [row for row in (*report["apps"], *report["owners"]) if row["outcome"] not in WELL]
     return {
         "format_version": 1,
         "fleet": index.about.fleet,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from engine.app.history import kept_stories
 from engine.app.named_file import why_not_written
 from engine.app.next_options import command_after
+from engine.config.reading.regular_file import ADDRESS
 from engine.core.errors import UsageError
 from engine.core.limits import RUNS_BESIDE_REPORT_MAX_COUNT, SITE_HEAD_MAX_BYTES, SITE_RUNS_MAX_COUNT
 from engine.render.report.html import report_html
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _MODE: Final = 0o644  # for a web server
 _FOLDER_MODE: Final = 0o755
 _RUN_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]*")  # and nothing that names another folder
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a path has lost the second slash
 _MARK: Final = '<meta name="generator" content="appfleet '
 
 
@@ -62,7 +62,7 @@ def write_site(options: AppOptions, folder: Path) -> tuple[int, int]:
 
 def _prepare(folder: Path) -> None:
     """Make the folder. Raises UsageError where that fails, and where it is another site's."""
-    if _ADDRESS.match(str(folder)):
+    if ADDRESS.match(str(folder)):
         hint = "Write to a folder, and copy it there: aws s3 sync FOLDER s3://BUCKET/PREFIX"
         raise UsageError(f"--site {folder} is an address, and the pages go to a folder", hint=hint)
     try:

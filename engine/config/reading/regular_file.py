@@ -8,6 +8,7 @@ files may be read at all (`files`).
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Final
@@ -15,11 +16,14 @@ from typing import Final
 from engine.config.reading.beneath import FILE_FLAGS, FileProblem, open_problem
 from engine.core.limits import FILE_NAME_MAX_BYTES, PATH_MAX_BYTES
 
+ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # such as s3://: a path has lost the second slash
 _CHUNK_BYTES: Final = 1 << 20
 
 
 def path_problem(path: str) -> tuple[str, str]:
     """Return why no disk takes `path` as a name, and what to do instead; two empty texts when it can be one."""
+    if ADDRESS.match(path):
+        return "is an address and not a file", "Name a file, and copy it from or to that address"
     if "\0" in path:
         return "has a NUL character in its name", "Choose another name"
     try:

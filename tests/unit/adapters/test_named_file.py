@@ -7,6 +7,7 @@ import resource
 import socket
 import stat
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.e2e.harness import read_some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OLD, NEW = b"what was there before", b"what is new, and longer than what was there"
 IS_ROOT = os.geteuid() == 0
@@ -335,3 +335,7 @@ def test_a_log_goes_to_a_pipe_that_somebody_reads(tmp_path: Path) -> None:
         assert read_some(reader) == b"line\n"
     finally:
         os.close(reader)
+
+
+def test_an_address_is_not_a_file() -> None:
+    assert writing_problem(Path("s3://bucket/report.html")) == "it is an address and not a file"

@@ -19,7 +19,15 @@ from engine.app.process import Signals
 from engine.app.shard_work import APPLY, PLAN, Stops, trouble_in, work
 from engine.core.bucket_url import BucketUrl
 from engine.core.crew import Crew
-from engine.core.errors import ConfigError, ExitCode, LaneHeldError, StalePlanError, UsageError, WorkersError
+from engine.core.errors import (
+    ConfigError,
+    ExitCode,
+    LaneHeldError,
+    StalePlanError,
+    Unreachable,
+    UsageError,
+    WorkersError,
+)
 from engine.core.outcome import Outcome
 from engine.core.request import Request
 from engine.core.selectors import Selectors
@@ -382,6 +390,24 @@ def test_the_error_of_a_shard_is_that_of_the_run(site: Site) -> None:
     carried = site.apply()
     assert carried is not None
     assert (carried.report.exit_code, carried.report.bug) == (ExitCode.BUG, True)
+
+
+def test_what_was_done_is_counted_also_where_it_cannot_be_gathered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: Any) -> Any:
+        raise Unreachable("Cannot connect to 127.0.0.1 (connection refused)", hint="Check the endpoint")
+
+    monkeypatch.setattr(by_workers, "gather", gone)
+    carried = site.apply()
+    assert carried is not None
+    assert carried.gathered is not None
+    assert carried.report.exit_code is ExitCode.FAILED
+    assert carried.gathered["summary"] == {"created": site.created()} == {"created": 6}
+    assert carried.report.error is not None
+    assert carried.report.error.message.startswith(
+        "The shards ended, and their reports could not be read: Cannot connect"
+    )
+    assert "To read them: appfleet gather " in carried.report.error.hint
+    assert carried.gathered["error"]["message"] == carried.report.error.message
 
 
 def test_an_app_that_fails_is_named_by_the_run(site: Site) -> None:
