@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from engine.config.fleet.fleet_file import POLICY_TEST_SUFFIX
 from engine.config.policy.merged import Merged
-from engine.config.policy.policy_models import ExecutionTable, SafetyTable
+from engine.config.policy.policy_models import BACKOFFS, ExecutionTable, SafetyTable
 from engine.config.reading.beneath import FileProblem
 from engine.config.reading.files import Folder
 from engine.config.reading.problems import Code, KeyPath, Place, show_value
@@ -76,6 +76,7 @@ def bound(own: Merged, organization: Merged) -> None:
         if held != mine or path in own.places:
             own.values[path] = held
     _lower_rate(own)
+    _fit_backoffs(own, organization)
     own.channels += [channel for channel in organization.channels if channel not in own.channels]
 
 
@@ -122,6 +123,17 @@ def _lower_rate(own: Merged) -> None:
     rate, most = _mine(own, _RATE), _mine(own, _RATE_MAX)
     if rate > most:
         own.values[_RATE], own.places[_RATE] = most, own.place_of(_RATE_MAX, _RATE)
+
+
+def _fit_backoffs(own: Merged, organization: Merged) -> None:
+    """Let the organization's longest wait shorten the fleet's first one, and its first one lengthen the longest."""
+    for name, default in BACKOFFS.items():
+        first, longest = ("backoff", name, "initial"), ("backoff", name, "max")
+        set_above = [path for path in (first, longest) if path in organization.places]
+        if len(set_above) == 1 and own.get(first, default.initial) > own.get(longest, default.max):
+            (holds,) = set_above
+            other = first if holds == longest else longest
+            own.values[other], own.places[other] = own.values[holds], own.places[holds]
 
 
 def _drop_prices(own: Merged, organization: Merged) -> None:

@@ -19,7 +19,7 @@ from engine.config.policy.merged import Merged
 from engine.config.policy.notify_models import NotifyTable
 from engine.config.policy.organization import bound, held_together, organization_folders
 from engine.config.policy.policy_models import (
-    DEFAULTS,
+    BACKOFFS,
     BackoffTable,
     ExceptionTable,
     ExecutionTable,
@@ -302,10 +302,10 @@ def _settings(merged: Merged) -> Settings:
     return Settings(
         execution=execution,
         backoffs=Backoffs(
-            throttling=_backoff(merged, "ThrottlingException", DEFAULTS.backoffs.throttling),
-            limit=_backoff(merged, "ResourceLimitExceeded", DEFAULTS.backoffs.limit),
-            transient=_backoff(merged, "transient", DEFAULTS.backoffs.transient),
-            capacity=_backoff(merged, "capacity", DEFAULTS.backoffs.capacity),
+            throttling=_backoff(merged, "ThrottlingException"),
+            limit=_backoff(merged, "ResourceLimitExceeded"),
+            transient=_backoff(merged, "transient"),
+            capacity=_backoff(merged, "capacity"),
         ),
         observe=Observe(**_table(merged, ObserveTable, "observe")),
         safety=Safety(**safety),
@@ -323,8 +323,8 @@ def _table(merged: Merged, model: type[BaseModel], name: str) -> dict[str, Any]:
     return {key: merged.get((name, key), item.default) for key, item in model.model_fields.items()}
 
 
-def _backoff(merged: Merged, name: str, default: Backoff) -> Backoff:
-    path = ("backoff", name)
+def _backoff(merged: Merged, name: str) -> Backoff:
+    path, default = ("backoff", name), BACKOFFS[name]
     built = Backoff(
         **{
             key: merged.get((*path, key), getattr(default, key))

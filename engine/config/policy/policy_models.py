@@ -7,6 +7,7 @@ Defaults and bounds are those of `core.settings`; nothing is repeated here. Not 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
@@ -38,6 +39,12 @@ from engine.core.windows import WindowFault, parse_freeze
 DEFAULTS: Final = Settings()
 _EXECUTION, _OBSERVE, _SAFETY = DEFAULTS.execution, DEFAULTS.observe, DEFAULTS.safety
 _TOLERANCE = DEFAULTS.tolerance
+BACKOFFS: Final[Mapping[str, settings.Backoff]] = {
+    "ThrottlingException": DEFAULTS.backoffs.throttling,
+    "ResourceLimitExceeded": DEFAULTS.backoffs.limit,
+    "transient": DEFAULTS.backoffs.transient,
+    "capacity": DEFAULTS.backoffs.capacity,
+}
 
 _RULE_ID: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 

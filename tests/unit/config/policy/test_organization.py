@@ -108,6 +108,23 @@ def test_a_bound_holds_where_the_fleet_says_nothing_and_a_stricter_default_stays
     assert sorted(found.sources) == ["execution.create_rate", "execution.create_rate_max", "safety.hourly_usd_max"]
 
 
+@pytest.mark.parametrize(
+    ("own", "above", "first", "longest"),
+    [
+        ("", 'max = "500ms"', 0.5, 0.5),
+        ('initial = "8s"', 'max = "5s"', 5.0, 5.0),
+        ('max = "10s"', 'initial = "40s"', 40.0, 40.0),
+        ('initial = "2s"', 'max = "5s"', 2.0, 5.0),
+    ],
+)
+def test_a_wait_of_the_organization_alone_does_not_break_the_fleets_other_one(
+    tmp_path: Path, own: str, above: str, first: float, longest: float
+) -> None:
+    head = "[backoff.transient]\n"
+    found = loaded(tmp_path, f"{head}{own}\n", f"{head}{above}\n")
+    assert (found.settings.backoffs.transient.initial, found.settings.backoffs.transient.max) == (first, longest)
+
+
 def test_freezes_of_both_hold_and_both_are_notified(tmp_path: Path) -> None:
     own = '[safety]\nfreeze = ["Fri 16:00-Mon 06:00"]\n[[notify]]\ncommand = ["own"]\n'
     above = '[safety]\nfreeze = ["2026-12-20/2027-01-03"]\n[[notify]]\ncommand = ["theirs"]\n'
