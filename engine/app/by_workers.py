@@ -6,6 +6,7 @@ when a worker is lost. Not here: what a worker does (`shard_work`), and the engi
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from engine.config.fleet.fleet_file import find_policies
 from engine.config.policy.policy_file import load_policies
 from engine.core.bucket_url import safe_name
 from engine.core.change import Action
+from engine.core.ending import trouble_of
 from engine.core.errors import (
     AppfleetError,
     BugError,
@@ -39,7 +41,7 @@ from engine.core.errors import (
 from engine.core.identity import parse_app_key
 from engine.core.limits import WORDS_ERRORS_MAX_COUNT
 from engine.core.outcome import ApplyReport, AppResult, Outcome
-from engine.core.text import clean, listed
+from engine.core.text import clean, count_of, listed
 from engine.core.trouble import Trouble
 from engine.ports.events import RunStarted
 
@@ -113,20 +115,39 @@ async def apply_by_workers(options: AppOptions, emit: Emit, confirm: Callable[[V
             if options.asks:
                 driver.restart_clock()
             emit(RunStarted(fleet, version("appfleet"), changes))
-            results = await driver.each(APPLY, plans)
-            _require_a_lane(results)
-            runs = frozenset(str(one["run_id"]) for one in results)
-            why: tuple[Trouble, ...] = ()
-            try:
-                gathered = await gather(options, plans, None if options.saved_plan is None else runs)
-            except AppfleetError as error:  # what the shards did is done, and they said how much it is
-                gathered, why = _counted(fleet, fingerprint, results), (_not_gathered(plans, error),)
-            report = _report_of(report, gathered, results, driver.signal)
-            report = replace(report, errors=(*why, *report.errors))
+            gathered, why = await _carried_out(driver, options, plans, fleet, fingerprint)
+            report = _report_of(report, gathered, driver.applied, driver.signal, why)
     report = replace(report, seconds=(now() - started).total_seconds())
     report = await afterwards(options, policies.settings.notify, report, emit)
     emit(finished(report))
     return Carried(report, gathered and _with_end(gathered, report))
+
+
+async def _carried_out(
+    driver: Driver, options: AppOptions, plans: Path | BucketUrl, fleet: str, fingerprint: str
+) -> tuple[dict[str, Any], tuple[Trouble, ...]]:
+    """Apply every shard; return what `gather` says, and why it may not say all.
+
+    From here on something may be changed, so every end has a result. Raises LaneHeldError alone.
+    """
+    why: list[Trouble] = []
+    try:
+        _require_a_lane(await driver.each(APPLY, plans))
+    except LaneHeldError:
+        raise
+    except AppfleetError as error:
+        why.append(trouble_of(error))
+    except asyncio.CancelledError:
+        if not driver.was_aborted_in_order():
+            raise
+        counted = _counted(fleet, fingerprint, driver.applied, ExitCode.INTERRUPTED)
+        return counted, (_not_known(plans, len(driver.applied), driver.count),)
+    runs = frozenset(str(one["run_id"]) for one in driver.applied)
+    try:
+        return await gather(options, plans, None if options.saved_plan is None else runs), tuple(why)
+    except AppfleetError as error:  # the shards said how much they did
+        counted = _counted(fleet, fingerprint, driver.applied, ExitCode.FAILED)
+        return counted, (*why, _not_gathered(plans, error))
 
 
 def _crew_of(options: AppOptions, places: Sequence[Path | BucketUrl | None], *, writes: bool = False) -> Crew:
@@ -210,7 +231,7 @@ def _require_a_lane(results: Sequence[Values]) -> None:
         raise LaneHeldError(error.message, hint=error.hint)
 
 
-def _counted(fleet: str, fingerprint: str, results: Sequence[Values]) -> dict[str, Any]:
+def _counted(fleet: str, fingerprint: str, results: Sequence[Values], code: ExitCode) -> dict[str, Any]:
     """Return what `gather` says where it cannot: what the shards counted, without the names of apps."""
     total: Counter[str] = Counter()
     for one in results:
@@ -219,7 +240,7 @@ def _counted(fleet: str, fingerprint: str, results: Sequence[Values]) -> dict[st
         "format_version": 1,
         "fleet": fleet,
         "fingerprint": fingerprint,
-        "exit_code": int(ExitCode.FAILED),
+        "exit_code": int(code),
         "lost": [],
         "summary": dict(sorted(total.items())),
         "lanes": [],
@@ -228,13 +249,24 @@ def _counted(fleet: str, fingerprint: str, results: Sequence[Values]) -> dict[st
     }
 
 
+def _not_known(plans: Path | BucketUrl, ended: int, count: int) -> Trouble:
+    why = f"stopped at once: {ended:,} of {count_of(count, 'shard')} had ended, and the others may have made changes"
+    return Trouble("interrupted", why, f"Run the same command again. To see what was done: appfleet gather {plans}")
+
+
 def _not_gathered(plans: Path | BucketUrl, error: AppfleetError) -> Trouble:
     why = f"The shards ended, and their reports could not be read: {error.message}"
     return Trouble(error.code, why, f"{error.hint.rstrip('.')}. To read them: appfleet gather {plans}".lstrip(". "))
 
 
-def _report_of(begun: ApplyReport, gathered: Mapping[str, Any], results: Sequence[Values], signal: str) -> ApplyReport:
-    """Return the report of the run, in which apps that ended well are counted alone."""
+def _report_of(
+    begun: ApplyReport,
+    gathered: Mapping[str, Any],
+    results: Sequence[Values],
+    signal: str,
+    why: Sequence[Trouble],
+) -> ApplyReport:
+    """Return the report of the run, in which apps that ended well are counted alone; `why` it may not say all."""
     code = gravest((gathered["exit_code"], *(one["exit_code"] for one in results)))
     apps = tuple(
         AppResult(
@@ -257,14 +289,14 @@ def _report_of(begun: ApplyReport, gathered: Mapping[str, Any], results: Sequenc
         interrupted_by=signal,
         bug=code is ExitCode.BUG,
         denied=code is ExitCode.DENIED,
-        errors=_errors(gathered, results),
+        errors=_errors(gathered, results, why),
     )
     return report if report.exit_code is code else replace(report, ended_by=code)
 
 
-def _errors(gathered: Mapping[str, Any], results: Sequence[Values]) -> tuple[Trouble, ...]:
-    """Return why shards and lanes failed, each reason once."""
-    found = [error for one in results if (error := trouble_in(one)) is not None]
+def _errors(gathered: Mapping[str, Any], results: Sequence[Values], why: Sequence[Trouble]) -> tuple[Trouble, ...]:
+    """Return why the run, shards and lanes failed, each reason once."""
+    found = [*why, *(error for one in results if (error := trouble_in(one)) is not None)]
     found += [
         Trouble(**line["error"])
         for line in gathered["lanes"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.adapters.dask_workers import opened_workers
 from engine.app.shard_run import SHARD_LOST
-from engine.app.shard_work import task_of, trouble_in, work
+from engine.app.shard_work import APPLY, task_of, trouble_in, work
 from engine.core.crew import Crew
 from engine.core.errors import BugError, ExitCode
 from engine.core.limits import SHARD_LOCK_WAIT_SECONDS, SHARD_TRIES_MAX_COUNT, WORKERS_END_MAX_SECONDS
@@ -64,6 +64,7 @@ class Driver:
         self.folder = folder
         self.signal = ""
         self.is_aborted = False
+        self.applied: list[Values] = []
         self.workers: Workers | None = None
         self._options = options
         self._emit = emit
@@ -74,6 +75,18 @@ class Driver:
         self._alarms: list[asyncio.TimerHandle] = []
         self._telling: set[asyncio.Task[None]] = set()
         self.restart_clock()
+
+    @property
+    def count(self) -> int:
+        """How many shards there are."""
+        return 0 if self.workers is None else self.workers.count
+
+    def was_aborted_in_order(self) -> bool:
+        """Whether a second signal, and nothing else, cancelled the task; it may go on then."""
+        if not self.is_aborted or self._main is None:
+            return False
+        self._main.uncancel()
+        return True
 
     def restart_clock(self) -> None:
         """Start the time of the run again: what passed before was a person's."""
@@ -108,7 +121,7 @@ class Driver:
         """Do a step for every shard, all at once; return what came of each."""
         if self.workers is None:  # pragma: no cover - whoever calls has opened them
             raise BugError("there are no workers")
-        count = self.workers.count
+        count = self.count
         return await at_once(
             self._one(self.workers, partial(self._task, step, plans, Shard(index, count))) for index in range(count)
         )
@@ -129,7 +142,7 @@ class Driver:
         step, _, shard = make_task.args
         for tries in range(1, SHARD_TRIES_MAX_COUNT + 1):
             if self.signal:
-                return nothing_done(ExitCode.INTERRUPTED)
+                return self._noted(step, nothing_done(ExitCode.INTERRUPTED))
             self._emit(ShardStarted(str(shard), step, tries))
             try:
                 result = await self._submitted(workers, partial(make_task, tries))
@@ -149,9 +162,15 @@ class Driver:
                     *texts,
                 )
             )
-            return result
+            return self._noted(step, result)
         why = f"shard {shard}: its worker was lost {SHARD_TRIES_MAX_COUNT} times"
-        return nothing_done(ExitCode.FAILED, Trouble(SHARD_LOST, why, LOST_HINT))
+        return self._noted(step, nothing_done(ExitCode.FAILED, Trouble(SHARD_LOST, why, LOST_HINT)))
+
+    def _noted(self, step: str, result: Values) -> Values:
+        """Keep what came of a shard that was applied, also where another one ends them all with an error."""
+        if step == APPLY:
+            self.applied.append(result)
+        return result
 
     async def _submitted(self, workers: Workers, make_task: Callable[[], Values]) -> Values:
         """Return what a worker returned. Raises WorkerLostError, also for one that does not end when it has to."""

@@ -60,7 +60,7 @@ def _lanes(lanes: Sized) -> str:
 
 def gathered_text(document: Mapping[str, Any]) -> str:
     """Return the folded report: a line for each lane that did not end well, then what they have in common."""
-    none = "nothing was reported" if any(line["exit_code"] for line in document["lanes"]) else "nothing to do"
+    none = "nothing was reported" if document["exit_code"] else "nothing to do"
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in document["summary"].items()) or none
     lanes, bad = document["lanes"], [line for line in document["lanes"] if line["exit_code"]]
     lines = [f"Fleet {clean(document['fleet'])}: {_lanes(lanes)}; {counts}."]

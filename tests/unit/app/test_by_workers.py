@@ -410,6 +410,54 @@ def test_what_was_done_is_counted_also_where_it_cannot_be_gathered(site: Site, m
     assert carried.gathered["error"]["message"] == carried.report.error.message
 
 
+async def one_applied(site: Site) -> None:
+    """Wait until both shards are planned and one of them is applied."""
+    while len(site.events(events.ShardFinished)) < 3:  # noqa: ASYNC110 - a list that another task fills
+        await asyncio.sleep(0.01)
+
+
+def test_what_was_done_is_gathered_also_where_the_workers_are_gone_at_once(site: Site) -> None:
+    def gone(task: dict[str, Any]) -> Any:
+        async def wait() -> None:
+            await one_applied(site)
+            raise WorkersError("the Dask scheduler is gone", hint="Start it again")
+
+        return wait() if (task["step"], task["shard"]) == (APPLY, "1/2") else None
+
+    site.threads.before = gone
+    carried = site.apply()
+    assert carried is not None
+    assert carried.gathered is not None
+    assert carried.report.exit_code is ExitCode.FAILED
+    assert [error.message for error in carried.report.errors] == ["the Dask scheduler is gone"]
+    assert site.created() == carried.gathered["summary"]["created"] > 0
+    assert carried.gathered["lost"]
+
+
+def test_a_second_signal_while_shards_are_applied_leaves_a_result(site: Site) -> None:
+    line = ThreadLine(lambda _: None)
+
+    def stop(task: dict[str, Any]) -> Any:
+        async def wait() -> None:
+            await one_applied(site)
+            for _ in range(2):
+                line.listeners[0]("SIGINT")
+            await asyncio.sleep(60.0)
+
+        return wait() if (task["step"], task["shard"]) == (APPLY, "1/2") else None
+
+    site.threads.before = stop
+    carried = site.apply(signals=Stops(line))
+    assert carried is not None
+    assert carried.gathered is not None
+    assert carried.report.exit_code is ExitCode.INTERRUPTED
+    assert site.created() == carried.gathered["summary"]["created"] > 0
+    (error,) = carried.report.errors
+    assert error.message == "stopped at once: 1 of 2 shards had ended, and the others may have made changes"
+    assert "To see what was done: appfleet gather " in error.hint
+    assert site.threads.stopped[-1] == ("SIGINT", True)
+
+
 def test_an_app_that_fails_is_named_by_the_run(site: Site) -> None:
     site.place.scenario(QUICK + '[[failure]]\nowner = "alice-lab"\nreason = "the script failed"\n')
     carried = site.apply()
